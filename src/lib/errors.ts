@@ -1,0 +1,58 @@
+/** Exit codes of every command, in one place. */
+export const EXIT = { done: 0, failed: 1, usage: 2, differences: 3, bug: 70 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export interface ErrorOptionsWithHint {
+  /** What to do next, one sentence. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * An error that a user can act on. `code` is stable for scripts (`--json`), the message names the thing and the value,
+ * never a secret; `hint` says what to do next. Whatever is not an OperatorError is a bug (exit 70, with its stack).
+ */
+export class OperatorError extends Error {
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, options: ErrorOptionsWithHint & { exitCode?: ExitCode } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = options.hint;
+    this.exitCode = options.exitCode ?? EXIT.failed;
+  }
+}
+
+/** The command line or a setting is wrong; nothing has been done. Exit 2. */
+export class UsageError extends OperatorError {
+  constructor(code: string, message: string, options: ErrorOptionsWithHint = {}) {
+    super(code, message, { ...options, exitCode: EXIT.usage });
+  }
+}
+
+/** Something outside refused, was unreachable or answered nonsense. Exit 1. */
+export class ExternalError extends OperatorError {
+  /** Whether the same step may succeed when it is repeated. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: ErrorOptionsWithHint & { retryable?: boolean } = {}) {
+    super(code, message, options);
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** Differences were found, or a brake stopped the command before it did something drastic. Exit 3. */
+export class DifferencesError extends OperatorError {
+  constructor(code: string, message: string, options: ErrorOptionsWithHint = {}) {
+    super(code, message, { ...options, exitCode: EXIT.differences });
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
