@@ -1,0 +1,42 @@
+import { stat } from 'node:fs/promises';
+import { OperatorError } from './errors.ts';
+import { asFileError, readFileBytes } from './files.ts';
+
+export interface SecretFile {
+  readonly value: string;
+  /** Sentences for the user; they never contain the secret. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads a secret from a file (or pipe) named by a `--x-file` option or `X_FILE` variable. One trailing newline is not
+ * part of the secret. Never asks anything.
+ * @throws OperatorError naming the path: missing, not readable, empty, or not text
+ */
+export async function readSecretFile(path: string): Promise<SecretFile> {
+  const bytes = await readFileBytes(path);
+  try {
+    const value = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
+    if (value === '') throw new OperatorError('empty-secret-file', `${path} is empty, expected a secret.`);
+    const warning = await permissionWarning(path);
+    return { value, warnings: warning === undefined ? [] : [warning] };
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    throw new OperatorError('invalid-secret-file', `${path} is not UTF-8 text.`);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/**
+ * A warning when other users of this machine can read a secret's file, else undefined. Pipes and devices have no
+ * permissions worth a warning.
+ */
+export async function permissionWarning(path: string): Promise<string | undefined> {
+  const stats = await stat(path).catch((error: unknown) => {
+    throw asFileError(error, path, 'read');
+  });
+  if (!stats.isFile() || (stats.mode & 0o044) === 0) return undefined;
+  const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
+  return `${path} can be read by other users (mode ${mode}); chmod 600 keeps it private.`;
+}

@@ -1,0 +1,44 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readSecretFile } from '../../../src/lib/secret.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'secret-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function secretFile(content: string | Uint8Array, mode = 0o600): Promise<string> {
+  const path = join(directory, 'secret');
+  await writeFile(path, content);
+  await chmod(path, mode);
+  return path;
+}
+
+describe('readSecretFile', () => {
+  it.each([
+    ['abc', 'abc'],
+    ['abc\n', 'abc'],
+    ['abc\r\n', 'abc'],
+    [' a b \n\n', ' a b \n'],
+  ])('strips one newline of %j', async (content, value) => {
+    expect(await readSecretFile(await secretFile(content))).toEqual({ value, warnings: [] });
+  });
+
+  it('warns when others can read it', async () => {
+    const path = await secretFile('abc', 0o640);
+    const { warnings } = await readSecretFile(path);
+    expect(warnings).toEqual([`${path} can be read by other users (mode 0640); chmod 600 keeps it private.`]);
+  });
+
+  it('refuses an empty, a missing and a binary file, naming it', async () => {
+    const path = await secretFile('\n');
+    await expect(readSecretFile(path)).rejects.toThrow(`${path} is empty`);
+    await secretFile(Uint8Array.of(0xff, 0xfe));
+    await expect(readSecretFile(path)).rejects.toThrow(`${path} is not UTF-8 text.`);
+    await expect(readSecretFile(`${path}x`)).rejects.toThrow(`${path}x does not exist.`);
+    await expect(readSecretFile(directory)).rejects.toThrow(`${directory} is a directory`);
+  });
+});
