@@ -1,0 +1,43 @@
+import pRetry from 'p-retry';
+import { ExternalError } from './errors.ts';
+
+export interface RetryOptions {
+  /** How long new attempts are begun; an attempt that runs is never cut short by this. */
+  readonly timeoutMs: number;
+  /** At most this many attempts after the first; unbounded within the time when left out. */
+  readonly retries?: number;
+  /** Pause before the second attempt; it doubles from one attempt to the next. */
+  readonly minDelayMs?: number;
+  readonly maxDelayMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of every failure that will be followed by another attempt. */
+  readonly onRetry?: ((error: unknown, delayMs: number) => void) | undefined;
+  /** Default: external errors that call themselves retryable. */
+  readonly isRetryable?: (error: unknown) => boolean;
+}
+
+/**
+ * Repeats a step that may succeed later, with growing and randomized pauses, until it succeeds, fails for good or the
+ * time is over. Only for steps that may be done twice.
+ * @throws the last error of the step, or the signal's reason
+ */
+export function retry<T>(step: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const isRetryable = options.isRetryable ?? isRetryableError;
+  return pRetry(step, {
+    retries: options.retries ?? Number.POSITIVE_INFINITY,
+    minTimeout: options.minDelayMs ?? 250,
+    maxTimeout: options.maxDelayMs ?? 10_000,
+    randomize: true,
+    maxRetryTime: options.timeoutMs,
+    signal: options.signal,
+    shouldRetry: ({ error, retryDelay }) => {
+      const again = isRetryable(error);
+      if (again) options.onRetry?.(error, retryDelay);
+      return again;
+    },
+  });
+}
+
+function isRetryableError(error: unknown): boolean {
+  return error instanceof ExternalError && error.retryable;
+}
