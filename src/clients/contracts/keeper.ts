@@ -1,0 +1,48 @@
+import { Interface } from 'ethers/abi';
+import { z } from 'zod';
+import { ExternalError } from '../../lib/errors.ts';
+import type { ExecutionNode } from '../execution-node.ts';
+import { findLastLog } from '../log-search.ts';
+import { readContract, requireContractCode } from './contract-call.ts';
+
+/** StakeWise V3 IKeeper, the parts in use. */
+export const keeperAbi = new Interface([
+  'event ConfigUpdated(string configIpfsHash)',
+  'function validatorsMinOracles() view returns (uint256)',
+]);
+
+export interface KeeperRef {
+  readonly keeper: string;
+  readonly keeperGenesisBlock: number;
+}
+
+/**
+ * Where the oracle configuration is: the IPFS hash of the keeper's last ConfigUpdated event.
+ * @throws OperatorError `contract-not-found`; ExternalError `no-oracle-config` when there was no such event
+ */
+export async function fetchConfigIpfsHash(
+  node: ExecutionNode,
+  { keeper, keeperGenesisBlock }: KeeperRef,
+): Promise<string> {
+  await requireContractCode(node, 'keeper', keeper);
+  const topics = keeperAbi.encodeFilterTopics('ConfigUpdated', []).flatMap(topic => topic ?? []);
+  const log = await findLastLog(node, { address: keeper, topics, fromBlock: keeperGenesisBlock });
+  if (log === null) {
+    throw new ExternalError(
+      'no-oracle-config',
+      `The keeper ${keeper} has published no oracle configuration.`,
+    );
+  }
+  const [configIpfsHash] = keeperAbi.decodeEventLog('ConfigUpdated', log.data, log.topics);
+  return z.string().parse(configIpfsHash);
+}
+
+/** Number of oracle approvals that the keeper asks for. */
+export async function fetchValidatorsMinOracles(node: ExecutionNode, keeper: string): Promise<number> {
+  const [count] = await readContract(
+    node,
+    { name: 'keeper', address: keeper, abi: keeperAbi },
+    'validatorsMinOracles',
+  );
+  return Number(z.bigint().parse(count));
+}

@@ -1,0 +1,232 @@
+import {
+  JsonRpcApiProvider,
+  type JsonRpcError,
+  type JsonRpcPayload,
+  type JsonRpcResult,
+  Network,
+} from 'ethers/providers';
+import { isError } from 'ethers/utils';
+import { z } from 'zod';
+import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
+import { retry } from '../lib/retry.ts';
+import { bodyJson, describeEndpoint, type HttpDeps, type HttpResponse, requestHttp } from './http.ts';
+
+export interface ExecutionNodeOptions {
+  /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
+  readonly endpoints: readonly string[];
+  readonly chainId: number;
+  /** For one request to one endpoint. */
+  readonly timeoutMs: number;
+  /** How long all endpoints are tried again when none answers. */
+  readonly retryTimeoutMs: number;
+}
+
+/**
+ * Connects to the execution layer over several endpoints: a request goes to the one that answered last, and to the
+ * others in turn when it fails. Every endpoint is asked for its chain id before it is used.
+ * @throws UsageError `no-execution-endpoint` or `invalid-execution-endpoint`; ExternalError `wrong-chain`, or what the
+ *   endpoints failed with
+ */
+export async function connectExecutionNode(
+  deps: HttpDeps,
+  options: ExecutionNodeOptions,
+): Promise<ExecutionNode> {
+  if (options.endpoints.length === 0) {
+    throw new UsageError('no-execution-endpoint', 'No execution endpoint is given.', {
+      hint: 'Set --execution-endpoints.',
+    });
+  }
+  for (const [index, endpoint] of options.endpoints.entries()) requireHttpUrl(endpoint, index);
+  const node = new ExecutionNode(deps, options);
+  try {
+    await node.getBlockNumber();
+    return node;
+  } catch (error) {
+    node.destroy();
+    throw error;
+  }
+}
+
+/** An ethers provider over several endpoints with failover, to be disposed of when it is no longer used. */
+export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
+  readonly chainId: number;
+  readonly #deps: HttpDeps;
+  readonly #options: ExecutionNodeOptions;
+  readonly #trusted = new Set<string>();
+  #preferred = 0;
+
+  constructor(deps: HttpDeps, options: ExecutionNodeOptions) {
+    const network = Network.from(options.chainId);
+    super(network, { staticNetwork: network, batchMaxCount: 20, cacheTimeout: -1 });
+    this.#deps = deps;
+    this.#options = options;
+    this.chainId = options.chainId;
+  }
+
+  /** Also what stands in messages: the endpoint in use, without path and credentials. */
+  get endpoint(): string {
+    return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
+  }
+
+  override async send(method: string, params: unknown[] | Record<string, unknown>): Promise<unknown> {
+    await this._start();
+    return await super.send(method, params);
+  }
+
+  override async _send(
+    payload: JsonRpcPayload | JsonRpcPayload[],
+  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    const isSearch = [payload].flat().some(({ method }) => method === 'eth_getLogs');
+    return await retry(() => this.#sendToAny(payload), {
+      timeoutMs: this.#options.retryTimeoutMs,
+      // A search that took too long would take too long again: the caller asks for less instead.
+      isRetryable: error =>
+        error instanceof ExternalError && error.retryable && !(isSearch && error.code === 'timeout'),
+    });
+  }
+
+  /** Reverts and the refusals of a transaction keep ethers' own kinds; what is left is the node's. */
+  override getRpcError(payload: JsonRpcPayload, answer: JsonRpcError): Error {
+    const error = super.getRpcError(payload, answer);
+    const isKnown = !isError(error, 'UNKNOWN_ERROR') && !isError(error, 'UNSUPPORTED_OPERATION');
+    return isKnown ? error : new RpcError(this.endpoint, payload.method, answer);
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  async #sendToAny(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    const { endpoints } = this.#options;
+    const failures: unknown[] = [];
+    for (let tried = 0; tried < endpoints.length; tried++) {
+      const index = (this.#preferred + tried) % endpoints.length;
+      try {
+        const answers = await this.#sendTo(endpoints[index] ?? '', payload);
+        this.#preferred = index;
+        return answers;
+      } catch (error) {
+        // A mistake in the configuration, which going on with the other endpoints would hide.
+        if (error instanceof ExternalError && error.code === 'wrong-chain') throw error;
+        failures.push(error);
+      }
+    }
+    throw joinFailures(failures);
+  }
+
+  async #sendTo(
+    endpoint: string,
+    payload: JsonRpcPayload | JsonRpcPayload[],
+  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    if (!this.#trusted.has(endpoint)) {
+      await this.#requireChain(endpoint);
+      this.#trusted.add(endpoint);
+    }
+    return await this.#post(endpoint, payload);
+  }
+
+  async #requireChain(endpoint: string): Promise<void> {
+    const [answer] = await this.#post(endpoint, { id: 0, jsonrpc: '2.0', method: 'eth_chainId', params: [] });
+    const result = answer !== undefined && 'result' in answer ? quantity.safeParse(answer.result) : undefined;
+    if (result?.success !== true) {
+      throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} does not tell its chain id.`);
+    }
+    if (result.data !== BigInt(this.chainId)) {
+      throw new ExternalError(
+        'wrong-chain',
+        `${describeEndpoint(endpoint)} is a node of another chain: chain id ${result.data} instead of ${this.chainId}.`,
+        { hint: 'Check the network and the execution endpoints.' },
+      );
+    }
+  }
+
+  async #post(
+    endpoint: string,
+    payload: JsonRpcPayload | JsonRpcPayload[],
+  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    const response = await requestHttp(this.#deps, {
+      url: endpoint,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(payload),
+      timeoutMs: this.#options.timeoutMs,
+      maxBytes: 64 * 1024 * 1024,
+      // Some nodes answer a request that they refuse with 400 and a JSON-RPC error; that is an answer, not an outage.
+      isExpected: status => status === 200 || status === 400,
+    });
+    return readAnswers(endpoint, payload, response);
+  }
+}
+
+const quantity = z
+  .string()
+  .regex(/^0x[0-9a-f]+$/i)
+  .transform(BigInt);
+const rpcError = z.object({ code: z.int(), message: z.string(), data: z.unknown().optional() });
+const rpcAnswer = z.union([
+  z.object({ id: z.int().nullable(), error: rpcError }),
+  z.object({ id: z.int(), result: z.unknown() }),
+]);
+const rpcAnswers = z.union([z.array(rpcAnswer), rpcAnswer.transform(answer => [answer])]);
+
+function readAnswers(
+  endpoint: string,
+  payload: JsonRpcPayload | JsonRpcPayload[],
+  response: HttpResponse,
+): (JsonRpcResult | JsonRpcError)[] {
+  const answers = rpcAnswers.safeParse(bodyJson(response, endpoint));
+  if (!answers.success) {
+    throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON-RPC.`, {
+      cause: answers.error,
+    });
+  }
+  const ids = [payload].flat().map(({ id }) => id);
+  return ids.map(id => {
+    // A batch that is refused as a whole is answered by one error without an id.
+    const answer = answers.data.find(one => one.id === id) ?? answers.data.find(one => one.id === null);
+    if (answer === undefined) {
+      throw new ExternalError(
+        'invalid-answer',
+        `${describeEndpoint(endpoint)} left a JSON-RPC request unanswered.`,
+      );
+    }
+    if ('error' in answer) {
+      const { code, message, data } = answer.error;
+      return { id, error: { code, message, data } };
+    }
+    return { id, result: answer.result };
+  });
+}
+
+function requireHttpUrl(endpoint: string, index: number): void {
+  if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint)) {
+    throw new UsageError(
+      'invalid-execution-endpoint',
+      `Execution endpoint ${index + 1} is not a http or https URL.`,
+    );
+  }
+}
+
+function joinFailures(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  const isRetryable = failures.some(error => error instanceof ExternalError && error.retryable);
+  const codes = new Set(failures.map(error => (error instanceof ExternalError ? error.code : 'failed')));
+  const code = codes.size === 1 ? ([...codes][0] ?? 'unreachable') : 'execution-node-unavailable';
+  return new ExternalError(code, failures.map(messageOf).join(' '), {
+    retryable: isRetryable,
+    cause: new AggregateError(failures),
+  });
+}
+
+/** A node answered a request with a JSON-RPC error that says nothing about the chain. */
+export class RpcError extends ExternalError {
+  readonly rpcCode: number;
+
+  constructor(endpoint: string, method: string, { error }: JsonRpcError) {
+    super(
+      'rpc-error',
+      `${endpoint} refused ${method}: ${error.message ?? 'no reason given'} (${error.code}).`,
+    );
+    this.rpcCode = error.code;
+  }
+}

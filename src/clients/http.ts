@@ -1,0 +1,170 @@
+import {
+  type Dispatcher,
+  getGlobalDispatcher,
+  interceptors,
+  errors as undiciErrors,
+  request as undiciRequest,
+} from 'undici';
+import { ExternalError, messageOf } from '../lib/errors.ts';
+import { retry } from '../lib/retry.ts';
+
+/** What every client is given: how to reach servers. Tests and TLS set-ups bring their own dispatcher. */
+export interface HttpDeps {
+  readonly dispatcher?: Dispatcher | undefined;
+}
+
+export interface HttpRequest {
+  /** http or https; credentials in it are sent as basic authentication. */
+  readonly url: string | URL;
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** For one attempt from connecting to the last byte of the body. */
+  readonly timeoutMs: number;
+  /** Largest body that is read. */
+  readonly maxBytes?: number;
+  /** Attempts after the first one; only for requests that may be repeated. Default: 2 for GET, else 0. */
+  readonly retries?: number;
+  /** Redirects that are followed. Default: none. */
+  readonly maxRedirects?: number;
+  /** Statuses that are returned instead of thrown. Default: 200 to 299. */
+  readonly isExpected?: (status: number) => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
+}
+
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/**
+ * Sends one request, repeating it when that is allowed and may help.
+ * @throws HttpStatusError for a status that was not expected; ExternalError `timeout`, `unreachable` or
+ *   `response-too-large`. Messages name scheme, host and port only: paths and queries carry API keys.
+ */
+export function requestHttp(deps: HttpDeps, request: HttpRequest): Promise<HttpResponse> {
+  const retries = request.retries ?? ((request.method ?? 'GET') === 'GET' ? 2 : 0);
+  return retry(() => requestOnce(deps, request), {
+    retries,
+    timeoutMs: retries * request.timeoutMs,
+    minDelayMs: 100,
+    signal: request.signal,
+  });
+}
+
+/** The part of a URL that may be shown: scheme, host and port. */
+export function describeEndpoint(url: string | URL): string {
+  return new URL(url).origin;
+}
+
+/** Body of an answer as text. */
+export function bodyText(response: HttpResponse): string {
+  return new TextDecoder().decode(response.body);
+}
+
+/**
+ * Body of an answer as parsed JSON, to be given to a schema.
+ * @throws ExternalError `invalid-answer`
+ */
+export function bodyJson(response: HttpResponse, endpoint: string | URL): unknown {
+  try {
+    return JSON.parse(bodyText(response));
+  } catch (error) {
+    throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON.`, {
+      cause: error,
+    });
+  }
+}
+
+async function requestOnce(deps: HttpDeps, request: HttpRequest): Promise<HttpResponse> {
+  const { url, headers } = splitCredentials(request);
+  const timeout = AbortSignal.timeout(request.timeoutMs);
+  try {
+    const answer = await undiciRequest(url, {
+      method: request.method ?? 'GET',
+      headers,
+      body: request.body ?? null,
+      signal: request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]),
+      dispatcher: followRedirects(deps.dispatcher ?? getGlobalDispatcher(), request.maxRedirects ?? 0),
+    });
+    const body = await readBody(answer.body, request.maxBytes ?? DEFAULT_MAX_BYTES, url);
+    const response = { status: answer.statusCode, headers: answer.headers, body };
+    const isExpected = request.isExpected ?? (status => status >= 200 && status <= 299);
+    if (!isExpected(response.status)) throw new HttpStatusError(url, response);
+    return response;
+  } catch (error) {
+    if (request.signal?.aborted) throw request.signal.reason;
+    throw describeFailure(error, url, request.timeoutMs, timeout.aborted);
+  }
+}
+
+/** undici ignores credentials in a URL, so they are moved to where a server looks for them. */
+function splitCredentials(request: HttpRequest): { url: URL; headers: Record<string, string> } {
+  const url = new URL(request.url);
+  const headers = { ...request.headers };
+  if (url.username !== '' || url.password !== '') {
+    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    headers.authorization ??= `Basic ${Buffer.from(pair).toString('base64')}`;
+    url.username = '';
+    url.password = '';
+  }
+  return { url, headers };
+}
+
+function followRedirects(dispatcher: Dispatcher, maxRedirections: number): Dispatcher {
+  return maxRedirections === 0 ? dispatcher : dispatcher.compose(interceptors.redirect({ maxRedirections }));
+}
+
+async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number, url: URL): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      throw new ExternalError(
+        'response-too-large',
+        `${url.origin} answered with more than ${maxBytes} bytes.`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+function describeFailure(error: unknown, url: URL, timeoutMs: number, timedOut: boolean): Error {
+  if (error instanceof ExternalError) return error;
+  if (timedOut || error instanceof undiciErrors.ConnectTimeoutError) {
+    return new ExternalError('timeout', `${url.origin} did not answer within ${timeoutMs / 1000} s.`, {
+      retryable: true,
+      cause: error,
+    });
+  }
+  return new ExternalError('unreachable', `${url.origin} cannot be reached: ${reasonOf(error)}.`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const message = messageOf(error);
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+/** A server answered, but not with a status that the client can use. */
+export class HttpStatusError extends ExternalError {
+  readonly status: number;
+  readonly body: Uint8Array;
+
+  constructor(url: URL, response: HttpResponse) {
+    super('http-status', `${url.origin} answered with HTTP status ${response.status}.`, {
+      retryable: RETRYABLE_STATUSES.has(response.status),
+    });
+    this.status = response.status;
+    this.body = response.body;
+  }
+}

@@ -1,0 +1,262 @@
+import { CarBlockIterator } from '@ipld/car/iterator';
+import { exporter } from 'ipfs-unixfs-exporter';
+import { importBytes } from 'ipfs-unixfs-importer';
+import { fixedSize } from 'ipfs-unixfs-importer/chunker';
+import { balanced } from 'ipfs-unixfs-importer/layout';
+import { CID } from 'multiformats/cid';
+import { identity } from 'multiformats/hashes/identity';
+import { sha256 } from 'multiformats/hashes/sha2';
+import { equalBytes } from '../lib/bytes.ts';
+import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
+import { type HttpDeps, HttpStatusError, requestHttp } from './http.ts';
+
+export interface IpfsOptions {
+  /** Asked in this order; one without a scheme means https. */
+  readonly gateways: readonly string[];
+  /** For everything that one gateway is asked. */
+  readonly timeoutMs: number;
+  /** Largest document, and largest sum of blocks, in bytes. */
+  readonly maxBytes?: number;
+  /** Takes the plain bytes of a gateway when none proves the document. */
+  readonly allowUnverified?: boolean;
+  /** Told when such bytes are taken. */
+  readonly onUnverified?: ((gateway: string) => void) | undefined;
+}
+
+/** One gateway's way to one document. */
+interface Source {
+  readonly url: string;
+  readonly cid: CID;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+type ReadBlock = (cid: CID) => Promise<Uint8Array>;
+
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Fetches a document by its CID (version 0 or 1, also behind ipfs:// or /ipfs/) and checks it against the CID: block by
+ * block or as CAR from a trustless gateway, else by importing the plain bytes again with the usual chunkers.
+ * @returns the document's bytes
+ * @throws OperatorError `invalid-ipfs-cid`; ExternalError `ipfs-unavailable` when no gateway answered,
+ *   `ipfs-document-unproven` when answers came and none was this document; both say what each gateway did
+ */
+export async function fetchIpfsDocument(
+  deps: HttpDeps,
+  cidText: string,
+  options: IpfsOptions,
+): Promise<Uint8Array> {
+  const cid = parseCid(cidText);
+  if (options.gateways.length === 0) {
+    throw new OperatorError('no-ipfs-gateway', 'No IPFS gateway is configured.', {
+      hint: 'Set IPFS_FETCH_ENDPOINTS.',
+    });
+  }
+  const failures: string[] = [];
+  let unproven: UnprovenDocumentError | undefined;
+  for (const gateway of options.gateways.map(normalizeGateway)) {
+    const signal = AbortSignal.timeout(options.timeoutMs);
+    const source = {
+      url: `${gateway}/ipfs/${cid}`,
+      cid,
+      maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
+      signal,
+    };
+    try {
+      return await fetchProven(deps, source);
+    } catch (error) {
+      if (error instanceof UnprovenDocumentError) unproven ??= error;
+      const reason = signal.aborted ? `no answer within ${options.timeoutMs / 1000} s` : messageOf(error);
+      const { origin } = new URL(gateway);
+      failures.push(reason.startsWith(origin) ? reason : `${origin}: ${reason}`);
+    }
+  }
+  if (unproven !== undefined && options.allowUnverified === true) {
+    options.onUnverified?.(unproven.gateway);
+    return unproven.document;
+  }
+  throw describeFailures(cid, failures, unproven !== undefined);
+}
+
+function parseCid(text: string): CID {
+  const bare = text.trim().replace(/^(ipfs:\/\/|\/ipfs\/)/, '');
+  try {
+    return CID.parse(bare);
+  } catch (error) {
+    throw new OperatorError('invalid-ipfs-cid', `Not an IPFS content identifier: ${JSON.stringify(text)}.`, {
+      cause: error,
+    });
+  }
+}
+
+function normalizeGateway(gateway: string): string {
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(gateway) ? gateway : `https://${gateway}`;
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) {
+    throw new OperatorError('invalid-ipfs-gateway', 'An IPFS gateway is not a http or https URL.', {
+      hint: 'Check IPFS_FETCH_ENDPOINTS; gateways are separated by commas.',
+    });
+  }
+  return url.replace(/\/+$/, '');
+}
+
+/** Trustless answers first; a gateway that has none of them may still serve the plain bytes. */
+async function fetchProven(deps: HttpDeps, source: Source): Promise<Uint8Array> {
+  for (const openBlocks of [openRawBlocks, openCar]) {
+    try {
+      return await assembleDocument(source, await openBlocks(deps, source));
+    } catch (error) {
+      if (!isAnswer(error) || source.signal.aborted) throw error;
+    }
+  }
+  return await fetchPlain(deps, source);
+}
+
+/** Whether the gateway is there and another form of the document may be asked of it. */
+function isAnswer(error: unknown): boolean {
+  return (
+    !(error instanceof ExternalError) || error instanceof HttpStatusError || error.code === 'ipfs-wrong-block'
+  );
+}
+
+async function openRawBlocks(deps: HttpDeps, source: Source): Promise<ReadBlock> {
+  let size = 0;
+  return async cid => {
+    const url = source.url.replace(/[^/]+$/, `${cid}?format=raw`);
+    const block = await get(deps, source, url, 'application/vnd.ipld.raw');
+    size += block.length;
+    if (size > source.maxBytes) throw tooLarge(source);
+    return await requireBlock(cid, block);
+  };
+}
+
+async function openCar(deps: HttpDeps, source: Source): Promise<ReadBlock> {
+  const car = await get(deps, source, `${source.url}?format=car`, 'application/vnd.ipld.car');
+  const blocks = new Map<string, Uint8Array>();
+  for await (const { cid, bytes } of await CarBlockIterator.fromBytes(car)) blocks.set(cid.toString(), bytes);
+  return async cid => {
+    const block = blocks.get(cid.toString());
+    if (block === undefined) throw wrongBlock(`the archive lacks block ${cid}`);
+    return await requireBlock(cid, block);
+  };
+}
+
+/** The reader checks every block, so what comes out is what the CID names, whoever served it. */
+async function assembleDocument(source: Source, readBlock: ReadBlock): Promise<Uint8Array> {
+  const blockstore = {
+    async *get(cid: CID): AsyncGenerator<Uint8Array> {
+      yield await readBlock(cid);
+    },
+  };
+  const entry = await exporter(source.cid, blockstore, { signal: source.signal });
+  if (entry.type === 'directory' || entry.type === 'object') {
+    throw new ExternalError('ipfs-not-a-file', `${source.cid} is no file in IPFS`);
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of entry.content({ signal: source.signal, blockReadConcurrency: 8 })) {
+    size += chunk.length;
+    if (size > source.maxBytes) throw tooLarge(source);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+async function requireBlock(cid: CID, block: Uint8Array): Promise<Uint8Array> {
+  const hasher = [sha256, identity].find(({ code }) => code === cid.multihash.code);
+  if (hasher === undefined) {
+    throw new ExternalError(
+      'ipfs-unsupported-hash',
+      `${cid} uses hash function ${cid.multihash.code}, which cannot be checked`,
+    );
+  }
+  const { digest } = await hasher.digest(block);
+  if (!equalBytes(digest, cid.multihash.digest))
+    throw wrongBlock(`what it serves as block ${cid} has another hash`);
+  return block;
+}
+
+async function fetchPlain(deps: HttpDeps, source: Source): Promise<Uint8Array> {
+  const document = await get(deps, source, source.url, '*/*');
+  if (!(await isImportOf(document, source.cid))) throw new UnprovenDocumentError(source.url, document);
+  return document;
+}
+
+/**
+ * Whether any of the ways in which IPFS programs cut a file into blocks gives this CID: chunks of 256 KiB or 1 MiB,
+ * 174 or 1024 links in a node, leaves raw or wrapped, a single leaf as the root or below one, links of either version.
+ */
+async function isImportOf(document: Uint8Array, cid: CID): Promise<boolean> {
+  const nowhere = { put: (blockCid: CID) => blockCid };
+  for (const options of importVariants()) {
+    const root = (await importBytes(document, nowhere, options)).cid;
+    if (root.code === cid.code && equalBytes(root.multihash.bytes, cid.multihash.bytes)) return true;
+  }
+  return false;
+}
+
+function* importVariants() {
+  for (const chunkSize of [256 * 1024, 1024 * 1024]) {
+    for (const maxChildrenPerNode of [174, 1024]) {
+      for (const rawLeaves of [true, false]) {
+        for (const reduceSingleLeafToSelf of [true, false]) {
+          for (const cidVersion of [1, 0] as const) {
+            const chunker = fixedSize({ chunkSize });
+            const layout = balanced({ maxChildrenPerNode });
+            yield { chunker, layout, rawLeaves, reduceSingleLeafToSelf, cidVersion };
+          }
+        }
+      }
+    }
+  }
+}
+
+async function get(deps: HttpDeps, source: Source, url: string, accept: string): Promise<Uint8Array> {
+  const response = await requestHttp(deps, {
+    url,
+    headers: { accept },
+    // The source's signal bounds the whole gateway; no attempt is given up before it.
+    timeoutMs: 600_000,
+    retries: 0,
+    maxRedirects: 5,
+    maxBytes: source.maxBytes,
+    signal: source.signal,
+  });
+  return response.body;
+}
+
+function tooLarge(source: Source): ExternalError {
+  return new ExternalError('ipfs-document-too-large', `the document has more than ${source.maxBytes} bytes`);
+}
+
+function wrongBlock(message: string): ExternalError {
+  return new ExternalError('ipfs-wrong-block', message);
+}
+
+function describeFailures(cid: CID, failures: readonly string[], isAnswered: boolean): ExternalError {
+  const outcome = failures.join('; ').replace(/\.(?=;|$)/g, '');
+  if (!isAnswered) {
+    return new ExternalError('ipfs-unavailable', `IPFS document ${cid} could not be fetched: ${outcome}.`, {
+      retryable: true,
+      hint: 'Name other gateways in IPFS_FETCH_ENDPOINTS.',
+    });
+  }
+  return new ExternalError(
+    'ipfs-document-unproven',
+    `IPFS document ${cid} could not be proven: ${outcome}.`,
+    {
+      hint: 'Name a trustless gateway in IPFS_FETCH_ENDPOINTS, or pass --allow-unverified-ipfs if you trust the gateway.',
+    },
+  );
+}
+
+class UnprovenDocumentError extends ExternalError {
+  readonly gateway: string;
+  readonly document: Uint8Array;
+
+  constructor(url: string, document: Uint8Array) {
+    super('ipfs-document-unproven', 'serves bytes that do not have this CID');
+    this.gateway = new URL(url).origin;
+    this.document = document;
+  }
+}

@@ -1,0 +1,79 @@
+import type { Log } from 'ethers/providers';
+import { ExternalError } from '../lib/errors.ts';
+import { type ExecutionNode, RpcError } from './execution-node.ts';
+
+export interface LogSearch {
+  readonly address: string;
+  readonly topics: readonly string[];
+  readonly fromBlock: number;
+  /** Default: the head. */
+  readonly toBlock?: number;
+}
+
+/** Windows that are asked for at once when the node does not take the whole range. */
+const PARALLEL_WINDOWS = 8;
+
+/**
+ * Newest log that matches. The whole range is asked for first; when the node refuses that, the range is halved until it
+ * takes it, and walked from the newest block downwards.
+ * @returns null when there is none in the range
+ * @throws the node's own error (RpcError, `timeout`) when it refuses even a single block
+ */
+export async function findLastLog(node: ExecutionNode, search: LogSearch): Promise<Log | null> {
+  let toBlock = search.toBlock ?? (await node.getBlockNumber());
+  let windowSize = toBlock - search.fromBlock + 1;
+  while (toBlock >= search.fromBlock) {
+    const isWhole = windowSize >= toBlock - search.fromBlock + 1;
+    const windows = takeWindows(search.fromBlock, toBlock, windowSize, isWhole ? 1 : PARALLEL_WINDOWS);
+    const answers = await Promise.all(windows.map(window => fetchLogs(node, search, window)));
+    for (const logs of answers) {
+      // Windows come newest first: what stands behind a refused one is only known after that one is asked again.
+      if (logs instanceof Error) {
+        if (windowSize === 1) throw logs;
+        windowSize = Math.ceil(windowSize / 2);
+        break;
+      }
+      const last = logs.at(-1);
+      if (last !== undefined) return last;
+      toBlock -= windowSize;
+    }
+  }
+  return null;
+}
+
+type BlockWindow = readonly [from: number, to: number];
+
+function takeWindows(fromBlock: number, toBlock: number, size: number, count: number): BlockWindow[] {
+  const windows: BlockWindow[] = [];
+  for (let to = toBlock; to >= fromBlock && windows.length < count; to -= size) {
+    windows.push([Math.max(fromBlock, to - size + 1), to]);
+  }
+  return windows;
+}
+
+/** The logs of a window in chain order, or the error of a node that does not take it. */
+async function fetchLogs(
+  node: ExecutionNode,
+  search: LogSearch,
+  window: BlockWindow,
+): Promise<Log[] | ExternalError> {
+  try {
+    const [fromBlock, toBlock] = window;
+    const logs = await node.getLogs({
+      address: search.address,
+      topics: [...search.topics],
+      fromBlock,
+      toBlock,
+    });
+    return logs.sort((a, b) => a.blockNumber - b.blockNumber || a.index - b.index);
+  } catch (error) {
+    if (isRefusal(error)) return error;
+    throw error;
+  }
+}
+
+/** Nodes word their limits in many ways and codes, and some just run out of time. */
+function isRefusal(error: unknown): error is ExternalError {
+  if (error instanceof RpcError) return true;
+  return error instanceof ExternalError && (error.code === 'timeout' || error.code === 'response-too-large');
+}
