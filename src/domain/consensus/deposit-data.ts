@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { concatBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import { formatPythonJson } from '../../lib/python-json.ts';
+import { publicKeyOf } from '../keys/derivation.ts';
+import { findInvalidSignatures, signMessage } from './bls.ts';
+import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
+import { DepositData, DepositMessage } from './ssz.ts';
+
+/** What a StakeWise vault deposits for a validator with 0x01 credentials. */
+export const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
+/** Version of the staking deposit CLI whose format this is; launchpads and the oracles' tools look at it. */
+const DEPOSIT_CLI_VERSION = '2.4.0';
+
+/** The part of a network that deposits depend on. */
+export interface DepositNetwork {
+  readonly name: string;
+  /** 4 bytes. */
+  readonly genesisForkVersion: Uint8Array;
+}
+
+export interface Deposit {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly withdrawalCredentials: Uint8Array;
+  readonly amountGwei: bigint;
+  /** 96 bytes. */
+  readonly signature: Uint8Array;
+}
+
+/** One member of a deposit_data.json. Only key and signature are believed; roots are computed again where they count. */
+export interface DepositDataEntry {
+  readonly publicKey: Uint8Array;
+  readonly signature: Uint8Array;
+  /** The member as it stands in the file, to be written again unchanged. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+const hexOf = (bytes: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^(?:0x)?[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
+
+const entrySchema = z.looseObject({
+  pubkey: hexOf(48),
+  signature: hexOf(96),
+  withdrawal_credentials: hexOf(32).optional(),
+  amount: z.int().positive().optional(),
+  deposit_message_root: hexOf(32).optional(),
+  deposit_data_root: hexOf(32).optional(),
+  fork_version: hexOf(4).optional(),
+  network_name: z.string().optional(),
+});
+const fileSchema = z.array(entrySchema);
+
+/** 0x01 withdrawal credentials of an execution address of 20 bytes. */
+export function vaultCredentials(vault: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(1), new Uint8Array(11), vault);
+}
+
+/** Hash tree root of the deposit's message, the object that is signed. */
+export function depositMessageRoot(deposit: Omit<Deposit, 'signature'>): Uint8Array {
+  return DepositMessage.hashTreeRoot({
+    pubkey: deposit.publicKey,
+    withdrawal_credentials: deposit.withdrawalCredentials,
+    amount: deposit.amountGwei,
+  });
+}
+
+/** Hash tree root of the whole deposit, as the deposit contract computes it. */
+export function depositDataRoot(deposit: Deposit): Uint8Array {
+  return DepositData.hashTreeRoot({
+    pubkey: deposit.publicKey,
+    withdrawal_credentials: deposit.withdrawalCredentials,
+    amount: deposit.amountGwei,
+    signature: deposit.signature,
+  });
+}
+
+/** The root that a deposit's signature is made over. */
+export function depositSigningRoot(
+  deposit: Omit<Deposit, 'signature'>,
+  genesisForkVersion: Uint8Array,
+): Uint8Array {
+  return computeSigningRoot(depositMessageRoot(deposit), computeDomain(DOMAIN.deposit, genesisForkVersion));
+}
+
+/** Signs a vault's 32 ETH deposit for a validator. */
+export function createDepositData(options: {
+  readonly secretKey: Uint8Array;
+  /** 20 bytes. */
+  readonly vault: Uint8Array;
+  readonly network: DepositNetwork;
+}): DepositDataEntry {
+  const { secretKey, vault, network } = options;
+  const message = {
+    publicKey: publicKeyOf(secretKey),
+    withdrawalCredentials: vaultCredentials(vault),
+    amountGwei: DEPOSIT_AMOUNT_GWEI,
+  };
+  const signature = signMessage(secretKey, depositSigningRoot(message, network.genesisForkVersion));
+  const json = {
+    pubkey: bareHex(message.publicKey),
+    withdrawal_credentials: bareHex(message.withdrawalCredentials),
+    amount: Number(message.amountGwei),
+    signature: bareHex(signature),
+    deposit_message_root: bareHex(depositMessageRoot(message)),
+    deposit_data_root: bareHex(depositDataRoot({ ...message, signature })),
+    fork_version: bareHex(network.genesisForkVersion),
+    network_name: network.name,
+    deposit_cli_version: DEPOSIT_CLI_VERSION,
+  };
+  return { publicKey: message.publicKey, signature, json };
+}
+
+/**
+ * Reads a deposit_data.json; hex may have 0x or not.
+ * @param name - how errors call it, such as its path
+ * @throws OperatorError 'deposit-data-not-json' or 'deposit-data-invalid'
+ */
+export function parseDepositData(text: string, name = 'deposit data'): DepositDataEntry[] {
+  const parsed = fileSchema.safeParse(parseJson(text, name));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new OperatorError(
+      'deposit-data-invalid',
+      `${name} is not deposit data: ${[...(issue?.path ?? []), issue?.message].join(': ')}`,
+    );
+  }
+  return parsed.data.map(json => ({
+    publicKey: fromHex(json.pubkey),
+    signature: fromHex(json.signature),
+    json,
+  }));
+}
+
+/** The text of a deposit_data.json, byte for byte as the staking deposit CLI writes it. */
+export function formatDepositData(entries: readonly DepositDataEntry[]): string {
+  return formatPythonJson(entries.map(entry => entry.json));
+}
+
+/** An entry as the deposit that the vault will make of it, whatever the file says of credentials and amount. */
+export function depositOfVault(
+  entry: Pick<DepositDataEntry, 'publicKey' | 'signature'>,
+  vault: Uint8Array,
+): Deposit {
+  return {
+    publicKey: entry.publicKey,
+    signature: entry.signature,
+    withdrawalCredentials: vaultCredentials(vault),
+    amountGwei: DEPOSIT_AMOUNT_GWEI,
+  };
+}
+
+/** Places of the deposits whose signature the beacon chain would not accept; batch-verified. */
+export function findInvalidDeposits(deposits: readonly Deposit[], genesisForkVersion: Uint8Array): number[] {
+  const domain = computeDomain(DOMAIN.deposit, genesisForkVersion);
+  return findInvalidSignatures(
+    deposits.map(deposit => ({
+      publicKey: deposit.publicKey,
+      message: computeSigningRoot(depositMessageRoot(deposit), domain),
+      signature: deposit.signature,
+    })),
+  );
+}
+
+/** Whether the beacon chain would accept a deposit's signature. */
+export function verifyDepositSignature(deposit: Deposit, genesisForkVersion: Uint8Array): boolean {
+  return findInvalidDeposits([deposit], genesisForkVersion).length === 0;
+}
+
+/** @throws OperatorError 'deposit-data-duplicate' when a public key stands twice in deposit data */
+export function assertUniqueDeposits(entries: readonly DepositDataEntry[], name = 'deposit data'): void {
+  const seen = new Set<string>();
+  for (const { publicKey } of entries) {
+    const key = toHex(publicKey);
+    if (seen.has(key)) {
+      throw new OperatorError('deposit-data-duplicate', `${name} names public key ${key} twice.`);
+    }
+    seen.add(key);
+  }
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new OperatorError('deposit-data-not-json', `${name} is not JSON.`);
+  }
+}
+
+function bareHex(bytes: Uint8Array): string {
+  return toHex(bytes).slice(2);
+}

@@ -1,0 +1,112 @@
+import { toHex } from '../../lib/bytes.ts';
+
+/** The vault to which encrypted things belong. */
+export interface VaultContext {
+  readonly chainId: number;
+  /** 20-byte address. */
+  readonly vault: Uint8Array;
+}
+
+/** Everything that a sealed key is bound to. Null where the kind has no such thing. */
+export interface KeyContext extends VaultContext {
+  readonly kind: 'validator' | 'share';
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Public key of the validator whose share this is. */
+  readonly parentPublicKey: Uint8Array | null;
+  /** 32 bytes. */
+  readonly oracleSetHash: Uint8Array | null;
+  readonly shareIndex: number | null;
+  readonly dataKeyId: number;
+}
+
+/** Version of the envelope's format; part of all associated data and of every subkey's name. */
+export const FORMAT_VERSION = 1;
+
+const TAG_WIDTH = 16;
+const VAULT_WIDTH = TAG_WIDTH + 1 + 8 + 20;
+const KINDS = { validator: 1, share: 2 } as const;
+
+/** Where the fields of {@link encodeKeyContext} begin. */
+const OFFSET = {
+  kind: VAULT_WIDTH,
+  publicKey: VAULT_WIDTH + 1,
+  parentPublicKey: VAULT_WIDTH + 49,
+  oracleSetHash: VAULT_WIDTH + 98,
+  shareIndex: VAULT_WIDTH + 131,
+  dataKeyId: VAULT_WIDTH + 136,
+} as const;
+export const KEY_CONTEXT_LENGTH = OFFSET.dataKeyId + 4;
+
+/**
+ * Associated data of a sealed key: a domain tag and all fields at fixed places, an absent one as zeros behind a zero flag,
+ * so that no two contexts have the same bytes.
+ * @throws RangeError when a field has another length than its own
+ */
+export function encodeKeyContext(context: KeyContext): Uint8Array {
+  const bytes = new Uint8Array(KEY_CONTEXT_LENGTH);
+  writeVault(bytes, 'stakewise/row', context);
+  bytes[OFFSET.kind] = KINDS[context.kind];
+  writeBytes(bytes, OFFSET.publicKey, context.publicKey, 48);
+  writeOptional(bytes, OFFSET.parentPublicKey, context.parentPublicKey, 48);
+  writeOptional(bytes, OFFSET.oracleSetHash, context.oracleSetHash, 32);
+  if (context.shareIndex !== null) {
+    bytes[OFFSET.shareIndex] = 1;
+    writeUint32(bytes, OFFSET.shareIndex + 1, context.shareIndex);
+  }
+  writeUint32(bytes, OFFSET.dataKeyId, context.dataKeyId);
+  return bytes;
+}
+
+/** Public key and data-key id out of {@link encodeKeyContext}'s bytes, as views of them. */
+export function readKeyContext(bytes: Uint8Array): { publicKey: Uint8Array; dataKeyId: number } {
+  return {
+    publicKey: bytes.subarray(OFFSET.publicKey, OFFSET.publicKey + 48),
+    dataKeyId: new DataView(bytes.buffer, bytes.byteOffset).getUint32(OFFSET.dataKeyId),
+  };
+}
+
+/** Associated data of a wrapped data key. */
+export function encodeDataKeyContext(context: VaultContext & { readonly dataKeyId: number }): Uint8Array {
+  const bytes = new Uint8Array(VAULT_WIDTH + 4);
+  writeVault(bytes, 'stakewise/dek', context);
+  writeUint32(bytes, VAULT_WIDTH, context.dataKeyId);
+  return bytes;
+}
+
+/** What the manifest's MAC begins with: counter, deposit data root and number of entries. */
+export function encodeManifestHead(
+  context: VaultContext,
+  manifest: { readonly counter: bigint; readonly depositDataRoot: Uint8Array | null },
+): Uint8Array {
+  const bytes = new Uint8Array(VAULT_WIDTH + 8 + 33);
+  writeVault(bytes, 'stakewise/list', context);
+  new DataView(bytes.buffer).setBigUint64(VAULT_WIDTH, manifest.counter);
+  writeOptional(bytes, VAULT_WIDTH + 8, manifest.depositDataRoot, 32);
+  return bytes;
+}
+
+function writeVault(target: Uint8Array, tag: string, context: VaultContext): void {
+  new TextEncoder().encodeInto(tag, target.subarray(0, TAG_WIDTH));
+  target[TAG_WIDTH] = FORMAT_VERSION;
+  new DataView(target.buffer).setBigUint64(TAG_WIDTH + 1, BigInt(context.chainId));
+  writeBytes(target, TAG_WIDTH + 9, context.vault, 20);
+}
+
+function writeOptional(target: Uint8Array, offset: number, value: Uint8Array | null, length: number): void {
+  if (value === null) return;
+  target[offset] = 1;
+  writeBytes(target, offset + 1, value, length);
+}
+
+function writeBytes(target: Uint8Array, offset: number, value: Uint8Array, length: number): void {
+  if (value.length !== length)
+    throw new RangeError(`${toHex(value)} has ${value.length} bytes, not ${length}`);
+  target.set(value, offset);
+}
+
+function writeUint32(target: Uint8Array, offset: number, value: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff)
+    throw new RangeError(`${value} is no 32-bit number`);
+  new DataView(target.buffer).setUint32(offset, value);
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { create, decrypt, type IKdfModule, type IKeystore } from '@chainsafe/bls-keystore';
+import { z } from 'zod';
+import { equalBytes, fromHex, toHex, wipe } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import { formatPythonJson } from '../../lib/python-json.ts';
+import { publicKeyOf } from './derivation.ts';
+
+export type KeystoreKdf = 'scrypt' | 'pbkdf2';
+
+/** Memory that one scrypt of the usual cost (n = 2^18, r = 8) takes: 128 · n · r bytes. */
+export const SCRYPT_MEMORY_BYTES = 256 * 1024 * 1024;
+/** A file may ask for four times the usual memory, not for the machine's. */
+const MAX_SCRYPT_MEMORY_BYTES = 4 * SCRYPT_MEMORY_BYTES;
+
+const hex = (bytes?: number) =>
+  z
+    .string()
+    .regex(bytes === undefined ? /^(?:[0-9a-fA-F]{2})*$/ : new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`), {
+      error: bytes === undefined ? 'is not hex' : `is not ${bytes} bytes of hex`,
+    });
+
+const kdfSchema = z.discriminatedUnion('function', [
+  z.object({
+    function: z.literal('scrypt'),
+    params: z
+      .object({
+        dklen: z.literal(32),
+        n: z.int().positive(),
+        r: z.int().positive(),
+        p: z.int().positive().max(16),
+        salt: hex(),
+      })
+      .refine(({ n, r }) => 128 * n * r <= MAX_SCRYPT_MEMORY_BYTES, {
+        error: 'asks for more than 1 GiB of memory',
+      }),
+    message: z.literal(''),
+  }),
+  z.object({
+    function: z.literal('pbkdf2'),
+    params: z.object({
+      dklen: z.literal(32),
+      c: z.int().positive().max(100_000_000),
+      prf: z.literal('hmac-sha256'),
+      salt: hex(),
+    }),
+    message: z.literal(''),
+  }),
+]);
+
+/** An EIP-2335 keystore of version 4. */
+export const keystoreSchema = z.object({
+  crypto: z.object({
+    kdf: kdfSchema,
+    checksum: z.object({ function: z.literal('sha256'), params: z.object({}), message: hex(32) }),
+    cipher: z.object({
+      function: z.literal('aes-128-ctr'),
+      params: z.object({ iv: hex(16) }),
+      message: hex(32),
+    }),
+  }),
+  description: z.string().optional(),
+  pubkey: z.preprocess(value => (typeof value === 'string' ? value.replace(/^0x/, '') : value), hex(48)),
+  path: z.string(),
+  uuid: z.string(),
+  version: z.literal(4),
+});
+export type Keystore = z.infer<typeof keystoreSchema>;
+
+/**
+ * Reads a keystore.
+ * @param name - how errors call it, such as its file name
+ * @throws OperatorError 'keystore-not-json', 'keystore-version' or 'keystore-invalid'
+ */
+export function parseKeystore(text: string, name = 'keystore'): Keystore {
+  const json = parseJson(text, name);
+  const version = z.object({ version: z.unknown() }).safeParse(json).data?.version;
+  if (version !== undefined && version !== 4) {
+    throw new OperatorError(
+      'keystore-version',
+      `${name} is a keystore of version ${String(version)}, not 4.`,
+    );
+  }
+  const parsed = keystoreSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new OperatorError(
+    'keystore-invalid',
+    `${name} is not an EIP-2335 keystore: ${issue?.path.join('.')}: ${issue?.message}`,
+  );
+}
+
+/**
+ * Encrypts a secret key. The key derivation is node:crypto's and blocks this thread for its whole second: bulk work
+ * belongs into the worker pool.
+ * @param options.kdf - scrypt with n = 2^18, r = 8, p = 1, or pbkdf2 with c = 2^18
+ * @returns a keystore, to be written by {@link formatKeystore}
+ */
+export async function encryptKeystore(options: {
+  readonly secretKey: Uint8Array;
+  readonly password: string;
+  readonly path: string;
+  readonly kdf?: KeystoreKdf;
+}): Promise<Keystore> {
+  const { secretKey, password, path, kdf = 'scrypt' } = options;
+  const made = await create(password, secretKey, publicKeyOf(secretKey), path, null, kdfModule(kdf));
+  return keystoreSchema.parse({ ...made, description: '' });
+}
+
+/** The keystore's text as the staking deposit CLI lays it out: on one line, members in its order. */
+export function formatKeystore({ crypto, description, pubkey, path, uuid, version }: Keystore): string {
+  return formatPythonJson({ crypto, description, pubkey, path, uuid, version });
+}
+
+/**
+ * Decrypts a keystore and proves the key by its public key. Blocks this thread as {@link encryptKeystore} does.
+ * @param password - normalised as EIP-2335 has it (NFKD, control characters removed)
+ * @returns the 32-byte secret key; the caller wipes it
+ * @throws OperatorError 'keystore-wrong-password' (or a damaged checksum: nobody can tell them apart),
+ *   'keystore-wrong-public-key', 'keystore-kdf' when OpenSSL refuses the parameters
+ */
+export async function decryptKeystore(
+  keystore: Keystore,
+  password: string,
+  name = 'keystore',
+): Promise<Uint8Array> {
+  const decrypted = await decryptBytes(keystore, password, name);
+  const secretKey = new Uint8Array(decrypted);
+  wipe(decrypted);
+  const expected = fromHex(keystore.pubkey);
+  const derived = tryPublicKey(secretKey);
+  if (derived !== undefined && equalBytes(derived, expected)) return secretKey;
+  wipe(secretKey);
+  throw new OperatorError(
+    'keystore-wrong-public-key',
+    `${name} names public key ${toHex(expected)}, but holds the secret key of another.`,
+  );
+}
+
+async function decryptBytes(keystore: Keystore, password: string, name: string): Promise<Uint8Array> {
+  try {
+    return await decrypt(keystore as IKeystore, password);
+  } catch (cause) {
+    if (cause instanceof Error && cause.message === 'Invalid password') {
+      throw new OperatorError(
+        'keystore-wrong-password',
+        `The password does not open ${name}, or its checksum is damaged.`,
+      );
+    }
+    throw new OperatorError(
+      'keystore-kdf',
+      `${name} asks for key derivation parameters that cannot be computed.`,
+      { cause },
+    );
+  }
+}
+
+function tryPublicKey(secretKey: Uint8Array): Uint8Array | undefined {
+  try {
+    return publicKeyOf(secretKey);
+  } catch {
+    return undefined;
+  }
+}
+
+function kdfModule(kdf: KeystoreKdf): IKdfModule {
+  const salt = randomBytes(32).toString('hex');
+  return kdf === 'scrypt'
+    ? { function: 'scrypt', params: { dklen: 32, n: 262144, r: 8, p: 1, salt }, message: '' }
+    : { function: 'pbkdf2', params: { dklen: 32, c: 262144, prf: 'hmac-sha256', salt }, message: '' };
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new OperatorError('keystore-not-json', `${name} is not JSON.`);
+  }
+}

@@ -1,0 +1,80 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
+import { deriveSubkey, NONCE_LENGTH } from './envelope.ts';
+import { encodeManifestHead, type VaultContext } from './key-context.ts';
+
+export interface ManifestEntry {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly dataKeyId: number;
+  /** 12 bytes, which name the ciphertext: every sealing draws another one. */
+  readonly nonce: Uint8Array;
+}
+
+export interface Manifest {
+  /** Grows by one with every change, so that two states never have the same MAC. */
+  readonly counter: bigint;
+  readonly depositDataRoot: Uint8Array | null;
+  /** In the order of their public keys. */
+  readonly entries: Iterable<ManifestEntry>;
+}
+
+const ENTRY_LENGTH = 48 + 4 + NONCE_LENGTH;
+const ENTRIES_PER_UPDATE = 256;
+
+/**
+ * HMAC-SHA256 over a vault's list of rows, under the 'manifest' subkey of the user's encryption key: a row that is
+ * missing, added, exchanged or put back from an older state is noticed by it.
+ * @returns 32 bytes
+ * @throws RangeError when the entries are not in strictly ascending order
+ */
+export function computeManifestMac(
+  encryptionKey: Uint8Array,
+  context: VaultContext,
+  manifest: Manifest,
+): Uint8Array {
+  const key = deriveSubkey(encryptionKey, 'manifest');
+  const mac = createHmac('sha256', key);
+  wipe(key);
+  mac.update(encodeManifestHead(context, manifest));
+  // Entries have one width and the head has another, so their number needs no place of its own.
+  const block = new Uint8Array(ENTRIES_PER_UPDATE * ENTRY_LENGTH);
+  let filled = 0;
+  let previous: Uint8Array | undefined;
+  for (const entry of manifest.entries) {
+    assertAscending(previous, entry.publicKey);
+    previous = entry.publicKey;
+    writeEntry(block, filled, entry);
+    filled += ENTRY_LENGTH;
+    if (filled === block.length) {
+      mac.update(block);
+      filled = 0;
+    }
+  }
+  return new Uint8Array(mac.update(block.subarray(0, filled)).digest());
+}
+
+/** Whether a manifest has this MAC. */
+export function verifyManifestMac(
+  encryptionKey: Uint8Array,
+  context: VaultContext,
+  manifest: Manifest,
+  expected: Uint8Array,
+): boolean {
+  const actual = computeManifestMac(encryptionKey, context, manifest);
+  return actual.length === expected.length && timingSafeEqual(actual, expected);
+}
+
+function writeEntry(block: Uint8Array, offset: number, entry: ManifestEntry): void {
+  if (entry.publicKey.length !== 48 || entry.nonce.length !== NONCE_LENGTH)
+    throw new RangeError('malformed entry');
+  block.set(entry.publicKey, offset);
+  new DataView(block.buffer).setUint32(offset + 48, entry.dataKeyId);
+  block.set(entry.nonce, offset + 52);
+}
+
+function assertAscending(previous: Uint8Array | undefined, next: Uint8Array): void {
+  if (previous !== undefined && compareBytes(previous, next) >= 0) {
+    throw new RangeError(`manifest entries are not in ascending order at ${toHex(next)}`);
+  }
+}
