@@ -1,6 +1,10 @@
+import { scrypt as opensslScrypt } from 'node:crypto';
+import { promisify } from 'node:util';
+import { scryptAsync } from '@noble/hashes/scrypt.js';
+import { scrypt } from 'ethers/crypto';
 import { decryptKeystoreJson, encryptKeystoreJson, HDNodeWallet } from 'ethers/wallet';
 import { z } from 'zod';
-import { fromHex, wipe } from '../../lib/bytes.ts';
+import { fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { mnemonicToSeed } from './mnemonic.ts';
@@ -8,6 +12,7 @@ import { mnemonicToSeed } from './mnemonic.ts';
 const WALLET_PATH = "m/44'/60'/0'/0/0";
 /** Accepted by OpenSSL, geth, web3j and eth-account alike: N stays below 2^(16 · r). */
 const SCRYPT = { N: 262144, r: 8, p: 1 };
+const MAX_SCRYPT_MEMORY_BYTES = 1024 ** 3;
 
 /**
  * The hot wallet of a mnemonic at m/44'/60'/0'/0/0, encrypted as a version 3 JSON wallet (Web3 Secret Storage).
@@ -17,6 +22,7 @@ export async function createWallet(
   mnemonic: string,
   password: string,
 ): Promise<{ address: string; json: string }> {
+  useFastScrypt();
   const seed = mnemonicToSeed(mnemonic);
   try {
     const { address, privateKey } = HDNodeWallet.fromSeed(seed).derivePath(WALLET_PATH);
@@ -45,6 +51,7 @@ export async function decryptWallet(
   if (!walletSchema.safeParse(parseJson(json)).success) {
     throw new OperatorError('wallet-invalid', `${name} is not a version 3 JSON wallet.`);
   }
+  useFastScrypt();
   try {
     const account = await decryptKeystoreJson(json, password);
     return { address: account.address, secretKey: fromHex(account.privateKey, 32) };
@@ -56,6 +63,23 @@ export async function decryptWallet(
       cause,
     });
   }
+}
+
+/**
+ * Gives ethers OpenSSL's scrypt in place of its own in JavaScript. N ≥ 2^(16 · r) is outside the standard: OpenSSL and
+ * ethers refuse it, but the Python operator's wallets are made so, and @noble/hashes computes it.
+ */
+function useFastScrypt(): void {
+  scrypt.register(async (password, salt, N, r, p, dkLen) => {
+    const memory = 128 * N * r;
+    if (memory > MAX_SCRYPT_MEMORY_BYTES) throw new RangeError('asks for more than 1 GiB of memory');
+    if (N >= 2 ** (16 * r)) return toHex(await scryptAsync(password, salt, { N, r, p, dkLen }));
+    return toHex(
+      await promisify<Buffer>(done =>
+        opensslScrypt(password, salt, dkLen, { N, r, p, maxmem: 2 * memory }, done),
+      )(),
+    );
+  });
 }
 
 const writtenSchema = z.object({
