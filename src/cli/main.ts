@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { packageRoot } from '../lib/package-root.ts';
+
+const PROGRAM_NAMES = ['operator', 'v3-operator'];
+
+/** Entry of both launchers. Runs from the source or compiled, as it was loaded. */
+export async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  const program = programName();
+  // Overwrites the command line that `ps` shows, which may hold a secret.
+  process.title = program;
+  const root = packageRoot();
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  // Nothing is loaded for the version alone: scripts ask for it often.
+  if (argv[0] === '--version') {
+    process.stdout.write(`${program}, version ${manifest.version}\n`);
+    return;
+  }
+  const { runProgram } = await import('./program.ts');
+  await runProgram({ program, argv, root, manifest, fromSource: extname(import.meta.filename) === '.ts' });
+}
+
+/** The name that the user typed: told by the launcher of a clone, or the name of npm's link. */
+function programName(): string {
+  const told = process.env.STAKEWISE_PROGRAM;
+  delete process.env.STAKEWISE_PROGRAM;
+  const name = told ?? basename(process.argv[1] ?? '');
+  return PROGRAM_NAMES.find(known => known === name) ?? 'operator';
+}

@@ -1,0 +1,69 @@
+import type { WriteStream } from 'node:tty';
+import { Command } from '@oclif/core';
+import type { ProgressReporter } from '../lib/progress.ts';
+import type { Options, Resolved } from './option.ts';
+import { createProgressReporter } from './progress.ts';
+import { createPrompter, type Prompter } from './prompt.ts';
+import { resolveOptions } from './resolve-options.ts';
+
+/**
+ * Base of every command: typed options, and one rule for output. Results go to stdout, hints and warnings to stderr;
+ * with `--json` stdout carries the value returned by `run` and nothing else.
+ */
+export abstract class OperatorCommand extends Command {
+  static override enableJsonFlag = true;
+
+  /** What the command was asked to do: see {@link resolveOptions}. */
+  protected async resolve<O extends Options>(options: O): Promise<Resolved<O>> {
+    const { flags } = await this.parse();
+    const prompter = this.prompter;
+    return resolveOptions(options, {
+      flags,
+      environment: process.env,
+      prompter,
+      warn: line => this.alert(line),
+    });
+  }
+
+  /** Questions to the user; undefined without a terminal. */
+  protected get prompter(): Prompter | undefined {
+    return process.stdin.isTTY ? createPrompter(process.stdin, this.output) : undefined;
+  }
+
+  /** Steps and bars, on stdout as the manual shows them. */
+  protected get progress(): ProgressReporter {
+    return createProgressReporter(this.output);
+  }
+
+  /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
+  protected readonly say = (line: string): void => {
+    this.output.write(`${line}\n`);
+  };
+
+  /** Tells what to do next, beside the result. */
+  protected readonly advise = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+
+  /** Warns of something that does not stop the command. */
+  protected readonly alert = (line: string): void => {
+    process.stderr.write(`Warning: ${line}\n`);
+  };
+
+  override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, decimalBigints, 2)}\n`);
+  }
+
+  /** Errors are printed at one edge, see program.ts. */
+  override async catch(error: Error): Promise<void> {
+    throw error;
+  }
+
+  private get output(): WriteStream {
+    return this.jsonEnabled() ? process.stderr : process.stdout;
+  }
+}
+
+function decimalBigints(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}

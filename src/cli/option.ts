@@ -1,0 +1,91 @@
+import type { Interfaces } from '@oclif/core';
+
+/** Where the text of an option's value came from. */
+export type OptionSource =
+  | { readonly kind: 'flag' | 'environment' | 'prompt' | 'default' }
+  /** `--x-file` or `X_FILE`: a long-running command may read it again. */
+  | { readonly kind: 'file'; readonly path: string };
+
+/** How a value is written: shown in help, parsed once. */
+export interface ValueKind<T> {
+  /** Stands for the value in help, e.g. `TEXT`. */
+  readonly placeholder: string;
+  /** Shown in a prompt after its text, as click shows the choices. */
+  readonly choices?: readonly string[];
+  /** @throws UsageError with the sentence that follows "Invalid value for '--x': " */
+  readonly parse: (text: string, source: OptionSource) => T | Promise<T>;
+}
+
+export interface OptionSpec<T> {
+  readonly description: string;
+  readonly value: ValueKind<T>;
+  /** One letter. */
+  readonly char?: Interfaces.AlphabetLowercase;
+  /** Environment variable; empty counts as unset. */
+  readonly env?: string;
+  /** Variable of a secret that names its file, when it is not `<env>_FILE`. */
+  readonly envFile?: string;
+  /** Secrets get `--x-file` and `X_FILE`, and a warning when they stand in argv. A function: whether this text holds one. */
+  readonly secret?: boolean | ((text: string) => boolean);
+  /** Not shown while it is typed. */
+  readonly hidden?: boolean;
+}
+
+interface Presence {
+  /** Question asked on a terminal when no value is given. */
+  readonly prompt?: string;
+  /** Offered in brackets by the prompt, and only there: without a terminal the option is missing. */
+  readonly suggestion?: () => string;
+  /** Offered by the prompt, and taken when there is no terminal. */
+  readonly fallback?: () => string;
+  readonly presence: 'optional' | 'required' | 'repeated' | 'repeated-required' | 'switch';
+}
+
+/** One command-line option whose resolved value is a T. */
+export interface Option<T> extends OptionSpec<unknown>, Presence {
+  /** Never set: carries T for the type of the resolved options. */
+  readonly resolved?: T;
+}
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+export type Resolved<O extends Options> = {
+  readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
+};
+
+/** An option that may be left out. */
+export function optional<T>(spec: OptionSpec<T>): Option<T | undefined> {
+  return { ...spec, presence: 'optional' };
+}
+
+/** An option with a value of its own when it is left out; never asked. */
+export function defaulted<T>(fallback: () => string, spec: OptionSpec<T>): Option<T> {
+  return { ...spec, fallback, presence: 'optional' };
+}
+
+/** An option that must be given; asked on a terminal when it has a prompt. Prompts come in the order of the options. */
+export function required<T>(
+  spec: OptionSpec<T> & { prompt?: string; suggestion?: () => string; fallback?: () => string },
+): Option<T> {
+  return { ...spec, presence: 'required' };
+}
+
+/** An option that may be given several times. */
+export function repeated<T>(spec: OptionSpec<T> & { required?: boolean }): Option<readonly T[]> {
+  const { required: must, ...rest } = spec;
+  return { ...rest, presence: must ? 'repeated-required' : 'repeated' };
+}
+
+/** A switch: `--x`, or its variable as click reads booleans. */
+export function flag(spec: Omit<OptionSpec<boolean>, 'value' | 'secret' | 'hidden'>): Option<boolean> {
+  return { ...spec, value: { placeholder: '', parse: () => true }, presence: 'switch' };
+}
+
+/** `--data-dir` for the option `dataDir`. */
+export function flagName(key: string): string {
+  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
+
+/** Name of the variable that holds the path of a secret's file. */
+export function fileVariable(option: OptionSpec<unknown>): string | undefined {
+  return option.envFile ?? (option.env === undefined ? undefined : `${option.env}_FILE`);
+}

@@ -1,0 +1,92 @@
+import { Errors } from '@oclif/core';
+import { EXIT, type ExitCode, messageOf, OperatorError } from '../lib/errors.ts';
+import { Aborted } from './aborted.ts';
+import { CommandLineError } from './command-line-error.ts';
+import { RouteError } from './route.ts';
+
+/** An error as it is shown: lines for stderr, a document for `--json`, the exit code. */
+export interface PresentedError {
+  readonly exitCode: ExitCode;
+  readonly text: string;
+  readonly json: {
+    readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+  };
+}
+
+export interface ErrorContext {
+  /** Name the program was called by. */
+  readonly program: string;
+  /** Words of the command that ran, if one was found. */
+  readonly words: readonly string[];
+  /** Whether those words are a group that wants a subcommand. */
+  readonly isGroup: boolean;
+}
+
+/** The one place that decides what a failure looks like; whatever is no {@link OperatorError} is a bug. */
+export function presentError(thrown: unknown, context: ErrorContext): PresentedError {
+  if (thrown instanceof Aborted)
+    return present(EXIT.failed, 'aborted', thrown.message, undefined, thrown.message);
+  const error = fromOclif(thrown) ?? thrown;
+  if (error instanceof OperatorError) {
+    const usage = error instanceof CommandLineError ? usageLines(error, context) : '';
+    const hint = error.hint === undefined ? '' : `\n${error.hint}`;
+    return present(
+      error.exitCode,
+      error.code,
+      error.message,
+      error.hint,
+      `${usage}Error: ${error.message}${hint}`,
+    );
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stack}`;
+  return present(EXIT.bug, 'internal-error', messageOf(error), undefined, text);
+}
+
+function present(
+  exitCode: ExitCode,
+  code: string,
+  message: string,
+  hint: string | undefined,
+  text: string,
+): PresentedError {
+  const json = { error: hint === undefined ? { code, message } : { code, message, hint } };
+  return { exitCode, text: `${text}\n`, json };
+}
+
+function usageLines(error: CommandLineError, { program, words, isGroup }: ErrorContext): string {
+  const ofGroup = error instanceof RouteError || isGroup;
+  const command = [program, ...(error instanceof RouteError ? error.words : words)].join(' ');
+  const rest = ofGroup ? '[OPTIONS] COMMAND [ARGS]...' : '[OPTIONS]';
+  return `Usage: ${command} ${rest}\nTry '${command} --help' for help.\n\n`;
+}
+
+/** oclif's sentences about a command line, in click's. Its errors have no codes, so the parser's texts are matched. */
+function fromOclif(error: unknown): CommandLineError | undefined {
+  if (!(error instanceof Errors.CLIError)) return undefined;
+  const [line = ''] = error.message.split('\n');
+  if ('flags' in error && Array.isArray(error.flags)) {
+    // What follows the "=" may be a secret.
+    return new CommandLineError(
+      'no-such-option',
+      `No such option: ${String(error.flags[0]).split('=', 1)[0]}`,
+    );
+  }
+  if ('args' in error && Array.isArray(error.args)) return unexpectedArguments(error.args.map(String));
+  const noValue = /^Flag (--[\w-]+) expects/.exec(line);
+  if (noValue) return new CommandLineError('missing-value', `Option '${noValue[1]}' requires an argument.`);
+  const twice = /^Flag (--[\w-]+) can only be specified once/.exec(line);
+  if (twice) return new CommandLineError('given-twice', `Option '${twice[1]}' can only be given once.`);
+  return new CommandLineError('invalid-command-line', line);
+}
+
+/** The words themselves are not repeated when there are many: they are mostly a mnemonic without quotes. */
+function unexpectedArguments(words: readonly string[]): CommandLineError {
+  const [word] = words;
+  if (words.length === 1) {
+    return new CommandLineError('unexpected-argument', `Got unexpected extra argument (${word})`);
+  }
+  return new CommandLineError('unexpected-argument', `Got ${words.length} unexpected extra arguments.`, {
+    hint: 'Put values that contain spaces in quotes.',
+  });
+}

@@ -1,0 +1,55 @@
+import { Config, type Interfaces, loadHelpClass, settings } from '@oclif/core';
+import { EXIT } from '../lib/errors.ts';
+import { presentError } from './present-error.ts';
+import { groupOptions } from './remote-db-flags.ts';
+import { routeArgv } from './route.ts';
+
+export interface ProgramStart {
+  /** Name in usage lines. */
+  readonly program: string;
+  readonly argv: readonly string[];
+  /** Directory of package.json. */
+  readonly root: string;
+  readonly manifest: Interfaces.PJSON;
+  /** Whether commands are loaded from `src` (Node strips their types) instead of from `dist`. */
+  readonly fromSource: boolean;
+}
+
+/** Runs one command line and sets the exit code; prints whatever fails. */
+export async function runProgram(start: ProgramStart): Promise<void> {
+  let words: readonly string[] = [];
+  let isGroup = true;
+  try {
+    const config = await loadConfig(start);
+    const commands = new Set(config.commandIDs.map(id => id.replaceAll(':', ' ')));
+    const route = routeArgv(start.argv, { commands, groups: new Map([['remote-db', groupOptions()]]) });
+    words = route.words;
+    isGroup = !commands.has(words.join(' '));
+    if (route.kind === 'help') await showHelp(config, words);
+    else await config.runCommand(words.join(':'), [...route.argv]);
+  } catch (error) {
+    const { exitCode, text, json } = presentError(error, { program: start.program, words, isGroup });
+    if (wantsJson(start.argv)) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
+    process.stderr.write(text);
+    process.exitCode = exitCode;
+    return;
+  }
+  process.exitCode ??= EXIT.done;
+}
+
+async function loadConfig({ program, root, manifest, fromSource }: ProgramStart): Promise<Config> {
+  // oclif would look for a TypeScript loader of its own beside dist.
+  settings.enableAutoTranspile = false;
+  const oclif = { ...manifest.oclif, bin: program, ...(fromSource ? { commands: './src/commands' } : {}) };
+  return Config.load({ root, pjson: { ...manifest, oclif }, ignoreManifest: fromSource, userPlugins: false });
+}
+
+async function showHelp(config: Config, words: readonly string[]): Promise<void> {
+  const Help = await loadHelpClass(config);
+  await new Help(config, { maxWidth: 80, respectNoCacheDefault: true }).showHelp([...words]);
+}
+
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+}

@@ -1,0 +1,17 @@
+import type { Interfaces } from '@oclif/core';
+import { oclifFlags } from './oclif-flags.ts';
+import { OperatorCommand } from './operator-command.ts';
+import type { Options, Resolved } from './option.ts';
+import { REMOTE_DB_OPTIONS } from './remote-db-flags.ts';
+
+/** Base of the commands below `remote-db`: they take the group's options beside their own. */
+export abstract class RemoteDbCommand extends OperatorCommand {
+  static override baseFlags: Interfaces.FlagInput = oclifFlags(REMOTE_DB_OPTIONS, 'REMOTE-DB');
+
+  /** The group's options and the command's own; the group's questions come first. */
+  protected async resolveWithGroup<O extends Options>(
+    options: O,
+  ): Promise<Resolved<typeof REMOTE_DB_OPTIONS & O>> {
+    return this.resolve({ ...REMOTE_DB_OPTIONS, ...options });
+  }
+}

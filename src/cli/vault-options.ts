@@ -1,0 +1,29 @@
+import { defaultDataDirectory } from '../config.ts';
+import { defaulted, optional, required } from './option.ts';
+import { address, directory, network } from './value-kinds.ts';
+
+/** `--data-dir` of commands that need one that exists. */
+export const dataDir = defaulted(defaultDataDirectory, {
+  description: 'Path where the vault data will be placed. Default is ~/.stakewise.',
+  env: 'DATA_DIR',
+  value: directory({ exists: true }),
+});
+
+/** `--data-dir` of commands that make it. */
+export const newDataDir = defaulted(defaultDataDirectory, {
+  description: 'Path where the vault data will be placed. Default is ~/.stakewise.',
+  env: 'DATA_DIR',
+  value: directory({ exists: false }),
+});
+
+/** `--vault`; the question differs between commands. */
+export function vault(prompt: 'Enter the vault address' | 'Enter your vault address') {
+  return required({ description: 'The address of the vault.', env: 'VAULT', value: address, prompt });
+}
+
+/** `--network` of commands that find it in config.json otherwise. */
+export const networkOfVault = optional({
+  description: 'The network of the vault. Default is the network specified at "init" command.',
+  env: 'NETWORK',
+  value: network,
+});
