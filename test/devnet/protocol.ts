@@ -1,0 +1,98 @@
+import { Contract, ContractFactory, type ContractTransactionResponse } from 'ethers/contract';
+import { JsonRpcProvider, type JsonRpcSigner } from 'ethers/providers';
+import type { Artifacts } from './compile.ts';
+
+export interface ProtocolAddresses {
+  readonly keeper: string;
+  readonly keeperGenesisBlock: number;
+  readonly depositContract: string;
+  readonly depositContractGenesisBlock: number;
+  readonly vaultsRegistry: string;
+  readonly depositDataRegistry: string;
+  readonly sharedMevEscrow: string;
+  readonly multicall: string;
+}
+
+/** The protocol's contracts on a chain; its owner, and every vault's admin, is the chain's first account. */
+export interface Protocol {
+  readonly addresses: ProtocolAddresses;
+  readonly owner: JsonRpcSigner;
+  readonly provider: JsonRpcProvider;
+  /** A contract of that name at that address, with the owner as its caller. */
+  at(name: string, address: string): Contract;
+  /** Sends a transaction of the owner and waits until it is in a block. */
+  send(contract: Contract, method: string, ...args: readonly unknown[]): Promise<void>;
+  /** A vault of version 1 with its own root, or of a later one with a validators manager; registered. */
+  createVault(version: number): Promise<string>;
+}
+
+/** Deploys the protocol. */
+export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Promise<Protocol> {
+  const provider = new JsonRpcProvider(rpcUrl, undefined, {
+    cacheTimeout: -1,
+    batchMaxCount: 1,
+    polling: true,
+  });
+  provider.pollingInterval = 50;
+  const owner = await provider.getSigner(0);
+
+  const deploy = async (
+    name: string,
+    ...args: readonly unknown[]
+  ): Promise<{ address: string; block: number }> => {
+    const { abi, bytecode } = findArtifact(artifacts, name);
+    const contract = await new ContractFactory(abi, bytecode, owner).deploy(...args);
+    const receipt = await contract.deploymentTransaction()?.wait();
+    return { address: await contract.getAddress(), block: receipt?.blockNumber ?? 0 };
+  };
+  const at = (name: string, address: string) =>
+    new Contract(address, findArtifact(artifacts, name).abi, owner);
+  const send = async (contract: Contract, method: string, ...args: readonly unknown[]): Promise<void> => {
+    const response: ContractTransactionResponse = await contract.getFunction(method).send(...args);
+    await response.wait();
+  };
+
+  const depositContract = await deploy('DepositContract');
+  const vaultsRegistry = await deploy('VaultsRegistry');
+  const keeper = await deploy('Keeper', vaultsRegistry.address, depositContract.address);
+  const depositDataRegistry = await deploy('DepositDataRegistry', vaultsRegistry.address);
+  const mevEscrow = await deploy('MevEscrow', vaultsRegistry.address);
+  const multicall = await deploy('Multicall');
+
+  const createVault = async (version: number): Promise<string> => {
+    const setup = [
+      owner.address,
+      keeper.address,
+      depositContract.address,
+      mevEscrow.address,
+      depositDataRegistry.address,
+    ];
+    const vault = version === 1 ? await deploy('VaultV1', setup) : await deploy('VaultV5', setup, version);
+    await send(at('VaultsRegistry', vaultsRegistry.address), 'addVault', vault.address);
+    return vault.address;
+  };
+
+  return {
+    addresses: {
+      keeper: keeper.address,
+      keeperGenesisBlock: keeper.block,
+      depositContract: depositContract.address,
+      depositContractGenesisBlock: depositContract.block,
+      vaultsRegistry: vaultsRegistry.address,
+      depositDataRegistry: depositDataRegistry.address,
+      sharedMevEscrow: mevEscrow.address,
+      multicall: multicall.address,
+    },
+    owner,
+    provider,
+    at,
+    send,
+    createVault,
+  };
+}
+
+function findArtifact(artifacts: Artifacts, name: string): Artifacts[string] {
+  const artifact = artifacts[name];
+  if (artifact === undefined) throw new Error(`no contract ${name} among the devnet's`);
+  return artifact;
+}
