@@ -1,0 +1,214 @@
+import { availableParallelism } from 'node:os';
+import type { Sealed } from '../domain/keys/envelope.ts';
+import { encodeKeyContext, KEY_CONTEXT_LENGTH, type KeyContext } from '../domain/keys/key-context.ts';
+import { type KeystoreKdf, SCRYPT_MEMORY_BYTES } from '../domain/keys/keystore.ts';
+import { concatBytes, wipe } from '../lib/bytes.ts';
+import {
+  type OpenInput,
+  PUBLIC_KEY_WIDTH,
+  SECRET_KEY_WIDTH,
+  type SealInput,
+  type SealOutput,
+} from './jobs.ts';
+import { ROW_WIDTH } from './run-job.ts';
+import { ThreadPool } from './thread-pool.ts';
+
+/** Called with the number of items done so far. */
+export type Progress = (done: number) => void;
+
+export interface SealedRow extends Sealed {
+  readonly context: KeyContext;
+}
+
+export interface WorkerPool extends AsyncDisposable {
+  readonly size: number;
+  /** Signing keys m/12381/3600/index/0/0 of a seed: `count` secret keys of 32 bytes, public keys of 48, both flat. */
+  deriveKeypairs(
+    options: { readonly seed: Uint8Array; readonly firstIndex: number; readonly count: number },
+    onProgress?: Progress,
+  ): Promise<{ secretKeys: Uint8Array; publicKeys: Uint8Array }>;
+  /** Secret keys of 32 bytes, in order; each is proved by its public key. Bounded by threads and by memory. */
+  decryptKeystores(
+    keystores: readonly { readonly name: string; readonly text: string; readonly password: string }[],
+    onProgress?: Progress,
+  ): Promise<Uint8Array[]>;
+  /** Texts of keystores, in order. Bounded by threads and by memory. */
+  encryptKeystores(
+    keys: readonly {
+      readonly secretKey: Uint8Array;
+      readonly password: string;
+      readonly path: string;
+      readonly kdf: KeystoreKdf;
+    }[],
+    onProgress?: Progress,
+  ): Promise<string[]>;
+  /** Seals validator keys, and fresh shares of them for an oracle set. */
+  sealKeypairs(input: SealInput, onProgress?: Progress): Promise<SealOutput>;
+  /**
+   * Opens rows, derives each public key and compares: secret keys of 32 bytes, flat, in order.
+   * One bad row rejects the whole batch with 'row-tampered'.
+   */
+  openKeys(
+    input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: readonly SealedRow[] },
+    onProgress?: Progress,
+  ): Promise<Uint8Array>;
+}
+
+const MAX_DEFAULT_SIZE = 4;
+/** Items of a job: about a tenth of a second of work, so that progress is seen and threads end together. */
+const DERIVE_CHUNK = 250;
+const SEAL_CHUNK = 100;
+const OPEN_CHUNK = 1000;
+
+/**
+ * Threads for bulk cryptography.
+ * @param options.size - number of threads; by default the machine's parallelism, at most four
+ */
+export function createWorkerPool(options: { readonly size?: number | undefined } = {}): WorkerPool {
+  const size = options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE);
+  const threads = new ThreadPool(size);
+  return {
+    size,
+    deriveKeypairs: (input, onProgress) => deriveKeypairs(threads, input, onProgress),
+    decryptKeystores: (keystores, onProgress) =>
+      mapBounded(
+        keystores,
+        keystoreConcurrency(size),
+        keystore => threads.run('decryptKeystore', keystore),
+        onProgress,
+      ),
+    encryptKeystores: (keys, onProgress) =>
+      mapBounded(keys, keystoreConcurrency(size), key => threads.run('encryptKeystore', key), onProgress),
+    sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
+    openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
+    [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * How many scrypt derivations may run at once: no more than threads, nor than fit into three quarters of the memory that
+ * the process may still take (its control group's limit counts).
+ */
+export function keystoreConcurrency(threads: number, availableBytes = process.availableMemory()): number {
+  return Math.max(1, Math.min(threads, Math.floor((availableBytes * 3) / 4 / SCRYPT_MEMORY_BYTES)));
+}
+
+async function deriveKeypairs(
+  threads: ThreadPool,
+  { seed, firstIndex, count }: Parameters<WorkerPool['deriveKeypairs']>[0],
+  onProgress?: Progress,
+): ReturnType<WorkerPool['deriveKeypairs']> {
+  const parts = await mapBounded(
+    chunks(count, DERIVE_CHUNK),
+    threads.size,
+    ({ from, to }) => threads.run('derive', { seed, firstIndex: firstIndex + from, count: to - from }),
+    chunkProgress(count, DERIVE_CHUNK, onProgress),
+  );
+  return {
+    secretKeys: joinSecrets(parts.map(part => part.secretKeys)),
+    publicKeys: concatBytes(...parts.map(part => part.publicKeys)),
+  };
+}
+
+async function sealKeypairs(
+  threads: ThreadPool,
+  input: SealInput,
+  onProgress?: Progress,
+): Promise<SealOutput> {
+  const count = input.secretKeys.length / SECRET_KEY_WIDTH;
+  const parts = await mapBounded(
+    chunks(count, SEAL_CHUNK),
+    threads.size,
+    async ({ from, to }) => {
+      const secretKeys = input.secretKeys.slice(from * SECRET_KEY_WIDTH, to * SECRET_KEY_WIDTH);
+      const publicKeys = input.publicKeys.slice(from * PUBLIC_KEY_WIDTH, to * PUBLIC_KEY_WIDTH);
+      const part = threads.run('seal', { ...input, secretKeys, publicKeys });
+      return part.finally(() => wipe(secretKeys));
+    },
+    chunkProgress(count, SEAL_CHUNK, onProgress),
+  );
+  const join = (field: keyof SealOutput) => concatBytes(...parts.map(part => part[field]));
+  return {
+    nonces: join('nonces'),
+    ciphertexts: join('ciphertexts'),
+    sharePublicKeys: join('sharePublicKeys'),
+    shareNonces: join('shareNonces'),
+    shareCiphertexts: join('shareCiphertexts'),
+  };
+}
+
+async function openKeys(
+  threads: ThreadPool,
+  { dataKeys, rows }: Parameters<WorkerPool['openKeys']>[0],
+  onProgress?: Progress,
+): Promise<Uint8Array> {
+  const parts = await mapBounded(
+    chunks(rows.length, OPEN_CHUNK),
+    threads.size,
+    ({ from, to }) => threads.run('open', { dataKeys, rows: encodeRows(rows.slice(from, to)) }),
+    chunkProgress(rows.length, OPEN_CHUNK, onProgress),
+  );
+  return joinSecrets(parts);
+}
+
+function encodeRows(rows: readonly SealedRow[]): Uint8Array {
+  const flat = new Uint8Array(rows.length * ROW_WIDTH);
+  for (const [i, { context, nonce, ciphertext }] of rows.entries()) {
+    const offset = i * ROW_WIDTH;
+    flat.set(encodeKeyContext(context), offset);
+    flat.set(nonce, offset + KEY_CONTEXT_LENGTH);
+    flat.set(ciphertext, offset + KEY_CONTEXT_LENGTH + nonce.length);
+  }
+  return flat;
+}
+
+/**
+ * Runs an async function over items, a bounded number at once. After the first failure no further ones are started; what
+ * was made until then is overwritten.
+ */
+async function mapBounded<T, R>(
+  items: readonly T[],
+  concurrency: number,
+  run: (item: T) => Promise<R>,
+  onProgress?: Progress,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  const pending = items.entries();
+  let done = 0;
+  let isFailed = false;
+  const lane = async () => {
+    for (const [i, item] of pending) {
+      if (isFailed) return;
+      results[i] = await run(item);
+      done += 1;
+      onProgress?.(done);
+    }
+  };
+  const lanes = Array.from({ length: Math.min(concurrency, items.length) }, () =>
+    lane().catch(error => {
+      isFailed = true;
+      throw error;
+    }),
+  );
+  const failure = (await Promise.allSettled(lanes)).find(outcome => outcome.status === 'rejected');
+  if (failure === undefined) return results;
+  for (const result of results) wipe(...(result instanceof Uint8Array ? [result] : []));
+  throw failure.reason;
+}
+
+function chunks(count: number, width: number): { from: number; to: number }[] {
+  return Array.from({ length: Math.ceil(count / width) }, (_, i) => ({
+    from: i * width,
+    to: Math.min(count, (i + 1) * width),
+  }));
+}
+
+function chunkProgress(count: number, width: number, onProgress?: Progress): Progress | undefined {
+  return onProgress && (done => onProgress(Math.min(count, done * width)));
+}
+
+function joinSecrets(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = concatBytes(...parts);
+  wipe(...parts);
+  return joined;
+}
