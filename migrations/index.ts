@@ -1,0 +1,6 @@
+import * as initial from './0001-initial.ts';
+
+/** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
+export const MIGRATIONS = {
+  '0001-initial': initial,
+};

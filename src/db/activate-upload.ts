@@ -1,0 +1,164 @@
+import { sql } from 'kysely';
+import { equalBytes } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
+import {
+  type Assignment,
+  type AssignmentPlan,
+  findAssignmentPlan,
+  insertAssignments,
+} from './assignments.ts';
+import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
+import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
+import { replaceDepositData, type StoredDepositData } from './deposit-data.ts';
+import { rowsOf } from './flat-bytes.ts';
+import { listManifestEntries, type ManifestEntry } from './key-secrets.ts';
+import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
+import { insertOracleSet, type OracleSet } from './oracle-sets.ts';
+import { lockVault, type Vault } from './vaults.ts';
+
+export interface ManifestFacts {
+  readonly counter: bigint;
+  readonly depositDataRoot: Uint8Array | null;
+  /** What readers will see, in public-key order. */
+  readonly entries: readonly ManifestEntry[];
+}
+
+export interface UploadActivation {
+  readonly vaultId: number;
+  /** The counter that was read when the upload began; another one means that somebody else has changed the vault since. */
+  readonly expectedManifestCounter: bigint;
+  /** The uploaded validators, complete for this oracle set. */
+  readonly publicKeys: readonly Uint8Array[];
+  readonly oracleSet: OracleSet;
+  /** Left out, the stored one stays. */
+  readonly depositData?: StoredDepositData | undefined;
+  readonly validatorsDigest?: Uint8Array | null;
+  /** MAC over the facts. What it throws undoes everything; it must not use the database. */
+  readonly sealManifest: (facts: ManifestFacts) => Uint8Array;
+  /** Clients for the active keys that the stored plan lacks, in public-key order. Called only when there is a plan. */
+  readonly assignNewKeys: (plan: AssignmentPlan, newKeys: readonly Uint8Array[]) => readonly Assignment[];
+  readonly audit: AuditEntry;
+}
+
+/**
+ * The single last transaction of an upload: makes the uploaded validators with their shares of the oracle set, the deposit
+ * data and the manifest current at once. Keys that the upload does not mention keep the shares they have. Safe to repeat
+ * when the connection broke while it was committed.
+ * @returns the vault as it is then
+ * @throws OperatorError 'vault-changed', 'upload-incomplete', 'vault-removed'
+ */
+export function activateUpload(session: Session, upload: UploadActivation): Promise<Vault> {
+  return retryLostConnection(session, () =>
+    inTransaction(session, async transaction => {
+      const vault = await lockVault(transaction, upload.vaultId);
+      if (vault === undefined) throw vaultRemoved();
+      if (await isDone(transaction, vault, upload)) return vault;
+      if (vault.manifestCounter !== upload.expectedManifestCounter) throw vaultChanged(vault, upload);
+      await insertOracleSet(transaction, vault.vaultId, upload.oracleSet);
+      await activateKeypairs(transaction, upload);
+      if (upload.depositData !== undefined) {
+        await replaceDepositData(transaction, vault.vaultId, upload.depositData);
+      }
+      await assignUnassigned(transaction, upload);
+      const activated = await updateVault(transaction, vault, upload);
+      await appendAuditEntry(transaction, upload.audit);
+      return activated;
+    }),
+  );
+}
+
+// The connection broke after the commit: the counter is ours, and so is the MAC.
+async function isDone(transaction: Session, vault: Vault, upload: UploadActivation): Promise<boolean> {
+  if (vault.manifestCounter !== upload.expectedManifestCounter + 1n || vault.manifestMac === null)
+    return false;
+  if (vault.oracleSetHash === null || !equalBytes(vault.oracleSetHash, upload.oracleSet.hash)) return false;
+  const { manifestCounter: counter, depositDataRoot } = vault;
+  if (upload.depositData !== undefined && !isRoot(depositDataRoot, upload.depositData.root)) return false;
+  const entries = await listManifestEntries(transaction, vault.vaultId);
+  return equalBytes(vault.manifestMac, upload.sealManifest({ counter, depositDataRoot, entries }));
+}
+
+function isRoot(stored: Uint8Array | null, root: Uint8Array): boolean {
+  return stored !== null && equalBytes(stored, root);
+}
+
+async function activateKeypairs(transaction: Session, upload: UploadActivation): Promise<void> {
+  const { vaultId, oracleSet, publicKeys } = upload;
+  const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+  const { rows } = await sql<{ activated: number }>`
+    with activated as (
+      update ${table('keypairs')} k set active = true, shares_set_hash = ${oracleSet.hash}
+      from ${rowsOf(publicKeys, PUBLIC_KEY_LENGTH)} i
+      where k.vault_id = ${vaultId} and k.public_key = i.piece
+        and exists (select from ${table('key_secrets')} v where v.vault_id = k.vault_id and v.public_key = k.public_key)
+        and (select count(*) from ${table('key_shares')} s
+             join ${table('key_secrets')} c on c.vault_id = s.vault_id and c.public_key = s.public_key
+             where s.vault_id = k.vault_id and s.parent_public_key = k.public_key
+               and s.oracle_set_hash = ${oracleSet.hash}) = ${oracleSet.publicKeys.length}::int
+      returning k.public_key
+    )
+    select count(*)::int as activated from activated`.execute(transaction.db);
+  const missing = publicKeys.length - (rows[0]?.activated ?? 0);
+  if (missing === 0) return;
+  throw new OperatorError(
+    'upload-incomplete',
+    `${missing} of the uploaded keypairs are missing or have not all shares`,
+    {
+      hint: 'Run upload-keypairs again; it stores what is missing.',
+    },
+  );
+}
+
+async function assignUnassigned(transaction: Session, upload: UploadActivation): Promise<void> {
+  const plan = await findAssignmentPlan(transaction, upload.vaultId);
+  if (plan === undefined) return;
+  const assigned = new Set(
+    plan.assignments.map(({ publicKey }) => Buffer.from(publicKey).toString('latin1')),
+  );
+  const active = await listValidatorPublicKeys(transaction, upload.vaultId);
+  const fresh = active.filter(publicKey => !assigned.has(Buffer.from(publicKey).toString('latin1')));
+  if (fresh.length > 0)
+    await insertAssignments(transaction, upload.vaultId, upload.assignNewKeys(plan, fresh));
+}
+
+async function updateVault(transaction: Session, vault: Vault, upload: UploadActivation): Promise<Vault> {
+  const counter = vault.manifestCounter + 1n;
+  const depositDataRoot = upload.depositData?.root ?? vault.depositDataRoot;
+  const validatorsDigest =
+    upload.validatorsDigest === undefined ? vault.validatorsDigest : upload.validatorsDigest;
+  const entries = await listManifestEntries(transaction, vault.vaultId);
+  const manifestMac = upload.sealManifest({ counter, depositDataRoot, entries });
+  await transaction.db
+    .updateTable('vaults')
+    .set({
+      manifest_counter: counter,
+      manifest_mac: manifestMac,
+      oracle_set_hash: upload.oracleSet.hash,
+      deposit_data_root: depositDataRoot,
+      validators_digest: validatorsDigest,
+    })
+    .where('vault_id', '=', vault.vaultId)
+    .execute();
+  const oracleSetHash = upload.oracleSet.hash;
+  return {
+    ...vault,
+    manifestCounter: counter,
+    manifestMac,
+    oracleSetHash,
+    depositDataRoot,
+    validatorsDigest,
+  };
+}
+
+function vaultRemoved(): OperatorError {
+  return new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
+}
+
+function vaultChanged(vault: Vault, upload: UploadActivation): OperatorError {
+  const { manifestCounter } = vault;
+  return new OperatorError(
+    'vault-changed',
+    `another upload changed this vault meanwhile (manifest ${manifestCounter}, expected ${upload.expectedManifestCounter})`,
+    { hint: 'Run upload-keypairs again; what it stored so far is kept.' },
+  );
+}

@@ -1,0 +1,115 @@
+import { sql } from 'kysely';
+import { inTransaction, type Session, tableOf } from './database.ts';
+import { intArray, rowsOf } from './flat-bytes.ts';
+import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
+import { lockVault } from './vaults.ts';
+
+export interface Assignment {
+  readonly publicKey: Uint8Array;
+  /** Number of the validator client, from 0. */
+  readonly clientIndex: number;
+}
+
+/** Which validator client has which key. */
+export interface AssignmentPlan {
+  readonly totalClients: number;
+  /** In public-key order. */
+  readonly assignments: readonly Assignment[];
+}
+
+/** The vault's stored plan, undefined before the first one. */
+export async function findAssignmentPlan(
+  { db }: Session,
+  vaultId: number,
+): Promise<AssignmentPlan | undefined> {
+  const plan = await db
+    .selectFrom('assignment_plans')
+    .select('total_clients')
+    .where('vault_id', '=', vaultId)
+    .executeTakeFirst();
+  if (plan === undefined) return undefined;
+  const assignments = await db
+    .selectFrom('assignments')
+    .select(['public_key as publicKey', 'client_index as clientIndex'])
+    .where('vault_id', '=', vaultId)
+    .orderBy('public_key')
+    .execute();
+  return { totalClients: plan.total_clients, assignments };
+}
+
+/**
+ * Reads the plan, lets `decide` make another and stores that, with every other writer of the vault kept out: of two that
+ * come at once the second one is given what the first one stored.
+ * @param decide - told the stored plan, if any, and the active validators in public-key order; returns the plan to store,
+ * or undefined to leave everything as it is. It must not use the database; what it throws undoes everything.
+ * @returns the plan that is stored then, and whether it was stored now
+ */
+export function updateAssignmentPlan(
+  session: Session,
+  vaultId: number,
+  decide: (
+    stored: AssignmentPlan | undefined,
+    publicKeys: readonly Uint8Array[],
+  ) => AssignmentPlan | undefined,
+): Promise<{ plan: AssignmentPlan | undefined; updated: boolean }> {
+  return inTransaction(session, async transaction => {
+    await lockVault(transaction, vaultId);
+    const stored = await findAssignmentPlan(transaction, vaultId);
+    const plan = decide(stored, await listValidatorPublicKeys(transaction, vaultId));
+    if (plan === undefined) return { plan: stored, updated: false };
+    await storePlan(transaction, vaultId, plan);
+    return { plan: await findAssignmentPlan(transaction, vaultId), updated: true };
+  });
+}
+
+async function storePlan(transaction: Session, vaultId: number, plan: AssignmentPlan): Promise<void> {
+  await transaction.db
+    .insertInto('assignment_plans')
+    .values({ vault_id: vaultId, total_clients: plan.totalClients })
+    .onConflict(conflict => conflict.column('vault_id').doUpdateSet({ total_clients: plan.totalClients }))
+    .execute();
+  await transaction.db.deleteFrom('assignments').where('vault_id', '=', vaultId).execute();
+  await insertAssignments(transaction, vaultId, plan.assignments);
+}
+
+/** Adds keys to the stored plan; those that are in it already stay where they are. */
+export async function insertAssignments(
+  session: Session,
+  vaultId: number,
+  assignments: readonly Assignment[],
+): Promise<void> {
+  if (assignments.length === 0) return;
+  const keys = rowsOf(
+    assignments.map(assignment => assignment.publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
+  const clients = intArray(assignments.map(assignment => assignment.clientIndex));
+  await sql`
+    insert into ${tableOf(session, 'assignments')} (vault_id, public_key, client_index)
+    select ${vaultId}::int, k.piece, c.client_index
+    from ${keys} k
+    join unnest(${clients}) with ordinality as c (client_index, number) on c.number = k.position + 1
+    on conflict do nothing`.execute(session.db);
+}
+
+/** The public keys of one validator client, in order. */
+export async function listClientPublicKeys(
+  { db }: Session,
+  vaultId: number,
+  clientIndex: number,
+): Promise<Uint8Array[]> {
+  const rows = await db
+    .selectFrom('assignments')
+    .innerJoin('keypairs', join =>
+      join
+        .onRef('keypairs.vault_id', '=', 'assignments.vault_id')
+        .onRef('keypairs.public_key', '=', 'assignments.public_key'),
+    )
+    .select('assignments.public_key')
+    .where('assignments.vault_id', '=', vaultId)
+    .where('client_index', '=', clientIndex)
+    .where('keypairs.active', '=', true)
+    .orderBy('assignments.public_key')
+    .execute();
+  return rows.map(row => row.public_key);
+}

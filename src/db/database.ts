@@ -1,0 +1,132 @@
+import {
+  CompiledQuery,
+  Kysely,
+  PGliteDialect,
+  PostgresDialect,
+  type RawBuilder,
+  sql,
+  type Transaction,
+} from 'kysely';
+import { retry } from '../lib/retry.ts';
+import { type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
+import { isLostConnection } from './errors.ts';
+import { openPglite } from './pglite.ts';
+import { createPostgresPool } from './postgres-pool.ts';
+import { DEFAULT_SCHEMA, type Schema } from './schema.ts';
+
+/** What the functions of this folder work on: a database, or one transaction of it. */
+export interface Session {
+  readonly db: Kysely<Schema>;
+  readonly kind: 'postgres' | 'pglite';
+  /** Postgres schema that holds the tables. */
+  readonly schema: string;
+}
+
+/** An open database. Nothing else in the program knows SQL or a driver. */
+export interface Database extends Session, AsyncDisposable {
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** `postgresql://…` or `pglite:PATH`. */
+  readonly url: string;
+  readonly schema?: string | undefined;
+  /** How long one statement may take; 0 for no limit. Default 2 minutes. */
+  readonly statementTimeoutMs?: number | undefined;
+  /** Default 10 s; the URL's connect_timeout comes first. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Reads the URL again when the server refuses the password: a file that is replaced when passwords rotate. */
+  readonly reloadUrl?: (() => Promise<string>) | undefined;
+}
+
+const STATEMENT_TIMEOUT_MS = 120_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Connects to the database and checks that it answers. It is not migrated or otherwise changed; see `migrator.ts`.
+ * @throws UsageError 'invalid-db-url', 'invalid-db-schema'; ExternalError db-unreachable, db-auth-failed, db-not-found;
+ * OperatorError 'db-in-use' when another process has the embedded database open
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const url = parseDatabaseUrl(options.url);
+  const schema = options.schema ?? DEFAULT_SCHEMA;
+  const root = new Kysely<Schema>({
+    dialect: url.kind === 'pglite' ? await pgliteDialect(url) : postgresDialect(url, options),
+  });
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= root.destroy();
+    return closing;
+  };
+  try {
+    await sql`select 1`.execute(root);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { db: root.withSchema(schema), kind: url.kind, schema, close, [Symbol.asyncDispose]: close };
+}
+
+async function pgliteDialect(url: Extract<DatabaseUrl, { kind: 'pglite' }>): Promise<PGliteDialect> {
+  return new PGliteDialect({ pglite: await openPglite(url.path) });
+}
+
+function postgresDialect(
+  url: Extract<DatabaseUrl, { kind: 'postgres' }>,
+  options: DatabaseOptions,
+): PostgresDialect {
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+  const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  return new PostgresDialect({
+    pool: createPostgresPool({ url, reloadUrl: options.reloadUrl, connectTimeoutMs, statementTimeoutMs }),
+    // By a statement: poolers refuse it as a start-up parameter.
+    onCreateConnection: async connection => {
+      await connection.executeQuery(
+        CompiledQuery.raw(`set statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
+      );
+    },
+  });
+}
+
+/** The table's qualified name, for statements written as text. */
+export function tableOf(session: Session, name: keyof Schema): RawBuilder<unknown> {
+  return sql.id(session.schema, name);
+}
+
+/**
+ * Runs the callback in one transaction, or in the one that the session already is. Nothing but the callback's session may
+ * be used inside: PGlite has one connection, and would wait for itself.
+ */
+export function inTransaction<T>(
+  session: Session,
+  callback: (transaction: Session) => Promise<T>,
+): Promise<T> {
+  if (session.db.isTransaction) return callback(session);
+  return session.db.transaction().execute(db => callback(within(session, db)));
+}
+
+/**
+ * Runs the callback on one unchanging state of the database (repeatable read, read only), whatever others commit meanwhile.
+ * Nothing but the callback's session may be used inside.
+ */
+export function inSnapshot<T>(database: Session, callback: (snapshot: Session) => Promise<T>): Promise<T> {
+  return database.db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(db => callback(within(database, db)));
+}
+
+/**
+ * Repeats a step whose connection was lost (a server restarted, a network that flickered), five times within half a
+ * minute. Only for steps that may be done twice.
+ */
+export function retryLostConnection<T>(session: Session, step: () => Promise<T>): Promise<T> {
+  // Inside a transaction it is the transaction that is lost.
+  if (session.db.isTransaction) return step();
+  return retry(step, { timeoutMs: 30_000, retries: 5, isRetryable: isLostConnection });
+}
+
+function within(session: Session, db: Transaction<Schema>): Session {
+  return { db, kind: session.kind, schema: session.schema };
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { OperatorError } from '../lib/errors.ts';
+import { codeOf } from './errors.ts';
+
+/**
+ * Takes the file `<directory>.lock` for this process: the embedded database is destroyed by two processes at once.
+ * A lock whose process is gone is taken over.
+ * @returns a function that gives the lock back
+ * @throws OperatorError 'db-in-use' naming the directory and the other process
+ */
+export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const path = `${directory}.lock`;
+  const mine = `${identityOf(process.pid)} ${randomBytes(8).toString('hex')}\n`;
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  await writeFile(temporary, mine, { flag: 'wx', mode: 0o600 });
+  try {
+    while (!(await linkExclusive(temporary, path))) await removeStaleLock(directory, path);
+  } finally {
+    await unlink(temporary);
+  }
+  return async () => {
+    if ((await readLock(path)) === mine) await unlink(path);
+  };
+}
+
+async function linkExclusive(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function removeStaleLock(directory: string, path: string): Promise<void> {
+  const held = await readLock(path);
+  if (held === undefined) return;
+  const [pid = '', startedAt = ''] = held.split(' ');
+  if (isSameProcess(Number(pid), `${pid} ${startedAt}`)) {
+    throw new OperatorError('db-in-use', `the embedded database ${directory} is in use by process ${pid}`, {
+      hint: 'Wait for that process to end, or use a Postgres server: only it can serve several processes.',
+    });
+  }
+  // Renamed first: another process may have replaced the stale lock by its own since it was read.
+  const aside = `${path}.stale.${randomBytes(4).toString('hex')}`;
+  await rename(path, aside).catch(ignoreMissing);
+  const taken = await readLock(aside);
+  if (taken !== undefined && taken !== held) await linkExclusive(aside, path);
+  await unlink(aside).catch(ignoreMissing);
+}
+
+async function readLock(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
+}
+
+function isSameProcess(pid: number, identity: string): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return false;
+  }
+  return identityOf(pid) === identity;
+}
+
+// Pids are given anew, in a container soon; with its start time (clock ticks since boot) a process is named for good.
+function identityOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return `${pid} -`;
+  }
+}

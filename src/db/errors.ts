@@ -1,0 +1,195 @@
+import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
+
+/** Where a connection goes to, for messages. Never the password. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly role: string;
+}
+
+interface Rule {
+  readonly code: string;
+  /** The same step may succeed when it is repeated on a fresh connection. */
+  readonly retryable?: true;
+  readonly message: (place: string, endpoint: Endpoint | undefined, detail: string) => string;
+  readonly hint?: string;
+}
+
+const LOST: Rule = {
+  code: 'db-connection-lost',
+  retryable: true,
+  message: (place, _endpoint, detail) => `lost the connection to ${place}: ${detail}`,
+};
+const CONFLICT: Rule = {
+  code: 'db-conflict',
+  retryable: true,
+  message: (place, _endpoint, detail) => `another process is working on the same rows of ${place}: ${detail}`,
+};
+const SCHEMA: Rule = {
+  code: 'db-schema-missing',
+  message: (place, _endpoint, detail) => `the tables of this program are missing in ${place}: ${detail}`,
+  hint: 'Run "remote-db setup" (first use) or "remote-db migrate", or correct --db-schema.',
+};
+const READ_ONLY: Rule = {
+  code: 'db-read-only',
+  message: (place, endpoint) => `${place} is read-only for role "${endpoint?.role ?? 'postgres'}"`,
+  hint: 'Connect to the primary server with a role that may write (default_transaction_read_only off).',
+};
+const FULL: Rule = {
+  code: 'db-disk-full',
+  message: (place, _endpoint, detail) => `no space left on the disk of ${place}: ${detail}`,
+  hint: 'Free disk space and run the command again; it continues where it stopped.',
+};
+
+/** What to tell for each SQLSTATE (appendix A of the Postgres manual) or Node error code. */
+const RULES: Readonly<Record<string, Rule>> = {
+  '08000': LOST,
+  '08001': LOST,
+  '08003': LOST,
+  '08004': LOST,
+  '08006': LOST,
+  '08007': LOST,
+  '57P01': LOST,
+  '57P02': LOST,
+  '57P03': LOST,
+  '57P05': LOST,
+  ECONNREFUSED: LOST,
+  ECONNRESET: LOST,
+  EPIPE: LOST,
+  ETIMEDOUT: LOST,
+  EHOSTUNREACH: LOST,
+  ENETUNREACH: LOST,
+  '40001': CONFLICT,
+  '40P01': CONFLICT,
+  '55P03': CONFLICT,
+  '3F000': SCHEMA,
+  '42P01': SCHEMA,
+  '42703': SCHEMA,
+  '25006': READ_ONLY,
+  '53100': FULL,
+  ENOSPC: FULL,
+  '42501': {
+    code: 'db-permission-denied',
+    message: (place, endpoint, detail) =>
+      `role "${endpoint?.role ?? 'postgres'}" lacks a right in ${place}: ${detail}`,
+    hint: 'Grant the right to this role, or connect with the role that owns the schema.',
+  },
+  '53300': {
+    code: 'db-too-many-connections',
+    retryable: true,
+    message: (place, _endpoint, detail) => `${place} takes no more connections: ${detail}`,
+  },
+  '57014': {
+    code: 'db-timeout',
+    message: (place, _endpoint, detail) => `a statement took too long in ${place}: ${detail}`,
+  },
+};
+
+// pg has no codes for what it finds out by itself.
+const LOST_MESSAGES =
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+
+/**
+ * What a failed statement means for the user. Errors that are not in the table (a constraint of ours, a syntax error)
+ * are bugs and come back as they are.
+ */
+export function translateQueryError(error: unknown, endpoint: Endpoint | undefined): unknown {
+  if (error instanceof OperatorError || !(error instanceof Error)) return error;
+  const rule = RULES[codeOf(error) ?? ''] ?? (LOST_MESSAGES.test(error.message) ? LOST : undefined);
+  if (rule === undefined) return error;
+  return new ExternalError(rule.code, rule.message(describePlace(endpoint), endpoint, messageOf(error)), {
+    retryable: rule.retryable ?? false,
+    hint: rule.hint,
+    cause: error,
+  });
+}
+
+/** What a failed attempt to connect means for the user, in libpq's words. */
+export function translateConnectError(error: unknown, endpoint: Endpoint): unknown {
+  if (error instanceof OperatorError) return error;
+  const code = codeOf(error);
+  const [name, hint] = CONNECT_CODES[code ?? ''] ?? ['db-unreachable', undefined];
+  const message = `failed to connect to the database server with provided URL.\nDetails: ${describeFailure(error, endpoint)}\n`;
+  return new ExternalError(name, message, {
+    retryable: name === 'db-unreachable' || code === '53300' || code === '57P03',
+    hint: hint?.(endpoint),
+    cause: error,
+  });
+}
+
+const CONNECT_CODES: Readonly<
+  Record<string, readonly [string, ((endpoint: Endpoint) => string) | undefined]>
+> = {
+  '28P01': ['db-auth-failed', at => `Check the password of role "${at.role}" for database "${at.database}".`],
+  '28000': ['db-auth-failed', at => `Check role "${at.role}" and the server's pg_hba.conf.`],
+  '3D000': ['db-not-found', at => `Create the database "${at.database}" or correct the URL.`],
+  '42501': ['db-permission-denied', at => `Grant connect on database "${at.database}" to role "${at.role}".`],
+  '53300': ['db-too-many-connections', undefined],
+  '57P03': ['db-unreachable', () => 'The server is starting up or shutting down; try again.'],
+};
+
+/** Whether the server refused the role or its password. */
+export function isAuthenticationFailure(error: unknown): boolean {
+  const code = codeOf(error instanceof OperatorError ? error.cause : error);
+  return code === '28P01' || code === '28000';
+}
+
+/** Whether the same step may be repeated on a fresh connection. */
+export function isLostConnection(error: unknown): boolean {
+  return error instanceof ExternalError && error.retryable && error.code.startsWith('db-');
+}
+
+/** SQLSTATE of a Postgres error or code of a Node error. */
+export function codeOf(error: unknown): string | undefined {
+  if (error instanceof AggregateError && !('code' in error)) return codeOf(error.errors[0]);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function describePlace(endpoint: Endpoint | undefined): string {
+  if (endpoint === undefined) return 'the embedded database';
+  return `database "${endpoint.database}" at "${endpoint.host}", port ${endpoint.port}`;
+}
+
+// One line per address that was tried, as libpq prints them.
+function describeFailure(error: unknown, endpoint: Endpoint): string {
+  if (error instanceof AggregateError)
+    return error.errors.map(one => describeFailure(one, endpoint)).join('\n');
+  const { host, port } = endpoint;
+  const code = codeOf(error);
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    const reason =
+      code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
+    return `could not translate host name "${host}" to address: ${reason}`;
+  }
+  const address = error instanceof Error && 'address' in error ? String(error.address) : host;
+  if (host.startsWith('/')) {
+    return `connection to server on socket "${host}/.s.PGSQL.${port}" failed: ${describeReason(error, code, true)}`;
+  }
+  const name = address === host ? `"${host}"` : `"${host}" (${address})`;
+  return `connection to server at ${name}, port ${port} failed: ${describeReason(error, code, false)}`;
+}
+
+function describeReason(error: unknown, code: string | undefined, isSocket: boolean): string {
+  const question = isSocket
+    ? '\n\tIs the server running locally and accepting connections on that socket?'
+    : '\n\tIs the server running on that host and accepting TCP/IP connections?';
+  const known = NODE_REASONS[code ?? ''];
+  if (known !== undefined) return code === 'ECONNREFUSED' || code === 'ENOENT' ? known + question : known;
+  const message = messageOf(error);
+  if (/^timeout|connection timeout/i.test(message)) return 'timeout expired';
+  if (message.includes('does not support SSL')) return 'server does not support SSL, but SSL was required';
+  if (message.startsWith('Connection terminated')) return 'server closed the connection unexpectedly';
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? `FATAL:  ${message}` : message;
+}
+
+const NODE_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ENOENT: 'No such file or directory',
+  EACCES: 'Permission denied',
+  ECONNRESET: 'Connection reset by peer',
+  ETIMEDOUT: 'Connection timed out',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+};

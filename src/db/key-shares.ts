@@ -1,0 +1,70 @@
+import { sql } from 'kysely';
+import { inTransaction, type Session, tableOf } from './database.ts';
+import { lockVault } from './vaults.ts';
+
+export interface KeyShare {
+  readonly parentPublicKey: Uint8Array;
+  /** Position of its oracle, from 0. */
+  readonly shareIndex: number;
+  readonly publicKey: Uint8Array;
+}
+
+/** The shares that readers see, by parent and oracle: of each active validator those of its current set. */
+export async function listVisibleShares({ db }: Session, vaultId: number): Promise<KeyShare[]> {
+  return db
+    .selectFrom('key_shares as s')
+    .innerJoin('keypairs as k', join =>
+      join
+        .onRef('k.vault_id', '=', 's.vault_id')
+        .onRef('k.public_key', '=', 's.parent_public_key')
+        .onRef('k.shares_set_hash', '=', 's.oracle_set_hash'),
+    )
+    .select([
+      's.parent_public_key as parentPublicKey',
+      's.share_index as shareIndex',
+      's.public_key as publicKey',
+    ])
+    .where('s.vault_id', '=', vaultId)
+    .where('k.active', '=', true)
+    .orderBy('s.parent_public_key')
+    .orderBy('s.share_index')
+    .execute();
+}
+
+/**
+ * Removes the oracle sets that neither the vault nor any of its validators names, with their shares and secrets. To be
+ * run by an upload under its lock: another one's set is named by nobody until it ends.
+ */
+export function pruneShares(
+  session: Session,
+  vaultId: number,
+): Promise<{ oracleSets: number; shares: number }> {
+  return inTransaction(session, async transaction => {
+    const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+    const vault = await lockVault(transaction, vaultId);
+    if (vault === undefined) return { oracleSets: 0, shares: 0 };
+    const { rows } = await sql<{ shares: number }>`
+      with stale as (
+        select oracle_set_hash from ${table('oracle_sets')} o
+        where vault_id = ${vaultId} and oracle_set_hash is distinct from ${vault.oracleSetHash}::bytea
+          and not exists (select from ${table('keypairs')} k
+                          where k.vault_id = o.vault_id and k.shares_set_hash = o.oracle_set_hash)
+      ), removed as (
+        delete from ${table('key_shares')} s using stale
+        where s.vault_id = ${vaultId} and s.oracle_set_hash = stale.oracle_set_hash
+        returning s.public_key
+      ), secrets as (
+        delete from ${table('key_secrets')} c using removed
+        where c.vault_id = ${vaultId} and c.public_key = removed.public_key
+      )
+      select count(*)::int as shares from removed`.execute(transaction.db);
+    const sets = await sql`
+      delete from ${table('oracle_sets')} o
+      where vault_id = ${vaultId} and oracle_set_hash is distinct from ${vault.oracleSetHash}::bytea
+        and not exists (select from ${table('keypairs')} k
+                        where k.vault_id = o.vault_id and k.shares_set_hash = o.oracle_set_hash)`.execute(
+      transaction.db,
+    );
+    return { oracleSets: Number(sets.numAffectedRows ?? 0n), shares: rows[0]?.shares ?? 0 };
+  });
+}

@@ -1,0 +1,215 @@
+import { sql } from 'kysely';
+import { OperatorError } from '../lib/errors.ts';
+import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
+import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+
+export const PUBLIC_KEY_LENGTH = 48;
+const NONCE_LENGTH = 12;
+const CIPHERTEXT_LENGTH = 48;
+
+/** A secret key sealed under the vault's data key: nonce of 12 bytes; 32 bytes and a tag of 16. */
+export interface SealedKey {
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+}
+
+/** A validator's key with all its shares of one oracle set. */
+export interface NewKeypair {
+  readonly publicKey: Uint8Array;
+  readonly secret: SealedKey;
+  /** In oracle order, one per oracle of the set. */
+  readonly shares: readonly (SealedKey & { readonly publicKey: Uint8Array })[];
+}
+
+/** What the database has of a validator. */
+export interface StoredKeypair {
+  readonly publicKey: Uint8Array;
+  /** Whether readers see it. */
+  readonly isActive: boolean;
+  /** Whether its secret and every share of the asked oracle set, with its secret, are there. */
+  readonly isComplete: boolean;
+  readonly sharesSetHash: Uint8Array | null;
+}
+
+/** Every stored validator of the vault in public-key order, seen from one oracle set. */
+export function listStoredKeypairs(
+  session: Session,
+  options: { vaultId: number; oracleSetHash: Uint8Array; shareCount: number },
+): Promise<StoredKeypair[]> {
+  const { vaultId, oracleSetHash, shareCount } = options;
+  return retryLostConnection(session, async () => {
+    const { rows } = await sql<StoredKeypair>`
+      select k.public_key as "publicKey", k.active as "isActive", k.shares_set_hash as "sharesSetHash",
+        (v.public_key is not null and coalesce(s.count, 0) = ${shareCount}::int) as "isComplete"
+      from ${tableOf(session, 'keypairs')} k
+      left join ${tableOf(session, 'key_secrets')} v on v.vault_id = k.vault_id and v.public_key = k.public_key
+      left join (${completeShares(session, vaultId, oracleSetHash)}) s on s.parent_public_key = k.public_key
+      where k.vault_id = ${vaultId}
+      order by k.public_key`.execute(session.db);
+    return rows;
+  });
+}
+
+/** The public keys of the validators that readers see, in order. */
+export async function listValidatorPublicKeys({ db }: Session, vaultId: number): Promise<Uint8Array[]> {
+  const rows = await db
+    .selectFrom('keypairs')
+    .select('public_key')
+    .where('vault_id', '=', vaultId)
+    .where('active', '=', true)
+    .orderBy('public_key')
+    .execute();
+  return rows.map(row => row.public_key);
+}
+
+/**
+ * Stores validators with all their shares of one oracle set: all of them or, when it fails, none. What is stored and
+ * complete stays as it is, so that a batch may be repeated. A set of shares that is not complete is replaced as a whole:
+ * shares of two polynomials do not recombine. Readers see the new rows after `activateUpload`; the oracle set must be stored.
+ * @returns the public keys whose shares were stored now
+ * @throws OperatorError 'vault-removed', 'key-exists' (a share's public key is stored as another key)
+ */
+export function insertKeypairs(
+  session: Session,
+  batch: { vaultId: number; oracleSetHash: Uint8Array; dataKeyId: number; keypairs: readonly NewKeypair[] },
+): Promise<Uint8Array[]> {
+  return retryLostConnection(session, () =>
+    inTransaction(session, async transaction => {
+      const { missing, hasRemains } = await lockAndCompare(transaction, batch);
+      if (missing.length === 0) return [];
+      const rest = { ...batch, keypairs: missing };
+      if (hasRemains) await deleteShares(transaction, rest);
+      await insertRows(transaction, rest);
+      return missing.map(keypair => keypair.publicKey);
+    }),
+  );
+}
+
+type Batch = Parameters<typeof insertKeypairs>[1];
+
+async function lockAndCompare(transaction: Session, batch: Batch) {
+  const { vaultId, oracleSetHash, keypairs } = batch;
+  const shareCount = keypairs[0]?.shares.length ?? 0;
+  if (keypairs.some(keypair => keypair.shares.length !== shareCount))
+    throw new RangeError('unequal numbers of shares');
+  const locked = await transaction.db
+    .selectFrom('vaults')
+    .select('vault_id')
+    .where('vault_id', '=', vaultId)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  if (locked === undefined)
+    throw new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
+  // Every share is counted, those without a secret too, to know whether there is something to remove.
+  const { rows } = await sql<{ position: number; stored: number; complete: boolean }>`
+    select i.position, count(s.public_key)::int as stored,
+      count(c.public_key)::int = ${shareCount}::int and count(s.public_key)::int = ${shareCount}::int
+        and exists (select from ${tableOf(transaction, 'key_secrets')} v
+                    where v.vault_id = ${vaultId} and v.public_key = i.piece) as complete
+    from ${rowsOf(
+      keypairs.map(keypair => keypair.publicKey),
+      PUBLIC_KEY_LENGTH,
+    )} i
+    join ${tableOf(transaction, 'keypairs')} k on k.vault_id = ${vaultId} and k.public_key = i.piece
+    left join ${tableOf(transaction, 'key_shares')} s
+      on s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}
+    left join ${tableOf(transaction, 'key_secrets')} c on c.vault_id = ${vaultId} and c.public_key = s.public_key
+    group by i.position, i.piece`.execute(transaction.db);
+  const complete = new Set(rows.filter(row => row.complete).map(row => row.position));
+  return {
+    missing: keypairs.filter((_, position) => !complete.has(position)),
+    hasRemains: rows.some(row => !row.complete && row.stored > 0),
+  };
+}
+
+async function deleteShares(
+  transaction: Session,
+  { vaultId, oracleSetHash, keypairs }: Batch,
+): Promise<void> {
+  const parents = rowsOf(
+    keypairs.map(keypair => keypair.publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
+  await sql`
+    with removed as (
+      delete from ${tableOf(transaction, 'key_shares')} s using ${parents} i
+      where s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}
+      returning s.public_key
+    )
+    delete from ${tableOf(transaction, 'key_secrets')} c using removed
+    where c.vault_id = ${vaultId} and c.public_key = removed.public_key`.execute(transaction.db);
+}
+
+// One statement for a whole batch: a database 10 ms away must not cost 10 ms per row.
+async function insertRows(
+  transaction: Session,
+  { vaultId, oracleSetHash, dataKeyId, keypairs }: Batch,
+): Promise<void> {
+  const shares = keypairs.flatMap(keypair => keypair.shares);
+  const perKeypair = keypairs[0]?.shares.length ?? 0;
+  const secrets = [...keypairs.map(keypair => keypair.secret), ...shares];
+  const validatorKeys = flatten(
+    keypairs.map(keypair => keypair.publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
+  const shareKeys = flatten(
+    shares.map(share => share.publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
+  const nonces = flatten(
+    secrets.map(secret => secret.nonce),
+    NONCE_LENGTH,
+  );
+  const ciphertexts = flatten(
+    secrets.map(secret => secret.ciphertext),
+    CIPHERTEXT_LENGTH,
+  );
+  const i = sql.ref('i');
+  const series = (count: number) => sql`generate_series(0, ${count}::int - 1) as i`;
+  const secretAt = (position: typeof i) =>
+    sql`${dataKeyId}::int, ${pieceAt(nonces, NONCE_LENGTH, position)}, ${pieceAt(ciphertexts, CIPHERTEXT_LENGTH, position)}`;
+  await sql`
+    with new_keypairs as (
+      insert into ${tableOf(transaction, 'keypairs')} (vault_id, public_key)
+      select ${vaultId}::int, ${pieceAt(validatorKeys, PUBLIC_KEY_LENGTH, i)} from ${series(keypairs.length)}
+      on conflict do nothing
+    ), new_shares as (
+      insert into ${tableOf(transaction, 'key_shares')}
+        (vault_id, parent_public_key, oracle_set_hash, share_index, public_key)
+      select ${vaultId}::int, ${pieceAt(validatorKeys, PUBLIC_KEY_LENGTH, sql`i / ${sql.lit(Math.max(perKeypair, 1))}`)},
+        ${oracleSetHash}::bytea, i % ${sql.lit(Math.max(perKeypair, 1))}, ${pieceAt(shareKeys, PUBLIC_KEY_LENGTH, i)}
+      from ${series(shares.length)}
+    ), new_secrets as (
+      insert into ${tableOf(transaction, 'key_secrets')} (vault_id, public_key, data_key_id, nonce, ciphertext)
+      select ${vaultId}::int, ${pieceAt(validatorKeys, PUBLIC_KEY_LENGTH, i)}, ${secretAt(i)}
+      from ${series(keypairs.length)}
+      on conflict do nothing
+    )
+    insert into ${tableOf(transaction, 'key_secrets')} (vault_id, public_key, data_key_id, nonce, ciphertext)
+    select ${vaultId}::int, ${pieceAt(shareKeys, PUBLIC_KEY_LENGTH, i)}, ${secretAt(sql`i + ${sql.lit(keypairs.length)}`)}
+    from ${series(shares.length)}`
+    .execute(transaction.db)
+    .catch(refuseDuplicates);
+}
+
+function refuseDuplicates(error: unknown): never {
+  if (error instanceof Error && 'code' in error && error.code === '23505') {
+    throw new OperatorError(
+      'key-exists',
+      'the public key of a share is stored as that of another key of this vault',
+      {
+        cause: error,
+      },
+    );
+  }
+  throw error;
+}
+
+function completeShares(session: Session, vaultId: number, oracleSetHash: Uint8Array) {
+  return sql`
+    select s.parent_public_key, count(*)::int as count
+    from ${tableOf(session, 'key_shares')} s
+    join ${tableOf(session, 'key_secrets')} c on c.vault_id = s.vault_id and c.public_key = s.public_key
+    where s.vault_id = ${vaultId} and s.oracle_set_hash = ${oracleSetHash}
+    group by s.parent_public_key`;
+}

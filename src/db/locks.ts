@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { OperatorError } from '../lib/errors.ts';
+import type { Session } from './database.ts';
+
+// Half of the 64-bit lock number is ours, the other half names the vault.
+const LOCK_SPACE = 0x53_57_4f_31;
+const POLL_MS = 250;
+
+export interface LockOptions {
+  readonly vaultId: number;
+  /** How long to wait for another holder. */
+  readonly timeoutMs: number;
+  /** Told once, when another process holds the lock. */
+  readonly onWait?: (() => void) | undefined;
+}
+
+/**
+ * Runs the callback as the only upload of this vault. The lock ends with the callback or with the process; should the
+ * connection that holds it break, the manifest's counter still lets only one upload end.
+ * PGlite has one process anyway: nothing is locked.
+ * @throws OperatorError 'vault-busy' when the time is over
+ */
+export async function withVaultLock<T>(
+  database: Session,
+  options: LockOptions,
+  callback: () => Promise<T>,
+): Promise<T> {
+  if (database.kind === 'pglite') return callback();
+  return database.db.connection().execute(async db => {
+    const connection = { ...database, db };
+    await acquire(connection, options);
+    try {
+      return await callback();
+    } finally {
+      // A broken connection has given the lock back.
+      await sql`select pg_advisory_unlock(${LOCK_SPACE}::int, ${options.vaultId}::int)`
+        .execute(db)
+        .catch(() => undefined);
+    }
+  });
+}
+
+async function acquire({ db }: Session, { vaultId, timeoutMs, onWait }: LockOptions): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (let attempt = 0; ; attempt++) {
+    const { rows } = await sql<{ locked: boolean }>`
+      select pg_try_advisory_lock(${LOCK_SPACE}::int, ${vaultId}::int) as locked`.execute(db);
+    if (rows[0]?.locked === true) return;
+    if (attempt === 0) onWait?.();
+    if (performance.now() >= deadline) throw vaultBusy(timeoutMs);
+    await sleep(POLL_MS);
+  }
+}
+
+function vaultBusy(timeoutMs: number): OperatorError {
+  return new OperatorError(
+    'vault-busy',
+    `another process has been uploading to this vault for more than ${timeoutMs / 1000} s`,
+    { hint: 'Run the command again when it has ended.' },
+  );
+}

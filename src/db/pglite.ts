@@ -1,0 +1,60 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { PGlite, PGliteTransaction } from 'kysely';
+import { messageOf, OperatorError } from '../lib/errors.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { translateQueryError } from './errors.ts';
+
+const BIGINT = 20;
+
+/**
+ * Opens the embedded database in a directory, which is made when it is missing. One process at a time.
+ * @returns what kysely's dialect takes; its errors are this program's, and closing it gives the directory back
+ * @throws OperatorError 'db-in-use', 'db-open-failed'
+ */
+export async function openPglite(path: string): Promise<PGlite> {
+  const directory = resolve(path);
+  await mkdir(dirname(directory), { recursive: true });
+  const unlock = await lockDirectory(directory);
+  try {
+    // Loaded here only: it brings a whole Postgres of 20 MB.
+    const { PGlite } = await import('@electric-sql/pglite');
+    const pglite = await PGlite.create({ dataDir: directory, parsers: { [BIGINT]: BigInt } });
+    return withTranslatedErrors(pglite, unlock);
+  } catch (error) {
+    await unlock();
+    throw new OperatorError(
+      'db-open-failed',
+      `cannot open the embedded database ${directory}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function withTranslatedErrors(pglite: PGlite, unlock: () => Promise<void>): PGlite {
+  const translate = (error: unknown) => {
+    throw translateQueryError(error, undefined);
+  };
+  return {
+    get closed() {
+      return pglite.closed;
+    },
+    get ready() {
+      return pglite.ready;
+    },
+    waitReady: pglite.waitReady,
+    close: () => pglite.close().finally(unlock),
+    query: (sql, parameters, options) => pglite.query<never>(sql, parameters, options).catch(translate),
+    transaction: callback => pglite.transaction(inner => callback(translated(inner))),
+  };
+
+  function translated(transaction: PGliteTransaction): PGliteTransaction {
+    return {
+      rollback: () => transaction.rollback(),
+      query: (sql, parameters, options) =>
+        transaction.query<never>(sql, parameters, options).catch(translate),
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** Filled by the database's clock, never written. */
+type Timestamp = ColumnType<Date, never, never>;
+
+/** The tables of `migrations/`, as the program sees them: bytea is Uint8Array, bigint is bigint. */
+export interface Schema {
+  schema_steps: { name: string; applied_at: Timestamp; oldest_program: string };
+  vaults: {
+    vault_id: Generated<number>;
+    network: string;
+    chain_id: bigint;
+    address: Uint8Array;
+    data_key_id: number;
+    manifest_counter: Generated<bigint>;
+    manifest_mac: Uint8Array | null;
+    oracle_set_hash: Uint8Array | null;
+    deposit_data_root: Uint8Array | null;
+    validators_digest: Uint8Array | null;
+    created_at: Timestamp;
+  };
+  data_keys: {
+    vault_id: number;
+    data_key_id: number;
+    nonce: Uint8Array;
+    ciphertext: Uint8Array;
+    created_at: Timestamp;
+  };
+  oracle_sets: {
+    vault_id: number;
+    oracle_set_hash: Uint8Array;
+    config_ipfs_hash: string;
+    threshold: number;
+    share_count: number;
+    /** All public keys, in oracle order, one after another; of equal length. */
+    public_keys: Uint8Array;
+    created_at: Timestamp;
+  };
+  keypairs: {
+    vault_id: number;
+    public_key: Uint8Array;
+    active: Generated<boolean>;
+    shares_set_hash: Uint8Array | null;
+    inserted_at: Timestamp;
+  };
+  key_shares: {
+    vault_id: number;
+    parent_public_key: Uint8Array;
+    oracle_set_hash: Uint8Array;
+    share_index: number;
+    public_key: Uint8Array;
+  };
+  key_secrets: {
+    vault_id: number;
+    public_key: Uint8Array;
+    data_key_id: number;
+    nonce: Uint8Array;
+    ciphertext: Uint8Array;
+  };
+  deposit_data: {
+    vault_id: number;
+    root: Uint8Array;
+    document: string;
+    entry_count: number;
+    updated_at: ColumnType<Date, never, Date>;
+  };
+  assignment_plans: { vault_id: number; total_clients: number; updated_at: Timestamp };
+  assignments: { vault_id: number; public_key: Uint8Array; client_index: number };
+  audit_log: {
+    audit_id: ColumnType<bigint, never, never>;
+    at: Timestamp;
+    database_role: ColumnType<string, never, never>;
+    actor: string;
+    command: string;
+    network: string;
+    vault: Uint8Array;
+    counts: ColumnType<Record<string, number>, string, never>;
+  };
+}
+
+/** Schema of our own in the database, unless `--db-schema` names another. */
+export const DEFAULT_SCHEMA = 'stakewise_operator';

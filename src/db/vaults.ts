@@ -1,0 +1,181 @@
+import { sql } from 'kysely';
+import { inTransaction, retryLostConnection, type Session } from './database.ts';
+
+/** A vault's random data key, wrapped under the user's encryption key. Nonce of 12 bytes; 32 bytes and a tag of 16. */
+export interface WrappedDataKey {
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+}
+
+export interface VaultIdentity {
+  readonly network: string;
+  /** 20 bytes. */
+  readonly address: Uint8Array;
+}
+
+export interface Vault extends VaultIdentity {
+  readonly vaultId: number;
+  readonly chainId: number;
+  readonly dataKeyId: number;
+  readonly dataKey: WrappedDataKey;
+  /** Goes up by one with every change of what readers see. */
+  readonly manifestCounter: bigint;
+  readonly manifestMac: Uint8Array | null;
+  /** Hash of the oracle set that the last upload made current. */
+  readonly oracleSetHash: Uint8Array | null;
+  readonly depositDataRoot: Uint8Array | null;
+  readonly validatorsDigest: Uint8Array | null;
+  readonly createdAt: Date;
+}
+
+export interface NewVault extends VaultIdentity {
+  readonly chainId: number;
+  readonly dataKey: WrappedDataKey;
+  /** MAC of the empty manifest with counter 0. */
+  readonly manifestMac?: Uint8Array | null;
+}
+
+/** The vault with its wrapped data key, or undefined when it has not been set up. */
+export function findVault(session: Session, { network, address }: VaultIdentity): Promise<Vault | undefined> {
+  return retryLostConnection(session, async () => {
+    const row = await vaultQuery(session)
+      .where('vaults.network', '=', network)
+      .where('vaults.address', '=', address)
+      .executeTakeFirst();
+    return row && toVault(row);
+  });
+}
+
+/** The vault of an id that was read before, as it is now; undefined when it has been removed. */
+export async function readVault(session: Session, vaultId: number): Promise<Vault | undefined> {
+  const row = await vaultQuery(session).where('vaults.vault_id', '=', vaultId).executeTakeFirst();
+  return row && toVault(row);
+}
+
+/** Every vault of the database, by network and address. */
+export async function listVaults(session: Session): Promise<Vault[]> {
+  const rows = await vaultQuery(session).orderBy('vaults.network').orderBy('vaults.address').execute();
+  return rows.map(toVault);
+}
+
+/**
+ * Stores a vault and its wrapped data key, unless it is there: of two processes the first one's stays.
+ * @returns the vault that is stored, and whether it is this one
+ */
+export function insertVault(session: Session, vault: NewVault): Promise<{ vault: Vault; inserted: boolean }> {
+  return inTransaction(session, async transaction => {
+    const inserted = await transaction.db
+      .insertInto('vaults')
+      .values({
+        network: vault.network,
+        chain_id: BigInt(vault.chainId),
+        address: vault.address,
+        data_key_id: 1,
+        manifest_mac: vault.manifestMac ?? null,
+      })
+      .onConflict(conflict => conflict.columns(['network', 'address']).doNothing())
+      .returning('vault_id')
+      .executeTakeFirst();
+    if (inserted !== undefined) await insertDataKey(transaction, inserted.vault_id, 1, vault.dataKey);
+    const stored = await findVault(transaction, vault);
+    if (stored === undefined) throw new Error('a vault that was just stored is missing');
+    return { vault: stored, inserted: inserted !== undefined };
+  });
+}
+
+/**
+ * Gives a vault without keypairs a fresh data key (setup was run again, the first encryption key may be lost). The manifest
+ * starts again with the given MAC of the empty one.
+ * @returns the changed vault, or undefined and nothing changed when it has keypairs
+ */
+export function replaceDataKey(
+  session: Session,
+  options: { vaultId: number; dataKey: WrappedDataKey; manifestMac?: Uint8Array | null },
+): Promise<Vault | undefined> {
+  const { vaultId } = options;
+  return inTransaction(session, async transaction => {
+    const { db } = transaction;
+    const current = await lockVault(transaction, vaultId);
+    if (current === undefined || (await countKeypairs(transaction, vaultId)) > 0) return undefined;
+    const dataKeyId = current.dataKeyId + 1;
+    await insertDataKey(transaction, vaultId, dataKeyId, options.dataKey);
+    await db
+      .updateTable('vaults')
+      .set({ data_key_id: dataKeyId, manifest_counter: 0n, manifest_mac: options.manifestMac ?? null })
+      .where('vault_id', '=', vaultId)
+      .execute();
+    await db
+      .deleteFrom('data_keys')
+      .where('vault_id', '=', vaultId)
+      .where('data_key_id', '<', dataKeyId)
+      .execute();
+    return readVault(transaction, vaultId);
+  });
+}
+
+/**
+ * Reads a vault and keeps every other writer of it out until the transaction ends; readers go on.
+ * @returns undefined when it has been removed
+ */
+export async function lockVault(transaction: Session, vaultId: number): Promise<Vault | undefined> {
+  await transaction.db
+    .selectFrom('vaults')
+    .select('vault_id')
+    .where('vault_id', '=', vaultId)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  return readVault(transaction, vaultId);
+}
+
+/** How many validators are stored for a vault, uploads that never ended included. */
+export async function countKeypairs(session: Session, vaultId: number): Promise<number> {
+  const { count } = await session.db
+    .selectFrom('keypairs')
+    .select(sql<number>`count(*)::int`.as('count'))
+    .where('vault_id', '=', vaultId)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+async function insertDataKey(
+  session: Session,
+  vaultId: number,
+  dataKeyId: number,
+  key: WrappedDataKey,
+): Promise<void> {
+  await session.db
+    .insertInto('data_keys')
+    .values({ vault_id: vaultId, data_key_id: dataKeyId, nonce: key.nonce, ciphertext: key.ciphertext })
+    .execute();
+}
+
+function vaultQuery({ db }: Session) {
+  return db
+    .selectFrom('vaults')
+    .innerJoin('data_keys', join =>
+      join
+        .onRef('data_keys.vault_id', '=', 'vaults.vault_id')
+        .onRef('data_keys.data_key_id', '=', 'vaults.data_key_id'),
+    )
+    .selectAll('vaults')
+    .select(['data_keys.nonce', 'data_keys.ciphertext']);
+}
+
+type VaultRow = Awaited<ReturnType<ReturnType<typeof vaultQuery>['executeTakeFirstOrThrow']>>;
+
+function toVault(row: VaultRow): Vault {
+  return {
+    vaultId: row.vault_id,
+    network: row.network,
+    chainId: Number(row.chain_id),
+    address: row.address,
+    dataKeyId: row.data_key_id,
+    dataKey: { nonce: row.nonce, ciphertext: row.ciphertext },
+    manifestCounter: row.manifest_counter,
+    manifestMac: row.manifest_mac,
+    oracleSetHash: row.oracle_set_hash,
+    depositDataRoot: row.deposit_data_root,
+    validatorsDigest: row.validators_digest,
+    createdAt: row.created_at,
+  };
+}
