@@ -1,0 +1,230 @@
+import { createDecipheriv, hkdfSync } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  deriveSubkey,
+  generateDataKey,
+  generateEncryptionKey,
+  openSecretKey,
+  parseEncryptionKey,
+  sealSecretKey,
+  unwrapDataKey,
+  wrapDataKey,
+} from '../../../../src/domain/keys/envelope.ts';
+import {
+  encodeKeyContext,
+  KEY_CONTEXT_LENGTH,
+  type KeyContext,
+} from '../../../../src/domain/keys/key-context.ts';
+import { toHex } from '../../../../src/lib/bytes.ts';
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const nullable = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null });
+
+const contextFields = {
+  chainId: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  vault: bytes(20),
+  kind: fc.constantFrom('validator' as const, 'share' as const),
+  publicKey: bytes(48),
+  parentPublicKey: nullable(bytes(48)),
+  oracleSetHash: nullable(bytes(32)),
+  shareIndex: nullable(fc.integer({ min: 0, max: 0xffffffff })),
+  dataKeyId: fc.integer({ min: 0, max: 0xffffffff }),
+};
+const context: fc.Arbitrary<KeyContext> = fc.record(contextFields);
+
+const tampered = expect.objectContaining({ code: 'row-tampered' });
+
+describe('sealed keys', () => {
+  it('open under their own key and context', () => {
+    fc.assert(
+      fc.property(bytes(32), context, bytes(32), (dataKey, own, secretKey) => {
+        const sealed = sealSecretKey(dataKey, own, secretKey);
+        expect([sealed.nonce.length, sealed.ciphertext.length]).toEqual([12, 48]);
+        expect(openSecretKey(dataKey, own, sealed)).toEqual(secretKey);
+      }),
+    );
+  });
+
+  it('are refused with any bit of nonce, ciphertext, tag or key flipped', () => {
+    const own = sample();
+    const dataKey = generateDataKey();
+    const sealed = sealSecretKey(dataKey, own, generateDataKey());
+    for (const part of [sealed.nonce, sealed.ciphertext, dataKey]) {
+      for (let bit = 0; bit < part.length * 8; bit++) {
+        flip(part, bit);
+        expect(() => openSecretKey(dataKey, own, sealed)).toThrowError(tampered);
+        flip(part, bit);
+      }
+    }
+    expect(openSecretKey(dataKey, own, sealed)).toHaveLength(32);
+  });
+
+  it('are refused when any field of the context is exchanged', () => {
+    fc.assert(
+      fc.property(context, context, (own, other) => {
+        const dataKey = generateDataKey();
+        const sealed = sealSecretKey(dataKey, own, generateDataKey());
+        for (const field of Object.keys(contextFields) as (keyof KeyContext)[]) {
+          const exchanged = { ...own, [field]: other[field] };
+          if (toHex(encodeField(own[field])) === toHex(encodeField(other[field]))) continue;
+          expect(() => openSecretKey(dataKey, exchanged, sealed)).toThrowError(tampered);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('are refused when parts of two rows are exchanged', () => {
+    const own = sample();
+    const dataKey = generateDataKey();
+    const a = sealSecretKey(dataKey, own, generateDataKey());
+    const b = sealSecretKey(dataKey, own, generateDataKey());
+    expect(() => openSecretKey(dataKey, own, { ...a, nonce: b.nonce })).toThrowError(tampered);
+    expect(() => openSecretKey(dataKey, own, { ...a, ciphertext: b.ciphertext })).toThrowError(tampered);
+    expect(() =>
+      openSecretKey(dataKey, own, { ...a, ciphertext: a.ciphertext.subarray(0, 47) }),
+    ).toThrowError(tampered);
+  });
+
+  it('name the public key when they are refused', () => {
+    const own = sample();
+    const sealed = sealSecretKey(generateDataKey(), own, generateDataKey());
+    expect(() => openSecretKey(generateDataKey(), own, sealed)).toThrowError(toHex(own.publicKey));
+  });
+
+  it('draw a fresh nonce each time', () => {
+    const own = sample();
+    const dataKey = generateDataKey();
+    const nonces = Array.from({ length: 1000 }, () => toHex(sealSecretKey(dataKey, own, dataKey).nonce));
+    expect(new Set(nonces).size).toBe(1000);
+  });
+
+  it('are plain AES-256-GCM, readable without this program', () => {
+    const own = sample();
+    const dataKey = generateDataKey();
+    const secretKey = generateDataKey();
+    const { nonce, ciphertext } = sealSecretKey(dataKey, own, secretKey);
+    const decipher = createDecipheriv('aes-256-gcm', dataKey, nonce);
+    decipher.setAAD(encodeKeyContext(own)).setAuthTag(ciphertext.subarray(32));
+    const opened = Buffer.concat([decipher.update(ciphertext.subarray(0, 32)), decipher.final()]);
+    expect(new Uint8Array(opened)).toEqual(secretKey);
+  });
+});
+
+describe('associated data', () => {
+  it('has one width, and differs wherever contexts differ', () => {
+    fc.assert(
+      fc.property(context, context, (a, b) => {
+        const [encodedA, encodedB] = [encodeKeyContext(a), encodeKeyContext(b)];
+        expect([encodedA.length, encodedB.length]).toEqual([KEY_CONTEXT_LENGTH, KEY_CONTEXT_LENGTH]);
+        const isSame = Object.keys(contextFields).every(
+          field =>
+            toHex(encodeField(a[field as keyof KeyContext])) ===
+            toHex(encodeField(b[field as keyof KeyContext])),
+        );
+        expect(toHex(encodedA) === toHex(encodedB)).toBe(isSame);
+      }),
+    );
+  });
+
+  it('tells an absent field from one of zeros', () => {
+    const own = sample();
+    for (const zeros of [
+      { parentPublicKey: new Uint8Array(48) },
+      { oracleSetHash: new Uint8Array(32) },
+      { shareIndex: 0 },
+    ]) {
+      const absent = { ...own, parentPublicKey: null, oracleSetHash: null, shareIndex: null };
+      expect(encodeKeyContext({ ...absent, ...zeros })).not.toEqual(encodeKeyContext(absent));
+    }
+  });
+
+  it('refuses fields of another width', () => {
+    expect(() => encodeKeyContext({ ...sample(), vault: new Uint8Array(19) })).toThrow(RangeError);
+    expect(() => encodeKeyContext({ ...sample(), publicKey: new Uint8Array(49) })).toThrow(RangeError);
+    expect(() => encodeKeyContext({ ...sample(), shareIndex: -1 })).toThrow(RangeError);
+  });
+});
+
+describe('data keys', () => {
+  const own = { chainId: 560048, vault: new Uint8Array(20).fill(7), dataKeyId: 1 };
+  const invalid = expect.objectContaining({
+    code: 'invalid-encryption-key',
+    message: 'Invalid encryption key.',
+  });
+
+  it('unwrap under their own encryption key and context only', () => {
+    const encryptionKey = parseEncryptionKey(generateEncryptionKey());
+    const dataKey = generateDataKey();
+    const wrapped = wrapDataKey(encryptionKey, own, dataKey);
+    expect(unwrapDataKey(encryptionKey, own, wrapped)).toEqual(dataKey);
+    expect(() => unwrapDataKey(generateDataKey(), own, wrapped)).toThrowError(invalid);
+    for (const other of [{ chainId: 1 }, { vault: new Uint8Array(20).fill(8) }, { dataKeyId: 2 }]) {
+      expect(() => unwrapDataKey(encryptionKey, { ...own, ...other }, wrapped)).toThrowError(invalid);
+    }
+    for (const part of [wrapped.nonce, wrapped.ciphertext]) {
+      for (let bit = 0; bit < part.length * 8; bit++) {
+        flip(part, bit);
+        expect(() => unwrapDataKey(encryptionKey, own, wrapped)).toThrowError(invalid);
+        flip(part, bit);
+      }
+    }
+  });
+
+  it('are not wrapped under the encryption key itself, but under HKDF subkeys, one per purpose', () => {
+    const encryptionKey = new Uint8Array(32).fill(5);
+    expect(deriveSubkey(encryptionKey, 'wrap')).not.toEqual(deriveSubkey(encryptionKey, 'manifest'));
+    expect(deriveSubkey(encryptionKey, 'wrap')).toEqual(
+      new Uint8Array(hkdfSync('sha256', encryptionKey, '', 'stakewise-operator/v1/wrap', 32)),
+    );
+  });
+});
+
+describe('encryption keys', () => {
+  it('are base64 of 32 bytes, and come back', () => {
+    const text = generateEncryptionKey();
+    expect(Buffer.from(parseEncryptionKey(text)).toString('base64')).toBe(text);
+    expect(generateEncryptionKey()).not.toBe(text);
+  });
+
+  const good = Buffer.alloc(32, 0xfb).toString('base64');
+  it.each([
+    '',
+    Buffer.alloc(31).toString('base64'),
+    Buffer.alloc(33).toString('base64'),
+    good.replace('=', ''),
+    good.replaceAll('+', '-').replaceAll('/', '_'),
+    ` ${good}`,
+    `${good}\n`,
+    `${good.slice(0, -2)}t=`,
+    'not base64 at all!',
+    '0x'.padEnd(66, 'a'),
+  ])('refuse %j', text => {
+    expect(() => parseEncryptionKey(text)).toThrowError(
+      expect.objectContaining({ code: 'invalid-encryption-key' }),
+    );
+  });
+});
+
+function sample(): KeyContext {
+  return {
+    chainId: 1,
+    vault: new Uint8Array(20).fill(1),
+    kind: 'share',
+    publicKey: new Uint8Array(48).fill(2),
+    parentPublicKey: new Uint8Array(48).fill(3),
+    oracleSetHash: new Uint8Array(32).fill(4),
+    shareIndex: 5,
+    dataKeyId: 6,
+  };
+}
+
+function flip(target: Uint8Array, bit: number): void {
+  target[bit >> 3] = (target[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+}
+
+/** A field's value as bytes that differ when it differs. */
+function encodeField(value: KeyContext[keyof KeyContext]): Uint8Array {
+  return value instanceof Uint8Array ? value : new TextEncoder().encode(String(value));
+}
