@@ -1,0 +1,32 @@
+import { DifferencesError } from '../../lib/errors.ts';
+
+/** What to do when a run would remove suspiciously many keys from a signer. */
+export const REMOVAL_POLICIES = ['refuse', 'keep', 'allow'] as const;
+export type RemovalPolicy = (typeof REMOVAL_POLICIES)[number];
+
+export interface Removals {
+  /** Keys that the directory holds now. */
+  readonly before: number;
+  /** Of these, keys that the run would remove. */
+  readonly removed: number;
+  readonly policy: RemovalPolicy;
+}
+
+/**
+ * The brake on removals: a wrong database or an interrupted upload looks just like "most keys are gone". Up to a tenth
+ * of the keys go without question, but never all of them.
+ * @returns 'remove', or 'keep' when the removed keys are to stay beside the new ones
+ * @throws DifferencesError 'too-many-removals' with the counts (exit 3) under the policy 'refuse'
+ */
+export function decideRemovals({ before, removed, policy }: Removals): 'remove' | 'keep' {
+  const suspicious = removed > 0 && (removed * 10 > before || removed === before);
+  if (!suspicious || policy === 'allow') return 'remove';
+  if (policy === 'keep') return 'keep';
+  throw new DifferencesError(
+    'too-many-removals',
+    `This run would remove ${removed} of ${before} keys from the signer's directory; nothing was changed.`,
+    {
+      hint: 'Check that this is the right database and vault, then repeat with --removals keep (adds only) or --removals allow.',
+    },
+  );
+}

@@ -1,0 +1,122 @@
+import { lstat, readdir, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  adjustAttributes,
+  asFileError,
+  compareFile,
+  type FileAttributes,
+  removeLeftovers,
+  syncDirectoryEntry,
+  writeTemporary,
+} from './files.ts';
+
+/** What it takes to bring the files of one directory to their wanted contents; file names without directory. */
+export interface FileSetPlan {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  /** Right content, wrong mode or owner. */
+  readonly adjusted: readonly string[];
+  readonly unchanged: readonly string[];
+  readonly removed: readonly string[];
+}
+
+const WRITES_IN_FLIGHT = 8;
+
+/**
+ * Compares a directory with wanted files; reads only.
+ * @param wanted - content by file name
+ * @param owned - names of existing files that may be removed when they are not wanted any more
+ * @throws OperatorError naming the file that cannot be read
+ */
+export async function planFileSet(
+  directory: string,
+  wanted: ReadonlyMap<string, Uint8Array>,
+  owned: Iterable<string>,
+  attributes: FileAttributes,
+): Promise<FileSetPlan> {
+  const plan = { added: [], changed: [], adjusted: [], unchanged: [], removed: [] } as {
+    [State in keyof FileSetPlan]: string[];
+  };
+  for (const [name, content] of wanted) {
+    plan[await compareFile(join(directory, name), content, attributes)].push(name);
+  }
+  for (const name of owned) if (!wanted.has(name)) plan.removed.push(name);
+  return plan;
+}
+
+/** Whether applying the plan would touch the directory. */
+export function hasChanges(plan: FileSetPlan): boolean {
+  return plan.added.length + plan.changed.length + plan.adjusted.length + plan.removed.length > 0;
+}
+
+/**
+ * Applies a plan so that it can be killed anywhere and run again.
+ *
+ * All new contents are first written and fsynced under temporary names, so that a full disk is noticed before anything
+ * has changed. They are then renamed one by one, new files before replaced ones and these in the order of `wanted`;
+ * files that are no longer wanted go last. A reader in between sees each file whole, old or new. What moves from a
+ * removed or replaced file into a new one is there twice for a moment, never missing: a signer that loads now has every
+ * key that the old and the new set have in common. (What moves between two replaced files is safe when the caller puts
+ * its destination first in `wanted`.)
+ * @throws OperatorError naming the file; temporary files are removed then
+ */
+export async function applyFileSet(
+  directory: string,
+  wanted: ReadonlyMap<string, Uint8Array>,
+  plan: FileSetPlan,
+  attributes: FileAttributes,
+): Promise<void> {
+  await removeLeftovers(directory);
+  const names = [...plan.added, ...plan.changed];
+  const temporaries = new Map<string, string>();
+  try {
+    const queue = names.values();
+    const writers = Array.from({ length: WRITES_IN_FLIGHT }, async () => {
+      for (const name of queue) {
+        const content = wanted.get(name);
+        if (content) temporaries.set(name, await writeTemporary(join(directory, name), content, attributes));
+      }
+    });
+    // All have ended before a failure is reported, so that none writes a file after the cleaning below.
+    const failed = (await Promise.allSettled(writers)).find(result => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    for (const name of names) {
+      const temporary = temporaries.get(name);
+      if (temporary) await rename(temporary, join(directory, name));
+      temporaries.delete(name);
+    }
+  } catch (error) {
+    for (const temporary of temporaries.values()) await unlink(temporary).catch(() => undefined);
+    throw asFileError(error, directory, 'write');
+  }
+  for (const name of plan.adjusted) await adjustAttributes(join(directory, name), attributes);
+  if (names.length > 0) await syncDirectoryEntry(directory);
+  if (plan.removed.length > 0) await removeFiles(directory, plan.removed);
+}
+
+async function removeFiles(directory: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await unlink(join(directory, name)).catch((error: unknown) => {
+      const failure = asFileError(error, join(directory, name), 'write');
+      if (failure.code !== 'file-missing') throw failure;
+    });
+  }
+  await syncDirectoryEntry(directory);
+}
+
+/** Names of a directory's regular files and links, sorted; none when there is no such directory. */
+export async function listFiles(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries
+      .filter(entry => entry.isFile() || entry.isSymbolicLink())
+      .map(entry => entry.name)
+      .sort();
+  } catch (error) {
+    const failure = asFileError(error, directory, 'read');
+    if (failure.code !== 'file-missing') throw failure;
+    // A dangling link is not "no directory yet".
+    if (await lstat(directory).catch(() => undefined)) throw failure;
+    return [];
+  }
+}

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import {
+  type KeyFileOwner,
+  keyFileOf,
+  readKeyFile,
+  type SigningKey,
+} from '../domain/fleet/web3signer-key-file.ts';
+import { publicKeyOf } from '../domain/keys/derivation.ts';
+import { compareBytes, equalBytes, type Hex, toHex, wipe } from '../lib/bytes.ts';
+import { messageOf, OperatorError } from '../lib/errors.ts';
+import { listFiles } from '../lib/file-set.ts';
+import { readFileBytes } from '../lib/files.ts';
+
+/** A key file that is in the directory now. */
+export interface PresentFile {
+  readonly name: string;
+  /** Of this vault, so that it may be replaced and removed. */
+  readonly isOurs: boolean;
+  /** Holds exactly what it is to hold. */
+  readonly isWanted: boolean;
+  /** Its keys (none of a file that is not ours); to be wiped. */
+  readonly secretKeys: readonly Uint8Array[];
+  /** The bytes of a file with one key. */
+  readonly content?: Uint8Array;
+  readonly warning?: string;
+}
+
+export interface KeyDirectory extends KeyFileOwner {
+  readonly directory: string;
+  readonly adopt: boolean;
+  readonly keys: readonly SigningKey[];
+  readonly vaultPublicKeys?: ReadonlySet<Hex> | undefined;
+  readonly wanted: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * The record of `key_N.yaml` files written for this vault, whose names say nothing of it. A dot file: Web3Signer skips it.
+ * Lines of file name and SHA-256 of the content, which tells nothing of a 256-bit key.
+ */
+export function recordPath({ directory, network, vault }: KeyFileOwner & { directory: string }): string {
+  return join(directory, `.${network}-${vault.toLowerCase()}.key-files`);
+}
+
+/** Text of the record for the wanted `key_N.yaml` files and those of `owned` that are there. */
+export async function formatFileRecord(
+  directory: string,
+  wanted: ReadonlyMap<string, Uint8Array>,
+  owned: readonly string[],
+): Promise<string> {
+  const lines = new Set<string>();
+  for (const [name, content] of wanted) if (name.startsWith('key_')) lines.add(recordLine(name, content));
+  for (const name of owned.filter(name => name.startsWith('key_'))) {
+    const content = await readFileBytes(join(directory, name));
+    lines.add(recordLine(name, content));
+    wipe(content);
+  }
+  return Array.from(lines, line => `${line}\n`)
+    .sort()
+    .join('');
+}
+
+/** The directory's key files that are, or may be, this vault's. @throws OperatorError when one cannot be read */
+export async function listPresentFiles(options: KeyDirectory): Promise<PresentFile[]> {
+  const names = await listFiles(options.directory);
+  const record = await readRecord(options);
+  const isVaultKey = options.adopt ? createVaultKeyTest(options) : undefined;
+  const present: PresentFile[] = [];
+  for (const name of names) {
+    const layout = keyFileOf(name, options);
+    if (layout === undefined) continue;
+    const content = await readFileBytes(join(options.directory, name));
+    const file =
+      layout === 'buckets' ? readBucket(name, content) : readNumbered(name, content, record, isVaultKey);
+    const wanted = options.wanted.get(name);
+    present.push({ ...file, isWanted: file.isOurs && wanted !== undefined && equalBytes(wanted, content) });
+    if (file.content === undefined) wipe(content);
+  }
+  return present;
+}
+
+function readBucket(name: string, content: Uint8Array): Omit<PresentFile, 'isWanted'> {
+  try {
+    return { name, isOurs: true, secretKeys: readKeyFile(content, name).filter(isSecretKey) };
+  } catch (error) {
+    // Named after this vault, so ours to mend; Web3Signer has loaded no key of it.
+    return { name, isOurs: true, secretKeys: [], warning: `${messageOf(error)} It is replaced.` };
+  }
+}
+
+function readNumbered(
+  name: string,
+  content: Uint8Array,
+  record: ReadonlySet<string>,
+  isVaultKey: ((secretKey: Uint8Array) => boolean) | undefined,
+): Omit<PresentFile, 'isWanted'> {
+  const isRecorded = record.has(recordLine(name, content));
+  if (!isRecorded && isVaultKey === undefined) return { name, isOurs: false, secretKeys: [] };
+  try {
+    const secretKeys = readKeyFile(content, name);
+    if (isRecorded || (isVaultKey && secretKeys.every(isVaultKey)))
+      return { name, isOurs: true, secretKeys, content };
+    wipe(...secretKeys);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+  }
+  return { name, isOurs: false, secretKeys: [] };
+}
+
+function createVaultKeyTest({ keys, vaultPublicKeys }: KeyDirectory): (secretKey: Uint8Array) => boolean {
+  const known = new Set(keys.map(key => toHex(key.publicKey)));
+  return secretKey => {
+    if (!isSecretKey(secretKey)) return false;
+    const publicKey = toHex(publicKeyOf(secretKey));
+    return known.has(publicKey) || (vaultPublicKeys?.has(publicKey) ?? false);
+  };
+}
+
+/** Whether a signer can hold it: not zero and below the group's order. */
+function isSecretKey(secretKey: Uint8Array): boolean {
+  return secretKey.some(byte => byte !== 0) && compareBytes(secretKey, CURVE_ORDER) < 0;
+}
+
+const CURVE_ORDER = Buffer.from('73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001', 'hex');
+
+async function readRecord(options: KeyDirectory): Promise<ReadonlySet<string>> {
+  try {
+    return new Set((await readFileBytes(recordPath(options))).toString('utf8').split('\n'));
+  } catch (error) {
+    if (error instanceof OperatorError && error.code === 'file-missing') return new Set();
+    throw error;
+  }
+}
+
+function recordLine(name: string, content: Uint8Array): string {
+  return `${name} ${createHash('sha256').update(content).digest('hex')}`;
+}
