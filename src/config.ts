@@ -1,10 +1,17 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { checksumAddress } from './lib/address.ts';
 import { fromHex, toHex } from './lib/bytes.ts';
 import { messageOf, OperatorError, UsageError } from './lib/errors.ts';
-import { createFileExclusive, PUBLIC_FILE_MODE, readFileBytes, writeFileAtomic } from './lib/files.ts';
+import {
+  createFileExclusive,
+  ensureDirectory,
+  PUBLIC_FILE_MODE,
+  readFileBytes,
+  writeFileAtomic,
+} from './lib/files.ts';
 import { formatPythonJson } from './lib/python-json.ts';
 import { canonicalNetworkName, type Network, resolveNetwork } from './networks.ts';
 
@@ -69,7 +76,16 @@ export async function readVaultConfig(dataDirectory: string, vault: string): Pro
   };
 }
 
-/** Writes the configuration of a new vault. @throws OperatorError 'file-exists': it never replaces one */
+/** Refuses to go on when a vault has its configuration already. @throws OperatorError 'vault-initialised' */
+export function assertNoVaultConfig(dataDirectory: string, vault: string): void {
+  const path = vaultConfigPath(dataDirectory, vault);
+  if (!existsSync(path)) return;
+  throw new OperatorError('vault-initialised', `The vault is initialised already: ${path} exists.`, {
+    hint: 'Go on with "create-keys" and the mnemonic of the first "init". Move the file away for a new mnemonic.',
+  });
+}
+
+/** Makes the vault's directory and writes its configuration. @throws OperatorError 'file-exists': it never replaces one */
 export async function createVaultConfig(
   dataDirectory: string,
   vault: string,
@@ -80,6 +96,7 @@ export async function createVaultConfig(
     mnemonic_next_index: config.mnemonicNextIndex,
     first_public_key: toHex(config.firstPublicKey),
   });
+  await ensureDirectory(vaultDirectory(dataDirectory, vault), { mode: 0o755 });
   await createFileExclusive(vaultConfigPath(dataDirectory, vault), text, { mode: PUBLIC_FILE_MODE });
 }
 

@@ -13,11 +13,18 @@ import { resolveOptions } from './resolve-options.ts';
 export abstract class OperatorCommand extends Command {
   static override enableJsonFlag = true;
 
-  /** What the command was asked to do: see {@link resolveOptions}. */
-  protected async resolve<O extends Options>(options: O): Promise<Resolved<O>> {
+  /**
+   * What the command was asked to do: see {@link resolveOptions}.
+   * @param unattended - switches that must be given where nobody can be asked
+   */
+  protected async resolve<O extends Options>(
+    options: O,
+    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] } = {},
+  ): Promise<Resolved<O>> {
     const { flags } = await this.parse();
     const prompter = this.prompter;
     return resolveOptions(options, {
+      unattended,
       flags,
       environment: process.env,
       prompter,
@@ -33,6 +40,11 @@ export abstract class OperatorCommand extends Command {
   /** Steps and bars, on stdout as the manual shows them. */
   protected get progress(): ProgressReporter {
     return createProgressReporter(this.output);
+  }
+
+  /** Whether {@link progress} draws bars: the manual leaves a line free after them. */
+  protected get hasBars(): boolean {
+    return this.output.isTTY;
   }
 
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */

@@ -19,6 +19,8 @@ export interface OptionInput {
   /** Undefined without a terminal. */
   readonly prompter: Prompter | undefined;
   readonly warn: (message: string) => void;
+  /** Switches that must be given without a terminal. */
+  readonly unattended?: readonly string[];
 }
 
 interface GivenText {
@@ -41,22 +43,31 @@ export async function resolveOptions<O extends Options>(
   const values: Record<string, unknown> = {};
   const unanswered: [string, Option<unknown>][] = [];
   for (const [key, option] of Object.entries(options)) {
-    if (option.presence === 'switch') values[key] = readSwitch(key, option, input);
-    else if (option.presence.startsWith('repeated')) values[key] = await readRepeated(key, option, input);
-    else {
-      const given = await readGiven(key, option, input);
-      if (given !== undefined) values[key] = await parseGiven(option, given);
-      else if (option.presence === 'required') unanswered.push([key, option]);
-      else if (option.fallback)
-        values[key] = await option.value.parse(option.fallback(), { kind: 'default' });
-    }
-    const missing = Array.isArray(values[key]) && values[key].length === 0;
-    if (option.presence === 'repeated-required' && missing) unanswered.push([key, option]);
+    values[key] = await readValue(key, option, input);
+    if (isMissing(key, option, values[key], input)) unanswered.push([key, option]);
   }
   requireAnswers(unanswered, input);
+  for (const [key, option] of Object.entries(options)) {
+    if (option.presence !== 'optional' || values[key] !== undefined || !option.fallback) continue;
+    const text = option.fallback();
+    values[key] = await parseGiven(option, { text, source: { kind: 'default' }, name: `--${flagName(key)}` });
+  }
   for (const [key, option] of unanswered) values[key] = await answer(option, input);
   // Built key by key from the same options whose types Resolved names.
   return values as Resolved<O>;
+}
+
+async function readValue(key: string, option: Option<unknown>, input: OptionInput): Promise<unknown> {
+  if (option.presence === 'switch') return readSwitch(key, option, input);
+  if (option.presence.startsWith('repeated')) return readRepeated(key, option, input);
+  const given = await readGiven(key, option, input);
+  return given && parseGiven(option, given);
+}
+
+function isMissing(key: string, { presence }: Option<unknown>, value: unknown, input: OptionInput): boolean {
+  if (presence === 'switch') return value === false && !input.prompter && !!input.unattended?.includes(key);
+  if (presence === 'repeated-required') return Array.isArray(value) && value.length === 0;
+  return presence === 'required' && value === undefined;
 }
 
 function readSwitch(key: string, option: Option<unknown>, { flags, environment }: OptionInput): boolean {

@@ -1,0 +1,70 @@
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { defaulted, flag, optional, required } from '../cli/option.ts';
+import { choice, integer, mnemonic } from '../cli/value-kinds.ts';
+import { dataDir, vault } from '../cli/vault-options.ts';
+import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
+import { createKeys } from '../services/create-keys.ts';
+import { createWorkerPool } from '../workers/pool.ts';
+
+const OPTIONS = {
+  vault: vault('Enter the vault address'),
+  count: required({
+    description: 'The number of the validator keys to generate.',
+    value: integer({ min: 1 }),
+    prompt: 'Enter the number of the validator keys to generate',
+  }),
+  mnemonic: required({
+    description: 'The mnemonic for generating the validator keys.',
+    envFile: 'MNEMONIC_FILE',
+    secret: true,
+    value: mnemonic,
+    prompt: 'Enter the mnemonic for generating the validator keys',
+  }),
+  perKeystorePassword: flag({ description: 'Creates separate password file for each keystore.' }),
+  kdf: defaulted(() => 'scrypt', {
+    description: 'Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and weaker.',
+    value: choice(['scrypt', 'pbkdf2']),
+  }),
+  poolSize: optional({
+    description: 'Number of threads. Default is the number of cores, at most 4.',
+    env: 'POOL_SIZE',
+    value: integer({ min: 1, max: 256 }),
+  }),
+  dataDir,
+};
+
+export default class CreateKeys extends OperatorCommand {
+  static override summary = 'Creates the validator keys from the mnemonic.';
+  static override usage = 'create-keys [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> create-keys',
+    '<%= config.bin %> create-keys --vault 0x1234567890AbcdEF1234567890aBcdef12345678 --count 10 --mnemonic-file ./mnemonic',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { dataDir, vault, count, mnemonic, kdf, poolSize, perKeystorePassword } =
+      await this.resolve(OPTIONS);
+    const config = await readVaultConfig(dataDir, vault);
+    const network = networkOfConfig(config);
+    await using pool = createWorkerPool({ size: poolSize });
+    const saveNextIndex = (index: number) => updateMnemonicNextIndex(dataDir, vault, index);
+    const created = await createKeys(
+      { pool, progress: this.progress, warn: this.alert, saveNextIndex },
+      {
+        ...{ vault, vaultDirectory: vaultDirectory(dataDir, vault), network, mnemonic, count, kdf },
+        ...{ firstIndex: config.mnemonicNextIndex, firstPublicKey: config.firstPublicKey },
+        isPasswordPerKeystore: perKeystorePassword,
+      },
+    );
+    if (this.hasBars) this.say('');
+    this.say(`Done. Generated ${count} keys for ${vault} vault.`);
+    this.say(`Keystores saved to ${created.keystoresDir} file`);
+    this.say(`Deposit data saved to ${created.depositDataFile} file`);
+    const present = count - created.addedKeystores;
+    if (present > 0) this.advise(`${present} of the keystores were there already and stay as they are.`);
+    this.advise('Next: upload the deposit data to your vault, then create-wallet.');
+    return created;
+  }
+}

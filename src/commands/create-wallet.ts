@@ -1,0 +1,43 @@
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { required } from '../cli/option.ts';
+import { mnemonic } from '../cli/value-kinds.ts';
+import { dataDir, vault } from '../cli/vault-options.ts';
+import { readVaultConfig, vaultDirectory } from '../config.ts';
+import { createVaultWallet } from '../services/create-wallet.ts';
+
+const OPTIONS = {
+  vault: vault('Enter the vault address'),
+  mnemonic: required({
+    description: 'The mnemonic for generating the wallet.',
+    envFile: 'MNEMONIC_FILE',
+    secret: true,
+    value: mnemonic,
+    prompt: 'Enter the mnemonic for generating the wallet',
+  }),
+  dataDir,
+};
+
+export default class CreateWallet extends OperatorCommand {
+  static override summary = 'Creates the encrypted hot wallet from the mnemonic.';
+  static override usage = 'create-wallet [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> create-wallet',
+    '<%= config.bin %> create-wallet --vault 0x1234567890AbcdEF1234567890aBcdef12345678 --mnemonic-file ./mnemonic',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { dataDir, vault, mnemonic } = await this.resolve(OPTIONS);
+    const { firstPublicKey } = await readVaultConfig(dataDir, vault);
+    const wallet = await createVaultWallet(
+      { warn: this.alert },
+      { mnemonic, vault, firstPublicKey, vaultDirectory: vaultDirectory(dataDir, vault) },
+    );
+    this.say(
+      `Done. The wallet and password saved to ${wallet.walletDir} directory. The wallet address is: ${wallet.address}`,
+    );
+    this.advise('Next: send some ETH (xDAI on Gnosis) to the wallet for gas.');
+    return wallet;
+  }
+}

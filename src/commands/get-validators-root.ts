@@ -1,0 +1,36 @@
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { optional } from '../cli/option.ts';
+import { file } from '../cli/value-kinds.ts';
+import { dataDir, vault } from '../cli/vault-options.ts';
+import { vaultDirectory } from '../config.ts';
+import { computeValidatorsRoot } from '../services/compute-validators-root.ts';
+
+const OPTIONS = {
+  vault: vault('Enter the vault address'),
+  depositDataFile: optional({
+    description: 'Path to the deposit data file. Default is ~/.stakewise/<vault>/deposit_data.json.',
+    value: file({ exists: true }),
+  }),
+  dataDir,
+};
+
+export default class GetValidatorsRoot extends OperatorCommand {
+  static override summary = 'Calculates Merkle tree root for the deposit data file.';
+  static override usage = 'get-validators-root [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> get-validators-root --vault 0x1234567890AbcdEF1234567890aBcdef12345678',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { dataDir, vault, depositDataFile } = await this.resolve(OPTIONS);
+    const computed = await computeValidatorsRoot({
+      ...{ vault, depositDataFile },
+      vaultDirectory: vaultDirectory(dataDir, vault),
+    });
+    this.say(`The validator deposit data Merkle tree root: ${computed.root}`);
+    this.advise('Next: the keys manager of the vault sets this root (setValidatorsRoot, or the web app).');
+    return computed;
+  }
+}

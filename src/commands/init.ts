@@ -1,0 +1,59 @@
+import { confirmMnemonic } from '../cli/confirm-mnemonic.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { flag, required } from '../cli/option.ts';
+import { choice, network } from '../cli/value-kinds.ts';
+import { newDataDir, vault } from '../cli/vault-options.ts';
+import { assertNoVaultConfig, createVaultConfig } from '../config.ts';
+import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
+import { toHex } from '../lib/bytes.ts';
+import { initializeVault } from '../services/initialize-vault.ts';
+
+const OPTIONS = {
+  network: required({
+    description: 'The network of your vault, or the path of a network file.',
+    env: 'NETWORK',
+    value: network,
+    prompt: 'Enter the network name',
+    suggestion: () => 'mainnet',
+  }),
+  vault: vault('Enter your vault address'),
+  language: required({
+    description: 'The mnemonic language.',
+    value: choice(LANGUAGES),
+    prompt: 'Choose your mnemonic language',
+    fallback: () => 'english',
+  }),
+  noVerify: flag({ description: 'Skips mnemonic verification when provided.' }),
+  dataDir: newDataDir,
+};
+
+export default class Init extends OperatorCommand {
+  static override summary = 'Initializes vault data directory and generates mnemonic.';
+  static override usage = 'init [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> init',
+    '<%= config.bin %> init --network hoodi --vault 0x1234567890AbcdEF1234567890aBcdef12345678 --language english',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { dataDir, vault, network, language, noVerify } = await this.resolve(OPTIONS, {
+      unattended: ['noVerify'],
+    });
+    assertNoVaultConfig(dataDir, vault);
+    const mnemonic = generateMnemonic(language);
+    if (!noVerify && this.prompter) await confirmMnemonic(this.prompter, mnemonic);
+    else this.say(mnemonic);
+    const config = await initializeVault(
+      { saveConfig: config => createVaultConfig(dataDir, vault, config) },
+      { mnemonic, network },
+    );
+    const result = `Successfully initialized configuration for vault ${vault}`;
+    if (noVerify)
+      this.advise(`${result}\nThe line above is your mnemonic: the ONLY way to recover your keys.`);
+    else this.say(result);
+    this.advise(`Next: ${this.config.bin} create-keys --vault ${vault}`);
+    return { vault, network, firstPublicKey: toHex(config.firstPublicKey) };
+  }
+}

@@ -1,0 +1,40 @@
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { repeated, required } from '../cli/option.ts';
+import { file } from '../cli/value-kinds.ts';
+import { mergeDepositData } from '../services/merge-deposit-data.ts';
+
+const OPTIONS = {
+  depositDataFiles: repeated({
+    description:
+      'Path to the deposit data file. To specify multiple deposit data files, use the -d option multiple times.',
+    char: 'd',
+    value: file({ exists: true }),
+    required: true,
+  }),
+  outputFile: required({
+    description: 'Path where the merged deposit data file will be created, with the file name.',
+    char: 'm',
+    value: file({ exists: false }),
+  }),
+};
+
+export default class MergeDepositData extends OperatorCommand {
+  static override summary = 'Merges multiple deposit data files into one.';
+  static override description =
+    'The first validator in the merged file will be the validator from the first deposit data file, then the first ' +
+    'validator key from the second file, etc., until all the first keys from all the deposit data files are processed. ' +
+    'Then it continues with the second key from each file the same way.';
+  static override usage = 'merge-deposit-data [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> merge-deposit-data -d ./first.json -d ./second.json -m ./merged.json',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { depositDataFiles, outputFile } = await this.resolve(OPTIONS);
+    const merged = await mergeDepositData({ files: depositDataFiles, outputFile });
+    this.say(`The merged deposit data file saved to ${outputFile}`);
+    return merged;
+  }
+}
