@@ -100,25 +100,31 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
     .executeTakeFirst();
   if (locked === undefined)
     throw new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
-  // Every share is counted, those without a secret too, to know whether there is something to remove.
-  const { rows } = await sql<{ position: number; stored: number; complete: boolean }>`
-    select i.position, count(s.public_key)::int as stored,
-      count(c.public_key)::int = ${shareCount}::int and count(s.public_key)::int = ${shareCount}::int
-        and exists (select from ${tableOf(transaction, 'key_secrets')} v
-                    where v.vault_id = ${vaultId} and v.public_key = i.piece) as complete
-    from ${rowsOf(
-      keypairs.map(keypair => keypair.publicKey),
-      PUBLIC_KEY_LENGTH,
-    )} i
-    join ${tableOf(transaction, 'keypairs')} k on k.vault_id = ${vaultId} and k.public_key = i.piece
-    left join ${tableOf(transaction, 'key_shares')} s
-      on s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}
-    left join ${tableOf(transaction, 'key_secrets')} c on c.vault_id = ${vaultId} and c.public_key = s.public_key
-    group by i.position, i.piece`.execute(transaction.db);
-  const complete = new Set(rows.filter(row => row.complete).map(row => row.position));
+  const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+  const keys = rowsOf(
+    keypairs.map(keypair => keypair.publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
+  const ofParent = sql`s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}`;
+  // One look-up per key, as sub-selects: the planner knows nothing yet of tables that are being filled.
+  const { rows } = await sql<{ position: number; stored: number; sealed: number; validator: boolean }>`
+    select i.position,
+      (select count(*)::int from ${table('key_shares')} s where ${ofParent}) as stored,
+      (select count(*)::int from ${table('key_shares')} s
+       join ${table('key_secrets')} c on c.vault_id = ${vaultId} and c.public_key = s.public_key
+       where ${ofParent}) as sealed,
+      exists (select from ${table('key_secrets')} v
+              where v.vault_id = ${vaultId} and v.public_key = i.piece) as validator
+    from ${keys} i
+    join ${table('keypairs')} k on k.vault_id = ${vaultId} and k.public_key = i.piece`.execute(
+    transaction.db,
+  );
+  const isComplete = (row: (typeof rows)[number]) =>
+    row.validator && row.stored === shareCount && row.sealed === shareCount;
+  const complete = new Set(rows.filter(isComplete).map(row => row.position));
   return {
     missing: keypairs.filter((_, position) => !complete.has(position)),
-    hasRemains: rows.some(row => !row.complete && row.stored > 0),
+    hasRemains: rows.some(row => !isComplete(row) && row.stored > 0),
   };
 }
 
