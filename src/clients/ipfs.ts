@@ -103,10 +103,15 @@ function normalizeGateway(gateway: string): string {
 /** Trustless answers first; a gateway that has none of them may still serve the plain bytes. */
 async function fetchProven(deps: HttpDeps, source: Source): Promise<Uint8Array> {
   for (const openBlocks of [openRawBlocks, openCar]) {
+    // Ends the requests for other blocks that are still under way when one block fails.
+    const end = new AbortController();
+    const attempt = { ...source, signal: AbortSignal.any([source.signal, end.signal]) };
     try {
-      return await assembleDocument(source, await openBlocks(deps, source));
+      return await assembleDocument(attempt, await openBlocks(deps, attempt));
     } catch (error) {
       if (!isAnswer(error) || source.signal.aborted) throw error;
+    } finally {
+      end.abort();
     }
   }
   return await fetchPlain(deps, source);

@@ -10,7 +10,7 @@ export interface LogSearch {
   readonly toBlock?: number;
 }
 
-/** Windows that are asked for at once when the node does not take the whole range. */
+/** Windows that are asked for at once, when the node has taken one of that size. */
 const PARALLEL_WINDOWS = 8;
 
 /**
@@ -22,20 +22,22 @@ const PARALLEL_WINDOWS = 8;
 export async function findLastLog(node: ExecutionNode, search: LogSearch): Promise<Log | null> {
   let toBlock = search.toBlock ?? (await node.getBlockNumber());
   let windowSize = toBlock - search.fromBlock + 1;
+  let isTaken = false;
   while (toBlock >= search.fromBlock) {
-    const isWhole = windowSize >= toBlock - search.fromBlock + 1;
-    const windows = takeWindows(search.fromBlock, toBlock, windowSize, isWhole ? 1 : PARALLEL_WINDOWS);
+    const windows = takeWindows(search.fromBlock, toBlock, windowSize, isTaken ? PARALLEL_WINDOWS : 1);
     const answers = await Promise.all(windows.map(window => fetchLogs(node, search, window)));
     for (const logs of answers) {
       // Windows come newest first: what stands behind a refused one is only known after that one is asked again.
       if (logs instanceof Error) {
         if (windowSize === 1) throw logs;
         windowSize = Math.ceil(windowSize / 2);
+        isTaken = false;
         break;
       }
       const last = logs.at(-1);
       if (last !== undefined) return last;
       toBlock -= windowSize;
+      isTaken = true;
     }
   }
   return null;
