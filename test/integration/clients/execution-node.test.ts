@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectExecutionNode, RpcError } from '../../../src/clients/execution-node.ts';
+import { type Anvil, startAnvil } from '../../devnet/anvil.ts';
+import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
+
+const CHAIN_ID = 17_000;
+const UNREACHABLE = 'http://127.0.0.1:1/v3/api-key';
+
+let anvil: Anvil;
+beforeAll(async () => {
+  anvil = await startAnvil({ chainId: CHAIN_ID, slotsPerEpoch: 32 });
+});
+afterAll(() => anvil.stop());
+
+function connect(
+  endpoints: readonly string[],
+  options: { timeoutMs?: number; retryTimeoutMs?: number } = {},
+) {
+  return connectExecutionNode(
+    {},
+    { endpoints, chainId: CHAIN_ID, timeoutMs: 2_000, retryTimeoutMs: 0, ...options },
+  );
+}
+
+describe('connectExecutionNode', () => {
+  it('reads a node', async () => {
+    using node = await connect([anvil.rpcUrl]);
+    expect(await node.getBlockNumber()).toBe(0);
+    expect((await node.getNetwork()).chainId).toBe(17_000n);
+    expect(node.endpoint).toBe(anvil.rpcUrl);
+  });
+
+  it('goes to the next endpoint and stays there', async () => {
+    await using first = await startRpcProxy(anvil.rpcUrl);
+    await using second = await startRpcProxy(anvil.rpcUrl);
+    using node = await connect([UNREACHABLE, first.url, second.url]);
+    expect(node.endpoint).toBe(first.url);
+    first.faults.down = true;
+    expect(await node.getBlockNumber()).toBe(0);
+    expect(node.endpoint).toBe(second.url);
+    first.faults.down = false;
+    const before = first.methods.length;
+    await node.getBlockNumber();
+    expect(first.methods.length).toBe(before);
+    expect(second.methods).toEqual(['eth_chainId', 'eth_blockNumber', 'eth_blockNumber']);
+  });
+
+  it.each([
+    ['silent', { silent: true }],
+    ['broken', { status: 500 }],
+    ['rate limiting', { status: 429 }],
+    ['no JSON', { garbage: '<html>' }],
+    ['no JSON-RPC', { garbage: '{"hello":1}' }],
+    ['another request’s answer', { garbage: '{"jsonrpc":"2.0","id":999999,"result":"0x0"}' }],
+  ])('passes over a node that is %s', async (_what, faults) => {
+    await using bad = await startRpcProxy(anvil.rpcUrl, faults);
+    using node = await connect([bad.url, anvil.rpcUrl], { timeoutMs: 300 });
+    expect(node.endpoint).toBe(anvil.rpcUrl);
+  });
+
+  it('says what every endpoint did, without paths', async () => {
+    await using bad = await startRpcProxy(anvil.rpcUrl, { status: 401 });
+    await expect(connect([UNREACHABLE, `${bad.url}/api-key`])).rejects.toMatchObject({
+      exitCode: 1,
+      message: `http://127.0.0.1:1 cannot be reached: connect ECONNREFUSED 127.0.0.1:1. ${bad.url} answered with HTTP status 401.`,
+    });
+  });
+
+  it('waits for an outage to end, for its time', async () => {
+    await using proxy = await startRpcProxy(anvil.rpcUrl, { down: true });
+    setTimeout(() => {
+      proxy.faults.down = false;
+    }, 300);
+    using node = await connect([proxy.url], { retryTimeoutMs: 1_500 });
+    expect(await node.getBlockNumber()).toBe(0);
+    proxy.faults.down = true;
+    await expect(node.getBlockNumber()).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  it('refuses a node of another chain, also as the next endpoint', async () => {
+    await using foreign = await startRpcProxy(anvil.rpcUrl, { chainId: 5 });
+    const failure = {
+      code: 'wrong-chain',
+      retryable: false,
+      message: `${foreign.url} is a node of another chain: chain id 5 instead of 17000.`,
+    };
+    await expect(connect([foreign.url, anvil.rpcUrl])).rejects.toMatchObject(failure);
+    await using proxy = await startRpcProxy(anvil.rpcUrl);
+    using node = await connect([proxy.url, foreign.url]);
+    proxy.faults.down = true;
+    await expect(node.getBlockNumber()).rejects.toMatchObject(failure);
+  });
+
+  it('sends simultaneous requests as one batch and matches the answers', async () => {
+    await using proxy = await startRpcProxy(anvil.rpcUrl);
+    using node = await connect([proxy.url]);
+    const [block, balance, chain] = await Promise.all([
+      node.getBlockNumber(),
+      node.getBalance('0x0000000000000000000000000000000000000001'),
+      node.send('eth_chainId', []),
+    ]);
+    expect([block, balance, chain]).toEqual([0, 0n, '0x4268']);
+  });
+
+  it('names the node and the method that it refuses', async () => {
+    using node = await connect([anvil.rpcUrl]);
+    const refused = node.send('eth_noSuchMethod', []);
+    await expect(refused).rejects.toBeInstanceOf(RpcError);
+    await expect(refused).rejects.toThrowError(`${anvil.rpcUrl} refused eth_noSuchMethod: `);
+  });
+
+  it.each([[[]], [['anvil:8545']], [['ws://127.0.0.1:8546']]])('refuses %j as endpoints', async endpoints => {
+    await expect(connect(endpoints)).rejects.toMatchObject({ exitCode: 2 });
+  });
+});
