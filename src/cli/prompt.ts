@@ -21,13 +21,10 @@ export interface Prompter {
 /** Questions on `input`, a terminal, and their texts on `output`. */
 export function createPrompter(input: ReadStream, output: WriteStream): Prompter {
   return {
-    askLine: (question, hidden = false) => {
-      output.write(question);
-      return hidden ? readHiddenLine(input, output) : readLine(input);
-    },
+    askLine: (question, hidden = false) =>
+      hidden ? readHiddenLine(input, output, question) : readLine(input, () => output.write(question)),
     waitForKey: async message => {
-      output.write(message);
-      await readKey(input);
+      await readKey(input, () => output.write(message));
       output.write('\n');
     },
     print: text => void output.write(text),
@@ -37,44 +34,51 @@ export function createPrompter(input: ReadStream, output: WriteStream): Prompter
   };
 }
 
-/** The terminal's own line editing and echo: what is typed appears as it would for any other program. */
-async function readLine(input: ReadStream): Promise<string> {
+/**
+ * The terminal's own line editing and echo: what is typed appears as it would for any other program.
+ * @param ask - prints the question, once everything listens
+ */
+async function readLine(input: ReadStream, ask: () => void): Promise<string> {
   const lines = createInterface({ input, terminal: false });
+  const answered = Promise.withResolvers<string>();
+  const abort = () => answered.reject(new Aborted());
+  process.once('SIGINT', abort);
+  lines.once('line', answered.resolve);
+  lines.once('close', abort);
   try {
-    return await new Promise<string>((resolve, reject) => {
-      lines.once('line', resolve);
-      lines.once('close', () => reject(new Aborted()));
-      const interrupt = () => reject(new Aborted());
-      process.once('SIGINT', interrupt);
-      lines.once('close', () => process.off('SIGINT', interrupt));
-    });
+    ask();
+    return await answered.promise;
   } finally {
+    process.off('SIGINT', abort);
     lines.close();
   }
 }
 
-async function readHiddenLine(input: ReadStream, output: WriteStream): Promise<string> {
+async function readHiddenLine(input: ReadStream, output: WriteStream, question: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  // Takes the terminal out of its echoing mode before the question appears.
   const lines = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
+  const answered = Promise.withResolvers<string>();
+  lines.once('line', answered.resolve);
+  lines.once('close', () => answered.reject(new Aborted()));
   try {
-    return await new Promise<string>((resolve, reject) => {
-      lines.once('line', resolve);
-      lines.once('close', () => reject(new Aborted()));
-    });
+    output.write(question);
+    return await answered.promise;
   } finally {
     lines.close();
     output.write('\n');
   }
 }
 
-async function readKey(input: ReadStream): Promise<void> {
+async function readKey(input: ReadStream, ask: () => void): Promise<void> {
   input.setRawMode(true);
+  const pressed = Promise.withResolvers<Buffer>();
+  input.once('data', pressed.resolve);
+  input.once('end', () => pressed.reject(new Aborted()));
   try {
-    const keys = await new Promise<Buffer>((resolve, reject) => {
-      input.once('data', resolve);
-      input.once('end', () => reject(new Aborted()));
-      input.resume();
-    });
+    ask();
+    input.resume();
+    const keys = await pressed.promise;
     const controlC = 3;
     const controlD = 4;
     if (keys.includes(controlC) || keys.includes(controlD)) throw new Aborted();

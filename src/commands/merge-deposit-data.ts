@@ -33,7 +33,7 @@ export default class MergeDepositData extends OperatorCommand {
 
   async run() {
     const { depositDataFiles, outputFile } = await this.resolve(OPTIONS);
-    const merged = await mergeDepositData({ files: depositDataFiles, outputFile });
+    const merged = await mergeDepositData({ warn: this.alert }, { files: depositDataFiles, outputFile });
     this.say(`The merged deposit data file saved to ${outputFile}`);
     return merged;
   }

@@ -1,0 +1,182 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory, withoutEscapes } from '../support/cli.ts';
+
+const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
+const MNEMONIC =
+  'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
+
+interface RecordedDialogue {
+  readonly answers: readonly string[];
+  readonly output: string;
+  readonly exitCode: number;
+}
+
+/** A transcript of the Python operator whose answers came through a pipe. */
+function recordedDialogue(name: string): RecordedDialogue {
+  const text = readFileSync(join(PROJECT_ROOT, 'test/vectors/v3-operator/09-cli', name), 'utf8');
+  const [head = '', tail = ''] = text.split('--- output\n');
+  const answers = head
+    .split('\n')
+    .flatMap(line => (line.startsWith('< ') ? [line.slice(2)] : line === '<' ? [''] : []));
+  const end = /\n?\n\[exit (\d+)\]\n?$/.exec(tail);
+  return { answers, output: tail.slice(0, end?.index), exitCode: Number(end?.[1]) };
+}
+
+/** Questions of a recorded output, in order: what stands before each place where an answer was read. */
+function questions(output: string): string[] {
+  return output.match(/(?:Enter|Choose)[^:]*?(?:\([^)]*\)[^:]*)?: /g) ?? [];
+}
+
+/** Answers each question in turn; the screen then shows question, typed answer and a line end. */
+async function converse(args: readonly string[], asked: readonly string[], answers: readonly string[]) {
+  const dialogue = asked.map((question, i) => {
+    const answer = answers[i];
+    return { on: question, type: answer === undefined ? '\u0004' : `${answer}\r` };
+  });
+  return runOnTerminal(args, dialogue);
+}
+
+describe('questions on a terminal', () => {
+  it.each([
+    ['prompts-create-keys.txt', 'create-keys'],
+    ['prompts-create-keys-b.txt', 'create-keys'],
+    ['prompts-create-wallet.txt', 'create-wallet'],
+    ['prompts-get-validators-root.txt', 'get-validators-root'],
+  ])('%s is asked as recorded, in its order', async (name, command) => {
+    using directory = temporaryDirectory();
+    const recorded = recordedDialogue(name);
+    const asked = questions(recorded.output);
+    const { screen, exitCode } = await converse(
+      [command, '--data-dir', directory.path],
+      asked,
+      recorded.answers,
+    );
+    // On a terminal each answer is echoed with its line end behind the question.
+    let expected = recorded.output;
+    let from = 0;
+    for (const [i, question] of asked.entries()) {
+      const at = expected.indexOf(question, from) + question.length;
+      const echo = recorded.answers[i] === undefined ? '' : `${recorded.answers[i]}\n`;
+      expected = expected.slice(0, at) + echo + expected.slice(at);
+      from = at + echo.length;
+    }
+    expect(screen.trimEnd()).toBe(expected.trimEnd());
+    expect(exitCode).toBe(recorded.exitCode);
+  });
+
+  it('asks init for network, vault and language, with defaults in brackets; an empty vault is asked again', async () => {
+    using directory = temporaryDirectory();
+    const network = 'Enter the network name (mainnet, hoodi, gnosis, chiado, holesky, goerli) [mainnet]: ';
+    const language =
+      'Choose your mnemonic language (chinese_simplified, chinese_traditional, czech, english, italian, korean, portuguese, spanish) [english]: ';
+    const { screen, exitCode } = await runOnTerminal(
+      ['init', '--no-verify', '--data-dir', directory.path],
+      [
+        { on: network, type: 'nonet\r' },
+        { on: network, type: '\r' },
+        { on: 'Enter your vault address: ', type: '\r' },
+        { on: 'Enter your vault address: ', type: `${VAULT}\r` },
+        { on: language, type: 'ITALIAN\r' },
+      ],
+    );
+    const [before, after] = screen.split(`${language}ITALIAN\n`);
+    expect(before).toBe(
+      `${network}nonet\nError: 'nonet' is not one of 'mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'.\n` +
+        `${network}\nEnter your vault address: \nEnter your vault address: ${VAULT}\n`,
+    );
+    expect(after).toMatch(/^([a-z]+ ){23}[a-z]+\n/);
+    expect(exitCode).toBe(0);
+    const config = JSON.parse(readFileSync(join(directory.path, VAULT.toLowerCase(), 'config.json'), 'utf8'));
+    expect(config.network).toBe('mainnet');
+  });
+
+  it('shows the mnemonic until it is typed back, as the manual prints it', async () => {
+    using directory = temporaryDirectory();
+    const key = 'Press any key when you have written down your mnemonic.';
+    const confirm = 'to confirm you have written it down\r\n\r\n: ';
+    let mnemonic = '';
+    const { screen, exitCode } = await runOnTerminal(
+      ['init', '--network', 'hoodi', '--vault', VAULT, '--language', 'english', '--data-dir', directory.path],
+      [
+        {
+          on: key,
+          type: shown => {
+            mnemonic = /\r\n\r\n((?:[a-z]+ ){23}[a-z]+)\r\n\r\n\r\n/.exec(shown)?.[1] ?? '';
+            return 'x';
+          },
+        },
+        { on: confirm, type: 'something else\r' },
+        { on: key, type: ' ' },
+        { on: confirm, type: () => `  ${mnemonic.toUpperCase()}\r` },
+      ],
+    );
+    const show =
+      'This is your seed phrase. Write it down and store it safely, it is the ONLY way to recover your validator keys.\n\n' +
+      `${mnemonic}\n\n\n${key}\n\n` +
+      'Please type your mnemonic (separated by spaces) to confirm you have written it down\n\n: ';
+    expect(withoutEscapes(screen)).toBe(
+      `${show}something else\n${show}  ${mnemonic.toUpperCase()}\n\ndone.\n` +
+        `Successfully initialized configuration for vault ${VAULT}\nNext: operator create-keys --vault ${VAULT}\n`,
+    );
+    // The words are taken off the screen before they are asked for, and after they were typed.
+    expect(screen.split('\u001b[2J')).toHaveLength(7);
+    expect(exitCode).toBe(0);
+  });
+
+  it.each([
+    ['Ctrl-C', '\u0003'],
+    ['Ctrl-D', '\u0004'],
+  ])('%s at a question ends with "Aborted!"', async (_name, key) => {
+    using directory = temporaryDirectory();
+    const { screen, exitCode } = await runOnTerminal(
+      ['create-keys', '--data-dir', directory.path],
+      [{ on: 'Enter the vault address: ', type: key }],
+    );
+    expect(screen.replace('^C', '')).toBe('Enter the vault address: Aborted!\n');
+    expect(exitCode).toBe(1);
+  });
+
+  it('Ctrl-C instead of "any key" writes nothing', async () => {
+    using directory = temporaryDirectory();
+    const args = ['init', '--network', 'hoodi', '--vault', VAULT, '--language', 'english'];
+    const run = await runOnTerminal(
+      [...args, '--data-dir', directory.path],
+      [{ on: 'Press any key', type: '\u0003' }],
+    );
+    expect(run.screen).toContain('Aborted!');
+    expect(run.exitCode).toBe(1);
+    const list = await runCli(['get-validators-root', '--data-dir', directory.path, '--vault', VAULT]);
+    expect(list.stderr).toContain('Deposit data file does not exist.');
+  });
+
+  it('draws the bars of the manual', async () => {
+    using directory = temporaryDirectory();
+    const vaultDir = join(directory.path, VAULT.toLowerCase());
+    mkdirSync(vaultDir);
+    const config = readFileSync(
+      join(PROJECT_ROOT, 'test/vectors/v3-operator/01-create-keys/holesky/0-after-init/config.json'),
+    );
+    writeFileSync(join(vaultDir, 'config.json'), config);
+    const { screen, exitCode } = await runOnTerminal(
+      ['create-keys', '--data-dir', directory.path, '--kdf', 'pbkdf2'],
+      [
+        { on: 'Enter the vault address: ', type: `${VAULT}\r` },
+        { on: 'Enter the number of the validator keys to generate: ', type: '2\r' },
+        { on: 'Enter the mnemonic for generating the validator keys: ', type: `${MNEMONIC}\r` },
+      ],
+    );
+    const bar = `[${'#'.repeat(36)}]  2/2`;
+    const plain = withoutEscapes(screen);
+    for (const label of [
+      'Creating validator keys:',
+      'Generating deposit data JSON',
+      'Exporting validator keystores',
+    ]) {
+      expect(plain).toContain(`${label}\t\t  ${bar}`);
+    }
+    expect(plain).toContain(`\n\nDone. Generated 2 keys for ${VAULT} vault.\n`);
+    expect(exitCode).toBe(0);
+  });
+});
