@@ -26,7 +26,7 @@ export async function countVaultRows(session: Session, vaultId: number): Promise
   return counts;
 }
 
-// Those that reference first.
+// Those that reference first. The vault's own references to the last two are checked at the end of the transaction.
 const TABLES = [
   'assignments',
   'assignment_plans',
@@ -34,6 +34,8 @@ const TABLES = [
   'key_secrets',
   'key_shares',
   'keypairs',
+  'oracle_sets',
+  'data_keys',
 ] as const;
 
 /**
@@ -51,10 +53,7 @@ export function deleteVault(
     if ((await lockVault(transaction, vaultId)) === undefined) return undefined;
     const counts = await countVaultRows(transaction, vaultId);
     for (const table of TABLES) await db.deleteFrom(table).where('vault_id', '=', vaultId).execute();
-    // The vault and these name each other; the references are checked at the end of the transaction.
     await db.deleteFrom('vaults').where('vault_id', '=', vaultId).execute();
-    await db.deleteFrom('oracle_sets').where('vault_id', '=', vaultId).execute();
-    await db.deleteFrom('data_keys').where('vault_id', '=', vaultId).execute();
     await appendAuditEntry(transaction, { ...options.audit, counts: { ...counts } });
     return counts;
   });

@@ -1,0 +1,419 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { activateUpload } from '../../../src/db/activate-upload.ts';
+import {
+  findAssignmentPlan,
+  listClientPublicKeys,
+  updateAssignmentPlan,
+} from '../../../src/db/assignments.ts';
+import { appendAuditEntry, listAuditEntries } from '../../../src/db/audit-log.ts';
+import { type Database, inSnapshot, openDatabase, type Session, tableOf } from '../../../src/db/database.ts';
+import { countVaultRows, deleteVault } from '../../../src/db/delete-vault.ts';
+import { findDepositData } from '../../../src/db/deposit-data.ts';
+import { listManifestEntries, pageActiveSecrets, type StoredSecret } from '../../../src/db/key-secrets.ts';
+import { listVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
+import { insertKeypairs, listStoredKeypairs, listValidatorPublicKeys } from '../../../src/db/keypairs.ts';
+import { migrateDatabase } from '../../../src/db/migrator.ts';
+import {
+  findOracleSet,
+  insertOracleSet,
+  listOracleSets,
+  type OracleSet,
+} from '../../../src/db/oracle-sets.ts';
+import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
+import { compareBytes } from '../../../src/lib/bytes.ts';
+import { createPgliteUrl } from '../../support/pglite.ts';
+import { createTestDatabase } from '../../support/postgres.ts';
+import {
+  activationOf,
+  newKeypair,
+  newKeypairs,
+  newOracleSet,
+  randomKey,
+  sealedKey,
+  storeVault,
+} from '../../support/stored-keys.ts';
+
+const SHARES = 3;
+
+describe.each([
+  { kind: 'postgres', createUrl: () => createTestDatabase({ migrated: false }) },
+  { kind: 'pglite', createUrl: createPgliteUrl },
+])('on $kind', ({ createUrl }) => {
+  const resources = new AsyncDisposableStack();
+  let database: Database;
+
+  beforeAll(async () => {
+    const { url } = resources.use(await createUrl());
+    database = resources.use(await openDatabase({ url }));
+    await migrateDatabase(database, { programVersion: '1.0.0' });
+  });
+  afterAll(() => resources.disposeAsync());
+
+  describe('vaults', () => {
+    it('are found as they were stored', async () => {
+      const vault = await storeVault(database);
+      expect(await findVault(database, vault)).toEqual(vault);
+      expect(vault).toMatchObject({ chainId: 31337, manifestCounter: 0n, dataKeyId: 1, oracleSetHash: null });
+      expect(await findVault(database, { ...vault, network: 'hoodi' })).toBeUndefined();
+    });
+
+    it('keep the first data key of two', async () => {
+      const first = await storeVault(database);
+      const second = await insertVault(database, { ...first, dataKey: sealedKey() });
+      expect(second).toEqual({ vault: first, inserted: false });
+    });
+
+    it('get another data key only while they have no keypairs', async () => {
+      const vault = await storeVault(database);
+      const { vaultId } = vault;
+      const dataKey = sealedKey();
+      const replaced = await replaceDataKey(database, { vaultId, dataKey, manifestMac: randomKey(32) });
+      expect(replaced).toMatchObject({ dataKeyId: 2, dataKey });
+      await store(vault, newOracleSet(SHARES), 1, 2);
+      expect(await replaceDataKey(database, { vaultId, dataKey: sealedKey() })).toBeUndefined();
+      expect(await findVault(database, vault)).toEqual(replaced);
+    });
+  });
+
+  describe('keypairs', () => {
+    it('are seen by readers after the last transaction only', async () => {
+      const vault = await storeVault(database);
+      const set = newOracleSet(SHARES);
+      const keypairs = await store(vault, set, 2);
+      expect(await readSecrets(database, vault)).toEqual([]);
+      expect(await listValidatorPublicKeys(database, vault.vaultId)).toEqual([]);
+      expect(await listVisibleShares(database, vault.vaultId)).toEqual([]);
+
+      const activation = activationOf(vault, keysOf(keypairs), set);
+      const activated = await activateUpload(database, activation);
+      expect(await findVault(database, vault)).toEqual(activated);
+      expect(activated).toMatchObject({ manifestCounter: 1n, oracleSetHash: set.hash });
+      expect(await listValidatorPublicKeys(database, vault.vaultId)).toEqual(
+        keysOf(keypairs).sort(compareBytes),
+      );
+      expect(await findDepositData(database, vault.vaultId)).toEqual(activation.depositData);
+      expect(await listAuditEntries(database, { network: 'devnet', vault: vault.address })).toMatchObject([
+        { actor: 'tester', command: 'upload', counts: { validators: 2 } },
+      ]);
+      expect(await readSecrets(database, vault)).toEqual(expectedSecrets(keypairs, set));
+    });
+
+    it('are paged as one snapshot and listed for the manifest in the same order', async () => {
+      const { vault, set } = await upload(7);
+      const pages = await readPages(database, vault, 5);
+      expect(pages.map(page => page.length)).toEqual([5, 5, 5, 5, 5, 3]);
+      const entries = pages
+        .flat()
+        .map(({ publicKey, dataKeyId, nonce }) => ({ publicKey, dataKeyId, nonce }));
+      expect(await listManifestEntries(database, vault.vaultId)).toEqual(entries);
+      const shared = await inSnapshot(database, async snapshot => ({
+        secrets: await readSecrets(snapshot, vault),
+        oracles: await findOracleSet(snapshot, vault.vaultId, set.hash),
+      }));
+      expect(shared).toEqual({ secrets: pages.flat(), oracles: set });
+    });
+
+    it('give the connection back when a reader stops early', async () => {
+      const { vault } = await upload(2);
+      for (let round = 0; round < 8; round++) {
+        for await (const page of pageActiveSecrets(database, { vaultId: vault.vaultId, pageSize: 1 })) {
+          expect(page).toHaveLength(1);
+          break;
+        }
+      }
+    });
+
+    it('stay as they are when a batch is repeated', async () => {
+      const { vault, set, keypairs } = await upload(3);
+      const before = await readSecrets(database, vault);
+      const again = keypairs.map(keypair => newKeypair(keypair.publicKey, SHARES));
+      const batch = { vaultId: vault.vaultId, oracleSetHash: set.hash, dataKeyId: 1 };
+      const [extra] = newKeypairs(1, SHARES);
+      if (extra === undefined) throw new Error('no keypair');
+      expect(await insertKeypairs(database, { ...batch, keypairs: [...again, extra] })).toEqual([
+        extra.publicKey,
+      ]);
+      expect(await readSecrets(database, vault)).toEqual(before);
+    });
+
+    it.each([
+      ['a share', 'key_shares', 'share_index = 1'],
+      [
+        "a share's secret",
+        'key_secrets',
+        'public_key in (select public_key from key_shares where share_index = 1)',
+      ],
+    ] as const)(
+      'are incomplete without %s, and their shares are replaced as a whole',
+      async (_what, table, which) => {
+        const vault = await storeVault(database);
+        const set = newOracleSet(SHARES);
+        const keypairs = await store(vault, set, 2);
+        const qualified = which.replace('key_shares', `${database.schema}.key_shares`);
+        await sql`delete from ${tableOf(database, table)}
+        where vault_id = ${vault.vaultId} and ${sql.raw(qualified)}`.execute(database.db);
+        const states = { vaultId: vault.vaultId, oracleSetHash: set.hash, shareCount: SHARES };
+        expect((await listStoredKeypairs(database, states)).map(state => state.isComplete)).toEqual([
+          false,
+          false,
+        ]);
+        await expect(
+          activateUpload(database, activationOf(vault, keysOf(keypairs), set)),
+        ).rejects.toMatchObject({
+          code: 'upload-incomplete',
+        });
+
+        const repaired = keypairs.map(keypair => ({
+          ...newKeypair(keypair.publicKey, SHARES),
+          secret: keypair.secret,
+        }));
+        const batch = { vaultId: vault.vaultId, oracleSetHash: set.hash, dataKeyId: 1, keypairs: repaired };
+        expect(await insertKeypairs(database, batch)).toHaveLength(2);
+        expect((await listStoredKeypairs(database, states)).map(state => state.isComplete)).toEqual([
+          true,
+          true,
+        ]);
+        await activateUpload(database, activationOf(vault, keysOf(keypairs), set));
+        expect(await readSecrets(database, vault)).toEqual(expectedSecrets(repaired, set));
+      },
+    );
+
+    it('refuse a share whose public key is stored as another key, and store nothing of the batch', async () => {
+      const { vault, set, keypairs } = await upload(1);
+      const [fresh] = newKeypairs(1, SHARES);
+      const [stolen] = keypairs[0]?.shares ?? [];
+      if (fresh === undefined || stolen === undefined) throw new Error('no keypair');
+      const mixed = { ...fresh, shares: [stolen, ...fresh.shares.slice(1)] };
+      const before = await countVaultRows(database, vault.vaultId);
+      await expect(
+        insertKeypairs(database, {
+          vaultId: vault.vaultId,
+          oracleSetHash: set.hash,
+          dataKeyId: 1,
+          keypairs: [mixed],
+        }),
+      ).rejects.toMatchObject({ code: 'key-exists' });
+      expect(await countVaultRows(database, vault.vaultId)).toEqual(before);
+    });
+
+    it('that an upload for a new oracle set leaves out keep their shares', async () => {
+      const { vault, set, keypairs } = await upload(3);
+      const next = newOracleSet(SHARES + 1);
+      await insertOracleSet(database, vault.vaultId, next);
+      const [moved, ...left] = keypairs;
+      if (moved === undefined) throw new Error('no keypair');
+      const fresh = { ...newKeypair(moved.publicKey, SHARES + 1), secret: moved.secret };
+      const batch = { vaultId: vault.vaultId, oracleSetHash: next.hash, dataKeyId: 1, keypairs: [fresh] };
+      await insertKeypairs(database, batch);
+      expect(await readSecrets(database, vault)).toEqual(expectedSecrets(keypairs, set));
+
+      await activateUpload(database, activationOf(vault, [moved.publicKey], next));
+      const expected = [...expectedSecrets(left, set), ...expectedSecrets([fresh], next)];
+      expect(await readSecrets(database, vault)).toEqual(expected.sort(byPublicKey));
+      expect(await pruneShares(database, vault.vaultId)).toEqual({ oracleSets: 0, shares: 0 });
+    });
+
+    it('lose the shares of sets that nobody names to pruning, and nothing else', async () => {
+      const { vault, keypairs } = await upload(2);
+      const next = newOracleSet(SHARES);
+      await insertOracleSet(database, vault.vaultId, next);
+      const fresh = keypairs.map(keypair => ({
+        ...newKeypair(keypair.publicKey, SHARES),
+        secret: keypair.secret,
+      }));
+      const batch = { vaultId: vault.vaultId, oracleSetHash: next.hash, dataKeyId: 1, keypairs: fresh };
+      await insertKeypairs(database, batch);
+      await activateUpload(database, activationOf(vault, keysOf(fresh), next));
+      expect(await pruneShares(database, vault.vaultId)).toEqual({ oracleSets: 1, shares: 2 * SHARES });
+      expect(await listOracleSets(database, vault.vaultId)).toEqual([next]);
+      expect(await readSecrets(database, vault)).toEqual(expectedSecrets(fresh, next));
+      expect(await countVaultRows(database, vault.vaultId)).toMatchObject({ shares: 6, secrets: 8 });
+    });
+  });
+
+  describe('the end of an upload', () => {
+    it('is refused when the manifest has changed meanwhile, and changes nothing', async () => {
+      const { vault, before, set, keypairs } = await upload(1);
+      const stale = activationOf({ ...before, manifestCounter: 5n }, keysOf(keypairs), set);
+      await expect(activateUpload(database, stale)).rejects.toMatchObject({ code: 'vault-changed' });
+      expect(await findVault(database, vault)).toEqual(vault);
+    });
+
+    it('may be repeated when its own commit was not heard of', async () => {
+      const vault = await storeVault(database);
+      const set = newOracleSet(SHARES);
+      const activation = activationOf(vault, keysOf(await store(vault, set, 1)), set);
+      const first = await activateUpload(database, activation);
+      expect(await activateUpload(database, activation)).toEqual(first);
+      expect(await listAuditEntries(database, { network: 'devnet', vault: vault.address })).toHaveLength(1);
+    });
+
+    it('is undone as a whole when the manifest is refused', async () => {
+      const vault = await storeVault(database);
+      const set = newOracleSet(SHARES);
+      const keys = keysOf(await store(vault, set, 1));
+      const refusing = activationOf(vault, keys, set, {
+        sealManifest: () => {
+          throw new Error('refused');
+        },
+      });
+      await expect(activateUpload(database, refusing)).rejects.toThrow('refused');
+      expect(await findVault(database, vault)).toEqual(vault);
+      expect(await listValidatorPublicKeys(database, vault.vaultId)).toEqual([]);
+      expect(await findDepositData(database, vault.vaultId)).toBeUndefined();
+    });
+
+    it('assigns new keys by the stored plan and moves none', async () => {
+      const { vault, set, keypairs } = await upload(2);
+      const keys = keysOf(keypairs).sort(compareBytes);
+      const assignments = keys.map((publicKey, clientIndex) => ({ publicKey, clientIndex }));
+      await updateAssignmentPlan(database, vault.vaultId, () => ({ totalClients: 2, assignments }));
+      const more = await store(vault, set, 1);
+      const told: unknown[] = [];
+      await activateUpload(
+        database,
+        activationOf(vault, keysOf(more), set, {
+          assignNewKeys: (plan, fresh) => {
+            told.push(plan, fresh);
+            return fresh.map(publicKey => ({ publicKey, clientIndex: 1 }));
+          },
+        }),
+      );
+      expect(told).toEqual([{ totalClients: 2, assignments }, keysOf(more)]);
+      const expected = [keys[1], ...keysOf(more)].filter(key => key !== undefined).sort(compareBytes);
+      expect(await listClientPublicKeys(database, vault.vaultId, 1)).toEqual(expected);
+    });
+  });
+
+  it('assignment plans: the second of two first ones is given what the first stored', async () => {
+    const { vault, keypairs } = await upload(4);
+    const planFor = (totalClients: number) =>
+      updateAssignmentPlan(database, vault.vaultId, (stored, publicKeys) =>
+        stored === undefined
+          ? {
+              totalClients,
+              assignments: publicKeys.map((publicKey, index) => ({
+                publicKey,
+                clientIndex: index % totalClients,
+              })),
+            }
+          : undefined,
+      );
+    const outcomes = await Promise.all([planFor(2), planFor(3)]);
+    expect(outcomes.filter(outcome => outcome.updated)).toHaveLength(1);
+    expect(outcomes[0]?.plan).toEqual(outcomes[1]?.plan);
+    expect(await findAssignmentPlan(database, vault.vaultId)).toEqual(outcomes[0]?.plan);
+    expect(outcomes[0]?.plan?.assignments.map(assignment => assignment.publicKey)).toEqual(
+      keysOf(keypairs).sort(compareBytes),
+    );
+  });
+
+  it('two vaults never see or delete each other, the same keys in both', async () => {
+    const { vault, set, keypairs } = await upload(2);
+    const other = await storeVault(database, 'hoodi');
+    await insertOracleSet(database, other.vaultId, set);
+    await insertKeypairs(database, {
+      vaultId: other.vaultId,
+      oracleSetHash: set.hash,
+      dataKeyId: 1,
+      keypairs,
+    });
+    await activateUpload(database, activationOf(other, keysOf(keypairs).slice(0, 1), set));
+    expect(await listValidatorPublicKeys(database, other.vaultId)).toHaveLength(1);
+    expect(await readSecrets(database, vault)).toEqual(expectedSecrets(keypairs, set));
+
+    const counts = await countVaultRows(database, other.vaultId);
+    const audit = { actor: 'tester', command: 'cleanup', network: other.network, vault: other.address };
+    expect(await deleteVault(database, { vaultId: other.vaultId, audit })).toEqual(counts);
+    expect(counts).toEqual({
+      validators: 2,
+      shares: 6,
+      secrets: 8,
+      oracleSets: 1,
+      depositData: 1,
+      assignments: 0,
+    });
+    expect(await findVault(database, other)).toBeUndefined();
+    expect(await readSecrets(database, vault)).toEqual(expectedSecrets(keypairs, set));
+    expect(await listAuditEntries(database, audit)).toMatchObject([
+      { command: 'upload' },
+      { command: 'cleanup' },
+    ]);
+    expect(await deleteVault(database, { vaultId: other.vaultId, audit })).toBeUndefined();
+  });
+
+  it.each(['update', 'delete', 'truncate'])('the audit log refuses %s', async verb => {
+    const entry = { actor: 'a', command: 'c', network: 'devnet', vault: randomKey(20), counts: { keys: 1 } };
+    await appendAuditEntry(database, entry);
+    const table = tableOf(database, 'audit_log');
+    const statement = { update: sql`update ${table} set actor = 'b'`, delete: sql`delete from ${table}` }[
+      verb
+    ];
+    await expect((statement ?? sql`truncate ${table}`).execute(database.db)).rejects.toThrow(
+      'audit_log is append-only',
+    );
+    expect(await listAuditEntries(database, entry)).toMatchObject([entry]);
+  });
+
+  async function store(vault: Vault, set: OracleSet, count: number, dataKeyId = 1) {
+    await insertOracleSet(database, vault.vaultId, set);
+    const keypairs = newKeypairs(count, set.publicKeys.length);
+    await insertKeypairs(database, { vaultId: vault.vaultId, oracleSetHash: set.hash, dataKeyId, keypairs });
+    return keypairs;
+  }
+
+  async function upload(count: number) {
+    const before = await storeVault(database);
+    const set = newOracleSet(SHARES);
+    const keypairs = await store(before, set, count);
+    return {
+      before,
+      set,
+      keypairs,
+      vault: await activateUpload(database, activationOf(before, keysOf(keypairs), set)),
+    };
+  }
+});
+
+function keysOf(keypairs: readonly { publicKey: Uint8Array }[]): Uint8Array[] {
+  return keypairs.map(keypair => keypair.publicKey);
+}
+
+async function readSecrets(session: Session, vault: Vault): Promise<StoredSecret[]> {
+  return (await readPages(session, vault, 1000)).flat();
+}
+
+async function readPages(session: Session, { vaultId }: Vault, pageSize: number): Promise<StoredSecret[][]> {
+  const pages: StoredSecret[][] = [];
+  for await (const page of pageActiveSecrets(session, { vaultId, pageSize })) pages.push(page);
+  return pages;
+}
+
+function byPublicKey(a: StoredSecret, b: StoredSecret): number {
+  return compareBytes(a.publicKey, b.publicKey);
+}
+
+function expectedSecrets(keypairs: ReturnType<typeof newKeypairs>, set: OracleSet): StoredSecret[] {
+  return keypairs
+    .flatMap(({ publicKey, secret, shares }): StoredSecret[] => [
+      {
+        kind: 'validator',
+        publicKey,
+        parentPublicKey: null,
+        oracleSetHash: null,
+        shareIndex: null,
+        dataKeyId: 1,
+        ...secret,
+      },
+      ...shares.map((share, shareIndex) => ({
+        ...share,
+        kind: 'share' as const,
+        parentPublicKey: publicKey,
+        oracleSetHash: set.hash,
+        shareIndex,
+        dataKeyId: 1,
+      })),
+    ])
+    .sort(byPublicKey);
+}

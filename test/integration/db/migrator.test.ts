@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { sql } from 'kysely';
+import { describe, expect, it } from 'vitest';
+import { MIGRATIONS } from '../../../migrations/index.ts';
+import { openDatabase } from '../../../src/db/database.ts';
+import { checkSchema, listSchemaSteps, type Migration, migrateDatabase } from '../../../src/db/migrator.ts';
+import { packageRoot } from '../../../src/lib/package-root.ts';
+import { createTestDatabase, runSql } from '../../support/postgres.ts';
+
+const VERSION = { programVersion: '1.0.0' };
+
+function laterStep(oldestProgram: string): Readonly<Record<string, Migration>> {
+  const up: Migration['up'] = async (db, schema) => {
+    await sql`alter table ${sql.id(schema, 'vaults')} add column later integer`.execute(db);
+  };
+  return { ...MIGRATIONS, '0002-later': { oldestProgram, up } };
+}
+
+describe('migrateDatabase', () => {
+  it('lists every file of migrations/', async () => {
+    const files = await readdir(join(packageRoot(), 'migrations'));
+    const names = files.filter(file => file !== 'index.ts').map(file => file.replace(/\.ts$/, ''));
+    expect(Object.keys(MIGRATIONS)).toEqual(names.sort());
+  });
+
+  it('makes its own schema and leaves all else alone', async () => {
+    await using empty = await createTestDatabase({ migrated: false });
+    await runSql(empty.url, 'create table keypairs (precious text)');
+    await using database = await openDatabase({ url: empty.url, schema: 'own "schema"' });
+    await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
+    expect(await runSql(empty.url, "select 1 from pg_namespace where nspname like 'own%'")).toEqual([]);
+    expect(await migrateDatabase(database, VERSION)).toEqual(['0001-initial']);
+    expect(await migrateDatabase(database, VERSION)).toEqual([]);
+    await checkSchema(database, VERSION);
+    expect(await listSchemaSteps(database)).toEqual([{ name: '0001-initial', oldestProgram: '1.0.0' }]);
+    const tables = await runSql(empty.url, "select tablename from pg_tables where schemaname = 'public'");
+    expect(tables).toEqual([{ tablename: 'keypairs' }]);
+  });
+
+  it('may be run by several processes at once', async () => {
+    const program = join(packageRoot(), 'test/support/migrate.ts');
+    for (let round = 0; round < 3; round++) {
+      await using empty = await createTestDatabase({ migrated: false });
+      const run = () => promisify(execFile)(process.execPath, [program, empty.url]);
+      const outputs = (await Promise.all([run(), run(), run()])).map(
+        ({ stdout }) => JSON.parse(stdout) as string[],
+      );
+      expect(outputs.flat()).toEqual(['0001-initial']);
+      await using database = await openDatabase({ url: empty.url });
+      await checkSchema(database, VERSION);
+    }
+  });
+
+  it('undoes everything when a step fails', async () => {
+    await using empty = await createTestDatabase({ migrated: false });
+    await using database = await openDatabase({ url: empty.url });
+    const failing: Migration = {
+      oldestProgram: '1.0.0',
+      up: async db => {
+        await sql`create table nonsense (`.execute(db);
+      },
+    };
+    const migrations = { ...MIGRATIONS, '0002-failing': failing };
+    await expect(migrateDatabase(database, { ...VERSION, migrations })).rejects.toThrow('syntax error');
+    await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
+    expect(await migrateDatabase(database, VERSION)).toEqual(['0001-initial']);
+  });
+});
+
+describe('checkSchema', () => {
+  it('refuses a schema that is older than the program, and tells what to run', async () => {
+    await using migrated = await createTestDatabase();
+    await using database = await openDatabase({ url: migrated.url });
+    const newer = { programVersion: '1.1.0', migrations: laterStep('1.1.0') };
+    await expect(checkSchema(database, newer)).rejects.toMatchObject({
+      code: 'db-schema-too-old',
+      message: 'the database schema "stakewise_operator" is older than this program: 0002-later not applied',
+      hint: 'Run "remote-db migrate".',
+    });
+    expect(await migrateDatabase(database, newer)).toEqual(['0002-later']);
+    await checkSchema(database, newer);
+  });
+
+  it('refuses a schema that declares the program too old, as does migrate', async () => {
+    await using migrated = await createTestDatabase();
+    await using database = await openDatabase({ url: migrated.url });
+    await migrateDatabase(database, { programVersion: '1.10.0', migrations: laterStep('1.10.0') });
+    for (const refused of [
+      checkSchema(database, VERSION),
+      migrateDatabase(database, { programVersion: '1.9.3' }),
+    ]) {
+      await expect(refused).rejects.toMatchObject({ code: 'program-too-old' });
+    }
+  });
+
+  it('works with a newer schema that still lets the program work', async () => {
+    await using migrated = await createTestDatabase();
+    await using database = await openDatabase({ url: migrated.url });
+    await migrateDatabase(database, { programVersion: '1.1.0', migrations: laterStep('1.0.0') });
+    await checkSchema(database, VERSION);
+    expect(await migrateDatabase(database, VERSION)).toEqual([]);
+  });
+});
