@@ -9,11 +9,11 @@ let devnet: Devnet;
 let configHash: string;
 beforeAll(async () => {
   devnet = await startDevnet();
-  await devnet.mine(700);
+  await devnet.mine(300);
   await devnet.publishConfigHash('QmFirst');
   await devnet.publishConfigHash('QmLast');
   configHash = 'QmLast';
-  await devnet.mine(1_000);
+  await devnet.mine(400);
 });
 afterAll(() => devnet.stop());
 
@@ -47,8 +47,8 @@ describe('the last ConfigUpdated event', () => {
     await using proxy = await startRpcProxy(devnet.rpcUrl, { maxLogBlocks: 100 });
     using node = await connect(proxy.url);
     await fetchConfigIpfsHash(node, devnet.addresses);
-    // 1,000 blocks in windows of 54 (1,7xx halved five times) from the head, up to eight at once, and the refused ones.
-    expect(proxy.methods.filter(method => method === 'eth_getLogs').length).toBeLessThanOrEqual(5 + 1 + 3 * 8);
+    // 400 blocks in windows of 92 (7xx halved three times) from the head, up to eight at once, and the refused ones.
+    expect(proxy.methods.filter(method => method === 'eth_getLogs').length).toBeLessThanOrEqual(3 + 1 + 8);
   });
 
   it('is missing where the keeper published none', async () => {
