@@ -62,6 +62,31 @@ export async function listValidatorPublicKeys({ db }: Session, vaultId: number):
   return rows.map(row => row.public_key);
 }
 
+/** The validators that readers see, in public-key order, each with the oracle set of its visible shares. */
+export async function listActiveKeypairs(
+  { db }: Session,
+  vaultId: number,
+): Promise<{ publicKey: Uint8Array; sharesSetHash: Uint8Array }[]> {
+  return db
+    .selectFrom('keypairs')
+    .select(['public_key as publicKey', 'shares_set_hash as sharesSetHash'])
+    .where('vault_id', '=', vaultId)
+    .where('active', '=', true)
+    .$narrowType<{ sharesSetHash: Uint8Array }>()
+    .orderBy('public_key')
+    .execute();
+}
+
+/** How many keys readers are to see: each active validator's own and its shares. Counted without touching the secrets. */
+export async function countVisibleKeys(session: Session, vaultId: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select coalesce(sum(1 + o.share_count), 0)::int as count
+    from ${tableOf(session, 'keypairs')} k
+    join ${tableOf(session, 'oracle_sets')} o on o.vault_id = k.vault_id and o.oracle_set_hash = k.shares_set_hash
+    where k.vault_id = ${vaultId} and k.active`.execute(session.db);
+  return rows[0]?.count ?? 0;
+}
+
 /**
  * Stores validators with all their shares of one oracle set: all of them or, when it fails, none. What is stored and
  * complete stays as it is, so that a batch may be repeated. A set of shares that is not complete is replaced as a whole:

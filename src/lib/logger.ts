@@ -3,7 +3,16 @@ import { type Logger, pino } from 'pino';
 export type { Logger };
 
 /** Field names whose values never reach a log line, wherever they stand in the logged object. */
-const SECRET_FIELDS = ['mnemonic', 'password', 'secretKey', 'privateKey', 'encryptKey', 'encryptionKey', 'dbUrl', 'token'];
+const SECRET_FIELDS = [
+  'mnemonic',
+  'password',
+  'secretKey',
+  'privateKey',
+  'encryptKey',
+  'encryptionKey',
+  'dbUrl',
+  'token',
+];
 
 /**
  * Logger for diagnostics on stderr; results go to stdout and are not logged.

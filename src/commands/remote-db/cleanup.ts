@@ -1,0 +1,38 @@
+import { Aborted } from '../../cli/aborted.ts';
+import { missingOptions } from '../../cli/command-line-error.ts';
+import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { flag } from '../../cli/option.ts';
+import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { openRemoteDb } from '../../compose.ts';
+import { cleanUpVault, countVault } from '../../services/clean-up-vault.ts';
+
+const OPTIONS = { yes: flag({ description: 'Removes without asking.' }) };
+
+export default class RemoteDbCleanup extends RemoteDbCommand {
+  static override summary = 'Removes all the entries for the vault from the database.';
+  static override usage = 'remote-db cleanup [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { yes, ...options } = await this.resolveWithGroup(OPTIONS);
+    const { prompter } = this;
+    if (!yes && prompter === undefined) throw missingOptions([{ flag: '--yes' }]);
+    await using remote = await openRemoteDb(options, this.config.version);
+    const counts = await countVault(remote.database, remote.ref);
+    const { validators, shares, oracleSets } = counts;
+    this.alert(
+      `this removes ${validators} keypairs and ${shares} shares of ${oracleSets} oracle sets of the ${options.vault} vault; only the mnemonic or a backup brings the keys back.`,
+    );
+    if (!yes) {
+      const answer = (await prompter?.askLine('Do you want to continue? [y/N]: ')) ?? '';
+      if (!/^y(es)?$/i.test(answer.trim())) throw new Aborted();
+    }
+    await cleanUpVault(remote.database, remote.ref);
+    this.say(`Successfully removed all the entries for the ${options.vault} vault.`);
+    this.advise('Next: remote-db setup makes a new encryption key.');
+    return { removed: counts };
+  }
+}

@@ -1,0 +1,23 @@
+import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { openRemoteDb } from '../../compose.ts';
+import { migrateDatabase } from '../../db/migrator.ts';
+
+export default class RemoteDbMigrate extends RemoteDbCommand {
+  static override summary = "Brings the database's tables up to this version of the program.";
+  static override usage = 'remote-db migrate [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc migrate',
+  ];
+
+  async run() {
+    const options = await this.resolveWithGroup({});
+    await using remote = await openRemoteDb(options);
+    const migrations = await migrateDatabase(remote.database, { programVersion: this.config.version });
+    this.say(
+      migrations.length === 0
+        ? 'The database is up to date.'
+        : `Successfully migrated the database: ${migrations.join(', ')}.`,
+    );
+    return { migrations };
+  }
+}

@@ -1,0 +1,55 @@
+import { FILE_OPTIONS, fileAttributes } from '../../cli/file-options.ts';
+import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { optional } from '../../cli/option.ts';
+import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { directory } from '../../cli/value-kinds.ts';
+import { openRemoteDb } from '../../compose.ts';
+import { vaultDirectory } from '../../config.ts';
+import { DifferencesError } from '../../lib/errors.ts';
+import { writeOperatorConfig } from '../../services/write-operator-config.ts';
+
+const OPTIONS = {
+  outputDir: optional({
+    description: "The folder where configuration files will be saved. Default is the vault's directory.",
+    env: 'REMOTE_DB_OUTPUT_DIR',
+    value: directory({ exists: false }),
+  }),
+  ...FILE_OPTIONS,
+};
+
+export default class RemoteDbSetupOperator extends RemoteDbCommand {
+  static override summary = 'Create operator remote signer configuration.';
+  static override usage = 'remote-db setup-operator [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-operator',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const options = await this.resolveWithGroup(OPTIONS);
+    await using remote = await openRemoteDb(options, this.config.version);
+    const result = await writeOperatorConfig(remote.database, {
+      ref: remote.ref,
+      directory: options.outputDir ?? vaultDirectory(options.dataDir, options.vault),
+      attributes: fileAttributes(options, 'public'),
+      check: options.check,
+    });
+    if (result.staleValidators > 0) {
+      this.alert(
+        `${result.staleValidators} validators are left out: their shares are of an earlier oracle set. Upload their keystores again.`,
+      );
+    }
+    if (options.check && result.isChanged) {
+      throw new DifferencesError(
+        'files-differ',
+        `${result.remoteSignerConfigPath} or ${result.depositDataPath} would change.`,
+        { hint: 'Run the command without --check.' },
+      );
+    }
+    this.say(`Operator remote signer configuration saved to ${result.remoteSignerConfigPath} file.`);
+    this.say(`Operator deposit data saved to ${result.depositDataPath} file.`);
+    this.say('Successfully created operator configuration file.');
+    this.advise('Next: start the operator with --remote-signer-url.');
+    return result;
+  }
+}

@@ -1,0 +1,101 @@
+import { CommandLineError } from '../../cli/command-line-error.ts';
+import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/file-options.ts';
+import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { flag, optional, required } from '../../cli/option.ts';
+import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { address, directory, httpUrl, integer } from '../../cli/value-kinds.ts';
+import { openRemoteDb } from '../../compose.ts';
+import { DifferencesError } from '../../lib/errors.ts';
+import { writeValidatorConfigs } from '../../services/write-validator-configs.ts';
+
+const OPTIONS = {
+  validatorIndex: required({
+    description: 'The validator index to generate the configuration files.',
+    value: integer({ min: 0 }),
+    prompt: 'Enter the validator index to generate the configuration files',
+  }),
+  totalValidators: required({
+    description: 'The total number of validators connected to the web3signer.',
+    value: integer({ min: 1 }),
+    prompt: 'Enter the total number of validators connected to the web3signer',
+  }),
+  web3signerEndpoint: required({
+    description: 'The endpoint of the web3signer service.',
+    value: httpUrl,
+    prompt: 'Enter the endpoint of the web3signer service',
+  }),
+  feeRecipient: required({
+    description: 'The recipient address for MEV & priority fees.',
+    value: address,
+    prompt: 'Enter the recipient address for MEV & priority fees',
+  }),
+  outputDir: required(
+    outputDir(
+      'Enter the folder where configuration files will be saved',
+      'The folder where configuration files will be saved.',
+    ),
+  ),
+  disableProposalBuilder: flag({ description: 'Disable proposal builder for Teku and Prysm clients.' }),
+  templateDir: optional({
+    description: 'Folder with templates of your own.',
+    value: directory({ exists: true }),
+  }),
+  reassign: flag({ description: 'Lets keys move between validators when their number changes.' }),
+  ...FILE_OPTIONS,
+};
+
+export default class RemoteDbSetupValidator extends RemoteDbCommand {
+  static override summary =
+    'Creates validator configuration files for Lighthouse, Prysm, and Teku clients to sign data using keys from database.';
+  static override usage = 'remote-db setup-validator [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const options = await this.resolveWithGroup(OPTIONS);
+    const { validatorIndex, totalValidators } = options;
+    if (validatorIndex >= totalValidators) {
+      throw new CommandLineError(
+        'index-out-of-range',
+        'Invalid value: validator index must be less than total validators',
+      );
+    }
+    await using remote = await openRemoteDb(options, this.config.version);
+    const result = await writeValidatorConfigs(remote.database, {
+      ...{
+        ref: remote.ref,
+        clientIndex: validatorIndex,
+        totalClients: totalValidators,
+        reassign: options.reassign,
+      },
+      ...{ signerUrl: options.web3signerEndpoint, feeRecipient: options.feeRecipient, check: options.check },
+      ...{ directory: options.outputDir, templateDirectory: options.templateDir },
+      isBuilderEnabled: !options.disableProposalBuilder,
+      attributes: fileAttributes(options, 'public'),
+    });
+    for (const warning of result.warnings) this.alert(warning);
+    if (options.check && result.isChanged) {
+      throw new DifferencesError('files-differ', `Files in ${options.outputDir} would change.`, {
+        hint: 'Run the command without --check.',
+      });
+    }
+    const [definitions, signerKeys, proposerConfig] = result.paths;
+    this.say(`Generated configs with ${result.keyCount} keys for validator with index ${validatorIndex}.`);
+    this.say(`Validator definitions for Lighthouse saved to ${definitions} file.`);
+    this.say(`Signer keys for Teku\\Prysm saved to ${signerKeys} file.`);
+    this.say(`Proposer config for Teku\\Prysm saved to ${proposerConfig} file.`);
+    this.say('\nSuccessfully created validator configuration files.');
+    this.advise(
+      'Next: restart the validator client; Lighthouse needs --init-slashing-protection for new keys.',
+    );
+    return {
+      validatorIndex,
+      totalValidators,
+      keys: result.keyCount,
+      files: result.paths,
+      changed: result.isChanged,
+    };
+  }
+}

@@ -1,0 +1,59 @@
+import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { flag, optional } from '../../cli/option.ts';
+import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { file, text } from '../../cli/value-kinds.ts';
+import { openRemoteDb } from '../../compose.ts';
+import { setupVault } from '../../services/setup-vault.ts';
+
+const OPTIONS = {
+  encryptKeyFile: optional({
+    description:
+      'File to create with the encryption key (readable by you alone), or to read an existing one from.',
+    env: 'REMOTE_DB_ENCRYPT_KEY_FILE',
+    value: file({ exists: false }),
+  }),
+  encryptKey: optional({
+    description: 'An encryption key to use instead of a new one.',
+    env: 'REMOTE_DB_ENCRYPT_KEY',
+    value: text,
+  }),
+  ifNeeded: flag({
+    description: 'Exits with 0 when the vault is set up already, after checking the encryption key.',
+  }),
+};
+
+export default class RemoteDbSetup extends RemoteDbCommand {
+  static override summary = 'Creates database tables and generates new encryption key.';
+  static override usage = 'remote-db setup [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup',
+    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup --if-needed --encrypt-key-file ./encrypt-key',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const options = await this.resolveWithGroup(OPTIONS);
+    await using remote = await openRemoteDb(options);
+    const result = await setupVault(remote.database, {
+      ...options,
+      ref: remote.ref,
+      programVersion: this.config.version,
+    });
+    if (!result.created) {
+      this.say('The remote database is configured already.');
+    } else {
+      this.say('Successfully configured remote database.');
+      if (result.encryptionKey !== undefined) this.showKey(result.encryptionKey);
+      else if (result.keyFile !== undefined) this.say(`Encryption key saved to ${result.keyFile} file.`);
+      this.say('NB! You must store your encryption in a secure cold storage!');
+      this.advise('Next: remote-db upload-keypairs.');
+    }
+    const { migrations, created, keyFile } = result;
+    return { migrations, created, keyFile };
+  }
+
+  /** The only time it is shown; with --json it goes to stderr like all that is not the result. */
+  private showKey(encryptionKey: string): void {
+    this.say(`Encryption key: ${encryptionKey}`);
+  }
+}

@@ -1,0 +1,92 @@
+import { connectExecutionNode, type ExecutionNode } from './clients/execution-node.ts';
+import type { IpfsOptions } from './clients/ipfs.ts';
+import { readEnvironment, resolveVaultNetwork } from './config.ts';
+import { type Database, openDatabase } from './db/database.ts';
+import { checkSchema } from './db/migrator.ts';
+import { UsageError } from './lib/errors.ts';
+import { readSecretFile } from './lib/secret.ts';
+import { type Network, parseIpfsGateway } from './networks.ts';
+import type { VaultRef } from './services/unlock-vault.ts';
+
+/** What every `remote-db` command is told. */
+export interface RemoteDbSettings {
+  /** Checksummed. */
+  readonly vault: string;
+  /** Name or path; that of the vault's config.json when left out. */
+  readonly network: string | undefined;
+  readonly dbUrl: { readonly url: string; readonly file: string | undefined };
+  readonly dbSchema: string | undefined;
+  readonly dataDir: string;
+}
+
+/** An open remote database and the vault that the command works on. */
+export interface RemoteDb extends AsyncDisposable {
+  readonly database: Database;
+  readonly ref: VaultRef;
+}
+
+/**
+ * Opens the remote database of a command.
+ * @param programVersion - checked against the level of the schema; left out by commands that migrate it themselves
+ */
+export async function openRemoteDb(settings: RemoteDbSettings, programVersion?: string): Promise<RemoteDb> {
+  const { vault, dataDir } = settings;
+  const ref = { address: vault, network: await resolveVaultNetwork(settings.network, dataDir, vault) };
+  const { url, file } = settings.dbUrl;
+  const database = await openDatabase({
+    url,
+    schema: settings.dbSchema,
+    ...(file !== undefined && { reloadUrl: async () => (await readSecretFile(file)).value.trim() }),
+  });
+  try {
+    if (programVersion !== undefined) await checkSchema(database, { programVersion });
+    return { database, ref, [Symbol.asyncDispose]: () => database.close() };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
+export function openExecutionNode(
+  endpoints: readonly string[],
+  { chainId }: Network,
+): Promise<ExecutionNode> {
+  return connectExecutionNode(
+    {},
+    {
+      endpoints,
+      chainId,
+      timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
+      retryTimeoutMs: readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60),
+    },
+  );
+}
+
+/** Gateways of `IPFS_FETCH_ENDPOINTS` come before the network's own. Timeout per gateway: `IPFS_TIMEOUT`, in seconds. */
+export function ipfsOptions(
+  network: Network,
+  { allowUnverified, warn }: { readonly allowUnverified: boolean; readonly warn: (line: string) => void },
+): IpfsOptions {
+  const own =
+    readEnvironment('IPFS_FETCH_ENDPOINTS')
+      ?.split(',')
+      .map(text => text.trim()) ?? [];
+  return {
+    gateways: [...own.filter(text => text !== '').map(parseIpfsGateway), ...network.ipfsGateways],
+    timeoutMs: readTimeoutMs('IPFS_TIMEOUT', 60),
+    allowUnverified,
+    onUnverified: gateway =>
+      warn(
+        `The oracle configuration of ${gateway} could not be proven against its IPFS hash and is used all the same.`,
+      ),
+  };
+}
+
+/** Seconds in a variable of the environment, as milliseconds. @throws UsageError naming the variable */
+export function readTimeoutMs(name: string, defaultSeconds: number): number {
+  const text = readEnvironment(name);
+  const seconds = text === undefined ? defaultSeconds : Number(text);
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000;
+  throw new UsageError('invalid-timeout', `${name} must be a number of seconds above 0, got '${text}'.`);
+}

@@ -1,0 +1,136 @@
+import { type AssignmentPlan, updateAssignmentPlan } from '../db/assignments.ts';
+import { appendAuditEntry } from '../db/audit-log.ts';
+import type { Database } from '../db/database.ts';
+import type { Vault } from '../db/vaults.ts';
+import {
+  assignAdded,
+  assignContiguous,
+  assignLikeReference,
+  countMoves,
+  reassign,
+} from '../domain/fleet/assignment.ts';
+import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { equalBytes, toHex } from '../lib/bytes.ts';
+import { DifferencesError, OperatorError } from '../lib/errors.ts';
+import { auditActor } from './audit-actor.ts';
+import { requireVault, type VaultRef, vaultContext } from './unlock-vault.ts';
+
+export interface AssignKeysOptions {
+  readonly ref: VaultRef;
+  readonly totalClients: number;
+  /** The Python operator's ranges instead of equal ones: of v1.0.0 and v1.0.1 (floor), or of v1.0.2 and later (ceil). */
+  readonly likeReference?: 'floor' | 'ceil' | undefined;
+  /** Lets keys move to other clients. */
+  readonly reassign: boolean;
+}
+
+export interface AssignKeysResult {
+  readonly vault: Vault;
+  readonly plan: AssignmentPlan;
+  /** Whether the plan was stored or changed now. */
+  readonly isNew: boolean;
+  readonly movedKeys: number;
+}
+
+/**
+ * Stores which validator client runs which key, or finds that it is stored. Of two first calls at once one decides, and
+ * both get its plan.
+ * @throws DifferencesError 'keys-would-move' with their number, unless `reassign`; OperatorError 'no-keypairs',
+ *   'keypairs-incomplete', 'assignments-incomplete'
+ */
+export async function assignKeys(database: Database, options: AssignKeysOptions): Promise<AssignKeysResult> {
+  const vault = await requireVault(database, options.ref);
+  let movedKeys = 0;
+  const { plan, updated } = await updateAssignmentPlan(database, vault.vaultId, (stored, publicKeys) => {
+    assertAllKeys(vault, publicKeys);
+    const decided = decidePlan(stored, publicKeys, options);
+    movedKeys = stored && decided ? countMoves(stored.assignments, decided.assignments) : 0;
+    return decided;
+  });
+  if (plan === undefined) throw new Error('a plan that was just stored is missing');
+  if (updated) {
+    await appendAuditEntry(database, {
+      actor: auditActor(),
+      command: 'remote-db assign',
+      network: options.ref.network.name,
+      vault: vaultContext(options.ref).vault,
+      counts: { clients: plan.totalClients, keys: plan.assignments.length, moved: movedKeys },
+    });
+  }
+  return { vault, plan, isNew: updated, movedKeys };
+}
+
+/**
+ * Compares the active keys with the digest that the last upload stored.
+ * @throws OperatorError 'no-keypairs', 'keypairs-incomplete'
+ */
+export function assertAllKeys(vault: Vault, publicKeys: readonly Uint8Array[]): void {
+  // An upload between the vault's row and its keys changes both; the next run sees them together.
+  if (
+    vault.validatorsDigest === null ||
+    (publicKeys.length === 0 && equalBytes(vault.validatorsDigest, validatorsDigest([])))
+  ) {
+    throw new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
+      hint: 'Run "remote-db upload-keypairs" first.',
+    });
+  }
+  if (equalBytes(vault.validatorsDigest, validatorsDigest(publicKeys))) return;
+  throw new OperatorError(
+    'keypairs-incomplete',
+    'The public keys in the remote db are not those of the last upload: some were removed, added or changed.',
+    { hint: 'If an upload ended just now, run the command again; else run "remote-db verify".' },
+  );
+}
+
+function decidePlan(
+  stored: AssignmentPlan | undefined,
+  publicKeys: readonly Uint8Array[],
+  options: AssignKeysOptions,
+): AssignmentPlan | undefined {
+  const { totalClients, likeReference } = options;
+  const fresh = () =>
+    likeReference === undefined
+      ? assignContiguous(publicKeys, totalClients)
+      : assignLikeReference(publicKeys, totalClients, likeReference);
+  if (stored === undefined) return { totalClients, assignments: fresh() };
+  const complete = completePlan(stored, publicKeys, options);
+  const assignments = likeReference === undefined ? reassignIfNeeded(complete, options) : fresh();
+  const moves = countMoves(stored.assignments, assignments);
+  if (moves > 0 && !options.reassign) throw keysWouldMove(stored, totalClients, moves);
+  const isSame = moves === 0 && totalClients === stored.totalClients && complete === stored;
+  return isSame ? undefined : { totalClients, assignments };
+}
+
+/** Every active key has a client: an upload sees to that. A row that is missing was lost. */
+function completePlan(
+  stored: AssignmentPlan,
+  publicKeys: readonly Uint8Array[],
+  { reassign: mayMove }: AssignKeysOptions,
+): AssignmentPlan {
+  const assigned = new Set(stored.assignments.map(({ publicKey }) => toHex(publicKey)));
+  const unassigned = publicKeys.filter(publicKey => !assigned.has(toHex(publicKey)));
+  if (unassigned.length === 0) return stored;
+  if (!mayMove) {
+    throw new OperatorError(
+      'assignments-incomplete',
+      `${unassigned.length} keys have no validator client in the stored plan, first ${toHex(unassigned[0] ?? new Uint8Array())}.`,
+      { hint: 'Their rows were lost. Stop the validator clients, then run "remote-db assign --reassign".' },
+    );
+  }
+  const added = assignAdded(stored.assignments, unassigned, stored.totalClients);
+  return { ...stored, assignments: [...stored.assignments, ...added] };
+}
+
+function reassignIfNeeded(stored: AssignmentPlan, options: AssignKeysOptions) {
+  return stored.totalClients === options.totalClients
+    ? stored.assignments
+    : reassign(stored.assignments, options.totalClients);
+}
+
+function keysWouldMove(stored: AssignmentPlan, totalClients: number, moves: number): DifferencesError {
+  return new DifferencesError(
+    'keys-would-move',
+    `The keys are assigned to ${stored.totalClients} validator clients; with ${totalClients}, ${moves} of ${stored.assignments.length} keys would move to another client.`,
+    { hint: 'Stop the clients that lose keys first, then repeat with --reassign.' },
+  );
+}

@@ -1,0 +1,232 @@
+import { activateUpload } from '../db/activate-upload.ts';
+import type { Database } from '../db/database.ts';
+import { listManifestEntries } from '../db/key-secrets.ts';
+import { pruneShares } from '../db/key-shares.ts';
+import { listStoredKeypairs } from '../db/keypairs.ts';
+import { withVaultLock } from '../db/locks.ts';
+import { insertOracleSet, type OracleSet } from '../db/oracle-sets.ts';
+import { readVault, type Vault } from '../db/vaults.ts';
+import { type DepositDataEntry, formatDepositData } from '../domain/consensus/deposit-data.ts';
+import { assignAdded } from '../domain/fleet/assignment.ts';
+import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { computeManifestMac } from '../domain/keys/manifest.ts';
+import { compareBytes, fromHex, toHex } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
+import type { ProgressReporter } from '../lib/progress.ts';
+import type { WorkerPool } from '../workers/pool.ts';
+import { auditActor } from './audit-actor.ts';
+import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
+import { type KeystoreLocation, type ReadKeystore, readKeystores } from './read-keystores.ts';
+import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
+import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+
+export interface UploadDeps {
+  readonly database: Database;
+  readonly pool: WorkerPool;
+  readonly progress: ProgressReporter;
+  /** Root that the chain has for the vault's deposit data; null when none is set. */
+  readonly fetchDepositDataRoot: () => Promise<Uint8Array | null>;
+  readonly fetchOracleSet: () => Promise<OracleSet>;
+  /** Lines of the manual. */
+  readonly say: (line: string) => void;
+  readonly warn: (line: string) => void;
+}
+
+export interface UploadOptions {
+  readonly ref: VaultRef;
+  readonly encryptKey: string;
+  readonly keystores: KeystoreLocation;
+  readonly depositData: { readonly path: string; readonly entries: readonly DepositDataEntry[] };
+  /** Removes oracle sets that are no longer anybody's. */
+  readonly pruneShares: boolean;
+  /** How long another upload of this vault is waited for. */
+  readonly lockTimeoutMs: number;
+}
+
+export interface UploadResult {
+  readonly keystores: number;
+  /** Keypairs whose key or shares were stored by this run; the others were complete. */
+  readonly stored: number;
+  readonly shares: number;
+  readonly oracles: number;
+  readonly threshold: number;
+  readonly prunedShares: number;
+}
+
+/**
+ * Puts the vault's keystores and their shares of the current oracle set into the remote database. Batches are committed
+ * as they are ready and seen by nobody; the last transaction makes all of it current at once. Can be killed anywhere
+ * and run again.
+ * @throws OperatorError for whatever is wrong with key, database, keystores, deposit data, chain or oracle configuration;
+ *   readers then see what they saw before
+ */
+export async function uploadKeypairs(deps: UploadDeps, options: UploadOptions): Promise<UploadResult> {
+  using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
+  const { vaultId } = unlocked.vault;
+  const onWait = () => deps.warn('Another upload of this vault is running; waiting for its end.');
+  return await withVaultLock(deps.database, { vaultId, timeoutMs: options.lockTimeoutMs, onWait }, () =>
+    uploadLocked(deps, options, unlocked),
+  );
+}
+
+async function uploadLocked(
+  deps: UploadDeps,
+  options: UploadOptions,
+  unlocked: UnlockedVault,
+): Promise<UploadResult> {
+  const { database, say } = deps;
+  const vault = await readCheckedVault(database, unlocked);
+  say(`Loading keystores from ${options.keystores.keystoresDir}...`);
+  const keystores = await readKeystores(options.keystores, deps.warn);
+  const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
+  say('Fetching oracles config...');
+  const oracleSet = await deps.fetchOracleSet();
+  const plan = await planUpload(database, vault, oracleSet, keystores);
+  assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
+  warnOfUnlistedKeys(deps, options, keystores);
+
+  say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
+  await insertOracleSet(database, vault.vaultId, oracleSet);
+  const stored = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
+  say('Uploading updates to the remote db...');
+  await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored });
+  const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
+  return {
+    keystores: keystores.length,
+    stored,
+    shares: keystores.length * oracleSet.publicKeys.length,
+    oracles: oracleSet.publicKeys.length,
+    threshold: oracleSet.threshold,
+    prunedShares: pruned,
+  };
+}
+
+/** The vault as it is now that the lock is ours; what an upload would seal anew must be sound before. */
+async function readCheckedVault(database: Database, unlocked: UnlockedVault): Promise<Vault> {
+  const vault = await readVault(database, unlocked.vault.vaultId);
+  if (vault === undefined || vault.dataKeyId !== unlocked.vault.dataKeyId) {
+    throw new OperatorError('vault-changed', 'The vault was set up anew meanwhile.', {
+      hint: 'Run the command again.',
+    });
+  }
+  assertManifest(unlocked, vault, await listManifestEntries(database, vault.vaultId));
+  return vault;
+}
+
+async function fetchRoot(deps: UploadDeps, { ref }: UploadOptions): Promise<Uint8Array | null> {
+  const root = await deps.fetchDepositDataRoot();
+  if (root === null) {
+    deps.warn(
+      `No deposit data root is set on the chain for vault ${ref.address}: the deposit data could not be compared.`,
+    );
+  }
+  return root;
+}
+
+interface UploadPlan {
+  /** All keys of this upload, in public-key order. */
+  readonly publicKeys: readonly Uint8Array[];
+  /** Keystores to decrypt, since the database has no such key. */
+  readonly fresh: readonly ReadKeystore[];
+  /** Stored keys that lack shares of this oracle set: opened from the database, which costs no KDF. */
+  readonly stale: readonly Uint8Array[];
+  readonly publicKeysAtHand: ReadonlySet<`0x${string}`>;
+  /** What readers will see. */
+  readonly activeAfterwards: readonly Uint8Array[];
+}
+
+async function planUpload(
+  database: Database,
+  { vaultId }: Vault,
+  { hash, publicKeys: oracles }: OracleSet,
+  keystores: readonly ReadKeystore[],
+): Promise<UploadPlan> {
+  const stored = await listStoredKeypairs(database, {
+    vaultId,
+    oracleSetHash: hash,
+    shareCount: oracles.length,
+  });
+  const byKey = new Map(stored.map(keypair => [toHex(keypair.publicKey), keypair]));
+  const fresh: ReadKeystore[] = [];
+  const stale: Uint8Array[] = [];
+  const publicKeys = keystores.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+  for (const [index, publicKey] of publicKeys.entries()) {
+    const known = byKey.get(toHex(publicKey));
+    if (known?.isComplete) continue;
+    const keystore = keystores[index];
+    if (known?.isActive) stale.push(publicKey);
+    else if (keystore !== undefined) fresh.push(keystore);
+  }
+  const active = stored.filter(keypair => keypair.isActive).map(keypair => keypair.publicKey);
+  const after = new Map([...active, ...publicKeys].map(publicKey => [toHex(publicKey), publicKey]));
+  return {
+    publicKeys: publicKeys.toSorted(compareBytes),
+    fresh,
+    stale,
+    publicKeysAtHand: new Set(after.keys()),
+    activeAfterwards: [...after.values()].sort(compareBytes),
+  };
+}
+
+/** Keys of validators that were registered from earlier deposit data; worth a word, since a wrong file looks the same. */
+function warnOfUnlistedKeys(
+  deps: UploadDeps,
+  { depositData }: UploadOptions,
+  keystores: readonly ReadKeystore[],
+): void {
+  const listed = new Set(depositData.entries.map(entry => toHex(entry.publicKey)));
+  const unlisted = keystores.filter(
+    ({ keystore }) => !listed.has(toHex(fromHex(keystore.pubkey, 48))),
+  ).length;
+  if (unlisted > 0) deps.warn(`${unlisted} of ${keystores.length} keystores are not in ${depositData.path}.`);
+}
+
+async function storeMissing(
+  deps: UploadDeps,
+  unlocked: UnlockedVault,
+  oracleSet: OracleSet,
+  plan: UploadPlan,
+): Promise<number> {
+  const total = plan.fresh.length + plan.stale.length;
+  if (total === 0) return 0;
+  const bar = deps.progress.start('Encrypting keypairs', total);
+  const stored =
+    (await storeSharesAnew(deps, unlocked, oracleSet, plan.stale, bar)) +
+    (await storeKeystores(deps, unlocked, oracleSet, plan.fresh, bar));
+  bar.finish();
+  return stored;
+}
+
+async function activate(
+  { database }: UploadDeps,
+  { ref, depositData }: UploadOptions,
+  { vault, encryptionKey, context }: UnlockedVault,
+  upload: { oracleSet: OracleSet; root: Uint8Array; plan: UploadPlan; stored: number },
+): Promise<void> {
+  const { oracleSet, root, plan } = upload;
+  await activateUpload(database, {
+    vaultId: vault.vaultId,
+    expectedManifestCounter: vault.manifestCounter,
+    publicKeys: plan.publicKeys,
+    oracleSet,
+    depositData: {
+      root,
+      document: formatDepositData(depositData.entries),
+      entryCount: depositData.entries.length,
+    },
+    validatorsDigest: validatorsDigest(plan.activeAfterwards),
+    sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
+    assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
+    audit: {
+      actor: auditActor(),
+      command: 'remote-db upload-keypairs',
+      network: ref.network.name,
+      vault: context.vault,
+      counts: {
+        keystores: plan.publicKeys.length,
+        stored: upload.stored,
+        oracles: oracleSet.publicKeys.length,
+      },
+    },
+  });
+}

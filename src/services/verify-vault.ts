@@ -1,0 +1,237 @@
+import { findAssignmentPlan } from '../db/assignments.ts';
+import { type Database, inSnapshot, type Session } from '../db/database.ts';
+import { findDepositData } from '../db/deposit-data.ts';
+import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
+import { listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
+import { listOracleSets, type OracleSet } from '../db/oracle-sets.ts';
+import { readVault, type Vault } from '../db/vaults.ts';
+import { parseDepositData } from '../domain/consensus/deposit-data.ts';
+import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { combineKeyShares } from '../domain/keys/key-share.ts';
+import type { ManifestEntry } from '../domain/keys/manifest.ts';
+import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
+import { compareBytes, equalBytes, toHex, wipe } from '../lib/bytes.ts';
+import { messageOf, OperatorError } from '../lib/errors.ts';
+import type { ProgressReporter } from '../lib/progress.ts';
+import type { WorkerPool } from '../workers/pool.ts';
+import { openPage } from './open-keys.ts';
+import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+
+export interface VerifyResult {
+  readonly validators: number;
+  readonly shares: number;
+  /** Active validators whose shares are of an earlier oracle set. */
+  readonly staleValidators: number;
+  readonly depositDataEntries: number;
+  readonly manifestCounter: bigint;
+  /** What is not as it was written, one sentence each; empty when all is well. */
+  readonly findings: readonly string[];
+}
+
+interface Deps {
+  readonly database: Database;
+  readonly pool: WorkerPool;
+  readonly progress: ProgressReporter;
+}
+
+/**
+ * Opens, derives and counts every row of the vault, recombines the shares of every validator, and checks manifest, deposit
+ * data and assignments. Reads only.
+ * @throws OperatorError 'invalid-encryption-key', 'vault-not-set-up'
+ */
+export async function verifyVault(
+  deps: Deps,
+  options: { ref: VaultRef; encryptKey: string },
+): Promise<VerifyResult> {
+  using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
+  return await inSnapshot(deps.database, session => verifyInSnapshot(session, deps, unlocked));
+}
+
+async function verifyInSnapshot(
+  session: Session,
+  deps: Deps,
+  unlocked: UnlockedVault,
+): Promise<VerifyResult> {
+  const findings: string[] = [];
+  const vault = await readVault(session, unlocked.vault.vaultId);
+  if (vault === undefined)
+    throw new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
+  const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
+  const keypairs = await listActiveKeypairs(session, vault.vaultId);
+  const rows = new Map<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>();
+  try {
+    const entries = await openRows(session, deps, unlocked, rows, findings);
+    collect(findings, () => assertManifest(unlocked, vault, entries));
+    checkDigest(vault, publicKeys, findings);
+    checkShares(keypairs, await listOracleSets(session, vault.vaultId), rows, findings);
+    const depositDataEntries = await checkDepositData(session, vault, publicKeys, unlocked, findings);
+    await checkAssignments(session, vault, publicKeys, findings);
+    const current = keypairs.filter(
+      ({ sharesSetHash }) => vault.oracleSetHash && equalBytes(sharesSetHash, vault.oracleSetHash),
+    );
+    return {
+      validators: publicKeys.length,
+      shares: rows.size - publicKeys.filter(publicKey => rows.has(toHex(publicKey))).length,
+      staleValidators: keypairs.length - current.length,
+      depositDataEntries,
+      manifestCounter: vault.manifestCounter,
+      findings,
+    };
+  } finally {
+    for (const { secretKey } of rows.values()) wipe(secretKey);
+  }
+}
+
+async function openRows(
+  session: Session,
+  { pool, progress }: Deps,
+  unlocked: UnlockedVault,
+  rows: Map<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>,
+  findings: string[],
+): Promise<ManifestEntry[]> {
+  const entries: ManifestEntry[] = [];
+  const bar = progress.start('Verifying rows', 0);
+  for await (const page of pageActiveSecrets(session, { vaultId: unlocked.vault.vaultId, pageSize: 2_000 })) {
+    const secrets = await openEach(pool, unlocked, page, findings);
+    for (const [index, row] of page.entries()) {
+      rows.set(toHex(row.publicKey), { row, secretKey: secrets[index] });
+      entries.push({ publicKey: row.publicKey, dataKeyId: row.dataKeyId, nonce: row.nonce });
+    }
+    bar.advance(page.length);
+  }
+  bar.finish();
+  return entries;
+}
+
+/** A page at once; one by one only to name every culprit. */
+async function openEach(
+  pool: WorkerPool,
+  unlocked: UnlockedVault,
+  page: readonly StoredSecret[],
+  findings: string[],
+): Promise<(Uint8Array | undefined)[]> {
+  try {
+    const opened = await openPage(pool, unlocked, page);
+    const secrets = page.map((_, index) => opened.slice(32 * index, 32 * (index + 1)));
+    wipe(opened);
+    return secrets;
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+  }
+  const secrets: (Uint8Array | undefined)[] = [];
+  for (const row of page) {
+    try {
+      secrets.push(await openPage(pool, unlocked, [row]));
+    } catch (error) {
+      findings.push(messageOf(error));
+      secrets.push(undefined);
+    }
+  }
+  return secrets;
+}
+
+function checkDigest(vault: Vault, publicKeys: readonly Uint8Array[], findings: string[]): void {
+  const isSame =
+    vault.validatorsDigest === null
+      ? publicKeys.length === 0
+      : equalBytes(vault.validatorsDigest, validatorsDigest(publicKeys));
+  if (!isSame) findings.push('The list of validators is not that of the last upload.');
+}
+
+function checkShares(
+  keypairs: readonly { readonly publicKey: Uint8Array; readonly sharesSetHash: Uint8Array }[],
+  sets: readonly OracleSet[],
+  rows: ReadonlyMap<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>,
+  findings: string[],
+): void {
+  const shares = Map.groupBy(rows.values(), ({ row }) =>
+    row.parentPublicKey ? toHex(row.parentPublicKey) : '',
+  );
+  for (const { publicKey, sharesSetHash } of keypairs) {
+    const own = rows.get(toHex(publicKey));
+    const set = sets.find(({ hash }) => equalBytes(hash, sharesSetHash));
+    const of = (shares.get(toHex(publicKey)) ?? []).toSorted(
+      (a, b) => (a.row.shareIndex ?? 0) - (b.row.shareIndex ?? 0),
+    );
+    if (own === undefined) findings.push(`Validator ${toHex(publicKey)} has no encrypted key.`);
+    if (set === undefined || of.length !== set.publicKeys.length) {
+      findings.push(
+        `Validator ${toHex(publicKey)} has ${of.length} shares instead of ${set?.publicKeys.length ?? 'those of its oracle set'}.`,
+      );
+    } else if (own?.secretKey !== undefined && !recombines(own.secretKey, of, set.threshold)) {
+      findings.push(`The shares of validator ${toHex(publicKey)} do not recombine to its key.`);
+    }
+  }
+}
+
+function recombines(
+  secretKey: Uint8Array,
+  shares: readonly { readonly row: StoredSecret; readonly secretKey: Uint8Array | undefined }[],
+  threshold: number,
+): boolean {
+  const points = shares.flatMap(({ row, secretKey: share }) =>
+    share === undefined || row.shareIndex === null ? [] : [{ index: row.shareIndex, secretKey: share }],
+  );
+  // A share that could not be opened has been named already.
+  if (points.length < shares.length) return true;
+  return [points.slice(0, threshold), points.slice(-threshold)].every(some => {
+    const combined = combineKeyShares(some);
+    const isSame = equalBytes(combined, secretKey);
+    wipe(combined);
+    return isSame;
+  });
+}
+
+async function checkDepositData(
+  session: Session,
+  vault: Vault,
+  publicKeys: readonly Uint8Array[],
+  { context }: UnlockedVault,
+  findings: string[],
+): Promise<number> {
+  const stored = await findDepositData(session, vault.vaultId);
+  if (stored === undefined) {
+    if (vault.depositDataRoot !== null) findings.push('The deposit data is missing.');
+    return 0;
+  }
+  let count = 0;
+  collect(findings, () => {
+    const entries = parseDepositData(stored.document);
+    count = entries.length;
+    const { root } = buildDepositTree(entries, context.vault);
+    if (vault.depositDataRoot === null || !equalBytes(root, vault.depositDataRoot)) {
+      findings.push('The deposit data is not that of the last upload.');
+    }
+    const known = new Set(publicKeys.map(toHex));
+    const unknown = entries.filter(entry => !known.has(toHex(entry.publicKey))).length;
+    if (unknown > 0) findings.push(`${unknown} keys of the deposit data are not in the remote db.`);
+  });
+  return count;
+}
+
+async function checkAssignments(
+  session: Session,
+  vault: Vault,
+  publicKeys: readonly Uint8Array[],
+  findings: string[],
+): Promise<void> {
+  const plan = await findAssignmentPlan(session, vault.vaultId);
+  if (plan === undefined) return;
+  const assigned = plan.assignments.map(({ publicKey }) => publicKey).sort(compareBytes);
+  const isSame =
+    assigned.length === publicKeys.length &&
+    assigned.every((key, index) => equalBytes(key, publicKeys[index] ?? key));
+  if (!isSame) findings.push('The plan of validator clients does not name every validator exactly once.');
+  if (plan.assignments.some(({ clientIndex }) => clientIndex >= plan.totalClients)) {
+    findings.push('The plan of validator clients names a client that does not exist.');
+  }
+}
+
+function collect(findings: string[], check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    findings.push(error.message);
+  }
+}

@@ -1,0 +1,27 @@
+import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../lib/file-set.ts';
+import { directoryModeOf, ensureDirectory, type FileAttributes } from '../lib/files.ts';
+
+export interface WriteFilesOptions {
+  readonly directory: string;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly attributes: FileAttributes;
+  /** Compares only. */
+  readonly check: boolean;
+}
+
+/**
+ * Writes the files of one command: all temporary ones first, then the renames; files that are right stay untouched.
+ * @returns what was done, or with `check` would be, and whether that is anything
+ * @throws OperatorError naming the file
+ */
+export async function writeFiles(
+  options: WriteFilesOptions,
+): Promise<{ plan: FileSetPlan; isChanged: boolean }> {
+  const { directory, files, attributes, check } = options;
+  const plan = await planFileSet(directory, files, [], attributes);
+  if (!check) {
+    await ensureDirectory(directory, { ...attributes, mode: directoryModeOf(attributes.mode) });
+    await applyFileSet(directory, files, plan, attributes);
+  }
+  return { plan, isChanged: hasChanges(plan) };
+}

@@ -1,0 +1,129 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const sources = globSync(
+  ['src/**/*.ts', 'migrations/*.ts', 'test/devnet/**/*.ts', 'test/support/checkers/**/*.ts'],
+  {
+    cwd: root,
+  },
+).sort();
+
+interface Import {
+  readonly from: string;
+  /** A file of this project, relative to its root, or a package's name. */
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+/** Static, dynamic and re-exporting imports of one file. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+  const statements = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g,
+  );
+  return [...statements].map(([, type, fixed, dynamic]) => {
+    const target = fixed ?? dynamic ?? '';
+    return {
+      from: file,
+      to: target.startsWith('.') ? relative(root, join(root, dirname(file), target)) : packageName(target),
+      typeOnly: type !== undefined,
+    };
+  });
+}
+
+function packageName(specifier: string): string {
+  if (specifier.startsWith('node:')) return specifier;
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+const imports = sources.flatMap(importsOf);
+
+/** Imports that leave a room towards places that it must not know. */
+function trespasses(room: RegExp, forbidden: RegExp, options: { typesAllowed?: boolean } = {}): string[] {
+  return imports
+    .filter(i => room.test(i.from) && forbidden.test(i.to) && !(options.typesAllowed && i.typeOnly))
+    .map(i => `${i.from} imports ${i.to}`);
+}
+
+describe('who imports whom', () => {
+  it('finds the sources at all', () => {
+    expect(sources.length).toBeGreaterThan(30);
+    expect(imports.some(i => i.to === 'src/lib/errors.ts')).toBe(true);
+  });
+
+  it('lib knows nothing of the rest', () => {
+    expect(trespasses(/^src\/lib\//, /^src\/(?!lib\/)/)).toEqual([]);
+  });
+
+  it('domain imports lib and crypto packages only', () => {
+    expect(trespasses(/^src\/domain\//, /^src\/(?!domain\/|lib\/|networks)/)).toEqual([]);
+    expect(
+      trespasses(
+        /^src\/domain\//,
+        /^(pg|kysely|undici|pino|@oclif\/core|node:(fs|net|http|process|child_process).*)$/,
+      ),
+    ).toEqual([]);
+    const logger = /^src\/lib\/(logger|files|retry)\.ts$/;
+    expect(trespasses(/^src\/domain\//, logger)).toEqual([]);
+  });
+
+  it('db and clients never know each other, nor what stands above them', () => {
+    expect(trespasses(/^src\/db\//, /^src\/(clients|services|commands|cli|compose|workers)/)).toEqual([]);
+    expect(trespasses(/^src\/clients\//, /^src\/(db|services|commands|cli|compose|workers)/)).toEqual([]);
+  });
+
+  it('services are given open handles: they open nothing themselves', () => {
+    expect(trespasses(/^src\/services\//, /^src\/(commands|cli|compose|config)/)).toEqual([]);
+    expect(trespasses(/^src\/services\//, /^(pg|kysely|@electric-sql\/pglite|undici|@oclif\/core)$/)).toEqual(
+      [],
+    );
+  });
+
+  it('each outside library has one room', () => {
+    const notIn = (room: RegExp) => new RegExp(`^(?!${room.source})`);
+    expect(trespasses(notIn(/src\/db\/|migrations\//), /^(kysely|pg|@electric-sql\/pglite)$/)).toEqual([]);
+    expect(trespasses(notIn(/src\/commands\/|src\/cli\//), /^@oclif\/core$/)).toEqual([]);
+    expect(trespasses(notIn(/src\/lib\/logger/), /^pino$/)).toEqual([]);
+    expect(trespasses(notIn(/src\/clients\/|test\//), /^undici$/)).toEqual([]);
+    expect(trespasses(notIn(/src\/render/), /^eta$/)).toEqual([]);
+  });
+
+  it('config.ts is read by commands, cli and compose only', () => {
+    expect(trespasses(/^src\/(?!commands|cli|compose|config)/, /^src\/config\.ts$/)).toEqual([]);
+  });
+
+  it('the devnet and the checkers share no code with the program', () => {
+    expect(trespasses(/^test\/(devnet|support\/checkers)\//, /^src\//)).toEqual([]);
+  });
+
+  it('migrations import kysely only, and every file of them is listed', () => {
+    expect(trespasses(/^migrations\/(?!index)/, /^(?!kysely$)/)).toEqual([]);
+    const listed = importsOf('migrations/index.ts').map(i => i.to);
+    const files = globSync('migrations/*.ts', { cwd: root }).filter(f => !f.endsWith('index.ts'));
+    expect(listed.filter(to => to.startsWith('migrations/')).sort()).toEqual(files.sort());
+  });
+});
+
+describe('the tree', () => {
+  it('has no rooms whose name says nothing', () => {
+    const names = /(^|\/)(utils?|helpers?|common|shared|misc|types|interfaces|models)(\/|\.ts$)/;
+    expect(sources.filter(file => names.test(file))).toEqual([]);
+  });
+
+  it('commands stay thin', () => {
+    const long = globSync('src/commands/**/*.ts', { cwd: root }).filter(
+      file => readFileSync(join(root, file), 'utf8').split('\n').length > 80,
+    );
+    expect(long).toEqual([]);
+  });
+
+  it('the command manifest is fresh', () => {
+    execFileSync(process.execPath, ['scripts/manifest.js', '--check'], { cwd: root, stdio: 'pipe' });
+  });
+});
