@@ -19,7 +19,7 @@ export interface PresentFile {
   readonly isOurs: boolean;
   /** Holds exactly what it is to hold. */
   readonly isWanted: boolean;
-  /** Its keys (none of a file that is not ours); to be wiped. */
+  /** Its keys, unless it is not ours or a bucket that holds what it is to hold; to be wiped. */
   readonly secretKeys: readonly Uint8Array[];
   /** The bytes of a file with one key. */
   readonly content?: Uint8Array;
@@ -70,16 +70,21 @@ export async function listPresentFiles(options: KeyDirectory): Promise<PresentFi
     const layout = keyFileOf(name, options);
     if (layout === undefined) continue;
     const content = await readFileBytes(join(options.directory, name));
-    const file =
-      layout === 'buckets' ? readBucket(name, content) : readNumbered(name, content, record, isVaultKey);
     const wanted = options.wanted.get(name);
-    present.push({ ...file, isWanted: file.isOurs && wanted !== undefined && equalBytes(wanted, content) });
+    const isEqual = wanted !== undefined && equalBytes(wanted, content);
+    const file =
+      layout === 'one-per-key'
+        ? readNumbered(name, content, record, isVaultKey)
+        : readBucket(name, content, isEqual);
+    present.push({ ...file, isWanted: file.isOurs && isEqual });
     if (file.content === undefined) wipe(content);
   }
   return present;
 }
 
-function readBucket(name: string, content: Uint8Array): Omit<PresentFile, 'isWanted'> {
+function readBucket(name: string, content: Uint8Array, isEqual: boolean): Omit<PresentFile, 'isWanted'> {
+  // Most files of most runs; their keys are counted only when some key goes.
+  if (isEqual) return { name, isOurs: true, secretKeys: [] };
   try {
     return { name, isOurs: true, secretKeys: readKeyFile(content, name).filter(isSecretKey) };
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   type KeyFileOwner,
   type KeyLayout,
   orderForMoves,
+  readKeyFile,
   renderKeyFiles,
   type SigningKey,
 } from '../domain/fleet/web3signer-key-file.ts';
@@ -70,11 +71,11 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
     warnings.push(...present.flatMap(file => file.warning ?? []));
     refuseForeignFiles(options, wanted, present);
     const removed = findRemovedKeys(options.keys, present);
-    const before = removed.length === 0 ? 0 : countKeys(present);
+    const before = removed.length === 0 ? 0 : countKeys(present, wanted);
     const decision = decideRemovals({ before, removed: removed.length, policy: options.removals });
     if (decision === 'keep') {
       for (const secretKey of removed) extra.push({ publicKey: publicKeyOf(secretKey), secretKey });
-      wipe(...wanted.values());
+      for (const content of wanted.values()) wipe(content);
       wanted = renderKeyFiles([...options.keys, ...extra], options);
       warnings.push(
         `${removed.length} of ${before} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
@@ -93,7 +94,9 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
       warnings,
     };
   } finally {
-    wipe(...wanted.values(), ...present.flatMap(file => file.secretKeys));
+    // One by one: a call takes only so many arguments.
+    for (const content of wanted.values()) wipe(content);
+    for (const file of present) for (const secretKey of file.secretKeys) wipe(secretKey);
   }
 }
 
@@ -141,8 +144,14 @@ function findRemovedKeys(keys: readonly SigningKey[], present: readonly PresentF
   return distinct(candidates).filter(key => indexOf(sorted, key) < 0);
 }
 
-function countKeys(present: readonly PresentFile[]): number {
-  return distinct(present.filter(file => file.isOurs).flatMap(file => file.secretKeys)).length;
+function countKeys(present: readonly PresentFile[], wanted: ReadonlyMap<string, Uint8Array>): number {
+  const unchanged = present
+    .filter(file => file.isWanted)
+    .flatMap(file => readKeyFile(wanted.get(file.name) ?? new Uint8Array(), file.name));
+  const others = present.filter(file => file.isOurs && !file.isWanted).flatMap(file => file.secretKeys);
+  const count = distinct([...unchanged, ...others]).length;
+  for (const secretKey of unchanged) wipe(secretKey);
+  return count;
 }
 
 function distinct(keys: readonly Uint8Array[]): Uint8Array[] {

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applyFileSet, hasChanges, listFiles, planFileSet } from '../../../src/lib/file-set.ts';
+
+const attributes = { mode: 0o644 };
+const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'file-set-'));
+  for (const name of ['a', 'b', 'c', 'foreign']) writeFileSync(join(directory, name), name, { mode: 0o644 });
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const contents = () =>
+  Object.fromEntries(readdirSync(directory).map(name => [name, readFileSync(join(directory, name), 'utf8')]));
+const wantedFiles = (files: Record<string, string>) =>
+  new Map(Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text))]));
+
+describe('a set of files', () => {
+  it('is planned and brought to its wanted contents; only owned files are removed', async () => {
+    const wanted = wantedFiles({ a: 'a', b: 'new', d: 'd' });
+    const plan = await planFileSet(directory, wanted, ['a', 'b', 'c'], attributes);
+    expect(plan).toEqual({ added: ['d'], changed: ['b'], adjusted: [], unchanged: ['a'], removed: ['c'] });
+    await applyFileSet(directory, wanted, plan, attributes);
+    expect(contents()).toEqual({ a: 'a', b: 'new', d: 'd', foreign: 'foreign' });
+    expect(hasChanges(await planFileSet(directory, wanted, ['a', 'b'], attributes))).toBe(false);
+    expect(await listFiles(join(directory, 'missing'))).toEqual([]);
+  });
+
+  it.runIf(canMount)('stays as it was when the disk is full half-way', async () => {
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory]).status).toBe(0);
+    try {
+      writeFileSync(join(directory, 'a'), 'old');
+      writeFileSync(join(directory, 'b'), 'b');
+      const wanted = wantedFiles({ a: 'new', big: 'x'.repeat(1 << 20), c: 'c' });
+      const plan = await planFileSet(directory, wanted, ['a', 'b'], attributes);
+      await expect(applyFileSet(directory, wanted, plan, attributes)).rejects.toMatchObject({
+        code: 'disk-full',
+        message: expect.stringContaining(join(directory, 'big')),
+      });
+      expect(contents()).toEqual({ a: 'old', b: 'b' });
+    } finally {
+      spawnSync('umount', [directory]);
+    }
+  });
+});
