@@ -109,7 +109,7 @@ export function translateQueryError(error: unknown, endpoint: Endpoint | undefin
 export function translateConnectError(error: unknown, endpoint: Endpoint): unknown {
   if (error instanceof OperatorError) return error;
   const code = codeOf(error);
-  const [name, hint] = CONNECT_CODES[code ?? ''] ?? ['db-unreachable', undefined];
+  const [name, hint] = CONNECT_CODES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
   const message = `failed to connect to the database server with provided URL.\nDetails: ${describeFailure(error, endpoint)}\n`;
   return new ExternalError(name, message, {
     retryable: name === 'db-unreachable' || code === '53300' || code === '57P03',
@@ -118,9 +118,15 @@ export function translateConnectError(error: unknown, endpoint: Endpoint): unkno
   });
 }
 
-const CONNECT_CODES: Readonly<
-  Record<string, readonly [string, ((endpoint: Endpoint) => string) | undefined]>
-> = {
+type ConnectRule = readonly [code: string, hint: ((endpoint: Endpoint) => string) | undefined];
+
+const UNREACHABLE: ConnectRule = ['db-unreachable', undefined];
+const TLS_FAILED: ConnectRule = [
+  'db-tls-failed',
+  () => 'Check sslmode, sslrootcert and the host name in the URL.',
+];
+
+const CONNECT_CODES: Readonly<Record<string, ConnectRule>> = {
   '28P01': ['db-auth-failed', at => `Check the password of role "${at.role}" for database "${at.database}".`],
   '28000': ['db-auth-failed', at => `Check role "${at.role}" and the server's pg_hba.conf.`],
   '3D000': ['db-not-found', at => `Create the database "${at.database}" or correct the URL.`],
@@ -128,6 +134,15 @@ const CONNECT_CODES: Readonly<
   '53300': ['db-too-many-connections', undefined],
   '57P03': ['db-unreachable', () => 'The server is starting up or shutting down; try again.'],
 };
+
+/** Whether encryption or the server's certificate is what failed. */
+export function isTlsFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    /SSL|TLS|certificate/i.test(error.message) ||
+    /^(ERR_(SSL|TLS)|CERT_|UNABLE_TO_)/.test(codeOf(error) ?? '')
+  );
+}
 
 /** Whether the server refused the role or its password. */
 export function isAuthenticationFailure(error: unknown): boolean {

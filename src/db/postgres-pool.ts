@@ -6,6 +6,7 @@ import {
   codeOf,
   type Endpoint,
   isAuthenticationFailure,
+  isTlsFailure,
   translateConnectError,
   translateQueryError,
 } from './errors.ts';
@@ -59,11 +60,15 @@ export function createPostgresPool(options: PoolOptions): PostgresPool {
       const candidate = newPool(connectionString);
       try {
         const client = await candidate.connect();
+        // Two may have found out at once that the password has changed.
+        if (pool !== undefined) ended.push(pool.end());
         pool = candidate;
         return client;
       } catch (error) {
         ended.push(candidate.end());
-        failure ??= translateConnectError(error, endpoint);
+        // Of two, the server's own word tells more than that it has no TLS.
+        if (failure === undefined || codeOf(error) !== undefined)
+          failure = translateConnectError(error, endpoint);
         if (!mayTryOtherSslMode(error)) throw translateConnectError(error, endpoint);
       }
     }
@@ -126,10 +131,7 @@ function wrapClient(client: pg.PoolClient, endpoint: Endpoint): PostgresPoolClie
 
 // As libpq: `prefer` goes on in plain text, `allow` with TLS, when the server's answer is about the encryption.
 function mayTryOtherSslMode(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    codeOf(error) === '28000' || /SSL|TLS/i.test(error.message) || /^ERR_(SSL|TLS)/.test(codeOf(error) ?? '')
-  );
+  return codeOf(error) === '28000' || isTlsFailure(error);
 }
 
 function endpointOf(connectionString: string | undefined): Endpoint {

@@ -136,6 +136,8 @@ describe('a connection', () => {
 
   it('with sslmode=require to a server without TLS is refused', async () => {
     await expect(openDatabase({ url: `${migrated.url}?sslmode=require` })).rejects.toMatchObject({
+      code: 'db-tls-failed',
+      retryable: false,
       message: expect.stringContaining('server does not support SSL, but SSL was required'),
     });
   });
@@ -243,23 +245,27 @@ describe('the lock of a vault', () => {
     await using other = await openDatabase({ url: migrated.url });
     const events: string[] = [];
     const entered = Promise.withResolvers<void>();
-    const options = { vaultId: 1, timeoutMs: 20_000 };
-    const first = withVaultLock(one, options, async () => {
-      entered.resolve();
+    const waiting = Promise.withResolvers<void>();
+    const first = withVaultLock(one, { vaultId: 1, timeoutMs: 20_000 }, async () => {
       await withVaultLock(other, { vaultId: 2, timeoutMs: 0 }, async () => void events.push('another vault'));
       const refused = withVaultLock(other, { vaultId: 1, timeoutMs: 0 }, async () => undefined);
       await expect(refused).rejects.toMatchObject({ code: 'vault-busy' });
+      entered.resolve();
+      await waiting.promise;
       events.push('first ends');
     });
     await entered.promise;
+    const onWait = () => {
+      events.push('second waits');
+      waiting.resolve();
+    };
     await withVaultLock(
       other,
-      { ...options, onWait: () => events.push('waits') },
-      async () => void events.push('second'),
+      { vaultId: 1, timeoutMs: 20_000, onWait },
+      async () => void events.push('second enters'),
     );
     await first;
-    expect(events.filter(event => event !== 'waits')).toEqual(['another vault', 'first ends', 'second']);
-    expect(events).toContain('waits');
+    expect(events).toEqual(['another vault', 'second waits', 'first ends', 'second enters']);
   });
 });
 
