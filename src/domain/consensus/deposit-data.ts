@@ -120,7 +120,8 @@ export function createDepositData(options: {
  * @throws OperatorError 'deposit-data-not-json' or 'deposit-data-invalid'
  */
 export function parseDepositData(text: string, name = 'deposit data'): DepositDataEntry[] {
-  const parsed = fileSchema.safeParse(parseJson(text, name));
+  const json = parseJson(text, name);
+  const parsed = fileSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new OperatorError(
@@ -128,10 +129,12 @@ export function parseDepositData(text: string, name = 'deposit data'): DepositDa
       `${name} is not deposit data: ${[...(issue?.path ?? []), issue?.message].join(': ')}`,
     );
   }
-  return parsed.data.map(json => ({
-    publicKey: fromHex(json.pubkey),
-    signature: fromHex(json.signature),
-    json,
+  // The schema gives its members in its own order: the file's own objects are kept beside them.
+  const originals = json as Readonly<Record<string, unknown>>[];
+  return parsed.data.map(({ pubkey, signature }, i) => ({
+    publicKey: fromHex(pubkey),
+    signature: fromHex(signature),
+    json: originals[i] ?? {},
   }));
 }
 

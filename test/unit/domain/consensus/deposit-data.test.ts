@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import {
+  assertUniqueDeposits,
+  createDepositData,
+  depositDataRoot,
+  depositMessageRoot,
+  depositOfVault,
+  depositSigningRoot,
+  findInvalidDeposits,
+  formatDepositData,
+  parseDepositData,
+  vaultCredentials,
+  verifyDepositSignature,
+} from '../../../../src/domain/consensus/deposit-data.ts';
+import { computeDomain, DOMAIN } from '../../../../src/domain/consensus/signing-root.ts';
+import { createKeyDeriver } from '../../../../src/domain/keys/derivation.ts';
+import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
+import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
+import { readRecorded, readRecordedJson } from '../../../support/vectors.ts';
+
+const VAULT = fromHex('0x1234567890abcdef1234567890abcdef12345678');
+const MNEMONIC =
+  'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
+const HOLESKY = { name: 'holesky', genesisForkVersion: fromHex('0x01017000') };
+
+interface RecordedDeposit {
+  network: string;
+  fork_version: string;
+  private_key: string;
+  public_key: string;
+  withdrawal_credentials: string;
+  domain: string;
+  deposit_message_root: string;
+  signing_root: string;
+  signature: string;
+  deposit_data_root: string;
+}
+
+describe('deposit data', () => {
+  it.each(readRecordedJson<RecordedDeposit[]>('06-exits/deposits.json'))(
+    'has the recorded roots on $network',
+    recorded => {
+      const network = { name: recorded.network, genesisForkVersion: fromHex(recorded.fork_version) };
+      const entry = createDepositData({ secretKey: fromHex(recorded.private_key), vault: VAULT, network });
+      const deposit = depositOfVault(entry, VAULT);
+      expect(toHex(vaultCredentials(VAULT))).toBe(recorded.withdrawal_credentials);
+      expect(toHex(computeDomain(DOMAIN.deposit, network.genesisForkVersion))).toBe(recorded.domain);
+      expect(toHex(depositMessageRoot(deposit))).toBe(recorded.deposit_message_root);
+      expect(toHex(depositSigningRoot(deposit, network.genesisForkVersion))).toBe(recorded.signing_root);
+      expect(toHex(entry.signature)).toBe(recorded.signature);
+      expect(toHex(depositDataRoot(deposit))).toBe(recorded.deposit_data_root);
+    },
+  );
+
+  it.each([
+    ['holesky', HOLESKY, 5],
+    ['goerli', { name: 'goerli', genesisForkVersion: fromHex('0x00001020') }, 2],
+  ])('is the recorded file of %s, byte for byte', (name, network, count) => {
+    const derive = createKeyDeriver(mnemonicToSeed(MNEMONIC));
+    const entries = Array.from({ length: count }, (_, i) =>
+      createDepositData({ secretKey: derive(i), vault: VAULT, network }),
+    );
+    expect(formatDepositData(entries)).toBe(
+      readRecorded(`01-create-keys/${name}/1-after-first/deposit_data.json`),
+    );
+  });
+
+  it.each(['1-after-first/deposit_data.json', '2-after-second/deposit_data.json', 'merged.json'])(
+    'reads and writes the recorded %s unchanged',
+    path => {
+      const text = readRecorded(`01-create-keys/holesky/${path}`);
+      expect(formatDepositData(parseDepositData(text))).toBe(text);
+    },
+  );
+
+  it('reads hex with and without 0x, and entries of key and signature only', () => {
+    const [full] = readRecordedJson<{ pubkey: string; signature: string }[]>(
+      '01-create-keys/goerli/1-after-first/deposit_data.json',
+    );
+    const pubkey = full?.pubkey ?? '';
+    const signature = full?.signature ?? '';
+    const text = JSON.stringify([{ pubkey: `0x${pubkey}`, signature: `0x${signature.toUpperCase()}` }]);
+    const [entry] = parseDepositData(text);
+    expect(entry).toMatchObject({ publicKey: fromHex(pubkey), signature: fromHex(signature) });
+  });
+
+  it('names what it refuses', () => {
+    const [good] = readRecordedJson<{ pubkey: string }[]>(
+      '01-create-keys/goerli/1-after-first/deposit_data.json',
+    );
+    const refusal = (value: unknown) => {
+      try {
+        parseDepositData(typeof value === 'string' ? value : JSON.stringify(value), 'd.json');
+      } catch (error) {
+        return error;
+      }
+      return expect.fail('was read');
+    };
+    expect(refusal('{')).toMatchObject({ code: 'deposit-data-not-json', message: 'd.json is not JSON.' });
+    expect(refusal({})).toMatchObject({ code: 'deposit-data-invalid' });
+    expect(refusal([{ ...good, pubkey: 'ab' }])).toMatchObject({
+      code: 'deposit-data-invalid',
+      message: 'd.json is not deposit data: 0: pubkey: is not 48 bytes of hex',
+    });
+    expect(refusal([good, { ...good, signature: undefined }])).toMatchObject({
+      code: 'deposit-data-invalid',
+      message: expect.stringContaining('1: signature'),
+    });
+    const twice = parseDepositData(JSON.stringify([good, good]));
+    expect(() => assertUniqueDeposits(twice, 'd.json')).toThrowError(
+      expect.objectContaining({
+        code: 'deposit-data-duplicate',
+        message: expect.stringContaining(String(good?.pubkey)),
+      }),
+    );
+  });
+
+  it('finds the invalid signatures of many, each by its place', () => {
+    const derive = createKeyDeriver(new Uint8Array(64).fill(1));
+    const deposits = Array.from({ length: 40 }, (_, i) =>
+      depositOfVault(createDepositData({ secretKey: derive(i), vault: VAULT, network: HOLESKY }), VAULT),
+    );
+    expect(findInvalidDeposits(deposits, HOLESKY.genesisForkVersion)).toEqual([]);
+    const [first] = deposits;
+    const broken = deposits.map((deposit, i) => {
+      if (i === 7) return { ...deposit, amountGwei: 1_000_000_000n };
+      if (i === 8) return { ...deposit, signature: new Uint8Array(96).fill(0xff) };
+      if (i === 31) return { ...deposit, signature: first?.signature ?? deposit.signature };
+      if (i === 39) return { ...deposit, publicKey: new Uint8Array(48).fill(0xc0, 0, 1) };
+      return deposit;
+    });
+    expect(findInvalidDeposits(broken, HOLESKY.genesisForkVersion)).toEqual([7, 8, 31, 39]);
+    expect(findInvalidDeposits([], HOLESKY.genesisForkVersion)).toEqual([]);
+    if (first === undefined) return expect.fail();
+    expect(verifyDepositSignature(first, HOLESKY.genesisForkVersion)).toBe(true);
+    expect(verifyDepositSignature(first, fromHex('0x00000000'))).toBe(false);
+  });
+});

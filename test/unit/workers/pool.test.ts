@@ -1,0 +1,194 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
+import { generateDataKey, openSecretKey } from '../../../src/domain/keys/envelope.ts';
+import { combineKeyShares } from '../../../src/domain/keys/key-share.ts';
+import { decryptKeystore, parseKeystore } from '../../../src/domain/keys/keystore.ts';
+import { createWorkerPool, keystoreConcurrency, type SealedRow } from '../../../src/workers/pool.ts';
+import { ThreadPool } from '../../../src/workers/thread-pool.ts';
+
+const seed = new Uint8Array(64).fill(5);
+const vault = new Uint8Array(20).fill(6);
+const oracleSet = { hash: new Uint8Array(32).fill(7), threshold: 2, count: 3 };
+const record = (flat: Uint8Array, i: number, width: number) => flat.slice(i * width, (i + 1) * width);
+
+describe('worker pool', () => {
+  it('derives an index range in order, however it is divided', async () => {
+    await using pool = createWorkerPool({ size: 2 });
+    const done: number[] = [];
+    const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: 40, count: 601 }, n =>
+      done.push(n),
+    );
+    for (const i of [0, 249, 250, 600]) {
+      const secretKey = deriveSecretKey(seed, 40 + i);
+      expect(record(secretKeys, i, 32)).toEqual(secretKey);
+      expect(record(publicKeys, i, 48)).toEqual(publicKeyOf(secretKey));
+    }
+    expect(done).toEqual([250, 500, 601]);
+    expect(seed).toEqual(new Uint8Array(64).fill(5));
+  });
+
+  it('seals keys with shares that open and recombine, and refuses the batch for one bad row', async () => {
+    await using pool = createWorkerPool({ size: 2 });
+    const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: 0, count: 230 });
+    const dataKey = generateDataKey();
+    const sealed = await pool.sealKeypairs({
+      dataKey,
+      dataKeyId: 1,
+      chainId: 17000,
+      vault,
+      oracleSet,
+      secretKeys,
+      publicKeys,
+    });
+    const base = { chainId: 17000, vault, dataKeyId: 1 };
+    const rows: SealedRow[] = [];
+    for (let i = 0; i < 230; i++) {
+      const parent = record(publicKeys, i, 48);
+      rows.push({
+        context: {
+          ...base,
+          kind: 'validator',
+          publicKey: parent,
+          parentPublicKey: null,
+          oracleSetHash: null,
+          shareIndex: null,
+        },
+        nonce: record(sealed.nonces, i, 12),
+        ciphertext: record(sealed.ciphertexts, i, 48),
+      });
+      for (let share = 0; share < 3; share++) {
+        const place = 3 * i + share;
+        rows.push({
+          context: {
+            ...base,
+            kind: 'share',
+            publicKey: record(sealed.sharePublicKeys, place, 48),
+            parentPublicKey: parent,
+            oracleSetHash: oracleSet.hash,
+            shareIndex: share,
+          },
+          nonce: record(sealed.shareNonces, place, 12),
+          ciphertext: record(sealed.shareCiphertexts, place, 48),
+        });
+      }
+    }
+    const opened = await pool.openKeys({ dataKeys: [{ id: 1, key: dataKey }], rows });
+    for (const i of [0, 99, 100, 229]) {
+      expect(record(opened, 4 * i, 32)).toEqual(record(secretKeys, i, 32));
+      const shares = [2, 0].map(index => ({ index, secretKey: record(opened, 4 * i + 1 + index, 32) }));
+      expect(combineKeyShares(shares)).toEqual(record(secretKeys, i, 32));
+    }
+    const [first, second] = rows;
+    if (first === undefined || second === undefined) return expect.fail();
+    expect(openSecretKey(dataKey, first.context, first)).toEqual(record(secretKeys, 0, 32));
+
+    const swapped = rows.with(500, { ...first, context: second.context });
+    await expect(pool.openKeys({ dataKeys: [{ id: 1, key: dataKey }], rows: swapped })).rejects.toMatchObject(
+      {
+        code: 'row-tampered',
+        exitCode: 1,
+        hint: expect.any(String),
+      },
+    );
+    await expect(pool.openKeys({ dataKeys: [{ id: 2, key: dataKey }], rows })).rejects.toMatchObject({
+      code: 'row-tampered',
+    });
+  });
+
+  it('refuses a row that opens to the key of another, as a writer with the data key could have made it', async () => {
+    await using pool = createWorkerPool({ size: 1 });
+    const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: 0, count: 2 });
+    const dataKey = generateDataKey();
+    const exchanged = new Uint8Array([...record(secretKeys, 1, 32), ...record(secretKeys, 0, 32)]);
+    const sealed = await pool.sealKeypairs({
+      dataKey,
+      dataKeyId: 1,
+      chainId: 1,
+      vault,
+      oracleSet: null,
+      secretKeys: exchanged,
+      publicKeys,
+    });
+    expect(sealed.sharePublicKeys).toHaveLength(0);
+    const context = {
+      chainId: 1,
+      vault,
+      kind: 'validator' as const,
+      publicKey: record(publicKeys, 0, 48),
+      parentPublicKey: null,
+      oracleSetHash: null,
+      shareIndex: null,
+      dataKeyId: 1,
+    };
+    const row = {
+      context,
+      nonce: record(sealed.nonces, 0, 12),
+      ciphertext: record(sealed.ciphertexts, 0, 48),
+    };
+    await expect(pool.openKeys({ dataKeys: [{ id: 1, key: dataKey }], rows: [row] })).rejects.toMatchObject({
+      code: 'row-tampered',
+    });
+  });
+
+  it('encrypts and decrypts keystores, and names the one that fails', async () => {
+    await using pool = createWorkerPool({ size: 2 });
+    const flat = new Uint8Array([...deriveSecretKey(seed, 0), ...deriveSecretKey(seed, 1)]);
+    const keys = [0, 1].map(i => ({
+      secretKey: flat.subarray(32 * i, 32 * i + 32),
+      password: `pass ${i}`,
+      path: `m/12381/3600/${i}/0/0`,
+      kdf: 'pbkdf2' as const,
+    }));
+    const texts = await pool.encryptKeystores(keys);
+    expect(await decryptKeystore(parseKeystore(texts[1] ?? ''), 'pass 1')).toEqual(deriveSecretKey(seed, 1));
+    const keystores = texts.map((text, i) => ({ text, name: `keystore-${i}.json`, password: `pass ${i}` }));
+    expect(await pool.decryptKeystores(keystores)).toEqual([
+      deriveSecretKey(seed, 0),
+      deriveSecretKey(seed, 1),
+    ]);
+    const wrong = keystores.map(keystore => ({ ...keystore, password: 'pass 0' }));
+    await expect(pool.decryptKeystores(wrong)).rejects.toMatchObject({
+      code: 'keystore-wrong-password',
+      message: expect.stringContaining('keystore-1.json'),
+    });
+  });
+
+  it('rejects a job that fails, and does the next one in the same thread', async () => {
+    await using threads = new ThreadPool(1);
+    // More memory than an array can have: the job fails, and the thread lives on.
+    await expect(threads.run('derive', { seed, firstIndex: 0, count: 2 ** 48 })).rejects.toThrow();
+    expect((await threads.run('derive', { seed, firstIndex: 0, count: 1 })).secretKeys).toHaveLength(32);
+  });
+
+  it('rejects what is not done when it is closed', async () => {
+    const pool = createWorkerPool({ size: 1 });
+    const pending = pool.deriveKeypairs({ seed, firstIndex: 0, count: 10_000 });
+    const rejected = expect(pending).rejects.toMatchObject({ code: 'worker-pool-closed' });
+    await pool[Symbol.asyncDispose]();
+    await rejected;
+    await expect(pool.deriveKeypairs({ seed, firstIndex: 0, count: 1 })).rejects.toMatchObject({
+      code: 'worker-pool-closed',
+    });
+  });
+
+  it('lets the process end while its threads are idle, and reports a thread that exits', async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(import.meta.dirname, 'idle-pool.ts')],
+      {
+        timeout: 20_000,
+      },
+    );
+    expect(stdout).toBe('32\nworker-crashed\n32\n');
+  });
+
+  it('bounds scrypt by threads and by memory', () => {
+    const gib = 1024 ** 3;
+    expect(keystoreConcurrency(4, 16 * gib)).toBe(4);
+    expect(keystoreConcurrency(4, gib)).toBe(3);
+    expect(keystoreConcurrency(4, gib / 8)).toBe(1);
+  });
+});
