@@ -162,6 +162,24 @@ const quantity = z
   .string()
   .regex(/^0x[0-9a-f]+$/i)
   .transform(BigInt);
+const hexData = z.string().regex(/^0x([0-9a-f]{2})*$/i);
+const logs = z.array(
+  z.looseObject({
+    address: hexData,
+    topics: z.array(hexData),
+    data: hexData,
+    blockNumber: z.string(),
+    logIndex: z.string(),
+  }),
+);
+/** What these methods must answer with; ethers would call anything else a mistake of the program. */
+const resultSchemas: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+  ['eth_chainId', quantity],
+  ['eth_blockNumber', quantity],
+  ['eth_call', hexData],
+  ['eth_getCode', hexData],
+  ['eth_getLogs', logs],
+]);
 const rpcError = z.object({ code: z.int(), message: z.string(), data: z.unknown().optional() });
 const rpcAnswer = z.union([
   z.object({ id: z.int().nullable(), error: rpcError }),
@@ -180,19 +198,15 @@ function readAnswers(
       cause: answers.error,
     });
   }
-  const ids = [payload].flat().map(({ id }) => id);
-  return ids.map(id => {
+  return [payload].flat().map(({ id, method }) => {
     // A batch that is refused as a whole is answered by one error without an id.
     const answer = answers.data.find(one => one.id === id) ?? answers.data.find(one => one.id === null);
-    if (answer === undefined) {
-      throw new ExternalError(
-        'invalid-answer',
-        `${describeEndpoint(endpoint)} left a JSON-RPC request unanswered.`,
-      );
-    }
-    if ('error' in answer) {
+    if (answer !== undefined && 'error' in answer) {
       const { code, message, data } = answer.error;
       return { id, error: { code, message, data } };
+    }
+    if (answer === undefined || resultSchemas.get(method)?.safeParse(answer.result).success === false) {
+      throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer ${method}.`);
     }
     return { id, result: answer.result };
   });

@@ -45,8 +45,10 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
     const receipt = await contract.deploymentTransaction()?.wait();
     return { address: await contract.getAddress(), block: receipt?.blockNumber ?? 0 };
   };
+  // A contract passes on the errors of those it calls, which its own interface does not name.
+  const errors = findArtifact(artifacts, 'Errors').abi;
   const at = (name: string, address: string) =>
-    new Contract(address, findArtifact(artifacts, name).abi, owner);
+    new Contract(address, [...findArtifact(artifacts, name).abi, ...errors], owner);
   const send = async (contract: Contract, method: string, ...args: readonly unknown[]): Promise<void> => {
     const response: ContractTransactionResponse = await contract.getFunction(method).send(...args);
     await response.wait();

@@ -36,7 +36,15 @@ export async function readContract(
     );
   }
   if (data === '0x') throw missingContract(node, name, address);
-  return abi.decodeFunctionResult(method, data).toArray();
+  try {
+    return abi.decodeFunctionResult(method, data).toArray();
+  } catch (error) {
+    throw new ExternalError(
+      'contract-call-failed',
+      `${address} does not answer ${method} as a ${name} does.`,
+      { cause: error },
+    );
+  }
 }
 
 /**

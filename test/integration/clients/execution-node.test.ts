@@ -51,6 +51,7 @@ describe('connectExecutionNode', () => {
     ['rate limiting', { status: 429 }],
     ['no JSON', { garbage: '<html>' }],
     ['no JSON-RPC', { garbage: '{"hello":1}' }],
+    ['a chain id that is none', { garbage: '{"jsonrpc":"2.0","id":0,"result":"seventeen"}' }],
     ['another request’s answer', { garbage: '{"jsonrpc":"2.0","id":999999,"result":"0x0"}' }],
   ])('passes over a node that is %s', async (_what, faults) => {
     await using bad = await startRpcProxy(anvil.rpcUrl, faults);
