@@ -13,7 +13,7 @@ export interface NetworkFacts {
 }
 
 /** The `--network` file of a devnet; its beacon chain facts are made up, and Capella from the start. */
-export function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
+function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
   return {
     name: facts.name,
     chainId: facts.chainId,

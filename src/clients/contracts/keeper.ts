@@ -6,7 +6,7 @@ import { findLastLog } from '../log-search.ts';
 import { readContract, requireContractCode } from './contract-call.ts';
 
 /** StakeWise V3 IKeeper, the parts in use. */
-export const keeperAbi = new Interface([
+const keeperAbi = new Interface([
   'event ConfigUpdated(string configIpfsHash)',
   'function validatorsMinOracles() view returns (uint256)',
 ]);

@@ -8,7 +8,7 @@ import { fetchRegisteredRoot } from './deposit-data-registry.ts';
 import { fetchIsVault } from './vaults-registry.ts';
 
 /** StakeWise V3 IEthVault and IGnoVault, the parts in use. The validators' root and index are of version 1 only. */
-export const vaultAbi = new Interface([
+const vaultAbi = new Interface([
   'function version() pure returns (uint8)',
   'function vaultId() pure returns (bytes32)',
   'function admin() view returns (address)',
@@ -88,7 +88,7 @@ export async function fetchVaultAdmin(node: ExecutionNode, vault: string): Promi
 }
 
 /** Version 1: root of the deposit data tree, 32 bytes; zero when none is set. */
-export async function fetchValidatorsRoot(node: ExecutionNode, vault: string): Promise<Uint8Array> {
+async function fetchValidatorsRoot(node: ExecutionNode, vault: string): Promise<Uint8Array> {
   const [root] = await readContract(node, refer(vault), 'validatorsRoot');
   return fromHex(z.string().parse(root), 32);
 }

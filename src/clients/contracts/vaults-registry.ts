@@ -4,7 +4,7 @@ import type { ExecutionNode } from '../execution-node.ts';
 import { readContract } from './contract-call.ts';
 
 /** StakeWise V3 VaultsRegistry, the parts in use. */
-export const vaultsRegistryAbi = new Interface(['function vaults(address) view returns (bool)']);
+const vaultsRegistryAbi = new Interface(['function vaults(address) view returns (bool)']);
 
 /** Whether the address is a vault of the protocol. */
 export async function fetchIsVault(
