@@ -21,14 +21,20 @@ export function oclifFlags(options: Options, helpGroup?: string): Interfaces.Fla
   return flags;
 }
 
+/** Longer ones would be broken in the middle of a word: help is 80 columns wide. */
+const MAX_PLACEHOLDER_WIDTH = 60;
+
 function oclifFlag(option: Option<unknown>, helpGroup: string | undefined): Interfaces.FlagInput[string] {
+  const { placeholder, choices = [] } = option.value;
+  const isLong = placeholder.length > MAX_PLACEHOLDER_WIDTH;
+  const description = isLong ? `${option.description} One of ${choices.join(', ')}.` : option.description;
   const definition = {
-    description: option.env === undefined ? option.description : `${option.description} [env: ${option.env}]`,
+    description: option.env === undefined ? description : `${description} [env: ${option.env}]`,
     ...(option.char === undefined ? {} : { char: option.char }),
     ...(helpGroup === undefined ? {} : { helpGroup }),
   };
   if (option.presence === 'switch') return Flags.boolean(definition);
-  const valued = { ...definition, helpValue: option.value.placeholder };
+  const valued = { ...definition, helpValue: isLong ? 'WORD' : placeholder };
   return option.presence.startsWith('repeated')
     ? Flags.string({ ...valued, multiple: true, multipleNonGreedy: true })
     : Flags.string(valued);

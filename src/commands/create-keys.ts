@@ -39,7 +39,7 @@ export default class CreateKeys extends OperatorCommand {
   static override usage = 'create-keys [OPTIONS]';
   static override examples = [
     '<%= config.bin %> create-keys',
-    '<%= config.bin %> create-keys --vault 0x1234567890AbcdEF1234567890aBcdef12345678 --count 10 --mnemonic-file ./mnemonic',
+    '<%= config.bin %> create-keys --vault 0x3320a...68 --count 10 --mnemonic-file ./mnemonic',
   ];
   static override flags = oclifFlags(OPTIONS);
 

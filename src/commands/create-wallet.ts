@@ -23,7 +23,7 @@ export default class CreateWallet extends OperatorCommand {
   static override usage = 'create-wallet [OPTIONS]';
   static override examples = [
     '<%= config.bin %> create-wallet',
-    '<%= config.bin %> create-wallet --vault 0x1234567890AbcdEF1234567890aBcdef12345678 --mnemonic-file ./mnemonic',
+    '<%= config.bin %> create-wallet --vault 0x3320a...68 --mnemonic-file ./mnemonic',
   ];
   static override flags = oclifFlags(OPTIONS);
 

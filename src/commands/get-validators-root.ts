@@ -18,9 +18,7 @@ const OPTIONS = {
 export default class GetValidatorsRoot extends OperatorCommand {
   static override summary = 'Calculates Merkle tree root for the deposit data file.';
   static override usage = 'get-validators-root [OPTIONS]';
-  static override examples = [
-    '<%= config.bin %> get-validators-root --vault 0x1234567890AbcdEF1234567890aBcdef12345678',
-  ];
+  static override examples = ['<%= config.bin %> get-validators-root --vault 0x3320a...68'];
   static override flags = oclifFlags(OPTIONS);
 
   async run() {

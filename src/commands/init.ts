@@ -33,7 +33,7 @@ export default class Init extends OperatorCommand {
   static override usage = 'init [OPTIONS]';
   static override examples = [
     '<%= config.bin %> init',
-    '<%= config.bin %> init --network hoodi --vault 0x1234567890AbcdEF1234567890aBcdef12345678 --language english',
+    '<%= config.bin %> init --network hoodi --vault 0x3320a...68 --language english',
   ];
   static override flags = oclifFlags(OPTIONS);
 

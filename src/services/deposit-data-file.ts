@@ -37,19 +37,7 @@ export async function readDepositData(
       'Deposit data file does not exist. Have you called "create-keys" command?',
     );
   }
-  const text = (await readFileBytes(file)).toString();
-  return { path: file, entries: inOrderOfFile(parseDepositData(text, file), JSON.parse(text)) };
-}
-
-/** The schema moves the members that it knows to the front; written again they must stand as they stood. */
-function inOrderOfFile(
-  entries: readonly DepositDataEntry[],
-  document: readonly object[],
-): DepositDataEntry[] {
-  return entries.map((entry, i) => {
-    const members = Object.keys(document[i] ?? {}).map(name => [name, entry.json[name]]);
-    return { ...entry, json: Object.fromEntries(members) };
-  });
+  return { path: file, entries: parseDepositData((await readFileBytes(file)).toString(), file) };
 }
 
 /** Whether a file's name is that of deposit data: it may lie among the keystores and is none. */

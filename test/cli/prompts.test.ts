@@ -179,4 +179,32 @@ describe('questions on a terminal', () => {
     expect(plain).toContain(`\n\nDone. Generated 2 keys for ${VAULT} vault.\n`);
     expect(exitCode).toBe(0);
   });
+
+  it.each([
+    ['prompts-remote-db.txt', 'setup', []],
+    ['prompts-remote-db-upload.txt', 'upload-keypairs', ['Enter the encryption key']],
+    ['prompts-remote-db-web3signer.txt', 'setup-web3signer', ['Enter the encryption key']],
+    ['prompts-remote-db-validator.txt', 'setup-validator', []],
+  ])(
+    '%s is asked as recorded; the group asks first and keys are not shown',
+    async (name, command, hidden) => {
+      using directory = temporaryDirectory();
+      const recorded = recordedDialogue(name);
+      const asked = questions(recorded.output).map(question => question.replace('<CWD>', directory.path));
+      const group = ['--network', 'holesky', '--data-dir', '.', '-v'];
+      if (command !== 'setup') group.push('--vault', VAULT, '--db-url', 'postgresql://127.0.0.1:1/op');
+      const dialogue = asked.map((on, i) => ({ on, type: `${recorded.answers[i] ?? ''}\r` }));
+      const { screen, exitCode } = await runOnTerminal(['remote-db', ...group, command], dialogue, {
+        program: 'v3-operator',
+        cwd: directory.path,
+      });
+      const answered = asked.map((question, i) => {
+        const isHidden = hidden.some(text => question.startsWith(text));
+        return `${question}${isHidden ? '' : recorded.answers[i]}\n`;
+      });
+      expect(withoutEscapes(screen).slice(0, answered.join('').length)).toBe(answered.join(''));
+      expect(screen).toContain('Error: ');
+      expect(exitCode).toBe(1);
+    },
+  );
 });

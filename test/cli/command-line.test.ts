@@ -1,0 +1,166 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory } from '../support/cli.ts';
+
+const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
+const MNEMONIC = `${'abandon '.repeat(23)}art`;
+const commands = globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') })
+  .map(file => file.replace(/\.ts$/, '').split('/'))
+  .sort();
+
+describe('help', () => {
+  it.each(commands.map(words => [words.join(' '), words] as const))(
+    '%s: usage, examples, 80 columns',
+    async (name, words) => {
+      const { stdout, exitCode } = await runCli([...words, '--help']);
+      expect(stdout).toContain(`\n  $ operator ${name} `);
+      expect(stdout).toContain('\nEXAMPLES\n');
+      // Command lines are for copying, and oclif leaves them and the summary on one line.
+      const wrapped = stdout.split('\n').filter(line => line.startsWith('  ') && !line.startsWith('  $'));
+      expect(wrapped.filter(line => line.length > 80)).toEqual([]);
+      expect(exitCode).toBe(0);
+    },
+  );
+
+  it('is shown without a command, too', async () => {
+    const [bare, asked] = [await runCli([]), await runCli(['--help'])];
+    expect(bare.stdout).toBe(asked.stdout);
+    expect(bare.stdout).toContain('  create-keys ');
+    expect(bare.exitCode).toBe(0);
+  });
+});
+
+describe('a wrong command line', () => {
+  it.each([
+    [['create-keys', '--bad=secret'], 'No such option: --bad'],
+    [['create-keys', '--count'], "Option '--count' requires an argument."],
+    [['create-keys', '--count', '1', '--count', '2'], "Option '--count' can only be given once."],
+    [['create-keys', 'surplus'], 'Got unexpected extra argument (surplus)'],
+    [['create-keys', '--kdf', 'md5'], "Invalid value for '--kdf': 'md5' is not one of 'scrypt', 'pbkdf2'."],
+    [
+      ['create-keys', '--data-dir', '/nowhere'],
+      "Invalid value for '--data-dir': Directory '/nowhere' does not exist.",
+    ],
+    [
+      ['create-keys', '--vault', VAULT.toUpperCase()],
+      "Invalid value for '--vault': Invalid Ethereum address",
+    ],
+  ])('%s', async (args, message) => {
+    const { stdout, stderr, exitCode } = await runCli(args);
+    expect(stderr).toBe(
+      `Usage: operator create-keys [OPTIONS]\nTry 'operator create-keys --help' for help.\n\nError: ${message}\n`,
+    );
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(2);
+  });
+
+  it('is a JSON document on stdout with --json', async () => {
+    const { stdout, stderr, exitCode } = await runCli(['create-keys', '--json', '--count', '0']);
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: 'out-of-range', message: "Invalid value for '--count': 0 is not in the range x>=1." },
+    });
+    expect(stderr).toContain('Error: ');
+    expect(exitCode).toBe(2);
+  });
+});
+
+describe('secrets', () => {
+  it.runIf(process.platform === 'linux')('do not stay in the process list', async () => {
+    using directory = temporaryDirectory();
+    const marker = `--mnemonic=${MNEMONIC}`;
+    const seen: string[] = [];
+    const commandLines = () =>
+      readdirSync('/proc')
+        .filter(name => /^\d+$/.test(name))
+        .map(pid => readCommandLine(pid));
+    await runOnTerminal(
+      ['create-keys', '--data-dir', directory.path, marker],
+      [
+        {
+          on: 'Enter the vault address: ',
+          type: () => {
+            seen.push(...commandLines());
+            return '\u0003';
+          },
+        },
+      ],
+    );
+    expect(seen.filter(line => line.includes('abandon abandon'))).toEqual([]);
+    expect(seen.some(line => line.startsWith('operator'))).toBe(true);
+  });
+});
+
+describe('the launchers', () => {
+  it('say what to install on an older Node, and nothing else', () => {
+    using directory = temporaryDirectory();
+    const older = join(directory.path, 'older.mjs');
+    writeFileSync(
+      older,
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.9.0' } });",
+    );
+    const run = spawnSync(process.execPath, [
+      `--import=${older}`,
+      join(PROJECT_ROOT, 'bin/run.js'),
+      '--version',
+    ]);
+    expect(run.stderr.toString()).toMatch(/^Error: Node\.js 24 or newer is needed, this is 20\.9\.0\. .*\n$/);
+    expect(run.stdout.toString()).toBe('');
+    expect(run.status).toBe(1);
+  });
+
+  it('say so when the package is not there to bring a Node', () => {
+    using directory = temporaryDirectory();
+    writeFileSync(join(directory.path, 'operator'), readFileSync(join(PROJECT_ROOT, 'operator')), {
+      mode: 0o755,
+    });
+    for (const tool of ['dirname', 'readlink', 'basename']) {
+      const path = execFileSync('/bin/sh', ['-c', `command -v ${tool}`])
+        .toString()
+        .trim();
+      writeFileSync(join(directory.path, tool), `#!/bin/sh\nexec ${path} "$@"\n`, { mode: 0o755 });
+    }
+    const run = spawnSync('/bin/sh', [join(directory.path, 'operator'), 'init'], {
+      env: { PATH: directory.path },
+    });
+    expect(run.stderr.toString()).toMatch(/^Error: Node\.js 24 or newer is needed and was not found\. .*\n$/);
+    expect(run.status).toBe(1);
+  });
+});
+
+describe('.env.example', () => {
+  it("loads by the manual's line, and its values are accepted", () => {
+    const load = 'cd / && export $(grep -v \'^#\' "$1" | xargs) && env';
+    const lines = execFileSync('bash', ['-c', load, 'bash', join(PROJECT_ROOT, '.env.example')], {
+      env: { PATH: '/usr/bin:/bin' },
+    })
+      .toString()
+      .split('\n');
+    expect(lines).toContain('NETWORK=mainnet');
+    expect(lines).toContain('REMOTE_DB_URL=');
+  });
+
+  it('has every variable that an option reads', () => {
+    const sources = globSync(['src/commands/**/*.ts', 'src/cli/*.ts', 'src/compose.ts'], {
+      cwd: PROJECT_ROOT,
+    });
+    const text = sources.map(file => readFileSync(join(PROJECT_ROOT, file), 'utf8')).join('\n');
+    const read = [
+      ...text.matchAll(
+        /\b(?:env|envFile): '([A-Z_]+)'|readEnvironment\('([A-Z_]+)'|readTimeoutMs\('([A-Z_]+)'/g,
+      ),
+    ];
+    const names = new Set(read.map(match => match[1] ?? match[2] ?? match[3] ?? ''));
+    const listed = new Set(readFileSync(join(PROJECT_ROOT, '.env.example'), 'utf8').match(/^[A-Z_]+(?==)/gm));
+    expect([...names].filter(name => !listed.has(name))).toEqual([]);
+  });
+});
+
+function readCommandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { Aborted } from '../../../src/cli/aborted.ts';
+import { CommandLineError } from '../../../src/cli/command-line-error.ts';
+import { presentError } from '../../../src/cli/present-error.ts';
+import { DifferencesError, ExternalError, OperatorError, UsageError } from '../../../src/lib/errors.ts';
+
+const context = { program: 'v3-operator', words: ['remote-db', 'setup'], isGroup: false };
+
+describe('presentError', () => {
+  it.each([
+    [new OperatorError('a', 'Failed.'), 1, 'Error: Failed.\n'],
+    [new ExternalError('b', 'Down.', { hint: 'Try later.' }), 1, 'Error: Down.\nTry later.\n'],
+    [new UsageError('c', 'Wrong.'), 2, 'Error: Wrong.\n'],
+    [new DifferencesError('d', 'Differs.'), 3, 'Error: Differs.\n'],
+    [new Aborted(), 1, 'Aborted!\n'],
+    [
+      new CommandLineError('e', 'Missing option.'),
+      2,
+      "Usage: v3-operator remote-db setup [OPTIONS]\nTry 'v3-operator remote-db setup --help' for help.\n\nError: Missing option.\n",
+    ],
+  ])('%s', (error, exitCode, text) => {
+    expect(presentError(error, context)).toMatchObject({ exitCode, text });
+  });
+
+  it('gives code, message and hint as JSON, and the stack of a bug only to stderr', () => {
+    const { json } = presentError(new OperatorError('a', 'Failed.', { hint: 'Do x.' }), context);
+    expect(json).toEqual({ error: { code: 'a', message: 'Failed.', hint: 'Do x.' } });
+    const bug = presentError(new TypeError('x is undefined'), context);
+    expect(bug.exitCode).toBe(70);
+    expect(bug.text).toMatch(/bug in the program.*\nTypeError: x is undefined\n {4}at /);
+    expect(bug.json).toEqual({ error: { code: 'internal-error', message: 'x is undefined' } });
+  });
+});

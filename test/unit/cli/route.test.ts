@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { groupOptions } from '../../../src/cli/remote-db-flags.ts';
+import { routeArgv } from '../../../src/cli/route.ts';
+
+const tree = {
+  commands: new Set(['init', 'create-keys', 'remote-db setup', 'remote-db setup-web3signer']),
+  groups: new Map([['remote-db', groupOptions()]]),
+};
+const route = (line: string) => routeArgv(line.split(' ').filter(Boolean), tree);
+
+describe('routeArgv', () => {
+  it.each([
+    ['remote-db --db-url=postgresql://a --vault=0x1 setup', ['--db-url=postgresql://a', '--vault=0x1']],
+    ['remote-db --db-url postgresql://a --vault 0x1 setup', ['--db-url', 'postgresql://a', '--vault', '0x1']],
+    ['remote-db setup --db-url postgresql://a --vault 0x1', ['--db-url', 'postgresql://a', '--vault', '0x1']],
+    ['remote-db -v --vault 0x1 setup --json', ['-v', '--vault', '0x1', '--json']],
+    ['remote-db --json --verbose setup --if-needed', ['--json', '--verbose', '--if-needed']],
+    ['remote-db --db-url-file setup setup', ['--db-url-file', 'setup']],
+    ['remote-db --keystores-dir - setup', ['--keystores-dir', '-']],
+  ])('%s', (line, argv) => {
+    expect(route(line)).toEqual({ kind: 'command', words: ['remote-db', 'setup'], argv });
+  });
+
+  it.each([
+    ['', []],
+    ['--help', []],
+    ['init --network mainnet --help', ['init']],
+    ['remote-db', ['remote-db']],
+    ['remote-db --help', ['remote-db']],
+    ['remote-db --vault 0x1 --help', ['remote-db']],
+    ['remote-db --vault 0x1 setup --help', ['remote-db', 'setup']],
+  ])('helps with "%s"', (line, words) => {
+    expect(route(line)).toEqual({ kind: 'help', words });
+  });
+
+  it('leaves everything behind -- alone', () => {
+    expect(route('init -- --help')).toEqual({ kind: 'command', words: ['init'], argv: ['--', '--help'] });
+  });
+
+  it.each([
+    ['nosuch', "No such command 'nosuch'.", []],
+    ['--nosuch=secret', 'No such option: --nosuch', []],
+    ['remote-db nosuch', "No such command 'nosuch'.", ['remote-db']],
+    ['remote-db --vault 0x1', 'Missing command.', ['remote-db']],
+    ['remote-db --encrypt-key=secret setup', 'No such option: --encrypt-key', ['remote-db']],
+  ])('refuses "%s" in click\'s words', (line, message, words) => {
+    expect(() => route(line)).toThrow(expect.objectContaining({ message, words, exitCode: 2 }));
+  });
+});
