@@ -33,7 +33,7 @@ export interface Network {
 }
 
 /** Checksummed addresses. */
-export interface NetworkContracts {
+interface NetworkContracts {
   readonly keeper: string;
   readonly keeperGenesisBlock: number;
   readonly depositContract: string;
@@ -49,7 +49,7 @@ export interface NetworkContracts {
 
 /** As offered in prompts; holesky and goerli are retired. */
 export const NETWORK_NAMES = ['mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'] as const;
-export type NetworkName = (typeof NETWORK_NAMES)[number];
+type NetworkName = (typeof NETWORK_NAMES)[number];
 
 const MULTICALL3 = '0xcA11bde05977b3631167028862bE2a173976CA11';
 const PUBLIC_IPFS_GATEWAYS = [

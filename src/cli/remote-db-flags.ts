@@ -4,7 +4,7 @@ import { address, directory, text } from './value-kinds.ts';
 import { networkOfVault, newDataDir } from './vault-options.ts';
 
 /** A database URL and, when it came from a file, where to read it again after the password has changed. */
-export interface DatabaseUrl {
+interface DatabaseUrl {
   readonly url: string;
   readonly file: string | undefined;
 }

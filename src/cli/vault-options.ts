@@ -1,6 +1,6 @@
 import { defaultDataDirectory } from '../config.ts';
 import { defaulted, optional, required } from './option.ts';
-import { address, directory, network } from './value-kinds.ts';
+import { address, directory, mnemonic, network } from './value-kinds.ts';
 
 /** `--data-dir` of commands that need one that exists. */
 export const dataDir = defaulted(defaultDataDirectory, {
@@ -27,3 +27,14 @@ export const networkOfVault = optional({
   env: 'NETWORK',
   value: network,
 });
+
+/** `--mnemonic` of commands that derive keys or wallets. */
+export function mnemonicFor(what: 'the validator keys' | 'the wallet') {
+  return required({
+    description: `The mnemonic for generating ${what}.`,
+    envFile: 'MNEMONIC_FILE',
+    secret: true,
+    value: mnemonic,
+    prompt: `Enter the mnemonic for generating ${what}`,
+  });
+}

@@ -1,8 +1,8 @@
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { defaulted, flag, optional, required } from '../cli/option.ts';
-import { choice, integer, mnemonic } from '../cli/value-kinds.ts';
-import { dataDir, vault } from '../cli/vault-options.ts';
+import { choice, integer } from '../cli/value-kinds.ts';
+import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
 import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
 import { createKeys } from '../services/create-keys.ts';
 import { createWorkerPool } from '../workers/pool.ts';
@@ -14,13 +14,7 @@ const OPTIONS = {
     value: integer({ min: 1 }),
     prompt: 'Enter the number of the validator keys to generate',
   }),
-  mnemonic: required({
-    description: 'The mnemonic for generating the validator keys.',
-    envFile: 'MNEMONIC_FILE',
-    secret: true,
-    value: mnemonic,
-    prompt: 'Enter the mnemonic for generating the validator keys',
-  }),
+  mnemonic: mnemonicFor('the validator keys'),
   perKeystorePassword: flag({ description: 'Creates separate password file for each keystore.' }),
   kdf: defaulted(() => 'scrypt', {
     description: 'Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and weaker.',
@@ -44,19 +38,16 @@ export default class CreateKeys extends OperatorCommand {
   static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const { dataDir, vault, count, mnemonic, kdf, poolSize, perKeystorePassword } =
-      await this.resolve(OPTIONS);
+    const given = await this.resolve(OPTIONS);
+    const { dataDir, vault, count } = given;
     const config = await readVaultConfig(dataDir, vault);
+    const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;
     const network = networkOfConfig(config);
-    await using pool = createWorkerPool({ size: poolSize });
+    await using pool = createWorkerPool({ size: given.poolSize });
     const saveNextIndex = (index: number) => updateMnemonicNextIndex(dataDir, vault, index);
     const created = await createKeys(
       { pool, progress: this.progress, warn: this.alert, saveNextIndex },
-      {
-        ...{ vault, vaultDirectory: vaultDirectory(dataDir, vault), network, mnemonic, count, kdf },
-        ...{ firstIndex: config.mnemonicNextIndex, firstPublicKey: config.firstPublicKey },
-        isPasswordPerKeystore: perKeystorePassword,
-      },
+      { ...given, vaultDirectory: vaultDirectory(dataDir, vault), network, firstIndex, firstPublicKey },
     );
     if (this.hasBars) this.say('');
     this.say(`Done. Generated ${count} keys for ${vault} vault.`);

@@ -1,20 +1,12 @@
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { required } from '../cli/option.ts';
-import { mnemonic } from '../cli/value-kinds.ts';
-import { dataDir, vault } from '../cli/vault-options.ts';
+import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
 import { readVaultConfig, vaultDirectory } from '../config.ts';
 import { createVaultWallet } from '../services/create-wallet.ts';
 
 const OPTIONS = {
   vault: vault('Enter the vault address'),
-  mnemonic: required({
-    description: 'The mnemonic for generating the wallet.',
-    envFile: 'MNEMONIC_FILE',
-    secret: true,
-    value: mnemonic,
-    prompt: 'Enter the mnemonic for generating the wallet',
-  }),
+  mnemonic: mnemonicFor('the wallet'),
   dataDir,
 };
 

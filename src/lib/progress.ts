@@ -12,8 +12,3 @@ export interface ProgressBar {
   advance(items?: number): void;
   finish(): void;
 }
-
-/** For callers without a user. */
-export const silentProgress: ProgressReporter = {
-  start: () => ({ advance() {}, finish() {} }),
-};

@@ -29,7 +29,7 @@ export interface CreateKeysOptions {
   readonly network: Network;
   /** Of the vault's mnemonic, 48 bytes. */
   readonly firstPublicKey: Uint8Array;
-  readonly isPasswordPerKeystore: boolean;
+  readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
 }
 

@@ -25,7 +25,7 @@ export function ownPasswordPath(keystorePath: string): string {
 }
 
 /** Names of the keystore files of a directory, sorted; none when it does not exist. */
-export async function listKeystoreNames(keystoresDirectory: string): Promise<string[]> {
+async function listKeystoreNames(keystoresDirectory: string): Promise<string[]> {
   const names = await readdir(keystoresDirectory).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw asFileError(error, keystoresDirectory, 'read');

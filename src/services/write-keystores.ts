@@ -33,7 +33,7 @@ export interface WriteKeystoresDeps {
 export interface WriteKeystoresOptions {
   readonly keystoresDir: string;
   readonly keypairs: readonly Keypair[];
-  readonly isPasswordPerKeystore: boolean;
+  readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
 }
 
@@ -54,7 +54,7 @@ export async function writeKeystores(
   const existing = await readKeystoreDirectory(keystoresDir);
   const known = new Set(existing.map(({ publicKey }) => toHex(publicKey)));
   const missing = keypairs.filter(({ publicKey }) => !known.has(toHex(publicKey)));
-  const shared = options.isPasswordPerKeystore
+  const shared = options.perKeystorePassword
     ? undefined
     : await sharedPassword(deps, keystoresDir, existing, missing);
 
@@ -72,7 +72,7 @@ export async function writeKeystores(
     for (const [i, text] of texts.entries()) {
       const { index = 0, password = '' } = keys[i] ?? {};
       const path = join(keystoresDir, keystoreName(index));
-      if (options.isPasswordPerKeystore) await createFileExclusive(ownPasswordPath(path), password);
+      if (options.perKeystorePassword) await createFileExclusive(ownPasswordPath(path), password);
       await createFileExclusive(path, text, { mode: SECRET_FILE_MODE });
     }
   }

@@ -28,7 +28,7 @@ function environment(options: CliOptions): Record<string, string> {
 }
 
 /** Path of a launcher at the root of the clone. */
-export function launcher(program = 'operator'): string {
+function launcher(program = 'operator'): string {
   return join(PROJECT_ROOT, program);
 }
 
