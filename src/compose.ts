@@ -1,9 +1,11 @@
 import { connectExecutionNode, type ExecutionNode } from './clients/execution-node.ts';
+import type { HttpDeps } from './clients/http.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
 import { readEnvironment, resolveVaultNetwork } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema } from './db/migrator.ts';
 import { UsageError } from './lib/errors.ts';
+import { createLogger } from './lib/logger.ts';
 import { readSecretFile } from './lib/secret.ts';
 import { type Network, parseIpfsGateway } from './networks.ts';
 import type { VaultRef } from './services/unlock-vault.ts';
@@ -47,20 +49,23 @@ export async function openRemoteDb(settings: RemoteDbSettings, programVersion?: 
   }
 }
 
+/** What HTTP clients are given; with `--verbose` they say which requests they repeat. */
+export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
+  return { log: createLogger(verbose ? 'debug' : 'warn') };
+}
+
 /** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
 export function openExecutionNode(
+  http: HttpDeps,
   endpoints: readonly string[],
   { chainId }: Network,
 ): Promise<ExecutionNode> {
-  return connectExecutionNode(
-    {},
-    {
-      endpoints,
-      chainId,
-      timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
-      retryTimeoutMs: readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60),
-    },
-  );
+  return connectExecutionNode(http, {
+    endpoints,
+    chainId,
+    timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
+    retryTimeoutMs: readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60),
+  });
 }
 
 /** Gateways of `IPFS_FETCH_ENDPOINTS` come before the network's own. Timeout per gateway: `IPFS_TIMEOUT`, in seconds. */

@@ -9,7 +9,14 @@ import { isError } from 'ethers/utils';
 import { z } from 'zod';
 import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
-import { bodyJson, describeEndpoint, type HttpDeps, type HttpResponse, requestHttp } from './http.ts';
+import {
+  bodyJson,
+  describeEndpoint,
+  type HttpDeps,
+  type HttpResponse,
+  logRetry,
+  requestHttp,
+} from './http.ts';
 
 export interface ExecutionNodeOptions {
   /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
@@ -82,6 +89,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
       // A search that took too long would take too long again: the caller asks for less instead.
       isRetryable: error =>
         error instanceof ExternalError && error.retryable && !(isSearch && error.code === 'timeout'),
+      onRetry: logRetry(this.#deps, this.#options.endpoints[0] ?? ''),
     });
   }
 

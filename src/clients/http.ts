@@ -6,11 +6,14 @@ import {
   request as undiciRequest,
 } from 'undici';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 
 /** What every client is given: how to reach servers. Tests and TLS set-ups bring their own dispatcher. */
 export interface HttpDeps {
   readonly dispatcher?: Dispatcher | undefined;
+  /** Told of every request that is repeated. */
+  readonly log?: Pick<Logger, 'debug'> | undefined;
 }
 
 export interface HttpRequest {
@@ -53,7 +56,14 @@ export function requestHttp(deps: HttpDeps, request: HttpRequest): Promise<HttpR
     timeoutMs: retries * request.timeoutMs,
     minDelayMs: 100,
     signal: request.signal,
+    onRetry: logRetry(deps, request.url),
   });
+}
+
+/** For `retry`: says at debug level which server is asked again, when, and why. */
+export function logRetry({ log }: HttpDeps, url: string | URL): (error: unknown, delayMs: number) => void {
+  return (error, delayMs) =>
+    log?.debug({ server: describeEndpoint(url), delayMs: Math.round(delayMs) }, messageOf(error));
 }
 
 /** The part of a URL that may be shown: scheme, host and port. */

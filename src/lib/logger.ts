@@ -14,11 +14,8 @@ const SECRET_FIELDS = [
   'token',
 ];
 
-/**
- * Logger for diagnostics on stderr; results go to stdout and are not logged.
- * @param level - pino's level names
- */
-export function createLogger(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): Logger {
+/** Logger for diagnostics on stderr; results go to stdout and are not logged. */
+export function createLogger(level: 'debug' | 'warn'): Logger {
   return pino(
     { level, base: null, redact: SECRET_FIELDS.flatMap(field => [field, `*.${field}`]) },
     pino.destination({ dest: 2, sync: true }),

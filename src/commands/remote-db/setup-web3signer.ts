@@ -4,7 +4,7 @@ import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { defaulted, flag, repeated, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { choice, httpUrl } from '../../cli/value-kinds.ts';
-import { openRemoteDb, readTimeoutMs } from '../../compose.ts';
+import { openHttp, openRemoteDb, readTimeoutMs } from '../../compose.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
 import { DifferencesError } from '../../lib/errors.ts';
@@ -50,7 +50,14 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     const { files, signers } = await syncWeb3Signer(
-      { database: remote.database, pool, http: {}, progress: this.progress, say: this.say, warn: this.alert },
+      {
+        database: remote.database,
+        pool,
+        http: openHttp(options),
+        progress: this.progress,
+        say: this.say,
+        warn: this.alert,
+      },
       {
         ...{
           ref: remote.ref,

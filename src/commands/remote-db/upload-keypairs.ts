@@ -5,7 +5,7 @@ import { flag, optional, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { directory, file, httpUrls, integer } from '../../cli/value-kinds.ts';
 import { fetchDepositDataRoot } from '../../clients/contracts/vault.ts';
-import { ipfsOptions, openExecutionNode, openRemoteDb } from '../../compose.ts';
+import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb } from '../../compose.ts';
 import { vaultDirectory } from '../../config.ts';
 import { readDepositData } from '../../services/deposit-data-file.ts';
 import { fetchOracleSet } from '../../services/fetch-oracle-set.ts';
@@ -65,14 +65,15 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     const keystoresDir = options.keystoresDir ?? join(vaultDir, 'keystores');
     const depositData = await readDepositData(vaultDir, options.depositDataFile);
     const ipfs = ipfsOptions(network, { allowUnverified: options.allowUnverifiedIpfs, warn: this.alert });
-    using node = await openExecutionNode(options.executionEndpoints, network);
+    const http = openHttp(options);
+    using node = await openExecutionNode(http, options.executionEndpoints, network);
     await using pool = createWorkerPool({ size: options.poolSize });
     const result = await uploadKeypairs(
       {
         ...{ database: remote.database, pool, progress: this.progress, say: this.say, warn: this.alert },
         fetchDepositDataRoot: () => fetchDepositDataRoot(node, address, network.contracts),
         fetchOracleSet: async () =>
-          (await fetchOracleSet({ node, http: {} }, { keeper: network.contracts, ipfs })).set,
+          (await fetchOracleSet({ node, http }, { keeper: network.contracts, ipfs })).set,
       },
       {
         ...{ ref: remote.ref, encryptKey: options.encryptKey, depositData, pruneShares: options.pruneShares },
