@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CURVE_ORDER, randomCoefficients } from '../../../../src/domain/consensus/secret-polynomial.ts';
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
-import {
-  CURVE_ORDER,
-  combineKeyShares,
-  randomCoefficients,
-  splitSecretKey,
-} from '../../../../src/domain/keys/key-share.ts';
+import { combineKeyShares, splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { readRecordedJson } from '../../../support/vectors.ts';
 
