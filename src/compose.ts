@@ -1,6 +1,7 @@
 import { connectExecutionNode, type ExecutionNode } from './clients/execution-node.ts';
 import type { HttpDeps } from './clients/http.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
+import { openSignerClient, type SignerClient, type SignerClientOptions } from './clients/signer-client.ts';
 import { readEnvironment, resolveVaultNetwork } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema } from './db/migrator.ts';
@@ -86,6 +87,24 @@ export function ipfsOptions(
         `The oracle configuration of ${gateway} could not be proven against its IPFS hash and is used all the same.`,
       ),
   };
+}
+
+/**
+ * Opens the client of a remote signer, or of several with the same keys. Timeout of one request: `REMOTE_SIGNER_TIMEOUT`,
+ * in seconds.
+ */
+export function openRemoteSigner(
+  options: Pick<SignerClientOptions, 'urls' | 'tls' | 'concurrency'> & { readonly verbose: boolean },
+): SignerClient {
+  const { urls, tls, concurrency, verbose } = options;
+  const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
+  return openSignerClient({
+    urls,
+    tls,
+    concurrency,
+    timeoutMs,
+    log: createLogger(verbose ? 'debug' : 'warn'),
+  });
 }
 
 /** Seconds in a variable of the environment, as milliseconds. @throws UsageError naming the variable */

@@ -118,6 +118,21 @@ export const httpUrls: ValueKind<readonly string[]> = {
   },
 };
 
+/** Comma separated signers: http or https URLs, or `unix:` and the path of a socket. */
+export const signerUrls: ValueKind<readonly string[]> = {
+  placeholder: 'URL[,URL…]',
+  async parse(value, source) {
+    const parts = value.split(',').map(part => part.trim());
+    const urls = await Promise.all(
+      parts
+        .filter(part => part !== '')
+        .map(part => (/^unix:./.test(part) ? part : httpUrl.parse(part, source))),
+    );
+    if (urls.length === 0) throw new UsageError('invalid-url', `'${value}' names no URL.`);
+    return urls;
+  },
+};
+
 /** A mnemonic in one of the eight languages; the value is its normalised form. The word lists are loaded on use. */
 export const mnemonic: ValueKind<string> = {
   placeholder: 'TEXT',

@@ -2,21 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
-import {
-  bodyJson,
-  bodyText,
-  describeEndpoint,
-  type HttpDeps,
-  type HttpResponse,
-  HttpStatusError,
-  requestHttp,
-} from './http.ts';
+import { bodyText, type HttpDeps, type HttpResponse } from './http.ts';
+import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 
 export interface Web3SignerOptions {
+  /** http, https, or `unix:` and the path of a socket: then `HttpDeps` must bring the dispatcher to it. */
   readonly url: string;
   /** For one request. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A signer's own view of itself. */
+export interface SignerHealth {
+  readonly isUp: boolean;
+  /** Keys and loading errors of all its sources; undefined from a signer that does not say. */
+  readonly keysLoaded: number | undefined;
+  readonly errorCount: number | undefined;
 }
 
 /** What a reload came to, in the signer's words. */
@@ -25,6 +27,17 @@ export interface ReloadOutcome {
   readonly lastError: string | undefined;
 }
 
+interface HealthCheck {
+  readonly status: string;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+  readonly checks?: readonly HealthCheck[] | undefined;
+}
+
+const healthAnswer: z.ZodType<HealthCheck> = z.object({
+  status: z.string(),
+  data: z.record(z.string(), z.unknown()).optional(),
+  checks: z.array(z.lazy(() => healthAnswer)).optional(),
+});
 const publicKeysAnswer = z.array(z.string().regex(/^0x[0-9a-fA-F]{96}$/));
 const reloadAnswer = z.object({
   status: z.enum(['idle', 'running', 'completed', 'completed_with_errors', 'failed']),
@@ -44,11 +57,28 @@ const MAX_LIST_BYTES = 256 * 1024 * 1024;
 export async function checkSignerUp(deps: HttpDeps, options: Web3SignerOptions): Promise<void> {
   const response = await send(deps, options, 'GET', '/upcheck', { accept: 'text/plain' });
   if (bodyText(response).trim() !== 'OK') {
-    throw new ExternalError(
-      'invalid-answer',
-      `${describeEndpoint(options.url)} does not answer as a Web3Signer does.`,
-    );
+    throw new ExternalError('invalid-answer', `${nameOf(options.url)} does not answer as a Web3Signer does.`);
   }
+}
+
+/** What the signer says of itself (`GET /healthcheck`): it is down when any of its keys failed to load. */
+export async function checkSignerHealth(deps: HttpDeps, options: Web3SignerOptions): Promise<SignerHealth> {
+  const isExpected = (status: number) => status === 200 || status === 503;
+  const response = await send(deps, options, 'GET', '/healthcheck', JSON_ONLY, isExpected);
+  const health = parseSignerAnswer(healthAnswer, response, nameOf(options.url));
+  return {
+    isUp: response.status === 200 && health.status === 'UP',
+    keysLoaded: sumOf(health, 'keys-loaded'),
+    errorCount: sumOf(health, 'error-count'),
+  };
+}
+
+/** Sum of a figure over all checks within a check. */
+function sumOf(check: HealthCheck, figure: string): number | undefined {
+  const own = check.data?.[figure];
+  const parts = (check.checks ?? []).map(part => sumOf(part, figure)).filter(part => part !== undefined);
+  if (typeof own === 'number') parts.push(own);
+  return parts.length === 0 ? undefined : parts.reduce((sum, part) => sum + part, 0);
 }
 
 /**
@@ -60,7 +90,7 @@ export async function listSignerPublicKeys(
   options: Web3SignerOptions,
 ): Promise<ReadonlySet<Hex>> {
   const response = await send(deps, options, 'GET', '/api/v1/eth2/publicKeys', JSON_ONLY);
-  const publicKeys = parseAnswer(publicKeysAnswer, response, options);
+  const publicKeys = parseSignerAnswer(publicKeysAnswer, response, nameOf(options.url));
   return new Set(publicKeys.map(publicKey => toHex(fromHex(publicKey, 48))));
 }
 
@@ -102,7 +132,7 @@ async function fetchReloadState(
 ): Promise<ReloadState | undefined> {
   const isExpected = (status: number) => status === 200 || status === 404 || status === 405;
   const response = await send(deps, options, 'GET', '/reload', JSON_ONLY, isExpected);
-  return response.status === 200 ? parseAnswer(reloadAnswer, response, options) : undefined;
+  return response.status === 200 ? parseSignerAnswer(reloadAnswer, response, nameOf(options.url)) : undefined;
 }
 
 type EndState = ReloadState & { readonly status: ReloadOutcome['status'] };
@@ -120,7 +150,7 @@ async function pause(
   if (performance.now() >= deadline) {
     throw new ExternalError(
       'reload-timeout',
-      `${describeEndpoint(options.url)} has not finished its reload within ${options.reloadTimeoutMs / 1000} s.`,
+      `${nameOf(options.url)} has not finished its reload within ${options.reloadTimeoutMs / 1000} s.`,
       { retryable: true },
     );
   }
@@ -131,7 +161,7 @@ async function pause(
   );
 }
 
-async function send(
+function send(
   deps: HttpDeps,
   options: Web3SignerOptions,
   method: 'GET' | 'POST',
@@ -139,50 +169,9 @@ async function send(
   headers: Readonly<Record<string, string>>,
   isExpected: (status: number) => boolean = status => status === 200,
 ): Promise<HttpResponse> {
-  const { timeoutMs, signal } = options;
-  const url = `${options.url.replace(/\/+$/, '')}${path}`;
-  try {
-    return await requestHttp(deps, {
-      url,
-      method,
-      headers,
-      timeoutMs,
-      signal,
-      isExpected,
-      maxBytes: MAX_LIST_BYTES,
-    });
-  } catch (error) {
-    if (error instanceof HttpStatusError) throw explainStatus(error, options.url, path);
-    throw error;
-  }
-}
-
-function explainStatus(error: HttpStatusError, url: string, path: string): ExternalError {
-  const hint =
-    error.status === 403
-      ? 'Add the name in the URL to the signer’s --http-host-allowlist.'
-      : error.status === 404
-        ? 'Check that the URL is that of a Web3Signer in eth2 mode.'
-        : undefined;
-  return new ExternalError(
-    'web3signer-refused',
-    `${describeEndpoint(url)} answered ${path} with HTTP status ${error.status}.`,
-    {
-      retryable: error.retryable,
-      hint,
-      cause: error,
-    },
-  );
-}
-
-function parseAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, options: Web3SignerOptions): T {
-  const answer = schema.safeParse(bodyJson(response, options.url));
-  if (answer.success) return answer.data;
-  throw new ExternalError(
-    'invalid-answer',
-    `${describeEndpoint(options.url)} does not answer as a Web3Signer does.`,
-    {
-      cause: answer.error,
-    },
+  const { url, timeoutMs, signal } = options;
+  return requestSigner(
+    { url, name: nameOf(url), http: deps },
+    { method, path, headers, timeoutMs, signal, isExpected, maxBytes: MAX_LIST_BYTES },
   );
 }

@@ -1,4 +1,6 @@
 import bls from '@chainsafe/bls/blst-native';
+import blst, { type PublicKey, type SignatureSet as SignatureSum } from '@chainsafe/blst';
+import { toHex } from '../../lib/bytes.ts';
 
 export interface SignatureSet {
   /** 48 bytes, compressed. */
@@ -19,21 +21,35 @@ export function verifySignature(set: SignatureSet): boolean {
   return verifySignatures([set]);
 }
 
-/** Whether all signatures are valid, checked together by blst's randomised batch verification. */
+/**
+ * Whether all signatures are valid, checked together by blst's randomised batch verification. Those over one message are
+ * first summed with random factors, so that they cost one pairing together.
+ */
 export function verifySignatures(sets: readonly SignatureSet[]): boolean {
   if (sets.length === 0) return true;
   try {
-    // Parsed here: given bytes, the library would not check that the public key is in its subgroup.
-    return bls.verifyMultipleSignatures(
-      sets.map(({ publicKey, message, signature }) => ({
-        publicKey: bls.PublicKey.fromBytes(publicKey, undefined, true),
-        message,
-        signature: bls.Signature.fromBytes(signature, undefined, true),
-      })),
-    );
+    const sums = [...Map.groupBy(sets, ({ message }) => toHex(message)).values()].map(sumOfOneMessage);
+    const [first] = sums;
+    return sums.length === 1 && first !== undefined
+      ? blst.verify(first.msg, first.pk, first.sig)
+      : blst.verifyMultipleAggregateSignatures(sums);
   } catch {
     return false;
   }
+}
+
+/** Keys and signatures are checked to be in their subgroups here, once. @throws Error for one that is not */
+function sumOfOneMessage(sets: readonly SignatureSet[]): SignatureSum {
+  const [{ message, signature }] = sets as readonly [SignatureSet, ...SignatureSet[]];
+  const keys = sets.map(({ publicKey }) => blst.PublicKey.fromBytes(publicKey, true));
+  const [key] = keys;
+  if (key !== undefined && keys.length === 1) {
+    return { msg: message, pk: key, sig: blst.Signature.fromBytes(signature, true) };
+  }
+  const { pk, sig } = blst.aggregateWithRandomness(
+    sets.map((set, i) => ({ pk: keys[i] as PublicKey, sig: set.signature })),
+  );
+  return { msg: message, pk, sig };
 }
 
 /** Places of the invalid signatures, found by halving the batches that fail. */
