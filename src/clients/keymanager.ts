@@ -157,6 +157,9 @@ export function importEntryBytes(keystore: string, password: string): number {
 }
 
 function importBody({ keystores, passwords, slashingProtection }: KeystoreBatch): string {
+  if (keystores.length !== passwords.length) {
+    throw new RangeError(`${keystores.length} keystores with ${passwords.length} passwords`);
+  }
   const body = JSON.stringify({
     keystores,
     passwords,

@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { buildConnector, Pool } from 'undici';
 import type { z } from 'zod';
 import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -70,11 +70,13 @@ export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoi
     // Every request brings its own time limit.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: timeoutMs,
-      ...(socketPath !== undefined && { socketPath }),
-      ...(tls !== undefined && tlsConnectOptions(tls)),
-    },
+    connect: keepFirstError(
+      buildConnector({
+        timeout: timeoutMs,
+        ...(socketPath !== undefined && { socketPath }),
+        ...(tls !== undefined && tlsConnectOptions(tls)),
+      }),
+    ),
   });
   return {
     name: nameOf(url),
@@ -83,6 +85,19 @@ export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoi
     // Requests that still run would keep a stopping program alive.
     [Symbol.asyncDispose]: () => pool.destroy(),
   };
+}
+
+/**
+ * Under TLS 1.3 a server refuses a client certificate after the handshake: with an alert, and then the end of the
+ * stream. undici reports the last of the two, which does not say why; a socket that is destroyed at once has no end.
+ */
+function keepFirstError(connect: buildConnector.connector): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...result) => {
+      const [, socket] = result;
+      socket?.once('error', () => socket.destroy());
+      callback(...result);
+    });
 }
 
 /**

@@ -104,7 +104,9 @@ const FAILURES: readonly (readonly [RegExp, (name: string) => Explanation])[] = 
     name => ({
       code: 'connection-reset',
       message: `${name} cut the connection.`,
-      hint: 'It may have been restarted, or expects https where the URL says http.',
+      hint: name.startsWith('https:')
+        ? 'It may have been restarted, or does not accept the client certificate (--signer-cert and --signer-key, or --signer-pfx).'
+        : 'It may have been restarted, or expects https where the URL says http.',
       retryable: true,
     }),
   ],
