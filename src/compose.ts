@@ -1,3 +1,4 @@
+import { type BeaconNode, connectBeaconNode } from './clients/beacon-node.ts';
 import { connectExecutionNode, type ExecutionNode } from './clients/execution-node.ts';
 import type { HttpDeps } from './clients/http.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
@@ -66,6 +67,19 @@ export function openExecutionNode(
     chainId,
     timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
     retryTimeoutMs: readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60),
+  });
+}
+
+/** Connects to the consensus layer of a network. Timeouts: `CONSENSUS_TIMEOUT`, `CONSENSUS_RETRY_TIMEOUT`, in seconds. */
+export function openBeaconNode(
+  http: HttpDeps,
+  endpoints: readonly string[],
+  { genesisValidatorsRoot, slotsPerEpoch }: Network,
+): Promise<BeaconNode> {
+  return connectBeaconNode(http, {
+    ...{ endpoints, genesisValidatorsRoot, slotsPerEpoch },
+    timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
+    retryTimeoutMs: readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120),
   });
 }
 

@@ -100,6 +100,19 @@ export async function createVaultConfig(
   await createFileExclusive(vaultConfigPath(dataDirectory, vault), text, { mode: PUBLIC_FILE_MODE });
 }
 
+/** Configuration of a vault, or undefined before `init`. @throws OperatorError 'invalid-config' */
+export async function findVaultConfig(
+  dataDirectory: string,
+  vault: string,
+): Promise<VaultConfig | undefined> {
+  try {
+    return await readVaultConfig(dataDirectory, vault);
+  } catch (error) {
+    if (error instanceof OperatorError && error.code === 'vault-not-initialised') return undefined;
+    throw error;
+  }
+}
+
 /** Moves `mnemonic_next_index`; every other field of the file stays as it is, also one that we do not know. */
 export async function updateMnemonicNextIndex(
   dataDirectory: string,

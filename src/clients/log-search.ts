@@ -14,12 +14,33 @@ export interface LogSearch {
 const PARALLEL_WINDOWS = 8;
 
 /**
- * Newest log that matches. The whole range is asked for first; when the node refuses that, the range is halved until it
- * takes it, and walked from the newest block downwards.
+ * Newest log that matches.
  * @returns null when there is none in the range
  * @throws the node's own error (RpcError, `timeout`) when it refuses even a single block
  */
 export async function findLastLog(node: ExecutionNode, search: LogSearch): Promise<Log | null> {
+  for await (const logs of walkLogs(node, search)) {
+    const last = logs.at(-1);
+    if (last !== undefined) return last;
+  }
+  return null;
+}
+
+/**
+ * All logs that match, in chain order.
+ * @throws the node's own error (RpcError, `timeout`) when it refuses even a single block
+ */
+export async function findAllLogs(node: ExecutionNode, search: LogSearch): Promise<Log[]> {
+  const windows: Log[][] = [];
+  for await (const logs of walkLogs(node, search)) windows.push(logs);
+  return windows.reverse().flat();
+}
+
+/**
+ * The logs of a range, window by window, the newest first. The whole range is asked for first; when the node refuses that,
+ * the range is halved until it takes it.
+ */
+async function* walkLogs(node: ExecutionNode, search: LogSearch): AsyncGenerator<Log[]> {
   let toBlock = search.toBlock ?? (await node.getBlockNumber());
   let windowSize = toBlock - search.fromBlock + 1;
   let isTaken = false;
@@ -34,13 +55,11 @@ export async function findLastLog(node: ExecutionNode, search: LogSearch): Promi
         isTaken = false;
         break;
       }
-      const last = logs.at(-1);
-      if (last !== undefined) return last;
+      yield logs;
       toBlock -= windowSize;
       isTaken = true;
     }
   }
-  return null;
 }
 
 type BlockWindow = readonly [from: number, to: number];

@@ -35,6 +35,8 @@ export interface WriteKeystoresOptions {
   readonly keypairs: readonly Keypair[];
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
+  /** Of the progress bar. */
+  readonly label?: string;
 }
 
 /** Keystores encrypted before the next ones begin: what a killed run has to do again, per thread. */
@@ -58,7 +60,7 @@ export async function writeKeystores(
     ? undefined
     : await sharedPassword(deps, keystoresDir, existing, missing);
 
-  const bar = deps.progress.start('Exporting validator keystores\t\t', keypairs.length);
+  const bar = deps.progress.start(options.label ?? 'Exporting validator keystores\t\t', keypairs.length);
   bar.advance(keypairs.length - missing.length);
   const batch = deps.pool.size * BATCH_PER_THREAD;
   for (let from = 0; from < missing.length; from += batch) {

@@ -1,8 +1,9 @@
 import { Interface } from 'ethers/abi';
 import { z } from 'zod';
-import { fromHex } from '../../lib/bytes.ts';
+import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { ExecutionNode } from '../execution-node.ts';
+import { findAllLogs } from '../log-search.ts';
 import { readContract, requireContractCode } from './contract-call.ts';
 import { fetchRegisteredRoot } from './deposit-data-registry.ts';
 import { fetchIsVault } from './vaults-registry.ts';
@@ -14,6 +15,8 @@ const vaultAbi = new Interface([
   'function admin() view returns (address)',
   'function validatorsRoot() view returns (bytes32)',
   'function validatorIndex() view returns (uint256)',
+  'event ValidatorRegistered(bytes publicKey)',
+  'event V2ValidatorRegistered(bytes publicKey, uint256 amount)',
 ]);
 
 /** The contracts of a network that tell what a vault is. */
@@ -85,6 +88,29 @@ export async function fetchVaultId(node: ExecutionNode, vault: string): Promise<
 export async function fetchVaultAdmin(node: ExecutionNode, vault: string): Promise<string> {
   const [admin] = await readContract(node, refer(vault), 'admin');
   return z.string().parse(admin);
+}
+
+/**
+ * Public keys of the validators that the vault has registered, in the order of their registration, each once: those of
+ * `ValidatorRegistered` (0x01 credentials) and `V2ValidatorRegistered` (0x02).
+ * @param fromBlock - before the vault was made
+ * @returns 48 bytes each
+ */
+export async function fetchRegisteredValidators(
+  node: ExecutionNode,
+  vault: string,
+  fromBlock: number,
+): Promise<Uint8Array[]> {
+  const found = new Map<Hex, Uint8Array>();
+  for (const event of ['ValidatorRegistered', 'V2ValidatorRegistered']) {
+    const topics = vaultAbi.encodeFilterTopics(event, []).flatMap(topic => topic ?? []);
+    for (const log of await findAllLogs(node, { address: vault, topics, fromBlock })) {
+      const [publicKey] = vaultAbi.decodeEventLog(event, log.data, log.topics);
+      const bytes = fromHex(z.string().parse(publicKey), 48);
+      found.set(toHex(bytes), bytes);
+    }
+  }
+  return [...found.values()];
 }
 
 /** Version 1: root of the deposit data tree, 32 bytes; zero when none is set. */

@@ -14,7 +14,7 @@ export interface OracleSet {
 
 /** The operator's `remote_signer_config.json`. */
 export interface RemoteSignerConfig {
-  /** 48-byte public keys; shares in the order of the oracles. */
+  /** 48-byte public keys; shares in the order of the oracles, none where the signer has the whole keys only. */
   readonly validators: readonly { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] }[];
   /** Missing in files of the Python operator. */
   readonly oracleSet?: OracleSet | undefined;
@@ -26,7 +26,7 @@ const publicKeySchema = z
   .transform(text => fromHex(text, 48));
 
 const fileSchema = z.object({
-  pubkeys_to_shares: z.record(z.string(), z.array(publicKeySchema).min(1)),
+  pubkeys_to_shares: z.record(z.string(), z.array(publicKeySchema)),
   oracle_set: z
     .object({
       config_hash: z

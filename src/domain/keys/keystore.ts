@@ -107,6 +107,22 @@ export async function encryptKeystore(options: {
   return keystoreSchema.parse({ ...made, description: '' });
 }
 
+/**
+ * Encrypts a secret key for a key manager request, in which the password stands beside it: with the cheapest derivation
+ * that is valid (pbkdf2, c = 1), under a password of 256 random bits. Never to be kept.
+ */
+export async function encryptTransportKeystore(options: {
+  readonly secretKey: Uint8Array;
+  readonly path: string;
+}): Promise<{ text: string; password: string }> {
+  const { secretKey, path } = options;
+  const password = randomBytes(32).toString('hex');
+  const kdf = kdfModule('pbkdf2');
+  const light = { ...kdf, params: { ...kdf.params, c: 1 } } as IKdfModule;
+  const made = await create(password, secretKey, publicKeyOf(secretKey), path, null, light);
+  return { text: formatKeystore(keystoreSchema.parse({ ...made, description: '' })), password };
+}
+
 /** The keystore's text as the staking deposit CLI lays it out: on one line, members in its order. */
 export function formatKeystore({ crypto, description, pubkey, path, uuid, version }: Keystore): string {
   return formatPythonJson({ crypto, description, pubkey, path, uuid, version });

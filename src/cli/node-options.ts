@@ -1,0 +1,27 @@
+import { flag, required } from './option.ts';
+import { httpUrls } from './value-kinds.ts';
+
+/** `--execution-endpoints`. */
+export const executionEndpoints = required({
+  description: 'Comma separated list of API endpoints for execution nodes.',
+  env: 'EXECUTION_ENDPOINTS',
+  value: httpUrls,
+  prompt: 'Enter comma separated list of API endpoints for execution nodes',
+});
+
+/** `--consensus-endpoints`; the question differs between commands. */
+export function consensusEndpoints(prompt: 'Enter comma separated' | 'Enter the comma separated') {
+  return required({
+    description: 'Comma separated list of API endpoints for consensus nodes.',
+    env: 'CONSENSUS_ENDPOINTS',
+    value: httpUrls,
+    prompt: `${prompt} list of API endpoints for consensus nodes`,
+  });
+}
+
+/** `--verbose`. */
+export const verbose = flag({
+  description: 'Enable debug mode. Default is false.',
+  char: 'v',
+  env: 'VERBOSE',
+});

@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { Aborted } from '../cli/aborted.ts';
+import { confirm } from '../cli/confirm.ts';
+import { consensusEndpoints, executionEndpoints, verbose } from '../cli/node-options.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { defaulted, flag, optional, required } from '../cli/option.ts';
+import { choice, integer, network } from '../cli/value-kinds.ts';
+import { mnemonicFor, newDataDir, vault } from '../cli/vault-options.ts';
+import { fetchRegisteredValidators } from '../clients/contracts/vault.ts';
+import { openBeaconNode, openExecutionNode, openHttp } from '../compose.ts';
+import { createVaultConfig, findVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
+import { resolveNetwork } from '../networks.ts';
+import { recoverVault } from '../services/recover-vault.ts';
+import { createWorkerPool } from '../workers/pool.ts';
+
+const OPTIONS = {
+  mnemonic: mnemonicFor('the validator keys'),
+  vault: vault('Enter your vault address'),
+  executionEndpoints,
+  consensusEndpoints: consensusEndpoints('Enter comma separated'),
+  network: required({
+    description: 'The network of your vault, or the path of a network file.',
+    env: 'NETWORK',
+    value: network,
+    prompt: 'Enter the network name',
+    fallback: () => 'mainnet',
+  }),
+  perKeystorePassword: flag({ description: 'Creates separate password file for each keystore.' }),
+  noConfirm: flag({ description: 'Skips confirmation messages when provided.' }),
+  searchLimit: defaulted(() => '1000', {
+    description: 'Keys in a row that are none of the vault’s before the search ends. Default is 1000.',
+    value: integer({ min: 1, max: 10_000_000 }),
+  }),
+  kdf: defaulted(() => 'scrypt', {
+    description: 'Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and weaker.',
+    value: choice(['scrypt', 'pbkdf2']),
+  }),
+  poolSize: optional({
+    description: 'Number of threads. Default is the number of cores, at most 4.',
+    env: 'POOL_SIZE',
+    value: integer({ min: 1, max: 256 }),
+  }),
+  dataDir: newDataDir,
+  verbose,
+};
+
+export default class Recover extends OperatorCommand {
+  static override summary = 'Recover vault data directory and keystores.';
+  static override usage = 'recover [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> recover',
+    '<%= config.bin %> recover --vault 0x3320a...68 --mnemonic-file ./mnemonic --network mainnet --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const given = await this.resolve(OPTIONS);
+    const { dataDir, vault } = given;
+    const network = resolveNetwork(given.network);
+    const directory = vaultDirectory(dataDir, vault);
+    const present = await findVaultConfig(dataDir, vault);
+    const question = `Vault directory ${directory} exists already. Its keystores will be replaced, and kept beside the new ones. Continue?`;
+    if (existsSync(directory) && !given.noConfirm) {
+      if (!(await confirm(this.prompter, question, { flag: '--no-confirm' }))) throw new Aborted();
+    }
+    const http = openHttp(given);
+    using execution = await openExecutionNode(http, given.executionEndpoints, network);
+    const node = await openBeaconNode(http, given.consensusEndpoints, network);
+    await using pool = createWorkerPool({ size: given.poolSize });
+    const recovered = await recoverVault(
+      {
+        ...{ pool, node, progress: this.progress, say: this.say, warn: this.alert },
+        fetchRegistered: () =>
+          fetchRegisteredValidators(execution, vault, network.contracts.keeperGenesisBlock),
+        saveConfig: config =>
+          present === undefined
+            ? createVaultConfig(dataDir, vault, { ...config, network: given.network })
+            : updateMnemonicNextIndex(dataDir, vault, config.mnemonicNextIndex),
+      },
+      { ...given, vaultDirectory: directory, present },
+    );
+    if (this.hasBars) this.say('');
+    this.say(`Keystores for vault ${vault} successfully recovered to ${recovered.keystoresDir}`);
+    const { previousKeystoresDir } = recovered;
+    if (previousKeystoresDir !== undefined)
+      this.advise(`The keystores that were there before are in ${previousKeystoresDir}.`);
+    return recovered;
+  }
+}

@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import { confirm } from '../cli/confirm.ts';
+import { executionEndpoints, verbose } from '../cli/node-options.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { flag, optional, required } from '../cli/option.ts';
+import { REMOTE_SIGNER_URL, readSignerTls, SIGNER_TLS_OPTIONS } from '../cli/signer-options.ts';
+import { directory, file, integer } from '../cli/value-kinds.ts';
+import { dataDir, vault } from '../cli/vault-options.ts';
+import { openKeymanager } from '../clients/keymanager.ts';
+import { openSignerClient } from '../clients/signer-client.ts';
+import { ipfsOptions, openExecutionNode, openHttp, readTimeoutMs } from '../compose.ts';
+import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
+import { OperatorError, UsageError } from '../lib/errors.ts';
+import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
+import { type ReadKeystore, readKeystores } from '../services/read-keystores.ts';
+import { removeObsoleteKeys, setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
+import { createWorkerPool } from '../workers/pool.ts';
+
+const OPTIONS = {
+  executionEndpoints,
+  vault: vault('Enter your vault address'),
+  remoteSignerUrl: required(REMOTE_SIGNER_URL),
+  ...SIGNER_TLS_OPTIONS,
+  removeExistingKeys: flag({
+    description:
+      'Removes keys from the remote signer that an earlier configuration of this vault named and the new one does not. Useful when the oracle set has changed.',
+  }),
+  keepKeystores: flag({ description: 'Leaves the local keystores where they are.' }),
+  split: flag({
+    description:
+      'Imports the validator keys themselves and no shares: exit signatures are then split, whatever the oracle set.',
+  }),
+  dataDir,
+  keystoresDir: optional({
+    description:
+      'Path of the directory with all the encrypted keystores. Default is the directory generated with "create-keys" command.',
+    env: 'KEYSTORES_DIR',
+    value: directory({ exists: true }),
+  }),
+  keystoresPasswordFile: optional({
+    description:
+      'Password of keystores that have no password file of their own. Default is password.txt beside them.',
+    env: 'KEYSTORES_PASSWORD_FILE',
+    value: file({ exists: true }),
+  }),
+  keystoresPasswordDir: optional({
+    description:
+      'Directory with one password file per keystore, <keystore name>.txt. Default is beside the keystores.',
+    env: 'KEYSTORES_PASSWORD_DIR',
+    value: directory({ exists: true }),
+  }),
+  allowUnverifiedIpfs: flag({
+    description: 'Takes an oracle configuration that no gateway can prove. Not for mainnet.',
+  }),
+  poolSize: optional({
+    description: 'Number of threads. Default is the number of cores, at most 4.',
+    env: 'POOL_SIZE',
+    value: integer({ min: 1, max: 256 }),
+  }),
+  verbose,
+};
+
+export default class RemoteSignerSetup extends OperatorCommand {
+  static override summary = 'Generates and uploads private key shares to a remote signer.';
+  static override usage = 'remote-signer-setup [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const given = await this.resolve(OPTIONS);
+    const { vault, keepKeystores, remoteSignerUrl, prompter } = { ...given, prompter: this.prompter };
+    const network = networkOfConfig(await readVaultConfig(given.dataDir, vault));
+    const vaultDir = vaultDirectory(given.dataDir, vault);
+    const [url = '', ...others] = remoteSignerUrl;
+    if (others.length > 0) {
+      throw new UsageError(
+        'one-signer-only',
+        'Keys are imported into one signer: give one --remote-signer-url.',
+      );
+    }
+    const http = openHttp(given);
+    const tls = await readSignerTls(given);
+    const signerOptions = { tls, timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30), log: http.log };
+    await using keymanager = openKeymanager({ url, ...signerOptions });
+    const deps = { keymanager, say: this.say, warn: this.alert };
+    const keystores = await this.findKeystores(given, vaultDir);
+    if (keystores.length === 0) {
+      this.say('Keystores not found.');
+      const options = { vaultDirectory: vaultDir };
+      return { removedKeys: given.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0 };
+    }
+    this.warnOfClearText(url);
+    using node = await openExecutionNode(http, given.executionEndpoints, network);
+    const ipfs = ipfsOptions(network, { allowUnverified: given.allowUnverifiedIpfs, warn: this.alert });
+    const keeper = network.contracts;
+    const oracleSet = given.split ? null : (await fetchOracleSet({ node, http }, { keeper, ipfs })).set;
+    await using signer = openSignerClient({ ...signerOptions, log: undefined, urls: [url] });
+    await using pool = createWorkerPool({ size: given.poolSize });
+    return await setUpRemoteSigner(
+      {
+        ...{ ...deps, signer, pool, progress: this.progress },
+        confirmRemoval: async () => {
+          if (keepKeystores || prompter === undefined) return !keepKeystores;
+          const question = 'Remove the keystores from the local filesystem?';
+          return await confirm(prompter, question, { byDefault: true, flag: '--keep-keystores' });
+        },
+      },
+      { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
+    );
+  }
+
+  /** None instead of an error: there may be nothing left to do. */
+  private async findKeystores(
+    given: Readonly<Record<`keystores${'Dir' | 'PasswordDir' | 'PasswordFile'}`, string | undefined>>,
+    vaultDir: string,
+  ): Promise<ReadKeystore[]> {
+    const generated = join(vaultDir, 'keystores');
+    const keystoresDir = given.keystoresDir ?? generated;
+    const passwordFiles = given.keystoresPasswordFile
+      ? [given.keystoresPasswordFile]
+      : [...new Set([keystoresDir, generated])].map(folder => join(folder, 'password.txt'));
+    try {
+      const location = { keystoresDir, passwordsDir: given.keystoresPasswordDir, passwordFiles };
+      return await readKeystores(location, this.alert);
+    } catch (error) {
+      const isEmpty =
+        error instanceof OperatorError && ['keystores-missing', 'file-missing'].includes(error.code);
+      if (isEmpty && error.message.includes(keystoresDir)) return [];
+      throw error;
+    }
+  }
+
+  private warnOfClearText(url: string): void {
+    const { protocol, hostname } = new URL(url);
+    const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+    if (protocol !== 'http:' || isLoopback) return;
+    this.alert(
+      `Private keys and their passwords are sent to ${hostname} in clear text; use https or a private network.`,
+    );
+  }
+}

@@ -1,0 +1,108 @@
+import { missingOptions } from '../cli/command-line-error.ts';
+import { confirm } from '../cli/confirm.ts';
+import { chooseKeySource, KEY_SOURCE_OPTIONS } from '../cli/key-source-options.ts';
+import { validatorIndexes } from '../cli/listen-options.ts';
+import { consensusEndpoints, verbose } from '../cli/node-options.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { flag, optional } from '../cli/option.ts';
+import { readSignerTls, SIGNER_OPTIONS } from '../cli/signer-options.ts';
+import { integer } from '../cli/value-kinds.ts';
+import { dataDir, networkOfVault, vault } from '../cli/vault-options.ts';
+import { openBeaconNode, openHttp } from '../compose.ts';
+import { openExitSigner } from '../compose-exit-signer.ts';
+import { readVaultConfig, vaultDirectory } from '../config.ts';
+import { createPointCombiner } from '../domain/protocol/signature-share.ts';
+import { fromHex, toHex } from '../lib/bytes.ts';
+import { createLogger } from '../lib/logger.ts';
+import { resolveNetwork } from '../networks.ts';
+import { assertAllExited, type ExitPlan, exitValidators, planExits } from '../services/exit-validators.ts';
+import { findRemoteSignerConfig } from '../services/remote-signer-config-file.ts';
+
+const OPTIONS = {
+  consensusEndpoints: consensusEndpoints('Enter the comma separated'),
+  vault: vault('Enter your vault address'),
+  network: networkOfVault,
+  count: optional({
+    description: 'The number of validators to exit. Default is all active validators of the vault.',
+    value: integer({ min: 1 }),
+  }),
+  indexes: optional<readonly string[]>({
+    description: 'Indexes of the validators to exit, comma separated.',
+    value: validatorIndexes,
+  }),
+  yes: flag({ description: 'Exits without asking.' }),
+  dryRun: flag({ description: 'Shows which validators would exit, and sends nothing.' }),
+  dataDir,
+  ...SIGNER_OPTIONS,
+  ...KEY_SOURCE_OPTIONS,
+  verbose,
+};
+
+export default class ValidatorsExit extends OperatorCommand {
+  static override summary = 'Performs a voluntary exit for active vault validators.';
+  static override usage = 'validators-exit [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const given = await this.resolve(OPTIONS);
+    const { vault, remoteSignerUrl } = given;
+    if (!given.yes && !given.dryRun && !this.prompter) throw missingOptions([{ flag: '--yes' }]);
+    const networkName = given.network ?? (await readVaultConfig(given.dataDir, vault)).network;
+    const network = resolveNetwork(networkName);
+    const http = openHttp(given);
+    const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
+    const node = await openBeaconNode(http, given.consensusEndpoints, network);
+    await using signer = await openExitSigner(createLogger(given.verbose ? 'debug' : 'warn'), {
+      ...{ network: networkName, remoteSignerUrl, tls: await readSignerTls(given) },
+      ...{ signerConcurrency: given.signerConcurrency, keys: () => chooseKeySource(given, this.advise) },
+    });
+    const loadedKeys = await signer.client.listPublicKeys();
+    const publicKeys =
+      config?.validators.map(one => one.publicKey) ?? [...loadedKeys].map(key => fromHex(key, 48));
+    if (remoteSignerUrl) {
+      this.advise(
+        `Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`,
+      );
+    }
+    const { count } = given;
+    const plan = await planExits(node, { vault, publicKeys, count, indexes: given.indexes?.map(BigInt) });
+    this.warnOfOthers(plan);
+    const indexes = plan.validators.map(one => one.index);
+    const planned = { planned: indexes, alreadyExiting: plan.exited.map(one => one.index) };
+    if (given.dryRun || indexes.length === 0) {
+      this.say(
+        indexes.length === 0
+          ? 'All validators exit already.'
+          : `Would exit ${indexes.length} validators with indexes: ${indexes.join(', ')}`,
+      );
+      return { ...planned, exits: [] };
+    }
+    const question = `Are you sure you want to exit ${indexes.length} validators with indexes: ${indexes.join(', ')}?`;
+    if (!given.yes && !(await confirm(this.prompter, question, { flag: '--yes' })))
+      return { ...planned, exits: [] };
+    const exits = await exitValidators(
+      { node, signer: signer.client, loadCombiner: createPointCombiner, progress: this.progress },
+      { validators: plan.validators, network, config, loadedKeys },
+    );
+    assertAllExited(exits);
+    this.say(
+      `Validators ${indexes.join(', ')} (${exits.length} of ${indexes.length}) exits successfully initiated`,
+    );
+    return { ...planned, exits };
+  }
+
+  private warnOfOthers({ exited, refused, foreign }: ExitPlan): void {
+    for (const { index, status } of exited) this.advise(`Validator ${index} exits already (${status}).`);
+    for (const { validator, reason } of refused) {
+      this.alert(
+        `validator ${validator.index} (${toHex(validator.publicKey).slice(0, 10)}…) cannot exit now: ${reason}.`,
+      );
+    }
+    if (foreign > 0)
+      this.alert(`${foreign} validators of these keys do not withdraw to the vault and are left alone.`);
+  }
+}
