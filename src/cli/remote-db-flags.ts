@@ -1,4 +1,12 @@
-import { flag, flagName, type Option, type OptionSource, optional, required } from './option.ts';
+import {
+  flag,
+  flagName,
+  type Option,
+  type OptionSource,
+  type OptionSpec,
+  optional,
+  required,
+} from './option.ts';
 import type { GroupOptions } from './route.ts';
 import { address, directory, text } from './value-kinds.ts';
 import { networkOfVault, newDataDir } from './vault-options.ts';
@@ -8,6 +16,18 @@ interface DatabaseUrl {
   readonly url: string;
   readonly file: string | undefined;
 }
+
+const DB_URL: OptionSpec<DatabaseUrl> = {
+  description:
+    'The Postgres DB connection URL, for example postgresql://username:pass@hostname/dbname; ' +
+    'pglite:PATH for the embedded database.',
+  env: 'REMOTE_DB_URL',
+  value: { placeholder: 'URL', parse: parseDatabaseUrl },
+  secret: hasPassword,
+};
+
+/** `--db-url` of commands that work without a remote database, too. */
+export const optionalDbUrl = optional<DatabaseUrl>(DB_URL);
 
 /** Options of `remote-db` itself, accepted before and after the subcommand. Asked in this order. */
 export const REMOTE_DB_OPTIONS = {
@@ -19,12 +39,7 @@ export const REMOTE_DB_OPTIONS = {
   }),
   network: networkOfVault,
   dbUrl: required({
-    description:
-      'The Postgres DB connection URL, for example postgresql://username:pass@hostname/dbname; ' +
-      'pglite:PATH for the embedded database.',
-    env: 'REMOTE_DB_URL',
-    value: { placeholder: 'URL', parse: parseDatabaseUrl },
-    secret: hasPassword,
+    ...DB_URL,
     prompt: 'Enter the Postgres DB connection URL (e.g. postgresql://username:pass@hostname/dbname)',
   }),
   dbSchema: optional({

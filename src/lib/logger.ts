@@ -15,7 +15,7 @@ const SECRET_FIELDS = [
 ];
 
 /** Logger for diagnostics on stderr; results go to stdout and are not logged. */
-export function createLogger(level: 'debug' | 'warn'): Logger {
+export function createLogger(level: 'debug' | 'info' | 'warn'): Logger {
   return pino(
     { level, base: null, redact: SECRET_FIELDS.flatMap(field => [field, `*.${field}`]) },
     pino.destination({ dest: 2, sync: true }),

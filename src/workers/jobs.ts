@@ -25,6 +25,8 @@ export interface Jobs {
   };
   seal: { input: SealInput; output: SealOutput };
   open: { input: OpenInput; output: Uint8Array };
+  /** Public keys of n secret keys; 48 zeros stand for a secret key that has none. */
+  publicKeys: { input: { readonly secretKeys: Uint8Array }; output: Uint8Array };
 }
 
 export interface SealInput {

@@ -52,6 +52,8 @@ export interface WorkerPool extends AsyncDisposable {
     input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: readonly SealedRow[] },
     onProgress?: Progress,
   ): Promise<Uint8Array>;
+  /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
+  derivePublicKeys(secretKeys: Uint8Array): Promise<Uint8Array>;
 }
 
 const MAX_DEFAULT_SIZE = 4;
@@ -81,6 +83,7 @@ export function createWorkerPool(options: { readonly size?: number | undefined }
       mapBounded(keys, keystoreConcurrency(size), key => threads.run('encryptKeystore', key), onProgress),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
+    derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
 }
@@ -149,6 +152,18 @@ async function openKeys(
     chunkProgress(rows.length, OPEN_CHUNK, onProgress),
   );
   return joinSecrets(parts);
+}
+
+async function derivePublicKeys(threads: ThreadPool, secretKeys: Uint8Array): Promise<Uint8Array> {
+  const parts = await mapBounded(
+    chunks(secretKeys.length / SECRET_KEY_WIDTH, OPEN_CHUNK),
+    threads.size,
+    ({ from, to }) =>
+      threads.run('publicKeys', {
+        secretKeys: secretKeys.subarray(from * SECRET_KEY_WIDTH, to * SECRET_KEY_WIDTH),
+      }),
+  );
+  return concatBytes(...parts);
 }
 
 function encodeRows(rows: readonly SealedRow[]): Uint8Array {

@@ -43,6 +43,8 @@ export async function runJob(request: Request): Promise<Output<JobName>> {
       return sealKeys(request.input);
     case 'open':
       return openRows(request.input);
+    case 'publicKeys':
+      return derivePublicKeys(request.input);
   }
 }
 
@@ -58,6 +60,20 @@ function deriveKeys({ seed, firstIndex, count }: Input<'derive'>): Output<'deriv
     wipe(secretKey);
   }
   return { secretKeys, publicKeys };
+}
+
+function derivePublicKeys({ secretKeys }: Input<'publicKeys'>): Uint8Array {
+  const count = secretKeys.length / SECRET_KEY_WIDTH;
+  const publicKeys = new Uint8Array(count * PUBLIC_KEY_WIDTH);
+  for (let i = 0; i < count; i++) {
+    try {
+      publicKeys.set(publicKeyOf(record(secretKeys, i, SECRET_KEY_WIDTH)), i * PUBLIC_KEY_WIDTH);
+    } catch {
+      // Zero, or not below the group's order: told by the zeros that stay.
+    }
+  }
+  wipe(secretKeys);
+  return publicKeys;
 }
 
 function sealKeys(input: SealInput): SealOutput {

@@ -1,0 +1,84 @@
+import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from '../cli/key-source-options.ts';
+import { LISTEN_OPTIONS, listenSettings } from '../cli/listen-options.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { flag, optional, type Resolved } from '../cli/option.ts';
+import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/remote-db-flags.ts';
+import { address, directory, integer } from '../cli/value-kinds.ts';
+import { networkOfVault, newDataDir } from '../cli/vault-options.ts';
+import { type KeySourceSettings, openSigner, type SecretSetting, untilStopped } from '../compose-signer.ts';
+import { readVaultConfig } from '../config.ts';
+import { UsageError } from '../lib/errors.ts';
+import { createLogger } from '../lib/logger.ts';
+
+const OPTIONS = {
+  vault: optional({ description: 'The address of the vault.', env: 'VAULT', value: address }),
+  network: networkOfVault,
+  dataDir: newDataDir,
+  ...LISTEN_OPTIONS,
+  keysDir: optional({
+    description: 'Directory of Web3Signer key files, as "remote-db setup-web3signer" writes it.',
+    value: directory({ exists: true }),
+  }),
+  ...KEY_SOURCE_OPTIONS,
+  dbUrl: optionalDbUrl,
+  dbSchema: REMOTE_DB_OPTIONS.dbSchema,
+  encryptKey: optional<SecretSetting>({
+    description: 'The encryption key for the remote database.',
+    env: 'REMOTE_DB_ENCRYPT_KEY',
+    secret: true,
+    hidden: true,
+    value: rereadable,
+  }),
+  poolSize: optional({
+    description: 'Number of signing threads. Default is the number of cores, at most 4.',
+    env: 'POOL_SIZE',
+    value: integer({ min: 1, max: 256 }),
+  }),
+  verbose: flag({ description: 'Enable debug mode. Default is false.', char: 'v', env: 'VERBOSE' }),
+};
+
+export default class Signer extends OperatorCommand {
+  static override summary = "Signs exits, and nothing else, over Web3Signer's HTTP API.";
+  static override usage = 'signer [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc',
+    '<%= config.bin %> signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const given = await this.resolve(OPTIONS);
+    const keys = this.chooseKeys(given);
+    const network = given.network ?? (await networkOf(given));
+    const { poolSize, verbose } = given;
+    const log = createLogger(verbose ? 'debug' : 'info');
+    const settings = { network, keys, poolSize, ...listenSettings(given) };
+    await using signer = await openSigner(settings, { log, warn: this.alert });
+    this.say(`Signing exits with ${signer.keyCount} keys on ${signer.address}`);
+    await untilStopped();
+    this.say('Stopping');
+    return { keys: signer.keyCount };
+  }
+
+  /** A key directory before keystores before HashiCorp Vault before the remote database. */
+  private chooseKeys(given: Resolved<typeof OPTIONS>): KeySourceSettings {
+    const { keysDir, dbUrl, encryptKey, vault, network, dbSchema, dataDir } = given;
+    if (keysDir !== undefined) return { kind: 'key-files', directory: keysDir };
+    const keys = chooseKeySource(given, this.advise);
+    if (keys !== undefined) {
+      if (dbUrl !== undefined) this.advise('Keys of the remote database are not used.');
+      return keys;
+    }
+    if (dbUrl !== undefined && encryptKey !== undefined && vault !== undefined)
+      return { kind: 'remote-db', db: { vault, dbUrl, network, dbSchema, dataDir }, encryptKey };
+    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
+      hint: 'Name one: --keystores-dir, --keys-dir, --hashi-vault-url, or --db-url-file with --encrypt-key-file and --vault.',
+    });
+  }
+}
+
+async function networkOf({ vault, dataDir }: Resolved<typeof OPTIONS>): Promise<string> {
+  if (vault !== undefined) return (await readVaultConfig(dataDir, vault)).network;
+  throw new UsageError('network-missing', 'Name the network with --network, or the vault with --vault.');
+}

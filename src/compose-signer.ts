@@ -1,0 +1,212 @@
+import { lookup } from 'node:dns/promises';
+import { isIPv6 } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { openHttp, openRemoteDb, type RemoteDbSettings, readTimeoutMs } from './compose.ts';
+import { UsageError } from './lib/errors.ts';
+import { readFileBytes } from './lib/files.ts';
+import type { Logger } from './lib/logger.ts';
+import { readSecretFile } from './lib/secret.ts';
+import { resolveNetwork } from './networks.ts';
+import { type KeySource, openKeyRing } from './signer/key-ring.ts';
+import { hashiVaultSource } from './signer/key-sources/hashi-vault.ts';
+import { keyFileSource } from './signer/key-sources/key-files.ts';
+import { keystoreSource } from './signer/key-sources/keystores.ts';
+import { remoteDbSource } from './signer/key-sources/remote-db.ts';
+import { createRateLimiter, type RateLimit } from './signer/rate-limit.ts';
+import { createRequestHandler } from './signer/request-handler.ts';
+import { createExitGate } from './signer/sign-exit.ts';
+import { startSignThreads } from './signer/sign-threads.ts';
+import { createSignerMetrics } from './signer/signer-metrics.ts';
+import { type ListenAddress, type ServerTls, startServer } from './signer/signer-server.ts';
+import { prepareSocketDirectory } from './signer/socket-directory.ts';
+
+/** A secret, and the file to read it from again when it came from one. */
+export interface SecretSetting {
+  readonly value: string;
+  readonly file: string | undefined;
+}
+
+/** Where a signer's keys are; plain data, so that it can be handed to a process. */
+export type KeySourceSettings =
+  | {
+      readonly kind: 'keystores';
+      readonly keystoresDir: string;
+      readonly passwordsDir?: string | undefined;
+      readonly passwordFiles: readonly string[];
+    }
+  | { readonly kind: 'key-files'; readonly directory: string }
+  | {
+      readonly kind: 'hashi-vault';
+      readonly url: string;
+      readonly token: SecretSetting;
+      readonly mount: string;
+      readonly keyPaths: readonly string[];
+      readonly keyPrefixes: readonly string[];
+      readonly parallelism: number;
+      readonly caFile?: string | undefined;
+      readonly timeoutMs: number;
+      readonly retryTimeoutMs: number;
+    }
+  | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
+
+/** All that a signer is told; plain data. */
+export interface SignerSettings {
+  /** Name or path. */
+  readonly network: string;
+  readonly keys: KeySourceSettings;
+  readonly listen:
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'socket'; readonly path: string };
+  /** Files in PEM. */
+  readonly tls?:
+    | { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined }
+    | undefined;
+  readonly allowUnauthenticated?: boolean;
+  /** Further names by which it may be called; `*` for all. */
+  readonly hosts?: readonly string[];
+  /** Decimal. */
+  readonly onlyValidatorIndexes?: readonly string[] | undefined;
+  readonly rateLimit?: RateLimit | undefined;
+  /** Signing threads, and threads that open keys at a load. */
+  readonly poolSize?: number | undefined;
+}
+
+export interface RunningSigner extends AsyncDisposable {
+  /** URL, or path of the socket. */
+  readonly address: string;
+  readonly keyCount: number;
+}
+
+const MAX_DEFAULT_THREADS = 4;
+
+/**
+ * Loads the keys, then listens. Disposing of it lets requests under way end and overwrites the keys.
+ * @throws UsageError before anything is opened; OperatorError when keys cannot be loaded
+ */
+export async function openSigner(
+  settings: SignerSettings,
+  { log, warn }: { readonly log: Logger; readonly warn: (line: string) => void },
+): Promise<RunningSigner> {
+  const network = resolveNetwork(settings.network);
+  const listen = await resolveListenAddress(settings);
+  const tls = await readTls(settings.tls);
+  await using stack = new AsyncDisposableStack();
+  if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
+  const threads = stack.use(
+    startSignThreads(settings.poolSize ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS)),
+  );
+  const source = openKeySource(settings, warn);
+  const ring = stack.use(await openKeyRing({ source, threads, log }));
+  const { rateLimit, onlyValidatorIndexes } = settings;
+  const gate = createExitGate(network, {
+    validatorIndexes: onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt)),
+    limiter: rateLimit && createRateLimiter(rateLimit),
+  });
+  const metrics = createSignerMetrics(() => ring.listPublicKeys().length);
+  const handler = createRequestHandler({ ring, gate, metrics, log, hosts: allowedHosts(settings) });
+  const server = stack.use(await startServer(handler, { listen, tls }));
+  const open = stack.move();
+  return {
+    address: server.address,
+    keyCount: ring.listPublicKeys().length,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+function openKeySource({ keys, poolSize }: SignerSettings, warn: (line: string) => void): KeySource {
+  switch (keys.kind) {
+    case 'keystores':
+      return keystoreSource({ warn }, { ...keys, poolSize });
+    case 'key-files':
+      return keyFileSource({ directory: keys.directory, poolSize });
+    case 'hashi-vault':
+      return openHashiVault(keys, poolSize);
+    case 'remote-db':
+      return remoteDbSource({
+        vault: keys.db.vault,
+        open: () => openRemoteDb(keys.db),
+        readEncryptKey: () => readAgain(keys.encryptKey),
+        poolSize,
+      });
+  }
+}
+
+function openHashiVault(
+  keys: Extract<KeySourceSettings, { kind: 'hashi-vault' }>,
+  poolSize: number | undefined,
+): KeySource {
+  const source = (ca?: Uint8Array) =>
+    hashiVaultSource(openHttp({ verbose: false }), {
+      ...keys,
+      ca,
+      poolSize,
+      readToken: async () => (await readAgain(keys.token)).trim(),
+    });
+  const { caFile } = keys;
+  if (caFile === undefined) return source();
+  const { description } = source();
+  return { description, load: async () => source(await readFileBytes(caFile)).load() };
+}
+
+/** Timeouts of requests to HashiCorp Vault: `HASHI_VAULT_TIMEOUT`, `HASHI_VAULT_RETRY_TIMEOUT`, in seconds. */
+export function readVaultTimeouts(): { readonly timeoutMs: number; readonly retryTimeoutMs: number } {
+  return {
+    timeoutMs: readTimeoutMs('HASHI_VAULT_TIMEOUT', 10),
+    retryTimeoutMs: readTimeoutMs('HASHI_VAULT_RETRY_TIMEOUT', 30),
+  };
+}
+
+async function readAgain({ value, file }: SecretSetting): Promise<string> {
+  return file === undefined ? value : (await readSecretFile(file)).value;
+}
+
+/** Whoever reaches the listener can exit every validator: beyond this machine it asks for certificates. */
+async function resolveListenAddress(settings: SignerSettings): Promise<ListenAddress> {
+  const { listen, tls, allowUnauthenticated } = settings;
+  if (listen.kind === 'socket') return listen;
+  const address = await lookup(listen.host).then(
+    found => found.address,
+    (cause: unknown) => {
+      throw new UsageError('invalid-listen', `The host ${listen.host} to listen on is not known.`, { cause });
+    },
+  );
+  if (!isLoopback(address) && tls?.clientCa === undefined && !allowUnauthenticated) {
+    throw new UsageError(
+      'listener-unauthenticated',
+      `Whoever reaches ${listen.host} could exit every validator: a listener that is not on loopback needs client certificates.`,
+      {
+        hint: 'Give --tls-cert, --tls-key and --tls-client-ca, or --allow-unauthenticated when the network itself keeps others out.',
+      },
+    );
+  }
+  return { kind: 'tcp', address, port: listen.port };
+}
+
+function isLoopback(address: string): boolean {
+  return isIPv6(address) ? address === '::1' : address.startsWith('127.');
+}
+
+async function readTls(tls: SignerSettings['tls']): Promise<ServerTls | undefined> {
+  if (tls === undefined) return undefined;
+  return {
+    certificate: await readFileBytes(tls.cert),
+    key: await readFileBytes(tls.key),
+    clientCa: tls.clientCa === undefined ? undefined : await readFileBytes(tls.clientCa),
+  };
+}
+
+/** Web3Signer's default, and the name that was given to listen on. A socket is not reached by name. */
+function allowedHosts({ listen, hosts = [] }: SignerSettings): ReadonlySet<string> {
+  if (listen.kind === 'socket') return new Set(['*']);
+  const own = isIPv6(listen.host) ? `[${listen.host}]` : listen.host;
+  return new Set(['localhost', '127.0.0.1', own, ...hosts].map(host => host.toLowerCase()));
+}
+
+/** Resolves at SIGTERM or SIGINT, or when the signal given is aborted. */
+export async function untilStopped(also?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  also?.addEventListener('abort', () => resolve(), { once: true });
+  if (also?.aborted) resolve();
+  await promise;
+}

@@ -1,0 +1,49 @@
+// Entry of the signer that spawn-signer.ts starts. Run without it, there is no pipe to read from, and it ends.
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { openSigner, untilStopped } from './compose-signer.ts';
+import { EXIT, messageOf, OperatorError } from './lib/errors.ts';
+import { createLogger } from './lib/logger.ts';
+import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
+
+const pipe = new Socket({ fd: ORDERS_FD });
+const parentGone = new AbortController();
+pipe.on('error', () => parentGone.abort()).on('close', () => parentGone.abort());
+// Ctrl-C reaches both processes; the parent may still need signatures to end what it does.
+process.on('SIGINT', () => undefined);
+// The command line that ps shows holds nothing but this file.
+process.title = 'stakewise-signer';
+
+await run().catch((error: unknown) => {
+  const known = error instanceof OperatorError;
+  if (!known) process.stderr.write(`${error instanceof Error ? error.stack : messageOf(error)}\n`);
+  const { code, hint, exitCode } = known ? error : { code: 'bug', hint: undefined, exitCode: EXIT.bug };
+  tell({ error: { code, message: messageOf(error), hint, exitCode } });
+  process.exitCode = exitCode;
+});
+pipe.end();
+pipe.destroySoon();
+
+async function run(): Promise<void> {
+  const { settings, logLevel } = await readOrders();
+  const log = createLogger(logLevel);
+  const warn = (line: string) => log.warn(line);
+  await using signer = await openSigner(settings, { log, warn });
+  tell({ ready: { keys: signer.keyCount } });
+  await untilStopped(parentGone.signal);
+}
+
+async function readOrders(): Promise<SignerOrders> {
+  const lines = createInterface({ input: pipe });
+  lines.on('error', () => parentGone.abort());
+  const [line] = await once(lines, 'line', { signal: parentGone.signal });
+  // The interface would pause the pipe, and its end would go unnoticed.
+  lines.close();
+  pipe.resume();
+  return JSON.parse(String(line)) as SignerOrders;
+}
+
+function tell(report: SignerReport): void {
+  pipe.write(`${JSON.stringify(report)}\n`);
+}

@@ -1,0 +1,12 @@
+/** What the signer's threads are told and answer. Keys never travel in messages: they lie in shared memory. */
+export interface SignBatch {
+  /** Secret keys of 32 bytes, flat. */
+  readonly secretKeys: SharedArrayBuffer;
+  /** Places of the keys of this batch. */
+  readonly places: readonly number[];
+  /** Signing roots of 32 bytes, flat, one for each place. */
+  readonly roots: Uint8Array;
+}
+
+/** Signatures of 96 bytes, flat, in the order of the batch; null when it failed, which is a bug. */
+export type SignedBatch = { readonly signatures: Uint8Array } | { readonly failure: string };
