@@ -97,7 +97,12 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
   const limit = createLimit(concurrency);
   const times = { timeoutMs, signal };
 
-  /** One signature; a fleet that is overloaded or just restarts is asked again for as long as one request may take. */
+  let hasAnswered = false;
+
+  /**
+   * One signature. A fleet that is overloaded, or was there a moment ago, is asked again for as long as one request may
+   * take: a signer that died is started again. One that never answered is a wrong URL.
+   */
   function sign(request: ExitRequest, isVerified: boolean, batch?: AbortSignal): Promise<Unverified> {
     return limit(async () => {
       batch?.throwIfAborted();
@@ -107,11 +112,18 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
         () =>
           fleet.run(async endpoint => {
             const signature = await requestSignature(endpoint, request, body, times);
+            hasAnswered = true;
             const set = { publicKey: request.publicKey, message, signature, endpoint };
             if (isVerified && !verifySignature(set)) throw new InvalidSignatureError(set);
             return set;
           }),
-        { timeoutMs, minDelayMs: 100, maxDelayMs: 2_000, signal, isRetryable: isBusy },
+        {
+          timeoutMs,
+          minDelayMs: 100,
+          maxDelayMs: 2_000,
+          signal,
+          isRetryable: error => isBusy(error, hasAnswered),
+        },
       );
     });
   }
@@ -234,8 +246,10 @@ function commonKeys(lists: readonly ReadonlySet<Hex>[]): ReadonlySet<Hex> {
   return new Set([...first].filter(key => others.every(other => other.has(key))));
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof ExternalError && error.code === 'signer-busy';
+function isBusy(error: unknown, hasAnswered: boolean): boolean {
+  if (!(error instanceof ExternalError)) return false;
+  const isGone = error.code === 'unreachable' || error.code === 'connection-reset';
+  return error.code === 'signer-busy' || (hasAnswered && isGone && error.retryable);
 }
 
 /** One answer, or one error, per signer. */

@@ -1,5 +1,4 @@
-import type { HttpDeps } from '../clients/http.ts';
-import { listSignerPublicKeys, reloadSigner } from '../clients/web3signer.ts';
+import type { SignerClient } from '../clients/signer-client.ts';
 import type { Database } from '../db/database.ts';
 import { countVisibleKeys } from '../db/keypairs.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
@@ -13,7 +12,8 @@ import { unlockVault, type VaultRef } from './unlock-vault.ts';
 export interface SyncWeb3SignerDeps {
   readonly database: Database;
   readonly pool: WorkerPool;
-  readonly http: HttpDeps;
+  /** Signers to reload and to compare with, one by one. */
+  readonly signers: readonly SignerClient[];
   readonly progress: ProgressReporter;
   /** Lines of the manual. */
   readonly say: (line: string) => void;
@@ -24,9 +24,6 @@ export interface SyncWeb3SignerOptions
   extends Pick<SyncKeyFilesOptions, 'directory' | 'layout' | 'removals' | 'adopt' | 'check' | 'attributes'> {
   readonly ref: VaultRef;
   readonly encryptKey: string;
-  /** Signers to reload and to compare with. */
-  readonly signerUrls: readonly string[];
-  readonly signerTimeoutMs: number;
   readonly reloadTimeoutMs: number;
 }
 
@@ -78,23 +75,24 @@ async function reloadSigners(
   options: SyncWeb3SignerOptions,
   wanted: ReadonlySet<Hex>,
 ): Promise<SyncWeb3SignerResult['signers']> {
-  const { signerTimeoutMs: timeoutMs, reloadTimeoutMs } = options;
+  const { reloadTimeoutMs } = options;
   const signers: SyncWeb3SignerResult['signers'][number][] = [];
-  for (const url of options.signerUrls) {
-    const outcome = await reloadSigner(deps.http, { url, timeoutMs, reloadTimeoutMs });
-    const loaded = await listSignerPublicKeys(deps.http, { url, timeoutMs });
+  for (const signer of deps.signers) {
+    const url = signer.urls.join(', ');
+    const outcomes = await signer.reload({ reloadTimeoutMs });
+    const loaded = await signer.listPublicKeys();
+    const trouble = outcomes.find(({ status }) => status !== 'completed');
+    const end = trouble?.lastError ?? trouble?.status ?? 'completed';
     const missing = [...wanted].filter(publicKey => !loaded.has(publicKey));
     if (missing.length > 0) {
       throw new ExternalError(
         'signer-lacks-keys',
-        `${url} lacks ${missing.length} of ${wanted.size} keys after its reload (${outcome.lastError ?? outcome.status}), first ${missing[0]}.`,
+        `${url} lacks ${missing.length} of ${wanted.size} keys after its reload (${end}), first ${missing[0]}.`,
         { hint: 'Check that it reads this directory and may read its files (--file-mode, --owner).' },
       );
     }
-    if (outcome.status !== 'completed') {
-      deps.warn(
-        `${url} has all keys of this vault, but its reload ended with: ${outcome.lastError ?? outcome.status}.`,
-      );
+    if (trouble !== undefined) {
+      deps.warn(`${url} has all keys of this vault, but its reload ended with: ${end}.`);
     }
     const foreign = [...loaded].filter(publicKey => !wanted.has(publicKey));
     for (const publicKey of foreign.slice(0, 10))

@@ -3,8 +3,9 @@ import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/file-options.
 import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { defaulted, flag, repeated, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { readSignerTls, SIGNER_TLS_OPTIONS } from '../../cli/signer-options.ts';
 import { choice, httpUrl } from '../../cli/value-kinds.ts';
-import { openHttp, openRemoteDb, readTimeoutMs } from '../../compose.ts';
+import { openRemoteDb, openRemoteSigner } from '../../compose.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
 import { DifferencesError } from '../../lib/errors.ts';
@@ -34,6 +35,7 @@ const OPTIONS = {
     description: 'A Web3Signer to reload and to compare with; may be given several times.',
     value: httpUrl,
   }),
+  ...SIGNER_TLS_OPTIONS,
   ...FILE_OPTIONS,
 };
 
@@ -49,11 +51,16 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
     const options = await this.resolveWithGroup(OPTIONS);
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
+    await using connections = new AsyncDisposableStack();
+    const tls = await readSignerTls(options);
+    const clients = options.web3signerEndpoint.map(url =>
+      connections.use(openRemoteSigner({ urls: [url], tls, concurrency: 1, verbose: options.verbose })),
+    );
     const { files, signers } = await syncWeb3Signer(
       {
         database: remote.database,
         pool,
-        http: openHttp(options),
+        signers: clients,
         progress: this.progress,
         say: this.say,
         warn: this.alert,
@@ -66,8 +73,7 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
           layout: options.layout,
         },
         ...{ removals: options.removals, adopt: options.adopt, check: options.check },
-        ...{ attributes: fileAttributes(options, 'keys'), signerUrls: options.web3signerEndpoint },
-        signerTimeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30),
+        ...{ attributes: fileAttributes(options, 'keys') },
         reloadTimeoutMs: 30 * 60_000,
       },
     );

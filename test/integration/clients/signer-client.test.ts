@@ -158,6 +158,18 @@ describe('an exit', () => {
     });
   });
 
+  it('waits for a signer that is started again', async () => {
+    const first = await startServer(honest);
+    await using client = open(first.url);
+    await client.signExit(request);
+    await first[Symbol.asyncDispose]();
+    const signing = client.signExit(request);
+    await sleep(300);
+    await using second = await startServer(honest, { port: Number(new URL(first.url).port) });
+    await expect(signing).resolves.toHaveLength(96);
+    expect(second.seen).toHaveLength(1);
+  });
+
   it('is not asked of a signer that is not there', async () => {
     const gone = await startServer(honest);
     await gone[Symbol.asyncDispose]();
