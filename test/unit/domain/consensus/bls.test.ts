@@ -6,7 +6,7 @@ import {
   verifySignatures,
 } from '../../../../src/domain/consensus/bls.ts';
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
-import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
+import { equalBytes, fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { readRecordedJson } from '../../../support/vectors.ts';
 
 interface RecordedSignature {
@@ -61,6 +61,18 @@ describe('bls', () => {
       .with(40, { ...b, publicKey: b.publicKey.subarray(1) });
     expect(verifySignatures(broken)).toBe(false);
     expect(findInvalidSignatures(broken)).toEqual([3, 40]);
+  });
+
+  it('is not taken in by signatures over one message that are right in sum only', () => {
+    const sameMessage = sets.filter(({ message }) => equalBytes(message, sets[0]?.message ?? message));
+    const [a, b] = sameMessage;
+    if (a === undefined || b === undefined) return expect.fail();
+    expect(verifySignatures(sameMessage)).toBe(true);
+    const exchanged = sameMessage
+      .with(0, { ...a, signature: b.signature })
+      .with(1, { ...b, signature: a.signature });
+    expect(verifySignatures(exchanged)).toBe(false);
+    expect(findInvalidSignatures(exchanged)).toEqual([0, 1]);
   });
 
   it('refuses the point at infinity, and points outside the subgroup', () => {
