@@ -1,3 +1,5 @@
+import { AbiCoder } from 'ethers/abi';
+import { id } from 'ethers/hash';
 import { type Anvil, startAnvil } from './anvil.ts';
 import { compileContracts } from './compile.ts';
 import { type IpfsGateway, startIpfsGateway } from './ipfs-gateway.ts';
@@ -33,6 +35,8 @@ export interface Devnet extends AsyncDisposable {
   createVault(version: number): Promise<string>;
   /** Makes a deposit data root current, as its manager would: in the vault for version 1, else in the registry. */
   setDepositDataRoot(root: string | Uint8Array, vault?: string): Promise<void>;
+  /** Makes the vault's log say that it has registered validators, without oracles, deposits and a tree. */
+  emitRegistrations(publicKeys: readonly Uint8Array[], vault?: string): Promise<void>;
   /** Another number of oracles, another threshold; the first ones stay, unless all are replaced. */
   updateOracles(change: {
     readonly count: number;
@@ -46,6 +50,9 @@ export interface Devnet extends AsyncDisposable {
   mine(blocks: number): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** A contract that logs what it is called with: the first word as the topic, the rest as the data. */
+const LOG_CALLDATA = '0x366000600037600051602036036020a100';
 
 /** Starts a chain with the protocol, a vault, an oracle set and its configuration in IPFS, all on loopback. */
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
@@ -150,6 +157,19 @@ class RunningDevnet implements Devnet {
       const registry = protocol.at('DepositDataRegistry', addresses.depositDataRegistry);
       await protocol.send(registry, 'setDepositDataRoot', vault, root);
     }
+  }
+
+  async emitRegistrations(publicKeys: readonly Uint8Array[], vault = this.addresses.vault): Promise<void> {
+    const { provider, owner } = this.protocol;
+    const code = await provider.getCode(vault);
+    const topic = id('ValidatorRegistered(bytes)');
+    await provider.send('anvil_setCode', [vault, LOG_CALLDATA]);
+    for (const publicKey of publicKeys) {
+      const event = AbiCoder.defaultAbiCoder().encode(['bytes'], [publicKey]);
+      const response = await owner.sendTransaction({ to: vault, data: topic + event.slice(2) });
+      await response.wait();
+    }
+    await provider.send('anvil_setCode', [vault, code]);
   }
 
   async updateOracles(change: { count: number; threshold: number; replace?: boolean }): Promise<OracleSet> {
