@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +59,8 @@ export async function spawnSigner(
   settings: SpawnSettings,
   options: SpawnOptions = {},
 ): Promise<SpawnedSigner> {
-  const directory = await mkdtemp(join(tmpdir(), 'stakewise-signer-'));
+  // Made by the child, which removes it at its end, also when this process is gone by then.
+  const directory = join(tmpdir(), `stakewise-signer-${randomBytes(12).toString('hex')}`);
   const socketPath = join(directory, 'signer.sock');
   const orders: SignerOrders = {
     settings: { ...settings, listen: { kind: 'socket', path: socketPath } },

@@ -48,7 +48,7 @@ export function createRequestHandler(
     response.sendDate = false;
     dispatch(deps, routes, request, response).catch((error: unknown) => {
       if (!(error instanceof Refusal)) deps.log.error({ reason: messageOf(error) }, 'request failed');
-      if (response.headersSent || request.destroyed) response.destroy();
+      if (response.headersSent || response.destroyed) response.destroy();
       else answerRefusal(response, error instanceof Refusal ? error : new Refusal(500, messageOf(error)));
     });
   };

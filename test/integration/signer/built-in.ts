@@ -1,0 +1,81 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openSigner, type RunningSigner, type SignerSettings } from '../../../src/compose-signer.ts';
+import type { Logger } from '../../../src/lib/logger.ts';
+import { temporaryDirectory } from '../../support/cli.ts';
+
+/** A line that the signer logged. */
+export interface LogLine {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+export interface BuiltInSigner extends RunningSigner {
+  readonly directory: string;
+  readonly keysDirectory: string;
+  readonly lines: readonly LogLine[];
+}
+
+/** The built-in signer in this process, with key files of these secret keys (hex). */
+export async function startBuiltIn(
+  secretKeys: readonly string[],
+  settings: Partial<SignerSettings> = {},
+): Promise<BuiltInSigner> {
+  const temporary = temporaryDirectory();
+  const keysDirectory = join(temporary.path, 'keys');
+  await mkdir(keysDirectory);
+  await writeKeyFile(keysDirectory, secretKeys);
+  const lines: LogLine[] = [];
+  try {
+    const signer = await openSigner(
+      {
+        network: 'mainnet',
+        keys: { kind: 'key-files', directory: keysDirectory },
+        listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+        poolSize: 1,
+        ...settings,
+      },
+      { log: recordingLog(lines), warn: () => undefined },
+    );
+    return {
+      ...{
+        address: signer.address,
+        keyCount: signer.keyCount,
+        directory: temporary.path,
+        keysDirectory,
+        lines,
+      },
+      [Symbol.asyncDispose]: async () => {
+        await signer[Symbol.asyncDispose]();
+        temporary[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    temporary[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** One multi-document file, as Web3Signer reads it. */
+export async function writeKeyFile(
+  directory: string,
+  secretKeys: readonly string[],
+  name = 'keys.yaml',
+): Promise<void> {
+  const documents = secretKeys.map(key => `type: file-raw\nkeyType: BLS\nprivateKey: '0x${key}'\n`);
+  await writeFile(join(directory, name), documents.join('---\n'));
+}
+
+/** Remembers what is logged. */
+export function recordingLog(lines: LogLine[]): Logger {
+  const record = (level: LogLine['level']) => (fields: Readonly<Record<string, unknown>>, text: string) => {
+    lines.push({ level, fields, text });
+  };
+  return {
+    info: record('info'),
+    warn: record('warn'),
+    error: record('error'),
+    debug: () => undefined,
+  } as unknown as Logger;
+}
