@@ -1,11 +1,12 @@
 import type { SignerClient } from '../clients/signer-client.ts';
 import type { Database } from '../db/database.ts';
 import { countVisibleKeys } from '../db/keypairs.ts';
-import { type Hex, toHex } from '../lib/bytes.ts';
-import { ExternalError, OperatorError } from '../lib/errors.ts';
+import { toHex } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { openKeys } from './open-keys.ts';
+import { type ReloadedSigner, reloadSigners } from './reload-signers.ts';
 import { type SyncKeyFilesOptions, type SyncKeyFilesResult, syncKeyFiles } from './sync-key-files.ts';
 import { unlockVault, type VaultRef } from './unlock-vault.ts';
 
@@ -29,7 +30,7 @@ export interface SyncWeb3SignerOptions
 
 export interface SyncWeb3SignerResult {
   readonly files: SyncKeyFilesResult;
-  readonly signers: readonly { readonly url: string; readonly keys: number; readonly foreignKeys: number }[];
+  readonly signers: readonly ReloadedSigner[];
 }
 
 /**
@@ -66,40 +67,8 @@ export async function syncWeb3Signer(
   });
   for (const warning of files.warnings) deps.warn(warning);
   const wanted = new Set(facts.map(({ publicKey }) => toHex(publicKey)));
-  const signers = options.check ? [] : await reloadSigners(deps, options, wanted);
+  const signers = options.check
+    ? []
+    : await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
   return { files, signers };
-}
-
-async function reloadSigners(
-  deps: SyncWeb3SignerDeps,
-  options: SyncWeb3SignerOptions,
-  wanted: ReadonlySet<Hex>,
-): Promise<SyncWeb3SignerResult['signers']> {
-  const { reloadTimeoutMs } = options;
-  const signers: SyncWeb3SignerResult['signers'][number][] = [];
-  for (const signer of deps.signers) {
-    const url = signer.urls.join(', ');
-    const outcomes = await signer.reload({ reloadTimeoutMs });
-    const loaded = await signer.listPublicKeys();
-    const trouble = outcomes.find(({ status }) => status !== 'completed');
-    const end = trouble?.lastError ?? trouble?.status ?? 'completed';
-    const missing = [...wanted].filter(publicKey => !loaded.has(publicKey));
-    if (missing.length > 0) {
-      throw new ExternalError(
-        'signer-lacks-keys',
-        `${url} lacks ${missing.length} of ${wanted.size} keys after its reload (${end}), first ${missing[0]}.`,
-        { hint: 'Check that it reads this directory and may read its files (--file-mode, --owner).' },
-      );
-    }
-    if (trouble !== undefined) {
-      deps.warn(`${url} has all keys of this vault, but its reload ended with: ${end}.`);
-    }
-    const foreign = [...loaded].filter(publicKey => !wanted.has(publicKey));
-    for (const publicKey of foreign.slice(0, 10))
-      deps.warn(`${url} also has ${publicKey}, which is not a key of this vault.`);
-    if (foreign.length > 10)
-      deps.warn(`${url} has ${foreign.length - 10} more keys that are not of this vault.`);
-    signers.push({ url, keys: loaded.size, foreignKeys: foreign.length });
-  }
-  return signers;
 }
