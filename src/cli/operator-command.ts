@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { Options, Resolved } from './option.ts';
-import { createProgressReporter } from './progress.ts';
+import { createExtraProgressReporter, createProgressReporter } from './progress.ts';
 import { createPrompter, type Prompter } from './prompt.ts';
 import { resolveOptions } from './resolve-options.ts';
 
@@ -40,6 +40,11 @@ export abstract class OperatorCommand extends Command {
   /** Steps and bars, on stdout as the manual shows them. */
   protected get progress(): ProgressReporter {
     return createProgressReporter(this.output);
+  }
+
+  /** Bars that the manual does not show: on a terminal only. */
+  protected get extraProgress(): ProgressReporter {
+    return createExtraProgressReporter(this.output);
   }
 
   /** Whether {@link progress} draws bars: the manual leaves a line free after them. */

@@ -9,6 +9,13 @@ export function createProgressReporter(output: WriteStream): ProgressReporter {
   };
 }
 
+/** Bars that the Python operator has not got: on a terminal only, so that scripts read the lines they know. */
+export function createExtraProgressReporter(output: WriteStream): ProgressReporter {
+  return {
+    start: (label, total) => (output.isTTY ? startBar(output, label, total) : { advance() {}, finish() {} }),
+  };
+}
+
 function startBar(output: WriteStream, label: string, total: number): ProgressBar {
   const bar = new SingleBar({
     stream: output,

@@ -70,7 +70,7 @@ export default class Recover extends OperatorCommand {
     await using pool = createWorkerPool({ size: given.poolSize });
     const recovered = await recoverVault(
       {
-        ...{ pool, node, progress: this.progress, say: this.say, warn: this.alert },
+        ...{ pool, node, progress: this.extraProgress, say: this.say, warn: this.alert },
         fetchRegistered: () =>
           fetchRegisteredValidators(execution, vault, network.contracts.keeperGenesisBlock),
         saveConfig: config =>

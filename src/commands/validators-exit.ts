@@ -85,7 +85,7 @@ export default class ValidatorsExit extends OperatorCommand {
     if (!given.yes && !(await confirm(this.prompter, question, { flag: '--yes' })))
       return { ...planned, exits: [] };
     const exits = await exitValidators(
-      { node, signer: signer.client, loadCombiner: createPointCombiner, progress: this.progress },
+      { node, signer: signer.client, loadCombiner: createPointCombiner, progress: this.extraProgress },
       { validators: plan.validators, network, config, loadedKeys },
     );
     assertAllExited(exits);

@@ -1,4 +1,4 @@
-// npm run demo: the whole remote-db workflow through the real launchers, on a local chain and database, and at the end a
+// npm run demo: the whole remote-db workflow and the signing path through the real launchers, on a local chain and database, and at the end a
 // check of every written file by its consumer's rules, with code that the program does not share.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { startDevnet } from '../devnet/devnet.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { checkWrittenFiles } from './check-written-files.ts';
 import { createRunner } from './runner.ts';
+import { walkSigningPath } from './signing-path.ts';
 
 const KEYS = 6;
 const CLIENTS = 3;
@@ -89,6 +90,9 @@ checkWrittenFiles({
   ...{ vault, keyFolder, clientFolders, operatorFolder, signerUrl: SIGNER_URL, feeRecipient: FEE_RECIPIENT },
   ...{ keys: KEYS, oracles: ORACLES.count, threshold: ORACLES.threshold },
   genesisForkVersion: JSON.parse(readFileSync(networkFile, 'utf8')).genesisForkVersion,
+});
+await walkSigningPath({
+  ...{ run, devnet, vault, local, folder, keyFolder, operatorFolder, networkFile, keys: KEYS },
 });
 await run('./v3-operator', [...remoteDb, 'cleanup', '--yes']);
 console.log(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s.`);

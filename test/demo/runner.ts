@@ -3,6 +3,41 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
 
+export interface RunningProgram extends AsyncDisposable {
+  /** Waits until the program has printed this. */
+  readonly printed: (text: string) => Promise<void>;
+}
+
+/** Starts a launcher that runs until it is stopped. */
+export function startProgram(home: string, program: string, args: readonly string[]): RunningProgram {
+  console.log(`$ ${program} ${args.join(' ')} &`);
+  const env = { PATH: process.env.PATH, HOME: home, LANG: process.env.LANG };
+  const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const closed = new Promise<void>(resolve => child.once('close', () => resolve()));
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text;
+    process.stdout.write(text);
+  });
+  // One line for every signature: not for the screen.
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', text => {
+    log += text;
+  });
+  return {
+    printed: async text => {
+      while (!stdout.includes(text)) {
+        if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}: ${log}`);
+        await new Promise(resolve => setTimeout(resolve, 50));
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await closed;
+    },
+  };
+}
+
 export type Run = (
   program: string,
   args: readonly string[],

@@ -1,0 +1,294 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openKeymanager } from '../../../src/clients/keymanager.ts';
+import { openSignerClient } from '../../../src/clients/signer-client.ts';
+import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer-config.ts';
+import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
+import { toHex } from '../../../src/lib/bytes.ts';
+import { readKeystores } from '../../../src/services/read-keystores.ts';
+import {
+  type SetUpRemoteSignerOptions,
+  setUpRemoteSigner,
+} from '../../../src/services/set-up-remote-signer.ts';
+import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
+import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
+import { temporaryDirectory } from '../../support/cli.ts';
+import {
+  EXIT_CHAIN,
+  silentProgress,
+  testSecretKey,
+  writeTestKeystores,
+} from '../../support/signing-fixtures.ts';
+
+const secretKeys = [testSecretKey(1), testSecretKey(2)];
+const publicKeys = secretKeys.map(key => toHex(publicKeyOf(key)));
+const oracleSet = (seed: number) => ({
+  hash: new Uint8Array(32).fill(seed),
+  configIpfsHash: `Qm${seed}`,
+  threshold: 2,
+  publicKeys: [1, 2, 3].map(i => new Uint8Array(64).fill(i)),
+});
+
+let pool: WorkerPool;
+let server: Keymanager;
+let vaultDirectory: string;
+let keystoresDir: string;
+let said: string[];
+let warned: string[];
+beforeAll(() => {
+  pool = createWorkerPool({ size: 2 });
+});
+afterAll(() => pool[Symbol.asyncDispose]());
+beforeEach(async () => {
+  server = await startKeymanager(EXIT_CHAIN);
+  vaultDirectory = mkdtempSync(join(tmpdir(), 'remote-signer-'));
+  keystoresDir = join(vaultDirectory, 'keystores');
+  await writeTestKeystores(keystoresDir, secretKeys);
+  [said, warned] = [[], []];
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  rmSync(vaultDirectory, { recursive: true, force: true });
+});
+
+async function setUp(
+  options: Partial<SetUpRemoteSignerOptions> & { keep?: boolean; timeoutMs?: number } = {},
+) {
+  const { keep = false, timeoutMs = 20_000, ...rest } = options;
+  await using keymanager = openKeymanager({ url: server.url, timeoutMs });
+  await using signer = openSignerClient({ urls: [server.url], timeoutMs });
+  const location = { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] };
+  return await setUpRemoteSigner(
+    {
+      ...{ keymanager, signer, pool, progress: silentProgress },
+      say: line => void said.push(line),
+      warn: line => void warned.push(line),
+      confirmRemoval: async () => !keep,
+    },
+    {
+      ...{ vaultDirectory, network: EXIT_CHAIN, oracleSet: oracleSet(1), removeExistingKeys: false },
+      ...{ keystores: await readKeystores(location, () => undefined), settleMs: 20 },
+      ...rest,
+    },
+  );
+}
+
+const configPath = () => join(vaultDirectory, 'remote_signer_config.json');
+function config() {
+  return parseRemoteSignerConfig(readFileSync(configPath(), 'utf8'), 'config');
+}
+const posts = () =>
+  server.requests.filter(({ method, path }) => method === 'POST' && path === '/eth/v1/keystores');
+const proofs = () => server.signed.length;
+
+function expectUntouched(): void {
+  expect(readdirSync(keystoresDir)).toHaveLength(3);
+  expect(existsSync(configPath())).toBe(false);
+  expect(server.requests.some(({ method }) => method === 'DELETE')).toBe(false);
+}
+
+describe('a remote signer', () => {
+  it('gets the shares, proves them, and only then the keystores go', async () => {
+    const result = await setUp();
+    expect(said).toEqual([
+      'Successfully generated 6 key shares for 2 private key(s)!',
+      'Successfully imported 6 key shares into remote signer.',
+      'Removed keystores from local filesystem.',
+      'Done. Successfully configured operator to use remote signer for 2 public key(s)!',
+    ]);
+    expect(result).toMatchObject({ validators: 2, keys: 6, importedKeys: 6, removedKeystores: 2 });
+    expect(readdirSync(keystoresDir)).toEqual([]);
+    expect([...server.keys.keys()].sort()).toEqual(
+      config()
+        .validators.flatMap(({ shares }) => shares.map(toHex))
+        .sort(),
+    );
+    expect(config().oracleSet).toMatchObject({ threshold: 2, ipfsHash: 'Qm1' });
+    expect(server.seenKdfs).toEqual(new Set(['pbkdf2 c=1']));
+    expect(server.seenPasswords.size).toBe(6);
+    for (const password of server.seenPasswords) expect(password).toMatch(/^[0-9a-f]{64}$/);
+    expect(server.signed.every(({ validatorIndex }) => validatorIndex === String(2n ** 64n - 1n))).toBe(true);
+    expect(proofs()).toBe(6);
+  });
+
+  it('gets whole keys and no shares with --split', async () => {
+    await setUp({ oracleSet: null });
+    expect([...server.keys.keys()].sort()).toEqual([...publicKeys].sort());
+    expect(config()).toEqual({
+      validators: secretKeys.map(key => ({ publicKey: publicKeyOf(key), shares: [] })),
+    });
+    expect(said[0]).toBe('Successfully imported 2 private keys into remote signer.');
+  });
+
+  it('keeps keystores when told so, and a second run sends nothing again', async () => {
+    await setUp({ keep: true });
+    expect(readdirSync(keystoresDir)).toHaveLength(3);
+    const before = readFileSync(configPath(), 'utf8');
+    await setUp();
+    expect(posts()).toHaveLength(1);
+    expect(readFileSync(configPath(), 'utf8')).toBe(before);
+  });
+
+  it('is given other shares for another oracle set; old ones go only when asked, foreign keys never', async () => {
+    const foreign = `0x${'ab'.repeat(48)}`;
+    server.addKey(foreign, { secretKey: testSecretKey(9), path: '', isReadOnly: false });
+    await setUp({ keep: true });
+    const old = config().validators.flatMap(({ shares }) => shares.map(toHex));
+    await setUp({ keep: true, oracleSet: oracleSet(2) });
+    expect(warned.join()).toContain('6 keys of earlier configurations');
+    expect(server.keys.size).toBe(13);
+    await setUp({ oracleSet: oracleSet(2), removeExistingKeys: true });
+    expect(server.keys.size).toBe(7);
+    expect(server.keys.has(foreign)).toBe(true);
+    expect(old.some(key => server.keys.has(key))).toBe(false);
+    expect(said).toContain('Removed 6 keys from remote signer');
+    expect(warned.join()).toContain('slashing protection database');
+    expect(existsSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'))).toBe(false);
+  });
+
+  it('remembers what it could not remove', async () => {
+    await setUp({ keep: true });
+    server.fault = 'delete-fails';
+    await expect(setUp({ oracleSet: oracleSet(2), removeExistingKeys: true })).rejects.toMatchObject({
+      code: 'removal-failed',
+    });
+    const remembered = JSON.parse(
+      readFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), 'utf8'),
+    );
+    expect(remembered).toHaveLength(6);
+  });
+
+  it('keeps validators of the same oracle set whose keystores are gone, and refuses to lose others', async () => {
+    await setUp();
+    await writeTestKeystores(keystoresDir, [testSecretKey(3)]);
+    await setUp({ keep: true });
+    expect(config().validators).toHaveLength(3);
+    await expect(setUp({ oracleSet: oracleSet(2) })).rejects.toMatchObject({
+      code: 'validators-left-out',
+      exitCode: 3,
+    });
+    expect(config().validators).toHaveLength(3);
+  });
+});
+
+describe('an import', () => {
+  it('whose connection is cut is looked at before anything is sent again', async () => {
+    server.fault = 'cut-import';
+    server.importDelayMs = 5;
+    await setUp();
+    expect(server.keys.size).toBe(6);
+    expect(posts()).toHaveLength(1);
+    const afterPost = server.requests.findIndex(({ method }) => method === 'POST') + 1;
+    expect(server.requests[afterPost]).toMatchObject({ method: 'GET', path: '/eth/v1/keystores' });
+    expect(warned[0]).toContain('keys had arrived');
+  });
+
+  it('that is refused for some keys stops, and the next run sends the rest', async () => {
+    server.fault = 'half';
+    await expect(setUp()).rejects.toMatchObject({
+      code: 'import-failed',
+      message: expect.stringContaining('refused 3 of 6 keys'),
+    });
+    expectUntouched();
+    server.fault = undefined;
+    await setUp();
+    expect(posts().map(({ body }) => (JSON.parse(body) as { keystores: string[] }).keystores.length)).toEqual(
+      [6, 3],
+    );
+    expect(server.keys.size).toBe(6);
+  });
+
+  it.each([
+    ['down', 'connection-reset'],
+    ['hanging', 'timeout'],
+    ['garbage', 'invalid-answer'],
+    ['no-api', 'keymanager-missing'],
+    ['host-refused', 'web3signer-refused'],
+    ['empty-list', 'keys-not-listed'],
+    ['wrong-key', 'invalid-signature'],
+    ['other-network', 'signer-refused-exit'],
+  ] as const)('with a signer that is %s changes nothing here', async (fault, code) => {
+    server.fault = fault;
+    await expect(setUp({ timeoutMs: fault === 'hanging' ? 200 : 20_000 })).rejects.toMatchObject({ code });
+    expectUntouched();
+  });
+});
+
+describe('killed', () => {
+  const script = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const [url, vaultDirectory, killAt] = JSON.parse(process.argv[2]);
+    let calls = 0;
+    const step = () => { if (++calls === killAt) process.kill(process.pid, 'SIGKILL'); };
+    const wrap = (target, name, when = () => true) => {
+      const original = target[name];
+      target[name] = function (...args) { if (when(...args)) step(); return original.apply(this, args); };
+    };
+    const probe = await fs.promises.open('/dev/null');
+    for (const name of ['writeFile', 'chmod', 'sync']) wrap(Object.getPrototypeOf(probe), name);
+    await probe.close();
+    for (const name of ['rename', 'unlink']) wrap(fs.promises, name);
+    wrap(fs.promises, 'open', (_path, flags) => flags === 'wx');
+    syncBuiltinESMExports();
+    const from = path => import(${JSON.stringify(new URL('../../../src/', import.meta.url).href)} + path);
+    const { openKeymanager } = await from('clients/keymanager.ts');
+    const { openSignerClient } = await from('clients/signer-client.ts');
+    const { readKeystores } = await from('services/read-keystores.ts');
+    const { setUpRemoteSigner } = await from('services/set-up-remote-signer.ts');
+    const { createWorkerPool } = await from('workers/pool.ts');
+    const keymanager = openKeymanager({ url, timeoutMs: 20_000 });
+    for (const name of ['listKeystores', 'importKeystores', 'deleteKeystores']) wrap(keymanager, name);
+    const signer = openSignerClient({ urls: [url], timeoutMs: 20_000 });
+    wrap(signer, 'signExits');
+    const keystoresDir = vaultDirectory + '/keystores';
+    const oracleSet = { hash: new Uint8Array(32).fill(2), configIpfsHash: 'Qm2', threshold: 2, publicKeys: [1, 2, 3].map(i => new Uint8Array(64).fill(i)) };
+    await setUpRemoteSigner(
+      { keymanager, signer, pool: createWorkerPool({ size: 1 }), progress: { start: () => ({ advance() {}, finish() {} }) }, say() {}, warn() {}, confirmRemoval: async () => true },
+      { vaultDirectory, network: { genesisValidatorsRoot: new Uint8Array(32).fill(0xd3), capellaForkVersion: Uint8Array.of(0x40, 0, 0, 0x38), capellaForkEpoch: 0 },
+        keystores: await readKeystores({ keystoresDir, passwordFiles: [keystoresDir + '/password.txt'] }, () => {}), oracleSet, removeExistingKeys: true },
+    );
+    process.exit(0);
+  `;
+
+  it('at every file operation and request: keys are here or proven there, and the next run completes', async () => {
+    using folder = temporaryDirectory();
+    const scriptFile = join(folder.path, 'run.mjs');
+    writeFileSync(scriptFile, script);
+    await setUp({ keep: true });
+    const before = readFileSync(configPath(), 'utf8');
+    const oldKeys = new Map(server.keys);
+    const current = () => parseRemoteSignerConfig(readFileSync(configPath(), 'utf8'), 'config');
+    for (let killAt = 1; ; killAt++) {
+      rmSync(vaultDirectory, { recursive: true });
+      await writeTestKeystores(keystoresDir, secretKeys);
+      writeFileSync(configPath(), before);
+      (server.keys as Map<string, unknown>).clear();
+      for (const [name, key] of oldKeys) server.addKey(name, key);
+      const args = [scriptFile, JSON.stringify([server.url, vaultDirectory, killAt])];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+      const signal = await new Promise(resolve => child.once('exit', (_code, name) => resolve(name)));
+      // Whatever the configuration names is in the signer, and a keystore goes only with a configuration that is proven.
+      for (const { shares } of current().validators) {
+        for (const share of shares) expect(server.keys.has(toHex(share)), `killed at ${killAt}`).toBe(true);
+      }
+      const keystores = readdirSync(keystoresDir).filter(name => name.endsWith('.json')).length;
+      if (keystores < 2) expect(current().oracleSet?.ipfsHash).toBe('Qm2');
+      if (signal === null) {
+        expect(killAt).toBeGreaterThan(15);
+        expect(readdirSync(keystoresDir)).toEqual([]);
+        expect(server.keys.size).toBe(6);
+        return;
+      }
+      if (keystores > 0) {
+        await setUp({ oracleSet: oracleSet(2), removeExistingKeys: true });
+        expect(server.keys.size).toBe(6);
+        expect(current().oracleSet?.ipfsHash).toBe('Qm2');
+        expect(readdirSync(keystoresDir)).toEqual([]);
+      }
+    }
+  }, 180_000);
+});
