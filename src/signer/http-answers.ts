@@ -60,17 +60,26 @@ function mediaRanges(header: string): string[] {
   return header.split(',').map(range => (range.split(';', 1)[0] ?? '').trim().toLowerCase());
 }
 
-/** The whole body. @throws Refusal 413 when it is larger than 10 MiB */
-export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+/** The whole body, by events: an async iterator costs a tenth of a signature. @throws Refusal 413 when it is larger than 10 MiB */
+export function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  request.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    // A little more is still read, so that the client has sent all and sees the answer.
-    if (size > 2 * MAX_BODY_BYTES) break;
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-  }
-  if (size > MAX_BODY_BYTES)
-    throw new Refusal(413, 'the body is larger than 10 MiB', { headers: { connection: 'close' } });
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
+    // A little more is still read, so that the client has sent all and sees the answer.
+    else if (size > 2 * MAX_BODY_BYTES) request.destroy(tooLarge());
+  });
+  request.on('end', () => {
+    const [first] = chunks;
+    if (size > MAX_BODY_BYTES) reject(tooLarge());
+    else resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
+  });
+  request.on('error', reject);
+  return promise;
+}
+
+function tooLarge(): Refusal {
+  return new Refusal(413, 'the body is larger than 10 MiB', { headers: { connection: 'close' } });
 }

@@ -24,7 +24,7 @@ interface Thread {
 
 /** One batch is signed while the next one waits at the thread: it is never idle for the length of a message. */
 const BATCHES_PER_THREAD = 2;
-const MAX_BATCH = 8;
+const MAX_BATCH = 16;
 const WORKER_FILE = new URL(
   `./sign-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
   import.meta.url,

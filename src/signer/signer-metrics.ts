@@ -29,7 +29,7 @@ export function createSignerMetrics(countKeys: () => number): SignerMetrics {
       help: 'Seconds from reading a sign request to its signature',
       percentiles: [0.5, 0.95, 0.99],
       maxAgeSeconds: 600,
-      ageBuckets: 5,
+      ageBuckets: 2,
       registers,
     }),
     missingIdentifiers: new Counter({
