@@ -1,0 +1,185 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
+import { toHex } from '../../src/lib/bytes.ts';
+import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
+import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
+import { runCli, runOnTerminal, temporaryDirectory, withoutEscapes } from '../support/cli.ts';
+import { credentialsOf, TEST_VAULT, testSecretKey, writeTestKeystores } from '../support/signing-fixtures.ts';
+import { readRecorded } from '../support/vectors.ts';
+
+const HOLESKY = {
+  genesisValidatorsRoot: Buffer.from(
+    '9143aa7c615a7f7115e2b6aac319c03529df8242ae705fba9df39b79c59fa8b1',
+    'hex',
+  ),
+  capellaForkVersion: Uint8Array.of(0x04, 0x01, 0x70, 0x00),
+};
+const MNEMONIC =
+  'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
+const secretKeys = [testSecretKey(1), testSecretKey(2)];
+const env = { CONSENSUS_RETRY_TIMEOUT: '0.1', EXECUTION_RETRY_TIMEOUT: '0.1', EXECUTION_TIMEOUT: '1' };
+
+let folder: ReturnType<typeof temporaryDirectory>;
+let vaultFolder: string;
+let beacon: BeaconNode;
+let signer: Keymanager;
+beforeEach(async () => {
+  folder = temporaryDirectory();
+  vaultFolder = join(folder.path, TEST_VAULT.toLowerCase());
+  beacon = await startBeaconNode(HOLESKY, { firstIndex: 102n });
+  signer = await startKeymanager(HOLESKY);
+  for (const key of secretKeys) {
+    beacon.addValidator(publicKeyOf(key), { withdrawalCredentials: credentialsOf(TEST_VAULT) });
+  }
+});
+afterEach(async () => {
+  folder[Symbol.dispose]();
+  await Promise.all([beacon[Symbol.asyncDispose](), signer[Symbol.asyncDispose]()]);
+});
+
+async function initialize({ keystores = true } = {}): Promise<void> {
+  mkdirSync(vaultFolder, { recursive: true });
+  const config = { network: 'holesky', mnemonic_next_index: 2, first_public_key: `0x${'aa'.repeat(48)}` };
+  writeFileSync(join(vaultFolder, 'config.json'), JSON.stringify(config));
+  if (keystores) await writeTestKeystores(join(vaultFolder, 'keystores'), secretKeys);
+}
+
+function loadSigner(): string[] {
+  for (const secretKey of secretKeys) {
+    signer.addKey(toHex(publicKeyOf(secretKey)), { secretKey, path: '', isReadOnly: false });
+  }
+  return ['--remote-signer-url', signer.url];
+}
+
+const dataDir = () => ['--data-dir', folder.path];
+const exitArgs = () => [
+  ...['validators-exit', '--vault', TEST_VAULT, '--consensus-endpoints', beacon.url],
+  ...dataDir(),
+];
+
+/** The questions of a recorded transcript, one after another. */
+function recordedQuestions(name: string): string[] {
+  const [, output = ''] = readRecorded(`09-cli/${name}`).split('--- output\n');
+  return [...output.matchAll(/(Enter[^:]*: )/g)].map(([question]) => question);
+}
+
+describe('questions come in the recorded order', () => {
+  it.each([
+    ['validators-exit', 'prompts-validators-exit.txt', [], ['http://127.0.0.1:1', TEST_VAULT]],
+    [
+      'remote-signer-setup',
+      'prompts-remote-signer-setup.txt',
+      ['--remote-signer-url', 'http://127.0.0.1:1'],
+      ['http://127.0.0.1:1', TEST_VAULT],
+    ],
+  ])('%s', async (command, recorded, options, answers) => {
+    const questions = recordedQuestions(recorded);
+    expect(questions).toHaveLength(answers.length);
+    const dialogue = questions.map((on, i) => ({ on, type: `${answers[i]}\r` }));
+    const { screen, exitCode } = await runOnTerminal([command, ...options, ...dataDir()], dialogue, { env });
+    expect(exitCode).toBe(1);
+    expect(withoutEscapes(screen)).toContain(
+      `Error: Config for vault ${TEST_VAULT} does not exist. Please run "init" command.`,
+    );
+  });
+
+  it('recover', async () => {
+    const answers = [MNEMONIC, TEST_VAULT, 'http://127.0.0.1:1', beacon.url, 'holesky'];
+    // The networks that are offered have changed since.
+    const questions = recordedQuestions('prompts-recover.txt').map(text => text.replace(/ \(.*/, ''));
+    expect(questions).toHaveLength(answers.length);
+    const dialogue = questions.map((on, i) => ({ on, type: `${answers[i]}\r` }));
+    const { screen, exitCode } = await runOnTerminal(['recover', ...dataDir()], dialogue, { env });
+    expect(exitCode).toBe(1);
+    expect(screen).toContain('127.0.0.1:1');
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+});
+
+describe('validators-exit', () => {
+  it('asks, and sends nothing after a no', async () => {
+    await initialize({ keystores: false });
+    const question = 'Are you sure you want to exit 2 validators with indexes: 102, 103? [y/N]: ';
+    const no = [{ on: question, type: 'n\r' }];
+    const { exitCode } = await runOnTerminal([...exitArgs(), ...loadSigner()], no, { env });
+    expect(exitCode).toBe(0);
+    expect(beacon.pool.size).toBe(0);
+    const yes = [{ on: question, type: 'y\r' }];
+    const { screen } = await runOnTerminal([...exitArgs(), ...loadSigner()], yes, { env });
+    expect(withoutEscapes(screen)).toContain('Validators 102, 103 (2 of 2) exits successfully initiated');
+    expect(beacon.pool).toEqual(new Set([102n, 103n]));
+  });
+
+  it('exits with local keystores through the built-in signer', async () => {
+    await initialize();
+    const { stdout, exitCode } = await runCli([...exitArgs(), '--yes', '--count', '1'], { env });
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe('Validators 102 (1 of 1) exits successfully initiated\n');
+    expect(beacon.pool).toEqual(new Set([102n]));
+  });
+
+  it('tells a script what it would do, and what it did', async () => {
+    await initialize({ keystores: false });
+    const remote = [...loadSigner(), '--json', '--indexes', '103'];
+    const dry = await runCli([...exitArgs(), ...remote, '--dry-run'], { env });
+    expect(JSON.parse(dry.stdout)).toEqual({ planned: ['103'], alreadyExiting: [], exits: [] });
+    expect(beacon.pool.size).toBe(0);
+    const done = await runCli([...exitArgs(), ...remote, '--yes'], { env });
+    expect(JSON.parse(done.stdout)).toMatchObject({ exits: [{ index: '103', result: 'submitted' }] });
+  });
+
+  it.each<[string, string[], number, string]>([
+    ['nobody to ask', [], 2, "Missing option '--yes'."],
+    ['no keys anywhere', ['--yes'], 2, 'There are no keystores'],
+    [
+      'a signer that is down',
+      ['--yes', '--remote-signer-url', 'http://127.0.0.1:1'],
+      1,
+      'refuses connections',
+    ],
+    ['a wrong index', ['--yes', '--indexes', 'x'], 2, "'x' is not a validator index"],
+  ])('with %s sends nothing', async (_, options, code, message) => {
+    await initialize({ keystores: false });
+    const { stderr, exitCode } = await runCli([...exitArgs(), ...options], { env });
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(code);
+    expect(beacon.pool.size).toBe(0);
+  });
+
+  it.each(['syncing', 'optimistic', 'other-network', 'garbage', 'down'] as const)(
+    'with a beacon node that is %s asks no signer',
+    async fault => {
+      await initialize({ keystores: false });
+      beacon.fault = fault;
+      const { stderr, exitCode } = await runCli([...exitArgs(), '--yes', ...loadSigner()], { env });
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^Error: http:\/\/127\.0\.0\.1/m);
+      expect(signer.requests).toEqual([]);
+    },
+  );
+});
+
+describe('remote-signer-setup', () => {
+  const args = () => [
+    ...['remote-signer-setup', '--vault', TEST_VAULT, '--remote-signer-url', signer.url],
+    ...['--execution-endpoints', 'http://127.0.0.1:1', ...dataDir()],
+  ];
+
+  it('without keystores says so, as recorded', async () => {
+    await initialize({ keystores: false });
+    const { stdout, exitCode } = await runCli(args(), { env });
+    expect(stdout).toBe('Keystores not found.\n');
+    expect(exitCode).toBe(0);
+    expect(readRecorded('08-remote-signer-setup/setup-again-no-keystores.out')).toContain(stdout);
+  });
+
+  it('without an execution node changes nothing', async () => {
+    await initialize();
+    const { exitCode } = await runCli(args(), { env });
+    expect(exitCode).toBe(1);
+    expect(readdirSync(join(vaultFolder, 'keystores'))).toHaveLength(3);
+    expect(signer.requests).toEqual([]);
+  });
+});
