@@ -14,7 +14,7 @@ const bytes = (length: number) =>
     .transform(text => fromHex(text, length));
 
 /** Statuses of the beacon node API, in the order in which a validator takes them. */
-export const VALIDATOR_STATUSES = [
+const VALIDATOR_STATUSES = [
   'pending_initialized',
   'pending_queued',
   'active_ongoing',
@@ -41,7 +41,6 @@ export const syncingAnswer = z.object({
     el_offline: z.boolean().default(false),
   }),
 });
-export type SyncingState = z.infer<typeof syncingAnswer>['data'];
 
 export const validatorsAnswer = z.object({
   execution_optimistic: z.boolean().default(false),

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { confirm } from '../cli/confirm.ts';
+import { keystoreLocation } from '../cli/keystore-location.ts';
 import { executionEndpoints, verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
@@ -11,9 +11,9 @@ import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer-client.ts';
 import { ipfsOptions, openExecutionNode, openHttp, readTimeoutMs } from '../compose.ts';
 import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
-import { OperatorError, UsageError } from '../lib/errors.ts';
+import { UsageError } from '../lib/errors.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
-import { type ReadKeystore, readKeystores } from '../services/read-keystores.ts';
+import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys, setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
@@ -86,13 +86,12 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const signerOptions = { tls, timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30), log: http.log };
     await using keymanager = openKeymanager({ url, ...signerOptions });
     const deps = { keymanager, say: this.say, warn: this.alert };
-    const keystores = await this.findKeystores(given, vaultDir);
+    const keystores = await findKeystores(keystoreLocation(given, vaultDir), this.alert);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
       const options = { vaultDirectory: vaultDir };
       return { removedKeys: given.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0 };
     }
-    this.warnOfClearText(url);
     using node = await openExecutionNode(http, given.executionEndpoints, network);
     const ipfs = ipfsOptions(network, { allowUnverified: given.allowUnverifiedIpfs, warn: this.alert });
     const keeper = network.contracts;
@@ -109,36 +108,6 @@ export default class RemoteSignerSetup extends OperatorCommand {
         },
       },
       { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
-    );
-  }
-
-  /** None instead of an error: there may be nothing left to do. */
-  private async findKeystores(
-    given: Readonly<Record<`keystores${'Dir' | 'PasswordDir' | 'PasswordFile'}`, string | undefined>>,
-    vaultDir: string,
-  ): Promise<ReadKeystore[]> {
-    const generated = join(vaultDir, 'keystores');
-    const keystoresDir = given.keystoresDir ?? generated;
-    const passwordFiles = given.keystoresPasswordFile
-      ? [given.keystoresPasswordFile]
-      : [...new Set([keystoresDir, generated])].map(folder => join(folder, 'password.txt'));
-    try {
-      const location = { keystoresDir, passwordsDir: given.keystoresPasswordDir, passwordFiles };
-      return await readKeystores(location, this.alert);
-    } catch (error) {
-      const isEmpty =
-        error instanceof OperatorError && ['keystores-missing', 'file-missing'].includes(error.code);
-      if (isEmpty && error.message.includes(keystoresDir)) return [];
-      throw error;
-    }
-  }
-
-  private warnOfClearText(url: string): void {
-    const { protocol, hostname } = new URL(url);
-    const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-    if (protocol !== 'http:' || isLoopback) return;
-    this.alert(
-      `Private keys and their passwords are sent to ${hostname} in clear text; use https or a private network.`,
     );
   }
 }

@@ -27,7 +27,7 @@ export interface PlanExitsOptions {
   readonly indexes: readonly bigint[] | undefined;
 }
 
-export interface RefusedExit {
+interface RefusedExit {
   readonly validator: BeaconValidator;
   readonly reason: string;
 }

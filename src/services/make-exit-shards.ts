@@ -35,7 +35,7 @@ export interface ExitShardsOptions {
 }
 
 /** What the oracles are sent for one validator; in oracle order. */
-export interface ExitShards {
+interface ExitShards {
   readonly publicKey: Uint8Array;
   readonly validatorIndex: bigint;
   /** 48 bytes each. */

@@ -1,4 +1,4 @@
-import type { Dirent } from 'node:fs';
+import { type Dirent, existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Keystore, parseKeystore } from '../domain/keys/keystore.ts';
@@ -47,6 +47,16 @@ export async function readKeystores(
   }
   assertDistinct(files);
   return files;
+}
+
+/** As {@link readKeystores}; none where there are none, or no directory. */
+export async function findKeystores(
+  location: KeystoreLocation,
+  warn: (message: string) => void,
+): Promise<ReadKeystore[]> {
+  if (!existsSync(location.keystoresDir)) return [];
+  const paths = await listKeystorePaths(location.keystoresDir);
+  return paths.length === 0 ? [] : readKeystores(location, warn);
 }
 
 async function listKeystorePaths(directory: string): Promise<string[]> {

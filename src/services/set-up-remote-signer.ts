@@ -23,7 +23,7 @@ import type { ReadKeystore } from './read-keystores.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
 
 /** The oracles for which shares are made; what `fetchOracleSet` gives. */
-export interface ShareOracleSet {
+interface ShareOracleSet {
   readonly hash: Uint8Array;
   readonly configIpfsHash: string;
   readonly threshold: number;
@@ -76,6 +76,7 @@ export async function setUpRemoteSigner(
 ): Promise<SetUpRemoteSignerResult> {
   const { say } = deps;
   const { vaultDirectory, keystores, oracleSet } = options;
+  warnOfClearText(deps.keymanager.url, deps.warn);
   const configPath = remoteSignerConfigPath(vaultDirectory);
   const before = await findRemoteSignerConfig(vaultDirectory);
   const kept = keptValidators(before, options);
@@ -182,6 +183,15 @@ async function makeKeys(
     validators.push({ publicKey, shares: shares.map(share => share.publicKey) });
   }
   return { keys, validators };
+}
+
+function warnOfClearText(url: string, warn: (message: string) => void): void {
+  const { protocol, hostname } = new URL(url);
+  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  if (protocol !== 'http:' || isLoopback) return;
+  warn(
+    `Private keys and their passwords are sent to ${hostname} in clear text; use https or a private network.`,
+  );
 }
 
 /** The signer must list every key and sign with it. */

@@ -8,7 +8,7 @@ export type BeaconClient = 'lighthouse' | 'teku' | 'prysm' | 'lodestar' | 'nimbu
  * What the node does wrong: `down` cuts every connection, `hanging` never answers, `garbage` is no JSON, `no-post` knows
  * the query form of validators only, `before-electra` serves no pending withdrawals, `half` knows every other validator.
  */
-export type BeaconFault =
+type BeaconFault =
   | 'down'
   | 'hanging'
   | 'garbage'
@@ -21,7 +21,7 @@ export type BeaconFault =
   | 'half'
   | 'failing';
 
-export interface BeaconValidator {
+interface BeaconValidator {
   readonly index: bigint;
   /** 48 bytes. */
   readonly publicKey: Uint8Array;

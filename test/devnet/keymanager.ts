@@ -8,7 +8,7 @@ import { decryptKeystoreV4 } from './keystore-v4.ts';
  * it (Web3Signer's idle time-out), `half` fails every other keystore, `empty-list` lists no key, `wrong-key` signs with
  * another one, `other-network` belongs to another chain.
  */
-export type KeymanagerFault =
+type KeymanagerFault =
   | 'down'
   | 'hanging'
   | 'garbage'

@@ -19,7 +19,7 @@ export interface SplitSignature {
 }
 
 /** A share of a public key or a signature. */
-export interface PointShare {
+interface PointShare {
   /** Zero-based place of the oracle in its set; the share is the polynomial's value at index + 1. */
   readonly index: number;
   /** Compressed: 48 bytes of a public key, 96 of a signature. */

@@ -4,6 +4,7 @@ import { fetchRegisteredIndex } from '../../../../src/clients/contracts/deposit-
 import { fetchValidatorsMinOracles } from '../../../../src/clients/contracts/keeper.ts';
 import {
   fetchDepositDataRoot,
+  fetchRegisteredValidators,
   fetchValidatorIndex,
   fetchVaultAdmin,
   fetchVaultId,
@@ -28,6 +29,15 @@ afterAll(async () => {
 });
 
 describe('a vault', () => {
+  it('tells its registered validators, each once, in order', async () => {
+    const vault = await devnet.createVault(1);
+    expect(await fetchRegisteredValidators(node, vault, 0)).toEqual([]);
+    const keys = [3, 1, 2].map(seed => new Uint8Array(48).fill(seed));
+    await devnet.emitRegistrations([...keys, ...keys.slice(1)], vault);
+    expect(await fetchRegisteredValidators(node, vault, 0)).toEqual(keys);
+    expect(await fetchVaultVersion(node, vault, devnet.addresses)).toBe(1);
+  });
+
   it.each([1, 2, 3, 4, 5])('of version %i tells where its deposit data root is', async version => {
     const vault = await devnet.createVault(version);
     expect(await fetchVaultVersion(node, vault, devnet.addresses)).toBe(version);
