@@ -2,7 +2,7 @@ import { findAssignmentPlan } from '../db/assignments.ts';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
 import { findDepositData } from '../db/deposit-data.ts';
 import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
-import { listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
+import { countVisibleKeys, listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
 import { listOracleSets, type OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { parseDepositData } from '../domain/consensus/deposit-data.ts';
@@ -90,7 +90,8 @@ async function openRows(
   findings: string[],
 ): Promise<ManifestEntry[]> {
   const entries: ManifestEntry[] = [];
-  const bar = progress.start('Verifying rows', 0);
+  const count = await countVisibleKeys(session, unlocked.vault.vaultId);
+  const bar = progress.start('Verifying rows', count);
   for await (const page of pageActiveSecrets(session, { vaultId: unlocked.vault.vaultId, pageSize: 2_000 })) {
     const secrets = await openEach(pool, unlocked, page, findings);
     for (const [index, row] of page.entries()) {

@@ -54,7 +54,7 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
         database: remote.database,
         pool,
         http: openHttp(options),
-        progress: this.progress,
+        progress: this.bars,
         say: this.say,
         warn: this.alert,
       },

@@ -70,7 +70,7 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     await using pool = createWorkerPool({ size: options.poolSize });
     const result = await uploadKeypairs(
       {
-        ...{ database: remote.database, pool, progress: this.progress, say: this.say, warn: this.alert },
+        ...{ database: remote.database, pool, progress: this.bars, say: this.say, warn: this.alert },
         fetchDepositDataRoot: () => fetchDepositDataRoot(node, address, network.contracts),
         fetchOracleSet: async () =>
           (await fetchOracleSet({ node, http }, { keeper: network.contracts, ipfs })).set,
