@@ -11,7 +11,8 @@ export abstract class RemoteDbCommand extends OperatorCommand {
   /** The group's options and the command's own; the group's questions come first. */
   protected async resolveWithGroup<O extends Options>(
     options: O,
+    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] } = {},
   ): Promise<Resolved<typeof REMOTE_DB_OPTIONS & O>> {
-    return this.resolve({ ...REMOTE_DB_OPTIONS, ...options });
+    return this.resolve({ ...REMOTE_DB_OPTIONS, ...options }, { unattended });
   }
 }
