@@ -27,19 +27,23 @@ export interface RemoteDb extends AsyncDisposable {
   readonly ref: VaultRef;
 }
 
+/** Opens the remote database of a command that migrates it, or finds it migrated. */
+export function openRemoteDatabase({
+  dbUrl: { url, file },
+  dbSchema: schema,
+}: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'>): Promise<Database> {
+  const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
+  return openDatabase({ url, schema, reloadUrl });
+}
+
 /**
- * Opens the remote database of a command.
+ * Opens the remote database of a command and finds its vault's network.
  * @param programVersion - checked against the level of the schema; left out by commands that migrate it themselves
  */
 export async function openRemoteDb(settings: RemoteDbSettings, programVersion?: string): Promise<RemoteDb> {
   const { vault, dataDir } = settings;
   const ref = { address: vault, network: await resolveVaultNetwork(settings.network, dataDir, vault) };
-  const { url, file } = settings.dbUrl;
-  const database = await openDatabase({
-    url,
-    schema: settings.dbSchema,
-    ...(file !== undefined && { reloadUrl: async () => (await readSecretFile(file)).value.trim() }),
-  });
+  const database = await openRemoteDatabase(settings);
   try {
     if (programVersion !== undefined) await checkSchema(database, { programVersion });
     return { database, ref, [Symbol.asyncDispose]: () => database.close() };

@@ -1,3 +1,4 @@
+import { appendAuditEntry } from '../db/audit-log.ts';
 import type { Database } from '../db/database.ts';
 import { migrateDatabase } from '../db/migrator.ts';
 import { countKeypairs, findVault, insertVault, replaceDataKey, type Vault } from '../db/vaults.ts';
@@ -12,6 +13,7 @@ import { wipe } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { createFileExclusive } from '../lib/files.ts';
 import { readSecretFile } from '../lib/secret.ts';
+import { auditActor } from './audit-actor.ts';
 import { requireVault, unlockVault, type VaultRef, vaultContext } from './unlock-vault.ts';
 
 export interface SetupVaultOptions {
@@ -55,6 +57,13 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
   }
   const key = await provideKey(options);
   await storeVault(database, options.ref, stored, key.text);
+  await appendAuditEntry(database, {
+    actor: auditActor(),
+    command: 'remote-db setup',
+    network: options.ref.network.name,
+    vault: vaultContext(options.ref).vault,
+    counts: { migrations: migrations.length },
+  });
   return {
     migrations,
     created: true,
