@@ -13,7 +13,7 @@ import { replaceDepositData, type StoredDepositData } from './deposit-data.ts';
 import { rowsOf } from './flat-bytes.ts';
 import { listManifestEntries, type ManifestEntry } from './key-secrets.ts';
 import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
-import { insertOracleSet, type OracleSet } from './oracle-sets.ts';
+import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
 import { lockVault, type Vault } from './vaults.ts';
 
 export interface ManifestFacts {
@@ -54,7 +54,7 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       if (vault === undefined) throw vaultRemoved();
       if (await isDone(transaction, vault, upload)) return vault;
       if (vault.manifestCounter !== upload.expectedManifestCounter) throw vaultChanged(vault, upload);
-      await insertOracleSet(transaction, vault.vaultId, upload.oracleSet);
+      await renewOracleSet(transaction, vault.vaultId, upload.oracleSet);
       await activateKeypairs(transaction, upload);
       if (upload.depositData !== undefined) {
         await replaceDepositData(transaction, vault.vaultId, upload.depositData);

@@ -4,7 +4,7 @@ import { listManifestEntries } from '../db/key-secrets.ts';
 import { pruneShares } from '../db/key-shares.ts';
 import { listStoredKeypairs } from '../db/keypairs.ts';
 import { withVaultLock } from '../db/locks.ts';
-import { insertOracleSet, type OracleSet } from '../db/oracle-sets.ts';
+import type { OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { type DepositDataEntry, formatDepositData } from '../domain/consensus/deposit-data.ts';
 import { assignAdded } from '../domain/fleet/assignment.ts';
@@ -87,7 +87,6 @@ async function uploadLocked(
   warnOfUnlistedKeys(deps, options, keystores);
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
-  await insertOracleSet(database, vault.vaultId, oracleSet);
   const stored = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
   say('Uploading updates to the remote db...');
   await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored });
