@@ -45,7 +45,7 @@ export interface BadCase {
   /** Makes the input bad. Returns further secrets that must not be shown. */
   readonly arrange?: (scene: Scene) => unknown;
   readonly exitCode: 1 | 2 | 3;
-  readonly code: string;
+  readonly code: string | RegExp;
   /** After `Error: `; see {@link normalise} for the places in braces. */
   readonly message: string | RegExp;
   /** User that runs the command, when the tests are root's. */
@@ -77,9 +77,10 @@ export async function expectRefusal(workshop: Workshop, bad: BadCase): Promise<v
     expectNoSecrets(run, [...workshop.secrets, ...(Array.isArray(planted) ? planted.map(String) : [])]);
     const { error } = parseResult(run);
     const message = normalise(scene, String(error?.message));
+    const code = typeof bad.code === 'string' ? bad.code : expect.stringMatching(bad.code);
     expect({ exitCode: run.exitCode, code: error?.code }, run.stderr).toEqual({
       exitCode: bad.exitCode,
-      code: bad.code,
+      code,
     });
     if (typeof bad.message === 'string') expect(message).toBe(bad.message);
     else expect(message).toMatch(bad.message);

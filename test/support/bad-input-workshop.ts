@@ -7,11 +7,11 @@ import { deriveSecretKey, publicKeyOf } from '../../src/domain/keys/derivation.t
 import { mnemonicToSeed } from '../../src/domain/keys/mnemonic.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { createCheapKeystore } from './bad-input-keystore.ts';
-import { runCli } from './cli.ts';
+import { type CliRun, runCli } from './cli.ts';
 import { databaseUrl, dropDatabase, runSql } from './postgres.ts';
 
-/** How far the vault's database has come; each state includes those before it. */
-export type DatabaseState = 'empty' | 'set-up' | 'uploaded' | 'planned';
+/** How far the vault's database has come, each state including those before it, or what a test file made of it. */
+export type DatabaseState = 'empty' | 'set-up' | 'uploaded' | 'planned' | 'older' | 'newer';
 
 export interface TestValidator {
   readonly secretKey: Uint8Array;
@@ -29,6 +29,12 @@ export interface Workshop extends AsyncDisposable {
   readonly folder: string;
   /** Whatever no output may ever show. */
   readonly secrets: readonly string[];
+  /** Runs a launcher on the working database, which must end well. */
+  run(args: readonly string[]): Promise<CliRun>;
+  /** `remote-db …` on the working database; the vault may be another one. */
+  remoteDb(args: readonly string[], vault?: string): Promise<CliRun>;
+  /** Keeps the working database as it is now under this name. */
+  save(state: DatabaseState): Promise<void>;
   /** A copy of the database in this state. */
   cloneDatabase(state: DatabaseState): Promise<{ url: string } & AsyncDisposable>;
 }
@@ -39,7 +45,7 @@ export const FEE_RECIPIENT = '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B';
 
 /** Runs the whole workflow once: init, create-keys, the root on the chain, setup, upload-keypairs, setup-validator. */
 export async function openWorkshop(
-  until: Exclude<DatabaseState, 'empty'>,
+  until: 'set-up' | 'uploaded' | 'planned',
   { keys = 3, vaultVersion = 1 }: { readonly keys?: number; readonly vaultVersion?: number } = {},
 ): Promise<Workshop> {
   await using resources = new AsyncDisposableStack();
@@ -72,12 +78,15 @@ export async function openWorkshop(
     };
   };
   const working = await createDatabase('template1');
-  resources.defer(() => dropDatabase(server, working));
+  const templates = [working];
+  resources.defer(async () => {
+    for (const template of templates) await dropDatabase(server, template);
+  });
   writeFileSync(join(folder, 'db-url'), databaseUrl(server, working), { mode: 0o600 });
   const save = async (state: DatabaseState) => {
     const template = await createDatabase(working);
-    resources.defer(() => dropDatabase(server, template));
     states.set(state, template);
+    templates.push(template);
   };
 
   const key = ['--encrypt-key-file', join(folder, 'encrypt-key')];
@@ -99,7 +108,8 @@ export async function openWorkshop(
   secrets.push(...validators.map(({ secretKey }) => Buffer.from(secretKey).toString('hex')));
   const owned = resources.move();
   return {
-    ...{ devnet, vault, mnemonic, validators, folder, secrets, cloneDatabase },
+    ...{ devnet, vault, mnemonic, validators, folder, secrets, cloneDatabase, save, run },
+    remoteDb: (args, of = vault) => remoteDb(folder, of, ...args),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -149,7 +159,9 @@ async function readShareKeys(folder: string, vault: string, key: readonly string
   try {
     await remoteDb(folder, vault, 'setup-web3signer', ...key, '--output-dir', directory);
     const texts = readdirSync(directory).map(name => readFileSync(join(directory, name), 'utf8'));
-    const keys = texts.flatMap(text => text.match(/\b[0-9a-f]{64}\b/g) ?? []);
+    const keys = texts.flatMap(text =>
+      Array.from(text.matchAll(/privateKey: \W*(?:0x)?([0-9a-f]{64})/g), ([, digits = '']) => digits),
+    );
     if (keys.length === 0) throw new Error('setup-web3signer wrote no key');
     return keys;
   } finally {
@@ -157,15 +169,15 @@ async function readShareKeys(folder: string, vault: string, key: readonly string
   }
 }
 
-async function remoteDb(folder: string, vault: string, ...args: readonly string[]): Promise<void> {
+async function remoteDb(folder: string, vault: string, ...args: readonly string[]): Promise<CliRun> {
   const file = (name: string) => join(folder, name);
-  await run([
+  return await run([
     ...['remote-db', '--db-url-file', file('db-url'), '--vault', vault, '--data-dir', file('data')],
     ...args,
   ]);
 }
 
-async function run(args: readonly string[]) {
+async function run(args: readonly string[]): Promise<CliRun> {
   const done = await runCli(args, { env: { HOME: '/nonexistent' } });
   if (done.exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${done.exitCode}\n${done.stderr}`);
   return done;
