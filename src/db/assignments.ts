@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { intArray, rowsOf } from './flat-bytes.ts';
 import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
@@ -17,7 +18,10 @@ export interface AssignmentPlan {
   readonly assignments: readonly Assignment[];
 }
 
-/** The vault's stored plan, undefined before the first one. */
+/**
+ * The vault's stored plan, undefined before the first one.
+ * @throws OperatorError 'assignments-incomplete' when keys are assigned and the plan's own row is gone
+ */
 export async function findAssignmentPlan(
   { db }: Session,
   vaultId: number,
@@ -27,13 +31,16 @@ export async function findAssignmentPlan(
     .select('total_clients')
     .where('vault_id', '=', vaultId)
     .executeTakeFirst();
-  if (plan === undefined) return undefined;
   const assignments = await db
     .selectFrom('assignments')
     .select(['public_key as publicKey', 'client_index as clientIndex'])
     .where('vault_id', '=', vaultId)
     .orderBy('public_key')
     .execute();
+  if (plan === undefined) {
+    if (assignments.length > 0) throw planLost(assignments.length);
+    return undefined;
+  }
   return { totalClients: plan.total_clients, assignments };
 }
 
@@ -112,4 +119,13 @@ export async function listClientPublicKeys(
     .orderBy('assignments.public_key')
     .execute();
   return rows.map(row => row.public_key);
+}
+
+/** A fresh plan in its place could give a key to a second client. */
+function planLost(keys: number): OperatorError {
+  return new OperatorError(
+    'assignments-incomplete',
+    `The plan of validator clients is gone from the database, while ${keys} keys are assigned by it.`,
+    { hint: 'Rows were lost: restore the database from a backup.' },
+  );
 }

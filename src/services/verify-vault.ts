@@ -10,6 +10,7 @@ import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
 import { combineKeyShares } from '../domain/keys/key-share.ts';
 import type { ManifestEntry } from '../domain/keys/manifest.ts';
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
+import { isOracleSet } from '../domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../lib/bytes.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
@@ -63,7 +64,9 @@ async function verifyInSnapshot(
     const entries = await openRows(session, deps, unlocked, rows, findings);
     collect(findings, () => assertManifest(unlocked, vault, entries));
     checkDigest(vault, publicKeys, findings);
-    checkShares(keypairs, await listOracleSets(session, vault.vaultId), rows, findings);
+    const sets = await listOracleSets(session, vault.vaultId);
+    checkOracleSets(vault, sets, findings);
+    checkShares(keypairs, sets, rows, findings);
     const depositDataEntries = await checkDepositData(session, vault, publicKeys, unlocked, findings);
     await checkAssignments(session, vault, publicKeys, findings);
     const current = keypairs.filter(
@@ -139,6 +142,16 @@ function checkDigest(vault: Vault, publicKeys: readonly Uint8Array[], findings: 
   if (!isSame) findings.push('The list of validators is not that of the last upload.');
 }
 
+/** The rows of shares are sealed with their set's hash, and by it threshold and oracles are proven. */
+function checkOracleSets(vault: Vault, sets: readonly OracleSet[], findings: string[]): void {
+  for (const set of sets) {
+    if (!isOracleSet(set)) findings.push(`The oracle set ${toHex(set.hash)} is not what was written.`);
+  }
+  const { oracleSetHash: current } = vault;
+  if (current !== null && !sets.some(({ hash }) => equalBytes(hash, current)))
+    findings.push(`The current oracle set ${toHex(current)} is missing.`);
+}
+
 function checkShares(
   keypairs: readonly { readonly publicKey: Uint8Array; readonly sharesSetHash: Uint8Array }[],
   sets: readonly OracleSet[],
@@ -200,7 +213,8 @@ async function checkDepositData(
     const entries = parseDepositData(stored.document);
     count = entries.length;
     const { root } = buildDepositTree(entries, context.vault);
-    if (vault.depositDataRoot === null || !equalBytes(root, vault.depositDataRoot)) {
+    const isOfUpload = vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot);
+    if (!isOfUpload || !equalBytes(root, stored.root) || count !== stored.entryCount) {
       findings.push('The deposit data is not that of the last upload.');
     }
     const known = new Set(publicKeys.map(toHex));
@@ -216,7 +230,11 @@ async function checkAssignments(
   publicKeys: readonly Uint8Array[],
   findings: string[],
 ): Promise<void> {
-  const plan = await findAssignmentPlan(session, vault.vaultId);
+  const plan = await findAssignmentPlan(session, vault.vaultId).catch((error: unknown) => {
+    if (!(error instanceof OperatorError && error.code === 'assignments-incomplete')) throw error;
+    findings.push(error.message);
+    return undefined;
+  });
   if (plan === undefined) return;
   const assigned = plan.assignments.map(({ publicKey }) => publicKey).sort(compareBytes);
   const isSame =

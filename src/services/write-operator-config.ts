@@ -4,8 +4,11 @@ import { findDepositData } from '../db/deposit-data.ts';
 import { listVisibleShares } from '../db/key-shares.ts';
 import { listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
 import { findOracleSet } from '../db/oracle-sets.ts';
+import { parseDepositData } from '../domain/consensus/deposit-data.ts';
 import { formatRemoteSignerConfig, type RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
-import { equalBytes, toHex } from '../lib/bytes.ts';
+import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
+import { isOracleSet } from '../domain/protocol/oracle-config.ts';
+import { equalBytes, fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { FileAttributes } from '../lib/files.ts';
 import { assertAllKeys } from './assign-keys.ts';
@@ -59,7 +62,15 @@ async function readConfig(session: Session, ref: VaultRef) {
   const depositData = await findDepositData(session, vault.vaultId);
   const set = vault.oracleSetHash && (await findOracleSet(session, vault.vaultId, vault.oracleSetHash));
   if (!set || depositData === undefined) throw noConfig();
-  if (vault.depositDataRoot === null || !equalBytes(vault.depositDataRoot, depositData.root)) {
+  if (!isOracleSet(set)) {
+    throw new OperatorError(
+      'oracle-set-changed',
+      `The oracle set ${toHex(set.hash)} in the remote db is not what was written: its threshold or its oracles were changed.`,
+      { hint: 'Run "remote-db verify" for the details, and restore the database from a backup.' },
+    );
+  }
+  const { root } = buildDepositTree(parseDepositData(depositData.document), fromHex(ref.address, 20));
+  if (vault.depositDataRoot === null || !equalBytes(vault.depositDataRoot, root)) {
     throw new OperatorError(
       'deposit-data-changed',
       'The deposit data in the remote db is not that of the last upload.',
