@@ -20,6 +20,11 @@ export interface SealedRow extends Sealed {
   readonly context: KeyContext;
 }
 
+export interface SealedRows {
+  readonly length: number;
+  slice(from: number, to: number): readonly SealedRow[];
+}
+
 export interface WorkerPool extends AsyncDisposable {
   readonly size: number;
   /** Signing keys m/12381/3600/index/0/0 of a seed: `count` secret keys of 32 bytes, public keys of 48, both flat. */
@@ -46,10 +51,11 @@ export interface WorkerPool extends AsyncDisposable {
   sealKeypairs(input: SealInput, onProgress?: Progress): Promise<SealOutput>;
   /**
    * Opens rows, derives each public key and compares: secret keys of 32 bytes, flat, in order.
-   * One bad row rejects the whole batch with 'row-tampered'.
+   * One bad row rejects the whole batch with 'row-tampered'. Rows are asked for in pieces, when a thread is free for them:
+   * an array will do, and so will whatever makes them then.
    */
   openKeys(
-    input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: readonly SealedRow[] },
+    input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: SealedRows },
     onProgress?: Progress,
   ): Promise<Uint8Array>;
 }
