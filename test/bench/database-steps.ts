@@ -1,17 +1,14 @@
-import { activateUpload } from '../../src/db/activate-upload.ts';
-import { type Database, openDatabase } from '../../src/db/database.ts';
+import { openDatabase } from '../../src/db/database.ts';
 import { insertKeypairs, type NewKeypair } from '../../src/db/keypairs.ts';
 import { insertOracleSet } from '../../src/db/oracle-sets.ts';
-import { validatorsDigest } from '../../src/domain/fleet/validators-digest.ts';
-import { computeManifestMac } from '../../src/domain/keys/manifest.ts';
-import { compareBytes } from '../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../src/networks.ts';
 import { setupVault } from '../../src/services/setup-vault.ts';
-import { type UnlockedVault, unlockVault } from '../../src/services/unlock-vault.ts';
+import { unlockVault } from '../../src/services/unlock-vault.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
+import { activateRawKeys, sealRawKeys } from '../support/sealed-vault.ts';
 import type { StepResult } from './child-process.ts';
 import { copyRows } from './copy-rows.ts';
-import { benchKeys, fixedBytes, NETWORK, recordAt, type Scheme, VAULT } from './inputs.ts';
+import { benchKeys, fixedBytes, NETWORK, type Scheme, VAULT } from './inputs.ts';
 import { check, measure } from './measure.ts';
 import { withClient } from './with-client.ts';
 
@@ -19,8 +16,6 @@ export interface FillOptions extends Scheme {
   readonly url: string;
   /** Base64, as `setup` prints it. */
   readonly encryptKey: string;
-  /** Only this many of `count` keys. */
-  readonly only?: number;
 }
 
 /** Keypairs per transaction, as the upload of a new oracle set stores them. */
@@ -39,7 +34,10 @@ export async function fillStep(options: FillOptions): Promise<StepResult> {
     threshold,
     publicKeys: Array.from({ length: oracles }, (_, i) => fixedBytes(`oracle ${i}`, 64)),
   };
-  const keypairs = await makeKeypairs(unlocked, options, oracleSet.hash);
+  const keypairs = await (async () => {
+    await using pool = createWorkerPool();
+    return await sealRawKeys(pool, unlocked, await benchKeys(pool, options.count), oracleSet);
+  })();
   await insertOracleSet(database, unlocked.vault.vaultId, oracleSet);
   const batches: NewKeypair[][] = [];
   for (let from = 0; from < keypairs.length; from += BATCH) batches.push(keypairs.slice(from, from + BATCH));
@@ -54,61 +52,9 @@ export async function fillStep(options: FillOptions): Promise<StepResult> {
       check(inserted.length === batch.length, 'a batch was not stored');
     }
   });
-  const publicKeys = keypairs.map(keypair => keypair.publicKey).sort(compareBytes);
-  const activation = await measure(() => activate(database, unlocked, oracleSet, publicKeys));
+  const activation = await measure(() => activateRawKeys(database, unlocked, ref, oracleSet, keypairs));
   await checkCounts(url, keypairs.length, oracles);
   return { cost, figures: { batches: batches.length, activateMs: activation.cost.wallMs } };
-}
-
-async function makeKeypairs(
-  { context, vault, dataKey }: UnlockedVault,
-  options: FillOptions,
-  hash: Uint8Array,
-): Promise<NewKeypair[]> {
-  const { oracles, threshold, only = options.count } = options;
-  await using pool = createWorkerPool();
-  const keys = await benchKeys(pool, only);
-  const oracleSet = { hash, threshold, count: oracles };
-  const sealed = await pool.sealKeypairs({
-    ...context,
-    dataKey,
-    dataKeyId: vault.dataKeyId,
-    oracleSet,
-    ...keys,
-  });
-  return Array.from({ length: only }, (_, i) => ({
-    publicKey: recordAt(keys.publicKeys, i, 48),
-    secret: { nonce: recordAt(sealed.nonces, i, 12), ciphertext: recordAt(sealed.ciphertexts, i, 48) },
-    shares: Array.from({ length: oracles }, (_, share) => ({
-      publicKey: recordAt(sealed.sharePublicKeys, i * oracles + share, 48),
-      nonce: recordAt(sealed.shareNonces, i * oracles + share, 12),
-      ciphertext: recordAt(sealed.shareCiphertexts, i * oracles + share, 48),
-    })),
-  }));
-}
-
-async function activate(
-  database: Database,
-  { vault, encryptionKey, context }: UnlockedVault,
-  oracleSet: Parameters<typeof insertOracleSet>[2],
-  publicKeys: readonly Uint8Array[],
-): Promise<void> {
-  await activateUpload(database, {
-    vaultId: vault.vaultId,
-    expectedManifestCounter: vault.manifestCounter,
-    publicKeys,
-    oracleSet,
-    validatorsDigest: validatorsDigest(publicKeys),
-    sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
-    assignNewKeys: () => [],
-    audit: {
-      actor: 'bench',
-      command: 'bench',
-      network: NETWORK,
-      vault: context.vault,
-      counts: { keypairs: publicKeys.length },
-    },
-  });
 }
 
 async function checkCounts(url: string, count: number, oracles: number): Promise<void> {

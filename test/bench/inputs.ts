@@ -32,8 +32,3 @@ export function benchKeys(
 export function fixedBytes(label: string, length: number): Uint8Array {
   return new Uint8Array(createHash('shake256', { outputLength: length }).update(label).digest());
 }
-
-/** Item i of flat records. */
-export function recordAt(flat: Uint8Array, i: number, width: number): Uint8Array {
-  return flat.subarray(i * width, (i + 1) * width);
-}

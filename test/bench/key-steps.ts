@@ -5,9 +5,10 @@ import { openSecretKey } from '../../src/domain/keys/envelope.ts';
 import { combineKeyShares } from '../../src/domain/keys/key-share.ts';
 import { fromHex, toHex } from '../../src/lib/bytes.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
+import { recordAt } from '../support/sealed-vault.ts';
 import { readRecordedJson } from '../support/vectors.ts';
 import type { StepResult } from './child-process.ts';
-import { benchKeys, benchSeed, CHAIN_ID, fixedBytes, recordAt, type Scheme, VAULT } from './inputs.ts';
+import { benchKeys, benchSeed, CHAIN_ID, fixedBytes, type Scheme, VAULT } from './inputs.ts';
 import { check, measure } from './measure.ts';
 
 /** Keys of a mnemonic in worker threads; the first ones are the recorded ones, a sample is derived again by noble. */
