@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
 import { runCli, runOnTerminal, temporaryDirectory } from '../support/cli.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, runSql } from '../support/postgres.ts';
 import {
   fillWithRecordedVault,
   RECORDED_ENCRYPT_KEY,
@@ -13,6 +13,7 @@ import {
   writeKeystores,
 } from '../support/recorded-vault.ts';
 import { readRecordedRun, SPELLINGS, spell } from '../support/remote-db-command-lines.ts';
+import { renderScreen } from '../support/screen.ts';
 import { recordedPath } from '../support/vectors.ts';
 
 const RECORDED_URL = 'postgresql://op:pw@127.0.0.1:55432/op';
@@ -224,6 +225,30 @@ describe('the recorded command lines', () => {
       'proposer_config.json',
       'signer_keys.yml',
       'validator_definitions.yml',
+    ]);
+  });
+});
+
+describe('a step that fails on a terminal', () => {
+  it('takes its bar away: the error stands on a line of its own, and the cursor shows', async () => {
+    using directory = temporaryDirectory();
+    await using database = await template.clone();
+    await runSql(
+      database.url,
+      'update stakewise_operator.key_secrets set ciphertext = set_byte(ciphertext, 0, get_byte(ciphertext, 0) # 1)',
+    );
+    const { args } = recordedRun('3-setup-web3signer', database.url, directory.path);
+    const { screen, exitCode } = await runOnTerminal(args, []);
+    expect(exitCode).toBe(1);
+    expect(screen).toContain('Decrypting keystores  [');
+    expect(screen.lastIndexOf('\u001b[?25h')).toBeGreaterThan(screen.lastIndexOf('\u001b[?25l'));
+    const lines = renderScreen(screen)
+      .split('\n')
+      .filter(line => !line.startsWith('Warning: '));
+    expect(lines.slice(0, 3)).toEqual([
+      'Fetching keypairs from the remote db...',
+      'Decrypting 50 keystores...',
+      expect.stringMatching(/^Error: .*0x[0-9a-f]{96}/),
     ]);
   });
 });
