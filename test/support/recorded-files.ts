@@ -10,7 +10,7 @@ import { readRemoteSignerFile } from './checkers/operator-files.ts';
 import { readKeyDirectory } from './checkers/web3signer.ts';
 import { RECORDED_ENCRYPT_KEY, recordedRef } from './recorded-vault.ts';
 
-export const FEE_RECIPIENT = '0x48319f97e5da1233c21c48b80097c0fb7a20ff86';
+const FEE_RECIPIENT = '0x48319f97e5da1233c21c48b80097c0fb7a20ff86';
 
 /** Shares by validator, as the operator reads them. */
 export async function readOperatorView(database: Database, directory: string) {

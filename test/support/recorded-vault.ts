@@ -18,7 +18,7 @@ import { createCheapKeystore } from './bad-input-keystore.ts';
 import { readRecorded, readRecordedJson } from './vectors.ts';
 
 export const RECORDED_VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
-export const RECORDED_MNEMONIC =
+const RECORDED_MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 export const KEYSTORE_PASSWORD = 'planted keystore password';
 
@@ -43,13 +43,13 @@ export function recordedDepositData(): { readonly path: string; readonly entries
 }
 
 /** The root that the recorded chain had for the vault. */
-export function recordedRoot(): Uint8Array {
+function recordedRoot(): Uint8Array {
   const path = '03-remote-db/oracles_and_chain_inputs.json';
   return fromHex(readRecordedJson<{ validators_root: string }>(path).validators_root, 32);
 }
 
 /** The oracles of the recorded configuration: three of four recover. */
-export function recordedOracleSet(): OracleSet {
+function recordedOracleSet(): OracleSet {
   const { config } = readRecordedJson<{ config: unknown }>('03-remote-db/oracles_and_chain_inputs.json');
   const parsed = parseOracleConfig(new TextEncoder().encode(JSON.stringify(config)));
   return {
