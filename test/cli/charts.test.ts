@@ -76,7 +76,8 @@ function expectReadable(
 ) {
   const files = filesIn(directory);
   expect(files.length).toBeGreaterThan(0);
-  for (const reader of readers) {
+  // Who runs the tests may be one of the charts' users, and reads what is his own.
+  for (const reader of readers.filter(({ uid }) => is || uid !== process.getuid?.())) {
     // One of many says as much as all: they are written alike.
     expect(canRead(files[0] ?? '', reader, below), `${files[0]} for uid ${reader.uid}`).toBe(is);
   }

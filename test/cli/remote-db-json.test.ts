@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
 import { createDepositData, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
@@ -33,7 +33,8 @@ beforeAll(async () => {
   devnet = await startDevnet({ name: 'json', oracles: 4, threshold: 3 });
   await devnet.writeNetworkFile(networkFile);
   database = await createTestDatabase({ migrated: false });
-  await runSql(database.url, `create role ${DB_ROLE} login superuser password '${DB_PASSWORD}'`);
+  await runSql(database.url, `create role ${DB_ROLE} login password '${DB_PASSWORD}'`);
+  await runSql(database.url, `grant create on database ${database.name} to ${DB_ROLE}`);
   url = roleUrl(database.url, DB_ROLE, DB_PASSWORD);
   const vault = fromHex(devnet.addresses.vault, 20);
   const vaultDir = join(directory.path, devnet.addresses.vault.toLowerCase());
@@ -46,7 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   directory[Symbol.dispose]();
   await database[Symbol.asyncDispose]();
-  await runSql(new URL('/postgres', database.url).href, `drop role ${DB_ROLE}`);
+  await runSql(inject('postgres').url, `drop role ${DB_ROLE}`);
   await devnet.stop();
 });
 
