@@ -72,6 +72,9 @@ async function verifyInSnapshot(
     const current = keypairs.filter(
       ({ sharesSetHash }) => vault.oracleSetHash && equalBytes(sharesSetHash, vault.oracleSetHash),
     );
+    // An upload has one key or more, and makes its set theirs and the vault's at once.
+    if (keypairs.length > 0 && current.length === 0)
+      findings.push('No validator has shares of the current oracle set.');
     return {
       validators: publicKeys.length,
       shares: rows.size - publicKeys.filter(publicKey => rows.has(toHex(publicKey))).length,
