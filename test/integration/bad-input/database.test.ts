@@ -199,8 +199,7 @@ const ROLES: BadCase[] = [
       ),
     exitCode: 1,
     code: 'db-permission-denied',
-    message:
-      /^role "reader_[0-9a-f]+" lacks a right in database .*: permission denied for table [a-z_]+$/,
+    message: /^role "reader_[0-9a-f]+" lacks a right in database .*: permission denied for table [a-z_]+$/,
   },
   {
     name: 'setup-operator with a role that has no right at all',
