@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { StoredSecret } from './key-secrets.ts';
+import type { ManifestEntry, StoredSecret } from './key-secrets.ts';
 
 const IS_VALIDATOR = 1;
 const IS_SHARE = 2;
@@ -42,6 +42,15 @@ export function readSealedRecord(record: Uint8Array): StoredSecret {
     dataKeyId: numbers.getUint32(OFFSET.dataKeyId),
     nonce: record.subarray(OFFSET.nonce, OFFSET.ciphertext),
     ciphertext: record.subarray(OFFSET.ciphertext, SEALED_RECORD_LENGTH),
+  };
+}
+
+/** What the manifest covers of a record's row: a third of the objects of {@link readSealedRecord}. */
+export function readManifestEntry(record: Uint8Array): ManifestEntry {
+  return {
+    publicKey: readPublicKey(record),
+    dataKeyId: new DataView(record.buffer, record.byteOffset).getUint32(OFFSET.dataKeyId),
+    nonce: record.subarray(OFFSET.nonce, OFFSET.ciphertext),
   };
 }
 

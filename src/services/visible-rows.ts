@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Database, inSnapshot } from '../db/database.ts';
 import { pageActiveRecords, type StoredSecret } from '../db/key-secrets.ts';
-import { readPublicKey, readSealedRecord, SEALED_RECORD_LENGTH } from '../db/sealed-record.ts';
+import {
+  readManifestEntry,
+  readPublicKey,
+  readSealedRecord,
+  SEALED_RECORD_LENGTH,
+} from '../db/sealed-record.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import type { ManifestEntry } from '../domain/keys/manifest.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -15,6 +20,7 @@ export interface VisibleRows {
   readonly length: number;
   /** Rows `from` to `to`, made when they are asked for. */
   slice(from: number, to: number): StoredSecret[];
+  publicKeyAt(index: number): Uint8Array;
   publicKeys(): Iterable<Uint8Array>;
   manifestEntries(): Iterable<ManifestEntry>;
   /** SHA-256 over the whole of every row, ciphertexts included. */
@@ -55,8 +61,9 @@ function visibleRows(vault: Vault, pages: readonly Uint8Array[], length: number)
     length,
     slice: (from, to) =>
       Array.from({ length: Math.min(to, length) - from }, (_, i) => readSealedRecord(rowAt(from + i))),
+    publicKeyAt: index => readPublicKey(rowAt(index)),
     publicKeys: () => records().map(readPublicKey),
-    manifestEntries: () => records().map(readSealedRecord),
+    manifestEntries: () => records().map(readManifestEntry),
     digest() {
       const hash = createHash('sha256');
       for (const page of pages) hash.update(page);
