@@ -215,6 +215,23 @@ describe('the v3-operator chart', () => {
     expect(run.stderr).not.toContain('on the command line');
   });
 
+  it('runs as a uid without a name, home and shell, as containers do', async () => {
+    using volume = mountVolume();
+    const preload = join(import.meta.dirname, '../support/nameless-user.mjs');
+    const run = await runCli(
+      [
+        ...['-u', 'HOME', '-u', 'SHELL', join(PROJECT_ROOT, 'bin/python'), 'src/main.py', 'remote-db'],
+        ...['--db-url', database.url, '--vault', VAULT, '--network', 'holesky', 'setup-operator'],
+      ],
+      {
+        program: relative(PROJECT_ROOT, '/usr/bin/env'),
+        env: { DATA_DIR: volume.path, NODE_OPTIONS: `--import=${preload}` },
+      },
+    );
+    expect(run.stderr).not.toContain('bug');
+    expect(run.exitCode).toBe(0);
+  });
+
   it('a boolean that is none is a usage error that names its variable', async () => {
     const env = { NETWORK: 'holesky', VAULT, REMOTE_DB_URL: database.url, VERBOSE: 'maybe' };
     const run = await runPython(['setup-operator'], { env });
