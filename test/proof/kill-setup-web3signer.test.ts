@@ -81,7 +81,7 @@ describe('setup-web3signer, killed', () => {
       await workflow.run(database.url, argsFor(newDirectory));
     });
 
-    it.each(POINTS)('$when every $kind', { timeout: 240_000 }, async point => {
+    it.each(POINTS)('$when every $kind', { timeout: 600_000 }, async point => {
       const [before, after] = [readFiles(oldDirectory), readFiles(newDirectory)];
       const oldKeys = loadKeys(oldDirectory);
       const newKeys = loadKeys(newDirectory);

@@ -44,7 +44,7 @@ describe('upload-keypairs, killed', () => {
       if (newOracles) await workflow.devnet.updateOracles({ count: ORACLES, threshold: 2, replace: true });
     });
 
-    it.each(POINTS)('$when every $kind', { timeout: 180_000 }, async point => {
+    it.each(POINTS)('$when every $kind', { timeout: 600_000 }, async point => {
       const publicKeys = workflow.publicKeys(uploaded);
       const args = workflow.uploadArgs(uploaded);
       let becameNew = 0;

@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-describe('two at once, a hundred times', { timeout: 300_000 }, () => {
+describe('two at once, a hundred times', { timeout: 600_000 }, () => {
   it('uploads of the same vault', async () => {
     const publicKeys = workflow.publicKeys(KEYS);
     let waited = 0;
