@@ -8,7 +8,7 @@ import type { OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { type DepositDataEntry, formatDepositData } from '../domain/consensus/deposit-data.ts';
 import { assignAdded } from '../domain/fleet/assignment.ts';
-import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { operatorDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../domain/keys/manifest.ts';
 import { compareBytes, fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -225,6 +225,7 @@ async function activate(
       entryCount: depositData.entries.length,
     },
     validatorsDigest: validatorsDigest(plan.activeAfterwards),
+    digestOperatorFacts: operatorDigest,
     sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
     assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
     audit: {

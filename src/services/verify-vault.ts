@@ -6,7 +6,7 @@ import { countVisibleKeys, listActiveKeypairs, listValidatorPublicKeys } from '.
 import { listOracleSets, type OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { parseDepositData } from '../domain/consensus/deposit-data.ts';
-import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { combineKeyShares } from '../domain/keys/key-share.ts';
 import type { ManifestEntry } from '../domain/keys/manifest.ts';
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
@@ -16,6 +16,7 @@ import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { openPage } from './open-keys.ts';
+import { readOperatorFacts } from './read-operator-facts.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
 
 export interface VerifyResult {
@@ -62,13 +63,14 @@ async function verifyInSnapshot(
   const rows = new Map<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>();
   try {
     const entries = await openRows(session, deps, unlocked, rows, findings);
-    collect(findings, () => assertManifest(unlocked, vault, entries));
+    await collect(findings, () => assertManifest(unlocked, vault, entries));
     checkDigest(vault, publicKeys, findings);
     const sets = await listOracleSets(session, vault.vaultId);
     checkOracleSets(vault, sets, findings);
     checkShares(keypairs, sets, rows, findings);
     const depositDataEntries = await checkDepositData(session, vault, publicKeys, unlocked, findings);
     await checkAssignments(session, vault, publicKeys, findings);
+    if (vault.operatorDigest !== null) await collect(findings, () => readOperatorFacts(session, vault));
     const current = keypairs.filter(
       ({ sharesSetHash }) => vault.oracleSetHash && equalBytes(sharesSetHash, vault.oracleSetHash),
     );
@@ -212,7 +214,7 @@ async function checkDepositData(
     return 0;
   }
   let count = 0;
-  collect(findings, () => {
+  await collect(findings, () => {
     const entries = parseDepositData(stored.document);
     count = entries.length;
     const { root } = buildDepositTree(entries, context.vault);
@@ -244,14 +246,15 @@ async function checkAssignments(
     assigned.length === publicKeys.length &&
     assigned.every((key, index) => equalBytes(key, publicKeys[index] ?? key));
   if (!isSame) findings.push('The plan of validator clients does not name every validator exactly once.');
+  if (!plan.isIntact) findings.push('The plan of validator clients is not as it was stored.');
   if (plan.assignments.some(({ clientIndex }) => clientIndex >= plan.totalClients)) {
     findings.push('The plan of validator clients names a client that does not exist.');
   }
 }
 
-function collect(findings: string[], check: () => void): void {
+async function collect(findings: string[], check: () => unknown): Promise<void> {
   try {
-    check();
+    await check();
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     findings.push(error.message);

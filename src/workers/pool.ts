@@ -14,13 +14,13 @@ import { ROW_WIDTH } from './run-job.ts';
 import { ThreadPool } from './thread-pool.ts';
 
 /** Called with the number of items done so far. */
-export type Progress = (done: number) => void;
+type Progress = (done: number) => void;
 
 export interface SealedRow extends Sealed {
   readonly context: KeyContext;
 }
 
-export interface SealedRows {
+interface SealedRows {
   readonly length: number;
   slice(from: number, to: number): readonly SealedRow[];
 }

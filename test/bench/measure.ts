@@ -18,7 +18,7 @@ export async function measure<T>(work: () => T | Promise<T>): Promise<{ cost: Co
 }
 
 /** Largest resident size of this process so far. */
-export function peakMb(): number {
+function peakMb(): number {
   return resourceUsage().maxRSS / 1024;
 }
 

@@ -93,7 +93,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
     'setup-web3signer',
     [...key, '--output-dir', out],
     z.strictObject({
-      ...{ keys: z.literal(15), removedKeys: count, keptKeys: count },
+      ...{ keys: z.literal(15), changed: z.boolean(), removedKeys: count, keptKeys: count },
       ...{ files: FILE_COUNTS, signers: z.tuple([]) },
     }),
   ],
@@ -113,7 +113,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
     ['--output-dir', out],
     z.strictObject({
       ...{ remoteSignerConfigPath: z.string(), depositDataPath: z.string() },
-      ...{ validators: z.literal(3), staleValidators: z.literal(0), isChanged: z.literal(true) },
+      ...{ validators: z.literal(3), staleValidators: z.literal(0), changed: z.literal(true) },
     }),
   ],
   [

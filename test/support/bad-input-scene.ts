@@ -199,7 +199,7 @@ export function expectNoSecrets(run: CliRun, secrets: readonly string[]): void {
 }
 
 /** `{folder}`, `{vault}`, `{VAULT}` (its directory), `{key0}`…, `{gateway}`, `{node}`, `{cid}`, `{port}` for what changes from run to run. */
-export function normalise({ folder, url, workshop }: Scene, message: string): string {
+function normalise({ folder, url, workshop }: Scene, message: string): string {
   const { devnet, vault, validators } = workshop;
   const places: [string, string][] = [
     [folder, '{folder}'],

@@ -13,7 +13,7 @@ import { databaseUrl, dropDatabase, runSql } from './postgres.ts';
 /** How far the vault's database has come, each state including those before it, or what a test file made of it. */
 export type DatabaseState = 'empty' | 'set-up' | 'uploaded' | 'planned' | 'older' | 'newer';
 
-export interface TestValidator {
+interface TestValidator {
   readonly secretKey: Uint8Array;
   /** Bare hex. */
   readonly publicKey: string;
@@ -39,7 +39,7 @@ export interface Workshop extends AsyncDisposable {
   cloneDatabase(state: DatabaseState): Promise<{ url: string } & AsyncDisposable>;
 }
 
-export const CLIENTS = 2;
+const CLIENTS = 2;
 export const SIGNER_URL = 'http://web3signer:9000';
 export const FEE_RECIPIENT = '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B';
 

@@ -2,7 +2,7 @@ import { activateUpload } from '../../src/db/activate-upload.ts';
 import type { Session } from '../../src/db/database.ts';
 import type { NewKeypair } from '../../src/db/keypairs.ts';
 import type { OracleSet } from '../../src/db/oracle-sets.ts';
-import { validatorsDigest } from '../../src/domain/fleet/validators-digest.ts';
+import { operatorDigest, validatorsDigest } from '../../src/domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../../src/domain/keys/manifest.ts';
 import { compareBytes } from '../../src/lib/bytes.ts';
 import type { UnlockedVault, VaultRef } from '../../src/services/unlock-vault.ts';
@@ -50,6 +50,7 @@ export async function activateRawKeys(
     expectedManifestCounter: vault.manifestCounter,
     ...{ publicKeys, oracleSet },
     validatorsDigest: validatorsDigest(publicKeys),
+    digestOperatorFacts: operatorDigest,
     sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
     assignNewKeys: () => [],
     audit: {

@@ -84,6 +84,7 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
       this.advise('Next: have Web3Signer read the files: restart it, or POST /reload.');
     return {
       keys: files.keyCount,
+      changed: files.isChanged,
       removedKeys: files.removedKeys,
       keptKeys: files.keptKeys,
       files: {

@@ -4,7 +4,7 @@ import { messageOf, OperatorError } from '../../lib/errors.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 
 /** Which oracles the key shares are made for. */
-export interface OracleSet {
+interface OracleSet {
   /** 32 bytes over threshold and oracle public keys in order. */
   readonly configHash: Uint8Array;
   /** IPFS hash of the oracle configuration. */
