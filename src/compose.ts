@@ -1,4 +1,4 @@
-import { connectExecutionNode, type ExecutionNode } from './clients/execution-node.ts';
+import type { ExecutionNode } from './clients/execution-node.ts';
 import type { HttpDeps } from './clients/http.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
 import { readEnvironment, resolveVaultNetwork } from './config.ts';
@@ -59,11 +59,13 @@ export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
 }
 
 /** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
-export function openExecutionNode(
+export async function openExecutionNode(
   http: HttpDeps,
   endpoints: readonly string[],
   { chainId }: Network,
 ): Promise<ExecutionNode> {
+  // Loaded here only: commands that ask no node need not wait for ethers' providers.
+  const { connectExecutionNode } = await import('./clients/execution-node.ts');
   return connectExecutionNode(http, {
     endpoints,
     chainId,
