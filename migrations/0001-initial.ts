@@ -33,6 +33,7 @@ function statements(table: (name: string) => ReturnType<typeof sql.id>) {
       oracle_set_hash bytea check (octet_length(oracle_set_hash) = 32),
       deposit_data_root bytea check (octet_length(deposit_data_root) = 32),
       validators_digest bytea check (octet_length(validators_digest) = 32),
+      operator_digest bytea check (octet_length(operator_digest) = 32),
       created_at timestamptz not null default clock_timestamp(),
       unique (network, address)
     )`,
@@ -98,6 +99,7 @@ function statements(table: (name: string) => ReturnType<typeof sql.id>) {
     sql`create table ${table('assignment_plans')} (
       vault_id integer primary key references ${table('vaults')},
       total_clients integer not null check (total_clients > 0),
+      digest bytea not null check (octet_length(digest) = 32),
       updated_at timestamptz not null default clock_timestamp()
     )`,
     sql`create table ${table('assignments')} (

@@ -1,5 +1,5 @@
 import { type BeaconNode, connectBeaconNode } from './clients/beacon-node.ts';
-import { connectExecutionNode, type ExecutionNode } from './clients/execution-node.ts';
+import type { ExecutionNode } from './clients/execution-node.ts';
 import type { HttpDeps } from './clients/http.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
 import { openSignerClient, type SignerClient, type SignerClientOptions } from './clients/signer-client.ts';
@@ -29,19 +29,23 @@ export interface RemoteDb extends AsyncDisposable {
   readonly ref: VaultRef;
 }
 
+/** Opens the remote database of a command that migrates it, or finds it migrated. */
+export function openRemoteDatabase({
+  dbUrl: { url, file },
+  dbSchema: schema,
+}: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'>): Promise<Database> {
+  const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
+  return openDatabase({ url, schema, reloadUrl });
+}
+
 /**
- * Opens the remote database of a command.
+ * Opens the remote database of a command and finds its vault's network.
  * @param programVersion - checked against the level of the schema; left out by commands that migrate it themselves
  */
 export async function openRemoteDb(settings: RemoteDbSettings, programVersion?: string): Promise<RemoteDb> {
   const { vault, dataDir } = settings;
   const ref = { address: vault, network: await resolveVaultNetwork(settings.network, dataDir, vault) };
-  const { url, file } = settings.dbUrl;
-  const database = await openDatabase({
-    url,
-    schema: settings.dbSchema,
-    ...(file !== undefined && { reloadUrl: async () => (await readSecretFile(file)).value.trim() }),
-  });
+  const database = await openRemoteDatabase(settings);
   try {
     if (programVersion !== undefined) await checkSchema(database, { programVersion });
     return { database, ref, [Symbol.asyncDispose]: () => database.close() };
@@ -57,11 +61,13 @@ export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
 }
 
 /** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
-export function openExecutionNode(
+export async function openExecutionNode(
   http: HttpDeps,
   endpoints: readonly string[],
   { chainId }: Network,
 ): Promise<ExecutionNode> {
+  // Loaded here only: commands that ask no node need not wait for ethers' providers.
+  const { connectExecutionNode } = await import('./clients/execution-node.ts');
   return connectExecutionNode(http, {
     endpoints,
     chainId,

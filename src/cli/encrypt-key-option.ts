@@ -1,4 +1,4 @@
-import { type OptionSpec, required } from './option.ts';
+import { type OptionSpec, optional, required } from './option.ts';
 import { text } from './value-kinds.ts';
 
 const SPEC: OptionSpec<string> = {
@@ -11,3 +11,10 @@ const SPEC: OptionSpec<string> = {
 
 /** `--encrypt-key`, `--encrypt-key-file` and their variables. */
 export const encryptKey = required({ ...SPEC, prompt: 'Enter the encryption key for the remote database' });
+
+/** `--encrypt-key` of `setup`, which writes a new key to `--encrypt-key-file`. */
+export const existingEncryptKey = optional({
+  ...SPEC,
+  description: 'An encryption key to use instead of a new one.',
+  hasOwnFileOption: true,
+});

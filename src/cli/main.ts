@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { packageRoot } from '../lib/package-root.ts';
 
@@ -17,8 +18,22 @@ export async function main(): Promise<void> {
     process.stdout.write(`${program}, version ${manifest.version}\n`);
     return;
   }
+  nameUser();
   const { runProgram } = await import('./program.ts');
   await runProgram({ program, argv, root, manifest, fromSource: extname(import.meta.filename) === '.ts' });
+}
+
+/**
+ * Containers run as a uid without a name (the charts' 1001), for which oclif and its parts fail to look up shell and home
+ * while they are loaded. Such a user gets what container runtimes give.
+ */
+function nameUser(): void {
+  try {
+    userInfo();
+  } catch {
+    process.env.SHELL ??= '/bin/sh';
+    process.env.HOME ??= '/';
+  }
 }
 
 /** The name that the user typed: told by the launcher of a clone, or the name of npm's link. */

@@ -10,7 +10,7 @@ export function oclifFlags(options: Options, helpGroup?: string): Interfaces.Fla
   for (const [key, option] of Object.entries(options)) {
     const name = flagName(key);
     flags[name] = oclifFlag(option, helpGroup);
-    if (!option.secret) continue;
+    if (!option.secret || option.hasOwnFileOption) continue;
     const variable = fileVariable(option);
     flags[`${name}-file`] = Flags.string({
       helpValue: 'FILE',

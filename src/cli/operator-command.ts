@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { Options, Resolved } from './option.ts';
-import { createExtraProgressReporter, createProgressReporter } from './progress.ts';
+import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './progress.ts';
 import { createPrompter, type Prompter } from './prompt.ts';
 import { resolveOptions } from './resolve-options.ts';
 
@@ -12,6 +12,9 @@ import { resolveOptions } from './resolve-options.ts';
  */
 export abstract class OperatorCommand extends Command {
   static override enableJsonFlag = true;
+
+  /** Bars of long steps that the manual does not show: on stderr and only while they last, so that stdout is the manual's. */
+  protected readonly bars = new PassingBars(process.stderr);
 
   /**
    * What the command was asked to do: see {@link resolveOptions}.
@@ -42,9 +45,9 @@ export abstract class OperatorCommand extends Command {
     return createProgressReporter(this.output);
   }
 
-  /** Bars that the manual does not show: on a terminal only. */
+  /** Bars that stay, on a terminal only: scripts read the lines they know. */
   protected get extraProgress(): ProgressReporter {
-    return createExtraProgressReporter(this.output);
+    return createTerminalProgressReporter(this.output);
   }
 
   /** Whether {@link progress} draws bars: the manual leaves a line free after them. */
@@ -74,6 +77,11 @@ export abstract class OperatorCommand extends Command {
   /** Errors are printed at one edge, see program.ts. */
   override async catch(error: Error): Promise<void> {
     throw error;
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    this.bars[Symbol.dispose]();
+    await super.finally(error);
   }
 
   private get output(): WriteStream {

@@ -27,6 +27,8 @@ export interface OptionSpec<T> {
   readonly envFile?: string;
   /** Secrets get `--x-file` and `X_FILE`, and a warning when they stand in argv. A function: whether this text holds one. */
   readonly secret?: boolean | ((text: string) => boolean);
+  /** The command gives `--x-file` and `X_FILE` a meaning of its own, in an option `xFile`: they are not read for this one. */
+  readonly hasOwnFileOption?: boolean;
   /** Not shown while it is typed. */
   readonly hidden?: boolean;
 }

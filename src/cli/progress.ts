@@ -5,18 +5,52 @@ import type { ProgressBar, ProgressReporter } from '../lib/progress.ts';
 /** Bars in the manual's shape on a terminal; elsewhere each step is its bare label on a line of its own. */
 export function createProgressReporter(output: WriteStream): ProgressReporter {
   return {
-    start: (label, total) => (output.isTTY ? startBar(output, label, total) : startLine(output, label)),
+    start: (label, total) =>
+      output.isTTY ? startBar(output, label, { total, isKept: true }) : startLine(output, label),
   };
 }
 
-/** Bars that the Python operator has not got: on a terminal only, so that scripts read the lines they know. */
-export function createExtraProgressReporter(output: WriteStream): ProgressReporter {
+/** Bars that stay, as in the manual, and without a terminal no line at all. */
+export function createTerminalProgressReporter(output: WriteStream): ProgressReporter {
   return {
-    start: (label, total) => (output.isTTY ? startBar(output, label, total) : { advance() {}, finish() {} }),
+    start: (label, total) =>
+      output.isTTY ? startBar(output, label, { total, isKept: true }) : { advance() {}, finish() {} },
   };
 }
 
-function startBar(output: WriteStream, label: string, total: number): ProgressBar {
+/** Bars of long steps. They leave no trace: a step that has ended takes its bar away, and without a terminal there is none. */
+export class PassingBars implements ProgressReporter, Disposable {
+  readonly #output: WriteStream;
+  readonly #open = new Set<ProgressBar>();
+
+  constructor(output: WriteStream) {
+    this.#output = output;
+  }
+
+  start(label: string, total: number): ProgressBar {
+    if (!this.#output.isTTY) return { advance() {}, finish() {} };
+    const bar = startBar(this.#output, label, { total, isKept: false });
+    this.#open.add(bar);
+    return {
+      advance: bar.advance,
+      finish: () => {
+        if (this.#open.delete(bar)) bar.finish();
+      },
+    };
+  }
+
+  /** Takes away what a failed step has left, so that the error stands on a line of its own and the cursor shows. */
+  [Symbol.dispose](): void {
+    for (const bar of this.#open) bar.finish();
+    this.#open.clear();
+  }
+}
+
+function startBar(
+  output: WriteStream,
+  label: string,
+  { total, isKept }: { readonly total: number; readonly isKept: boolean },
+): ProgressBar {
   const bar = new SingleBar({
     stream: output,
     format: `${label}  [{bar}]  {value}/{total}`,
@@ -24,6 +58,7 @@ function startBar(output: WriteStream, label: string, total: number): ProgressBa
     barIncompleteChar: '-',
     barsize: 36,
     hideCursor: true,
+    clearOnComplete: !isKept,
     // The last state must be on the screen when the step ends, however short it was.
     synchronousUpdate: true,
   });

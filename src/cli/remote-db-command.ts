@@ -1,4 +1,6 @@
 import type { Interfaces } from '@oclif/core';
+import { UsageError } from '../lib/errors.ts';
+import { invalidValue } from './command-line-error.ts';
 import { oclifFlags } from './oclif-flags.ts';
 import { OperatorCommand } from './operator-command.ts';
 import type { Options, Resolved } from './option.ts';
@@ -11,7 +13,14 @@ export abstract class RemoteDbCommand extends OperatorCommand {
   /** The group's options and the command's own; the group's questions come first. */
   protected async resolveWithGroup<O extends Options>(
     options: O,
+    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] } = {},
   ): Promise<Resolved<typeof REMOTE_DB_OPTIONS & O>> {
-    return this.resolve({ ...REMOTE_DB_OPTIONS, ...options });
+    return this.resolve({ ...REMOTE_DB_OPTIONS, ...options }, { unattended });
+  }
+
+  /** A URL is parsed where the database is opened; the option is named here. */
+  override async catch(error: Error): Promise<void> {
+    const isUrl = error instanceof UsageError && error.code === 'invalid-db-url';
+    await super.catch(isUrl ? invalidValue('--db-url', error) : error);
   }
 }

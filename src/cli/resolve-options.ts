@@ -115,6 +115,7 @@ async function readGiven(
         `${name}-file${variableHint === undefined ? '' : ` or ${variableHint}`} keeps it private.`,
     );
   }
+  if (option.hasOwnFileOption) return fromFlag ?? fromVariable;
   const flagFile = await readFileText(`${name}-file`, textOf(input.flags[`${flagName(key)}-file`]), input);
   const fromFlags = agree(fromFlag, flagFile);
   if (fromFlags) return fromFlags;

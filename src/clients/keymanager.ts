@@ -23,13 +23,13 @@ export interface KeymanagerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ListedKeystore {
+interface ListedKeystore {
   readonly derivationPath: string | null;
   /** Came from a source that the API cannot delete from, such as a raw key file. */
   readonly isReadOnly: boolean;
 }
 
-export interface KeystoreBatch {
+interface KeystoreBatch {
   /** EIP-2335 documents, as text. */
   readonly keystores: readonly string[];
   /** In the order of the keystores. */
@@ -38,12 +38,12 @@ export interface KeystoreBatch {
   readonly slashingProtection?: string | undefined;
 }
 
-export interface ImportResult {
+interface ImportResult {
   readonly status: 'imported' | 'duplicate' | 'error';
   readonly message: string;
 }
 
-export interface DeleteResult {
+interface DeleteResult {
   readonly status: 'deleted' | 'not_active' | 'not_found' | 'error';
   readonly message: string;
 }

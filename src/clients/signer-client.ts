@@ -37,7 +37,7 @@ export interface SignerClientOptions {
 }
 
 /** An exit to be signed by one key: the validator's own, or a share of it. */
-export interface ExitRequest extends ExitMessage {
+interface ExitRequest extends ExitMessage {
   /** 48 bytes. */
   readonly publicKey: Uint8Array;
   readonly network: ExitNetwork;

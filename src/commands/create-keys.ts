@@ -4,6 +4,7 @@ import { defaulted, flag, optional, required } from '../cli/option.ts';
 import { choice, integer } from '../cli/value-kinds.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
 import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
+import { lockDirectory } from '../lib/directory-lock.ts';
 import { createKeys } from '../services/create-keys.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
@@ -40,6 +41,13 @@ export default class CreateKeys extends OperatorCommand {
   async run() {
     const given = await this.resolve(OPTIONS);
     const { dataDir, vault, count } = given;
+    await readVaultConfig(dataDir, vault);
+    // Two runs at once would make the same keys twice.
+    await using _lock = await lockDirectory(vaultDirectory(dataDir, vault), {
+      code: 'vault-in-use',
+      subject: `the vault directory ${vaultDirectory(dataDir, vault)}`,
+      hint: 'Wait for the other create-keys to end, then run it again.',
+    });
     const config = await readVaultConfig(dataDir, vault);
     const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;
     const network = networkOfConfig(config);

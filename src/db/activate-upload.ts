@@ -1,22 +1,19 @@
 import { sql } from 'kysely';
+import type { OperatorFacts } from '../domain/fleet/fact-digests.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
-import {
-  type Assignment,
-  type AssignmentPlan,
-  findAssignmentPlan,
-  insertAssignments,
-} from './assignments.ts';
+import { type Assignment, type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
-import { replaceDepositData, type StoredDepositData } from './deposit-data.ts';
+import { findDepositData, replaceDepositData, type StoredDepositData } from './deposit-data.ts';
 import { rowsOf } from './flat-bytes.ts';
 import { listManifestEntries, type ManifestEntry } from './key-secrets.ts';
-import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
-import { insertOracleSet, type OracleSet } from './oracle-sets.ts';
+import { listVisibleShares } from './key-shares.ts';
+import { listActiveKeypairs, listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
+import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
 import { lockVault, type Vault } from './vaults.ts';
 
-export interface ManifestFacts {
+interface ManifestFacts {
   readonly counter: bigint;
   readonly depositDataRoot: Uint8Array | null;
   /** What readers will see, in public-key order. */
@@ -33,6 +30,8 @@ export interface UploadActivation {
   /** Left out, the stored one stays. */
   readonly depositData?: StoredDepositData | undefined;
   readonly validatorsDigest?: Uint8Array | null;
+  /** Digest over all that the operator's files are written from. It must not use the database. */
+  readonly digestOperatorFacts: (facts: OperatorFacts) => Uint8Array;
   /** MAC over the facts. What it throws undoes everything; it must not use the database. */
   readonly sealManifest: (facts: ManifestFacts) => Uint8Array;
   /** Clients for the active keys that the stored plan lacks, in public-key order. Called only when there is a plan. */
@@ -54,7 +53,7 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       if (vault === undefined) throw vaultRemoved();
       if (await isDone(transaction, vault, upload)) return vault;
       if (vault.manifestCounter !== upload.expectedManifestCounter) throw vaultChanged(vault, upload);
-      await insertOracleSet(transaction, vault.vaultId, upload.oracleSet);
+      await renewOracleSet(transaction, vault.vaultId, upload.oracleSet);
       await activateKeypairs(transaction, upload);
       if (upload.depositData !== undefined) {
         await replaceDepositData(transaction, vault.vaultId, upload.depositData);
@@ -117,8 +116,7 @@ async function assignUnassigned(transaction: Session, upload: UploadActivation):
   );
   const active = await listValidatorPublicKeys(transaction, upload.vaultId);
   const fresh = active.filter(publicKey => !assigned.has(Buffer.from(publicKey).toString('latin1')));
-  if (fresh.length > 0)
-    await insertAssignments(transaction, upload.vaultId, upload.assignNewKeys(plan, fresh));
+  await extendPlan(transaction, upload.vaultId, plan, upload.assignNewKeys(plan, fresh));
 }
 
 async function updateVault(transaction: Session, vault: Vault, upload: UploadActivation): Promise<Vault> {
@@ -128,6 +126,7 @@ async function updateVault(transaction: Session, vault: Vault, upload: UploadAct
     upload.validatorsDigest === undefined ? vault.validatorsDigest : upload.validatorsDigest;
   const entries = await listManifestEntries(transaction, vault.vaultId);
   const manifestMac = upload.sealManifest({ counter, depositDataRoot, entries });
+  const operatorDigest = upload.digestOperatorFacts(await readOperatorFacts(transaction, vault, upload));
   await transaction.db
     .updateTable('vaults')
     .set({
@@ -136,6 +135,7 @@ async function updateVault(transaction: Session, vault: Vault, upload: UploadAct
       oracle_set_hash: upload.oracleSet.hash,
       deposit_data_root: depositDataRoot,
       validators_digest: validatorsDigest,
+      operator_digest: operatorDigest,
     })
     .where('vault_id', '=', vault.vaultId)
     .execute();
@@ -147,6 +147,20 @@ async function updateVault(transaction: Session, vault: Vault, upload: UploadAct
     oracleSetHash,
     depositDataRoot,
     validatorsDigest,
+    operatorDigest,
+  };
+}
+
+async function readOperatorFacts(
+  transaction: Session,
+  { vaultId }: Vault,
+  { oracleSet }: UploadActivation,
+): Promise<OperatorFacts> {
+  return {
+    oracleSet,
+    document: (await findDepositData(transaction, vaultId))?.document ?? '',
+    keypairs: await listActiveKeypairs(transaction, vaultId),
+    shares: await listVisibleShares(transaction, vaultId),
   };
 }
 

@@ -1,4 +1,7 @@
 import { sql } from 'kysely';
+import { planDigest } from '../domain/fleet/fact-digests.ts';
+import { compareBytes, equalBytes } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { intArray, rowsOf } from './flat-bytes.ts';
 import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
@@ -17,24 +20,33 @@ export interface AssignmentPlan {
   readonly assignments: readonly Assignment[];
 }
 
-/** The vault's stored plan, undefined before the first one. */
-export async function findAssignmentPlan(
-  { db }: Session,
-  vaultId: number,
-): Promise<AssignmentPlan | undefined> {
-  const plan = await db
+export interface StoredPlan extends AssignmentPlan {
+  /** Whether the rows are those that were stored; where they are not, a key may seem to be another client's. */
+  readonly isIntact: boolean;
+}
+
+/**
+ * The vault's stored plan, undefined before the first one.
+ * @throws OperatorError 'assignments-incomplete' when keys are assigned and the plan's own row is gone
+ */
+export async function findAssignmentPlan({ db }: Session, vaultId: number): Promise<StoredPlan | undefined> {
+  const row = await db
     .selectFrom('assignment_plans')
-    .select('total_clients')
+    .select(['total_clients', 'digest'])
     .where('vault_id', '=', vaultId)
     .executeTakeFirst();
-  if (plan === undefined) return undefined;
   const assignments = await db
     .selectFrom('assignments')
     .select(['public_key as publicKey', 'client_index as clientIndex'])
     .where('vault_id', '=', vaultId)
     .orderBy('public_key')
     .execute();
-  return { totalClients: plan.total_clients, assignments };
+  if (row === undefined) {
+    if (assignments.length > 0) throw planLost(assignments.length);
+    return undefined;
+  }
+  const plan = { totalClients: row.total_clients, assignments };
+  return { ...plan, isIntact: equalBytes(row.digest, planDigest(plan)) };
 }
 
 /**
@@ -47,10 +59,7 @@ export async function findAssignmentPlan(
 export function updateAssignmentPlan(
   session: Session,
   vaultId: number,
-  decide: (
-    stored: AssignmentPlan | undefined,
-    publicKeys: readonly Uint8Array[],
-  ) => AssignmentPlan | undefined,
+  decide: (stored: StoredPlan | undefined, publicKeys: readonly Uint8Array[]) => AssignmentPlan | undefined,
 ): Promise<{ plan: AssignmentPlan | undefined; updated: boolean }> {
   return inTransaction(session, async transaction => {
     await lockVault(transaction, vaultId);
@@ -63,17 +72,50 @@ export function updateAssignmentPlan(
 }
 
 async function storePlan(transaction: Session, vaultId: number, plan: AssignmentPlan): Promise<void> {
+  const assignments = plan.assignments.toSorted((a, b) => compareBytes(a.publicKey, b.publicKey));
+  const columns = { total_clients: plan.totalClients, digest: planDigest({ ...plan, assignments }) };
   await transaction.db
     .insertInto('assignment_plans')
-    .values({ vault_id: vaultId, total_clients: plan.totalClients })
-    .onConflict(conflict => conflict.column('vault_id').doUpdateSet({ total_clients: plan.totalClients }))
+    .values({ vault_id: vaultId, ...columns })
+    .onConflict(conflict => conflict.column('vault_id').doUpdateSet(columns))
     .execute();
   await transaction.db.deleteFrom('assignments').where('vault_id', '=', vaultId).execute();
-  await insertAssignments(transaction, vaultId, plan.assignments);
+  await insertRows(transaction, vaultId, assignments);
 }
 
-/** Adds keys to the stored plan; those that are in it already stay where they are. */
-export async function insertAssignments(
+/**
+ * Adds keys to a plan that was read in this transaction; its own keys stay where they are.
+ * @throws OperatorError 'assignments-changed' when the plan is not as it was stored
+ */
+export async function extendPlan(
+  transaction: Session,
+  vaultId: number,
+  plan: StoredPlan,
+  added: readonly Assignment[],
+): Promise<void> {
+  assertIntact(plan);
+  const assignments = [...plan.assignments, ...added].sort((a, b) => compareBytes(a.publicKey, b.publicKey));
+  await insertRows(transaction, vaultId, added);
+  await transaction.db
+    .updateTable('assignment_plans')
+    .set({ digest: planDigest({ ...plan, assignments }) })
+    .where('vault_id', '=', vaultId)
+    .execute();
+}
+
+/** @throws OperatorError 'assignments-changed' when the plan is not as it was stored */
+export function assertIntact(plan: StoredPlan): void {
+  if (plan.isIntact) return;
+  throw new OperatorError(
+    'assignments-changed',
+    'The stored plan of validator clients is not as it was written: rows were removed, added or changed.',
+    {
+      hint: 'Stop the validator clients, then run "remote-db assign --reassign" or restore the database from a backup.',
+    },
+  );
+}
+
+async function insertRows(
   session: Session,
   vaultId: number,
   assignments: readonly Assignment[],
@@ -112,4 +154,13 @@ export async function listClientPublicKeys(
     .orderBy('assignments.public_key')
     .execute();
   return rows.map(row => row.public_key);
+}
+
+/** A fresh plan in its place could give a key to a second client. */
+function planLost(keys: number): OperatorError {
+  return new OperatorError(
+    'assignments-incomplete',
+    `The plan of validator clients is gone from the database, while ${keys} keys are assigned by it.`,
+    { hint: 'Rows were lost: restore the database from a backup.' },
+  );
 }

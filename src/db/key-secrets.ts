@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
+import { toHex } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import type { SealedKey } from './keypairs.ts';
+import { readSealedRecord, SEALED_RECORD_LENGTH, sealedRecord } from './sealed-record.ts';
 
 /** A sealed key with the public facts that it is bound to. */
 export interface StoredSecret extends SealedKey {
@@ -28,8 +31,20 @@ export interface ManifestEntry {
  */
 export async function* pageActiveSecrets(
   session: Session,
-  { vaultId, pageSize }: { vaultId: number; pageSize: number },
+  options: { vaultId: number; pageSize: number },
 ): AsyncGenerator<StoredSecret[], void, undefined> {
+  for await (const page of pageActiveRecords(session, options)) {
+    yield Array.from({ length: page.length / SEALED_RECORD_LENGTH }, (_, i) =>
+      readSealedRecord(page.subarray(i * SEALED_RECORD_LENGTH, (i + 1) * SEALED_RECORD_LENGTH)),
+    );
+  }
+}
+
+/** {@link pageActiveSecrets}, a page being one array of the records that `readSealedRecord` reads. */
+export async function* pageActiveRecords(
+  session: Session,
+  { vaultId, pageSize }: { vaultId: number; pageSize: number },
+): AsyncGenerator<Uint8Array, void, undefined> {
   if (session.db.isTransaction) {
     yield* pages(session, vaultId, pageSize);
     return;
@@ -46,24 +61,45 @@ export async function* pageActiveSecrets(
   }
 }
 
+interface Page {
+  readonly records: Uint8Array;
+  readonly malformed: Uint8Array | null;
+}
+
 // A cursor: one plan and one sort for all pages, where a query per page would have the planner choose anew each time.
-async function* pages(session: Session, vaultId: number, pageSize: number): AsyncGenerator<StoredSecret[]> {
+// The database joins a page's records: 120,000 rows of 8 columns are a million objects and 200 MB to the client.
+async function* pages(session: Session, vaultId: number, pageSize: number): AsyncGenerator<Uint8Array> {
   const cursor = sql.id(`active_secrets_${randomBytes(8).toString('hex')}`);
+  const page = sql`(place - 1) / ${sql.lit(pageSize)}`;
   await planForWholeVault(session, () =>
     sql`
       declare ${cursor} no scroll cursor for
-      select case when k.public_key is null then 'share' else 'validator' end as kind,
-        c.public_key as "publicKey", s.parent_public_key as "parentPublicKey", s.oracle_set_hash as "oracleSetHash",
-        s.share_index as "shareIndex", c.data_key_id as "dataKeyId", c.nonce, c.ciphertext
-      ${visibleSecrets(session, sql.lit(vaultId))}
-      order by c.public_key`.execute(session.db),
+      select string_agg(record, ''::bytea order by place) as records,
+        (array_agg(public_key) filter (where octet_length(record) <> ${sql.lit(SEALED_RECORD_LENGTH)}))[1] as malformed
+      from (
+        select ${sealedRecord()} as record, c.public_key, row_number() over (order by c.public_key) as place
+        ${visibleSecrets(session, sql.lit(vaultId))}
+      ) visible
+      group by ${page}
+      order by ${page}`.execute(session.db),
   );
   for (;;) {
-    const { rows } = await sql<StoredSecret>`fetch ${sql.lit(pageSize)} from ${cursor}`.execute(session.db);
-    if (rows.length > 0) yield rows;
-    if (rows.length < pageSize) break;
+    const { rows } = await sql<Page>`fetch 1 from ${cursor}`.execute(session.db);
+    const [row] = rows;
+    if (row === undefined) break;
+    if (row.malformed !== null) throw malformed(row.malformed);
+    yield row.records;
   }
   await sql`close ${cursor}`.execute(session.db);
+}
+
+// The tables' own checks forbid it, unless somebody has dropped them.
+function malformed(publicKey: Uint8Array): OperatorError {
+  return new OperatorError(
+    'row-tampered',
+    `The encrypted row of public key ${toHex(publicKey)} is not what was written for this vault: its length is wrong.`,
+    { hint: 'Restore the database from a backup.' },
+  );
 }
 
 /** The manifest's entries: exactly the rows of {@link pageActiveSecrets}, in the same order. */

@@ -10,21 +10,20 @@ export interface OracleSet {
   readonly publicKeys: readonly Uint8Array[];
 }
 
-/**
- * Stores an oracle set beside those that the vault has. One with the same hash has the same oracles; only the name of the
- * document that lists them is renewed.
- */
+/** Stores an oracle set beside those that the vault has; one with the same hash has the same oracles, and stays as it is. */
 export async function insertOracleSet({ db }: Session, vaultId: number, set: OracleSet): Promise<void> {
   await db
     .insertInto('oracle_sets')
-    .values({
-      vault_id: vaultId,
-      oracle_set_hash: set.hash,
-      config_ipfs_hash: set.configIpfsHash,
-      threshold: set.threshold,
-      share_count: set.publicKeys.length,
-      public_keys: Buffer.concat(set.publicKeys),
-    })
+    .values(toRow(vaultId, set))
+    .onConflict(conflict => conflict.doNothing())
+    .execute();
+}
+
+/** Like {@link insertOracleSet}, and readers are told this document as the one that lists the oracles. */
+export async function renewOracleSet({ db }: Session, vaultId: number, set: OracleSet): Promise<void> {
+  await db
+    .insertInto('oracle_sets')
+    .values(toRow(vaultId, set))
     .onConflict(conflict =>
       conflict.columns(['vault_id', 'oracle_set_hash']).doUpdateSet({ config_ipfs_hash: set.configIpfsHash }),
     )
@@ -55,6 +54,17 @@ export async function listOracleSets({ db }: Session, vaultId: number): Promise<
     threshold: row.threshold,
     publicKeys: cut(row.public_keys, row.share_count),
   }));
+}
+
+function toRow(vaultId: number, set: OracleSet) {
+  return {
+    vault_id: vaultId,
+    oracle_set_hash: set.hash,
+    config_ipfs_hash: set.configIpfsHash,
+    threshold: set.threshold,
+    share_count: set.publicKeys.length,
+    public_keys: Buffer.concat(set.publicKeys),
+  };
 }
 
 function cut(bytes: Uint8Array, count: number): Uint8Array[] {

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { PGlite, PGliteTransaction } from 'kysely';
+import { lockDirectory } from '../lib/directory-lock.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
-import { lockDirectory } from './directory-lock.ts';
 import { translateQueryError } from './errors.ts';
 
 const BIGINT = 20;
@@ -15,7 +15,13 @@ const BIGINT = 20;
 export async function openPglite(path: string): Promise<PGlite> {
   const directory = resolve(path);
   await mkdir(dirname(directory), { recursive: true });
-  const unlock = await lockDirectory(directory);
+  // Two processes at once destroy it.
+  const lock = await lockDirectory(directory, {
+    code: 'db-in-use',
+    subject: `the embedded database ${directory}`,
+    hint: 'Wait for that process to end, or use a Postgres server: only it can serve several processes.',
+  });
+  const unlock = async () => lock[Symbol.asyncDispose]();
   try {
     // Loaded here only: it brings a whole Postgres of 20 MB.
     const { PGlite } = await import('@electric-sql/pglite');

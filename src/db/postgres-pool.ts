@@ -153,7 +153,13 @@ const BYTEA = 17;
 
 // bytea as plain bytes of their own (pg's are parts of a shared pool), bigint as bigint: the same as from PGlite.
 function typeParserOf(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (oid === BYTEA && format !== 'binary') return text => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
+  if (oid === BYTEA && format !== 'binary') return parseBytea;
   if (oid === BIGINT && format !== 'binary') return BigInt;
   return pg.types.getTypeParser(oid, format === 'binary' ? 'text' : format);
+}
+
+function parseBytea(text: string): Uint8Array {
+  const bytes = Buffer.from(text.slice(2), 'hex');
+  // A long one, such as a page of rows, has its memory to itself already.
+  return bytes.length === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
 }

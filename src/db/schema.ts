@@ -17,6 +17,7 @@ export interface Schema {
     oracle_set_hash: Uint8Array | null;
     deposit_data_root: Uint8Array | null;
     validators_digest: Uint8Array | null;
+    operator_digest: Uint8Array | null;
     created_at: Timestamp;
   };
   data_keys: {
@@ -64,7 +65,7 @@ export interface Schema {
     entry_count: number;
     updated_at: ColumnType<Date, never, Date>;
   };
-  assignment_plans: { vault_id: number; total_clients: number; updated_at: Timestamp };
+  assignment_plans: { vault_id: number; total_clients: number; digest: Uint8Array; updated_at: Timestamp };
   assignments: { vault_id: number; public_key: Uint8Array; client_index: number };
   audit_log: {
     audit_id: ColumnType<bigint, never, never>;

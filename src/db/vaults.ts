@@ -24,7 +24,9 @@ export interface Vault extends VaultIdentity {
   /** Hash of the oracle set that the last upload made current. */
   readonly oracleSetHash: Uint8Array | null;
   readonly depositDataRoot: Uint8Array | null;
+  /** SHA-256 over the list of validators, and over all that the operator's files are written from. */
   readonly validatorsDigest: Uint8Array | null;
+  readonly operatorDigest: Uint8Array | null;
   readonly createdAt: Date;
 }
 
@@ -176,6 +178,7 @@ function toVault(row: VaultRow): Vault {
     oracleSetHash: row.oracle_set_hash,
     depositDataRoot: row.deposit_data_root,
     validatorsDigest: row.validators_digest,
+    operatorDigest: row.operator_digest,
     createdAt: row.created_at,
   };
 }

@@ -110,11 +110,18 @@ export async function compareFile(
     // A link is replaced by a file of our own: its target may belong to somebody else.
     if (!stats.isFile() || stats.size !== bytes.length) return 'changed';
     if (Buffer.compare(await readFileBytes(path), bytes) !== 0) return 'changed';
-    const adjust = (stats.mode & 0o7777) !== mode || !ownedBy(stats, owner);
-    return adjust ? 'adjusted' : 'unchanged';
+    return hasAttributes(stats, { mode, owner }) ? 'unchanged' : 'adjusted';
   } catch (error) {
     throw asFileError(error, path, 'write');
   }
+}
+
+/** Whether a file's mode is this, and its owner too when one is asked for. */
+export function hasAttributes(
+  stats: { readonly mode: number; readonly uid: number; readonly gid: number },
+  { mode, owner }: FileAttributes,
+): boolean {
+  return (stats.mode & 0o7777) === mode && ownedBy(stats, owner);
 }
 
 /** Content of a file. @throws OperatorError naming the path (file-missing, not-readable) */

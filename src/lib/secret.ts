@@ -32,7 +32,7 @@ export async function readSecretFile(path: string): Promise<SecretFile> {
  * A warning when other users of this machine can read a secret's file, else undefined. Pipes and devices have no
  * permissions worth a warning.
  */
-export async function permissionWarning(path: string): Promise<string | undefined> {
+async function permissionWarning(path: string): Promise<string | undefined> {
   const stats = await stat(path).catch((error: unknown) => {
     throw asFileError(error, path, 'read');
   });

@@ -1,4 +1,9 @@
-import { type AssignmentPlan, updateAssignmentPlan } from '../db/assignments.ts';
+import {
+  type AssignmentPlan,
+  assertIntact,
+  type StoredPlan,
+  updateAssignmentPlan,
+} from '../db/assignments.ts';
 import { appendAuditEntry } from '../db/audit-log.ts';
 import type { Database } from '../db/database.ts';
 import type { Vault } from '../db/vaults.ts';
@@ -9,7 +14,7 @@ import {
   countMoves,
   reassign,
 } from '../domain/fleet/assignment.ts';
-import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { equalBytes, toHex } from '../lib/bytes.ts';
 import { DifferencesError, OperatorError } from '../lib/errors.ts';
 import { auditActor } from './audit-actor.ts';
@@ -64,7 +69,7 @@ export async function assignKeys(database: Database, options: AssignKeysOptions)
  * Compares the active keys with the digest that the last upload stored.
  * @throws OperatorError 'no-keypairs', 'keypairs-incomplete'
  */
-export function assertAllKeys(vault: Vault, publicKeys: readonly Uint8Array[]): void {
+function assertAllKeys(vault: Vault, publicKeys: readonly Uint8Array[]): void {
   // An upload between the vault's row and its keys changes both; the next run sees them together.
   if (
     vault.validatorsDigest === null ||
@@ -83,7 +88,7 @@ export function assertAllKeys(vault: Vault, publicKeys: readonly Uint8Array[]): 
 }
 
 function decidePlan(
-  stored: AssignmentPlan | undefined,
+  stored: StoredPlan | undefined,
   publicKeys: readonly Uint8Array[],
   options: AssignKeysOptions,
 ): AssignmentPlan | undefined {
@@ -93,11 +98,13 @@ function decidePlan(
       ? assignContiguous(publicKeys, totalClients)
       : assignLikeReference(publicKeys, totalClients, likeReference);
   if (stored === undefined) return { totalClients, assignments: fresh() };
+  if (!options.reassign) assertIntact(stored);
   const complete = completePlan(stored, publicKeys, options);
   const assignments = likeReference === undefined ? reassignIfNeeded(complete, options) : fresh();
   const moves = countMoves(stored.assignments, assignments);
   if (moves > 0 && !options.reassign) throw keysWouldMove(stored, totalClients, moves);
-  const isSame = moves === 0 && totalClients === stored.totalClients && complete === stored;
+  const isSame =
+    moves === 0 && totalClients === stored.totalClients && complete === stored && stored.isIntact;
   return isSame ? undefined : { totalClients, assignments };
 }
 

@@ -30,9 +30,12 @@ async function listKeystoreNames(keystoresDirectory: string): Promise<string[]> 
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw asFileError(error, keystoresDirectory, 'read');
   });
-  return names
-    .filter(name => name.endsWith('.json') && !name.startsWith('.') && !isDepositDataName(name))
-    .sort();
+  return names.filter(isKeystoreName).sort();
+}
+
+/** Whether a file of a keystores directory is taken for a keystore: deposit data may lie among them. */
+export function isKeystoreName(name: string): boolean {
+  return name.endsWith('.json') && !name.startsWith('.') && !isDepositDataName(name);
 }
 
 /**

@@ -9,10 +9,10 @@ import { equalBytes, type Hex, toHex, wipe } from '../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 
-export const EXIT_SHARD_MODES = ['auto', 'key-shares', 'split'] as const;
+const EXIT_SHARD_MODES = ['auto', 'key-shares', 'split'] as const;
 /** How shards are wished to be made; and how they were made. */
-export type ExitShardMode = (typeof EXIT_SHARD_MODES)[number];
-export type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
+type ExitShardMode = (typeof EXIT_SHARD_MODES)[number];
+type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
 
 export interface MakeExitShardsDeps {
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;

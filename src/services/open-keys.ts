@@ -1,74 +1,84 @@
-import { type Database, inSnapshot } from '../db/database.ts';
-import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
-import { readVault, type Vault } from '../db/vaults.ts';
-import type { ManifestEntry } from '../domain/keys/manifest.ts';
-import { concatBytes, wipe } from '../lib/bytes.ts';
-import { OperatorError } from '../lib/errors.ts';
+import type { StoredSecret } from '../db/key-secrets.ts';
+import type { SigningKey } from '../domain/fleet/web3signer-key-file.ts';
+import { wipe } from '../lib/bytes.ts';
 import type { ProgressBar } from '../lib/progress.ts';
-import type { WorkerPool } from '../workers/pool.ts';
+import type { SealedRow, WorkerPool } from '../workers/pool.ts';
 import { assertManifest, type UnlockedVault } from './unlock-vault.ts';
-
-const PAGE_SIZE = 6_000;
+import type { VisibleRows } from './visible-rows.ts';
 
 /** All visible keys of a vault, proven. Disposing of it overwrites the secrets. */
 export interface OpenedKeys extends Disposable {
-  readonly vault: Vault;
   /** In public-key order. */
-  readonly facts: readonly Pick<StoredSecret, 'kind' | 'publicKey' | 'parentPublicKey'>[];
-  /** 32 bytes for each of `facts`, flat. */
-  readonly secretKeys: Uint8Array;
+  readonly keys: readonly SigningKey[];
 }
 
 /**
- * Reads every visible row of the vault in one snapshot, opens it, derives its public key and compares, and checks the
- * whole against the manifest. One bad row stops everything.
- * @throws OperatorError 'row-tampered' naming the public key, 'manifest-mismatch', 'vault-removed'
+ * Opens every visible row of the vault, derives its public key and compares, and checks the whole against the manifest.
+ * One bad row stops everything.
+ * @throws OperatorError 'row-tampered' naming the public key, 'manifest-mismatch'
  */
-export function openKeys(
-  deps: { readonly database: Database; readonly pool: WorkerPool },
+export async function openKeys(
+  pool: WorkerPool,
   unlocked: UnlockedVault,
+  rows: VisibleRows,
   bar?: ProgressBar,
 ): Promise<OpenedKeys> {
-  return inSnapshot(deps.database, async snapshot => {
-    const vault = await readVault(snapshot, unlocked.vault.vaultId);
-    if (vault === undefined)
-      throw new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
-    const facts: OpenedKeys['facts'][number][] = [];
-    const entries: ManifestEntry[] = [];
-    const secrets: Uint8Array[] = [];
-    try {
-      for await (const page of pageActiveSecrets(snapshot, { vaultId: vault.vaultId, pageSize: PAGE_SIZE })) {
-        secrets.push(await openPage(deps.pool, unlocked, page));
-        for (const { kind, publicKey, parentPublicKey, dataKeyId, nonce } of page) {
-          facts.push({ kind, publicKey, parentPublicKey });
-          entries.push({ publicKey, dataKeyId, nonce });
-        }
-        bar?.advance(page.length);
-      }
-      assertManifest(unlocked, vault, entries);
-      const secretKeys = concatBytes(...secrets);
-      return { vault, facts, secretKeys, [Symbol.dispose]: () => wipe(secretKeys) };
-    } finally {
-      wipe(...secrets);
-    }
+  let opened = 0;
+  const secretKeys = await openPage(pool, unlocked, rows, done => {
+    bar?.advance(done - opened);
+    opened = done;
   });
+  try {
+    assertManifest(unlocked, rows.vault, rows.manifestEntries());
+  } catch (error) {
+    wipe(secretKeys);
+    throw error;
+  }
+  const keys = Array.from({ length: rows.length }, (_, index) => new OpenedKey(rows, secretKeys, index));
+  return { keys, [Symbol.dispose]: () => wipe(secretKeys) };
+}
+
+/** A key whose byte strings are views made when they are asked for: those of 120,000 keys at once take 80 MB. */
+class OpenedKey implements SigningKey {
+  readonly #rows: VisibleRows;
+  readonly #secretKeys: Uint8Array;
+  readonly #index: number;
+
+  constructor(rows: VisibleRows, secretKeys: Uint8Array, index: number) {
+    this.#rows = rows;
+    this.#secretKeys = secretKeys;
+    this.#index = index;
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#rows.publicKeyAt(this.#index);
+  }
+
+  get secretKey(): Uint8Array {
+    return this.#secretKeys.subarray(32 * this.#index, 32 * (this.#index + 1));
+  }
 }
 
 /** Opens rows of one vault: secret keys of 32 bytes, flat, in their order; each proven by its public key. */
 export function openPage(
   pool: WorkerPool,
   unlocked: UnlockedVault,
-  rows: readonly StoredSecret[],
+  rows: { readonly length: number; slice(from: number, to: number): readonly StoredSecret[] },
+  onProgress?: (done: number) => void,
 ): Promise<Uint8Array> {
   const { context, vault, dataKey } = unlocked;
-  return pool.openKeys({
-    dataKeys: [{ id: vault.dataKeyId, key: dataKey }],
-    rows: rows.map(row => ({
-      context: { ...context, ...publicFactsOf(row) },
-      nonce: row.nonce,
-      ciphertext: row.ciphertext,
-    })),
+  const toSealedRow = ({ nonce, ciphertext, ...row }: StoredSecret): SealedRow => ({
+    context: { ...context, ...publicFactsOf(row) },
+    nonce,
+    ciphertext,
   });
+  return pool.openKeys(
+    {
+      dataKeys: [{ id: vault.dataKeyId, key: dataKey }],
+      rows: { length: rows.length, slice: (from, to) => rows.slice(from, to).map(toSealedRow) },
+    },
+    onProgress,
+  );
 }
 
 function publicFactsOf({
@@ -78,6 +88,6 @@ function publicFactsOf({
   oracleSetHash,
   shareIndex,
   dataKeyId,
-}: StoredSecret) {
+}: Omit<StoredSecret, 'nonce' | 'ciphertext'>) {
   return { kind, publicKey, parentPublicKey, oracleSetHash, shareIndex, dataKeyId };
 }

@@ -5,7 +5,7 @@ import { type Keystore, parseKeystore } from '../domain/keys/keystore.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { asFileError, readFileBytes } from '../lib/files.ts';
 import { readSecretFile } from '../lib/secret.ts';
-import { isDepositDataName } from './deposit-data-file.ts';
+import { isKeystoreName } from './keystore-directory.ts';
 
 /** A keystore that was read, not decrypted. */
 export interface ReadKeystore {
@@ -70,10 +70,6 @@ async function listKeystorePaths(directory: string): Promise<string[]> {
     .filter(entry => !entry.isDirectory() && isKeystoreName(entry.name))
     .map(entry => join(entry.parentPath, entry.name))
     .sort();
-}
-
-function isKeystoreName(name: string): boolean {
-  return name.endsWith('.json') && !name.startsWith('.') && !isDepositDataName(name);
 }
 
 /** Reads each password file once, however many keystores it opens. */

@@ -1,3 +1,4 @@
+import { appendAuditEntry } from '../db/audit-log.ts';
 import type { Database } from '../db/database.ts';
 import { migrateDatabase } from '../db/migrator.ts';
 import { countKeypairs, findVault, insertVault, replaceDataKey, type Vault } from '../db/vaults.ts';
@@ -12,6 +13,7 @@ import { wipe } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { createFileExclusive } from '../lib/files.ts';
 import { readSecretFile } from '../lib/secret.ts';
+import { auditActor } from './audit-actor.ts';
 import { requireVault, unlockVault, type VaultRef, vaultContext } from './unlock-vault.ts';
 
 export interface SetupVaultOptions {
@@ -40,21 +42,29 @@ export interface SetupVaultResult {
  *   the vault is set up with another key
  */
 export async function setupVault(database: Database, options: SetupVaultOptions): Promise<SetupVaultResult> {
+  const givenKey = await readGivenKey(options);
   const migrations = await migrateDatabase(database, options);
   const stored = await findVault(database, {
     network: options.ref.network.name,
     address: vaultContext(options.ref).vault,
   });
   if (stored !== undefined && options.ifNeeded) {
-    await checkKey(database, options);
+    await checkKey(database, options, givenKey);
     return { migrations, created: false, encryptionKey: undefined, keyFile: undefined };
   }
   if (stored !== undefined) {
     await requireVault(database, options.ref);
     await refuseKeypairs(database, stored);
   }
-  const key = await provideKey(options);
+  const key = await provideKey(options, givenKey);
   await storeVault(database, options.ref, stored, key.text);
+  await appendAuditEntry(database, {
+    actor: auditActor(),
+    command: 'remote-db setup',
+    network: options.ref.network.name,
+    vault: vaultContext(options.ref).vault,
+    counts: { migrations: migrations.length },
+  });
   return {
     migrations,
     created: true,
@@ -63,13 +73,20 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
   };
 }
 
-async function checkKey(
-  database: Database,
-  { ref, encryptKey, encryptKeyFile }: SetupVaultOptions,
-): Promise<void> {
+/** The key that there is already. Read once, as it may be a pipe, and refused before anything is changed, tables included. */
+async function readGivenKey({ encryptKey, encryptKeyFile }: SetupVaultOptions): Promise<string | undefined> {
   const text =
     encryptKey ?? (encryptKeyFile === undefined ? undefined : await readKeyIfThere(encryptKeyFile));
-  if (text === undefined) {
+  if (text !== undefined) wipe(parseEncryptionKey(text));
+  return text;
+}
+
+async function checkKey(
+  database: Database,
+  { ref, encryptKeyFile }: SetupVaultOptions,
+  givenKey: string | undefined,
+): Promise<void> {
+  if (givenKey === undefined) {
     // Nothing to compare with: the vault is there, and that is all that was asked.
     if (encryptKeyFile === undefined) return void (await requireVault(database, ref));
     throw new OperatorError(
@@ -78,18 +95,17 @@ async function checkKey(
       { hint: 'Bring the key file back, or run "remote-db cleanup" if the vault has no keys of worth.' },
     );
   }
-  using _unlocked = await unlockVault(database, ref, text);
+  using _unlocked = await unlockVault(database, ref, givenKey);
 }
 
 /** A fresh key is on disk before the database knows it: the other way round it could be lost. */
-async function provideKey(options: SetupVaultOptions): Promise<{ text: string; isFresh: boolean }> {
-  const { encryptKey, encryptKeyFile } = options;
-  if (encryptKey !== undefined) return { text: encryptKey, isFresh: false };
-  if (encryptKeyFile === undefined) return { text: generateEncryptionKey(), isFresh: true };
-  const existing = await readKeyIfThere(encryptKeyFile);
-  if (existing !== undefined) return { text: existing, isFresh: false };
+async function provideKey(
+  { encryptKeyFile }: SetupVaultOptions,
+  givenKey: string | undefined,
+): Promise<{ text: string; isFresh: boolean }> {
+  if (givenKey !== undefined) return { text: givenKey, isFresh: false };
   const text = generateEncryptionKey();
-  await createFileExclusive(encryptKeyFile, `${text}\n`);
+  if (encryptKeyFile !== undefined) await createFileExclusive(encryptKeyFile, `${text}\n`);
   return { text, isFresh: true };
 }
 

@@ -1,7 +1,7 @@
 import type { Database } from '../db/database.ts';
 import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
 import { insertKeypairs, type NewKeypair } from '../db/keypairs.ts';
-import type { OracleSet } from '../db/oracle-sets.ts';
+import { insertOracleSet, type OracleSet } from '../db/oracle-sets.ts';
 import { formatKeystore } from '../domain/keys/keystore.ts';
 import { concatBytes, fromHex, toHex, wipe } from '../lib/bytes.ts';
 import type { ProgressBar } from '../lib/progress.ts';
@@ -96,6 +96,8 @@ async function sealAndStore(
       secretKeys: flat,
       publicKeys: concatBytes(...publicKeys),
     });
+    // Not before the keystores of the first batch were opened: a wrong password leaves nothing behind.
+    await insertOracleSet(database, vault.vaultId, oracleSet);
     const inserted = await insertKeypairs(database, {
       vaultId: vault.vaultId,
       oracleSetHash: oracleSet.hash,

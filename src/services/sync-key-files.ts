@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decideRemovals, type RemovalPolicy } from '../domain/fleet/removals.ts';
@@ -47,6 +48,8 @@ export interface SyncKeyFilesResult {
   readonly files: FileSetPlan;
   /** Whether files were changed, or with `check` would be. */
   readonly isChanged: boolean;
+  /** SHA-256 of every file that holds the vault's keys now, by name. */
+  readonly hashes: ReadonlyMap<string, Uint8Array>;
   readonly warnings: readonly string[];
 }
 
@@ -58,12 +61,7 @@ export interface SyncKeyFilesResult {
  */
 export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKeyFilesResult> {
   const { directory, attributes } = options;
-  const warnings: string[] = [];
-  if (!(await isMemoryFileSystem(directory))) {
-    warnings.push(
-      `${directory} is not on a memory file system: private keys will be on a disk in clear text.`,
-    );
-  }
+  const warnings = await warnOfDisk(directory);
   let wanted = renderKeyFiles(options.keys, options);
   const present = await listPresentFiles({ ...options, wanted });
   const extra: SigningKey[] = [];
@@ -91,6 +89,7 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
       keptKeys: extra.length,
       files: plan,
       isChanged: hasChanges(plan),
+      hashes: new Map(Array.from(wanted, ([name, content]) => [name, hashOf(content)])),
       warnings,
     };
   } finally {
@@ -98,6 +97,16 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
     for (const content of wanted.values()) wipe(content);
     for (const file of present) for (const secretKey of file.secretKeys) wipe(secretKey);
   }
+}
+
+/** A warning when the keys would be on a disk in clear text. */
+export async function warnOfDisk(directory: string): Promise<string[]> {
+  if (await isMemoryFileSystem(directory)) return [];
+  return [`${directory} is not on a memory file system: private keys will be on a disk in clear text.`];
+}
+
+function hashOf(content: Uint8Array): Uint8Array {
+  return createHash('sha256').update(content).digest();
 }
 
 async function applyKeyFiles(

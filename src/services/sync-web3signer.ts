@@ -1,14 +1,26 @@
 import type { SignerClient } from '../clients/signer-client.ts';
 import type { Database } from '../db/database.ts';
-import { countVisibleKeys } from '../db/keypairs.ts';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { hasChanges } from '../lib/file-set.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { openKeys } from './open-keys.ts';
 import { type ReloadedSigner, reloadSigners } from './reload-signers.ts';
-import { type SyncKeyFilesOptions, type SyncKeyFilesResult, syncKeyFiles } from './sync-key-files.ts';
-import { unlockVault, type VaultRef } from './unlock-vault.ts';
+import {
+  type SyncKeyFilesOptions,
+  type SyncKeyFilesResult,
+  syncKeyFiles,
+  warnOfDisk,
+} from './sync-key-files.ts';
+import { type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { readVisibleRows, type VisibleRows } from './visible-rows.ts';
+import {
+  applyUnchanged,
+  type KeyFilesDirectory,
+  planUnchanged,
+  recordKeyFiles,
+} from './written-key-files.ts';
 
 export interface SyncWeb3SignerDeps {
   readonly database: Database;
@@ -28,8 +40,10 @@ export interface SyncWeb3SignerOptions
   readonly reloadTimeoutMs: number;
 }
 
+type SyncedFiles = Omit<SyncKeyFilesResult, 'hashes'>;
+
 export interface SyncWeb3SignerResult {
-  readonly files: SyncKeyFilesResult;
+  readonly files: SyncedFiles;
   readonly signers: readonly ReloadedSigner[];
 }
 
@@ -44,31 +58,60 @@ export async function syncWeb3Signer(
 ): Promise<SyncWeb3SignerResult> {
   using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
   deps.say('Fetching keypairs from the remote db...');
-  const count = await countVisibleKeys(deps.database, unlocked.vault.vaultId);
-  if (count === 0 && unlocked.vault.manifestCounter === 0n) {
+  const rows = await readVisibleRows(deps.database, unlocked.vault.vaultId);
+  if (rows.length === 0 && rows.vault.manifestCounter === 0n) {
     throw new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
       hint: 'Run "remote-db upload-keypairs" first.',
     });
   }
-  deps.say(`Decrypting ${count} keystores...`);
-  const bar = deps.progress.start('Decrypting keystores', count);
-  using opened = await openKeys(deps, unlocked, bar);
-  bar.finish();
-  const { facts, secretKeys } = opened;
-  deps.say(`Saving ${facts.length} private keys to ${options.directory}...`);
-  const files = await syncKeyFiles({
-    ...options,
-    network: options.ref.network.name,
-    vault: options.ref.address,
-    keys: facts.map(({ publicKey }, index) => ({
-      publicKey,
-      secretKey: secretKeys.subarray(32 * index, 32 * (index + 1)),
-    })),
-  });
+  const files =
+    (await keepUnchanged(deps, options, unlocked, rows)) ?? (await writeKeys(deps, options, unlocked, rows));
   for (const warning of files.warnings) deps.warn(warning);
-  const wanted = new Set(facts.map(({ publicKey }) => toHex(publicKey)));
-  const signers = options.check
-    ? []
-    : await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
+  if (options.check) return { files, signers: [] };
+  const wanted = new Set(Array.from(rows.publicKeys(), toHex));
+  const signers = await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
   return { files, signers };
+}
+
+/** Files that were written from these very rows are left as they are, and no row is opened. */
+async function keepUnchanged(
+  deps: SyncWeb3SignerDeps,
+  options: SyncWeb3SignerOptions,
+  unlocked: UnlockedVault,
+  rows: VisibleRows,
+): Promise<SyncedFiles | undefined> {
+  const directory = directoryOf(options);
+  // --adopt looks at files of others, which no record knows.
+  const plan = options.adopt ? undefined : await planUnchanged(directory, unlocked, rows);
+  if (plan === undefined) return undefined;
+  deps.say(`The private keys in ${options.directory} are those of these ${rows.length} keystores already.`);
+  if (!options.check) await applyUnchanged(directory, plan);
+  return {
+    ...{ keyCount: rows.length, removedKeys: 0, keptKeys: 0, files: plan, isChanged: hasChanges(plan) },
+    warnings: await warnOfDisk(options.directory),
+  };
+}
+
+async function writeKeys(
+  deps: SyncWeb3SignerDeps,
+  options: SyncWeb3SignerOptions,
+  unlocked: UnlockedVault,
+  rows: VisibleRows,
+): Promise<SyncedFiles> {
+  deps.say(`Decrypting ${rows.length} keystores...`);
+  const bar = deps.progress.start('Decrypting keystores', rows.length);
+  using opened = await openKeys(deps.pool, unlocked, rows, bar);
+  bar.finish();
+  deps.say(`Saving ${rows.length} private keys to ${options.directory}...`);
+  const directory = directoryOf(options);
+  const files = await syncKeyFiles({ ...options, ...directory, keys: opened.keys });
+  if (!options.check) {
+    // Keys that were kept beside the database's must be seen, and be decided about, by every run.
+    await recordKeyFiles(directory, unlocked, rows, files.keptKeys > 0 ? undefined : files.hashes);
+  }
+  return files;
+}
+
+function directoryOf({ ref, directory, layout, attributes }: SyncWeb3SignerOptions): KeyFilesDirectory {
+  return { directory, layout, attributes, network: ref.network.name, vault: ref.address };
 }

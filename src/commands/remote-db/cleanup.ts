@@ -1,5 +1,4 @@
 import { Aborted } from '../../cli/aborted.ts';
-import { missingOptions } from '../../cli/command-line-error.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { flag } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
@@ -17,9 +16,7 @@ export default class RemoteDbCleanup extends RemoteDbCommand {
   static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const { yes, ...options } = await this.resolveWithGroup(OPTIONS);
-    const { prompter } = this;
-    if (!yes && prompter === undefined) throw missingOptions([{ flag: '--yes' }]);
+    const { yes, ...options } = await this.resolveWithGroup(OPTIONS, { unattended: ['yes'] });
     await using remote = await openRemoteDb(options, this.config.version);
     const counts = await countVault(remote.database, remote.ref);
     const { validators, shares, oracleSets } = counts;
@@ -27,7 +24,7 @@ export default class RemoteDbCleanup extends RemoteDbCommand {
       `this removes ${validators} keypairs and ${shares} shares of ${oracleSets} oracle sets of the ${options.vault} vault; only the mnemonic or a backup brings the keys back.`,
     );
     if (!yes) {
-      const answer = (await prompter?.askLine('Do you want to continue? [y/N]: ')) ?? '';
+      const answer = (await this.prompter?.askLine('Do you want to continue? [y/N]: ')) ?? '';
       if (!/^y(es)?$/i.test(answer.trim())) throw new Aborted();
     }
     await cleanUpVault(remote.database, remote.ref);

@@ -1,5 +1,5 @@
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { openRemoteDb } from '../../compose.ts';
+import { openRemoteDatabase } from '../../compose.ts';
 import { migrateDatabase } from '../../db/migrator.ts';
 
 export default class RemoteDbMigrate extends RemoteDbCommand {
@@ -11,8 +11,8 @@ export default class RemoteDbMigrate extends RemoteDbCommand {
 
   async run() {
     const options = await this.resolveWithGroup({});
-    await using remote = await openRemoteDb(options);
-    const migrations = await migrateDatabase(remote.database, { programVersion: this.config.version });
+    await using database = await openRemoteDatabase(options);
+    const migrations = await migrateDatabase(database, { programVersion: this.config.version });
     this.say(
       migrations.length === 0
         ? 'The database is up to date.'

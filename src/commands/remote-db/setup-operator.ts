@@ -50,6 +50,7 @@ export default class RemoteDbSetupOperator extends RemoteDbCommand {
     this.say(`Operator deposit data saved to ${result.depositDataPath} file.`);
     this.say('Successfully created operator configuration file.');
     this.advise('Next: start the operator with --remote-signer-url.');
-    return result;
+    const { isChanged: changed, ...written } = result;
+    return { ...written, changed };
   }
 }

@@ -61,7 +61,7 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
         database: remote.database,
         pool,
         signers: clients,
-        progress: this.progress,
+        progress: this.bars,
         say: this.say,
         warn: this.alert,
       },
@@ -90,6 +90,7 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
       this.advise('Next: have Web3Signer read the files: restart it, or POST /reload.');
     return {
       keys: files.keyCount,
+      changed: files.isChanged,
       removedKeys: files.removedKeys,
       keptKeys: files.keptKeys,
       files: {

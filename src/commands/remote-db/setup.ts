@@ -1,7 +1,9 @@
+import { CommandLineError } from '../../cli/command-line-error.ts';
+import { existingEncryptKey } from '../../cli/encrypt-key-option.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { flag, optional } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { file, text } from '../../cli/value-kinds.ts';
+import { file } from '../../cli/value-kinds.ts';
 import { openRemoteDb } from '../../compose.ts';
 import { setupVault } from '../../services/setup-vault.ts';
 
@@ -12,11 +14,7 @@ const OPTIONS = {
     env: 'REMOTE_DB_ENCRYPT_KEY_FILE',
     value: file({ exists: false }),
   }),
-  encryptKey: optional({
-    description: 'An encryption key to use instead of a new one.',
-    env: 'REMOTE_DB_ENCRYPT_KEY',
-    value: text,
-  }),
+  encryptKey: existingEncryptKey,
   ifNeeded: flag({
     description: 'Exits with 0 when the vault is set up already, after checking the encryption key.',
   }),
@@ -33,6 +31,12 @@ export default class RemoteDbSetup extends RemoteDbCommand {
 
   async run() {
     const options = await this.resolveWithGroup(OPTIONS);
+    if (options.encryptKey !== undefined && options.encryptKeyFile !== undefined) {
+      throw new CommandLineError(
+        'contradiction',
+        'The encryption key is given as --encrypt-key (REMOTE_DB_ENCRYPT_KEY) and as --encrypt-key-file (REMOTE_DB_ENCRYPT_KEY_FILE); use one of them.',
+      );
+    }
     await using remote = await openRemoteDb(options);
     const result = await setupVault(remote.database, {
       ...options,

@@ -5,6 +5,7 @@ import { flag, optional, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { directory, file, httpUrls, integer } from '../../cli/value-kinds.ts';
 import { fetchDepositDataRoot } from '../../clients/contracts/vault.ts';
+import type { ExecutionNode } from '../../clients/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb } from '../../compose.ts';
 import { vaultDirectory } from '../../config.ts';
 import { readDepositData } from '../../services/deposit-data-file.ts';
@@ -66,14 +67,20 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     const depositData = await readDepositData(vaultDir, options.depositDataFile);
     const ipfs = ipfsOptions(network, { allowUnverified: options.allowUnverifiedIpfs, warn: this.alert });
     const http = openHttp(options);
-    using node = await openExecutionNode(http, options.executionEndpoints, network);
+    await using resources = new AsyncDisposableStack();
+    let node: Promise<ExecutionNode> | undefined;
+    // Only when it is asked: a wrong encryption key or password is told of first, also where no node answers.
+    const openNode = () => {
+      node ??= openExecutionNode(http, options.executionEndpoints, network).then(it => resources.use(it));
+      return node;
+    };
     await using pool = createWorkerPool({ size: options.poolSize });
     const result = await uploadKeypairs(
       {
-        ...{ database: remote.database, pool, progress: this.progress, say: this.say, warn: this.alert },
-        fetchDepositDataRoot: () => fetchDepositDataRoot(node, address, network.contracts),
+        ...{ database: remote.database, pool, progress: this.bars, say: this.say, warn: this.alert },
+        fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
         fetchOracleSet: async () =>
-          (await fetchOracleSet({ node, http }, { keeper: network.contracts, ipfs })).set,
+          (await fetchOracleSet({ node: await openNode(), http }, { keeper: network.contracts, ipfs })).set,
       },
       {
         ...{ ref: remote.ref, encryptKey: options.encryptKey, depositData, pruneShares: options.pruneShares },

@@ -22,7 +22,7 @@ export default class RemoteDbVerify extends RemoteDbCommand {
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     const result = await verifyVault(
-      { database: remote.database, pool, progress: this.progress },
+      { database: remote.database, pool, progress: this.bars },
       { ref: remote.ref, encryptKey: options.encryptKey },
     );
     const { validators, shares, staleValidators, findings } = result;

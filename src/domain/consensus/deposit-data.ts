@@ -8,7 +8,7 @@ import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
 import { DepositData, DepositMessage } from './ssz.ts';
 
 /** What a StakeWise vault deposits for a validator with 0x01 credentials. */
-export const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
+const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
 /** Version of the staking deposit CLI whose format this is; launchpads and the oracles' tools look at it. */
 const DEPOSIT_CLI_VERSION = '2.4.0';
 

@@ -49,7 +49,7 @@ const kdfSchema = z.discriminatedUnion('function', [
 ]);
 
 /** An EIP-2335 keystore of version 4. */
-export const keystoreSchema = z.object({
+const keystoreSchema = z.object({
   crypto: z.object({
     kdf: kdfSchema,
     checksum: z.object({ function: z.literal('sha256'), params: z.object({}), message: hex(32) }),

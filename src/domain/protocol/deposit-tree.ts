@@ -4,7 +4,7 @@ import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/b
 import { OperatorError } from '../../lib/errors.ts';
 import { type DepositDataEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
 
-export interface DepositMultiProof {
+interface DepositMultiProof {
   readonly proof: readonly Hex[];
   readonly proofFlags: readonly boolean[];
   /** Deposit data indexes in leaf order: `proof_indexes` of the approval request. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { SigningKey } from 'ethers/crypto';
 import { computeAddress } from 'ethers/transaction';
 import { z } from 'zod';
-import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 
 export interface Oracle {
@@ -89,6 +89,16 @@ export function oracleSetHash(
   const publicKeys = config.oracles.map(oracle => oracle.publicKey);
   const encoded = concatBytes(ORACLE_SET_DOMAIN, new Uint8Array(numbers.buffer), ...publicKeys);
   return Uint8Array.from(createHash('sha256').update(encoded).digest());
+}
+
+/** Whether a stored oracle set has the oracles and the threshold that its hash was made over. */
+export function isOracleSet(set: {
+  readonly hash: Uint8Array;
+  readonly threshold: number;
+  readonly publicKeys: readonly Uint8Array[];
+}): boolean {
+  const oracles = set.publicKeys.map(publicKey => ({ publicKey }));
+  return equalBytes(oracleSetHash({ exitSignatureRecoverThreshold: set.threshold, oracles }), set.hash);
 }
 
 function parseJson(document: Uint8Array): unknown {

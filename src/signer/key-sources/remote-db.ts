@@ -1,6 +1,7 @@
 import type { Database } from '../../db/database.ts';
 import { openKeys } from '../../services/open-keys.ts';
 import { unlockVault, type VaultRef } from '../../services/unlock-vault.ts';
+import { readVisibleRows } from '../../services/visible-rows.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 import type { KeySource } from '../key-ring.ts';
 
@@ -24,9 +25,11 @@ export function remoteDbSource(options: {
       await using remote = await options.open();
       using unlocked = await unlockVault(remote.database, remote.ref, await options.readEncryptKey());
       await using pool = createWorkerPool({ size: options.poolSize });
-      using opened = await openKeys({ database: remote.database, pool }, unlocked);
-      const publicKeys = opened.facts.map(({ publicKey }) => publicKey);
-      return { publicKeys, secretKeys: Uint8Array.from(opened.secretKeys) };
+      const rows = await readVisibleRows(remote.database, unlocked.vault.vaultId);
+      using opened = await openKeys(pool, unlocked, rows);
+      const secretKeys = new Uint8Array(32 * rows.length);
+      for (const [index, { secretKey }] of opened.keys.entries()) secretKeys.set(secretKey, 32 * index);
+      return { publicKeys: opened.keys.map(key => Uint8Array.from(key.publicKey)), secretKeys };
     },
   };
 }

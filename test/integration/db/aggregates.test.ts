@@ -280,7 +280,7 @@ describe.each([
           },
         }),
       );
-      expect(told).toEqual([{ totalClients: 2, assignments }, keysOf(more)]);
+      expect(told).toEqual([{ totalClients: 2, assignments, isIntact: true }, keysOf(more)]);
       const expected = [keys[1], ...keysOf(more)].filter(key => key !== undefined).sort(compareBytes);
       expect(await listClientPublicKeys(database, vault.vaultId, 1)).toEqual(expected);
     });

@@ -1,27 +1,38 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
-import { OperatorError } from '../lib/errors.ts';
-import { codeOf } from './errors.ts';
+import { OperatorError } from './errors.ts';
+import { asFileError } from './files.ts';
+
+/** How a command tells that another process is at work in its directory. */
+export interface BusyMessage {
+  readonly code: string;
+  /** Names the directory; " is in use by process N" follows. */
+  readonly subject: string;
+  readonly hint: string;
+}
 
 /**
- * Takes the file `<directory>.lock` for this process: the embedded database is destroyed by two processes at once.
- * A lock whose process is gone is taken over.
- * @returns a function that gives the lock back
- * @throws OperatorError 'db-in-use' naming the directory and the other process
+ * Takes the file `<directory>.lock` for this process. A lock whose process is gone is taken over.
+ * @returns disposing of it gives the lock back
+ * @throws OperatorError with the code of `busy`, naming the other process
  */
-export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+export async function lockDirectory(directory: string, busy: BusyMessage): Promise<AsyncDisposable> {
   const path = `${directory}.lock`;
   const mine = `${identityOf(process.pid)} ${randomBytes(8).toString('hex')}\n`;
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  await writeFile(temporary, mine, { flag: 'wx', mode: 0o600 });
+  await writeFile(temporary, mine, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
+    throw asFileError(error, path, 'write');
+  });
   try {
-    while (!(await linkExclusive(temporary, path))) await removeStaleLock(directory, path);
+    while (!(await linkExclusive(temporary, path))) await removeStaleLock(path, busy);
   } finally {
     await unlink(temporary);
   }
-  return async () => {
-    if ((await readLock(path)) === mine) await unlink(path);
+  return {
+    async [Symbol.asyncDispose]() {
+      if ((await readLock(path)) === mine) await unlink(path);
+    },
   };
 }
 
@@ -35,14 +46,12 @@ async function linkExclusive(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function removeStaleLock(directory: string, path: string): Promise<void> {
+async function removeStaleLock(path: string, busy: BusyMessage): Promise<void> {
   const held = await readLock(path);
   if (held === undefined) return;
   const [pid = '', startedAt = ''] = held.split(' ');
   if (isSameProcess(Number(pid), `${pid} ${startedAt}`)) {
-    throw new OperatorError('db-in-use', `the embedded database ${directory} is in use by process ${pid}`, {
-      hint: 'Wait for that process to end, or use a Postgres server: only it can serve several processes.',
-    });
+    throw new OperatorError(busy.code, `${busy.subject} is in use by process ${pid}`, { hint: busy.hint });
   }
   // Renamed first: another process may have replaced the stale lock by its own since it was read.
   const aside = `${path}.stale.${randomBytes(4).toString('hex')}`;
@@ -78,4 +87,8 @@ function identityOf(pid: number): string {
   } catch {
     return `${pid} -`;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

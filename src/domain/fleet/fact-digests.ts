@@ -1,0 +1,84 @@
+import { createHash, type Hash } from 'node:crypto';
+
+/**
+ * Digests over public facts, stored beside them: they show commands that have no encryption key whether a row was
+ * removed, added, exchanged or changed by accident. They are no protection from somebody who can write to the database;
+ * whoever has the encryption key checks the manifest and the sealed rows.
+ */
+function digest(domain: string, write: (hash: Hash) => void): Uint8Array {
+  const hash = createHash('sha256').update(`stakewise-operator/${domain}/v1`);
+  write(hash);
+  return new Uint8Array(hash.digest());
+}
+
+/**
+ * SHA-256 over the public keys that readers see.
+ * @param publicKeys - 48 bytes each, sorted
+ * @returns 32 bytes
+ */
+export function validatorsDigest(publicKeys: readonly Uint8Array[]): Uint8Array {
+  return digest('validators', hash => {
+    for (const publicKey of publicKeys) hash.update(publicKey);
+  });
+}
+
+/** What `setup-operator` writes from. */
+export interface OperatorFacts {
+  readonly oracleSet: {
+    readonly hash: Uint8Array;
+    readonly configIpfsHash: string;
+    readonly threshold: number;
+  };
+  /** The deposit data file's text. */
+  readonly document: string;
+  /** In public-key order. */
+  readonly keypairs: readonly { readonly publicKey: Uint8Array; readonly sharesSetHash: Uint8Array }[];
+  /** By parent, then by place. */
+  readonly shares: readonly {
+    readonly parentPublicKey: Uint8Array;
+    readonly shareIndex: number;
+    readonly publicKey: Uint8Array;
+  }[];
+}
+
+/** SHA-256 over everything that `setup-operator` writes. @returns 32 bytes */
+export function operatorDigest({ oracleSet, document, keypairs, shares }: OperatorFacts): Uint8Array {
+  return digest('operator', hash => {
+    hash.update(oracleSet.hash).update(number(oracleSet.threshold));
+    writeText(hash, oracleSet.configIpfsHash);
+    writeText(hash, document);
+    hash.update(number(keypairs.length));
+    for (const { publicKey, sharesSetHash } of keypairs) hash.update(publicKey).update(sharesSetHash);
+    for (const { parentPublicKey, shareIndex, publicKey } of shares) {
+      hash.update(parentPublicKey).update(number(shareIndex)).update(publicKey);
+    }
+  });
+}
+
+/**
+ * SHA-256 over a plan of validator clients.
+ * @param plan - its assignments in public-key order
+ * @returns 32 bytes
+ */
+export function planDigest(plan: {
+  readonly totalClients: number;
+  readonly assignments: readonly { readonly publicKey: Uint8Array; readonly clientIndex: number }[];
+}): Uint8Array {
+  return digest('plan', hash => {
+    hash.update(number(plan.totalClients));
+    for (const { publicKey, clientIndex } of plan.assignments) {
+      hash.update(publicKey).update(number(clientIndex));
+    }
+  });
+}
+
+function writeText(hash: Hash, text: string): void {
+  const bytes = Buffer.from(text);
+  hash.update(number(bytes.length)).update(bytes);
+}
+
+function number(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}

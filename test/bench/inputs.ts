@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import { mnemonicToSeed } from '../../src/domain/keys/mnemonic.ts';
+import type { WorkerPool } from '../../src/workers/pool.ts';
+
+/** Of the recorded run of the Python operator: its first public keys are known. */
+const MNEMONIC =
+  'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
+
+export const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
+export const NETWORK = 'hoodi';
+export const CHAIN_ID = 560048;
+
+export interface Scheme {
+  readonly count: number;
+  readonly oracles: number;
+  readonly threshold: number;
+}
+
+export function benchSeed(): Uint8Array {
+  return mnemonicToSeed(MNEMONIC);
+}
+
+/** The first keys of the mnemonic: secret keys of 32 bytes and public keys of 48, flat. */
+export function benchKeys(
+  pool: WorkerPool,
+  count: number,
+): Promise<{ secretKeys: Uint8Array; publicKeys: Uint8Array }> {
+  return pool.deriveKeypairs({ seed: benchSeed(), firstIndex: 0, count });
+}
+
+/** Bytes that look random and are the same in every run. */
+export function fixedBytes(label: string, length: number): Uint8Array {
+  return new Uint8Array(createHash('shake256', { outputLength: length }).update(label).digest());
+}

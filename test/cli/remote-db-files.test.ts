@@ -1,0 +1,241 @@
+import { appendFileSync, chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/db/database.ts';
+import { createWorkerPool } from '../../src/workers/pool.ts';
+import { readKeyDirectory } from '../support/checkers/web3signer.ts';
+import { runCli, temporaryDirectory } from '../support/cli.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
+import { startFakeSigner } from '../support/fake-signer.ts';
+import {
+  fillWithRecordedVault,
+  inventOracleSet,
+  RECORDED_ENCRYPT_KEY,
+  RECORDED_VAULT,
+  recordedSecretKeys,
+  uploadRecorded,
+  writeKeystores,
+} from '../support/recorded-vault.ts';
+import { listTree } from '../support/snapshot.ts';
+import { recordedPath } from '../support/vectors.ts';
+
+const keystores = temporaryDirectory();
+let template: DatabaseTemplate;
+beforeAll(async () => {
+  writeKeystores(join(keystores.path, 'all'), recordedSecretKeys(10));
+  writeKeystores(join(keystores.path, 'two'), recordedSecretKeys(2));
+  template = await createDatabaseTemplate(url => fillWithRecordedVault(url, join(keystores.path, 'all')));
+});
+afterAll(async () => {
+  keystores[Symbol.dispose]();
+  await template[Symbol.asyncDispose]();
+});
+
+/** A copy of the recorded vault, and a directory whose `out` the commands write to. */
+async function openCopy() {
+  const database = await template.clone();
+  const directory = temporaryDirectory();
+  const env = {
+    ...{ REMOTE_DB_URL: database.url, VAULT: RECORDED_VAULT, NETWORK: 'holesky', DATA_DIR: directory.path },
+    ...{ REMOTE_DB_ENCRYPT_KEY: RECORDED_ENCRYPT_KEY, REMOTE_DB_OUTPUT_DIR: join(directory.path, 'out') },
+  };
+  return {
+    out: join(directory.path, 'out'),
+    run: (command: string, ...more: string[]) => runCli(['remote-db', command, ...more], { env }),
+    /** Uploads again, to other oracles: every share changes. */
+    rotateOracles: async (folder: 'all' | 'two') => {
+      await using session = await openDatabase({ url: database.url });
+      await using pool = createWorkerPool({ size: 1 });
+      const keystoresDir = join(keystores.path, folder);
+      await uploadRecorded(session, pool, { keystoresDir, oracleSet: inventOracleSet(3, 2) });
+    },
+    [Symbol.asyncDispose]: async () => {
+      directory[Symbol.dispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const timesOf = (directory: string) =>
+  readdirSync(directory).map(name => [
+    name,
+    statSync(join(directory, name)).mtimeMs,
+    statSync(join(directory, name)).ino,
+  ]);
+
+const COMMANDS = [
+  ['setup-web3signer', [] as string[]],
+  ['setup-web3signer', ['--layout', 'one-per-key']],
+  [
+    'setup-validator',
+    [
+      ...[
+        '--validator-index',
+        '0',
+        '--total-validators',
+        '3',
+        '--web3signer-endpoint',
+        'http://web3signer:6174',
+      ],
+      ...['--fee-recipient', '0x48319f97e5da1233c21c48b80097c0fb7a20ff86'],
+    ],
+  ],
+  ['setup-operator', []],
+] as const;
+
+describe.each(COMMANDS)('%s %j', (command, options) => {
+  it('--check writes nothing and tells by its exit code; equal input leaves the files alone', async () => {
+    await using copy = await openCopy();
+    const check = () => copy.run(command, ...options, '--check');
+    const missing = await check();
+    expect(missing.exitCode).toBe(3);
+    expect(missing.stderr).toContain(copy.out);
+    expect(missing.stdout).not.toContain('Successfully');
+    expect(listTree(copy.out)).toEqual({ [copy.out]: 'missing' });
+
+    expect((await copy.run(command, ...options)).exitCode).toBe(0);
+    const written = listTree(copy.out);
+    const times = timesOf(copy.out);
+    expect((await check()).exitCode).toBe(0);
+    expect((await copy.run(command, ...options)).exitCode).toBe(0);
+    expect(listTree(copy.out)).toEqual(written);
+    expect(timesOf(copy.out)).toEqual(times);
+
+    const name = readdirSync(copy.out).filter(each => !each.startsWith('.'))[0] ?? '';
+    chmodSync(join(copy.out, name), 0o666);
+    expect((await check()).exitCode).toBe(3);
+    appendFileSync(join(copy.out, name), '\n');
+    const spoiled = listTree(copy.out);
+    // A numbered file says nothing of its vault: with other bytes it is somebody else's.
+    const isLost = options[1] === 'one-per-key';
+    expect((await check()).exitCode).toBe(isLost ? 1 : 3);
+    expect(listTree(copy.out)).toEqual(spoiled);
+    expect((await copy.run(command, ...options)).exitCode).toBe(isLost ? 1 : 0);
+    expect(listTree(copy.out)).toEqual(isLost ? spoiled : written);
+  });
+});
+
+describe('setup-web3signer --removals', () => {
+  it('refuses by default to remove most keys; keep adds only; allow removes', async () => {
+    await using copy = await openCopy();
+    await copy.run('setup-web3signer');
+    await copy.rotateOracles('all');
+    const before = listTree(copy.out);
+    const refused = await copy.run('setup-web3signer');
+    expect(refused.stderr).toContain("This run would remove 40 of 50 keys from the signer's directory");
+    expect(refused.exitCode).toBe(3);
+    expect(listTree(copy.out)).toEqual(before);
+
+    const kept = await copy.run('setup-web3signer', '--removals', 'keep');
+    expect(kept.stderr).toContain('40 of 50 keys');
+    expect(kept.exitCode).toBe(0);
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(80);
+
+    const allowed = await copy.run('setup-web3signer', '--removals', 'allow');
+    expect(allowed.exitCode).toBe(0);
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(40);
+  });
+
+  it('leaves files of others alone', async () => {
+    await using copy = await openCopy();
+    await copy.run('setup-web3signer');
+    const foreign = join(copy.out, 'holesky-0x00000000000000000000000000000000000000aa-00.yaml');
+    writeFileSync(foreign, 'not ours\n');
+    await copy.rotateOracles('all');
+    expect((await copy.run('setup-web3signer', '--removals', 'allow')).exitCode).toBe(0);
+    expect(readdirSync(copy.out)).toContain('holesky-0x00000000000000000000000000000000000000aa-00.yaml');
+  });
+});
+
+describe('setup-web3signer and key_N.yaml', () => {
+  it('one-per-key writes as many files as keys, numbered as the reference does', async () => {
+    await using copy = await openCopy();
+    expect((await copy.run('setup-web3signer', '--layout', 'one-per-key')).exitCode).toBe(0);
+    const names = readdirSync(copy.out).filter(name => !name.startsWith('.'));
+    expect(names.sort()).toEqual(readdirSync(recordedPath('03-remote-db/3-web3signer')).sort());
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50);
+  });
+
+  it('--adopt takes over files of the Python operator whose keys are all this vault’s', async () => {
+    await using copy = await openCopy();
+    await copy.run('setup-web3signer', '--layout', 'one-per-key');
+    // As if another program had written them.
+    for (const name of readdirSync(copy.out).filter(each => each.startsWith('.')))
+      rmSync(join(copy.out, name));
+    const beside = await copy.run('setup-web3signer');
+    expect(beside.exitCode).toBe(0);
+    expect(readdirSync(copy.out)).toContain('key_0.yaml');
+    const adopted = await copy.run('setup-web3signer', '--adopt');
+    expect(adopted.exitCode).toBe(0);
+    expect(readdirSync(copy.out).filter(name => name.startsWith('key_'))).toEqual([]);
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50);
+  });
+
+  it('--adopt takes over no file with a key of somebody else', async () => {
+    await using copy = await openCopy();
+    await copy.run('setup-web3signer', '--layout', 'one-per-key');
+    for (const name of readdirSync(copy.out).filter(each => each.startsWith('.')))
+      rmSync(join(copy.out, name));
+    const path = join(copy.out, 'key_0.yaml');
+    writeFileSync(path, `keyType: BLS\nprivateKey: '0x${'01'.padStart(64, '0')}'\ntype: file-raw\n`);
+    const refused = await copy.run('setup-web3signer', '--layout', 'one-per-key', '--adopt');
+    expect(refused.stderr).toContain(path);
+    expect(refused.exitCode).toBe(1);
+    expect((await copy.run('setup-web3signer', '--adopt')).exitCode).toBe(0);
+    expect(readdirSync(copy.out).filter(name => name.startsWith('key_'))).toEqual(['key_0.yaml']);
+  });
+});
+
+describe('setup-web3signer --web3signer-endpoint', () => {
+  it('has every signer reload, waits for the end, and compares', async () => {
+    await using copy = await openCopy();
+    const foreign = [`0x8${'a'.repeat(95)}`];
+    await using first = await startFakeSigner(copy.out);
+    await using second = await startFakeSigner(copy.out, { polls: 0, foreign });
+    const endpoints = [first, second].flatMap(({ url }) => ['--web3signer-endpoint', url]);
+    const run = await copy.run('setup-web3signer', '--json', ...endpoints);
+    expect(run.exitCode).toBe(0);
+    expect(JSON.parse(run.stdout).signers).toEqual([
+      { url: first.url, keys: 50, foreignKeys: 0 },
+      { url: second.url, keys: 51, foreignKeys: 1 },
+    ]);
+    expect(run.stderr).toContain(`${second.url} also has ${foreign[0]}, which is not a key of this vault.`);
+    expect(first.requests.filter(line => line === 'POST /reload')).toHaveLength(1);
+    expect(first.requests.filter(line => line === 'GET /reload').length).toBeGreaterThan(3);
+    expect(first.requests.at(-1)).toBe('GET /api/v1/eth2/publicKeys');
+  });
+
+  it('a signer that lacks a key is an error that names one', async () => {
+    await using copy = await openCopy();
+    await using signer = await startFakeSigner(copy.out, { drop: 1, polls: 0 });
+    const run = await copy.run('setup-web3signer', '--web3signer-endpoint', signer.url);
+    expect(run.stderr).toMatch(
+      new RegExp(
+        `Error: ${signer.url} lacks 1 of 50 keys after its reload \\(completed\\), first 0x[0-9a-f]{96}\\.`,
+      ),
+    );
+    expect(run.stdout).not.toContain('Successfully');
+    expect(run.exitCode).toBe(1);
+  });
+
+  it('--check asks no signer', async () => {
+    await using copy = await openCopy();
+    await using signer = await startFakeSigner(copy.out);
+    expect(
+      (await copy.run('setup-web3signer', '--check', '--web3signer-endpoint', signer.url)).exitCode,
+    ).toBe(3);
+    expect(signer.requests).toEqual([]);
+  });
+});
+
+describe('setup-operator', () => {
+  it('leaves out, with a warning, validators whose shares are of an earlier oracle set', async () => {
+    await using copy = await openCopy();
+    await copy.rotateOracles('two');
+    const run = await copy.run('setup-operator');
+    expect(run.stderr).toContain(
+      'Warning: 8 validators are left out: their shares are of an earlier oracle set.',
+    );
+    expect(run.exitCode).toBe(0);
+  });
+});

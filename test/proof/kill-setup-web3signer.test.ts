@@ -1,0 +1,149 @@
+// Kill −9 of setup-web3signer at every statement on the wire and at every call of node:fs: a signer that loads the
+// directory finds each file old or new, every key that both states have and none that neither has; the next run completes.
+// That run is made once for every distinct content of the directory that a kill leaves; statements leave what was there.
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readKeyDirectory } from '../support/checkers/web3signer.ts';
+import { forEveryPoint, type KillPoint, runKilledAt, runRemoteDb } from '../support/killed-process.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/workflow-fixture.ts';
+
+const LANES = 3;
+const resources = new AsyncDisposableStack();
+let workflow: WorkflowFixture;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  workflow = resources.use(await startWorkflow(2));
+  database = resources.use(await createTestDatabase());
+  await workflow.run(database.url, ['setup', ...workflow.vaultArgs, ...workflow.keyArgs]);
+});
+afterAll(() => resources.disposeAsync());
+
+const POINTS = [
+  { kind: 'statement', when: 'before' },
+  { kind: 'statement', when: 'after' },
+  // A reading call leaves the directory as the changing one before it has.
+  { kind: 'file change', when: 'before' },
+  { kind: 'file change', when: 'after' },
+] as const;
+
+interface Case {
+  readonly name: string;
+  readonly options: readonly string[];
+  /** What happens to the vault between the run before and the one that is killed. */
+  readonly change: () => Promise<void>;
+  /** Whether there was a run before. */
+  readonly hasOld: boolean;
+  /** Keys that a run brings, and that it takes away. */
+  readonly added: number;
+  readonly removed: number;
+}
+
+const SHARES = ORACLES;
+const upload = (count: number) => workflow.run(database.url, workflow.uploadArgs(count));
+const changeOracles = async () => {
+  await workflow.devnet.updateOracles({ count: ORACLES, threshold: 2, replace: true });
+  await upload(2);
+};
+
+// In the order of a vault's life: each case begins with what the one before has left in the database.
+const CASES: Case[] = [
+  {
+    ...{ name: 'as the first one', options: [], change: () => upload(1) },
+    ...{ hasOld: false, added: 1 + SHARES, removed: 0 },
+  },
+  {
+    ...{ name: 'after a key was added', options: [], change: () => upload(2) },
+    ...{ hasOld: true, added: 1 + SHARES, removed: 0 },
+  },
+  {
+    ...{ name: 'after all shares changed', options: ['--removals', 'allow'], change: changeOracles },
+    ...{ hasOld: true, added: 2 * SHARES, removed: 2 * SHARES },
+  },
+];
+
+describe('setup-web3signer, killed', () => {
+  describe.each(CASES)('$name', ({ name, options, change, hasOld, added, removed }) => {
+    let oldDirectory: string;
+    let newDirectory: string;
+    const argsFor = (directory: string) => workflow.setupWeb3SignerArgs(directory, ...options);
+    const directoryOf = (label: string) =>
+      join(workflow.folder, `${CASES.findIndex(c => c.name === name)}-${label}`);
+
+    beforeAll(async () => {
+      oldDirectory = directoryOf('old');
+      newDirectory = directoryOf('new');
+      if (hasOld) await workflow.run(database.url, argsFor(oldDirectory));
+      await change();
+      if (hasOld) cpSync(oldDirectory, newDirectory, { recursive: true });
+      await workflow.run(database.url, argsFor(newDirectory));
+    });
+
+    it.each(POINTS)('$when every $kind', { timeout: 600_000 }, async point => {
+      const [before, after] = [readFiles(oldDirectory), readFiles(newDirectory)];
+      const oldKeys = loadKeys(oldDirectory);
+      const newKeys = loadKeys(newDirectory);
+      expect(without(newKeys, oldKeys)).toHaveLength(added);
+      expect(without(oldKeys, newKeys)).toHaveLength(removed);
+      const common = new Set([...oldKeys].filter(key => newKeys.has(key)));
+      let between = 0;
+      const continued = new Set<string>();
+      const count = await forEveryPoint(LANES, async number => {
+        const directory = directoryOf(`${point.kind}-${point.when}-${number}`);
+        const args = argsFor(directory);
+        if (hasOld) cpSync(oldDirectory, directory, { recursive: true, preserveTimestamps: true });
+        const run = await runKilledAt({ ...point, number } as KillPoint, { args, databaseUrl: database.url });
+        if (run.killedAt === undefined) {
+          expect(run.exitCode, run.stderr).toBe(0);
+          return false;
+        }
+        try {
+          const seen = loadKeys(directory);
+          if (!isEqual(seen, oldKeys) && !isEqual(seen, newKeys)) between++;
+          expect(without(common, seen), 'keys that went missing').toEqual([]);
+          expect(without(seen, new Set([...oldKeys, ...newKeys])), 'keys from nowhere').toEqual([]);
+          for (const [file, content] of readFiles(directory)) {
+            if (file.startsWith('.')) continue;
+            expect([before.get(file), after.get(file)], file).toContain(content);
+          }
+          const content = JSON.stringify([existsSync(directory), ...readFiles(directory)]);
+          if (continued.has(content)) return true;
+          continued.add(content);
+          const next = await runRemoteDb({ args, databaseUrl: database.url });
+          expect(next.exitCode, next.stderr).toBe(0);
+          // Names and bytes: no temporary file with a key in it is left.
+          expect(readFiles(directory)).toEqual(after);
+        } catch (error) {
+          throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
+        } finally {
+          rmSync(directory, { recursive: true, force: true });
+        }
+        return true;
+      });
+      console.log(
+        `setup-web3signer ${name}: killed ${point.when} ${count} × ${point.kind}, ${between} between the states, continued from ${continued.size} states`,
+      );
+      expect(count).toBeGreaterThan(10);
+    });
+  });
+});
+
+/** All files of a directory, dot files included, by name. */
+function readFiles(directory: string): Map<string, string> {
+  const names = existsSync(directory) ? readdirSync(directory).sort() : [];
+  return new Map(names.map(name => [name, readFileSync(join(directory, name), 'utf8')]));
+}
+
+function without(keys: ReadonlySet<string>, others: ReadonlySet<string>): string[] {
+  return [...keys].filter(key => !others.has(key));
+}
+
+function isEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && without(a, b).length === 0;
+}
+
+function loadKeys(directory: string): ReadonlySet<string> {
+  return existsSync(directory) ? readKeyDirectory(directory).publicKeys : new Set<string>();
+}

@@ -1,0 +1,29 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { PROJECT_ROOT } from '../support/cli.ts';
+import { runSql } from '../support/postgres.ts';
+
+it('ends the tests’ Postgres with the process that started it, killed or not', async () => {
+  const server = join(PROJECT_ROOT, 'test/support/postgres-server.ts');
+  const program = `
+    import { startPostgresServer } from ${JSON.stringify(server)};
+    console.log((await startPostgresServer()).url);
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(child.stdout, 'data');
+  const url = String(line).trim();
+  const [row] = await runSql(url, `select current_setting('data_directory') as directory`);
+  const directory = String(row?.directory);
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  for (let tries = 0; tries < 100 && existsSync(directory); tries++) await sleep(100);
+  expect(existsSync(directory)).toBe(false);
+  await expect(runSql(url, 'select 1')).rejects.toThrow('ECONNREFUSED');
+});

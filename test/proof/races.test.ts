@@ -1,0 +1,172 @@
+// Two processes at once, started together, a hundred times each.
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
+import { readLighthouseDefinitions, readSignerKeys } from '../support/checkers/validator-clients.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
+import { type ProcessRun, runRemoteDb } from '../support/killed-process.ts';
+import { createTestDatabase, runSql } from '../support/postgres.ts';
+import { checkByVerify, checkUploadedView, countSecrets, readVaultView } from '../support/vault-view.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/workflow-fixture.ts';
+
+const ROUNDS = 100;
+const LANES = 2;
+const KEYS = 4;
+const resources = new AsyncDisposableStack();
+let workflow: WorkflowFixture;
+let pool: WorkerPool;
+let setUp: DatabaseTemplate;
+let uploaded: DatabaseTemplate;
+
+beforeAll(async () => {
+  workflow = resources.use(await startWorkflow(KEYS));
+  pool = resources.use(createWorkerPool({ size: 1 }));
+  const setup = (url: string) => workflow.run(url, ['setup', ...workflow.vaultArgs, ...workflow.keyArgs]);
+  setUp = resources.use(await createDatabaseTemplate(setup));
+  uploaded = resources.use(
+    await createDatabaseTemplate(async url => {
+      await setup(url);
+      await workflow.run(url, workflow.uploadArgs(KEYS));
+    }),
+  );
+});
+afterAll(() => resources.disposeAsync());
+
+describe('two at once, a hundred times', { timeout: 600_000 }, () => {
+  it('uploads of the same vault', async () => {
+    const publicKeys = workflow.publicKeys(KEYS);
+    let waited = 0;
+    let refused = 0;
+    await inRounds(async () => {
+      await using database = await setUp.clone();
+      const args = workflow.uploadArgs(KEYS);
+      const runs = await startTogether(database.url, args, args);
+      const failed = runs.filter(run => run.exitCode !== 0);
+      expect(failed.length, 'failures').toBeLessThan(2);
+      for (const { exitCode, stderr } of failed) {
+        expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/vault|upload/)]);
+      }
+      refused += failed.length;
+      waited += runs.filter(run => run.stderr.includes('Another upload of this vault is running')).length;
+      const view = await readVaultView(database.url);
+      checkUploadedView(view, workflow, publicKeys);
+      expect(view.uploads).toBe(2 - failed.length);
+      expect(await countSecrets(database.url)).toBe(KEYS * (1 + ORACLES));
+      await checkByVerify(workflow, pool, database.url);
+    });
+    console.log(
+      `uploads: in ${waited} of ${ROUNDS} rounds one waited for the other, in ${refused} it was refused`,
+    );
+    expect(waited).toBeGreaterThan(ROUNDS / 2);
+  });
+
+  it('migrations of an empty database', async () => {
+    await using reference = await createTestDatabase({ migrated: true });
+    const expected = await describeSchema(reference.url);
+    expect(expected.length).toBeGreaterThan(20);
+    let together = 0;
+    await inRounds(async () => {
+      await using database = await createTestDatabase({ migrated: false });
+      const args = ['migrate', ...workflow.vaultArgs];
+      const runs = await startTogether(database.url, args, args);
+      for (const { exitCode, stderr } of runs) expect(exitCode, stderr).toBe(0);
+      const migrated = runs.filter(run => run.stdout.includes('Successfully migrated'));
+      expect(migrated).toHaveLength(1);
+      together += Number(runs.some(run => run.stdout.includes('up to date')));
+      expect(await describeSchema(database.url)).toEqual(expected);
+    });
+    expect(together).toBe(ROUNDS);
+  });
+
+  it('first setup-validators with the same total', async () => {
+    await inRounds(async round => {
+      await using database = await uploaded.clone();
+      const folders = [0, 1].map(client => join(workflow.folder, `same-${round}-${client}`));
+      const [first, second] = folders.map((folder, client) => workflow.setupValidatorArgs(client, 2, folder));
+      const runs = await startTogether(database.url, first, second);
+      for (const { exitCode, stderr } of runs) expect(exitCode, stderr).toBe(0);
+      const keys = folders.map(readClientKeys);
+      expect(keys.map(list => list.length)).toEqual([KEYS / 2, KEYS / 2]);
+      expect(keys.flat().sort()).toEqual(workflow.publicKeys(KEYS));
+      expect(await readPlans(database.url)).toEqual({ totals: [2], assigned: KEYS, stored: 1 });
+      for (const folder of folders) rmSync(folder, { recursive: true });
+    });
+  });
+
+  it('first setup-validators with different totals', async () => {
+    const winners = { 2: 0, 3: 0 };
+    await inRounds(async round => {
+      await using database = await uploaded.clone();
+      const totals = [2, 3] as const;
+      const folders = totals.map(total => join(workflow.folder, `other-${round}-${total}`));
+      const [first, second] = totals.map((total, i) =>
+        workflow.setupValidatorArgs(0, total, folders[i] ?? ''),
+      );
+      const runs = await startTogether(database.url, first, second);
+      expect(runs.map(run => run.exitCode).sort(), runs.map(run => run.stderr).join()).toEqual([0, 3]);
+      const winner = runs.findIndex(run => run.exitCode === 0);
+      const total = totals[winner] ?? 2;
+      winners[total]++;
+      expect(await readPlans(database.url)).toEqual({ totals: [total], assigned: KEYS, stored: 1 });
+      expect(readClientKeys(folders[winner] ?? '')).toEqual(workflow.publicKeys(KEYS).slice(0, KEYS / 2));
+      const loser = folders[1 - winner] ?? '';
+      expect(existsSync(loser) ? readdirSync(loser) : []).toEqual([]);
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    });
+    console.log(`first setup-validators: 2 clients won ${winners[2]} rounds, 3 clients ${winners[3]}`);
+    // Both sides of the race were seen.
+    expect(Math.min(...Object.values(winners))).toBeGreaterThan(0);
+  });
+});
+
+async function inRounds(round: (number: number) => Promise<void>): Promise<void> {
+  const numbers = Array.from({ length: ROUNDS }, (_, index) => index).values();
+  const lane = async () => {
+    for (const number of numbers) await round(number);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+function startTogether(
+  databaseUrl: string,
+  first: readonly string[] = [],
+  second: readonly string[] = [],
+): Promise<ProcessRun[]> {
+  return Promise.all([first, second].map(args => runRemoteDb({ args, databaseUrl })));
+}
+
+/** Keys of a client's files, which must agree. */
+function readClientKeys(folder: string): string[] {
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  const keys = readSignerKeys(read('signer_keys.yml'));
+  const definitions = readLighthouseDefinitions(read('validator_definitions.yml'));
+  expect(definitions.map(({ publicKey }) => publicKey)).toEqual(keys);
+  return keys;
+}
+
+async function readPlans(databaseUrl: string) {
+  const query = (text: string) => runSql(databaseUrl, text.replaceAll('from ', 'from stakewise_operator.'));
+  const plans = await query('select total_clients from assignment_plans');
+  const assigned = await query('select public_key from assignments');
+  const stored = await query(`select audit_id from audit_log where command = 'remote-db assign'`);
+  return {
+    totals: plans.map(plan => plan.total_clients),
+    assigned: assigned.length,
+    stored: stored.length,
+  };
+}
+
+/** Columns, constraints and steps of the schema, as one sorted list. */
+async function describeSchema(databaseUrl: string): Promise<string[]> {
+  const rows = await runSql(
+    databaseUrl,
+    `select format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) as line
+       from information_schema.columns where table_schema = 'stakewise_operator'
+     union all select format('%s: %s', conrelid::regclass, pg_get_constraintdef(oid))
+       from pg_constraint where connamespace = 'stakewise_operator'::regnamespace
+     union all select name from stakewise_operator.schema_steps
+     order by 1`,
+  );
+  return rows.map(row => String(row.line));
+}
