@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { SignThreads } from './sign-threads.ts';
 
 /** Keys as a source gives them; the ring overwrites the secret ones. */
-export interface SourceKeys {
+interface SourceKeys {
   /** 48 bytes each, proven to be those of the secret keys. */
   readonly publicKeys: readonly Uint8Array[];
   /** 32 bytes each, flat, in the same order. */
@@ -20,7 +20,7 @@ export interface KeySource {
 }
 
 /** As `GET /reload` tells it. */
-export interface ReloadState {
+interface ReloadState {
   readonly status: 'idle' | 'running' | 'completed' | 'failed';
   readonly lastOperationTime?: string;
   readonly lastError?: string;

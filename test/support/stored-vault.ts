@@ -12,7 +12,7 @@ import { setupVault } from '../../src/services/setup-vault.ts';
 import { uploadKeypairs } from '../../src/services/upload-keypairs.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
 
-export const STORED_VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
+const STORED_VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 
 /** A vault of holesky in a remote database, as `remote-db setup` and `upload-keypairs` leave it. */
 export interface StoredVault {

@@ -19,7 +19,7 @@ export type VaultAnswer =
   | readonly [file: 'kv2' | 'auth' | 'state' | 'limits' | 'tls', name: string]
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body: unknown };
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
