@@ -30,8 +30,9 @@ async function run(): Promise<void> {
   const log = createLogger(logLevel);
   const warn = (line: string) => log.warn(line);
   await using signer = await openSigner(settings, { log, warn });
+  const stopped = untilStopped(parentGone.signal);
   tell({ ready: { keys: signer.keyCount } });
-  await untilStopped(parentGone.signal);
+  await stopped;
 }
 
 async function readOrders(): Promise<SignerOrders> {

@@ -89,11 +89,29 @@ describe('who imports whom', () => {
     );
   });
 
+  it('the signer uses only the services that open keys, and stands below whatever composes it', () => {
+    const keys = 'services/(open-keys|unlock-vault|read-keystores)';
+    const allowed = new RegExp(`^src/(?!signer/|domain/|lib/|clients/|workers/|${keys})`);
+    expect(trespasses(/^src\/signer\//, allowed, { typesAllowed: true })).toEqual([]);
+    expect(trespasses(/^src\/(?!signer\/|compose-signer|cli\/)/, /^src\/signer\//)).toEqual([]);
+  });
+
+  it('whoever spawns the signer never reaches its code: keys stay in the child', () => {
+    const reached = new Set(['src/spawn-signer.ts']);
+    for (const file of reached) {
+      for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
+    }
+    expect(
+      [...reached].filter(to => /^src\/(signer\/|domain\/keys|compose-signer|signer-child)/.test(to)),
+    ).toEqual([]);
+  });
+
   it('each outside library has one room', () => {
     const notIn = (room: RegExp) => new RegExp(`^(?!${room.source})`);
     expect(trespasses(notIn(/src\/db\/|migrations\//), /^(kysely|pg|@electric-sql\/pglite)$/)).toEqual([]);
     expect(trespasses(notIn(/src\/commands\/|src\/cli\//), /^@oclif\/core$/)).toEqual([]);
     expect(trespasses(notIn(/src\/lib\/logger/), /^pino$/)).toEqual([]);
+    expect(trespasses(notIn(/src\/lib\/metrics/), /^prom-client$/)).toEqual([]);
     expect(trespasses(notIn(/src\/clients\/|test\//), /^undici$/)).toEqual([]);
     expect(trespasses(notIn(/src\/render/), /^eta$/)).toEqual([]);
   });

@@ -44,7 +44,10 @@ export interface VaultKey {
   readonly path: string;
 }
 
-const secretSchema = z.object({ data: z.object({ data: z.record(z.string(), z.unknown()) }) });
+// A KV version 1 secret may have a member `data`, too, but no version beside it.
+const secretSchema = z.object({
+  data: z.object({ data: z.record(z.string(), z.unknown()), metadata: z.object({ version: z.int() }) }),
+});
 const listSchema = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 const errorSchema = z.object({ errors: z.array(z.string()) });
 const versionSchema = z.object({ data: z.object({ data: z.null(), metadata: z.looseObject({}) }) });

@@ -55,8 +55,10 @@ export default class Signer extends OperatorCommand {
     const log = createLogger(verbose ? 'debug' : 'info');
     const settings = { network, keys, poolSize, ...listenSettings(given) };
     await using signer = await openSigner(settings, { log, warn: this.alert });
+    // Listened for first: whoever reads the line may answer with SIGTERM at once.
+    const stopped = untilStopped();
     this.say(`Signing exits with ${signer.keyCount} keys on ${signer.address}`);
-    await untilStopped();
+    await stopped;
     this.say('Stopping');
     return { keys: signer.keyCount };
   }

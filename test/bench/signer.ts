@@ -9,7 +9,9 @@ import { renderKeyFiles } from '../../src/domain/fleet/web3signer-key-file.ts';
 import { createKeyDeriver, publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../src/networks.ts';
-import { spawnSigner } from '../../src/spawn-signer.ts';
+import { type SpawnSettings, spawnSigner } from '../../src/spawn-signer.ts';
+import { startPostgresServer } from '../support/postgres-server.ts';
+import { storeTestVault } from '../support/stored-vault.ts';
 
 const IN_FLIGHT = [1, 8, 64];
 const SECONDS = 4;
@@ -25,7 +27,9 @@ export async function benchSigner(): Promise<void> {
     const keys = makeKeys(join(directory, 'few'), 16);
     await benchRates(join(directory, 'few'), keys);
     makeKeys(join(directory, 'many'), STARTUP_KEYS);
-    await benchStart(join(directory, 'many'));
+    const keys12k = { kind: 'key-files', directory: join(directory, 'many') } as const;
+    await benchStart('256 key files', { network: 'mainnet', keys: keys12k });
+    await benchDatabaseStart(directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -149,14 +153,23 @@ async function runLanes(count: number, durationMs: number, step: () => Promise<v
   return { latencies, seconds: (performance.now() - start) / 1000 };
 }
 
-async function benchStart(directory: string): Promise<void> {
+async function benchStart(where: string, settings: SpawnSettings): Promise<void> {
   const start = performance.now();
-  await using signer = await spawnSigner(
-    { log },
-    { network: 'mainnet', keys: { kind: 'key-files', directory } },
-  );
+  await using signer = await spawnSigner({ log }, settings);
   const seconds = ((performance.now() - start) / 1000).toFixed(2);
-  console.log(`start to ready with ${signer.keyCount} keys of 256 key files: ${seconds} s`);
+  console.log(`start to ready with ${signer.keyCount} keys of ${where}: ${seconds} s`);
+}
+
+/** 1,000 validators with 11 shares each are 12,000 keys. */
+async function benchDatabaseStart(dataDir: string): Promise<void> {
+  await using server = await startPostgresServer();
+  const stored = await storeTestVault(server.url, { validators: STARTUP_KEYS / 12, oracles: 11 });
+  const db = {
+    ...{ vault: stored.address, network: 'holesky', dbSchema: undefined, dataDir },
+    dbUrl: { url: server.url, file: undefined },
+  };
+  const encryptKey = { value: stored.encryptKey, file: undefined };
+  await benchStart('the database', { network: 'holesky', keys: { kind: 'remote-db', db, encryptKey } });
 }
 
 /** Key files as setup-web3signer writes them, and the public keys. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Secret key that the recorded requests are signed with; Web3Signer's own tests have it, too. */
 export const RECORDED_SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
-export const RECORDED_PUBLIC_KEY =
+const RECORDED_PUBLIC_KEY =
   '0x989d34725a2bfc3f15105f3f5fc8741f436c25ee1ee4f948e425d6bcb8c56bce6e06c269635b7e985a7ffa639e2409bf';
 
 export type RecordedNetwork = 'mainnet' | 'holesky';
@@ -31,7 +31,7 @@ interface RecordedEntry extends Omit<Exchange, 'request'> {
   readonly request?: Exchange['request'];
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>> | IncomingHttpHeaders;
   readonly body: string;

@@ -6,6 +6,7 @@ import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivatio
 import { generateDataKey, openSecretKey } from '../../../src/domain/keys/envelope.ts';
 import { combineKeyShares } from '../../../src/domain/keys/key-share.ts';
 import { decryptKeystore, parseKeystore } from '../../../src/domain/keys/keystore.ts';
+import { concatBytes } from '../../../src/lib/bytes.ts';
 import { createWorkerPool, keystoreConcurrency, type SealedRow } from '../../../src/workers/pool.ts';
 import { ThreadPool } from '../../../src/workers/thread-pool.ts';
 
@@ -190,5 +191,16 @@ describe('worker pool', () => {
     expect(keystoreConcurrency(4, 16 * gib)).toBe(4);
     expect(keystoreConcurrency(4, gib)).toBe(3);
     expect(keystoreConcurrency(4, gib / 8)).toBe(1);
+  });
+
+  it('derives public keys, and zeros for what is no key', async () => {
+    await using pool = createWorkerPool({ size: 1 });
+    const key = new Uint8Array(32).fill(5);
+    const flat = await pool.derivePublicKeys(
+      concatBytes(key, new Uint8Array(32), new Uint8Array(32).fill(255)),
+    );
+    expect(flat.subarray(0, 48)).toEqual(publicKeyOf(key));
+    expect(flat.subarray(48)).toEqual(new Uint8Array(96));
+    expect(key[0]).toBe(5);
   });
 });

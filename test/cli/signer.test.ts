@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/cli.ts';
+
+const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
+
+describe('operator signer', () => {
+  it('says where it listens, and ends cleanly at SIGTERM', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(
+      join(directory.path, 'k.yaml'),
+      `type: file-raw\nkeyType: BLS\nprivateKey: '0x${SECRET_KEY}'\n`,
+    );
+    const child = spawn(
+      join(PROJECT_ROOT, 'operator'),
+      ['signer', '--network', 'mainnet', '--keys-dir', directory.path, '--listen', '127.0.0.1:0'],
+      { env: { PATH: process.env.PATH ?? '' }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const stderr = text(child.stderr);
+    const [line] = await once(child.stdout, 'data');
+    expect(String(line)).toMatch(/^Signing exits with 1 keys on http:\/\/127\.0\.0\.1:\d+\n$/);
+    child.kill('SIGTERM');
+    const exitCode = await new Promise(resolve => child.once('close', resolve));
+    expect(exitCode).toBe(0);
+    expect(await stderr).not.toContain(SECRET_KEY);
+  });
+
+  it.each<readonly [string, readonly string[], number, RegExp]>([
+    [
+      'without keys',
+      ['--network', 'mainnet'],
+      2,
+      /There are no keystores, and no other place of keys is named\./,
+    ],
+    [
+      'without a network',
+      ['--keys-dir', '.'],
+      2,
+      /Name the network with --network, or the vault with --vault\./,
+    ],
+    [
+      'on two places',
+      ['--network', 'mainnet', '--keys-dir', '.', '--listen', '127.0.0.1:1', '--socket', 'x'],
+      2,
+      /Give --listen or --socket, not both\./,
+    ],
+    [
+      'with half of TLS',
+      ['--network', 'mainnet', '--keys-dir', '.', '--tls-client-ca', 'package.json'],
+      2,
+      /TLS needs --tls-cert and --tls-key/,
+    ],
+    [
+      'open to all',
+      ['--network', 'mainnet', '--keys-dir', '.', '--listen', '0.0.0.0:0'],
+      2,
+      /needs client certificates/,
+    ],
+    ['at no rate', ['--network', 'mainnet', '--keys-dir', '.', '--rate-limit', '5'], 2, /is not a rate/],
+    [
+      'on no port',
+      ['--network', 'mainnet', '--keys-dir', '.', '--listen', '9000'],
+      2,
+      /is not a host and a port/,
+    ],
+    [
+      'with half of a HashiCorp Vault',
+      ['--network', 'mainnet', '--hashi-vault-url', 'http://localhost:1'],
+      2,
+      /need --hashi-vault-url, --hashi-vault-token-file and --hashi-vault-key-path/,
+    ],
+    [
+      'with an empty directory of keystores',
+      ['--network', 'mainnet', '--keystores-dir', 'migrations'],
+      1,
+      /Keystores not found in migrations\./,
+    ],
+  ])('%s says what is wrong', async (_, args, exitCode, message) => {
+    const run = await runCli(['signer', ...args]);
+    expect(run.stderr).toMatch(message);
+    expect(run.exitCode).toBe(exitCode);
+  });
+});

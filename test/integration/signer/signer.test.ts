@@ -1,0 +1,457 @@
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { describe, expect, it } from 'vitest';
+import { openSignerClient } from '../../../src/clients/signer-client.ts';
+import { socketUrl } from '../../../src/clients/signer-endpoint.ts';
+import { openSigner, type SignerSettings } from '../../../src/compose-signer.ts';
+import { EXIT_PROOF } from '../../../src/domain/consensus/exit-message.ts';
+import { encryptTransportKeystore } from '../../../src/domain/keys/keystore.ts';
+import { toHex } from '../../../src/lib/bytes.ts';
+import { resolveNetwork } from '../../../src/networks.ts';
+import { openKeyRing } from '../../../src/signer/key-ring.ts';
+import type { SignThreads } from '../../../src/signer/sign-threads.ts';
+import { issueCertificate } from '../../support/certificates.ts';
+import { temporaryDirectory } from '../../support/cli.ts';
+import { type TestKey, testKeys } from '../../support/exit-signer.ts';
+import { createTestDatabase } from '../../support/postgres.ts';
+import { storeTestVault } from '../../support/stored-vault.ts';
+import { type LogLine, recordingLog, startBuiltIn, writeKeyFile } from './built-in.ts';
+
+const network = resolveNetwork('mainnet');
+const [first, second] = testKeys(2) as [TestKey, TestKey];
+const hexOf = (...keys: TestKey[]) => keys.map(({ secretKey }) => Buffer.from(secretKey).toString('hex'));
+const bare = { log: recordingLog([]), warn: () => undefined };
+
+function exitOf(key: TestKey, validatorIndex = 7n) {
+  return { publicKey: key.publicKey, validatorIndex, epoch: 400_000n, network };
+}
+
+async function openClient(url: string, tls?: { ca: Buffer; cert?: Buffer; key?: Buffer }) {
+  return openSignerClient({ urls: [url], timeoutMs: 5_000, tls });
+}
+
+/** The text that a recorded sign request would have. */
+function exitBody(changes: Record<string, unknown> = {}): string {
+  const fork = { previous_version: '0x03000000', current_version: '0x03000000', epoch: '194048' };
+  return JSON.stringify({
+    type: 'VOLUNTARY_EXIT',
+    fork_info: { fork, genesis_validators_root: toHex(network.genesisValidatorsRoot) },
+    voluntary_exit: { epoch: '400000', validator_index: '7' },
+    ...changes,
+  });
+}
+
+async function post(url: string, body: string, path = `/api/v1/eth2/sign/${first.hex}`) {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const answer = await request(`${url}${path}`, { method: 'POST', headers, body });
+  return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+}
+
+describe('signing', () => {
+  it('gives signatures that verify, many at once, over TCP', async () => {
+    await using signer = await startBuiltIn(hexOf(first, second), { poolSize: 2 });
+    await using client = await openClient(signer.address);
+    expect(await client.listPublicKeys()).toEqual(new Set([first.hex, second.hex]));
+    const requests = Array.from({ length: 200 }, (_, i) => exitOf(i % 2 ? first : second, BigInt(i)));
+    expect(await client.signExits(requests)).toHaveLength(200);
+  });
+
+  it('logs a line for every signature, never the signature', async () => {
+    await using signer = await startBuiltIn(hexOf(first));
+    const { text } = await post(signer.address, exitBody());
+    const { signature } = JSON.parse(text) as { signature: string };
+    expect(signer.lines.filter(line => line.text === 'signed')).toEqual([
+      {
+        level: 'info',
+        fields: { key: first.hex, type: 'VOLUNTARY_EXIT', validatorIndex: '7', epoch: '400000' },
+        text: 'signed',
+      },
+    ]);
+    expect(JSON.stringify(signer.lines)).not.toContain(signature.slice(2, 40));
+  });
+
+  it.each<readonly [string, string, number]>([
+    ['signing_root twice, once in each spelling', exitBody({ signing_root: null, signingRoot: null }), 400],
+    ['numbers that JSON cannot hold', exitBody().replace('"7"', '18446744073709551615'), 400],
+    [
+      'a member twice inside fork_info',
+      exitBody().replace('"epoch":"194048"', '"epoch":"1","epoch":"194048"'),
+      400,
+    ],
+    [
+      'a member twice by an escape',
+      exitBody().replace('"type"', String.raw`"typ\u0065":"BLOCK","type"`),
+      400,
+    ],
+    ['a long genesis validators root', exitBody().replace('0x4b363d', '0x004b363d'), 400],
+  ])('%s', async (_, body, status) => {
+    await using signer = await startBuiltIn(hexOf(first));
+    expect((await post(signer.address, body)).status).toBe(status);
+  });
+
+  it('counts keys, signatures and refusals', async () => {
+    await using signer = await startBuiltIn(hexOf(first, second));
+    await post(signer.address, exitBody());
+    await post(signer.address, '{');
+    await post(signer.address, exitBody(), `/api/v1/eth2/sign/0x${'ab'.repeat(48)}`);
+    const { body } = await request(`${signer.address}/metrics`);
+    const text = await body.text();
+    expect(text).toMatch(/^signing_signers_loaded_count 2$/m);
+    expect(text).toMatch(/^signing_bls_signing_duration_count 1$/m);
+    expect(text).toMatch(/^http_bls_malformed_request_count_total 1$/m);
+    expect(text).toMatch(/^signing_bls_missing_identifier_count_total 1$/m);
+  });
+});
+
+describe('what may be signed', () => {
+  it('is bounded by --only-validator-indexes, but for the proof that no chain accepts', async () => {
+    await using signer = await startBuiltIn(hexOf(first), { onlyValidatorIndexes: ['7', '9'] });
+    await using client = await openClient(signer.address);
+    await expect(client.signExit(exitOf(first, 7n))).resolves.toHaveLength(96);
+    await expect(client.signExit({ ...exitOf(first), ...EXIT_PROOF })).resolves.toHaveLength(96);
+    const answer = await post(
+      signer.address,
+      exitBody({ voluntary_exit: { epoch: '1', validator_index: '8' } }),
+    );
+    expect(answer).toMatchObject({
+      status: 412,
+      text: 'This signer signs for the validator indexes of --only-validator-indexes only, not for 8.',
+    });
+  });
+
+  it('is bounded by --rate-limit', async () => {
+    await using signer = await startBuiltIn(hexOf(first), { rateLimit: { count: 2, perMs: 3_600_000 } });
+    expect((await post(signer.address, exitBody())).status).toBe(200);
+    expect((await post(signer.address, exitBody())).status).toBe(200);
+    const refused = await post(signer.address, exitBody());
+    expect(refused).toMatchObject({ status: 429, text: 'The rate limit of this signer is reached.' });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(1_000);
+  });
+});
+
+describe('reload', () => {
+  async function reload(url: string) {
+    expect((await post(url, '', '/reload')).status).toBe(202);
+    for (;;) {
+      const { body } = await request(`${url}/reload`);
+      const state = (await body.json()) as { status: string; lastError?: string };
+      if (state.status !== 'running') return state;
+      await sleep(20);
+    }
+  }
+
+  it('takes up new keys and lets go of removed ones', async () => {
+    await using signer = await startBuiltIn(hexOf(first));
+    await writeKeyFile(signer.keysDirectory, hexOf(second));
+    expect(await reload(signer.address)).toMatchObject({ status: 'completed' });
+    expect((await post(signer.address, exitBody())).status).toBe(404);
+    expect((await post(signer.address, exitBody(), `/api/v1/eth2/sign/${second.hex}`)).status).toBe(200);
+  });
+
+  it('keeps the present keys when the new ones cannot be had, and says so until they can', async () => {
+    await using signer = await startBuiltIn(hexOf(first));
+    appendFileSync(join(signer.keysDirectory, 'keys.yaml'), '---\nnonsense: true\n');
+    expect(await reload(signer.address)).toMatchObject({
+      status: 'failed',
+      lastError: expect.stringContaining('keys.yaml is not a key file'),
+    });
+    expect((await post(signer.address, exitBody())).status).toBe(200);
+    expect((await request(`${signer.address}/healthcheck`)).statusCode).toBe(503);
+    await writeKeyFile(signer.keysDirectory, hexOf(first));
+    expect(await reload(signer.address)).toMatchObject({ status: 'completed' });
+    expect((await request(`${signer.address}/healthcheck`)).statusCode).toBe(200);
+  });
+
+  it('overwrites keys: those of the source at once, the old ones when the last signature under them is made', async () => {
+    const given: Uint8Array[] = [];
+    const shared: SharedArrayBuffer[] = [];
+    const pending = Promise.withResolvers<Uint8Array>();
+    const threads: SignThreads = {
+      size: 1,
+      sign: secretKeys => {
+        shared.push(secretKeys);
+        return pending.promise;
+      },
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+    const source = {
+      description: 'test',
+      load: async () => {
+        const secretKeys = Uint8Array.from(first.secretKey);
+        given.push(secretKeys);
+        return { publicKeys: [first.publicKey], secretKeys };
+      },
+    };
+    const isWiped = (bytes: Uint8Array | undefined) => bytes?.every(byte => byte === 0);
+    const ring = await openKeyRing({ source, threads, log: recordingLog([]) });
+    expect(isWiped(given[0])).toBe(true);
+    const signing = ring.sign(first.hex, new Uint8Array(32));
+    const old = new Uint8Array(shared[0] ?? new SharedArrayBuffer(0));
+    expect(ring.startReload()).toBe(true);
+    expect(ring.startReload()).toBe(false);
+    while (ring.reloadState.status === 'running') await sleep(5);
+    expect(old).toEqual(first.secretKey);
+    pending.resolve(new Uint8Array(96));
+    await signing;
+    expect(isWiped(old)).toBe(true);
+    await ring.sign(first.hex, new Uint8Array(32));
+    const present = new Uint8Array(shared[1] ?? new SharedArrayBuffer(0));
+    expect(present).toEqual(first.secretKey);
+    await ring[Symbol.asyncDispose]();
+    expect(isWiped(present)).toBe(true);
+  });
+});
+
+describe('the listener', () => {
+  it.each(['0.0.0.0', '::'])(
+    'on %s asks for client certificates, or to be told that it need not',
+    async host => {
+      const listen = { kind: 'tcp', host, port: 0 } as const;
+      await expect(startBuiltIn(hexOf(first), { listen })).rejects.toMatchObject({
+        code: 'listener-unauthenticated',
+        exitCode: 2,
+        hint: expect.stringContaining('--allow-unauthenticated'),
+      });
+      await using signer = await startBuiltIn(hexOf(first), { listen, allowUnauthenticated: true });
+      expect(signer.address).toMatch(/^http:/);
+    },
+  );
+
+  it('takes TLS without client certificates for no protection', async () => {
+    using directory = temporaryDirectory();
+    const { cert, key } = issueCertificate({ commonName: 'signer' });
+    writeFileSync(join(directory.path, 'cert'), cert);
+    writeFileSync(join(directory.path, 'key'), key);
+    const tls = { cert: join(directory.path, 'cert'), key: join(directory.path, 'key') };
+    const listen = { kind: 'tcp', host: '0.0.0.0', port: 0 } as const;
+    await expect(startBuiltIn(hexOf(first), { listen, tls })).rejects.toMatchObject({
+      code: 'listener-unauthenticated',
+    });
+  });
+
+  it('with mutual TLS answers clients of the authority only', async () => {
+    using directory = temporaryDirectory();
+    const authority = issueCertificate({ commonName: 'authority', isAuthority: true });
+    const server = issueCertificate({ commonName: 'signer', issuer: authority });
+    const client = issueCertificate({ commonName: 'operator', issuer: authority });
+    const stranger = issueCertificate({ commonName: 'stranger' });
+    const file = (name: string, content: Buffer) => {
+      writeFileSync(join(directory.path, name), content);
+      return join(directory.path, name);
+    };
+    const tls = {
+      cert: file('cert', server.cert),
+      key: file('key', server.key),
+      clientCa: file('ca', authority.cert),
+    };
+    const listen = { kind: 'tcp', host: '0.0.0.0', port: 0 } as const;
+    await using signer = await startBuiltIn(hexOf(first), { listen, tls });
+    const url = signer.address.replace('0.0.0.0', '127.0.0.1');
+    await using good = await openClient(url, { ca: authority.cert, ...client });
+    await expect(good.signExit(exitOf(first))).resolves.toHaveLength(96);
+    for (const other of [{ ca: authority.cert }, { ca: authority.cert, ...stranger }]) {
+      await using bad = await openClient(url, other);
+      await expect(bad.signExit(exitOf(first))).rejects.toMatchObject({ name: 'ExternalError' });
+    }
+    await using plain = await openClient(url.replace('https:', 'http:'));
+    await expect(plain.checkUp()).rejects.toMatchObject({ name: 'ExternalError' });
+    expect(signer.lines.filter(line => line.text === 'signed')).toHaveLength(1);
+  });
+
+  it('says that a certificate cannot be used', async () => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, 'cert');
+    writeFileSync(path, 'no certificate');
+    const tls = { cert: path, key: path };
+    await expect(startBuiltIn(hexOf(first), { tls })).rejects.toMatchObject({ code: 'invalid-tls' });
+  });
+
+  it('says that a port is taken', async () => {
+    await using signer = await startBuiltIn(hexOf(first));
+    const listen = { kind: 'tcp', host: '127.0.0.1', port: Number(new URL(signer.address).port) } as const;
+    await expect(startBuiltIn(hexOf(first), { listen })).rejects.toMatchObject({ code: 'cannot-listen' });
+  });
+});
+
+describe('the socket', () => {
+  async function startOn(path: string) {
+    return startBuiltIn(hexOf(first), { listen: { kind: 'socket', path } });
+  }
+
+  it('lies in a fresh directory that only this user may enter, and goes with it', async () => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, 'run', 'signer.sock');
+    {
+      await using signer = await startOn(path);
+      expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      await using client = await openClient(socketUrl(signer.address));
+      await expect(client.signExit(exitOf(first))).resolves.toHaveLength(96);
+    }
+    expect(existsSync(dirname(path))).toBe(false);
+  });
+
+  it('takes the place of one that nobody answers on, and stays out of a directory that others may enter', async () => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, 'signer.sock');
+    chmodSync(directory.path, 0o750);
+    await expect(startOn(path)).rejects.toMatchObject({ code: 'socket-directory-open' });
+    chmodSync(directory.path, 0o700);
+    const left = createServer().listen(path);
+    await sleep(50);
+    await expect(startOn(path)).rejects.toMatchObject({ code: 'socket-path-taken' });
+    left.close();
+    writeFileSync(path, '');
+    await expect(startOn(path)).rejects.toMatchObject({ code: 'socket-path-taken' });
+    rmSync(path);
+    await using signer = await startOn(path);
+    expect(signer.address).toBe(path);
+  });
+
+  it('cannot have a path of more than 107 bytes', async () => {
+    await expect(startOn(`/tmp/${'x'.repeat(110)}/s`)).rejects.toMatchObject({
+      code: 'socket-path-too-long',
+    });
+  });
+});
+
+describe('keystores', () => {
+  async function writeKeystore(
+    directory: string,
+    key: TestKey,
+    options: { passwordIn?: string | undefined } = {},
+  ) {
+    mkdirSync(directory, { recursive: true });
+    const path = 'm/12381/3600/0/0/0';
+    const { text, password } = await encryptTransportKeystore({ secretKey: key.secretKey, path });
+    const name = `keystore-${key.hex.slice(2, 10)}`;
+    writeFileSync(join(directory, `${name}.json`), text);
+    writeFileSync(join(options.passwordIn ?? directory, `${name}.txt`), password, { mode: 0o600 });
+    return join(directory, name);
+  }
+
+  const settingsFor = (keystoresDir: string, passwordsDir?: string): Partial<SignerSettings> => ({
+    keys: {
+      kind: 'keystores',
+      keystoresDir,
+      passwordsDir,
+      passwordFiles: [join(keystoresDir, 'password.txt')],
+    },
+  });
+
+  it('of a directory and those below it, with passwords beside them or in a directory of their own', async () => {
+    using directory = temporaryDirectory();
+    await writeKeystore(directory.path, first);
+    await writeKeystore(join(directory.path, 'below', 'deeper'), second);
+    {
+      await using signer = await startBuiltIn([], settingsFor(directory.path));
+      await using client = await openClient(signer.address);
+      expect(await client.listPublicKeys()).toEqual(new Set([first.hex, second.hex]));
+    }
+    using other = temporaryDirectory();
+    using passwords = temporaryDirectory();
+    await writeKeystore(other.path, first, { passwordIn: passwords.path });
+    await using signer = await startBuiltIn([], settingsFor(other.path, passwords.path));
+    expect(signer.keyCount).toBe(1);
+  });
+
+  it('are needed', async () => {
+    using directory = temporaryDirectory();
+    await expect(startBuiltIn([], settingsFor(directory.path))).rejects.toMatchObject({
+      code: 'keystores-missing',
+    });
+  });
+
+  it('with a wrong password load nothing', async () => {
+    using directory = temporaryDirectory();
+    const name = await writeKeystore(directory.path, first);
+    await writeKeystore(directory.path, second);
+    writeFileSync(`${name}.txt`, 'wrong');
+    await expect(startBuiltIn([], settingsFor(directory.path))).rejects.toMatchObject({
+      code: 'keystore-wrong-password',
+      message: expect.stringContaining(name),
+    });
+  });
+});
+
+describe('key files', () => {
+  it.each<readonly [string, string, string]>([
+    ['the zero key', '0'.repeat(64), 'invalid-key'],
+    ['a key that is not below the order', 'f'.repeat(64), 'invalid-key'],
+    ['a short key, which Web3Signer would pad', '12', 'invalid-key-file'],
+  ])('with %s are refused', async (_, key, code) => {
+    await expect(startBuiltIn([...hexOf(first), key])).rejects.toMatchObject({ code });
+  });
+
+  it('of an empty directory are missed', async () => {
+    using directory = temporaryDirectory();
+    const keys = { kind: 'key-files', directory: directory.path } as const;
+    await expect(startBuiltIn([], { keys })).rejects.toMatchObject({ code: 'key-files-missing' });
+  });
+
+  it('may name a key twice, and may lie beside other files', async () => {
+    using directory = temporaryDirectory();
+    await writeKeyFile(directory.path, hexOf(first, second), 'a.yaml');
+    await writeKeyFile(directory.path, hexOf(first), 'b.YML');
+    await writeKeyFile(directory.path, ['00'], '.hidden.yaml');
+    writeFileSync(join(directory.path, 'notes.txt'), 'x');
+    await using signer = await startBuiltIn([], { keys: { kind: 'key-files', directory: directory.path } });
+    expect(signer.keyCount).toBe(2);
+  });
+});
+
+describe('the remote database', () => {
+  it('gives validator keys and shares; its encryption key is read from its file again', async () => {
+    using directory = temporaryDirectory();
+    await using test = await createTestDatabase();
+    const stored = await storeTestVault(test.url, { validators: 2, oracles: 3 });
+    const file = join(directory.path, 'encrypt-key');
+    writeFileSync(file, stored.encryptKey, { mode: 0o600 });
+    const db = {
+      ...{ vault: stored.address, network: 'holesky', dbSchema: undefined, dataDir: directory.path },
+      dbUrl: { url: test.url, file: undefined },
+    };
+    const lines: LogLine[] = [];
+    const open = (value: string, from?: string) =>
+      openSigner(
+        {
+          network: 'holesky',
+          keys: { kind: 'remote-db', db, encryptKey: { value, file: from } },
+          listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+          poolSize: 1,
+        },
+        { log: recordingLog(lines), warn: () => undefined },
+      );
+    await using signer = await open('', file);
+    await using client = await openClient(signer.address);
+    const listed = await client.listPublicKeys();
+    expect(listed.size).toBe(2 * (1 + 3));
+    expect(stored.publicKeys.filter(key => !listed.has(key))).toEqual([]);
+    await expect(open(Buffer.alloc(32).toString('base64'))).rejects.toMatchObject({
+      code: 'invalid-encryption-key',
+    });
+    expect(JSON.stringify(lines)).not.toContain(stored.encryptKey);
+  });
+});
+
+it('leaves nothing behind when it cannot start', async () => {
+  using directory = temporaryDirectory();
+  const listen = { kind: 'socket', path: join(directory.path, 'run', 'signer.sock') } as const;
+  const keys = { kind: 'key-files', directory: join(directory.path, 'none') } as const;
+  await expect(openSigner({ network: 'mainnet', keys, listen }, bare)).rejects.toMatchObject({
+    code: 'key-files-missing',
+  });
+  expect(readdirSync(directory.path)).toEqual([]);
+});

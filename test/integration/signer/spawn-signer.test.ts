@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { openSignerClient } from '../../../src/clients/signer-client.ts';
+import { socketUrl } from '../../../src/clients/signer-endpoint.ts';
+import { resolveNetwork } from '../../../src/networks.ts';
+import { spawnSigner } from '../../../src/spawn-signer.ts';
+import { PROJECT_ROOT, temporaryDirectory } from '../../support/cli.ts';
+import { type TestKey, testKeys } from '../../support/exit-signer.ts';
+import { type LogLine, recordingLog, writeKeyFile } from './built-in.ts';
+
+const network = resolveNetwork('mainnet');
+const [key] = testKeys(1) as [TestKey];
+const exit = { publicKey: key.publicKey, validatorIndex: 7n, epoch: 400_000n, network };
+
+async function keyDirectory() {
+  const directory = temporaryDirectory();
+  await writeKeyFile(directory.path, [Buffer.from(key.secretKey).toString('hex')]);
+  return directory;
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+}
+
+/** The signer among this process's children. */
+function signerOf(pid: number): number {
+  const found = childrenOf(pid).find(child =>
+    readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('stakewise-signer'),
+  );
+  if (found === undefined) throw new Error('there is no signer');
+  return found;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(50);
+}
+
+describe('spawnSigner', () => {
+  it('signs on a private socket; the child has no core dumps, no inspector, little environment and no secret to see', async () => {
+    using directory = await keyDirectory();
+    process.env.HASHI_VAULT_TOKEN = 'a token that is not for the child';
+    const keys = { kind: 'key-files', directory: directory.path } as const;
+    let socketPath = '';
+    {
+      await using signer = await spawnSigner(
+        { log: recordingLog([]) },
+        { network: 'mainnet', keys, poolSize: 1 },
+      );
+      socketPath = signer.socketPath;
+      expect(signer.keyCount).toBe(1);
+      await using client = openSignerClient({ urls: [socketUrl(socketPath)], timeoutMs: 5_000 });
+      await expect(client.signExit(exit)).resolves.toHaveLength(96);
+      const pid = signerOf(process.pid);
+      const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8');
+      expect(read('limits')).toMatch(/^Max core file size +0 +0 /m);
+      const variables = read('environ')
+        .split('\0')
+        .filter(Boolean)
+        .map(pair => pair.split('=', 1)[0]);
+      expect(variables).not.toContain('HASHI_VAULT_TOKEN');
+      expect(
+        variables.filter(
+          name =>
+            !/^(PATH|PWD|LANG|LC_ALL|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|SHLVL|_|OLDPWD)$/.test(
+              name ?? '',
+            ),
+        ),
+      ).toEqual([]);
+      process.kill(pid, 'SIGUSR1');
+      process.kill(pid, 'SIGINT');
+      await sleep(200);
+      await expect(client.signExit(exit)).resolves.toHaveLength(96);
+    }
+    delete process.env.HASHI_VAULT_TOKEN;
+    expect(existsSync(dirname(socketPath))).toBe(false);
+  });
+
+  it('starts it again when it is killed, at the same place', async () => {
+    using directory = await keyDirectory();
+    const keys = { kind: 'key-files', directory: directory.path } as const;
+    const lines: LogLine[] = [];
+    await using signer = await spawnSigner(
+      { log: recordingLog(lines) },
+      { network: 'mainnet', keys, poolSize: 1 },
+    );
+    process.kill(signerOf(process.pid), 'SIGKILL');
+    await until(() => lines.some(({ text }) => text === 'the signer is back'));
+    expect(lines[0]).toMatchObject({
+      fields: { how: 'signal SIGKILL' },
+      text: 'the signer ended unexpectedly',
+    });
+    await using client = openSignerClient({ urls: [socketUrl(signer.socketPath)], timeoutMs: 5_000 });
+    await expect(client.signExit(exit)).resolves.toHaveLength(96);
+  });
+
+  it('gives the error that the signer met, and leaves nothing behind', async () => {
+    using directory = temporaryDirectory();
+    const sockets = () =>
+      readdirSync(dirname(directory.path)).filter(name => name.startsWith('stakewise-signer-'));
+    const before = sockets();
+    const keys = { kind: 'key-files', directory: directory.path } as const;
+    const spawned = spawnSigner({ log: recordingLog([]) }, { network: 'mainnet', keys });
+    await expect(spawned).rejects.toMatchObject({ code: 'key-files-missing', exitCode: 1 });
+    const wrong = spawnSigner({ log: recordingLog([]) }, { network: 'nonet', keys });
+    await expect(wrong).rejects.toMatchObject({ code: 'unknown-network', exitCode: 2, name: 'UsageError' });
+    expect(sockets()).toEqual(before);
+  });
+
+  it('ends with its parent, also when that is killed', async () => {
+    using directory = await keyDirectory();
+    const program = `
+      import { spawnSigner } from '${join(PROJECT_ROOT, 'src/spawn-signer.ts')}';
+      const keys = { kind: 'key-files', directory: '${directory.path}' };
+      const log = { warn() {}, error() {} };
+      const signer = await spawnSigner({ log }, { network: 'mainnet', keys, poolSize: 1 });
+      console.log(signer.socketPath);
+      await new Promise(() => setInterval(() => undefined, 1000));`;
+    const parent = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [socketPath] = await once(parent.stdout, 'data');
+    const signer = signerOf(parent.pid ?? 0);
+    parent.kill('SIGKILL');
+    await until(() => !existsSync(`/proc/${signer}`));
+    expect(existsSync(dirname(String(socketPath).trim()))).toBe(false);
+  });
+});
