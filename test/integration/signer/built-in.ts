@@ -5,7 +5,7 @@ import type { Logger } from '../../../src/lib/logger.ts';
 import { temporaryDirectory } from '../../support/cli.ts';
 
 /** A line that the signer logged. */
-interface LogLine {
+export interface LogLine {
   readonly level: 'info' | 'warn' | 'error';
   readonly fields: Readonly<Record<string, unknown>>;
   readonly text: string;
@@ -58,7 +58,7 @@ export async function startBuiltIn(
 }
 
 /** One multi-document file, as Web3Signer reads it. */
-async function writeKeyFile(
+export async function writeKeyFile(
   directory: string,
   secretKeys: readonly string[],
   name = 'keys.yaml',
@@ -68,7 +68,7 @@ async function writeKeyFile(
 }
 
 /** Remembers what is logged. */
-function recordingLog(lines: LogLine[]): Logger {
+export function recordingLog(lines: LogLine[]): Logger {
   const record = (level: LogLine['level']) => (fields: Readonly<Record<string, unknown>>, text: string) => {
     lines.push({ level, fields, text });
   };
