@@ -46,7 +46,8 @@ async function loadConfig({ program, root, manifest, fromSource }: ProgramStart)
 
 async function showHelp(config: Config, words: readonly string[]): Promise<void> {
   const Help = await loadHelpClass(config);
-  await new Help(config, { maxWidth: 80, respectNoCacheDefault: true }).showHelp([...words]);
+  // Its texts come out up to two columns wider.
+  await new Help(config, { maxWidth: 78, respectNoCacheDefault: true }).showHelp([...words]);
 }
 
 function wantsJson(argv: readonly string[]): boolean {
