@@ -49,7 +49,8 @@ export interface BadCase {
   /** After `Error: `; see {@link normalise} for the places in braces. */
   readonly message: string | RegExp;
   /** User that runs the command, when the tests are root's. */
-  readonly uid?: number;
+  /** Without the rights of root over files and owners. */
+  readonly isUnprivileged?: boolean;
   /** Commands put before the launcher, such as one that limits the size of files. */
   readonly wrapper?: readonly string[];
   /** Looked at instead of the scene's own database: a case may have none that answers. */
@@ -65,14 +66,14 @@ export async function expectRefusal(workshop: Workshop, bad: BadCase): Promise<v
     const planted = (await bad.arrange?.(scene)) ?? [];
     const before = await observe(scene);
     const args = [...bad.args(scene), '--json'];
-    const { uid, wrapper, program = PROGRAMS[args[0] === 'remote-db' ? 1 : 0] } = bad;
+    const { isUnprivileged, wrapper, program = PROGRAMS[args[0] === 'remote-db' ? 1 : 0] } = bad;
     const env = {
       IPFS_TIMEOUT: '1',
       EXECUTION_TIMEOUT: '2',
       EXECUTION_RETRY_TIMEOUT: '1',
       ...bad.env?.(scene),
     };
-    const run = await runInScene(scene, args, { env, uid, wrapper, program });
+    const run = await runInScene(scene, args, { env, isUnprivileged, wrapper, program });
     expect(await observe(scene), run.stderr).toEqual(before);
     expectNoSecrets(run, [...workshop.secrets, ...(Array.isArray(planted) ? planted.map(String) : [])]);
     const { error } = parseResult(run);
@@ -145,29 +146,30 @@ export async function observe(scene: Scene) {
   return { database: await dumpDatabase(scene.url), files: listTree(scene.folder) };
 }
 
+// Not another uid: that could not enter a checkout of root's own.
+const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-all', '--inh-caps=-all'];
+
 /** Runs a launcher without a terminal, in the scene's own home. */
 export async function runInScene(
   scene: Scene,
   args: readonly string[],
   options: {
     readonly env?: Readonly<Record<string, string>>;
-    readonly uid?: number | undefined;
+    readonly isUnprivileged?: boolean | undefined;
     readonly wrapper?: readonly string[] | undefined;
     readonly program?: string | undefined;
   } = {},
 ): Promise<CliRun> {
   const [command = '', ...words] = [
     ...(options.wrapper ?? []),
+    ...(options.isUnprivileged && process.getuid?.() === 0 ? WITHOUT_CAPABILITIES : []),
     join(PROJECT_ROOT, options.program ?? 'operator'),
     ...args,
   ];
   const env = { PATH: process.env.PATH ?? '', HOME: scene.path('home'), LANG: 'C.UTF-8', ...options.env };
-  const user =
-    options.uid !== undefined && process.getuid?.() === 0 ? { uid: options.uid, gid: options.uid } : {};
   const child = spawn(command, words, {
     cwd: scene.path('home'),
     env,
-    ...user,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = new Promise<number | null>((resolve, reject) => {

@@ -19,8 +19,6 @@ beforeAll(async () => {
 });
 afterAll(() => workshop[Symbol.asyncDispose]());
 
-const NOBODY = 65_534;
-
 const WRITERS: Readonly<Record<string, (scene: Scene, directory: string) => readonly string[]>> = {
   'setup-web3signer': (scene, directory) =>
     remoteDb(scene, 'setup-web3signer', ...encryptKey(scene), '--output-dir', directory),
@@ -60,7 +58,7 @@ const CASES: BadCase[] = Object.entries(WRITERS).flatMap(([name, args]): BadCase
       share(scene);
       mkdirSync(scene.path('output'), { mode: 0o555 });
     },
-    uid: NOBODY,
+    isUnprivileged: true,
     exitCode: 1,
     code: 'not-writable',
     message: /^\{folder\}\/output.* is not writable for this user\.$/,
@@ -72,7 +70,7 @@ const CASES: BadCase[] = Object.entries(WRITERS).flatMap(([name, args]): BadCase
       share(scene);
       mkdirSync(scene.path('locked'), { mode: 0o555 });
     },
-    uid: NOBODY,
+    isUnprivileged: true,
     exitCode: 1,
     code: 'not-writable',
     message: /^\{folder\}\/locked\/output is not writable for this user\.$/,
@@ -93,7 +91,7 @@ const CASES: BadCase[] = Object.entries(WRITERS).flatMap(([name, args]): BadCase
       mkdirSync(scene.path('output'));
       chmodSync(scene.path('output'), 0o777);
     },
-    uid: NOBODY,
+    isUnprivileged: true,
     exitCode: 1,
     code: 'not-writable',
     message: /^\{folder\}\/output.* is not writable for this user\.$/,
