@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { type KeySourceSettings, readVaultTimeouts, type SecretSetting } from '../compose-signer.ts';
 import { vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
+import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from './keystore-options.ts';
 import { defaulted, type OptionSource, optional, type Resolved, repeated, type ValueKind } from './option.ts';
-import { directory, file, httpUrl, integer, text } from './value-kinds.ts';
+import { file, httpUrl, integer, text } from './value-kinds.ts';
 
 /** A secret that a long-running process reads again from its file. */
 export const rereadable: ValueKind<SecretSetting> = {
@@ -17,24 +18,8 @@ export const rereadable: ValueKind<SecretSetting> = {
 
 /** Where the built-in signer finds keys: common to the commands that run or spawn it. */
 export const KEY_SOURCE_OPTIONS = {
-  keystoresDir: optional({
-    description:
-      'Path of the directory with all the encrypted keystores. Default is the directory generated with "create-keys" command.',
-    env: 'KEYSTORES_DIR',
-    value: directory({ exists: true }),
-  }),
-  keystoresPasswordFile: optional({
-    description:
-      'Password of keystores that have no password file of their own. Default is password.txt beside them.',
-    env: 'KEYSTORES_PASSWORD_FILE',
-    value: file({ exists: true }),
-  }),
-  keystoresPasswordDir: optional({
-    description:
-      'Directory with one password file per keystore, <keystore name>.txt. Default is beside the keystores.',
-    env: 'KEYSTORES_PASSWORD_DIR',
-    value: directory({ exists: true }),
-  }),
+  keystoresDir,
+  ...KEYSTORE_PASSWORD_OPTIONS,
   hashiVaultUrl: optional({
     description: 'URL of the HashiCorp Vault, or OpenBao, that holds the keys.',
     env: 'HASHI_VAULT_URL',

@@ -19,6 +19,11 @@ export function consensusEndpoints(prompt: 'Enter comma separated' | 'Enter the 
   });
 }
 
+/** `--allow-unverified-ipfs`. */
+export const allowUnverifiedIpfs = flag({
+  description: 'Takes an oracle configuration that no gateway can prove. Not for mainnet.',
+});
+
 /** `--verbose`. */
 export const verbose = flag({
   description: 'Enable debug mode. Default is false.',

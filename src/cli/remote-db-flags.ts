@@ -1,14 +1,8 @@
-import {
-  flag,
-  flagName,
-  type Option,
-  type OptionSource,
-  type OptionSpec,
-  optional,
-  required,
-} from './option.ts';
+import { keystoresDir } from './keystore-options.ts';
+import { verbose } from './node-options.ts';
+import { flagName, type Option, type OptionSource, type OptionSpec, optional, required } from './option.ts';
 import type { GroupOptions } from './route.ts';
-import { address, directory, text } from './value-kinds.ts';
+import { address, text } from './value-kinds.ts';
 import { networkOfVault, newDataDir } from './vault-options.ts';
 
 /** A database URL and, when it came from a file, where to read it again after the password has changed. */
@@ -48,13 +42,8 @@ export const REMOTE_DB_OPTIONS = {
     value: text,
   }),
   dataDir: newDataDir,
-  keystoresDir: optional({
-    description:
-      'Path of the directory with all the encrypted keystores. Default is the directory generated with "create-keys" command.',
-    env: 'KEYSTORES_DIR',
-    value: directory({ exists: true }),
-  }),
-  verbose: flag({ description: 'Enable debug mode. Default is false.', char: 'v', env: 'VERBOSE' }),
+  keystoresDir,
+  verbose,
 } as const;
 
 /** What may stand between `remote-db` and its subcommand. */

@@ -1,7 +1,9 @@
+import { keystoreKdf } from '../cli/keystore-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { defaulted, flag, optional, required } from '../cli/option.ts';
-import { choice, integer } from '../cli/value-kinds.ts';
+import { flag, required } from '../cli/option.ts';
+import { poolSize } from '../cli/pool-size-option.ts';
+import { integer } from '../cli/value-kinds.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
 import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
 import { lockDirectory } from '../lib/directory-lock.ts';
@@ -17,15 +19,8 @@ const OPTIONS = {
   }),
   mnemonic: mnemonicFor('the validator keys'),
   perKeystorePassword: flag({ description: 'Creates separate password file for each keystore.' }),
-  kdf: defaulted(() => 'scrypt', {
-    description: 'Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and weaker.',
-    value: choice(['scrypt', 'pbkdf2']),
-  }),
-  poolSize: optional({
-    description: 'Number of threads. Default is the number of cores, at most 4.',
-    env: 'POOL_SIZE',
-    value: integer({ min: 1, max: 256 }),
-  }),
+  kdf: keystoreKdf,
+  poolSize,
   dataDir,
 };
 

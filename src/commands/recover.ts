@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { Aborted } from '../cli/aborted.ts';
 import { confirm } from '../cli/confirm.ts';
+import { keystoreKdf } from '../cli/keystore-options.ts';
 import { consensusEndpoints, executionEndpoints, verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { defaulted, flag, optional, required } from '../cli/option.ts';
-import { choice, integer, network } from '../cli/value-kinds.ts';
+import { defaulted, flag, required } from '../cli/option.ts';
+import { poolSize } from '../cli/pool-size-option.ts';
+import { integer, network } from '../cli/value-kinds.ts';
 import { mnemonicFor, newDataDir, vault } from '../cli/vault-options.ts';
 import { fetchRegisteredValidators } from '../clients/contracts/vault.ts';
 import { openBeaconNode, openExecutionNode, openHttp } from '../compose.ts';
@@ -32,15 +34,8 @@ const OPTIONS = {
     description: 'Keys in a row that are none of the vault’s before the search ends. Default is 1000.',
     value: integer({ min: 1, max: 10_000_000 }),
   }),
-  kdf: defaulted(() => 'scrypt', {
-    description: 'Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and weaker.',
-    value: choice(['scrypt', 'pbkdf2']),
-  }),
-  poolSize: optional({
-    description: 'Number of threads. Default is the number of cores, at most 4.',
-    env: 'POOL_SIZE',
-    value: integer({ min: 1, max: 256 }),
-  }),
+  kdf: keystoreKdf,
+  poolSize,
   dataDir: newDataDir,
   verbose,
 };

@@ -1,11 +1,11 @@
 import { confirm } from '../cli/confirm.ts';
-import { keystoreLocation } from '../cli/keystore-location.ts';
-import { executionEndpoints, verbose } from '../cli/node-options.ts';
+import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation, keystoresDir } from '../cli/keystore-options.ts';
+import { allowUnverifiedIpfs, executionEndpoints, verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { flag, optional, required } from '../cli/option.ts';
+import { flag, required } from '../cli/option.ts';
+import { poolSize } from '../cli/pool-size-option.ts';
 import { REMOTE_SIGNER_URL, readSignerTls, SIGNER_TLS_OPTIONS } from '../cli/signer-options.ts';
-import { directory, file, integer } from '../cli/value-kinds.ts';
 import { dataDir, vault } from '../cli/vault-options.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer-client.ts';
@@ -32,32 +32,10 @@ const OPTIONS = {
       'Imports the validator keys themselves and no shares: exit signatures are then split, whatever the oracle set.',
   }),
   dataDir,
-  keystoresDir: optional({
-    description:
-      'Path of the directory with all the encrypted keystores. Default is the directory generated with "create-keys" command.',
-    env: 'KEYSTORES_DIR',
-    value: directory({ exists: true }),
-  }),
-  keystoresPasswordFile: optional({
-    description:
-      'Password of keystores that have no password file of their own. Default is password.txt beside them.',
-    env: 'KEYSTORES_PASSWORD_FILE',
-    value: file({ exists: true }),
-  }),
-  keystoresPasswordDir: optional({
-    description:
-      'Directory with one password file per keystore, <keystore name>.txt. Default is beside the keystores.',
-    env: 'KEYSTORES_PASSWORD_DIR',
-    value: directory({ exists: true }),
-  }),
-  allowUnverifiedIpfs: flag({
-    description: 'Takes an oracle configuration that no gateway can prove. Not for mainnet.',
-  }),
-  poolSize: optional({
-    description: 'Number of threads. Default is the number of cores, at most 4.',
-    env: 'POOL_SIZE',
-    value: integer({ min: 1, max: 256 }),
-  }),
+  keystoresDir,
+  ...KEYSTORE_PASSWORD_OPTIONS,
+  allowUnverifiedIpfs,
+  poolSize,
   verbose,
 };
 

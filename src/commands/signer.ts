@@ -1,8 +1,9 @@
 import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from '../cli/key-source-options.ts';
 import { LISTEN_OPTIONS, listenSettings } from '../cli/listen-options.ts';
+import { verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { flag, optional, type Resolved } from '../cli/option.ts';
+import { optional, type Resolved } from '../cli/option.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/remote-db-flags.ts';
 import { address, directory, integer } from '../cli/value-kinds.ts';
 import { networkOfVault, newDataDir } from '../cli/vault-options.ts';
@@ -35,7 +36,7 @@ const OPTIONS = {
     env: 'POOL_SIZE',
     value: integer({ min: 1, max: 256 }),
   }),
-  verbose: flag({ description: 'Enable debug mode. Default is false.', char: 'v', env: 'VERBOSE' }),
+  verbose,
 };
 
 export default class Signer extends OperatorCommand {

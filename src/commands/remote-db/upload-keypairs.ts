@@ -1,9 +1,11 @@
-import { dirname, join } from 'node:path';
 import { encryptKey } from '../../cli/encrypt-key-option.ts';
+import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/keystore-options.ts';
+import { allowUnverifiedIpfs, executionEndpoints } from '../../cli/node-options.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { flag, optional, required } from '../../cli/option.ts';
+import { flag, optional } from '../../cli/option.ts';
+import { poolSize } from '../../cli/pool-size-option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { directory, file, httpUrls, integer } from '../../cli/value-kinds.ts';
+import { file } from '../../cli/value-kinds.ts';
 import { fetchDepositDataRoot } from '../../clients/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb } from '../../compose.ts';
@@ -15,39 +17,17 @@ import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {
   encryptKey,
-  executionEndpoints: required({
-    description: 'Comma separated list of API endpoints for execution nodes.',
-    env: 'EXECUTION_ENDPOINTS',
-    value: httpUrls,
-    prompt: 'Enter comma separated list of API endpoints for execution nodes',
-  }),
+  executionEndpoints,
   depositDataFile: optional({
     description:
       'Path to the deposit_data.json file. Default is the file generated with "create-keys" command.',
     env: 'DEPOSIT_DATA_FILE',
     value: file({ exists: true }),
   }),
-  keystoresPasswordFile: optional({
-    description:
-      'Password of keystores that have no password file of their own. Default is password.txt beside them.',
-    env: 'KEYSTORES_PASSWORD_FILE',
-    value: file({ exists: true }),
-  }),
-  keystoresPasswordDir: optional({
-    description:
-      'Directory with one password file per keystore, <keystore name>.txt. Default is beside the keystores.',
-    env: 'KEYSTORES_PASSWORD_DIR',
-    value: directory({ exists: true }),
-  }),
-  poolSize: optional({
-    description: 'Number of threads. Default is the number of cores, at most 4.',
-    env: 'POOL_SIZE',
-    value: integer({ min: 1, max: 256 }),
-  }),
+  ...KEYSTORE_PASSWORD_OPTIONS,
+  poolSize,
   pruneShares: flag({ description: 'Removes shares of oracle sets that no key uses any more.' }),
-  allowUnverifiedIpfs: flag({
-    description: 'Takes an oracle configuration that no gateway can prove. Not for mainnet.',
-  }),
+  allowUnverifiedIpfs,
 };
 
 export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
@@ -63,7 +43,6 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     await using remote = await openRemoteDb(options, this.config.version);
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
-    const keystoresDir = options.keystoresDir ?? join(vaultDir, 'keystores');
     const depositData = await readDepositData(vaultDir, options.depositDataFile);
     const ipfs = ipfsOptions(network, { allowUnverified: options.allowUnverifiedIpfs, warn: this.alert });
     const http = openHttp(options);
@@ -85,10 +64,7 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
       {
         ...{ ref: remote.ref, encryptKey: options.encryptKey, depositData, pruneShares: options.pruneShares },
         lockTimeoutMs: 10 * 60_000,
-        keystores: {
-          ...{ keystoresDir, passwordsDir: options.keystoresPasswordDir },
-          passwordFiles: passwordFiles(options.keystoresPasswordFile, keystoresDir, vaultDir),
-        },
+        keystores: keystoreLocation(options, vaultDir),
       },
     );
     this.say(`Successfully uploaded keypairs and shares for the ${address} vault.`);
@@ -97,11 +73,4 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     );
     return result;
   }
-}
-
-function passwordFiles(given: string | undefined, keystoresDir: string, vaultDir: string): string[] {
-  if (given !== undefined) return [given];
-  const own = join(keystoresDir, 'password.txt');
-  const generated = join(vaultDir, 'keystores', 'password.txt');
-  return dirname(own) === dirname(generated) ? [own] : [own, generated];
 }
