@@ -1,0 +1,206 @@
+import { Signature } from 'ethers/crypto';
+import { TypedDataEncoder } from 'ethers/hash';
+import { recoverAddress } from 'ethers/transaction';
+import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+
+/** Where the keeper's typed data is valid. */
+export interface KeeperDomain {
+  readonly chainId: number;
+  /** Checksummed. */
+  readonly keeper: string;
+}
+
+/** What an oracle answers to a registration or a rotation that it approves of. Not checked yet. */
+export interface OracleApproval {
+  /** Where the oracle has put the exit signature shards. */
+  readonly ipfsHash: string;
+  /** Unix seconds on the chain's clock. */
+  readonly deadline: bigint;
+  /** 65 bytes: r, s, v. */
+  readonly signature: Uint8Array;
+}
+
+/** Approvals as the keeper takes them. */
+export interface Approval {
+  readonly ipfsHash: string;
+  /** Unix seconds on the chain's clock: a later block refuses the transaction. */
+  readonly deadline: bigint;
+  /** As many signatures of 65 bytes as the keeper asks for, by ascending oracle address, one after another. */
+  readonly signatures: Uint8Array;
+}
+
+/** What the oracles are sent for one validator of a batch: public, or encrypted for its oracle. */
+export interface ValidatorShards {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 48 bytes each, in oracle order. */
+  readonly publicKeyShards: readonly Uint8Array[];
+  /** 193 bytes each, in oracle order. */
+  readonly encryptedShards: readonly Uint8Array[];
+}
+
+/** Why the vault would accept the validators. */
+export type RegistrationProof =
+  | {
+      readonly kind: 'deposit-data';
+      readonly proof: readonly Hex[];
+      readonly proofFlags: readonly boolean[];
+      /** Deposit data indexes in the order of the proof's leaves, not the `indexes` of the contract. */
+      readonly leafIndexes: readonly number[];
+    }
+  | {
+      readonly kind: 'validators-manager';
+      /** 65 bytes over the vault's `VaultValidators`. */
+      readonly signature: Uint8Array;
+    };
+
+export interface ApprovalRequestOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  /** `version()` as Ethereum's vaults count: 1 to 5. */
+  readonly vaultVersion: number;
+  /** Index on the beacon chain of the first validator of the batch. */
+  readonly validatorIndex: bigint;
+  /** 32 bytes: root of the deposit contract. */
+  readonly validatorsRegistryRoot: Uint8Array;
+  readonly validators: readonly (ValidatorShards & {
+    /** 96 bytes. */
+    readonly depositSignature: Uint8Array;
+  })[];
+  /** Unix seconds. */
+  readonly deadline: bigint;
+  readonly proof: RegistrationProof;
+}
+
+/** Body of a registration's request, in the oracles' own names and order. */
+export interface ApprovalRequest {
+  readonly validator_index: number;
+  readonly vault_address: string;
+  readonly validators_root: Hex;
+  readonly public_keys: readonly Hex[];
+  readonly deposit_signatures: readonly Hex[];
+  readonly public_key_shards: readonly (readonly Hex[])[];
+  readonly exit_signature_shards: readonly (readonly Hex[])[];
+  readonly deadline: number;
+  /** Vaults of version 1 to 4. */
+  readonly proof?: readonly Hex[] | null;
+  readonly proof_flags?: readonly boolean[] | null;
+  readonly proof_indexes?: readonly number[] | null;
+  /** Vaults of version 2 and later. */
+  readonly validators_manager_signature?: Hex | null;
+  /** Vaults of version 5; null for validators of 32 ETH with 0x01 credentials. */
+  readonly amounts?: null;
+}
+
+/**
+ * The request for an approval with exactly the members that the oracles expect for the vault's version.
+ * @throws OperatorError `approval-not-possible` when the version has no members for this kind of proof
+ */
+export function createApprovalRequest(options: ApprovalRequestOptions): ApprovalRequest {
+  return {
+    validator_index: Number(options.validatorIndex),
+    vault_address: options.vault,
+    validators_root: toHex(options.validatorsRegistryRoot),
+    public_keys: options.validators.map(({ publicKey }) => toHex(publicKey)),
+    deposit_signatures: options.validators.map(({ depositSignature }) => toHex(depositSignature)),
+    ...formatShards(options.validators),
+    deadline: Number(options.deadline),
+    ...proofMembers(options),
+  };
+}
+
+/** The shards of a batch, in the oracles' names. */
+export function formatShards(
+  validators: readonly ValidatorShards[],
+): Pick<ApprovalRequest, 'public_key_shards' | 'exit_signature_shards'> {
+  return {
+    public_key_shards: validators.map(({ publicKeyShards }) => publicKeyShards.map(toHex)),
+    exit_signature_shards: validators.map(({ encryptedShards }) => encryptedShards.map(toHex)),
+  };
+}
+
+type ProofMembers = Pick<
+  ApprovalRequest,
+  'proof' | 'proof_flags' | 'proof_indexes' | 'validators_manager_signature' | 'amounts'
+>;
+
+function proofMembers({ vault, vaultVersion, proof }: ApprovalRequestOptions): ProofMembers {
+  if (proof.kind === 'deposit-data' && vaultVersion <= 4) {
+    return {
+      proof: proof.proof,
+      proof_flags: proof.proofFlags,
+      proof_indexes: proof.leafIndexes,
+      ...(vaultVersion >= 2 && { validators_manager_signature: null }),
+    };
+  }
+  if (proof.kind === 'validators-manager' && vaultVersion >= 2) {
+    const validators_manager_signature = toHex(proof.signature);
+    return vaultVersion >= 5
+      ? { validators_manager_signature, amounts: null }
+      : { proof: null, proof_flags: null, proof_indexes: null, validators_manager_signature };
+  }
+  throw new OperatorError(
+    'approval-not-possible',
+    `Oracles approve no validators by ${proof.kind === 'deposit-data' ? 'deposit data' : 'a validators manager'} of the vault ${vault} of version ${vaultVersion}.`,
+  );
+}
+
+const REGISTRATION_TYPES = {
+  KeeperValidators: [
+    { name: 'validatorsRegistryRoot', type: 'bytes32' },
+    { name: 'vault', type: 'address' },
+    { name: 'validators', type: 'bytes' },
+    { name: 'exitSignaturesIpfsHash', type: 'string' },
+    { name: 'deadline', type: 'uint256' },
+  ],
+};
+
+/** What oracles sign when they approve of new validators: `KeeperValidators` of IKeeperValidators.approveValidators. */
+export interface RegistrationApproval {
+  /** 32 bytes: root of the deposit contract. */
+  readonly validatorsRegistryRoot: Uint8Array;
+  /** Checksummed. */
+  readonly vault: string;
+  /** The validators of the batch as the vault takes them, one after another. */
+  readonly validators: Uint8Array;
+  readonly ipfsHash: string;
+  /** Unix seconds. */
+  readonly deadline: bigint;
+}
+
+/** EIP-712 digest of a registration's approval, 32 bytes. */
+export function registrationDigest(domain: KeeperDomain, approval: RegistrationApproval): Uint8Array {
+  const { ipfsHash, ...message } = approval;
+  return keeperDigest(domain, REGISTRATION_TYPES, { ...message, exitSignaturesIpfsHash: ipfsHash });
+}
+
+/** EIP-712 digest of a message to the keeper, 32 bytes. */
+export function keeperDigest(
+  { chainId, keeper }: KeeperDomain,
+  types: Record<string, { name: string; type: string }[]>,
+  message: Record<string, unknown>,
+): Uint8Array {
+  const domain = { name: 'KeeperOracles', version: '1', chainId, verifyingContract: keeper };
+  return fromHex(TypedDataEncoder.hash(domain, types, message), 32);
+}
+
+/**
+ * Who made a signature, checksummed; and the signature as contracts take it, with v of 27 or 28.
+ * @returns undefined for what is no signature, or one with a high s, which contracts refuse
+ */
+export function recoverSigner(
+  digest: Uint8Array,
+  signature: Uint8Array,
+): { readonly address: string; readonly signature: Uint8Array } | undefined {
+  if (signature.length !== 65) return undefined;
+  try {
+    const parsed = Signature.from(toHex(signature));
+    return {
+      address: recoverAddress(toHex(digest), parsed),
+      signature: fromHex(parsed.serialized, 65),
+    };
+  } catch {
+    return undefined;
+  }
+}
