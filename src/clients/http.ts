@@ -14,6 +14,16 @@ export interface HttpDeps {
   readonly dispatcher?: Dispatcher | undefined;
   /** Told of every request that is repeated. */
   readonly log?: Pick<Logger, 'debug'> | undefined;
+  /** Told of every request when it has ended. */
+  readonly observe?: ((call: HttpCall) => void) | undefined;
+}
+
+/** A request that was answered, or failed. */
+export interface HttpCall {
+  /** Scheme, host and port. */
+  readonly server: string;
+  readonly durationMs: number;
+  readonly outcome: 'ok' | 'refused' | 'timeout' | 'unreachable';
 }
 
 export interface HttpRequest {
@@ -51,13 +61,36 @@ const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502
  */
 export function requestHttp(deps: HttpDeps, request: HttpRequest): Promise<HttpResponse> {
   const retries = request.retries ?? ((request.method ?? 'GET') === 'GET' ? 2 : 0);
-  return retry(() => requestOnce(deps, request), {
+  return retry(() => observedRequest(deps, request), {
     retries,
     timeoutMs: retries * request.timeoutMs,
     minDelayMs: 100,
     signal: request.signal,
     onRetry: logRetry(deps, request.url),
   });
+}
+
+async function observedRequest(deps: HttpDeps, request: HttpRequest): Promise<HttpResponse> {
+  if (deps.observe === undefined) return await requestOnce(deps, request);
+  const { observe } = deps;
+  const server = describeEndpoint(request.url);
+  const beganAt = performance.now();
+  const end = (outcome: HttpCall['outcome']) =>
+    observe({ server, durationMs: performance.now() - beganAt, outcome });
+  try {
+    const response = await requestOnce(deps, request);
+    end('ok');
+    return response;
+  } catch (error) {
+    // What the caller has given up says nothing about the server.
+    if (!request.signal?.aborted) end(outcomeOf(error));
+    throw error;
+  }
+}
+
+function outcomeOf(error: unknown): HttpCall['outcome'] {
+  const code = error instanceof ExternalError ? error.code : '';
+  return code === 'timeout' || code === 'unreachable' ? code : 'refused';
 }
 
 /** For `retry`: says at debug level which server is asked again, when, and why. */

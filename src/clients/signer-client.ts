@@ -7,6 +7,7 @@ import { ExternalError, messageOf } from '../lib/errors.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
+import type { HttpDeps } from './http.ts';
 import {
   openSignerEndpoint,
   parseSignerAnswer,
@@ -33,6 +34,8 @@ export interface SignerClientOptions {
   /** For one request. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug' | 'warn'> | undefined;
+  /** Told of every request when it has ended. */
+  readonly observe?: HttpDeps['observe'];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,9 +92,9 @@ interface Unverified extends SignatureSet {
  * @throws UsageError when the TLS material cannot be used
  */
 export function openSignerClient(options: SignerClientOptions): SignerClient {
-  const { timeoutMs, log, signal, tls, concurrency = DEFAULT_CONCURRENCY } = options;
+  const { timeoutMs, log, signal, tls, observe, concurrency = DEFAULT_CONCURRENCY } = options;
   const endpoints = [...new Set(options.urls)].map(url =>
-    openSignerEndpoint({ url, tls, timeoutMs, log, connections: concurrency }),
+    openSignerEndpoint({ url, tls, timeoutMs, log, observe, connections: concurrency }),
   );
   const fleet = createSignerFleet(endpoints, { ...(log !== undefined && { log }) });
   const limit = createLimit(concurrency);

@@ -35,6 +35,7 @@ export interface SignerEndpointOptions {
   /** For one request. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug'> | undefined;
+  readonly observe?: HttpDeps['observe'];
 }
 
 export interface SignerRequest {
@@ -60,7 +61,7 @@ export function socketUrl(path: string): string {
  * @throws UsageError when the TLS material cannot be used
  */
 export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoint {
-  const { url, tls, connections, timeoutMs, log } = options;
+  const { url, tls, connections, timeoutMs, log, observe } = options;
   const socketPath = url.startsWith(SOCKET_SCHEME) ? url.slice(SOCKET_SCHEME.length) : undefined;
   const pool = new Pool(socketPath === undefined ? new URL(url).origin : 'http://localhost', {
     connections,
@@ -81,7 +82,7 @@ export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoi
   return {
     name: nameOf(url),
     url,
-    http: { dispatcher: pool, log },
+    http: { dispatcher: pool, log, observe },
     // Requests that still run would keep a stopping program alive.
     [Symbol.asyncDispose]: () => pool.destroy(),
   };

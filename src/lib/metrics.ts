@@ -1,6 +1,6 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry, Summary } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry, Summary } from 'prom-client';
 
-export { Counter, Gauge, type Registry, Summary };
+export { Counter, Gauge, Histogram, type Registry, Summary };
 
 /** A registry of its own for one server, with the process's figures (`process_*`, `nodejs_*`). */
 export function createRegistry(): Registry {

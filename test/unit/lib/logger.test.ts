@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { createServiceLogger, type LogFormat, type LogLevel } from '../../../src/lib/logger.ts';
+import { createScrubber, secretPartsOf } from '../../../src/lib/scrub.ts';
+
+function logTo(format: LogFormat, level: LogLevel = 'INFO', secrets: readonly string[] = []) {
+  const lines: string[] = [];
+  const scrub = createScrubber(secrets);
+  const log = createServiceLogger({ level, format, scrub, write: line => void lines.push(line) });
+  return { log, lines };
+}
+
+describe('logger of the service', () => {
+  it('writes lines as the Python operator does, with the task and fields', () => {
+    const { log, lines } = logTo('plain');
+    log.info('Starting');
+    log.child({ task: 'register' }).warn({ vault: '0x12', reason: 'two words' }, 'waits');
+    expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO {5}Starting\n$/);
+    expect(lines[1]).toMatch(/ WARNING {2}\[register\] waits vault=0x12 reason="two words"\n$/);
+  });
+
+  it('writes one JSON document a line', () => {
+    const { log, lines } = logTo('json');
+    log.child({ task: 'harvest' }).error({ err: new Error('no') }, 'failed');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error', task: 'harvest', msg: 'failed' });
+  });
+
+  it('knows the levels of the Python operator', () => {
+    const { log, lines } = logTo('plain', 'WARNING');
+    log.info('no');
+    log.warn('yes');
+    log.fatal('yes');
+    expect(lines).toHaveLength(2);
+  });
+
+  it('shows the stack of what is no error of the user', () => {
+    const { log, lines } = logTo('plain');
+    log.error({ err: new Error('a bug') }, 'a bug');
+    expect(lines[0]).toMatch(/ a bug\nError: a bug\n {4}at /);
+  });
+
+  it.each(['plain', 'json'] as const)('lets no known secret out, in any form (%s)', format => {
+    const secret = 'pa"ss/word+1';
+    const { log, lines } = logTo(format, 'DEBUG', [secret]);
+    log.info(`in the message ${secret}`);
+    log.info({ url: `http://u:${encodeURIComponent(secret)}@h/` }, 'in a field');
+    log.info({ deep: { header: `Basic ${Buffer.from(secret).toString('base64')}` } }, 'in a header');
+    log.error({ err: new Error(`bad ${secret}`) }, 'in an error');
+    log.info({ password: 'unknown to the net', inner: { token: 'too' } }, 'by name');
+    const all = lines.join('');
+    for (const form of [
+      secret,
+      'pa\\"ss',
+      encodeURIComponent(secret),
+      Buffer.from(secret).toString('base64'),
+    ])
+      expect(all).not.toContain(form);
+    expect(all).not.toMatch(/unknown to the net|"too"/);
+    expect(lines).toHaveLength(5);
+  });
+});
+
+describe('secret parts of a URL', () => {
+  it('are the password, long path segments and values of the query', () => {
+    expect(secretPartsOf('https://user:p%40ss@host/v3/0123456789abcdef0123?key=abcdef')).toEqual([
+      'p@ss',
+      'user:p%40ss',
+      '0123456789abcdef0123',
+      'abcdef',
+    ]);
+    expect(secretPartsOf('http://localhost:8545')).toEqual([]);
+    expect(secretPartsOf('not a url')).toEqual([]);
+  });
+});
