@@ -40,18 +40,19 @@ export interface ValidatorShards {
   readonly encryptedShards: readonly Uint8Array[];
 }
 
-/** Why the vault would accept the validators. */
-export type RegistrationProof =
+/** What proves to the oracles that the vault takes the validators. */
+export type RegistrationAuthority =
   | {
-      readonly kind: 'deposit-data';
-      readonly proof: readonly Hex[];
+      readonly kind: 'proof';
+      /** 32 bytes each. */
+      readonly proof: readonly Uint8Array[];
       readonly proofFlags: readonly boolean[];
-      /** Deposit data indexes in the order of the proof's leaves, not the `indexes` of the contract. */
-      readonly leafIndexes: readonly number[];
+      /** Indexes in the deposit data, in the order of the proof's leaves: not what the contract is told. */
+      readonly proofIndexes: readonly number[];
     }
   | {
-      readonly kind: 'validators-manager';
-      /** 65 bytes over the vault's `VaultValidators`. */
+      readonly kind: 'manager-signature';
+      /** r, s, v of the validators manager over the vault's `VaultValidators`: 65 bytes. */
       readonly signature: Uint8Array;
     };
 
@@ -70,7 +71,7 @@ export interface ApprovalRequestOptions {
   })[];
   /** Unix seconds. */
   readonly deadline: bigint;
-  readonly proof: RegistrationProof;
+  readonly authority: RegistrationAuthority;
 }
 
 /** Body of a registration's request, in the oracles' own names and order. */
@@ -95,7 +96,7 @@ export interface ApprovalRequest {
 
 /**
  * The request for an approval with exactly the members that the oracles expect for the vault's version.
- * @throws OperatorError `approval-not-possible` when the version has no members for this kind of proof
+ * @throws OperatorError `approval-not-possible` when the version has no members for this kind of authority
  */
 export function createApprovalRequest(options: ApprovalRequestOptions): ApprovalRequest {
   return {
@@ -106,7 +107,7 @@ export function createApprovalRequest(options: ApprovalRequestOptions): Approval
     deposit_signatures: options.validators.map(({ depositSignature }) => toHex(depositSignature)),
     ...formatShards(options.validators),
     deadline: Number(options.deadline),
-    ...proofMembers(options),
+    ...authorityMembers(options),
   };
 }
 
@@ -120,29 +121,29 @@ export function formatShards(
   };
 }
 
-type ProofMembers = Pick<
+type AuthorityMembers = Pick<
   ApprovalRequest,
   'proof' | 'proof_flags' | 'proof_indexes' | 'validators_manager_signature' | 'amounts'
 >;
 
-function proofMembers({ vault, vaultVersion, proof }: ApprovalRequestOptions): ProofMembers {
-  if (proof.kind === 'deposit-data' && vaultVersion <= 4) {
+function authorityMembers({ vault, vaultVersion, authority }: ApprovalRequestOptions): AuthorityMembers {
+  if (authority.kind === 'proof' && vaultVersion <= 4) {
     return {
-      proof: proof.proof,
-      proof_flags: proof.proofFlags,
-      proof_indexes: proof.leafIndexes,
+      proof: authority.proof.map(toHex),
+      proof_flags: authority.proofFlags,
+      proof_indexes: authority.proofIndexes,
       ...(vaultVersion >= 2 && { validators_manager_signature: null }),
     };
   }
-  if (proof.kind === 'validators-manager' && vaultVersion >= 2) {
-    const validators_manager_signature = toHex(proof.signature);
+  if (authority.kind === 'manager-signature' && vaultVersion >= 2) {
+    const validators_manager_signature = toHex(authority.signature);
     return vaultVersion >= 5
       ? { validators_manager_signature, amounts: null }
       : { proof: null, proof_flags: null, proof_indexes: null, validators_manager_signature };
   }
   throw new OperatorError(
     'approval-not-possible',
-    `Oracles approve no validators by ${proof.kind === 'deposit-data' ? 'deposit data' : 'a validators manager'} of the vault ${vault} of version ${vaultVersion}.`,
+    `Oracles approve no validators by a ${authority.kind} of the vault ${vault} of version ${vaultVersion}.`,
   );
 }
 

@@ -14,19 +14,18 @@ export interface VaultRewards {
   readonly proof: readonly Uint8Array[];
 }
 
-/** `IKeeperRewards.HarvestParams`, in the contract's names: ethers encodes it as it is. */
+/** `IKeeperRewards.HarvestParams`. */
 export interface HarvestParams {
   /** 32 bytes. */
   readonly rewardsRoot: Uint8Array;
-  /** int160, wei. */
-  readonly reward: bigint;
-  /** uint160, wei. */
-  readonly unlockedMevReward: bigint;
+  /** May be negative. */
+  readonly rewardWei: bigint;
+  readonly unlockedMevRewardWei: bigint;
   /** 32 bytes each. */
   readonly proof: readonly Uint8Array[];
 }
 
-/** What `reward` and `unlockedMevReward` are made of depends on where the vault's MEV goes, and on the chain. */
+/** What the parameters are made of depends on where the vault's MEV goes, and on the chain. */
 export interface HarvestRules {
   /** Whether `vault.mevEscrow()` is another one than the network's shared MEV escrow. */
   readonly hasOwnMevEscrow: boolean;
@@ -72,25 +71,25 @@ export function harvestParamsOf(
 ): HarvestParams {
   const { consensusRewardWei, unlockedMevRewardWei, lockedMevRewardWei, proof } = rewards;
   if (rules.hasOwnMevEscrow) {
-    return { rewardsRoot, reward: consensusRewardWei, unlockedMevReward: 0n, proof };
+    return { rewardsRoot, rewardWei: consensusRewardWei, unlockedMevRewardWei: 0n, proof };
   }
   const mevRewardWei = rules.currency === 'xDAI' ? 0n : unlockedMevRewardWei + lockedMevRewardWei;
   return {
     rewardsRoot,
-    reward: consensusRewardWei + mevRewardWei,
-    unlockedMevReward: unlockedMevRewardWei,
+    rewardWei: consensusRewardWei + mevRewardWei,
+    unlockedMevRewardWei,
     proof,
   };
 }
 
 /** Whether the vault's rewards are in the tree that the oracles have signed the root of. */
 export function isProvenReward(vault: string, params: HarvestParams): boolean {
-  const { rewardsRoot, reward, unlockedMevReward, proof } = params;
+  const { rewardsRoot, rewardWei, unlockedMevRewardWei, proof } = params;
   try {
     return StandardMerkleTree.verify(
       toHex(rewardsRoot),
       ['address', 'int160', 'uint160'],
-      [vault, reward, unlockedMevReward],
+      [vault, rewardWei, unlockedMevRewardWei],
       proof.map(toHex),
     );
   } catch {
