@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { openHttp, openRemoteDb, type RemoteDbSettings, readTimeoutMs } from './compose.ts';
+import { openHttp, openRemoteDb, type RemoteDbSettings } from './compose.ts';
 import { UsageError } from './lib/errors.ts';
 import { readFileBytes } from './lib/files.ts';
 import type { Logger } from './lib/logger.ts';
@@ -146,14 +146,6 @@ function openHashiVault(
   if (caFile === undefined) return source();
   const { description } = source();
   return { description, load: async () => source(await readFileBytes(caFile)).load() };
-}
-
-/** Timeouts of requests to HashiCorp Vault: `HASHI_VAULT_TIMEOUT`, `HASHI_VAULT_RETRY_TIMEOUT`, in seconds. */
-export function readVaultTimeouts(): { readonly timeoutMs: number; readonly retryTimeoutMs: number } {
-  return {
-    timeoutMs: readTimeoutMs('HASHI_VAULT_TIMEOUT', 10),
-    retryTimeoutMs: readTimeoutMs('HASHI_VAULT_RETRY_TIMEOUT', 30),
-  };
 }
 
 async function readAgain({ value, file }: SecretSetting): Promise<string> {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type KeySourceSettings, readVaultTimeouts, type SecretSetting } from '../compose-signer.ts';
+import { readVaultTimeouts } from '../compose.ts';
+import type { KeySourceSettings, SecretSetting } from '../compose-signer.ts';
 import { vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from './keystore-options.ts';
