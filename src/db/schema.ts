@@ -77,6 +77,49 @@ export interface Schema {
     vault: Uint8Array;
     counts: ColumnType<Record<string, number>, string, never>;
   };
+  operator_leases: {
+    chain_id: bigint;
+    vault: Uint8Array;
+    epoch: bigint;
+    holder: string;
+    expires_at: Date;
+  };
+  transactions: {
+    transaction_id: ColumnType<bigint, never, never>;
+    chain_id: bigint;
+    vault: Uint8Array;
+    kind: string;
+    intent_key: string;
+    lease_epoch: bigint;
+    sender: Uint8Array;
+    nonce: bigint;
+    recipient: Uint8Array;
+    call_data: Uint8Array;
+    gas_limit: bigint;
+    /** Unix seconds on the chain's clock. */
+    deadline: bigint | null;
+    state: 'intended' | 'sent' | 'confirmed' | 'reverted' | 'abandoned' | 'cancelled';
+    reason: string | null;
+    mined_hash: Uint8Array | null;
+    mined_block: bigint | null;
+    /** What a user asked for by `tx bump` or `tx cancel`. */
+    request: 'bump' | 'cancel' | null;
+    /** In place of the configured ceiling. */
+    fee_ceiling_wei: bigint | null;
+    created_at: Timestamp;
+    updated_at: ColumnType<Date, never, Date>;
+  };
+  transaction_attempts: {
+    hash: Uint8Array;
+    transaction_id: bigint;
+    lease_epoch: bigint;
+    nonce: bigint;
+    purpose: 'call' | 'cancel';
+    raw: Uint8Array;
+    max_fee_wei: bigint;
+    max_priority_fee_wei: bigint;
+    created_at: Timestamp;
+  };
 }
 
 /** Schema of our own in the database, unless `--db-schema` names another. */
