@@ -3,6 +3,7 @@ import { equalBytes, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
 import {
+  depositContractAnswer,
   genesisAnswer,
   pendingPartialWithdrawalsAnswer,
   refusalAnswer,
@@ -107,6 +108,22 @@ export class BeaconNode {
   }
 
   /**
+   * The deposit contract that the chain follows; undefined from a node that does not tell.
+   * @returns the address as the node writes it
+   */
+  fetchDepositContract(): Promise<{ readonly chainId: number; readonly address: string } | undefined> {
+    return this.#ask(async endpoint => {
+      const response = await this.#request(endpoint, {
+        path: '/eth/v1/config/deposit_contract',
+        isExpected: status => status === 200 || NOT_SERVED.has(status),
+      });
+      if (response.status !== 200) return undefined;
+      const { chain_id, address } = parseAnswer(depositContractAnswer, response, endpoint).data;
+      return { chainId: chain_id, address };
+    });
+  }
+
+  /**
    * Validators of these public keys in the head state. Keys that the chain does not know are missing in the answer.
    * @param publicKeys - 48 bytes each
    * @returns by public key in lower-case hex
@@ -121,6 +138,23 @@ export class BeaconNode {
       for (const validator of await this.#ask(endpoint => this.#fetchBatch(endpoint, batch))) {
         const publicKey = toHex(validator.publicKey);
         if (asked.has(publicKey)) found.set(publicKey, validator);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Validators of these indexes in the head state. Indexes that the chain does not know are missing in the answer.
+   * @returns by index
+   */
+  async fetchValidatorsByIndex(indexes: readonly bigint[]): Promise<ReadonlyMap<bigint, BeaconValidator>> {
+    const wanted = [...new Set(indexes)];
+    const found = new Map<bigint, BeaconValidator>();
+    for (let from = 0; from < wanted.length; from += POST_BATCH) {
+      const batch = wanted.slice(from, from + POST_BATCH);
+      const asked = new Set(batch);
+      for (const validator of await this.#ask(endpoint => this.#fetchBatch(endpoint, batch.map(String)))) {
+        if (asked.has(validator.index)) found.set(validator.index, validator);
       }
     }
     return found;
@@ -167,7 +201,7 @@ export class BeaconNode {
     });
   }
 
-  async #fetchBatch(endpoint: string, ids: readonly Hex[]): Promise<BeaconValidator[]> {
+  async #fetchBatch(endpoint: string, ids: readonly string[]): Promise<BeaconValidator[]> {
     const path = '/eth/v1/beacon/states/head/validators';
     if (!this.#withoutPost.has(endpoint)) {
       const isExpected = (status: number) => status === 200 || NO_POST.has(status);
