@@ -155,7 +155,7 @@ export async function recordAttempt(
 
 /**
  * Makes a transaction that is under way this holder's, so that an earlier one can record nothing for it any more.
- * @param options.reopen - also one that was confirmed in a block that is no longer part of the chain
+ * @param options.reopen - also one that has ended, because the chain says otherwise now
  * @returns false when the lease is not held
  */
 export async function adoptTransaction(
@@ -164,12 +164,12 @@ export async function adoptTransaction(
   id: bigint,
   { reopen = false }: { readonly reopen?: boolean } = {},
 ): Promise<boolean> {
-  const states = reopen ? sql`('intended', 'sent', 'confirmed')` : sql`('intended', 'sent')`;
+  const states = reopen ? sql`('intended', 'sent', 'confirmed', 'abandoned')` : sql`('intended', 'sent')`;
   const { rows } = await sql`
     with held as ${heldLease(session, lease)}
     update ${tableOf(session, 'transactions')}
     set lease_epoch = ${lease.epoch}::bigint, updated_at = clock_timestamp(),
-      state = case state when 'confirmed' then 'sent' else state end
+      state = case when state in ('confirmed', 'abandoned') then 'sent' else state end
     where transaction_id = ${id}::bigint and state in ${states} and exists (select 1 from held)
     returning 1`.execute(session.db);
   return rows.length > 0;
