@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { concatBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
-import { publicKeyOf } from '../keys/derivation.ts';
-import { findInvalidSignatures, signMessage } from './bls.ts';
+import { findInvalidSignatures, publicKeyOf, signMessage } from './bls.ts';
 import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
 import { DepositData, DepositMessage } from './ssz.ts';
 
