@@ -1,11 +1,24 @@
 import { AbiCoder } from 'ethers/abi';
+import { ZeroAddress } from 'ethers/constants';
 import { id } from 'ethers/hash';
+import { parseEther, toQuantity } from 'ethers/utils';
 import { type Anvil, startAnvil } from './anvil.ts';
 import { compileContracts } from './compile.ts';
+import { createDepositLog, type DepositLog } from './deposit-log.ts';
+import { type DirectValidator, registerDirectly } from './direct-registration.ts';
 import { type IpfsGateway, startIpfsGateway } from './ipfs-gateway.ts';
-import { type NetworkFacts, writeNetworkFile } from './network-file.ts';
-import { createOracleKey, describeOracleSet, type OracleKey, type OracleSet } from './oracle-set.ts';
+import { BEACON_CHAIN, type NetworkFacts, writeNetworkFile } from './network-file.ts';
+import {
+  createOracleKey,
+  describeOracleSet,
+  type OracleKey,
+  type OracleSet,
+  SIGNATURE_VALIDITY_PERIOD,
+} from './oracle-set.ts';
+import { createOracles, type Oracles, type OraclesOptions } from './oracles.ts';
 import { deployProtocol, type Protocol, type ProtocolAddresses } from './protocol.ts';
+import { type Distribution, distributeRewards, type EarnedRewards, type TotalRewards } from './rewards.ts';
+import { readVaultLog, type VaultLog } from './vault-log.ts';
 
 export interface DevnetOptions {
   /** 1: root and index in the vault; 2 to 5: validators manager. Another number makes a vault nobody supports. */
@@ -14,6 +27,12 @@ export interface DevnetOptions {
   readonly threshold?: number;
   /** Seconds between blocks; without it a block is mined for every transaction. */
   readonly blockTime?: number;
+  /** `finalized` is two epochs behind the head; 32 by default. */
+  readonly slotsPerEpoch?: number;
+  /** Starts an HTTP server for every oracle; without it nobody listens at their endpoints. */
+  readonly oracleServers?: OraclesOptions;
+  /** Gives the vault a MEV escrow of its own. */
+  readonly hasOwnMevEscrow?: boolean;
   readonly chainId?: number;
   readonly name?: string;
   readonly rpcPort?: number;
@@ -29,10 +48,32 @@ export interface Devnet extends AsyncDisposable {
   readonly protocol: Protocol;
   /** The set that the keeper names, with its secret keys. */
   readonly oracleSet: OracleSet;
+  /** The oracles' servers with the switches of their faults. */
+  readonly oracles: Oracles;
+  /** The chain's validators by its deposits. */
+  readonly deposits: DepositLog;
   /** Writes the file for `--network`. */
   writeNetworkFile(path: string): Promise<void>;
   /** Another vault of the same protocol. */
-  createVault(version: number): Promise<string>;
+  createVault(version: number, options?: { readonly hasOwnMevEscrow?: boolean }): Promise<string>;
+  /** Somebody deposits so much ether in the vault. */
+  depositEther(ether: number, vault?: string): Promise<void>;
+  /** Gives an account so much ether, whatever it had: a hot wallet, or a vault whose validators' rewards arrive. */
+  setBalance(address: string, wei: bigint): Promise<void>;
+  setValidatorsManager(manager: string, vault?: string): Promise<void>;
+  /** Oracles publish what vaults earned since the last time; the shared escrow gets the unlocked MEV. */
+  distributeRewards(earned?: readonly EarnedRewards[]): Promise<Distribution>;
+  /** Whether the vault has been approved validators, may be harvested, and must be before it registers. */
+  readHarvestState(
+    vault?: string,
+  ): Promise<{ isCollateralized: boolean; canHarvest: boolean; isHarvestRequired: boolean }>;
+  /** What has happened to the vault so far. */
+  readVaultLog(vault?: string): Promise<VaultLog>;
+  /**
+   * Makes these validators of the vault without the vault and its oracles, also by the hundred; the exits are taken to be
+   * with the current oracle set.
+   */
+  registerDirectly(validators: readonly DirectValidator[], vault?: string): Promise<void>;
   /** Makes a deposit data root current, as its manager would: in the vault for version 1, else in the registry. */
   setDepositDataRoot(root: string | Uint8Array, vault?: string): Promise<void>;
   /** Makes the vault's log say that it has registered validators, without oracles, deposits and a tree. */
@@ -48,6 +89,12 @@ export interface Devnet extends AsyncDisposable {
   /** Makes the keeper point at anything. */
   publishConfigHash(configIpfsHash: string): Promise<void>;
   mine(blocks: number): Promise<void>;
+  /** Lets the clock of the chain go on at once, and mines a block. */
+  passSeconds(seconds: number): Promise<void>;
+  /** The base fee of the next block; later ones move as EIP-1559 has it. */
+  setBaseFee(gwei: number): Promise<void>;
+  /** Replaces the last blocks with empty ones: what was in them has not happened, and is not pending either. */
+  reorganise(blocks: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -65,7 +112,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     blockTime,
   } = options;
   await using resources = new AsyncDisposableStack();
-  const slotsPerEpoch = 32;
+  const { slotsPerEpoch = 32, hasOwnMevEscrow = false } = options;
   const [artifacts, anvil, ipfs] = await Promise.all([
     compileContracts(),
     startAnvil({
@@ -79,7 +126,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   resources.use(ipfs);
   const protocol = await deployProtocol(anvil.rpcUrl, artifacts);
   resources.defer(() => protocol.provider.destroy());
-  const vault = await protocol.createVault(vaultVersion);
+  const vault = await protocol.createVault(vaultVersion, { hasOwnMevEscrow });
   const genesis = await protocol.provider.getBlock(0);
   const facts: NetworkFacts = {
     name,
@@ -90,9 +137,16 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     contracts: protocol.addresses,
     ipfsGateways: [ipfs.url],
   };
-  const devnet = new RunningDevnet({ anvil, ipfs, protocol, facts, vault, vaultVersion });
+  const devnet = new RunningDevnet({
+    ...{ anvil, ipfs, protocol, facts, vault, vaultVersion, hasOwnMevEscrow },
+    ...(options.oracleServers === undefined ? {} : { oracleServers: options.oracleServers }),
+  });
+  resources.defer(() => devnet.stopOracles());
   await devnet.updateOracles({ count: oracles, threshold });
-  if (blockTime !== undefined) await protocol.provider.send('evm_setIntervalMining', [blockTime]);
+  if (blockTime !== undefined) {
+    await protocol.provider.send('evm_setIntervalMining', [blockTime]);
+    protocol.pace.isPaced = true;
+  }
   devnet.own(resources.move());
   return devnet;
 }
@@ -104,6 +158,8 @@ interface Parts {
   readonly facts: NetworkFacts;
   readonly vault: string;
   readonly vaultVersion: number;
+  readonly hasOwnMevEscrow: boolean;
+  readonly oracleServers?: OraclesOptions;
 }
 
 class RunningDevnet implements Devnet {
@@ -113,13 +169,17 @@ class RunningDevnet implements Devnet {
   readonly addresses: ProtocolAddresses & { readonly vault: string };
   readonly ipfs: IpfsGateway;
   readonly protocol: Protocol;
+  readonly deposits: DepositLog;
   readonly #facts: NetworkFacts;
   readonly #vaultVersions = new Map<string, number>();
-  #oracles: readonly OracleKey[] = [];
+  readonly #rewards = new Map<string, TotalRewards>();
+  readonly #servers: Oracles | undefined;
+  #keys: readonly OracleKey[] = [];
   #oracleSet: OracleSet | undefined;
   #resources: AsyncDisposableStack | undefined;
 
-  constructor({ anvil, ipfs, protocol, facts, vault, vaultVersion }: Parts) {
+  constructor(parts: Parts) {
+    const { anvil, ipfs, protocol, facts, vault, vaultVersion, hasOwnMevEscrow, oracleServers } = parts;
     this.rpcUrl = anvil.rpcUrl;
     this.chainId = facts.chainId;
     this.name = facts.name;
@@ -127,7 +187,16 @@ class RunningDevnet implements Devnet {
     this.ipfs = ipfs;
     this.protocol = protocol;
     this.#facts = facts;
-    this.#vaultVersions.set(vault, vaultVersion);
+    this.#noteVault(vault, vaultVersion, hasOwnMevEscrow);
+    this.deposits = createDepositLog(protocol, BEACON_CHAIN);
+    const { deposits } = this;
+    const deps = { protocol, deposits, ipfs, currentSet: () => this.oracleSet };
+    this.#servers = oracleServers === undefined ? undefined : createOracles(deps, oracleServers);
+  }
+
+  #noteVault(vault: string, version: number, hasOwnMevEscrow: boolean): void {
+    this.#vaultVersions.set(vault, version);
+    this.#rewards.set(vault, { consensusWei: 0n, unlockedMevWei: 0n, lockedMevWei: 0n, hasOwnMevEscrow });
   }
 
   own(resources: AsyncDisposableStack): void {
@@ -139,14 +208,78 @@ class RunningDevnet implements Devnet {
     return this.#oracleSet;
   }
 
+  get oracles(): Oracles {
+    if (this.#servers === undefined) throw new Error('the devnet was started without oracleServers');
+    return this.#servers;
+  }
+
+  async stopOracles(): Promise<void> {
+    await this.#servers?.[Symbol.asyncDispose]();
+  }
+
   async writeNetworkFile(path: string): Promise<void> {
     await writeNetworkFile(path, this.#facts);
   }
 
-  async createVault(version: number): Promise<string> {
-    const vault = await this.protocol.createVault(version);
-    this.#vaultVersions.set(vault, version);
+  async createVault(version: number, options: { readonly hasOwnMevEscrow?: boolean } = {}): Promise<string> {
+    const vault = await this.protocol.createVault(version, options);
+    this.#noteVault(vault, version, options.hasOwnMevEscrow ?? false);
     return vault;
+  }
+
+  async depositEther(ether: number, vault = this.addresses.vault): Promise<void> {
+    const { protocol } = this;
+    const { address } = protocol.owner;
+    const value = parseEther(`${ether}`);
+    await this.setBalance(address, value + parseEther('10000'));
+    await protocol.send(protocol.at('VaultV5', vault), 'deposit', address, ZeroAddress, { value });
+  }
+
+  async setBalance(address: string, wei: bigint): Promise<void> {
+    await this.protocol.provider.send('anvil_setBalance', [address, toQuantity(wei)]);
+  }
+
+  async setValidatorsManager(manager: string, vault = this.addresses.vault): Promise<void> {
+    await this.protocol.send(this.protocol.at('VaultV5', vault), 'setValidatorsManager', manager);
+  }
+
+  async distributeRewards(earned: readonly EarnedRewards[] = []): Promise<Distribution> {
+    const { protocol, ipfs, oracleSet, addresses } = this;
+    let unlockedWei = 0n;
+    for (const { vault, consensusWei = 0n, unlockedMevWei = 0n, lockedMevWei = 0n } of earned) {
+      const total = this.#rewards.get(vault);
+      if (total === undefined) throw new Error(`no vault ${vault}`);
+      total.consensusWei += consensusWei;
+      total.unlockedMevWei += unlockedMevWei;
+      total.lockedMevWei += lockedMevWei;
+      if (!total.hasOwnMevEscrow) unlockedWei += unlockedMevWei;
+    }
+    const escrowed = await protocol.provider.getBalance(addresses.sharedMevEscrow);
+    await this.setBalance(addresses.sharedMevEscrow, escrowed + unlockedWei);
+    return await distributeRewards({ protocol, ipfs, oracleSet }, this.#rewards);
+  }
+
+  async readHarvestState(vault = this.addresses.vault) {
+    const keeper = this.protocol.at('Keeper', this.addresses.keeper);
+    const read = (name: string): Promise<boolean> => keeper.getFunction(name).staticCall(vault);
+    return {
+      isCollateralized: await read('isCollateralized'),
+      canHarvest: await read('canHarvest'),
+      isHarvestRequired: await read('isHarvestRequired'),
+    };
+  }
+
+  async readVaultLog(vault = this.addresses.vault): Promise<VaultLog> {
+    return await readVaultLog(this.protocol, vault);
+  }
+
+  async registerDirectly(
+    validators: readonly DirectValidator[],
+    vault = this.addresses.vault,
+  ): Promise<void> {
+    const { protocol, deposits, ipfs, oracleSet } = this;
+    const exits = await registerDirectly({ protocol, deposits, ipfs, oracleSet }, vault, validators);
+    this.#servers?.addExits(exits.ipfsHash, exits.document);
   }
 
   async setDepositDataRoot(root: string | Uint8Array, vault = this.addresses.vault): Promise<void> {
@@ -173,22 +306,30 @@ class RunningDevnet implements Devnet {
   }
 
   async updateOracles(change: { count: number; threshold: number; replace?: boolean }): Promise<OracleSet> {
-    const before = this.#oracles;
+    const before = this.#keys;
     const kept = change.replace === true ? [] : before.slice(0, change.count);
-    const added = Array.from({ length: change.count - kept.length }, (_, i) =>
-      createOracleKey(kept.length + i),
-    );
-    this.#oracles = [...kept, ...added];
+    const added: OracleKey[] = [];
+    for (let i = kept.length; i < change.count; i++) {
+      const key = createOracleKey(i);
+      added.push((await this.#servers?.start(key)) ?? key);
+    }
+    this.#keys = [...kept, ...added];
     const { protocol } = this;
     const keeper = protocol.at('Keeper', this.addresses.keeper);
     for (const { address } of added) await protocol.send(keeper, 'addOracle', address);
-    for (const { address } of before.filter(oracle => !this.#oracles.includes(oracle))) {
+    for (const { address } of before.filter(oracle => !this.#keys.includes(oracle))) {
       await protocol.send(keeper, 'removeOracle', address);
     }
     await protocol.send(keeper, 'setValidatorsMinOracles', change.threshold);
     await protocol.send(keeper, 'setRewardsMinOracles', change.threshold);
-    const configIpfsHash = await this.publishOracleConfig(describeOracleSet(this.#oracles, change.threshold));
-    this.#oracleSet = { oracles: this.#oracles, threshold: change.threshold, configIpfsHash };
+    const configIpfsHash = await this.publishOracleConfig(describeOracleSet(this.#keys, change.threshold));
+    this.#oracleSet = {
+      oracles: this.#keys,
+      threshold: change.threshold,
+      configIpfsHash,
+      signatureValidityPeriod: SIGNATURE_VALIDITY_PERIOD,
+    };
+    await this.#servers?.keep(this.#keys);
     return this.#oracleSet;
   }
 
@@ -205,7 +346,21 @@ class RunningDevnet implements Devnet {
   }
 
   async mine(blocks: number): Promise<void> {
-    await this.protocol.provider.send('anvil_mine', [`0x${blocks.toString(16)}`]);
+    await this.protocol.provider.send('anvil_mine', [toQuantity(blocks)]);
+  }
+
+  async passSeconds(seconds: number): Promise<void> {
+    await this.protocol.provider.send('evm_increaseTime', [seconds]);
+    await this.mine(1);
+  }
+
+  async setBaseFee(gwei: number): Promise<void> {
+    const wei = toQuantity(BigInt(gwei) * 10n ** 9n);
+    await this.protocol.provider.send('anvil_setNextBlockBaseFeePerGas', [wei]);
+  }
+
+  async reorganise(blocks: number): Promise<void> {
+    await this.protocol.provider.send('anvil_reorg', [blocks, []]);
   }
 
   async stop(): Promise<void> {

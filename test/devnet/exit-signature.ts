@@ -9,6 +9,12 @@ export interface ExitChain {
   readonly capellaForkVersion: Uint8Array;
 }
 
+/** What deposits of a chain are signed for. */
+export interface DepositChain {
+  /** 4 bytes. */
+  readonly genesisForkVersion: Uint8Array;
+}
+
 const { longSignatures } = bls12_381;
 const DST = 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_';
 

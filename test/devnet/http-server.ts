@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
 export interface ReceivedRequest {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
@@ -35,6 +36,7 @@ export async function startServer(
     const request = {
       method: incoming.method ?? '',
       path: incoming.url ?? '',
+      headers: incoming.headers,
       body: bytes.toString('utf8'),
     };
     requests.push(request);

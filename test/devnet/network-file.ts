@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import type { DepositChain, ExitChain } from './exit-signature.ts';
 import type { ProtocolAddresses } from './protocol.ts';
 
 export interface NetworkFacts {
@@ -12,7 +13,16 @@ export interface NetworkFacts {
   readonly ipfsGateways: readonly string[];
 }
 
-/** The `--network` file of a devnet; its beacon chain facts are made up, and Capella from the start. */
+/** Made up; Capella from the start. */
+export const BEACON_CHAIN: ExitChain & DepositChain = {
+  genesisForkVersion: Uint8Array.of(0x10, 0, 0, 0x38),
+  genesisValidatorsRoot: new Uint8Array(32).fill(0xd3),
+  capellaForkVersion: Uint8Array.of(0x40, 0, 0, 0x38),
+};
+/** The epoch that exits are signed for. */
+export const EXIT_EPOCH = 0n;
+
+/** The `--network` file of a devnet. */
 function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
   return {
     name: facts.name,
@@ -24,7 +34,7 @@ function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
     genesisForkVersion: '0x10000038',
     genesisValidatorsRoot: `0x${'d3'.repeat(32)}`,
     capellaForkVersion: '0x40000038',
-    capellaForkEpoch: 0,
+    capellaForkEpoch: Number(EXIT_EPOCH),
     contracts: facts.contracts,
     minWalletBalanceGwei: 30_000_000,
     maxFeePerGasGwei: 100,

@@ -1,5 +1,5 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { keccak_256 } from '@noble/hashes/sha3.js';
+import { addressOf } from './typed-data.ts';
 
 export interface OracleKey {
   /** 32 bytes. */
@@ -16,14 +16,18 @@ export interface OracleSet {
   /** Shares that recover an exit signature, and approvals that the keeper asks for. */
   readonly threshold: number;
   readonly configIpfsHash: string;
+  /** Seconds that a signature of the oracles may be valid. */
+  readonly signatureValidityPeriod: number;
 }
+
+export const SIGNATURE_VALIDITY_PERIOD = 86_400;
 
 /** A fresh oracle; nobody listens at its endpoint until a server of the devnet does. */
 export function createOracleKey(index: number): OracleKey {
   const { secretKey, publicKey } = secp256k1.keygen();
   const point = secp256k1.Point.fromBytes(publicKey).toBytes(false).subarray(1);
-  const address = `0x${Buffer.from(keccak_256(point).subarray(12)).toString('hex')}`;
-  return { secretKey, publicKey: point, address, endpoints: [`http://127.0.0.1:9/oracle-${index}`] };
+  const endpoints = [`http://127.0.0.1:9/oracle-${index}`];
+  return { secretKey, publicKey: point, address: addressOf(point), endpoints };
 }
 
 /** The document that the keeper points at, with the members that newer programs ask for too. */
@@ -34,7 +38,7 @@ export function describeOracleSet(oracles: readonly OracleKey[], threshold: numb
       endpoints,
     })),
     exit_signature_recover_threshold: threshold,
-    signature_validity_period: 86_400,
+    signature_validity_period: SIGNATURE_VALIDITY_PERIOD,
     validators_approval_batch_limit: 50,
     validators_exit_rotation_batch_limit: 100,
     supported_relays: [],

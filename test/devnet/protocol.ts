@@ -20,10 +20,13 @@ export interface Protocol {
   readonly provider: JsonRpcProvider;
   /** A contract of that name at that address, with the owner as its caller. */
   at(name: string, address: string): Contract;
-  /** Sends a transaction of the owner and waits until it is in a block. */
+  /** Sends a transaction of the owner and waits until it is in a block; the last argument may be an object with `value`. */
   send(contract: Contract, method: string, ...args: readonly unknown[]): Promise<void>;
   /** A vault of version 1 with its own root, or of a later one with a validators manager; registered. */
-  createVault(version: number): Promise<string>;
+  createVault(version: number, options?: { readonly hasOwnMevEscrow?: boolean }): Promise<string>;
+  chainId(): Promise<number>;
+  /** Blocks come at a pace: what is sent here is mined at once all the same. */
+  readonly pace: { isPaced: boolean };
 }
 
 /** Deploys the protocol. */
@@ -35,6 +38,7 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
   });
   provider.pollingInterval = 50;
   const owner = await provider.getSigner(0);
+  const pace = { isPaced: false };
 
   const deploy = async (
     name: string,
@@ -42,6 +46,7 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
   ): Promise<{ address: string; block: number }> => {
     const { abi, bytecode } = findArtifact(artifacts, name);
     const contract = await new ContractFactory(abi, bytecode, owner).deploy(...args);
+    if (pace.isPaced) await provider.send('evm_mine', []);
     const receipt = await contract.deploymentTransaction()?.wait();
     return { address: await contract.getAddress(), block: receipt?.blockNumber ?? 0 };
   };
@@ -51,8 +56,10 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
     new Contract(address, [...findArtifact(artifacts, name).abi, ...errors], owner);
   const send = async (contract: Contract, method: string, ...args: readonly unknown[]): Promise<void> => {
     const response: ContractTransactionResponse = await contract.getFunction(method).send(...args);
+    if (pace.isPaced) await provider.send('evm_mine', []);
     await response.wait();
   };
+  let chainId: Promise<number> | undefined;
 
   const depositContract = await deploy('DepositContract');
   const vaultsRegistry = await deploy('VaultsRegistry');
@@ -61,12 +68,13 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
   const mevEscrow = await deploy('MevEscrow', vaultsRegistry.address);
   const multicall = await deploy('Multicall');
 
-  const createVault = async (version: number): Promise<string> => {
+  const createVault: Protocol['createVault'] = async (version, { hasOwnMevEscrow = false } = {}) => {
     const setup = [
       owner.address,
       keeper.address,
       depositContract.address,
       mevEscrow.address,
+      hasOwnMevEscrow,
       depositDataRegistry.address,
     ];
     const vault = version === 1 ? await deploy('VaultV1', setup) : await deploy('VaultV5', setup, version);
@@ -74,7 +82,7 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
     return vault.address;
   };
 
-  return {
+  const protocol: Protocol = {
     addresses: {
       keeper: keeper.address,
       keeperGenesisBlock: keeper.block,
@@ -90,7 +98,10 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
     at,
     send,
     createVault,
+    chainId: () => (chainId ??= provider.getNetwork().then(network => Number(network.chainId))),
+    pace,
   };
+  return protocol;
 }
 
 function findArtifact(artifacts: Artifacts, name: string): Artifacts[string] {

@@ -44,6 +44,19 @@ contract DepositDataRegistry {
         emit DepositDataRootUpdated(vault, root);
     }
 
+    function multicall(bytes[] calldata data) external returns (bytes[] memory results) {
+        results = new bytes[](data.length);
+        for (uint256 i = 0; i < data.length; i++) {
+            (bool isDone, bytes memory result) = address(this).delegatecall(data[i]);
+            if (!isDone) {
+                assembly {
+                    revert(add(result, 32), mload(result))
+                }
+            }
+            results[i] = result;
+        }
+    }
+
     function updateVaultState(address vault, HarvestParams calldata params) external {
         IManagedVault(vault).updateState(params);
     }

@@ -44,6 +44,10 @@ interface IMevEscrow {
     function harvest(uint256 assets) external;
 }
 
+interface IMevReceiver {
+    function receiveFromMevEscrow() external payable;
+}
+
 interface IManagedVault {
     function admin() external view returns (address);
     function registerValidators(ApprovalParams calldata params, bytes calldata managerSignature) external;

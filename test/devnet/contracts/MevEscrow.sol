@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Errors} from "./Errors.sol";
-import {IVaultsRegistry} from "./Interfaces.sol";
+import {IMevReceiver, IVaultsRegistry} from "./Interfaces.sol";
 
 /// Priority fees and MEV of all vaults that share it.
 contract MevEscrow {
@@ -22,7 +22,6 @@ contract MevEscrow {
     function harvest(uint256 assets) external {
         if (!_registry.vaults(msg.sender)) revert Errors.HarvestFailed();
         emit Harvested(msg.sender, assets);
-        (bool isSent,) = msg.sender.call{value: assets}("");
-        if (!isSent) revert Errors.HarvestFailed();
+        IMevReceiver(msg.sender).receiveFromMevEscrow{value: assets}();
     }
 }

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Errors} from "./Errors.sol";
 import {HarvestParams, IDepositContract, IKeeper, IMevEscrow} from "./Interfaces.sol";
+import {OwnMevEscrow} from "./OwnMevEscrow.sol";
 
 /// What vaults of every version have in common, in small: one share is one wei, nobody leaves.
 abstract contract Vault {
@@ -10,7 +11,8 @@ abstract contract Vault {
         address admin;
         IKeeper keeper;
         IDepositContract depositContract;
-        address mevEscrow;
+        address sharedMevEscrow;
+        bool hasOwnMevEscrow;
         address depositDataRegistry;
     }
 
@@ -24,6 +26,7 @@ abstract contract Vault {
 
     address public admin;
     address public immutable mevEscrow;
+    address private immutable _sharedMevEscrow;
     uint16 public constant feePercent = 0;
     uint256 public constant capacity = type(uint256).max;
     IKeeper internal immutable _keeper;
@@ -32,7 +35,8 @@ abstract contract Vault {
 
     constructor(Setup memory setup) {
         admin = setup.admin;
-        mevEscrow = setup.mevEscrow;
+        _sharedMevEscrow = setup.sharedMevEscrow;
+        mevEscrow = setup.hasOwnMevEscrow ? address(new OwnMevEscrow()) : setup.sharedMevEscrow;
         _keeper = setup.keeper;
         _depositContract = setup.depositContract;
     }
@@ -42,13 +46,23 @@ abstract contract Vault {
         _;
     }
 
-    receive() external payable {}
+    receive() external payable {
+        _deposit(msg.sender, address(0));
+    }
+
+    function receiveFromMevEscrow() external payable {
+        if (msg.sender != mevEscrow) revert Errors.AccessDenied();
+    }
 
     function vaultId() external pure returns (bytes32) {
         return keccak256("EthVault");
     }
 
     function deposit(address receiver, address referrer) external payable returns (uint256 shares) {
+        return _deposit(receiver, referrer);
+    }
+
+    function _deposit(address receiver, address referrer) private returns (uint256 shares) {
         _totalAssets += msg.value;
         emit Deposited(msg.sender, receiver, msg.value, msg.value, referrer);
         return msg.value;
@@ -73,7 +87,8 @@ abstract contract Vault {
     function updateState(HarvestParams calldata params) external {
         (int256 assetsDelta, uint256 unlockedMevDelta, bool harvested) = _keeper.harvest(params);
         if (!harvested) return;
-        if (unlockedMevDelta > 0) IMevEscrow(mevEscrow).harvest(unlockedMevDelta);
+        if (mevEscrow != _sharedMevEscrow) assetsDelta += int256(OwnMevEscrow(payable(mevEscrow)).harvest());
+        else if (unlockedMevDelta > 0) IMevEscrow(mevEscrow).harvest(unlockedMevDelta);
         _totalAssets = uint256(int256(_totalAssets) + assetsDelta);
     }
 

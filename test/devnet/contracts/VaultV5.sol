@@ -54,9 +54,15 @@ contract VaultV5 is Vault, TypedData {
         bool isV2 = version >= 5 && validators.length % V2_ENTRY_LENGTH == 0;
         if (validators.length == 0 || isV1 == isV2) revert Errors.InvalidValidators();
         uint256 length = isV1 ? ENTRY_LENGTH : V2_ENTRY_LENGTH;
+        // Version 5 has no InsufficientAssets: the subtraction panics (0x11).
+        uint256 available = withdrawableAssets();
         for (uint256 i = 0; i < validators.length; i += length) {
-            if (isV1) _registerV1(validators[i:i + length]);
-            else _registerV2(validators[i:i + length]);
+            bytes calldata entry = validators[i:i + length];
+            uint256 amount = isV1 ? DEPOSIT : _amountOf(entry);
+            if (version < 5 && available < amount) revert Errors.InsufficientAssets();
+            available -= amount;
+            if (isV1) _registerV1(entry);
+            else _registerV2(entry, amount);
         }
     }
 
@@ -74,14 +80,16 @@ contract VaultV5 is Vault, TypedData {
     }
 
     function _registerV1(bytes calldata entry) private {
-        if (version < 5 && withdrawableAssets() < DEPOSIT) revert Errors.InsufficientAssets();
         _registerEntry(entry, 0x01, DEPOSIT);
         emit ValidatorRegistered(entry[:48]);
     }
 
-    function _registerV2(bytes calldata entry) private {
-        uint256 amount = uint256(uint64(bytes8(entry[176:184]))) * 1 gwei;
+    function _amountOf(bytes calldata entry) private pure returns (uint256 amount) {
+        amount = uint256(uint64(bytes8(entry[176:184]))) * 1 gwei;
         if (amount < DEPOSIT || amount > 2048 ether) revert Errors.InvalidAssets();
+    }
+
+    function _registerV2(bytes calldata entry, uint256 amount) private {
         _registerEntry(entry, 0x02, amount);
         v2Validators[keccak256(entry[:48])] = true;
         emit V2ValidatorRegistered(entry[:48], amount);

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { type DepositChain, isSignedBy, unhex } from './exit-signature.ts';
+
+/** SSZ of deposits, by hand. */
+
+export interface Deposit {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly withdrawalCredentials: Uint8Array;
+  readonly amountGwei: bigint;
+  /** 96 bytes. */
+  readonly signature: Uint8Array;
+}
+
+export const DEPOSIT_GWEI = 32_000_000_000n;
+
+/** hash_tree_root(DepositData). */
+export function depositDataRoot(deposit: Deposit): Buffer {
+  const { signature } = deposit;
+  const signatureRoot = sha256(
+    sha256(signature.subarray(0, 64)),
+    sha256(signature.subarray(64), Buffer.alloc(32)),
+  );
+  return sha256(
+    sha256(sha256(deposit.publicKey, Buffer.alloc(16)), deposit.withdrawalCredentials),
+    sha256(littleEndian(deposit.amountGwei), signatureRoot),
+  );
+}
+
+/** What the key of a deposit signs: the message under the genesis fork. */
+export function depositSigningRoot(deposit: Omit<Deposit, 'signature'>, chain: DepositChain): Buffer {
+  const messageRoot = sha256(
+    sha256(sha256(deposit.publicKey, Buffer.alloc(16)), deposit.withdrawalCredentials),
+    sha256(littleEndian(deposit.amountGwei), Buffer.alloc(32)),
+  );
+  const forkDataRoot = sha256(Buffer.concat([chain.genesisForkVersion, Buffer.alloc(28)]), Buffer.alloc(32));
+  return sha256(messageRoot, Buffer.concat([Uint8Array.of(3, 0, 0, 0), forkDataRoot.subarray(0, 28)]));
+}
+
+/** Whether the beacon chain makes a validator of it. */
+export function isDepositSigned(deposit: Deposit, chain: DepositChain): boolean {
+  return isSignedBy(deposit.publicKey, depositSigningRoot(deposit, chain), deposit.signature);
+}
+
+/** 0x01 credentials of a vault. */
+export function credentialsOf(vault: string): Buffer {
+  return Buffer.concat([Uint8Array.of(1), Buffer.alloc(11), unhex(vault)]);
+}
+
+/** The 176 bytes that register a validator of 32 ETH. */
+export function encodeEntry(vault: string, publicKey: Uint8Array, signature: Uint8Array): Buffer {
+  const withdrawalCredentials = credentialsOf(vault);
+  const root = depositDataRoot({ publicKey, withdrawalCredentials, amountGwei: DEPOSIT_GWEI, signature });
+  return Buffer.concat([publicKey, signature, root]);
+}
+
+function littleEndian(value: bigint): Buffer {
+  const bytes = Buffer.alloc(32);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
+}
+
+function sha256(left: Uint8Array, right: Uint8Array = new Uint8Array()): Buffer {
+  return createHash('sha256').update(left).update(right).digest();
+}
