@@ -109,7 +109,8 @@ export async function rotateExitSignatures(
   }
   if (found.indexes.length === 0) return { status: 'up-to-date', outdated: 0, rotated: [], skipped: [] };
   const skipped: SkippedRotation[] = [];
-  const validators = await findSignable(deps, options, found.indexes, skipped);
+  const loadedKeys = await deps.signer.listPublicKeys();
+  const validators = await findSignable(deps, { ...options, loadedKeys }, found.indexes, skipped);
   deps.log.info(
     { vault: options.vault, validators: validators.length, skipped: skipped.length },
     'Starting exit signature rotation',
@@ -119,7 +120,12 @@ export async function rotateExitSignatures(
   let restart: string | undefined;
   const limit = options.oracles.validatorsExitRotationBatchLimit;
   for (let from = 0; from < validators.length && restart === undefined; from += limit) {
-    const batch = await makeShards(deps, options, validators.slice(from, from + limit), skipped);
+    const batch = await makeShards(
+      deps,
+      { ...options, loadedKeys },
+      validators.slice(from, from + limit),
+      skipped,
+    );
     if (batch.shards.length === 0) continue;
     restart = await rotateBatch(deps, options, { ...batch, nonce });
     if (restart !== undefined) break;
@@ -165,17 +171,19 @@ async function askOracles(
   }
 }
 
+type WithKeys = RotateExitSignaturesOptions & {
+  /** What the signer has loaded, lower case. */
+  readonly loadedKeys: ReadonlySet<Hex>;
+};
+
 /** The validators of these indexes that are the vault's and that the signer has keys of; the others are skipped. */
 async function findSignable(
-  { beacon, signer }: RotateExitSignaturesDeps,
-  options: RotateExitSignaturesOptions,
+  { beacon }: RotateExitSignaturesDeps,
+  options: WithKeys,
   indexes: readonly bigint[],
   skipped: SkippedRotation[],
 ): Promise<BeaconValidator[]> {
-  const [known, loadedKeys] = await Promise.all([
-    beacon.fetchValidatorsByIndex(indexes),
-    signer.listPublicKeys(),
-  ]);
+  const known = await beacon.fetchValidatorsByIndex(indexes);
   const addresses = withdrawalAddresses(options);
   const validators: BeaconValidator[] = [];
   for (const validatorIndex of indexes) {
@@ -185,7 +193,7 @@ async function findSignable(
     if (validator === undefined) skip('the beacon node does not know it');
     else if (!addresses.some(address => equalBytes(validator.withdrawalCredentials.subarray(12), address))) {
       skip('it does not withdraw to the vault');
-    } else if (!hasKeys(validator.publicKey, loadedKeys, options)) {
+    } else if (!hasKeys(validator.publicKey, options)) {
       skip('the signer has not loaded its key');
     } else validators.push(validator);
   }
@@ -200,11 +208,7 @@ function withdrawalAddresses({ vault, network }: RotateExitSignaturesOptions): U
   return own.map(address => fromHex(address, 20));
 }
 
-function hasKeys(
-  publicKey: Uint8Array,
-  loadedKeys: ReadonlySet<Hex>,
-  { exitShards }: RotateExitSignaturesOptions,
-): boolean {
+function hasKeys(publicKey: Uint8Array, { exitShards, loadedKeys }: WithKeys): boolean {
   if (loadedKeys.has(toHex(publicKey))) return true;
   const shares = exitShards.config?.validators.find(one => equalBytes(one.publicKey, publicKey))?.shares;
   return shares?.every(share => loadedKeys.has(toHex(share))) ?? false;
@@ -218,17 +222,16 @@ interface Batch {
 /** Shards of a batch; when it fails for a key, of each of its validators alone, so that the key is found. */
 async function makeShards(
   deps: RotateExitSignaturesDeps,
-  options: RotateExitSignaturesOptions,
+  options: WithKeys,
   validators: readonly BeaconValidator[],
   skipped: SkippedRotation[],
 ): Promise<Batch> {
-  const { vault, network, oracles, exitShards } = options;
+  const { vault, network, oracles, exitShards, loadedKeys } = options;
   options.signal.throwIfAborted();
   try {
     const { validators: shards } = await makeExitShards(deps, {
-      ...{ vault, network, oracles, ...exitShards },
+      ...{ vault, network, oracles, ...exitShards, loadedKeys },
       validators: validators.map(({ publicKey, index }) => ({ publicKey, validatorIndex: index })),
-      loadedKeys: await deps.signer.listPublicKeys(),
     });
     return { indexes: validators.map(({ index }) => index), shards };
   } catch (error) {

@@ -104,7 +104,9 @@ const vaultAbi = new Interface([
 
 /** Call of the vault that harvests its rewards. */
 export function encodeUpdateState(params: HarvestParams): Hex {
-  return vaultAbi.encodeFunctionData('updateState', [params]) as Hex;
+  const { rewardsRoot, rewardWei, unlockedMevRewardWei, proof } = params;
+  const harvestParams = [rewardsRoot, rewardWei, unlockedMevRewardWei, proof];
+  return vaultAbi.encodeFunctionData('updateState', [harvestParams]) as Hex;
 }
 
 /** Integers of the document become bigints: `JSON.parse` would round them to 53 bits. */
