@@ -1,60 +1,59 @@
+import { keccak256 } from 'ethers/crypto';
+import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
+import { fetchDepositRoot } from '../clients/contracts/deposit-root.ts';
+import { nameProtocolError } from '../clients/contracts/protocol-errors.ts';
+import { fetchLateRegistrations } from '../clients/contracts/vault-registrations.ts';
 import type { ExecutionNode } from '../clients/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
+import { postApproval } from '../clients/oracle.ts';
 import type { SignerClient } from '../clients/signer-client.ts';
-import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
+import { type Approval, createApprovalRequest, registrationDigest } from '../domain/protocol/approval.ts';
 import type { OracleConfig } from '../domain/protocol/oracle-config.ts';
+import type { HarvestParams } from '../domain/protocol/rewards.ts';
 import type { PointCombiner } from '../domain/protocol/signature-share.ts';
-import type { Hex } from '../lib/bytes.ts';
+import { equalBytes, type Hex, toHex } from '../lib/bytes.ts';
+import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
-import type { ExitShardsOptions } from './make-exit-shards.ts';
-import type { RegistrationFacts, RegistrationMode, StateUpdate } from './registration/registration-mode.ts';
+import type { Outbox, TransactionOutcome } from '../operator/outbox.ts';
+import { collectApprovals } from './collect-approvals.ts';
+import type { NetworkValidators } from './network-validators.ts';
+import { createChangeLog } from './registration/change-log.ts';
+import { createExitShardMaker, type ExitShardSettings } from './registration/exit-shard-maker.ts';
+import { isBatch, type RegistrationBatch, type RegistrationMode } from './registration/registration-mode.ts';
+import { findStakeableAssets } from './registration/stakeable-assets.ts';
+import { ethereumVaultVersion, validatorAssetsWei } from './registration/vault-version.ts';
 
 export interface RegisterValidatorsDeps {
   readonly mode: RegistrationMode;
+  readonly chain: Pick<ChainReader, 'readSnapshot'>;
   readonly node: ExecutionNode;
   readonly http: HttpDeps;
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
   readonly combiner: PointCombiner;
-  readonly networkValidators: {
-    nextValidatorIndex(): Promise<bigint>;
-    findRegistered(publicKeys: readonly Uint8Array[]): Promise<ReadonlySet<Hex>>;
-  };
-  /** The configuration of this IPFS hash, from a cache where it is known. */
+  readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
+  readonly outbox: Pick<Outbox, 'send'>;
+  /** The oracle configuration of an IPFS hash; the last one is kept here. */
   readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
-  /** The vault's pending harvest; null when there is none. */
-  readonly fetchStateUpdate: (snapshot: RegistrationSnapshot) => Promise<StateUpdate | null>;
+  /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
+  readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 export interface RegisterValidatorsOptions {
   /** Checksummed. */
   readonly vault: string;
+  /** As `version()` says. */
   readonly vaultVersion: number;
   readonly network: Network;
   readonly maxFeePerGasGwei: bigint;
-  readonly exitShards: {
-    readonly mode: ExitShardsOptions['mode'];
-    readonly config: RemoteSignerConfig | undefined;
-  };
-  /** What stays in the vault and is never staked. */
-  readonly minVaultBalanceWei?: bigint;
-}
-
-/** What a pass looks at, read once per round. */
-export interface RegistrationSnapshot extends RegistrationFacts {
-  /** Unix seconds. */
-  readonly timestamp: bigint;
-  readonly baseFeePerGasWei: bigint;
-  /** 32 bytes. */
-  readonly registryRoot: Uint8Array;
-  readonly withdrawableAssetsWei: bigint;
-  readonly canHarvest: boolean;
-  readonly isHarvestRequired: boolean;
-  readonly validatorsMinOracles: number;
-  readonly configIpfsHash: string;
+  readonly exitShards: ExitShardSettings;
+  /** For all oracles together. */
+  readonly oraclesTimeoutMs: number;
+  /** What stays in the vault and is not staked. Default: nothing. */
+  readonly minVaultBalanceWei?: bigint | undefined;
 }
 
 export type RegistrationOutcome = {
@@ -62,15 +61,256 @@ export type RegistrationOutcome = {
   readonly stakeableAssetsWei: bigint;
 } & (
   | { readonly status: 'idle' }
-  /** The same text as long as nothing changes; logged when it does. */
   | { readonly status: 'waiting'; readonly code: string; readonly waitsFor: string }
-  /** Something changed in the middle; the next round starts again. */
+  /** Something changed in the middle: the next pass starts again. */
   | { readonly status: 'restarted'; readonly reason: string }
-  | { readonly status: 'registered'; readonly publicKeys: readonly Hex[]; readonly hash: string | undefined }
+  /** `hash` is missing when somebody else had sent it. */
+  | { readonly status: 'registered'; readonly publicKeys: readonly Hex[]; readonly hash: Hex | undefined }
 );
 
-/** One operator's registration of a vault's validators. */
+/** Registers one vault's validators, pass after pass. */
 export interface ValidatorRegistrar {
-  /** One pass: registers what the vault's assets are enough for, at most one batch. */
-  run(snapshot: RegistrationSnapshot, signal: AbortSignal): Promise<RegistrationOutcome>;
+  /**
+   * One pass: registers one batch of as many validators as the vault's assets, the oracles and the signer allow. What
+   * it waits for is logged when it changes.
+   * @throws ExternalError 'not-enough-approvals', 'registration-would-revert', those of nodes, signers and IPFS;
+   *   OperatorError of the exit shards and the deposit data. The next pass starts from the beginning
+   */
+  run(signal: AbortSignal): Promise<RegistrationOutcome>;
+}
+
+/** What one pass goes by. */
+interface Round {
+  readonly snapshot: ChainSnapshot;
+  readonly config: OracleConfig;
+  readonly harvest: HarvestParams | null;
+  readonly signal: AbortSignal;
+}
+
+/** Blocks that a snapshot may be behind a reorganised head. */
+const REORG_MARGIN_BLOCKS = 32;
+
+/** Prepares the registration of a vault's validators; what the passes have in common is kept in it. */
+export function createValidatorRegistrar(
+  deps: RegisterValidatorsDeps,
+  options: RegisterValidatorsOptions,
+): ValidatorRegistrar {
+  const { mode, chain, networkValidators, log } = deps;
+  const { network } = options;
+  const assetsPerValidatorWei = validatorAssetsWei(network);
+  const changes = createChangeLog(log);
+  const shardMaker = createExitShardMaker(deps, options);
+  const readConfig = createConfigReader(deps, network.contracts.keeper);
+  let isFreshNeeded = false;
+
+  async function planBatch({ snapshot, config }: Round, limit: number) {
+    const [loadedKeys, validatorIndex] = await Promise.all([
+      deps.signer.listPublicKeys(),
+      networkValidators.nextValidatorIndex(snapshot),
+    ]);
+    const plan = await shardMaker.choose({ config, loadedKeys, limit }, isAtHand =>
+      mode.planBatch(snapshot, {
+        ...{ limit, isAtHand },
+        findRegistered: keys => networkValidators.findRegistered(keys),
+      }),
+    );
+    return { plan, loadedKeys, validatorIndex };
+  }
+
+  /** From assets that are enough to a transaction. */
+  async function register(round: Round, limit: number) {
+    const { snapshot, config, signal } = round;
+    const { plan, loadedKeys, validatorIndex } = await planBatch(round, limit);
+    if (!isBatch(plan)) return { status: 'waiting', ...plan } as const;
+    changes.info(
+      'batch',
+      `Started registration of ${plan.validators.length} validator(s), start index=${validatorIndex}`,
+    );
+    const [validators, authority] = await Promise.all([
+      shardMaker.make(config, loadedKeys, plan, validatorIndex),
+      plan.authorize(snapshot.registryRoot),
+    ]);
+    signal.throwIfAborted();
+    const request = createApprovalRequest({
+      vault: options.vault,
+      vaultVersion: ethereumVaultVersion(network, options.vault, options.vaultVersion),
+      validatorsRegistryRoot: snapshot.registryRoot,
+      deadline: BigInt(Math.floor((deps.now() + config.signatureValidityPeriodMs) / 1000)),
+      ...{ validatorIndex, validators, authority },
+    });
+    const approval = await askOracles(deps, options, round, plan, request);
+    log.info(
+      `Fetched oracles approval for validators: deadline=${approval.deadline}, start index=${validatorIndex}`,
+    );
+    const registryRoot = await fetchDepositRoot(deps.node, network.contracts.depositContract);
+    if (!equalBytes(registryRoot, snapshot.registryRoot)) {
+      return {
+        status: 'restarted',
+        reason: 'somebody deposited while the oracles approved, so that their approval is void',
+      } as const;
+    }
+    isFreshNeeded = true;
+    return judge(plan, await send(deps, options, round, plan, approval));
+  }
+
+  async function pass(signal: AbortSignal): Promise<RegistrationOutcome> {
+    const snapshot = await chain.readSnapshot({ fresh: isFreshNeeded, signal });
+    isFreshNeeded = false;
+    const config = await readConfig(snapshot);
+    const { assetsWei, harvest, waitsFor } = await findStakeableAssets(
+      deps,
+      changes,
+      options.vault,
+      snapshot,
+    );
+    const stakeableAssetsWei = maxOf(0n, assetsWei - (options.minVaultBalanceWei ?? 0n));
+    const limit = config.validatorsApprovalBatchLimit;
+    const count = Number(minOf(stakeableAssetsWei / assetsPerValidatorWei, BigInt(limit)));
+    if (count === 0) {
+      await mode.prepare(snapshot, limit);
+      return { status: 'idle', stakeableAssetsWei };
+    }
+    if (waitsFor !== undefined) {
+      return { status: 'waiting', code: 'harvest-not-possible', waitsFor, stakeableAssetsWei };
+    }
+    if (snapshot.baseFeePerGasWei > options.maxFeePerGasGwei * 1_000_000_000n) {
+      const waitsFor = `the base fee to fall to ${options.maxFeePerGasGwei} gwei or less`;
+      return { status: 'waiting', code: 'gas-price', waitsFor, stakeableAssetsWei };
+    }
+    return { ...(await register({ snapshot, config, harvest, signal }, count)), stakeableAssetsWei };
+  }
+
+  return {
+    async run(signal) {
+      const outcome = await pass(signal);
+      if (outcome.status === 'registered') {
+        log.info(
+          { hash: outcome.hash },
+          `Successfully registered validators with public keys ${outcome.publicKeys.join(', ')}`,
+        );
+      }
+      changes.info('outcome', describeOutcome(outcome));
+      return outcome;
+    },
+  };
+}
+
+/** What is told when it changes. */
+function describeOutcome(outcome: RegistrationOutcome): string | undefined {
+  if (outcome.status === 'waiting') return `Registration waits for ${outcome.waitsFor}.`;
+  if (outcome.status === 'restarted') return `Registration starts again: ${outcome.reason}.`;
+  return undefined;
+}
+
+/** Reads the oracle configuration once per IPFS hash. */
+function createConfigReader(
+  { fetchOracleConfig }: RegisterValidatorsDeps,
+  keeper: string,
+): (snapshot: ChainSnapshot) => Promise<OracleConfig> {
+  let known: { readonly ipfsHash: string; readonly config: OracleConfig } | undefined;
+  return async ({ events }) => {
+    if (events.config === null) {
+      throw new ExternalError(
+        'no-oracle-config',
+        `The keeper ${keeper} has published no oracle configuration.`,
+      );
+    }
+    const { ipfsHash } = events.config;
+    if (known?.ipfsHash !== ipfsHash) known = { ipfsHash, config: await fetchOracleConfig(ipfsHash) };
+    return known.config;
+  };
+}
+
+function askOracles(
+  { http, log }: RegisterValidatorsDeps,
+  { vault, network, oraclesTimeoutMs }: RegisterValidatorsOptions,
+  { snapshot, config, signal }: Round,
+  { encoded }: RegistrationBatch,
+  request: ReturnType<typeof createApprovalRequest>,
+): Promise<Approval> {
+  const domain = { chainId: network.chainId, keeper: network.contracts.keeper };
+  const validatorsRegistryRoot = snapshot.registryRoot;
+  return collectApprovals(
+    { log },
+    {
+      oracles: config.oracles,
+      threshold: snapshot.keeper.validatorsMinOracles,
+      timeoutMs: oraclesTimeoutMs,
+      // The approval has to hold in the next block at least.
+      now: BigInt(snapshot.timestamp + network.secondsPerSlot),
+      send: (oracle, signal) => postApproval(http, oracle, request, { timeoutMs: oraclesTimeoutMs, signal }),
+      digestOf: (ipfsHash, deadline) =>
+        registrationDigest(domain, {
+          validatorsRegistryRoot,
+          vault,
+          validators: encoded,
+          ipfsHash,
+          deadline,
+        }),
+      signal,
+    },
+  );
+}
+
+function send(
+  { node, outbox }: RegisterValidatorsDeps,
+  { vault }: RegisterValidatorsOptions,
+  { snapshot, harvest, signal }: Round,
+  batch: RegistrationBatch,
+  approval: Approval,
+): Promise<TransactionOutcome> {
+  const call = batch.encodeCall(
+    { registryRoot: snapshot.registryRoot, validators: batch.encoded, approval },
+    harvest,
+  );
+  const fromBlock = Math.max(0, snapshot.blockNumber - REORG_MARGIN_BLOCKS);
+  const isDone = async () => {
+    const late = await fetchLateRegistrations(node, vault, fromBlock);
+    return batch.validators.every(({ publicKey }) => late.has(toHex(publicKey)));
+  };
+  // Another approval makes another intent: the root of the deposits keeps two of them from both succeeding.
+  const intent = {
+    kind: 'register-validators',
+    key: keccak256(call.data),
+    deadline: approval.deadline,
+  } as const;
+  return outbox.send({ ...intent, ...call, isDone }, { signal });
+}
+
+/** Errors that come of the chain having moved on: another try may do. */
+const PASSING_ERRORS = new Set(['InvalidValidatorsRegistryRoot', 'DeadlineExpired', 'NotHarvested']);
+
+function judge(batch: RegistrationBatch, outcome: TransactionOutcome) {
+  const publicKeys = batch.validators.map(({ publicKey }) => toHex(publicKey));
+  switch (outcome.status) {
+    case 'confirmed':
+      return { status: 'registered', publicKeys, hash: outcome.hash } as const;
+    case 'already-done':
+      return { status: 'registered', publicKeys, hash: undefined } as const;
+    case 'expired':
+      return { status: 'restarted', reason: 'the deadline of the approval has passed' } as const;
+    case 'cancelled':
+      return { status: 'restarted', reason: 'the transaction was cancelled' } as const;
+    case 'reverted':
+      return { status: 'restarted', reason: `${outcome.hash} was reverted: ${outcome.reason}` } as const;
+    case 'would-revert': {
+      const name = nameProtocolError(outcome.data) ?? outcome.reason;
+      if (PASSING_ERRORS.has(name)) {
+        return { status: 'restarted', reason: `the transaction would revert: ${name}` } as const;
+      }
+      throw new ExternalError(
+        'registration-would-revert',
+        `The registration of ${publicKeys.length} validators would revert: ${name}; nothing was sent.`,
+        { retryable: true },
+      );
+    }
+  }
+}
+
+function minOf(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function maxOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
