@@ -17,6 +17,7 @@ import {
   logRetry,
   requestHttp,
 } from './http.ts';
+import { signJwt } from './jwt.ts';
 
 export interface ExecutionNodeOptions {
   /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
@@ -26,6 +27,8 @@ export interface ExecutionNodeOptions {
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;
+  /** Signs a token for every request (see `jwt.ts`). */
+  readonly jwtSecret?: Uint8Array | undefined;
 }
 
 /**
@@ -61,6 +64,8 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   readonly #options: ExecutionNodeOptions;
   readonly #trusted = new Set<string>();
   #preferred = 0;
+  /** Highest block that any endpoint has told. */
+  #highestBlock = 0n;
 
   constructor(deps: HttpDeps, options: ExecutionNodeOptions) {
     const network = Network.from(options.chainId);
@@ -107,10 +112,17 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   async #sendToAny(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<(JsonRpcResult | JsonRpcError)[]> {
     const { endpoints } = this.#options;
     const failures: unknown[] = [];
+    let behind: { index: number; head: bigint; answers: (JsonRpcResult | JsonRpcError)[] } | undefined;
     for (let tried = 0; tried < endpoints.length; tried++) {
       const index = (this.#preferred + tried) % endpoints.length;
       try {
         const answers = await this.#sendTo(endpoints[index] ?? '', payload);
+        const head = headIn(payload, answers);
+        if (head !== undefined && head < this.#highestBlock) {
+          if (behind === undefined || head > behind.head) behind = { index, head, answers };
+          continue;
+        }
+        this.#highestBlock = head ?? this.#highestBlock;
         this.#preferred = index;
         return answers;
       } catch (error) {
@@ -119,7 +131,10 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
         failures.push(error);
       }
     }
-    throw joinFailures(failures);
+    if (behind === undefined) throw joinFailures(failures);
+    // None is further: a reorganisation, or the only ones left are not synced. Who keeps state looks at the number.
+    this.#preferred = behind.index;
+    return behind.answers;
   }
 
   async #sendTo(
@@ -152,10 +167,13 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     endpoint: string,
     payload: JsonRpcPayload | JsonRpcPayload[],
   ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    const { jwtSecret } = this.#options;
+    const authorization =
+      jwtSecret === undefined ? {} : { authorization: `Bearer ${signJwt(jwtSecret, Date.now())}` };
     const response = await requestHttp(this.#deps, {
       url: endpoint,
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...authorization },
       body: JSON.stringify(payload),
       timeoutMs: this.#options.timeoutMs,
       maxBytes: 64 * 1024 * 1024,
@@ -218,6 +236,23 @@ function readAnswers(
     }
     return { id, result: answer.result };
   });
+}
+
+/** The head's number, when it was asked for. */
+function headIn(
+  payload: JsonRpcPayload | JsonRpcPayload[],
+  answers: readonly (JsonRpcResult | JsonRpcError)[],
+): bigint | undefined {
+  for (const [i, { method, params }] of [payload].flat().entries()) {
+    const answer = answers[i];
+    if (answer === undefined || !('result' in answer)) continue;
+    const isHeader = method === 'eth_getBlockByNumber' && Array.isArray(params) && params[0] === 'latest';
+    const number =
+      method === 'eth_blockNumber' ? answer.result : isHeader ? answer.result?.number : undefined;
+    const head = quantity.safeParse(number);
+    if (head.success) return head.data;
+  }
+  return undefined;
 }
 
 function requireHttpUrl(endpoint: string, index: number): void {

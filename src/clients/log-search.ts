@@ -4,7 +4,8 @@ import { type ExecutionNode, RpcError } from './execution-node.ts';
 
 export interface LogSearch {
   readonly address: string;
-  readonly topics: readonly string[];
+  /** By position; null matches anything, an array any of its members. */
+  readonly topics: readonly (string | null | readonly string[])[];
   readonly fromBlock: number;
   /** Default: the head. */
   readonly toBlock?: number;
@@ -82,7 +83,7 @@ async function fetchLogs(
     const [fromBlock, toBlock] = window;
     const logs = await node.getLogs({
       address: search.address,
-      topics: [...search.topics],
+      topics: writeTopics(search),
       fromBlock,
       toBlock,
     });
@@ -93,8 +94,12 @@ async function fetchLogs(
   }
 }
 
+function writeTopics({ topics }: Pick<LogSearch, 'topics'>): (string | null | string[])[] {
+  return topics.map(topic => (topic === null || typeof topic === 'string' ? topic : [...topic]));
+}
+
 /** Nodes word their limits in many ways and codes, and some just run out of time. */
-function isRefusal(error: unknown): error is ExternalError {
+export function isRefusal(error: unknown): error is ExternalError {
   if (error instanceof RpcError) return true;
   return error instanceof ExternalError && (error.code === 'timeout' || error.code === 'response-too-large');
 }

@@ -5,7 +5,7 @@ import type { ExecutionNode } from '../execution-node.ts';
 import { readContract } from './contract-call.ts';
 
 /** StakeWise V3 DepositDataRegistry (vaults of version 2 and later), the parts in use. */
-const depositDataRegistryAbi = new Interface([
+export const depositDataRegistryAbi = new Interface([
   'function depositDataRoots(address vault) view returns (bytes32 depositDataRoot)',
   'function depositDataIndexes(address vault) view returns (uint256 validatorIndex)',
 ]);

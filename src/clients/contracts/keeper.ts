@@ -6,9 +6,16 @@ import { findLastLog } from '../log-search.ts';
 import { readContract, requireContractCode } from './contract-call.ts';
 
 /** StakeWise V3 IKeeper, the parts in use. */
-const keeperAbi = new Interface([
+export const keeperAbi = new Interface([
   'event ConfigUpdated(string configIpfsHash)',
+  'event RewardsUpdated(address indexed caller, bytes32 indexed rewardsRoot, uint256 avgRewardPerSecond, uint64 updateTimestamp, uint64 nonce, string rewardsIpfsHash)',
+  'event ExitSignaturesUpdated(address indexed caller, address indexed vault, uint256 nonce, string exitSignaturesIpfsHash)',
   'function validatorsMinOracles() view returns (uint256)',
+  'function isCollateralized(address vault) view returns (bool)',
+  'function canHarvest(address vault) view returns (bool)',
+  'function isHarvestRequired(address vault) view returns (bool)',
+  'function rewardsNonce() view returns (uint64)',
+  'function exitSignaturesNonces(address vault) view returns (uint256)',
 ]);
 
 export interface KeeperRef {

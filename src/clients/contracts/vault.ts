@@ -8,13 +8,15 @@ import { readContract, requireContractCode } from './contract-call.ts';
 import { fetchRegisteredRoot } from './deposit-data-registry.ts';
 import { fetchIsVault } from './vaults-registry.ts';
 
-/** StakeWise V3 IEthVault and IGnoVault, the parts in use. The validators' root and index are of version 1 only. */
-const vaultAbi = new Interface([
+/** StakeWise V3 IEthVault and IGnoVault, the parts in use. Root and index are of version 1 only, the manager of later ones. */
+export const vaultAbi = new Interface([
   'function version() pure returns (uint8)',
   'function vaultId() pure returns (bytes32)',
   'function admin() view returns (address)',
   'function validatorsRoot() view returns (bytes32)',
   'function validatorIndex() view returns (uint256)',
+  'function withdrawableAssets() view returns (uint256)',
+  'function validatorsManager() view returns (address)',
   'event ValidatorRegistered(bytes publicKey)',
   'event V2ValidatorRegistered(bytes publicKey, uint256 amount)',
 ]);
