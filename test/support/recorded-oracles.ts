@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { OracleApproval } from '../../src/domain/protocol/approval.ts';
 import { parseOracleConfig } from '../../src/domain/protocol/oracle-config.ts';
+import { fromHex } from '../../src/lib/bytes.ts';
 import { readRecorded, readRecordedJson } from './vectors.ts';
 
 /** Cases of 07-oracle-requests: the Python operator at work. */
@@ -55,4 +57,15 @@ export function readOracleRequests(name: RecordedCase) {
 /** Secret key of the recorded oracle of this place. */
 export function recordedOracleKey(index: number): Uint8Array {
   return createHash('sha256').update(`oracle ${index}`).digest();
+}
+
+/** What the recorded oracle of this place answered. */
+export function recordedOracleAnswer(name: RecordedCase, oracle: number): OracleApproval {
+  const found = readOracleRequests(name).approvals.find(one => one.oracle === oracle);
+  const message = found?.typed_data.message;
+  return {
+    ipfsHash: String(message?.exitSignaturesIpfsHash),
+    deadline: BigInt(message?.deadline ?? 0),
+    signature: fromHex(found?.signature ?? '', 65),
+  };
 }
