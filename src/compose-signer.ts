@@ -6,19 +6,21 @@ import { UsageError } from './lib/errors.ts';
 import { readFileBytes } from './lib/files.ts';
 import type { Logger } from './lib/logger.ts';
 import { readSecretFile } from './lib/secret.ts';
-import { resolveNetwork } from './networks.ts';
+import { type Network, resolveNetwork } from './networks.ts';
 import { type KeySource, openKeyRing } from './signer/key-ring.ts';
 import { hashiVaultSource } from './signer/key-sources/hashi-vault.ts';
 import { keyFileSource } from './signer/key-sources/key-files.ts';
 import { keystoreSource } from './signer/key-sources/keystores.ts';
 import { remoteDbSource } from './signer/key-sources/remote-db.ts';
 import { createRateLimiter, type RateLimit } from './signer/rate-limit.ts';
-import { createRequestHandler } from './signer/request-handler.ts';
+import { createRequestHandler, type ValidatorSigning, type WalletSigning } from './signer/request-handler.ts';
 import { createExitGate } from './signer/sign-exit.ts';
 import { startSignThreads } from './signer/sign-threads.ts';
+import { createWalletGate } from './signer/sign-wallet.ts';
 import { createSignerMetrics } from './signer/signer-metrics.ts';
 import { type ListenAddress, type ServerTls, startServer } from './signer/signer-server.ts';
 import { prepareSocketDirectory } from './signer/socket-directory.ts';
+import { openWallet } from './signer/wallet.ts';
 
 /** A secret, and the file to read it from again when it came from one. */
 export interface SecretSetting {
@@ -49,11 +51,22 @@ export type KeySourceSettings =
     }
   | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
 
+/** Where the hot wallet is, and what it may sign for beside transactions of the network; plain data. */
+export interface WalletSettings {
+  /** A version 3 JSON wallet. */
+  readonly file: string;
+  readonly passwordFile: string;
+  /** Whose validators the wallet may approve. */
+  readonly vault?: string | undefined;
+}
+
 /** All that a signer is told; plain data. */
 export interface SignerSettings {
   /** Name or path. */
   readonly network: string;
-  readonly keys: KeySourceSettings;
+  /** Validator keys; without them it must have a wallet. */
+  readonly keys?: KeySourceSettings | undefined;
+  readonly wallet?: WalletSettings | undefined;
   readonly listen:
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
     | { readonly kind: 'socket'; readonly path: string };
@@ -74,7 +87,10 @@ export interface SignerSettings {
 export interface RunningSigner extends AsyncDisposable {
   /** URL, or path of the socket. */
   readonly address: string;
+  /** Validator keys. */
   readonly keyCount: number;
+  /** Checksummed address of the hot wallet. */
+  readonly walletAddress: string | undefined;
 }
 
 const MAX_DEFAULT_THREADS = 4;
@@ -92,28 +108,57 @@ export async function openSigner(
   const tls = await readTls(settings.tls);
   await using stack = new AsyncDisposableStack();
   if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
-  const threads = stack.use(
-    startSignThreads(settings.poolSize ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS)),
-  );
-  const source = openKeySource(settings, warn);
-  const ring = stack.use(await openKeyRing({ source, threads, log }));
-  const { rateLimit, onlyValidatorIndexes } = settings;
-  const gate = createExitGate(network, {
-    validatorIndexes: onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt)),
-    limiter: rateLimit && createRateLimiter(rateLimit),
-  });
-  const metrics = createSignerMetrics(() => ring.listPublicKeys().length);
-  const handler = createRequestHandler({ ring, gate, metrics, log, hosts: allowedHosts(settings) });
+  const validators =
+    settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
+  const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, log));
+  const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
+  const metrics = createSignerMetrics(countKeys);
+  const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
   const server = stack.use(await startServer(handler, { listen, tls }));
   const open = stack.move();
   return {
     address: server.address,
-    keyCount: ring.listPublicKeys().length,
+    keyCount: countKeys(),
+    walletAddress: wallet?.wallet.address,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }
 
-function openKeySource({ keys, poolSize }: SignerSettings, warn: (line: string) => void): KeySource {
+async function openValidators(
+  stack: AsyncDisposableStack,
+  network: Network,
+  { poolSize, rateLimit, onlyValidatorIndexes }: SignerSettings,
+  keys: KeySourceSettings,
+  { log, warn }: { readonly log: Logger; readonly warn: (line: string) => void },
+): Promise<ValidatorSigning> {
+  const threads = stack.use(
+    startSignThreads(poolSize ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS)),
+  );
+  const source = openKeySource(keys, poolSize, warn);
+  const ring = stack.use(await openKeyRing({ source, threads, log }));
+  const gate = createExitGate(network, {
+    validatorIndexes: onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt)),
+    limiter: rateLimit && createRateLimiter(rateLimit),
+  });
+  return { ring, gate };
+}
+
+async function openWalletSigning(
+  stack: AsyncDisposableStack,
+  { chainId }: Network,
+  { vault, ...files }: WalletSettings,
+  log: Logger,
+): Promise<WalletSigning> {
+  const wallet = stack.use(await openWallet(files));
+  log.info({ address: wallet.address }, 'wallet loaded');
+  return { wallet, gate: createWalletGate({ chainId, vault }) };
+}
+
+function openKeySource(
+  keys: KeySourceSettings,
+  poolSize: number | undefined,
+  warn: (line: string) => void,
+): KeySource {
   switch (keys.kind) {
     case 'keystores':
       return keystoreSource({ warn }, { ...keys, poolSize });

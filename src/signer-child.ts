@@ -31,7 +31,7 @@ async function run(): Promise<void> {
   const warn = (line: string) => log.warn(line);
   await using signer = await openSigner(settings, { log, warn });
   const stopped = untilStopped(parentGone.signal);
-  tell({ ready: { keys: signer.keyCount } });
+  tell({ ready: { keys: signer.keyCount, wallet: signer.walletAddress } });
   await stopped;
 }
 

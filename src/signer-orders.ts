@@ -12,7 +12,7 @@ export interface SignerOrders {
 
 /** What the child tells once: that it listens, or why it does not. */
 export type SignerReport =
-  | { readonly ready: { readonly keys: number } }
+  | { readonly ready: { readonly keys: number; readonly wallet?: string | undefined } }
   | {
       readonly error: {
         readonly code: string;

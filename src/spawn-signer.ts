@@ -20,6 +20,8 @@ export interface SpawnedSigner extends AsyncDisposable {
   readonly socketPath: string;
   /** Keys that it had when it was ready first. */
   readonly keyCount: number;
+  /** Checksummed address of its hot wallet, when it was given one. */
+  readonly walletAddress: string | undefined;
 }
 
 export interface SpawnOptions {
@@ -73,7 +75,8 @@ export async function spawnSigner(
     const supervision = supervise(deps, first, orders, stopped);
     return {
       socketPath,
-      keyCount: first.keys,
+      keyCount: first.ready.keys,
+      walletAddress: first.ready.wallet,
       [Symbol.asyncDispose]: async () => {
         stop.abort();
         await supervision;
@@ -89,8 +92,10 @@ export async function spawnSigner(
 interface ReadyChild {
   readonly process: ChildProcess;
   readonly exit: Promise<string>;
-  readonly keys: number;
+  readonly ready: ReadyReport;
 }
+
+type ReadyReport = Extract<SignerReport, { readonly ready: unknown }>['ready'];
 
 /** Ends when it is told to stop and the child is gone. */
 async function supervise(
@@ -117,7 +122,7 @@ async function supervise(
         log.error({ reason: messageOf(error), restartInMs: backoffMs }, 'the signer does not start');
       return undefined;
     });
-    if (child !== undefined) log.warn({ keys: child.keys }, 'the signer is back');
+    if (child !== undefined) log.warn({ keys: child.ready.keys }, 'the signer is back');
   }
 }
 
@@ -145,8 +150,8 @@ async function startChild(orders: SignerOrders, stopped: AbortSignal): Promise<R
   const child = launch();
   const exit = exitOf(child);
   try {
-    const keys = await exchange(child, orders, exit, stopped);
-    return { process: child, exit, keys };
+    const ready = await exchange(child, orders, exit, stopped);
+    return { process: child, exit, ready };
   } catch (error) {
     await endChild(child, exit);
     throw error;
@@ -188,7 +193,7 @@ async function exchange(
   orders: SignerOrders,
   exit: Promise<string>,
   stopped: AbortSignal,
-): Promise<number> {
+): Promise<ReadyReport> {
   const pipe = child.stdio[ORDERS_FD] as Socket;
   // Kept open: the child ends when it closes. Its errors are seen as the child's end.
   pipe.on('error', () => undefined);
@@ -205,7 +210,7 @@ async function exchange(
   ]);
   pipe.unref();
   const report = JSON.parse(line) as SignerReport;
-  if ('ready' in report) return report.ready.keys;
+  if ('ready' in report) return report.ready;
   const { code, message, hint, exitCode } = report.error;
   throw exitCode === EXIT.usage
     ? new UsageError(code, message, { hint })

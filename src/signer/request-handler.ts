@@ -18,11 +18,28 @@ import {
 import type { KeyRing } from './key-ring.ts';
 import { Refusal } from './refusal.ts';
 import type { ExitGate } from './sign-exit.ts';
+import type { WalletGate } from './sign-wallet.ts';
 import type { SignerMetrics } from './signer-metrics.ts';
+import type { SigningWallet } from './wallet.ts';
+import { readWalletRequest } from './wallet-request.ts';
 
-export interface SignerDeps {
+/** Validator keys, and what they may sign. */
+export interface ValidatorSigning {
   readonly ring: KeyRing;
   readonly gate: ExitGate;
+}
+
+/** The hot wallet, and what it may sign. */
+export interface WalletSigning {
+  readonly wallet: SigningWallet;
+  readonly gate: WalletGate;
+}
+
+export interface SignerDeps {
+  /** Without it there are no eth2 paths, as in Web3Signer's eth1 mode. */
+  readonly validators: ValidatorSigning | undefined;
+  /** Without it there are no eth1 paths, as in Web3Signer's eth2 mode. */
+  readonly wallet: WalletSigning | undefined;
   readonly metrics: SignerMetrics;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Names by which the signer may be called, lower case, without port; `*` for all. A browser can be made to call others. */
@@ -37,9 +54,9 @@ interface Route {
   readonly produces?: string;
 }
 
-const SIGN_PATH = '/api/v1/eth2/sign/';
+const SIGN_PATHS = ['/api/v1/eth2/sign/', '/api/v1/eth1/sign/'] as const;
 
-/** Answers as Web3Signer does, in eth2 mode without slashing protection and without key manager. */
+/** Answers as Web3Signer does, in eth2 mode without slashing protection and without key manager, in eth1 mode, or both. */
 export function createRequestHandler(
   deps: SignerDeps,
 ): (request: IncomingMessage, response: ServerResponse) => void {
@@ -64,9 +81,7 @@ async function dispatch(
   if (!isAllowedHost(request.headers.host, deps.hosts))
     return answerJson(response, 403, { message: 'Host not authorized.' });
   const path = readPath(request.url ?? '');
-  const isSign = path.startsWith(SIGN_PATH) && !path.slice(SIGN_PATH.length).includes('/');
-  const identifier = isSign ? path.slice(SIGN_PATH.length) : '';
-  const route = identifier === '' ? routes.get(path) : signRoute(deps, identifier);
+  const route = signRoute(deps, path) ?? routes.get(path);
   if (route === undefined) return answerNotFound(response);
   const handler = route.methods[request.method ?? ''];
   if (handler === undefined) return answerWrongMethod(request, response, Object.keys(route.methods).join());
@@ -75,17 +90,16 @@ async function dispatch(
   await handler(request, response);
 }
 
-function fixedRoutes({ ring, metrics }: SignerDeps): Record<string, Route> {
+function fixedRoutes({ validators, wallet, metrics }: SignerDeps): Record<string, Route> {
+  const ring = validators?.ring;
   return {
     '/upcheck': {
       produces: 'text/plain',
       methods: { GET: (_, response) => answer(response, 200, 'OK', { 'content-type': TEXT_TYPE }) },
     },
     '/healthcheck': { methods: { GET: (_, response) => answerHealth(ring, response) } },
-    '/api/v1/eth2/publicKeys': {
-      produces: 'application/json',
-      methods: { GET: (_, response) => answerJson(response, 200, ring.listPublicKeys()) },
-    },
+    ...(ring && { '/api/v1/eth2/publicKeys': publicKeysRoute(() => ring.listPublicKeys()) }),
+    ...(wallet && { '/api/v1/eth1/publicKeys': publicKeysRoute(() => [wallet.wallet.publicKey]) }),
     '/reload': {
       produces: 'application/json',
       methods: {
@@ -104,54 +118,77 @@ function fixedRoutes({ ring, metrics }: SignerDeps): Record<string, Route> {
   };
 }
 
-function answerHealth(ring: KeyRing, response: ServerResponse): void {
+function publicKeysRoute(list: () => readonly string[]): Route {
+  return {
+    produces: 'application/json',
+    methods: { GET: (_, response) => answerJson(response, 200, list()) },
+  };
+}
+
+function answerHealth(ring: KeyRing | undefined, response: ServerResponse): void {
+  const keysCheck = ring && checkKeys(ring);
+  const status = keysCheck?.status ?? 'UP';
+  const checks = [{ id: 'default-check', status: 'UP' }, ...(keysCheck ? [keysCheck] : [])];
+  const body = { status, checks, outcome: status };
+  answerJson(response, status === 'UP' ? 200 : 503, body, 'application/json;charset=UTF-8');
+}
+
+function checkKeys(ring: KeyRing) {
   const errors = ring.reloadState.lastError === undefined ? 0 : 1;
   const status = errors === 0 ? 'UP' : 'DOWN';
   const data = { 'keys-loaded': ring.listPublicKeys().length, 'error-count': errors };
-  const checks = [{ id: 'config-files-loading', status, data }];
-  const body = {
-    status,
-    checks: [
-      { id: 'default-check', status: 'UP' },
-      { id: 'keys-check', status, checks },
-    ],
-    outcome: status,
-  };
-  answerJson(response, errors === 0 ? 200 : 503, body, 'application/json;charset=UTF-8');
+  return { id: 'keys-check', status, checks: [{ id: 'config-files-loading', status, data }] };
 }
 
-function startReload(ring: KeyRing, response: ServerResponse): void {
-  const [status, state, message] = ring.startReload()
-    ? [
-        202,
-        'accepted',
-        'Reload operation accepted and is running in the background. Use GET /reload to check status.',
-      ]
-    : [409, 'error', 'A reload operation is already in progress. Please try again later.'];
+/** A wallet is read once: without validator keys there is nothing to do. */
+function startReload(ring: KeyRing | undefined, response: ServerResponse): void {
+  const [status, state, message] =
+    ring === undefined || ring.startReload()
+      ? [
+          202,
+          'accepted',
+          'Reload operation accepted and is running in the background. Use GET /reload to check status.',
+        ]
+      : [409, 'error', 'A reload operation is already in progress. Please try again later.'];
   answerJson(response, Number(status), { status: state, message }, 'application/json');
 }
 
-function tellReload(ring: KeyRing, response: ServerResponse): void {
-  answerJson(response, 200, ring.reloadState, 'application/json');
+function tellReload(ring: KeyRing | undefined, response: ServerResponse): void {
+  answerJson(response, 200, ring?.reloadState ?? { status: 'idle' }, 'application/json');
 }
 
-function signRoute(deps: SignerDeps, identifier: string): Route {
-  return { methods: { POST: (request, response) => sign(deps, identifier, request, response) } };
+/** Undefined for a path that is not one of signing, or of a mode that this signer does not have. */
+function signRoute(deps: SignerDeps, path: string): Route | undefined {
+  const prefix = SIGN_PATHS.find(one => path.startsWith(one));
+  const identifier = path.slice(prefix?.length);
+  if (prefix === undefined || identifier === '' || identifier.includes('/')) return undefined;
+  const { validators, wallet } = deps;
+  const isWallet = prefix === '/api/v1/eth1/sign/';
+  const make: Maker | undefined = isWallet
+    ? wallet && ((key, request) => signWithWallet(deps.log, wallet, key, request))
+    : validators && ((key, request) => signExit(deps.log, validators, key, request));
+  if (make === undefined) return undefined;
+  const publicKey = canonicalKey(identifier, isWallet ? 64 : 48);
+  return {
+    methods: { POST: (request, response) => sign(deps, publicKey, make, isWallet, request, response) },
+  };
 }
+
+type Maker = (publicKey: string | undefined, request: IncomingMessage) => Promise<string>;
 
 async function sign(
-  deps: SignerDeps,
-  identifier: string,
+  { metrics, log }: SignerDeps,
+  publicKey: string | undefined,
+  make: Maker,
+  isAlwaysText: boolean,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { metrics, log } = deps;
-  const publicKey = canonicalKey(identifier);
   try {
     const started = performance.now();
-    const signature = await makeSignature(deps, publicKey, request);
+    const signature = await make(publicKey, request);
     metrics.signingDuration.observe((performance.now() - started) / 1000);
-    if (wantsJson(request.headers.accept))
+    if (!isAlwaysText && wantsJson(request.headers.accept))
       answer(response, 200, `{"signature":"${signature}"}`, { 'content-type': JSON_TYPE });
     else answer(response, 200, signature, { 'content-type': TEXT_TYPE });
   } catch (error) {
@@ -164,8 +201,23 @@ async function sign(
   }
 }
 
-async function makeSignature(
-  { ring, gate, log }: SignerDeps,
+async function signWithWallet(
+  log: SignerDeps['log'],
+  { wallet, gate }: WalletSigning,
+  publicKey: string | undefined,
+  request: IncomingMessage,
+): Promise<string> {
+  const data = readWalletRequest(await readBody(request));
+  if (publicKey !== wallet.publicKey) throw new Refusal(404, 'there is no such key');
+  const message = gate(data);
+  const signature = toHex(wallet.sign(data));
+  log.info({ address: wallet.address, ...message }, 'signed');
+  return signature;
+}
+
+async function signExit(
+  log: SignerDeps['log'],
+  { ring, gate }: ValidatorSigning,
   publicKey: string | undefined,
   request: IncomingMessage,
 ): Promise<string> {
@@ -187,9 +239,9 @@ async function makeSignature(
 }
 
 /** Lower-case 0x hex of a public key in any of the spellings that Web3Signer takes; undefined when it is none. */
-function canonicalKey(identifier: string): string | undefined {
-  const digits = /^(?:0x)?([0-9a-f]{96})$/i.exec(identifier)?.[1];
-  return digits === undefined ? undefined : `0x${digits.toLowerCase()}`;
+function canonicalKey(identifier: string, length: number): string | undefined {
+  const digits = /^(?:0x)?([0-9a-f]+)$/i.exec(identifier)?.[1];
+  return digits?.length === 2 * length ? `0x${digits.toLowerCase()}` : undefined;
 }
 
 /** The decoded path without query and without a slash at its end. */
@@ -197,9 +249,8 @@ function readPath(url: string): string {
   const path = url.split('?', 1)[0] ?? '';
   try {
     const decoded = path.includes('%') ? decodeURIComponent(path) : path;
-    return decoded.length > 1 && decoded.endsWith('/') && decoded !== SIGN_PATH
-      ? decoded.slice(0, -1)
-      : decoded;
+    const isBareSign = SIGN_PATHS.some(one => one === decoded);
+    return decoded.length > 1 && decoded.endsWith('/') && !isBareSign ? decoded.slice(0, -1) : decoded;
   } catch {
     return '';
   }

@@ -42,6 +42,7 @@ export async function startBuiltIn(
       ...{
         address: signer.address,
         keyCount: signer.keyCount,
+        walletAddress: signer.walletAddress,
         directory: temporary.path,
         keysDirectory,
         lines,
