@@ -31,6 +31,16 @@ export type ValidatorStatus = (typeof VALIDATOR_STATUSES)[number];
 
 export const genesisAnswer = z.object({ data: z.object({ genesis_validators_root: bytes(32) }) });
 
+export const depositContractAnswer = z.object({
+  data: z.object({
+    chain_id: z
+      .string()
+      .regex(/^\d{1,15}$/, 'must be a decimal number')
+      .transform(Number),
+    address: z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'must be an address'),
+  }),
+});
+
 export const syncingAnswer = z.object({
   data: z.object({
     head_slot: uint64,

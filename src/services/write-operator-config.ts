@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { type Database, inSnapshot, type Session } from '../db/database.ts';
-import { formatRemoteSignerConfig, type RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
-import { equalBytes, toHex } from '../lib/bytes.ts';
+import { type Database, inSnapshot } from '../db/database.ts';
+import { formatRemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import type { FileAttributes } from '../lib/files.ts';
-import { readOperatorFacts } from './read-operator-facts.ts';
+import { readOperatorConfig } from './read-operator-config.ts';
 import { requireVault, type VaultRef } from './unlock-vault.ts';
 import { writeFiles } from './write-files.ts';
 
@@ -25,14 +24,14 @@ export interface WriteOperatorConfigResult {
 
 /**
  * Writes the operator's `remote_signer_config.json` and `deposit_data.json`. Needs no encryption key.
- * @throws OperatorError of {@link readOperatorFacts}; file errors
+ * @throws OperatorError of {@link readOperatorConfig}; file errors
  */
 export async function writeOperatorConfig(
   database: Database,
   options: WriteOperatorConfigOptions,
 ): Promise<WriteOperatorConfigResult> {
-  const { config, staleValidators, document } = await inSnapshot(database, session =>
-    readConfig(session, options.ref),
+  const { config, staleValidators, document } = await inSnapshot(database, async session =>
+    readOperatorConfig(session, await requireVault(session, options.ref)),
   );
   const encode = (text: string) => new TextEncoder().encode(text);
   const files = new Map([
@@ -47,23 +46,4 @@ export async function writeOperatorConfig(
     staleValidators,
     isChanged,
   };
-}
-
-async function readConfig(session: Session, ref: VaultRef) {
-  const vault = await requireVault(session, ref);
-  const { oracleSet, document, keypairs, shares } = await readOperatorFacts(session, vault);
-  const current = keypairs.filter(keypair => equalBytes(keypair.sharesSetHash, oracleSet.hash));
-  const byParent = Map.groupBy(shares, share => toHex(share.parentPublicKey));
-  const config: RemoteSignerConfig = {
-    validators: current.map(({ publicKey }) => ({
-      publicKey,
-      shares: (byParent.get(toHex(publicKey)) ?? []).map(share => share.publicKey),
-    })),
-    oracleSet: {
-      configHash: oracleSet.hash,
-      ipfsHash: oracleSet.configIpfsHash,
-      threshold: oracleSet.threshold,
-    },
-  };
-  return { config, staleValidators: keypairs.length - current.length, document };
 }

@@ -1,0 +1,46 @@
+export interface StopOptions {
+  /** The first signal: everything ends at its next step. */
+  readonly onStop: (name: NodeJS.Signals) => void;
+  /** What did not end within the time, or a second signal: the process ends now. */
+  readonly onForce: (why: string) => void;
+  /** How long ending may take. */
+  readonly graceMs: number;
+}
+
+export interface StopSignals extends Disposable {
+  /** Aborted by the first SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
+}
+
+/** POSIX: 128 and the signal's number. */
+const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGTERM: 143, SIGINT: 130 };
+
+/**
+ * Turns SIGTERM and SIGINT into an abort; a second one ends the process at once. When the time is over it ends, too, with
+ * exit code 0: what was under way is found in the database at the next start.
+ */
+export function listenForStop({ onStop, onForce, graceMs }: StopOptions): StopSignals {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const listener = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      onForce(`${name} again`);
+      process.exit(EXIT_CODES[name] ?? 1);
+    }
+    onStop(name);
+    timer = setTimeout(() => {
+      onForce(`not ended after ${graceMs / 1000} s`);
+      process.exit(0);
+    }, graceMs);
+    timer.unref();
+    stop.abort(new DOMException(`interrupted by ${name}`, 'AbortError'));
+  };
+  process.on('SIGTERM', listener).on('SIGINT', listener);
+  return {
+    signal: stop.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      process.off('SIGTERM', listener).off('SIGINT', listener);
+    },
+  };
+}

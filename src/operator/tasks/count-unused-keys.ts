@@ -1,0 +1,44 @@
+import type { SignerClient } from '../../clients/signer-client.ts';
+import { toHex } from '../../lib/bytes.ts';
+import type { Network } from '../../networks.ts';
+import type { NetworkValidators } from '../../services/network-validators.ts';
+import type { OperatorSources } from '../../services/operator-sources.ts';
+import type { OperatorMetrics } from '../operator-metrics.ts';
+import type { Task } from '../run-task.ts';
+
+export interface CountUnusedKeysDeps {
+  readonly sources: OperatorSources;
+  readonly signer: Pick<SignerClient, 'listPublicKeys'>;
+  readonly networkValidators: Pick<NetworkValidators, 'findRegistered'>;
+  readonly metrics: Pick<OperatorMetrics, 'unusedValidatorKeys'>;
+}
+
+/** Shows how many validators of the deposit data can still be registered with the keys at hand. */
+export function countUnusedKeys(
+  deps: CountUnusedKeysDeps,
+  { secondsPerSlot, slotsPerEpoch }: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>,
+): Task {
+  return {
+    name: 'count-unused-keys',
+    intervalMs: secondsPerSlot * slotsPerEpoch * 1000,
+    async run() {
+      const [entries, loaded, config] = await Promise.all([
+        deps.sources.depositData.read(),
+        deps.signer.listPublicKeys(),
+        deps.sources.remoteSigner.read(),
+      ]);
+      const shares = new Map(config?.validators.map(one => [toHex(one.publicKey), one.shares]));
+      const keys = entries.map(entry => entry.publicKey);
+      const registered = await deps.networkValidators.findRegistered(keys);
+      const unused = keys.filter(publicKey => {
+        const name = toHex(publicKey);
+        const parts = shares.get(name) ?? [];
+        const isAtHand =
+          loaded.has(name) || (parts.length > 0 && parts.every(part => loaded.has(toHex(part))));
+        return isAtHand && !registered.has(name);
+      });
+      deps.metrics.unusedValidatorKeys.set(unused.length);
+      return unused.length === 0 ? 'more validators in the deposit data, or their keys' : undefined;
+    },
+  };
+}

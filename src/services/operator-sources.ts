@@ -1,0 +1,71 @@
+import type { Database } from '../db/database.ts';
+import { inSnapshot } from '../db/database.ts';
+import { findVault } from '../db/vaults.ts';
+import { type DepositDataEntry, parseDepositData } from '../domain/consensus/deposit-data.ts';
+import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
+import { fromHex } from '../lib/bytes.ts';
+import { findDepositDataPath, readDepositData } from './deposit-data-file.ts';
+import { readOperatorConfig } from './read-operator-config.ts';
+import type { DepositDataSource } from './registration/deposit-entries.ts';
+import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
+
+/** Where an operator's configuration is; read again when something does not fit any more. */
+export interface OperatorSources {
+  readonly depositData: DepositDataSource;
+  /** Keys and shares in the remote signer; undefined where nobody has written any down. */
+  readonly remoteSigner: {
+    /** For messages. */
+    readonly name: string;
+    read(): Promise<RemoteSignerConfig | undefined>;
+  };
+}
+
+export interface FileSourceOptions {
+  readonly vaultDirectory: string;
+  /** Beats the one in the directory. */
+  readonly depositDataFile: string | undefined;
+}
+
+/** Configuration from files, as `create-keys`, `remote-signer-setup` or `setup-operator` wrote them. */
+export function fileSources({ vaultDirectory, depositDataFile }: FileSourceOptions): OperatorSources {
+  return {
+    depositData: {
+      name: depositDataFile ?? findDepositDataPath(vaultDirectory) ?? vaultDirectory,
+      read: async () => (await readDepositData(vaultDirectory, depositDataFile)).entries,
+    },
+    remoteSigner: {
+      name: remoteSignerConfigPath(vaultDirectory),
+      read: () => findRemoteSignerConfig(vaultDirectory),
+    },
+  };
+}
+
+/**
+ * Configuration straight from the remote database, which `upload-keypairs` wrote.
+ * @param options.vault - checksummed
+ * @returns undefined when the database does not know the vault, or it has no validators yet
+ */
+export async function findDatabaseSources(
+  database: Database,
+  options: { readonly network: string; readonly vault: string },
+): Promise<OperatorSources | undefined> {
+  const identity = { network: options.network, address: fromHex(options.vault, 20) };
+  const vault = await findVault(database, identity);
+  if (vault === undefined || vault.operatorDigest === null) return undefined;
+  const name = `the remote db's rows of vault ${options.vault}`;
+  const read = () =>
+    inSnapshot(database, async session => {
+      const current = await findVault(session, identity);
+      return current && (await readOperatorConfig(session, current));
+    });
+  return {
+    depositData: {
+      name,
+      async read(): Promise<readonly DepositDataEntry[]> {
+        const found = await read();
+        return found === undefined ? [] : parseDepositData(found.document, name);
+      },
+    },
+    remoteSigner: { name, read: async () => (await read())?.config },
+  };
+}
