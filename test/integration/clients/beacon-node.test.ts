@@ -65,6 +65,19 @@ describe('validators', () => {
     expect(asked.filter(path => path.startsWith('GET'))).toHaveLength(6);
   });
 
+  it('are found by their index, by POST and by GET', async () => {
+    const publicKeys = keys(3);
+    for (const publicKey of publicKeys) node.addValidator(publicKey);
+    const client = await connect();
+    for (const fault of [undefined, 'no-post'] as const) {
+      node.fault = fault;
+      const found = await client.fetchValidatorsByIndex([102n, 100n, 102n, 999n]);
+      expect([...found.keys()].sort()).toEqual([100n, 102n]);
+      expect(found.get(102n)?.publicKey).toEqual(publicKeys[2]);
+    }
+    expect((await client.fetchValidatorsByIndex([])).size).toBe(0);
+  });
+
   it('of no keys are none: an empty list would ask for the whole chain', async () => {
     node.addValidator(new Uint8Array(48));
     const client = await connect();
