@@ -1,3 +1,4 @@
+import type { Deposit } from './deposit-data.ts';
 import { type ExitChain, exitSigningRoot, hex, isSignedBy, unhex } from './exit-signature.ts';
 import { type Answer, type ReceivedRequest, startServer } from './http-server.ts';
 
@@ -38,6 +39,8 @@ export interface BeaconNode extends AsyncDisposable {
   fault: BeaconFault | undefined;
   client: BeaconClient;
   headEpoch: bigint;
+  /** Status of validators that a deposit makes: of a node that follows a chain. */
+  newStatus: string;
   readonly validators: readonly BeaconValidator[];
   /** Validators with a valid exit that is in no block yet. */
   readonly pool: ReadonlySet<bigint>;
@@ -45,23 +48,47 @@ export interface BeaconNode extends AsyncDisposable {
     publicKey: Uint8Array,
     facts?: Partial<Omit<BeaconValidator, 'publicKey' | 'index'>>,
   ): BeaconValidator;
+  /** Reads the deposits of the chain that it follows. */
+  refresh(): Promise<void>;
   /** Puts the exits of the pool on the chain. */
   includeExits(): void;
+}
+
+/** The execution chain whose deposits make the validators. */
+export interface FollowedChain {
+  listValidators(): Promise<readonly Deposit[]>;
+  /** Unix seconds of its head. */
+  readTimestamp(): Promise<number>;
+  readonly clock: {
+    readonly genesisTimestamp: number;
+    readonly secondsPerSlot: number;
+    readonly slotsPerEpoch: number;
+  };
+}
+
+interface BeaconNodeOptions {
+  readonly firstIndex?: bigint;
+  readonly port?: number;
+  /** Then nobody adds validators, and the first one has index 0. */
+  readonly follow?: FollowedChain;
 }
 
 const FAR_FUTURE = 2n ** 64n - 1n;
 const SHARD_COMMITTEE_PERIOD = 256n;
 const SLOTS_PER_EPOCH = 32n;
 
-/** A beacon node on loopback whose validators the test makes; it takes only exits that the consensus rules allow. */
+/**
+ * A beacon node on loopback whose validators the test makes, or the deposits of a chain; it takes only exits that the
+ * consensus rules allow.
+ */
 export async function startBeaconNode(
   chain: ExitChain,
-  { firstIndex = 100n, port = 0 }: { readonly firstIndex?: bigint; readonly port?: number } = {},
+  { follow, firstIndex = follow === undefined ? 100n : 0n, port = 0 }: BeaconNodeOptions = {},
 ): Promise<BeaconNode> {
   const validators: BeaconValidator[] = [];
   const pool = new Set<bigint>();
   const server = await startServer(
-    request => {
+    async request => {
       switch (node.fault) {
         case 'down':
           return 'reset';
@@ -72,7 +99,8 @@ export async function startBeaconNode(
         case 'failing':
           return { status: 500, body: { code: 500, message: 'internal error' } };
         default:
-          return route(node, chain, request);
+          await node.refresh();
+          return route(node, chain, request, await readClock(node, follow));
       }
     },
     { port },
@@ -83,6 +111,7 @@ export async function startBeaconNode(
     fault: undefined,
     client: 'lighthouse',
     headEpoch: 1000n,
+    newStatus: 'active_ongoing',
     validators,
     pool,
     addValidator(publicKey, facts = {}) {
@@ -99,6 +128,20 @@ export async function startBeaconNode(
       validators.push(validator);
       return validator;
     },
+    async refresh() {
+      if (follow === undefined) return;
+      const before = new Map(validators.map(one => [hex(one.publicKey), one]));
+      const deposited = await follow.listValidators();
+      validators.length = 0;
+      for (const [i, { publicKey, withdrawalCredentials }] of deposited.entries()) {
+        const index = BigInt(i);
+        const known = before.get(hex(publicKey));
+        // A reorganisation may have given a validator another index.
+        if (known === undefined) {
+          node.addValidator(publicKey, { withdrawalCredentials, status: node.newStatus });
+        } else validators.push(known.index === index ? known : { ...known, index });
+      }
+    },
     includeExits() {
       for (const validator of validators.filter(one => pool.delete(one.index))) {
         validator.status = 'active_exiting';
@@ -110,26 +153,63 @@ export async function startBeaconNode(
   return node;
 }
 
-function route(node: BeaconNode, chain: ExitChain, { method, path, body }: ReceivedRequest): Answer {
+interface Clock {
+  readonly genesisTimestamp: number;
+  readonly headSlot: bigint;
+  readonly finalizedEpoch: bigint;
+}
+
+/** Slots of a followed chain are those of its head; else they are of the head epoch that the test says. */
+async function readClock(node: BeaconNode, follow: FollowedChain | undefined): Promise<Clock> {
+  if (follow === undefined) {
+    const headSlot = node.headEpoch * SLOTS_PER_EPOCH;
+    return { genesisTimestamp: 0, headSlot, finalizedEpoch: node.headEpoch - 2n };
+  }
+  const { genesisTimestamp, secondsPerSlot, slotsPerEpoch } = follow.clock;
+  const age = Math.max((await follow.readTimestamp()) - genesisTimestamp, 0);
+  const headSlot = BigInt(Math.floor(age / secondsPerSlot));
+  const epoch = headSlot / BigInt(slotsPerEpoch);
+  return { genesisTimestamp, headSlot, finalizedEpoch: epoch < 2n ? 0n : epoch - 2n };
+}
+
+function route(
+  node: BeaconNode,
+  chain: ExitChain,
+  { method, path, body }: ReceivedRequest,
+  clock: Clock,
+): Answer {
   const url = new URL(path, 'http://node');
   switch (`${method} ${url.pathname}`) {
     case 'GET /eth/v1/beacon/genesis': {
       const root =
         node.fault === 'other-network' ? Buffer.alloc(32, 0xee) : Buffer.from(chain.genesisValidatorsRoot);
       return data({
-        genesis_time: '0',
+        genesis_time: String(clock.genesisTimestamp),
         genesis_validators_root: hex(root),
         genesis_fork_version: '0x10000038',
       });
     }
     case 'GET /eth/v1/node/syncing':
       return data({
-        head_slot: String(node.headEpoch * SLOTS_PER_EPOCH),
+        head_slot: String(clock.headSlot),
         sync_distance: node.fault === 'syncing' ? '12345' : '0',
         is_syncing: node.fault === 'syncing',
         is_optimistic: node.fault === 'optimistic',
         el_offline: node.fault === 'el-offline',
       });
+    case 'GET /eth/v1/node/version':
+      return data({ version: 'devnet/1.0.0' });
+    case 'GET /eth/v1/beacon/headers/head':
+      return data({ canonical: true, header: { message: { slot: String(clock.headSlot) } } });
+    case 'GET /eth/v1/beacon/states/head/finality_checkpoints': {
+      const checkpoint = (epoch: bigint) => ({ epoch: String(epoch), root: `0x${'00'.repeat(32)}` });
+      const { finalizedEpoch } = clock;
+      return data({
+        previous_justified: checkpoint(finalizedEpoch),
+        current_justified: checkpoint(finalizedEpoch + 1n),
+        finalized: checkpoint(finalizedEpoch),
+      });
+    }
     case 'GET /eth/v1/beacon/states/head/validators':
       return listValidators(
         node,

@@ -3,6 +3,7 @@ import { ZeroAddress } from 'ethers/constants';
 import { id } from 'ethers/hash';
 import { parseEther, toQuantity } from 'ethers/utils';
 import { type Anvil, startAnvil } from './anvil.ts';
+import { type BeaconNode, startBeaconNode } from './beacon-node.ts';
 import { compileContracts } from './compile.ts';
 import { createDepositLog, type DepositLog } from './deposit-log.ts';
 import { type DirectValidator, registerDirectly } from './direct-registration.ts';
@@ -86,6 +87,8 @@ export interface Devnet extends AsyncDisposable {
   }): Promise<OracleSet>;
   /** Makes the keeper point at a document of any content; returns its CID. */
   publishOracleConfig(document: string | Uint8Array | Record<string, unknown>): Promise<string>;
+  /** A beacon node whose validators are those of the chain's deposits. */
+  startBeaconNode(options?: { readonly port?: number }): Promise<BeaconNode>;
   /** Makes the keeper point at anything. */
   publishConfigHash(configIpfsHash: string): Promise<void>;
   mine(blocks: number): Promise<void>;
@@ -93,8 +96,11 @@ export interface Devnet extends AsyncDisposable {
   passSeconds(seconds: number): Promise<void>;
   /** The base fee of the next block; later ones move as EIP-1559 has it. */
   setBaseFee(gwei: number): Promise<void>;
-  /** Replaces the last blocks with empty ones: what was in them has not happened, and is not pending either. */
-  reorganise(blocks: number): Promise<void>;
+  /**
+   * Replaces the last blocks with empty ones: what was in them has not happened, and is not pending either, unless it is
+   * sent again.
+   */
+  reorganise(blocks: number, options?: { readonly resends?: boolean }): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -340,6 +346,20 @@ class RunningDevnet implements Devnet {
     return hash;
   }
 
+  async startBeaconNode(options: { readonly port?: number } = {}): Promise<BeaconNode> {
+    const { secondsPerSlot, slotsPerEpoch, genesisTimestamp } = this.#facts;
+    const { provider } = this.protocol;
+    return await startBeaconNode(BEACON_CHAIN, {
+      ...options,
+      follow: {
+        listValidators: () => this.deposits.listValidators(),
+        clock: { genesisTimestamp, secondsPerSlot, slotsPerEpoch },
+        readTimestamp: async () =>
+          Number((await provider.send('eth_getBlockByNumber', ['latest', false])).timestamp),
+      },
+    });
+  }
+
   async publishConfigHash(configIpfsHash: string): Promise<void> {
     const keeper = this.protocol.at('Keeper', this.addresses.keeper);
     await this.protocol.send(keeper, 'updateConfig', configIpfsHash);
@@ -359,8 +379,18 @@ class RunningDevnet implements Devnet {
     await this.protocol.provider.send('anvil_setNextBlockBaseFeePerGas', [wei]);
   }
 
-  async reorganise(blocks: number): Promise<void> {
-    await this.protocol.provider.send('anvil_reorg', [blocks, []]);
+  async reorganise(blocks: number, { resends = false }: { readonly resends?: boolean } = {}): Promise<void> {
+    const { provider } = this.protocol;
+    const head = Number(await provider.send('eth_blockNumber', []));
+    const transactions: string[] = [];
+    for (let number = head - blocks + 1; resends && number <= head; number++) {
+      const block = await provider.send('eth_getBlockByNumber', [toQuantity(number), false]);
+      for (const hash of block.transactions) {
+        transactions.push(await provider.send('debug_getRawTransaction', [hash]));
+      }
+    }
+    await provider.send('anvil_reorg', [blocks, []]);
+    for (const transaction of transactions) await provider.send('eth_sendRawTransaction', [transaction]);
   }
 
   async stop(): Promise<void> {

@@ -53,11 +53,11 @@ export async function distributeRewards(
   const proofOf = (vault: string) => tree.getProof(places.get(vault) ?? -1);
 
   const rewardsIpfsHash = await ipfs.add(describe(totals, proofOf));
-  const { timestamp } = await protocol.provider.send('eth_getBlockByNumber', ['latest', false]);
+  const timestamp = await passLastUpdate(protocol);
   const message = {
     rewardsRoot: tree.root,
     avgRewardPerSecond: 1_000_000_000n,
-    updateTimestamp: BigInt(timestamp),
+    updateTimestamp: timestamp,
     rewardsIpfsHash,
   };
   const minOracles: bigint = await keeper.getFunction('rewardsMinOracles').staticCall();
@@ -65,16 +65,30 @@ export async function distributeRewards(
   const digest = rewardsDigest(domain, { ...message, nonce, rewardsRoot: unhex(tree.root) });
   const signatures = signSorted(oracleSet, Number(minOracles), digest);
   await protocol.send(keeper, 'updateRewards', { ...message, signatures });
+  // The totals go on; what was published does not.
+  const published = new Map(
+    leaves.map(([vault, reward, unlockedMevReward]) => [vault, { reward, unlockedMevReward }]),
+  );
   return {
     rewardsRoot: tree.root,
     rewardsIpfsHash,
     harvestParams(vault) {
-      const total = totals.get(vault);
-      if (total === undefined) throw new Error(`no rewards of vault ${vault}`);
-      const [reward, unlockedMevReward] = leafOf(total);
-      return { rewardsRoot: tree.root, reward, unlockedMevReward, proof: proofOf(vault) };
+      const leaf = published.get(vault);
+      if (leaf === undefined) throw new Error(`no rewards of vault ${vault}`);
+      return { rewardsRoot: tree.root, ...leaf, proof: proofOf(vault) };
     },
   };
+}
+
+/** The keeper takes one update per second of the chain; returns its time. */
+async function passLastUpdate({ provider, at, addresses }: Protocol): Promise<bigint> {
+  const read = async () => BigInt((await provider.send('eth_getBlockByNumber', ['latest', false])).timestamp);
+  const last: bigint = await at('Keeper', addresses.keeper).getFunction('lastRewardsTimestamp').staticCall();
+  const now = await read();
+  if (now > last) return now;
+  await provider.send('evm_increaseTime', [Number(last - now) + 1]);
+  await provider.send('evm_mine', []);
+  return await read();
 }
 
 /** Signatures of the first oracles, in the order that the keeper asks for. */

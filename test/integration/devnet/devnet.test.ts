@@ -78,9 +78,13 @@ describe('startDevnet', () => {
 describe('npm run devnet', () => {
   it('prints where everything is and ends with its interrupt', async () => {
     const program = join(import.meta.dirname, '../../devnet/main.ts');
-    const child = spawn(process.execPath, [program, '--rpc-port', '0', '--ipfs-port', '0'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [program, '--rpc-port', '0', '--ipfs-port', '0', '--beacon-port', '0'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     try {
       const lines: string[] = [];
       for await (const line of createInterface({ input: child.stdout })) {
@@ -94,6 +98,10 @@ describe('npm run devnet', () => {
           .trim() ?? '';
       const rpcUrl = find('execution node').split(' ')[0] ?? '';
       expect(await readHead(rpcUrl)).toBeGreaterThan(0);
+      const [, oracleUrl = ''] = find('oracle  ').split(' ');
+      for (const url of [oracleUrl, `${find('beacon node')}/eth/v1/node/syncing`]) {
+        expect((await fetch(url)).status).toBe(200);
+      }
       const networkFile = find('network file');
       expect(JSON.parse(await readFile(networkFile, 'utf8'))).toMatchObject({
         name: 'devnet',
