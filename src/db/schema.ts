@@ -120,6 +120,19 @@ export interface Schema {
     max_priority_fee_wei: bigint;
     created_at: Timestamp;
   };
+  deposit_registries: {
+    registry_id: Generated<number>;
+    chain_id: bigint;
+    deposit_contract: Uint8Array;
+    /** All deposits up to this block are in; one before the first block at the start. */
+    synced_block: bigint;
+    validator_count: Generated<bigint>;
+    /** Null until a deposit has been seen. */
+    next_deposit_index: bigint | null;
+    last_deposit_block: bigint | null;
+    updated_at: ColumnType<Date, never, Date>;
+  };
+  network_validators: { registry_id: number; key_prefix: Uint8Array };
 }
 
 /** Schema of our own in the database, unless `--db-schema` names another. */
