@@ -112,7 +112,9 @@ export async function estimateCall(
   { from, to, data }: { readonly from: string; readonly to: string; readonly data: Hex },
 ): Promise<CallEstimate> {
   try {
-    return { status: 'passes', gas: await ask(node, quantity, 'eth_estimateGas', { from, to, data }) };
+    // Without the block some nodes count on what waits, which may be an earlier form of this very call.
+    const gas = await ask(node, quantity, 'eth_estimateGas', { from, to, data }, 'latest');
+    return { status: 'passes', gas };
   } catch (error) {
     return { status: 'reverts', ...readRevert(node, error) };
   }
