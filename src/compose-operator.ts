@@ -1,0 +1,240 @@
+import { join } from 'node:path';
+import { BeaconNode } from './clients/beacon-node.ts';
+import { ExecutionNode } from './clients/execution-node.ts';
+import type { HttpDeps } from './clients/http.ts';
+import { parseJwtSecret } from './clients/jwt.ts';
+import { openSignerClient, type SignerClient } from './clients/signer-client.ts';
+import { socketUrl } from './clients/signer-endpoint.ts';
+import type { SignerTls } from './clients/signer-tls.ts';
+import { openWalletSigner, type WalletSigner } from './clients/wallet-signer.ts';
+import { openRemoteDatabase, type RemoteDbSettings, readTimeoutMs } from './compose.ts';
+import type { KeySourceSettings } from './compose-signer.ts';
+import { findVaultConfig, readVaultConfig, vaultDirectory } from './config.ts';
+import { type Database, openDatabase } from './db/database.ts';
+import { checkSchema, migrateDatabase } from './db/migrator.ts';
+import { UsageError } from './lib/errors.ts';
+import type { LogFormat, Logger, LogLevel } from './lib/logger.ts';
+import { type Network, resolveNetwork } from './networks.ts';
+import type { OperatorMetrics } from './operator/operator-metrics.ts';
+import type { OperatorStatus } from './operator/operator-status.ts';
+import { waitOut } from './operator/wait-out.ts';
+import type { ExitShardsOptions } from './services/make-exit-shards.ts';
+import { fileSources, findDatabaseSources, type OperatorSources } from './services/operator-sources.ts';
+import { spawnSigner } from './spawn-signer.ts';
+
+/** All that `start` is told. */
+export interface OperatorSettings {
+  /** Checksummed. */
+  readonly vault: string;
+  /** Name or path; that of the vault's config.json when left out. */
+  readonly network: string | undefined;
+  readonly dataDir: string;
+  /** The remote database, or where the embedded one is. */
+  readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
+  readonly executionEndpoints: readonly string[];
+  readonly executionJwtSecret: string | undefined;
+  readonly consensusEndpoints: readonly string[];
+  readonly depositDataFile: string | undefined;
+  /** Read by the built-in signer only. */
+  readonly wallet: { readonly file: string; readonly passwordFile: string };
+  /** Default: the network's. */
+  readonly maxFeePerGasGwei: bigint | undefined;
+  readonly minVaultBalanceWei: bigint;
+  readonly harvest: boolean;
+  readonly register: boolean;
+  readonly exitShards: ExitShardsOptions['mode'];
+  readonly poolSize: number | undefined;
+  readonly remoteSignerUrl: readonly string[] | undefined;
+  readonly tls: SignerTls | undefined;
+  readonly signerConcurrency: number;
+  /** For the built-in signer, when there is no remote one. */
+  readonly keys: (say: (line: string) => void) => KeySourceSettings | undefined;
+  readonly metrics: {
+    readonly isEnabled: boolean;
+    readonly host: string;
+    readonly port: number;
+    readonly prefix: string;
+  };
+  readonly healthPort: number | undefined;
+  readonly skipWaiting: boolean;
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** What must never be printed. */
+  readonly secrets: readonly (string | undefined)[];
+  /** Names of options and variables that mean nothing here. */
+  readonly ignored: readonly string[];
+}
+
+export interface OperatorContext {
+  readonly log: Logger;
+  readonly status: OperatorStatus;
+  readonly metrics: OperatorMetrics;
+  readonly version: string;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that is open while the operator runs. */
+export interface OperatorHandles extends AsyncDisposable {
+  readonly network: Network;
+  readonly database: Database;
+  readonly sources: OperatorSources;
+  readonly node: ExecutionNode;
+  /** One per endpoint, which try nothing twice: for the checks at the start. */
+  readonly executionNodes: readonly ExecutionNode[];
+  readonly beacon: BeaconNode;
+  readonly beaconNodes: readonly BeaconNode[];
+  readonly signer: SignerClient;
+  readonly wallet: WalletSigner;
+  readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
+}
+
+/**
+ * Opens what the operator works with. Nodes are not asked yet; database and signer are waited for.
+ * @throws OperatorError and UsageError for what no waiting mends
+ */
+export async function openOperator(
+  context: OperatorContext,
+  settings: OperatorSettings,
+): Promise<OperatorHandles> {
+  const { log, metrics } = context;
+  await using stack = new AsyncDisposableStack();
+  const networkName = await findNetworkName(settings);
+  const network = resolveNetwork(networkName);
+  const httpOf = (target: Parameters<OperatorMetrics['observe']>[0]): HttpDeps => ({
+    log,
+    observe: metrics.observe(target),
+  });
+  const database = stack.use(await openState(context, settings));
+  const sources = await openSources(log, settings, database, network);
+  const { executionJwtSecret } = settings;
+  const jwtSecret = executionJwtSecret === undefined ? undefined : parseJwtSecret(executionJwtSecret);
+  const connectExecution = (endpoints: readonly string[], retryTimeoutMs: number) =>
+    stack.use(
+      new ExecutionNode(httpOf('rpc'), {
+        ...{ endpoints, retryTimeoutMs, jwtSecret, chainId: network.chainId },
+        timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
+      }),
+    );
+  const connectBeacon = (endpoints: readonly string[], retryTimeoutMs: number) =>
+    new BeaconNode(httpOf('beacon'), {
+      ...{ endpoints, retryTimeoutMs, signal: context.signal },
+      genesisValidatorsRoot: network.genesisValidatorsRoot,
+      slotsPerEpoch: network.slotsPerEpoch,
+      timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
+    });
+  const node = connectExecution(settings.executionEndpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
+  const signers = stack.use(await openSigners(context, settings, networkName));
+  const handles = {
+    ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
+    executionNodes: settings.executionEndpoints.map(one => connectExecution([one], 0)),
+    beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
+    beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
+    http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },
+  };
+  const open = stack.move();
+  return { ...handles, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** A database URL is enough of a configuration with the network's name; without one, `init` has to have been called. */
+async function findNetworkName({ network, dataDir, vault, database }: OperatorSettings): Promise<string> {
+  const config =
+    'dbUrl' in database ? await findVaultConfig(dataDir, vault) : await readVaultConfig(dataDir, vault);
+  const name = network ?? config?.network;
+  if (name !== undefined) return name;
+  throw new UsageError('network-missing', 'Name the network with --network.', {
+    hint: `There is no ${join(vaultDirectory(dataDir, vault), 'config.json')} to take it from.`,
+  });
+}
+
+/** The remote database has to have been migrated by its owner; the embedded one belongs to this process. */
+async function openState(
+  { log, status, signal, version }: OperatorContext,
+  { database: settings, vault }: OperatorSettings,
+): Promise<Database> {
+  log.info('Checking connection to database...');
+  if ('dbUrl' in settings) {
+    const database = await waitOut(log, { signal, onWait: what => status.enter('starting', what) }, () =>
+      openRemoteDatabase(settings),
+    );
+    if (database === undefined) throw new UsageError('db-unreachable', 'There is no database.');
+    await checkSchema(database, { programVersion: version }).catch(async error => {
+      await database.close();
+      throw error;
+    });
+    log.info('Connected to the remote database.');
+    return database;
+  }
+  const path = join(vaultDirectory(settings.directory, vault), 'operator-db');
+  const database = await openDatabase({ url: `pglite:${path}` });
+  await migrateDatabase(database, { programVersion: version }).catch(async error => {
+    await database.close();
+    throw error;
+  });
+  log.info(`Connected to database ${path}.`);
+  return database;
+}
+
+/** Named files come before the remote database, that before the files beside the keystores. */
+async function openSources(
+  log: Logger,
+  { dataDir, vault, depositDataFile, database: settings }: OperatorSettings,
+  database: Database,
+  network: Network,
+): Promise<OperatorSources> {
+  const files = fileSources({ vaultDirectory: vaultDirectory(dataDir, vault), depositDataFile });
+  const rows =
+    'dbUrl' in settings ? await findDatabaseSources(database, { network: network.name, vault }) : undefined;
+  if (rows === undefined) return files;
+  log.info(
+    depositDataFile === undefined
+      ? 'Configuration and deposit data are those of the remote database.'
+      : `Configuration is that of the remote database, deposit data that of ${depositDataFile}.`,
+  );
+  return {
+    remoteSigner: rows.remoteSigner,
+    depositData: depositDataFile === undefined ? rows.depositData : files.depositData,
+  };
+}
+
+/** Where exits and transactions are signed: the keys may be in a fleet, the wallet is always in the child. */
+async function openSigners(
+  { log, metrics, signal }: OperatorContext,
+  settings: OperatorSettings,
+  network: string,
+): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
+  const { remoteSignerUrl, tls, poolSize, vault } = settings;
+  const keys = remoteSignerUrl === undefined ? settings.keys(line => log.info(line)) : undefined;
+  if (remoteSignerUrl === undefined && keys === undefined) {
+    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
+      hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
+    });
+  }
+  if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
+  await using stack = new AsyncDisposableStack();
+  const wallet = { ...settings.wallet, vault };
+  const child = stack.use(await spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal }));
+  if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
+  const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
+  const client = stack.use(
+    openSignerClient({
+      ...{ urls: remoteSignerUrl ?? [socketUrl(child.socketPath)], tls, timeoutMs, log },
+      concurrency: settings.signerConcurrency,
+      observe: metrics.observe('signer'),
+    }),
+  );
+  const walletSigner = stack.use(await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log }));
+  const open = stack.move();
+  return { client, wallet: walletSigner, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+function describeKeys(keys: KeySourceSettings): string {
+  switch (keys.kind) {
+    case 'keystores':
+      return keys.keystoresDir;
+    case 'key-files':
+      return keys.directory;
+    case 'hashi-vault':
+      return `HashiCorp Vault at ${new URL(keys.url).origin}`;
+    case 'remote-db':
+      return 'the remote database';
+  }
+}

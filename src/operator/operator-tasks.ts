@@ -1,0 +1,222 @@
+import type { BeaconNode } from '../clients/beacon-node.ts';
+import { fetchHeader } from '../clients/block-headers.ts';
+import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
+import { fetchCanHarvest, fetchExitSignaturesNonce } from '../clients/contracts/vault-views.ts';
+import type { ExecutionNode } from '../clients/execution-node.ts';
+import type { HttpDeps } from '../clients/http.ts';
+import { fetchIpfsDocument, type IpfsOptions } from '../clients/ipfs.ts';
+import type { SignerClient } from '../clients/signer-client.ts';
+import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
+import { type OracleConfig, parseOracleConfig } from '../domain/protocol/oracle-config.ts';
+import type { HarvestParams, HarvestRules } from '../domain/protocol/rewards.ts';
+import { createPointCombiner, type PointCombiner } from '../domain/protocol/signature-share.ts';
+import { ExternalError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Network } from '../networks.ts';
+import { fetchHarvestParams } from '../services/fetch-harvest-params.ts';
+import { harvestVault } from '../services/harvest-vault.ts';
+import type { ExitShardsOptions } from '../services/make-exit-shards.ts';
+import type { NetworkValidators } from '../services/network-validators.ts';
+import type { OperatorSources } from '../services/operator-sources.ts';
+import { createValidatorRegistrar, type ValidatorRegistrar } from '../services/register-validators.ts';
+import type { RegistrationMode } from '../services/registration/registration-mode.ts';
+import { rotateExitSignatures } from '../services/rotate-exit-signatures.ts';
+import type { OperatorMetrics } from './operator-metrics.ts';
+import type { Outbox } from './outbox.ts';
+import type { Task } from './run-task.ts';
+import { countUnusedKeys } from './tasks/count-unused-keys.ts';
+import { harvestVaultTask } from './tasks/harvest-vault.ts';
+import { registerValidators } from './tasks/register-validators.ts';
+import { rotateExitSignaturesTask } from './tasks/rotate-exit-signatures.ts';
+import { trackValidators } from './tasks/track-validators.ts';
+import { watchChain } from './tasks/watch-chain.ts';
+
+export interface OperatorTasksDeps {
+  readonly log: Logger;
+  readonly metrics: OperatorMetrics;
+  readonly chain: ChainReader;
+  readonly node: ExecutionNode;
+  readonly beacon: BeaconNode;
+  readonly signer: SignerClient;
+  readonly networkValidators: NetworkValidators;
+  readonly sources: OperatorSources;
+  readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
+  readonly ipfs: IpfsOptions;
+}
+
+export interface OperatorTasksOptions {
+  readonly network: Network;
+  /** Checksummed. */
+  readonly vault: string;
+  readonly vaultVersion: number;
+  readonly harvestRules: HarvestRules;
+  readonly exitShards: ExitShardsOptions['mode'];
+  /** Whether a remote signer is used: only then its configuration counts. */
+  readonly isRemoteSigner: boolean;
+  readonly maxFeePerGasGwei: bigint;
+  readonly minVaultBalanceWei: bigint;
+  /** For all oracles together. */
+  readonly oraclesTimeoutMs: number;
+  /** Undefined when nothing is to be registered. */
+  readonly registrationMode: RegistrationMode | undefined;
+  readonly harvest: boolean;
+}
+
+/** How long the remote signer's configuration counts: it is written anew when the oracles change. */
+const CONFIG_MAX_AGE_MS = 60_000;
+
+/** What is done all the time, whoever acts for the vault. */
+export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTasksOptions): Task[] {
+  const of = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
+  return [
+    watchChain(of('watch-chain'), network),
+    trackValidators(of('track-validators'), network),
+    countUnusedKeys(deps, network),
+  ];
+}
+
+/** What the holder of the lease does. */
+export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: OperatorTasksOptions): Task[] {
+  const { metrics } = deps;
+  const { network, registrationMode, harvest } = options;
+  const shared = createSharedReads(deps, options);
+  const parts = { deps, outbox, options, shared };
+  const log = deps.log.child({ task: 'rotate-exit-signatures' });
+  return [
+    ...(registrationMode
+      ? [registerValidators({ metrics, loadRegistrar: registrarLoader(parts, registrationMode) }, network)]
+      : []),
+    rotateExitSignaturesTask({ metrics, log, rotate: rotator({ ...parts, log }) }, network),
+    ...(harvest ? [harvestVaultTask({ harvest: harvester(parts) }, network)] : []),
+  ];
+}
+
+interface Parts {
+  readonly deps: OperatorTasksDeps;
+  readonly outbox: Outbox;
+  readonly options: OperatorTasksOptions;
+  readonly shared: SharedReads;
+}
+
+/** What several tasks look at, read once. */
+interface SharedReads {
+  /** Brings a WebAssembly module: only what makes exit shards loads it. */
+  loadCombiner(): Promise<PointCombiner>;
+  readRemoteSigner(): Promise<RemoteSignerConfig | undefined>;
+  fetchOracleConfig(configIpfsHash: string): Promise<OracleConfig>;
+  fetchHarvest(snapshot: ChainSnapshot): Promise<HarvestParams | null>;
+}
+
+function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
+  const { http, ipfs, sources } = deps;
+  let combiner: Promise<PointCombiner> | undefined;
+  let config: { readonly at: number; readonly value: RemoteSignerConfig | undefined } | undefined;
+  let oracles: { readonly hash: string; readonly value: OracleConfig } | undefined;
+  const harvests = new Map<string, HarvestParams | null>();
+  return {
+    loadCombiner() {
+      combiner ??= createPointCombiner();
+      return combiner;
+    },
+    async readRemoteSigner() {
+      if (!options.isRemoteSigner) return undefined;
+      if (config !== undefined && performance.now() - config.at < CONFIG_MAX_AGE_MS) return config.value;
+      const read = await sources.remoteSigner.read();
+      // The same object as long as it says the same: what was made of it is kept by it.
+      const isSame = config !== undefined && JSON.stringify(config.value) === JSON.stringify(read);
+      config = { at: performance.now(), value: isSame ? config?.value : read };
+      return config.value;
+    },
+    async fetchOracleConfig(hash) {
+      if (oracles?.hash === hash) return oracles.value;
+      oracles = { hash, value: parseOracleConfig(await fetchIpfsDocument(http.ipfs, hash, ipfs)) };
+      return oracles.value;
+    },
+    fetchHarvest: ({ events }) =>
+      fetchHarvestParams(
+        { http: http.ipfs, cache: harvests },
+        { vault: options.vault, rewards: events.rewards, rules: options.harvestRules, ipfs },
+      ),
+  };
+}
+
+/** A registrar keeps what its passes have in common; another configuration of the signer makes another one. */
+function registrarLoader(
+  { deps, outbox, options, shared }: Parts,
+  mode: RegistrationMode,
+): () => Promise<ValidatorRegistrar> {
+  const log = deps.log.child({ task: 'register-validators' });
+  let last:
+    | { readonly config: RemoteSignerConfig | undefined; readonly value: ValidatorRegistrar }
+    | undefined;
+  return async () => {
+    const config = await shared.readRemoteSigner();
+    if (last !== undefined && last.config === config) return last.value;
+    const { fetchOracleConfig, fetchHarvest } = shared;
+    const combiner = await shared.loadCombiner();
+    const value = createValidatorRegistrar(
+      {
+        ...deps,
+        ...{ log, mode, outbox, combiner, fetchOracleConfig, fetchHarvest },
+        ...{ http: deps.http.oracle, now: Date.now },
+      },
+      { ...options, exitShards: { mode: options.exitShards, config } },
+    );
+    last = { config, value };
+    return value;
+  };
+}
+
+function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log: Logger }) {
+  const { chain, node, beacon, signer, http } = deps;
+  const { vault, network, exitShards, oraclesTimeoutMs } = options;
+  const warned = new Set<string>();
+  return async (signal: AbortSignal) => {
+    const { keeper, events } = await chain.readSnapshot({ signal });
+    if (events.config === null) throw noOracleConfig(network);
+    const [oracles, config, combiner] = await Promise.all([
+      shared.fetchOracleConfig(events.config.ipfsHash),
+      shared.readRemoteSigner(),
+      shared.loadCombiner(),
+    ]);
+    return rotateExitSignatures(
+      {
+        ...{ beacon, signer, combiner, outbox, log, warned, http: http.oracle, now: Date.now },
+        fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
+        fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),
+      },
+      {
+        ...{ vault, network, oracles, signal, exitShards: { mode: exitShards, config } },
+        threshold: keeper.validatorsMinOracles,
+        isCollateralized: keeper.isCollateralized,
+        lastUpdateBlock: events.exitSignatures?.blockNumber ?? null,
+        nonce: keeper.exitSignaturesNonce,
+        oracleTimeoutMs: oraclesTimeoutMs,
+      },
+    );
+  };
+}
+
+function harvester({ deps, outbox, options }: Parts) {
+  const { chain, node, http, ipfs } = deps;
+  const { vault, network, harvestRules: rules } = options;
+  const log = deps.log.child({ task: 'harvest-vault' });
+  const cache = new Map<string, HarvestParams | null>();
+  return async (signal: AbortSignal) => {
+    const { keeper, events } = await chain.readSnapshot({ signal });
+    return harvestVault(
+      {
+        ...{ log, outbox, cache, http: http.ipfs },
+        fetchCanHarvest: () => fetchCanHarvest(node, network.contracts.keeper, vault),
+      },
+      { vault, rules, ipfs, signal, rewards: events.rewards, canHarvest: keeper.canHarvest },
+    );
+  };
+}
+
+function noOracleConfig({ contracts }: Network): ExternalError {
+  return new ExternalError(
+    'no-oracle-config',
+    `The keeper ${contracts.keeper} has published no oracle configuration.`,
+  );
+}

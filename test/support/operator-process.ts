@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PROJECT_ROOT } from './cli.ts';
+
+/** A launcher of `start`, running. */
+export interface OperatorProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** All that it has written, stdout and stderr as they came. */
+  readonly output: string;
+  /** Waits until it has written this. @throws with the output when it ends before, or takes too long */
+  printed(text: string | RegExp, timeoutMs?: number): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** Sends the signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<{ readonly exitCode: number | null; readonly afterMs: number }>;
+  /** Exit code; null after a signal. */
+  readonly ended: Promise<number | null>;
+}
+
+export interface OperatorProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly program?: string;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/** Starts `operator start` as a user would; nothing of this process's environment reaches it. */
+export function startOperatorProcess(
+  args: readonly string[],
+  { env = {}, program = 'operator' }: OperatorProcessOptions = {},
+): OperatorProcess {
+  const child = spawn(join(PROJECT_ROOT, program), ['start', ...args], {
+    cwd: PROJECT_ROOT,
+    env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), LANG: 'C.UTF-8', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const ended = once(child, 'close').then(() => child.exitCode);
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    const beganAt = performance.now();
+    child.kill(signal);
+    return { exitCode: await ended, afterMs: performance.now() - beganAt };
+  };
+  return {
+    pid: child.pid ?? 0,
+    get output() {
+      return output;
+    },
+    ended,
+    stop,
+    kill: signal => void child.kill(signal),
+    printed: (text, timeoutMs = TIMEOUT_MS) => printed(child, () => output, text, timeoutMs),
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
+    },
+  };
+}
+
+async function printed(
+  child: ChildProcess,
+  output: () => string,
+  text: string | RegExp,
+  timeoutMs: number,
+): Promise<void> {
+  const isThere = () => (typeof text === 'string' ? output().includes(text) : text.test(output()));
+  const deadline = performance.now() + timeoutMs;
+  while (!isThere()) {
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (hasEnded || performance.now() > deadline) {
+      throw new Error(`${hasEnded ? `ended with ${child.exitCode}` : 'never printed'} ${text}:\n${output()}`);
+    }
+    await sleep(20);
+  }
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
