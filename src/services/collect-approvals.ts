@@ -44,6 +44,7 @@ export async function collectApprovals(
   const time = AbortSignal.timeout(timeoutMs);
   const ended = AbortSignal.any([end.signal, time, ...(signal === undefined ? [] : [signal])]);
   const groups = new Map<string, Vote[]>();
+  const checked = { ...options, digestOf: onceEach(options.digestOf) };
   const replies = new Map<Oracle, string>();
   try {
     const group = await new Promise<readonly Vote[] | undefined>(resolve => {
@@ -59,10 +60,11 @@ export async function collectApprovals(
       for (const oracle of oracles) {
         options.send(oracle, ended).then(
           answer => {
-            const checked = checkVote(oracle, answer, options);
-            if (typeof checked !== 'string') return settle(oracle, describeVote(checked), checked);
-            if (!ended.aborted) log.warn({ oracle: oracle.address }, `Approval not counted: ${checked}`);
-            settle(oracle, checked);
+            if (ended.aborted) return;
+            const vote = checkVote(oracle, answer, checked);
+            if (typeof vote !== 'string') return settle(oracle, describeVote(vote), vote);
+            log.warn({ oracle: oracle.address }, `Approval not counted: ${vote}`);
+            settle(oracle, vote);
           },
           (error: unknown) => {
             if (!ended.aborted) log.debug({ oracle: oracle.address }, `No approval: ${messageOf(error)}`);
@@ -77,6 +79,17 @@ export async function collectApprovals(
   } finally {
     end.abort();
   }
+}
+
+/** The digest takes longer than its signature's check, and honest oracles sign the same one. */
+function onceEach(digestOf: CollectApprovalsOptions['digestOf']): CollectApprovalsOptions['digestOf'] {
+  const known = new Map<string, Uint8Array>();
+  return (ipfsHash, deadline) => {
+    const key = `${deadline} ${ipfsHash}`;
+    const digest = known.get(key) ?? digestOf(ipfsHash, deadline);
+    known.set(key, digest);
+    return digest;
+  };
 }
 
 /** The answer as a vote, its signature in the contracts' form; or why it is none. */

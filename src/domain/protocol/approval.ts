@@ -1,7 +1,8 @@
-import { Signature } from 'ethers/crypto';
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { getAddress } from 'ethers/address';
 import { TypedDataEncoder } from 'ethers/hash';
-import { recoverAddress } from 'ethers/transaction';
-import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import secp256k1 from 'secp256k1';
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 
 /** Where the keeper's typed data is valid. */
@@ -194,14 +195,17 @@ export function recoverSigner(
   digest: Uint8Array,
   signature: Uint8Array,
 ): { readonly address: string; readonly signature: Uint8Array } | undefined {
-  if (signature.length !== 65) return undefined;
+  const [compact, v = -1] = [Uint8Array.from(signature.subarray(0, 64)), signature[64]];
+  const recovery = v >= 27 ? v - 27 : v;
+  if (signature.length !== 65 || (recovery !== 0 && recovery !== 1)) return undefined;
   try {
-    const parsed = Signature.from(toHex(signature));
-    return {
-      address: recoverAddress(toHex(digest), parsed),
-      signature: fromHex(parsed.serialized, 65),
-    };
+    const lowS = secp256k1.signatureNormalize(Uint8Array.from(compact));
+    if (!equalBytes(lowS, compact)) return undefined;
+    const point = secp256k1.ecdsaRecover(compact, recovery, digest, false);
+    const address = getAddress(toHex(keccak_256(point.subarray(1)).subarray(12)));
+    return { address, signature: concatBytes(compact, Uint8Array.of(27 + recovery)) };
   } catch {
+    // Numbers out of range, or of no point of the curve.
     return undefined;
   }
 }
