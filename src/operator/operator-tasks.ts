@@ -29,6 +29,7 @@ import { harvestVaultTask } from './tasks/harvest-vault.ts';
 import { registerValidators } from './tasks/register-validators.ts';
 import { rotateExitSignaturesTask } from './tasks/rotate-exit-signatures.ts';
 import { trackValidators } from './tasks/track-validators.ts';
+import { untilSynced } from './tasks/until-synced.ts';
 import { watchChain } from './tasks/watch-chain.ts';
 
 export interface OperatorTasksDeps {
@@ -71,7 +72,7 @@ export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTask
   return [
     watchChain(of('watch-chain'), network),
     trackValidators(of('track-validators'), network),
-    countUnusedKeys(deps, network),
+    untilSynced(countUnusedKeys(deps, network)),
   ];
 }
 
@@ -84,7 +85,11 @@ export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: Op
   const log = deps.log.child({ task: 'rotate-exit-signatures' });
   return [
     ...(registrationMode
-      ? [registerValidators({ metrics, loadRegistrar: registrarLoader(parts, registrationMode) }, network)]
+      ? [
+          untilSynced(
+            registerValidators({ metrics, loadRegistrar: registrarLoader(parts, registrationMode) }, network),
+          ),
+        ]
       : []),
     rotateExitSignaturesTask({ metrics, log, rotate: rotator({ ...parts, log }) }, network),
     ...(harvest ? [harvestVaultTask({ harvest: harvester(parts) }, network)] : []),

@@ -1,0 +1,36 @@
+import { IGNORED_OPTIONS } from '../cli/ignored-options.ts';
+import { oclifFlags } from '../cli/oclif-flags.ts';
+import { OperatorCommand } from '../cli/operator-command.ts';
+import { operatorSettings, START_OPTIONS } from '../cli/start-options.ts';
+import { readEnvironment } from '../config.ts';
+import { messageOf } from '../lib/errors.ts';
+import { writeTerminationLog } from '../lib/termination-log.ts';
+
+const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
+
+export default class Start extends OperatorCommand {
+  static override summary = 'Start operator service';
+  static override usage = 'start [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com',
+    '<%= config.bin %> start --remote-signer-url=http://remote-signer:9000 ...',
+  ];
+  static override flags = {
+    ...oclifFlags(START_OPTIONS),
+    ...oclifFlags(IGNORED_OPTIONS, 'ACCEPTED AND IGNORED'),
+  };
+
+  async run() {
+    try {
+      const settings = await operatorSettings(await this.resolve(OPTIONS));
+      // Loaded when it is known that there is something to run.
+      const { runOperator } = await import('../run-operator.ts');
+      await runOperator(settings, { version: this.config.version });
+      return { stopped: true };
+    } catch (error) {
+      const path = readEnvironment('TERMINATION_LOG');
+      if (path !== undefined) await writeTerminationLog(path, messageOf(error));
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { hostname } from 'node:os';
+import { createChainReader } from './clients/chain-snapshot.ts';
+import type { IpfsOptions } from './clients/ipfs.ts';
+import { ipfsOptions, readTimeoutMs } from './compose.ts';
+import {
+  type OperatorContext,
+  type OperatorHandles,
+  type OperatorSettings,
+  openOperator,
+} from './compose-operator.ts';
+import { createServiceLogger } from './lib/logger.ts';
+import { createScrubber } from './lib/scrub.ts';
+import { listenForStop } from './lib/stop-signals.ts';
+import { checkStartup, type StartupFacts } from './operator/check-startup.ts';
+import { startHealthServer } from './operator/health-server.ts';
+import { holdLease } from './operator/lease.ts';
+import { createOperatorMetrics } from './operator/operator-metrics.ts';
+import { createOperatorStatus } from './operator/operator-status.ts';
+import {
+  actingTasks,
+  type OperatorTasksDeps,
+  type OperatorTasksOptions,
+  watchingTasks,
+} from './operator/operator-tasks.ts';
+import { createOutbox } from './operator/outbox.ts';
+import { startOperator } from './operator/start-operator.ts';
+import { createNetworkValidators } from './services/network-validators.ts';
+import { chooseRegistrationMode } from './services/registration/choose-registration-mode.ts';
+
+/** From the first signal to the end of the process, at most. */
+const STOP_MS = 9_000;
+const WEI_PER_GWEI = 1_000_000_000n;
+
+/**
+ * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse.
+ * @throws what stops it before: UsageError and OperatorError for what no waiting mends
+ */
+export async function runOperator(
+  settings: OperatorSettings,
+  { version }: { readonly version: string },
+): Promise<void> {
+  const scrub = createScrubber(settings.secrets);
+  const log = createServiceLogger({ ...settings.log, scrub });
+  const status = createOperatorStatus(scrub);
+  const metrics = createOperatorMetrics({ version, prefix: settings.metrics.prefix });
+  log.info(`Starting operator service, version v${version}`);
+  if (settings.ignored.length > 0) log.info(`Accepted and ignored: ${settings.ignored.join(', ')}`);
+  using stop = listenForStop({
+    graceMs: STOP_MS,
+    onStop: name => {
+      log.info(`Received ${name}, stopping...`);
+      status.enter('stopping');
+    },
+    onForce: why => log.warn(`Ends at once: ${why}`),
+  });
+  const context = { log, status, metrics, version, signal: stop.signal };
+  try {
+    await using stack = new AsyncDisposableStack();
+    await serve(stack, context, settings);
+    const handles = stack.use(await openOperator(context, settings));
+    await work(context, handles, settings);
+  } catch (error) {
+    // What the stop itself has interrupted is no failure.
+    if (!stop.signal.aborted) throw scrubError(error, scrub);
+  }
+  log.info('Stopped');
+}
+
+/** Probes are answered from the beginning, so that a start that waits can be told from one that hangs. */
+async function serve(
+  stack: AsyncDisposableStack,
+  { log, status, metrics }: OperatorContext,
+  { metrics: { isEnabled, host, port }, healthPort }: OperatorSettings,
+): Promise<void> {
+  if (isEnabled) {
+    const registry = metrics.registry;
+    const server = stack.use(await startHealthServer({ host, port, name: 'metrics', registry, status }));
+    log.info(`Metrics at ${server.url}/metrics`);
+  }
+  if (healthPort === undefined || (isEnabled && healthPort === port && port !== 0)) return;
+  const server = stack.use(await startHealthServer({ host, port: healthPort, name: 'health', status }));
+  log.info(`Probes at ${server.url}/livez and ${server.url}/readyz`);
+}
+
+async function work(
+  context: OperatorContext,
+  handles: OperatorHandles,
+  settings: OperatorSettings,
+): Promise<void> {
+  const { log, status, metrics, signal } = context;
+  const { vault } = settings;
+  const { network, database, wallet } = handles;
+  const ipfs = ipfsOptions(network, { allowUnverified: false, warn: line => log.warn(line) });
+  const facts = await checkStartup(
+    { ...handles, log, status, ipfs },
+    {
+      ...{ network, vault, signal, wallet: wallet.address },
+      remoteSignerUrl: settings.remoteSignerUrl,
+      skipWaiting: settings.skipWaiting,
+      isRegistering: settings.register,
+      oracleTimeoutMs: oraclesTimeoutMs(),
+    },
+  );
+  const { tasks, options } = prepareTasks(context, handles, settings, { facts, ipfs });
+  const maxFeePerGasWei = options.maxFeePerGasGwei * WEI_PER_GWEI;
+  const pollMs = network.secondsPerSlot * 1000;
+  const scope = { chainId: network.chainId, vault };
+  const holder = `${hostname()} ${process.pid}`;
+  await startOperator(
+    {
+      ...{ log, status, metrics },
+      holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
+      watching: watchingTasks(tasks, options),
+      act(lease) {
+        const deps = { database, lease, log, node: handles.node, signer: wallet };
+        const outbox = createOutbox(deps, { ...scope, maxFeePerGasWei, pollMs });
+        return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
+      },
+    },
+    signal,
+  );
+}
+
+function prepareTasks(
+  { log, metrics }: OperatorContext,
+  handles: OperatorHandles,
+  settings: OperatorSettings,
+  { facts, ipfs }: { readonly facts: StartupFacts; readonly ipfs: IpfsOptions },
+): { readonly tasks: OperatorTasksDeps; readonly options: OperatorTasksOptions } {
+  const { vault } = settings;
+  const { network, database, node, wallet, sources } = handles;
+  const { contracts, secondsPerSlot } = network;
+  const { vaultVersion } = facts;
+  const chain = createChainReader(node, {
+    ...{ vault, vaultVersion, contracts, wallet: wallet.address },
+    maxAgeMs: secondsPerSlot * 500,
+  });
+  const registrationMode = settings.register
+    ? chooseRegistrationMode(
+        { source: sources.depositData, wallet, now: Date.now },
+        { ...facts, vault, network },
+      )
+    : undefined;
+  const networkValidators = createNetworkValidators(
+    { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
+    { network, threads: settings.poolSize },
+  );
+  return {
+    tasks: { ...handles, log, metrics, chain, ipfs, networkValidators },
+    options: {
+      ...{ network, vault, vaultVersion, registrationMode },
+      harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },
+      exitShards: settings.exitShards,
+      isRemoteSigner: settings.remoteSignerUrl !== undefined,
+      maxFeePerGasGwei: settings.maxFeePerGasGwei ?? network.maxFeePerGasGwei,
+      minVaultBalanceWei: settings.minVaultBalanceWei,
+      oraclesTimeoutMs: oraclesTimeoutMs(),
+      harvest: settings.harvest,
+    },
+  };
+}
+
+function oraclesTimeoutMs(): number {
+  return readTimeoutMs('ORACLES_VALIDATORS_TIMEOUT', 10);
+}
+
+/** What stops the process is printed and written to files: not with a secret in it. */
+function scrubError(error: unknown, scrub: (text: string) => string): unknown {
+  if (!(error instanceof Error)) return error;
+  error.message = scrub(error.message);
+  if (error.stack !== undefined) error.stack = scrub(error.stack);
+  return error;
+}
