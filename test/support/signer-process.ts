@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PROJECT_ROOT } from './cli.ts';
+
+/** Runs `operator signer` until it is disposed of; resolves when it listens. */
+export async function spawnSignerProcess(args: readonly string[]): Promise<AsyncDisposable> {
+  const child = spawn(join(PROJECT_ROOT, 'operator'), ['signer', ...args], {
+    cwd: PROJECT_ROOT,
+    env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), LANG: 'C.UTF-8' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const listening = Promise.withResolvers<void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (output.includes('Signing exits with')) listening.resolve();
+    });
+  }
+  const closed = once(child, 'close');
+  void closed.then(() => listening.reject(new Error(`the signer ended: ${output}`)));
+  await listening.promise;
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM');
+      await closed;
+    },
+  };
+}
