@@ -1,5 +1,6 @@
 import type { HttpCall } from '../clients/http.ts';
 import { Counter, createRegistry, Gauge, Histogram, type Registry } from '../lib/metrics.ts';
+import type { UsedExitShardMode } from '../services/make-exit-shards.ts';
 import type { TaskObserver } from './run-task.ts';
 
 /** Calls that are counted, by whom they go to. */
@@ -17,8 +18,8 @@ export interface OperatorMetrics extends TaskObserver {
   readonly stakeableAssets: Gauge;
   readonly unusedValidatorKeys: Gauge;
   readonly leader: Gauge;
-  /** 1 for the way in which the last exit shards were made. */
-  readonly exitShardsMode: Gauge<'mode'>;
+  /** Shows the way in which the last exit shards were made. */
+  showExitShardMode(mode: UsedExitShardMode): void;
   readonly transactions: Counter<'kind' | 'status'>;
   /** For the `observe` of clients. */
   observe(target: CallTarget): (call: HttpCall) => void;
@@ -61,6 +62,7 @@ export function createOperatorMetrics({ version, prefix }: OperatorMetricsOption
     'When a pass of the task last ended without a failure',
     ['task'],
   );
+  const exitShardsMode = gauge('exit_shards_mode', 'How the last exit shards were made', ['mode']);
   return {
     registry,
     blockNumber: gauge('block_number', 'Current block number'),
@@ -73,7 +75,10 @@ export function createOperatorMetrics({ version, prefix }: OperatorMetricsOption
       'The number of unused validator keys in deposit data file',
     ),
     leader: gauge('leader', 'Whether this process is the one that sends transactions'),
-    exitShardsMode: gauge('exit_shards_mode', 'How the last exit shards were made', ['mode']),
+    showExitShardMode(mode) {
+      for (const one of ['key-shares', 'split'] as const)
+        exitShardsMode.set({ mode: one }, one === mode ? 1 : 0);
+    },
     transactions: counter('transactions_total', 'Transactions by what became of them', ['kind', 'status']),
     observe:
       target =>

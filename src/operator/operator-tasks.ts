@@ -81,7 +81,7 @@ export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: Op
   const { metrics } = deps;
   const { network, registrationMode, harvest } = options;
   const shared = createSharedReads(deps, options);
-  const parts = { deps, outbox, options, shared };
+  const parts = { deps, options, shared, outbox: countTransactions(outbox, metrics) };
   const log = deps.log.child({ task: 'rotate-exit-signatures' });
   return [
     ...(registrationMode
@@ -163,7 +163,7 @@ function registrarLoader(
       {
         ...deps,
         ...{ log, mode, outbox, combiner, fetchOracleConfig, fetchHarvest },
-        ...{ http: deps.http.oracle, now: Date.now },
+        ...{ http: deps.http.oracle, now: Date.now, onExitShardMode: deps.metrics.showExitShardMode },
       },
       { ...options, exitShards: { mode: options.exitShards, config } },
     );
@@ -187,6 +187,7 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
     return rotateExitSignatures(
       {
         ...{ beacon, signer, combiner, outbox, log, warned, http: http.oracle, now: Date.now },
+        ...{ onExitShardMode: deps.metrics.showExitShardMode },
         fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
         fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),
       },
@@ -199,6 +200,17 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
         oracleTimeoutMs: oraclesTimeoutMs,
       },
     );
+  };
+}
+
+function countTransactions(outbox: Outbox, metrics: OperatorMetrics): Outbox {
+  return {
+    ...outbox,
+    async send(intent, options) {
+      const outcome = await outbox.send(intent, options);
+      metrics.transactions.inc({ kind: intent.kind, status: outcome.status });
+      return outcome;
+    },
   };
 }
 

@@ -12,12 +12,14 @@ import type { Logger } from '../lib/logger.ts';
 const EXIT_SHARD_MODES = ['auto', 'key-shares', 'split'] as const;
 /** How shards are wished to be made; and how they were made. */
 type ExitShardMode = (typeof EXIT_SHARD_MODES)[number];
-type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
+export type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
 
 export interface MakeExitShardsDeps {
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
   readonly combiner: PointCombiner;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Told how the shards of a batch are made. */
+  readonly onExitShardMode?: ((mode: UsedExitShardMode) => void) | undefined;
 }
 
 export interface ExitShardsOptions {
@@ -71,6 +73,7 @@ export async function makeExitShards(
   const plan = chooseMode(options);
   const { mode } = plan;
   deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
+  deps.onExitShardMode?.(mode);
   const validators = await Promise.all(
     options.validators.map(async ({ publicKey, validatorIndex }, i) => {
       const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };

@@ -44,7 +44,7 @@ export async function startOperatorScene(options: OperatorSceneOptions = {}): Pr
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-start-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const devnet = stack.use(
-    await startDevnet({ oracleServers: {}, blockTime: 1, slotsPerEpoch: 4, vaultVersion, ...rest }),
+    await startDevnet({ oracleServers: {}, blockTime: 1, slotsPerEpoch: 2, vaultVersion, ...rest }),
   );
   const beacon = stack.use(await devnet.startBeaconNode());
   const { vault } = devnet.addresses;
