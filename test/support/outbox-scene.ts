@@ -78,7 +78,7 @@ export async function startTestOperator(
       { endpoints: [rpcUrl], chainId, timeoutMs: 5_000, retryTimeoutMs: 5_000 },
     ),
   );
-  const lease = stack.use(await holdLease({ database, log }, { chainId, vault, holder, renewMs: 200 }));
+  const lease = stack.use(await holdLease({ database, log }, { chainId, vault, holder, renewMs: 3_000 }));
   const signer = localSigner(place.secretKey);
   const outbox = createOutbox(
     { database, node, signer, lease, log },

@@ -23,11 +23,13 @@ const SSL_REQUEST = 80_877_103;
  * Stands between a client and Postgres and reads the client's side of the protocol: a simple query is a statement, and so
  * is each extended one (Parse, Bind, Describe, Execute up to Sync).
  * @param options.onReached - ends the client; called once, nothing is passed on to or from it any more
+ * @param options.hold - in its place: the statement waits, and goes on if this resolves to true
  */
 export async function startWireProxy(options: {
   readonly serverUrl: string;
   readonly point?: StatementPoint | undefined;
   readonly onReached?: () => void;
+  readonly hold?: (text: string) => Promise<boolean>;
 }): Promise<WireProxy> {
   const upstream = new URL(options.serverUrl);
   const sockets = new Set<Socket>();
@@ -67,6 +69,12 @@ export async function startWireProxy(options: {
         if (isStatement(message.type)) {
           statements++;
           if (options.point?.number === statements) {
+            if (options.hold !== undefined) {
+              const held = Buffer.concat(group);
+              group = [];
+              void options.hold(text).then(goesOn => goesOn && server.write(held));
+              continue;
+            }
             if (options.point.when === 'before') return reach(text);
             withheld = text;
           }

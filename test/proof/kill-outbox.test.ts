@@ -1,0 +1,187 @@
+// An operator is killed with kill −9 before and after every statement on the wire to Postgres and every request to the
+// node; whoever comes next ends with one transaction. And it is held up at each of them instead, for so long that another
+// operator takes over and sends, and then goes on: one transaction.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { JsonRpcProvider, parseEther, Wallet } from 'ethers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAnvil } from '../devnet/anvil.ts';
+import { PROJECT_ROOT } from '../support/cli.ts';
+import { forEveryPoint } from '../support/killed-process.ts';
+import {
+  countOf,
+  deployCounter,
+  intentOf,
+  type OutboxPlace,
+  startTestOperator,
+} from '../support/outbox-scene.ts';
+import { createTestDatabase, runSql } from '../support/postgres.ts';
+import { startRpcGate } from '../support/rpc-gate.ts';
+import { startWireProxy } from '../support/wire-proxy.ts';
+
+const CHAIN_ID = 31337;
+const LANES = 3;
+const resources = new AsyncDisposableStack();
+let chain: JsonRpcProvider;
+let base: Pick<OutboxPlace, 'databaseUrl' | 'rpcUrl' | 'chainId'>;
+
+beforeAll(async () => {
+  const anvil = resources.use(await startAnvil({ chainId: CHAIN_ID, slotsPerEpoch: 4 }));
+  const database = resources.use(await createTestDatabase());
+  chain = new JsonRpcProvider(anvil.rpcUrl, CHAIN_ID, { staticNetwork: true, cacheTimeout: -1 });
+  resources.defer(() => chain.destroy());
+  base = { databaseUrl: database.url, rpcUrl: anvil.rpcUrl, chainId: CHAIN_ID };
+  await deployCounter(chain);
+});
+afterAll(() => resources.disposeAsync());
+
+let places = 0;
+
+/** A vault, a wallet and a storage slot that nobody else has. */
+async function newPlace(): Promise<{ place: OutboxPlace; slot: number }> {
+  const slot = ++places;
+  const name = slot.toString(16).padStart(40, '0');
+  const wallet = new Wallet(`0x${'7'.repeat(24)}${name}`);
+  await chain.send('anvil_setBalance', [wallet.address, `0x${parseEther('1').toString(16)}`]);
+  return { place: { ...base, vault: `0x${name}`, secretKey: wallet.privateKey }, slot };
+}
+
+function startChild(place: OutboxPlace, slot: number): ChildProcess {
+  const file = join(PROJECT_ROOT, 'test/support/outbox-child.ts');
+  return spawn(process.execPath, [file, JSON.stringify(place), String(slot)], {
+    cwd: PROJECT_ROOT,
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: join(PROJECT_ROOT, 'node_modules/.cache/stakewise-operator'),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function endOf(child: ChildProcess): Promise<{ stdout: string; stderr: string; how: number | string }> {
+  if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null, string | null]>,
+  ]);
+  return { stdout, stderr, how: code ?? signal ?? '' };
+}
+
+/** The time of the lease passes. */
+async function expireLease({ databaseUrl, vault }: OutboxPlace): Promise<void> {
+  await runSql(
+    databaseUrl,
+    'update stakewise_operator.operator_leases set expires_at = clock_timestamp() where vault = $1',
+    [Buffer.from(vault.slice(2), 'hex')],
+  );
+}
+
+/** The next operator starts, and is asked for the same. */
+async function takeOver(place: OutboxPlace, slot: number): Promise<void> {
+  await expireLease(place);
+  await using next = await startTestOperator(place, { holder: 'the next one' });
+  const { signal } = new AbortController();
+  await next.outbox.reconcile(signal);
+  expect(await next.outbox.send(intentOf(slot), { signal })).toMatchObject({ status: 'confirmed' });
+}
+
+async function expectOneTransaction(place: OutboxPlace, slot: number): Promise<void> {
+  expect(await countOf(chain, slot), 'calls').toBe(1);
+  expect(await chain.getTransactionCount(new Wallet(place.secretKey).address), 'transactions').toBe(1);
+  const states = await runSql(
+    place.databaseUrl,
+    'select state from stakewise_operator.transactions where vault = $1',
+    [Buffer.from(place.vault.slice(2), 'hex')],
+  );
+  expect(states).toEqual([{ state: 'confirmed' }]);
+}
+
+/** Runs an operator of which something is done at one point; resolves to its end and where that was. */
+async function runTo(
+  kind: 'statement' | 'request',
+  when: 'before' | 'after',
+  number: number,
+  place: OutboxPlace,
+  slot: number,
+  atPoint: (child: ChildProcess) => Promise<boolean>,
+) {
+  let child: ChildProcess | undefined;
+  let reached: string | undefined;
+  const reach = async (what: string) => {
+    reached = what;
+    return child === undefined ? false : await atPoint(child);
+  };
+  const onRequest = (at: number, body: string) => (kind === 'request' && at === number ? reach(body) : true);
+  await using gate = await startRpcGate({ nodeUrl: place.rpcUrl, [when]: onRequest });
+  await using wire = await startWireProxy({
+    serverUrl: place.databaseUrl,
+    ...(kind === 'statement' && { point: { number, when }, hold: reach }),
+  });
+  child = startChild({ ...place, databaseUrl: wire.url, rpcUrl: gate.url }, slot);
+  return { ...(await endOf(child)), reached };
+}
+
+const POINTS = [
+  { kind: 'statement', when: 'before' },
+  { kind: 'request', when: 'before' },
+  { kind: 'request', when: 'after' },
+] as const;
+
+describe('an operator that sends a transaction', () => {
+  // Killed after a statement is killed before what comes next.
+  it.each(POINTS)('is killed $when every $kind', { timeout: 120_000 }, async ({ kind, when }) => {
+    const count = await forEveryPoint(LANES, async number => {
+      const { place, slot } = await newPlace();
+      const run = await runTo(kind, when, number, place, slot, async child => {
+        child.kill('SIGKILL');
+        return false;
+      });
+      try {
+        if (run.reached === undefined) expect(run, run.stderr).toMatchObject({ how: 0 });
+        else expect(run.how).toBe('SIGKILL');
+        await takeOver(place, slot);
+        await expectOneTransaction(place, slot);
+      } catch (error) {
+        throw new Error(`killed ${when} ${kind} ${number}: ${run.reached}`, { cause: error });
+      }
+      return run.reached !== undefined;
+    });
+    console.log(`outbox: killed ${when} ${count} × ${kind}`);
+    expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
+  });
+
+  it.each(POINTS.filter(({ when }) => when === 'before'))(
+    'is held up before every $kind',
+    {
+      timeout: 120_000,
+    },
+    async ({ kind, when }) => {
+      const count = await forEveryPoint(LANES, async number => {
+        const { place, slot } = await newPlace();
+        let isTakenOver = false;
+        const run = await runTo(kind, when, number, place, slot, async child => {
+          child.kill('SIGSTOP');
+          await takeOver(place, slot);
+          isTakenOver = true;
+          child.kill('SIGCONT');
+          return true;
+        });
+        try {
+          expect(isTakenOver).toBe(run.reached !== undefined);
+          await takeOver(place, slot);
+          await expectOneTransaction(place, slot);
+        } catch (error) {
+          throw new Error(`held up before ${kind} ${number}: ${run.reached}\n${run.stderr}`, {
+            cause: error,
+          });
+        }
+        return run.reached !== undefined;
+      });
+      console.log(`outbox: held up before ${count} × ${kind}`);
+      expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
+    },
+  );
+});
