@@ -53,8 +53,8 @@ export interface Devnet extends AsyncDisposable {
   readonly oracles: Oracles;
   /** The chain's validators by its deposits. */
   readonly deposits: DepositLog;
-  /** Writes the file for `--network`. */
-  writeNetworkFile(path: string): Promise<void>;
+  /** Writes the file for `--network`, with some members changed. */
+  writeNetworkFile(path: string, changes?: Readonly<Record<string, unknown>>): Promise<void>;
   /** Another vault of the same protocol. */
   createVault(version: number, options?: { readonly hasOwnMevEscrow?: boolean }): Promise<string>;
   /** Somebody deposits so much ether in the vault. */
@@ -223,8 +223,8 @@ class RunningDevnet implements Devnet {
     await this.#servers?.[Symbol.asyncDispose]();
   }
 
-  async writeNetworkFile(path: string): Promise<void> {
-    await writeNetworkFile(path, this.#facts);
+  async writeNetworkFile(path: string, changes?: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeNetworkFile(path, this.#facts, changes);
   }
 
   async createVault(version: number, options: { readonly hasOwnMevEscrow?: boolean } = {}): Promise<string> {

@@ -16,7 +16,8 @@ export interface DepositChain {
 }
 
 const { longSignatures } = bls12_381;
-const DST = 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_';
+/** Of signatures in G2, as the consensus specification has it. */
+export const EXIT_DST = 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_';
 
 /** Signing root of a voluntary exit (EIP-7044), by hand: containers of two leaves each. */
 export function exitSigningRoot(exit: { epoch: bigint; validatorIndex: bigint }, chain: ExitChain): Buffer {
@@ -30,7 +31,7 @@ export function exitSigningRoot(exit: { epoch: bigint; validatorIndex: bigint },
 /** Whether an exit is signed by the key. */
 export function isSignedBy(publicKey: Uint8Array, signingRoot: Uint8Array, signature: Uint8Array): boolean {
   try {
-    return longSignatures.verify(signature, longSignatures.hash(signingRoot, DST), publicKey);
+    return longSignatures.verify(signature, longSignatures.hash(signingRoot, EXIT_DST), publicKey);
   } catch {
     return false;
   }
@@ -38,7 +39,7 @@ export function isSignedBy(publicKey: Uint8Array, signingRoot: Uint8Array, signa
 
 /** Signature of 96 bytes. */
 export function sign(secretKey: Uint8Array, signingRoot: Uint8Array): Uint8Array {
-  return longSignatures.sign(longSignatures.hash(signingRoot, DST), secretKey).toBytes();
+  return longSignatures.sign(longSignatures.hash(signingRoot, EXIT_DST), secretKey).toBytes();
 }
 
 /** Public key of 48 bytes. */

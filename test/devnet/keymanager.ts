@@ -41,6 +41,8 @@ export interface Keymanager extends AsyncDisposable {
   addKey(publicKey: string, key: LoadedKey): void;
   /** How long the import of one keystore takes. */
   importDelayMs: number;
+  /** It dies in the middle: cuts every connection from then on, when it has signed so many exits more. */
+  diesAfter: number | undefined;
 }
 
 interface State {
@@ -49,7 +51,7 @@ interface State {
   readonly seenKdfs: Set<string>;
   readonly seenPasswords: Set<string>;
   readonly signed: { publicKey: string; validatorIndex: string }[];
-  readonly current: () => Pick<Keymanager, 'fault' | 'importDelayMs'>;
+  readonly current: () => Pick<Keymanager, 'fault' | 'importDelayMs' | 'diesAfter'>;
 }
 
 /** A Web3Signer with a key manager, in small: imports keystores, lists, deletes, and signs exits. On loopback. */
@@ -64,6 +66,7 @@ export async function startKeymanager(chain: ExitChain, { port = 0 } = {}): Prom
   };
   const server = await startServer(
     request => {
+      if (keymanager.diesAfter !== undefined && keymanager.diesAfter <= 0) return 'reset';
       switch (keymanager.fault) {
         case 'down':
           return 'reset';
@@ -84,6 +87,7 @@ export async function startKeymanager(chain: ExitChain, { port = 0 } = {}): Prom
     ...{ url: server.url, requests: server.requests, keys, seenKdfs, seenPasswords, signed },
     fault: undefined,
     importDelayMs: 0,
+    diesAfter: undefined,
     addKey: (publicKey, key) => void keys.set(publicKey.toLowerCase(), key),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -94,7 +98,11 @@ async function route(state: State, request: ReceivedRequest): Promise<Answer | '
   const { method, path, body } = request;
   const { fault } = state.current();
   const signing = /^POST \/api\/v1\/eth2\/sign\/(0x[0-9a-fA-F]{96})$/.exec(`${method} ${path}`);
-  if (signing) return signExit(state, (signing[1] ?? '').toLowerCase(), body);
+  if (signing) {
+    const signer = state.current();
+    if (signer.diesAfter !== undefined) signer.diesAfter--;
+    return signExit(state, (signing[1] ?? '').toLowerCase(), body);
+  }
   const names = fault === 'empty-list' ? [] : [...state.keys.keys()];
   switch (`${method} ${path}`) {
     case 'GET /upcheck':

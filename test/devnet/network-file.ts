@@ -43,7 +43,11 @@ function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
   };
 }
 
-/** Writes the network file as readable JSON. */
-export async function writeNetworkFile(path: string, facts: NetworkFacts): Promise<void> {
-  await writeFile(path, `${JSON.stringify(describeNetwork(facts), null, 2)}\n`);
+/** Writes the network file as readable JSON, with some members changed. */
+export async function writeNetworkFile(
+  path: string,
+  facts: NetworkFacts,
+  changes: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  await writeFile(path, `${JSON.stringify({ ...describeNetwork(facts), ...changes }, null, 2)}\n`);
 }

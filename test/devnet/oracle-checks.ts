@@ -9,7 +9,7 @@ import { BEACON_CHAIN, EXIT_EPOCH } from './network-file.ts';
 import { type ApprovalRequest, Refusal, type ShareRequest } from './oracle-requests.ts';
 import type { OracleSet } from './oracle-set.ts';
 import type { Protocol } from './protocol.ts';
-import { combineShares } from './signature-shares.ts';
+import { areAllSigned, combineShares } from './signature-shares.ts';
 import { managerDigest, recoverSigner } from './typed-data.ts';
 
 export interface VaultFacts {
@@ -137,13 +137,20 @@ export async function checkShares(
       throw new Refusal(`${key} has shards for ${shards.length} oracles, not for ${set.oracles.length}`);
     }
     const root = exitSigningRoot({ epoch: EXIT_EPOCH, validatorIndex: indexes[i] ?? 0n }, BEACON_CHAIN);
-    const good: { index: number; signature: Uint8Array }[] = [];
-    for (const [index, oracle] of set.oracles.entries()) {
-      await setImmediate();
-      const signature = openShard(oracle.secretKey, shards[index] ?? '');
-      const isGood = signature !== undefined && isSignedBy(unhex(publicKeys[index] ?? ''), root, signature);
-      if (isGood) good.push({ index, signature });
-      else complaints.set(index, `the exit signature shard of ${key} is not for this oracle, or not signed`);
+    const opened = set.oracles.map(({ secretKey }, index) => ({
+      index,
+      publicKey: unhex(publicKeys[index] ?? ''),
+      signature: openShard(secretKey, shards[index] ?? ''),
+    }));
+    await setImmediate();
+    const shares = opened.flatMap(share =>
+      share.signature === undefined ? [] : [{ ...share, signature: share.signature }],
+    );
+    const good = areAllSigned(root, shares)
+      ? shares
+      : shares.filter(({ publicKey, signature }) => isSignedBy(publicKey, root, signature));
+    for (const { index } of opened.filter(one => !good.some(share => share.index === one.index))) {
+      complaints.set(index, `the exit signature shard of ${key} is not for this oracle, or not signed`);
     }
     await requireRecoverable(unhex(key), root, good, set.threshold);
   }
