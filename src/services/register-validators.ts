@@ -135,7 +135,7 @@ export function createValidatorRegistrar(
       vault: options.vault,
       vaultVersion: ethereumVaultVersion(network, options.vault, options.vaultVersion),
       validatorsRegistryRoot: snapshot.registryRoot,
-      deadline: BigInt(Math.floor((deps.now() + config.signatureValidityPeriodMs) / 1000)),
+      deadline: deadlineAfter(deps.now(), round),
       ...{ validatorIndex, validators, authority },
     });
     const approval = await askOracles(deps, options, round, plan, request);
@@ -193,6 +193,12 @@ export function createValidatorRegistrar(
       return outcome;
     },
   };
+}
+
+/** Until when an approval is asked for, in unix seconds: by the later of two clocks, as the chain's own decides. */
+function deadlineAfter(nowMs: number, { snapshot, config }: Round): bigint {
+  const fromMs = Math.max(nowMs, snapshot.timestamp * 1000);
+  return BigInt(Math.floor((fromMs + config.signatureValidityPeriodMs) / 1000));
 }
 
 /** What is told when it changes. */

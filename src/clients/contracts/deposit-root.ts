@@ -1,11 +1,8 @@
-import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex } from '../../lib/bytes.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { readContract } from './contract-call.ts';
-
-/** The deposit contract, the part in use. */
-const depositContractAbi = new Interface(['function get_deposit_root() view returns (bytes32)']);
+import { depositContractAbi } from './deposit-contract.ts';
 
 /** Root of all deposits at the head, 32 bytes: every deposit of anybody changes it. */
 export async function fetchDepositRoot(node: ExecutionNode, depositContract: string): Promise<Uint8Array> {
