@@ -27,10 +27,9 @@ import {
   type SkippedRotation,
 } from './rotation/rotation-batch.ts';
 
-export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps {
+export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, MakeExitShardsDeps {
   readonly beacon: Pick<BeaconNode, 'fetchValidatorsByIndex'>;
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
-  readonly combiner: MakeExitShardsDeps['combiner'];
   readonly outbox: Pick<Outbox, 'send'>;
   /** `Keeper.exitSignaturesNonces(vault)` at the head. */
   readonly fetchNonce: () => Promise<bigint>;
@@ -66,6 +65,7 @@ export type RotationOutcome = {
 
 /** Oracles sign the nonce that their own node tells them: after a batch it may be a block behind. */
 const APPROVAL_ATTEMPTS = 4;
+
 /**
  * One pass: makes anew, batch by batch, the exit signatures that the oracles call outdated, has each batch approved and
  * tells the keeper. Validators that cannot be signed for are reported and do not hold up the others.
@@ -82,7 +82,6 @@ export async function rotateExitSignatures(
   }
   if (found.indexes.length === 0) return { status: 'up-to-date', outdated: 0, rotated: [], skipped: [] };
   const { rotated, skipped, restart } = await rotateAll(deps, options, found.indexes);
-  warnOnce(deps, options, skipped);
   const facts = { outdated: found.indexes.length - rotated.length, rotated, skipped };
   if (restart !== undefined) return { status: 'restarted', reason: restart, ...facts };
   if (rotated.length > 0) return { status: 'rotated', ...facts };
@@ -113,15 +112,19 @@ async function rotateAll(
   }
   const limit = options.oracles.validatorsExitRotationBatchLimit;
   let { nonce } = options;
-  for (let from = 0; from < validators.length; from += limit) {
-    const batch = await makeRotationBatch(deps, withKeys, validators.slice(from, from + limit), skipped);
-    if (batch.shards.length === 0) continue;
-    const restart = await rotateBatch(deps, options, { ...batch, nonce });
-    if (restart !== undefined) return { rotated, skipped, restart };
-    rotated.push(...batch.indexes);
-    nonce++;
+  try {
+    for (let from = 0; from < validators.length; from += limit) {
+      const batch = await makeRotationBatch(deps, withKeys, validators.slice(from, from + limit), skipped);
+      if (batch.shards.length === 0) continue;
+      const restart = await rotateBatch(deps, options, { ...batch, nonce });
+      if (restart !== undefined) return { rotated, skipped, restart };
+      rotated.push(...batch.indexes);
+      nonce++;
+    }
+    return { rotated, skipped, restart: undefined };
+  } finally {
+    warnOnce(deps, options, skipped);
   }
-  return { rotated, skipped, restart: undefined };
 }
 
 /** @returns why the pass has to start again; undefined when the batch is done */

@@ -317,6 +317,16 @@ describe('a validator that cannot be signed for', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('is reported also when the others are not approved of', async () => {
+    addValidators(1, { isLoaded: false });
+    addValidators(1, { first: 10 });
+    for (const i of [0, 1]) {
+      faults.set(i, ({ method }) => (method === 'GET' ? { body: status(outdated) } : { status: 400 }));
+    }
+    await expect(rotate()).rejects.toMatchObject({ code: 'not-enough-approvals' });
+    expect(lines.filter(line => line.includes('has not loaded its key'))).toHaveLength(1);
+  });
+
   it('although the signer lists its key is found among its batch', async () => {
     const [first, second] = addValidators(2);
     const lost = addValidators(1, { first: 20, isLoaded: false });
