@@ -125,7 +125,12 @@ export async function readPendingValidators(
   const next = await followIndexes(deposits, cursor, async lastDepositBlock =>
     rewindDepositCursor(deps.database, cursor.registryId, lastDepositBlock),
   );
-  if (next !== null && next !== range.depositCount) throw depositsMissing(next, range.depositCount);
+  if (next !== null && next !== range.depositCount) {
+    // The last ones were missed, maybe before the cursor.
+    const { registryId, lastDepositBlock } = cursor;
+    if (lastDepositBlock !== null) await rewindDepositCursor(deps.database, registryId, lastDepositBlock);
+    throw depositsMissing(next, range.depositCount);
+  }
   await using verifier = createDepositVerifier({ ...options.network, threads: options.threads });
   const keys = await findNewValidators(deps.database, verifier, cursor.registryId, deposits);
   return new Set(keys.map(toHex));
