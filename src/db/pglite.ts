@@ -8,6 +8,18 @@ import { translateQueryError } from './errors.ts';
 const BIGINT = 20;
 
 /**
+ * Postgres' own defaults are those of a server: 128 MB of buffers alone, all of it resident. One process with one connection
+ * needs a fiftieth of that; the system's page cache is behind it anyway.
+ */
+const SETTINGS = [
+  'shared_buffers=4MB',
+  'wal_buffers=64kB',
+  'max_connections=4',
+  'max_wal_size=64MB',
+  'min_wal_size=32MB',
+];
+
+/**
  * Opens the embedded database in a directory, which is made when it is missing. One process at a time.
  * @returns what kysely's dialect takes; its errors are this program's, and closing it gives the directory back
  * @throws OperatorError 'db-in-use', 'db-open-failed'
@@ -25,7 +37,11 @@ export async function openPglite(path: string): Promise<PGlite> {
   try {
     // Loaded here only: it brings a whole Postgres of 20 MB.
     const { PGlite } = await import('@electric-sql/pglite');
-    const pglite = await PGlite.create({ dataDir: directory, parsers: { [BIGINT]: BigInt } });
+    const pglite = await PGlite.create({
+      dataDir: directory,
+      parsers: { [BIGINT]: BigInt },
+      startParams: [...PGlite.defaultStartParams, ...SETTINGS.flatMap(setting => ['-c', setting])],
+    });
     return withTranslatedErrors(pglite, unlock);
   } catch (error) {
     await unlock();
