@@ -1,7 +1,8 @@
 import { encodeUpdateState } from '../domain/protocol/rewards.ts';
-import { toHex } from '../lib/bytes.ts';
+import { type Hex, toHex } from '../lib/bytes.ts';
+import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { Outbox, TransactionOutcome } from '../operator/outbox.ts';
+import type { Outbox } from '../operator/outbox.ts';
 import {
   type FetchHarvestParamsDeps,
   type FetchHarvestParamsOptions,
@@ -12,7 +13,7 @@ export interface HarvestVaultDeps extends FetchHarvestParamsDeps {
   readonly outbox: Pick<Outbox, 'send'>;
   /** `Keeper.canHarvest(vault)` at the head. */
   readonly fetchCanHarvest: () => Promise<boolean>;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly log: Pick<Logger, 'info'>;
 }
 
 export interface HarvestVaultOptions extends FetchHarvestParamsOptions {
@@ -25,11 +26,19 @@ export type HarvestOutcome =
   | { readonly status: 'nothing-to-harvest' }
   /** The rewards document has no entry of the vault yet. */
   | { readonly status: 'waiting'; readonly waitsFor: string }
-  | TransactionOutcome;
+  | { readonly status: 'harvested'; readonly hash: Hex }
+  /** Something changed in the middle; the next round looks again. */
+  | { readonly status: 'restarted'; readonly reason: string };
+
+const RESTARTS = {
+  expired: 'the harvest expired',
+  'already-done': 'the vault was harvested by another transaction',
+  cancelled: 'the transaction of the harvest was cancelled',
+};
 
 /**
  * Harvests the vault when the keeper says that it can be: `updateState` with the vault's part of the last rewards update.
- * @throws what `fetchHarvestParams` and the outbox throw
+ * @throws ExternalError `harvest-refused`, and what `fetchHarvestParams` and the outbox throw
  */
 export async function harvestVault(
   deps: HarvestVaultDeps,
@@ -41,7 +50,6 @@ export async function harvestVault(
   if (params === null) {
     return { status: 'waiting', waitsFor: `an entry of the vault in the rewards ${rewards.ipfsHash}` };
   }
-  deps.log.info({ vault, rewards: rewards.ipfsHash }, 'Starting vault harvest');
   const outcome = await deps.outbox.send(
     {
       kind: 'harvest',
@@ -52,10 +60,15 @@ export async function harvestVault(
     },
     { signal },
   );
-  if (outcome.status === 'confirmed') {
-    deps.log.info({ vault, hash: outcome.hash }, 'Successfully harvested vault');
-  } else if (outcome.status === 'reverted' || outcome.status === 'would-revert') {
-    deps.log.warn({ vault }, `The vault was not harvested: ${outcome.reason}`);
+  const { status } = outcome;
+  if (status === 'reverted' || status === 'would-revert') {
+    throw new ExternalError(
+      'harvest-refused',
+      `The vault ${vault} refuses the harvest: ${outcome.reason.replace(/\.$/, '')}.`,
+      { retryable: true },
+    );
   }
-  return outcome;
+  if (status !== 'confirmed') return { status: 'restarted', reason: RESTARTS[status] };
+  deps.log.info({ vault, hash: outcome.hash }, 'Successfully harvested vault');
+  return { status: 'harvested', hash: outcome.hash };
 }

@@ -69,7 +69,7 @@ const APPROVAL_ATTEMPTS = 4;
 /**
  * One pass: makes anew, batch by batch, the exit signatures that the oracles call outdated, has each batch approved and
  * tells the keeper. Validators that cannot be signed for are reported and do not hold up the others.
- * @throws ExternalError `not-enough-approvals`, and what signer, beacon node, execution node or outbox fail with
+ * @throws ExternalError `not-enough-approvals`, `rotation-refused`, and what signer, beacon node, execution node or outbox fail with
  */
 export async function rotateExitSignatures(
   deps: RotateExitSignaturesDeps,
@@ -146,24 +146,29 @@ async function rotateBatch(
     },
     { signal },
   );
-  switch (outcome.status) {
-    case 'confirmed':
-      deps.log.info(
-        { vault, indexes: batch.indexes.map(String), hash: outcome.hash },
-        'Successfully rotated exit signatures',
-      );
-      return undefined;
-    case 'reverted':
-    case 'would-revert':
-      return `the keeper refused the exit signatures: ${outcome.reason}`;
-    case 'expired':
-      return 'the approval of the exit signatures expired before its transaction was mined';
-    case 'already-done':
-      return 'the exit signatures were updated by another transaction';
-    case 'cancelled':
-      return 'the transaction of the exit signatures was cancelled';
+  const { status } = outcome;
+  if (status === 'reverted' || status === 'would-revert') {
+    throw new ExternalError(
+      'rotation-refused',
+      `The keeper refuses the exit signatures: ${outcome.reason.replace(/\.$/, '')}.`,
+      { retryable: true },
+    );
   }
+  const facts = { vault, indexes: batch.indexes.map(String) };
+  if (status === 'confirmed') {
+    deps.log.info({ ...facts, hash: outcome.hash }, 'Successfully rotated exit signatures');
+    return undefined;
+  }
+  const reason = RESTARTS[status];
+  deps.log.info(facts, `Rotation begins again: ${reason}`);
+  return reason;
 }
+
+const RESTARTS = {
+  expired: 'the approval of the exit signatures expired before its transaction was mined',
+  'already-done': 'the exit signatures were updated by another transaction',
+  cancelled: 'the transaction of the exit signatures was cancelled',
+};
 
 async function approveBatch(
   deps: RotateExitSignaturesDeps,

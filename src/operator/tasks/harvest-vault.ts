@@ -14,7 +14,7 @@ export function harvestVaultTask(
       const outcome = await harvest(signal);
       if (outcome.status === 'waiting') return outcome.waitsFor;
       if (outcome.status === 'nothing-to-harvest') return 'the next rewards';
-      return outcome.status === 'reverted' || outcome.status === 'would-revert' ? outcome.reason : undefined;
+      return outcome.status === 'restarted' ? outcome.reason : undefined;
     },
   };
 }

@@ -66,7 +66,7 @@ function harvest(changes: Partial<HarvestVaultOptions>) {
 describe('a harvest', () => {
   it('calls the vault with its proven part of the rewards, once per rewards update', async () => {
     const rewards = await publishRewards();
-    expect(await harvest({ rewards })).toEqual(outcome);
+    expect(await harvest({ rewards })).toEqual({ status: 'harvested', hash: '0x01' });
     const [intent] = intents;
     expect(intent).toMatchObject({ kind: 'harvest', key: `harvest ${toHex(rewards.root)}`, to: TEST_VAULT });
     const [params] = vaultAbi.decodeFunctionData('updateState', intent?.data ?? '');
@@ -98,9 +98,26 @@ describe('a harvest', () => {
     expect(intents).toEqual([]);
   });
 
-  it('tells what became of its transaction', async () => {
-    outcome = { status: 'would-revert', reason: 'HarvestFailed', data: undefined };
-    expect(await harvest({ rewards: await publishRewards() })).toEqual(outcome);
+  it.each<TransactionOutcome>([
+    { status: 'would-revert', reason: 'HarvestFailed', data: undefined },
+    { status: 'reverted', hash: '0x01', reason: 'HarvestFailed' },
+  ])(
+    'that the vault refuses is an error, so that it is told and not tried at once again: %o',
+    async given => {
+      outcome = given;
+      await expect(harvest({ rewards: await publishRewards() })).rejects.toMatchObject({
+        ...{ code: 'harvest-refused', retryable: true, message: expect.stringContaining('HarvestFailed') },
+      });
+    },
+  );
+
+  it.each<TransactionOutcome>([
+    { status: 'already-done' },
+    { status: 'cancelled', hash: undefined },
+    { status: 'expired' },
+  ])('that became another thing is looked at again: %o', async given => {
+    outcome = given;
+    expect(await harvest({ rewards: await publishRewards() })).toMatchObject({ status: 'restarted' });
   });
 
   it.each([

@@ -249,8 +249,6 @@ describe('exit signatures', () => {
   });
 
   it.each<[TransactionOutcome, string]>([
-    [{ status: 'would-revert', reason: 'InvalidOracle', data: undefined }, 'InvalidOracle'],
-    [{ status: 'reverted', hash: '0x01', reason: 'DeadlineExpired' }, 'DeadlineExpired'],
     [{ status: 'expired' }, 'expired'],
     [{ status: 'cancelled', hash: undefined }, 'cancelled'],
   ])('whose transaction is %o are left to the next round', async (given, reason) => {
@@ -261,6 +259,21 @@ describe('exit signatures', () => {
     });
     expect(intents).toHaveLength(1);
   });
+
+  it.each<TransactionOutcome>([
+    { status: 'would-revert', reason: 'InvalidOracle', data: undefined },
+    { status: 'reverted', hash: '0x01', reason: 'InvalidOracle' },
+  ])(
+    'that the keeper refuses are an error, so that it is told and not tried at once again: %o',
+    async given => {
+      addValidators(3);
+      outcome = given;
+      await expect(rotate()).rejects.toMatchObject({
+        ...{ code: 'rotation-refused', retryable: true, message: expect.stringContaining('InvalidOracle') },
+      });
+      expect(intents).toHaveLength(1);
+    },
+  );
 
   it('of a later batch are asked for again while oracles have not seen the batch before', async () => {
     addValidators(4);

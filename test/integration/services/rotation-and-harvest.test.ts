@@ -154,7 +154,7 @@ describe('on a chain with its oracles', () => {
           rules: { hasOwnMevEscrow: escrow !== sharedMevEscrow, currency: network.currency },
         },
       );
-    expect(await harvest()).toMatchObject({ status: 'confirmed' });
+    expect(await harvest()).toMatchObject({ status: 'harvested' });
     expect(await harvest()).toEqual({ status: 'nothing-to-harvest' });
   });
 });
