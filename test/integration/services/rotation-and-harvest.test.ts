@@ -48,7 +48,7 @@ beforeAll(async () => {
       oracles: 4,
       threshold: 3,
       slotsPerEpoch: SLOTS_PER_EPOCH,
-      oracleServers: { replicas: 2 },
+      oracleServers: { replicas: 2, path: '/oracle' },
     }),
   );
   const directory = await mkdtemp(join(tmpdir(), 'rotation-'));
