@@ -9,6 +9,7 @@ import type { SignerTls } from './clients/signer-tls.ts';
 import { openWalletSigner, type WalletSigner } from './clients/wallet-signer.ts';
 import { openRemoteDatabase, type RemoteDbSettings, readTimeoutMs } from './compose.ts';
 import type { KeySourceSettings } from './compose-signer.ts';
+import { embeddedDatabasePath } from './compose-transactions.ts';
 import { findVaultConfig, readVaultConfig, vaultDirectory } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema, migrateDatabase } from './db/migrator.ts';
@@ -163,7 +164,7 @@ async function openState(
     log.info('Connected to the remote database.');
     return database;
   }
-  const path = join(vaultDirectory(settings.directory, vault), 'operator-db');
+  const path = embeddedDatabasePath(settings.directory, vault);
   const database = await openDatabase({ url: `pglite:${path}` });
   await migrateDatabase(database, { programVersion: version }).catch(async error => {
     await database.close();

@@ -15,6 +15,12 @@ export interface ProgramStart {
   readonly fromSource: boolean;
 }
 
+/** First words that other words follow; of one without options of its own, all options stand behind the command. */
+const GROUPS = new Map([
+  ['remote-db', groupOptions()],
+  ['tx', { valued: new Set<string>(), switches: new Set(['--json']) }],
+]);
+
 /** Runs one command line and sets the exit code; prints whatever fails. */
 export async function runProgram(start: ProgramStart): Promise<void> {
   let words: readonly string[] = [];
@@ -22,7 +28,7 @@ export async function runProgram(start: ProgramStart): Promise<void> {
   try {
     const config = await loadConfig(start);
     const commands = new Set(config.commandIDs.map(id => id.replaceAll(':', ' ')));
-    const route = routeArgv(start.argv, { commands, groups: new Map([['remote-db', groupOptions()]]) });
+    const route = routeArgv(start.argv, { commands, groups: GROUPS });
     words = route.words;
     isGroup = !commands.has(words.join(' '));
     if (route.kind === 'help') await showHelp(config, words);

@@ -1,0 +1,40 @@
+import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { OperatorCommand } from '../../cli/operator-command.ts';
+import { optional } from '../../cli/option.ts';
+import { TRANSACTION_OPTIONS, transactionId } from '../../cli/transaction-options.ts';
+import { integer } from '../../cli/value-kinds.ts';
+import { openTransactionStore } from '../../compose-transactions.ts';
+import { askForReplacement } from '../../services/replace-transaction.ts';
+
+const OPTIONS = {
+  ...TRANSACTION_OPTIONS,
+  id: transactionId,
+  maxFeePerGasGwei: optional({
+    description: "What this transaction may offer per gas, in place of the operator's own maximum.",
+    value: integer({ min: 1, max: 1_000_000 }),
+  }),
+};
+
+export default class TxBump extends OperatorCommand {
+  static override summary = 'Has the operator replace a waiting transaction by one that offers more.';
+  static override usage = 'tx bump [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { id, maxFeePerGasGwei, ...options } = await this.resolve(OPTIONS);
+    await using store = await openTransactionStore(options, this.config.version);
+    const row = await askForReplacement(store.database, store.scope, {
+      id: id === undefined ? undefined : BigInt(id),
+      request: 'bump',
+      feeCeilingWei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei) * 1_000_000_000n,
+    });
+    this.say(
+      `The operator will replace transaction ${row.id} (${row.kind}, nonce ${row.nonce}) by a dearer one.`,
+    );
+    this.advise('It does so within a slot; one that does not run, when it is started.');
+    return { id: String(row.id), kind: row.kind, nonce: String(row.nonce), request: 'bump' };
+  }
+}

@@ -1,0 +1,30 @@
+import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { OperatorCommand } from '../../cli/operator-command.ts';
+import { TRANSACTION_OPTIONS, transactionId } from '../../cli/transaction-options.ts';
+import { openTransactionStore } from '../../compose-transactions.ts';
+import { askForReplacement } from '../../services/replace-transaction.ts';
+
+const OPTIONS = { ...TRANSACTION_OPTIONS, id: transactionId };
+
+export default class TxCancel extends OperatorCommand {
+  static override summary = 'Has the operator replace a waiting transaction by one that does nothing.';
+  static override usage = 'tx cancel [OPTIONS]';
+  static override examples = [
+    '<%= config.bin %> tx cancel --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url',
+  ];
+  static override flags = oclifFlags(OPTIONS);
+
+  async run() {
+    const { id, ...options } = await this.resolve(OPTIONS);
+    await using store = await openTransactionStore(options, this.config.version);
+    const row = await askForReplacement(store.database, store.scope, {
+      id: id === undefined ? undefined : BigInt(id),
+      request: 'cancel',
+    });
+    this.say(
+      `The operator will take back transaction ${row.id} (${row.kind}, nonce ${row.nonce}), if it still can.`,
+    );
+    this.advise('It does so within a slot; one that does not run, when it is started.');
+    return { id: String(row.id), kind: row.kind, nonce: String(row.nonce), request: 'cancel' };
+  }
+}

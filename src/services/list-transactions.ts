@@ -1,0 +1,62 @@
+import type { Session } from '../db/database.ts';
+import type { LeaseScope } from '../db/leases.ts';
+import { listTransactions, type StoredTransaction } from '../db/transactions.ts';
+import { type Hex, toHex } from '../lib/bytes.ts';
+
+/** A transaction as a user sees it. */
+export interface TransactionSummary {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: StoredTransaction['state'];
+  readonly nonce: string;
+  /** Of the form that is in a block, else of the latest one; undefined before it was signed. */
+  readonly hash: Hex | undefined;
+  readonly maxFeePerGasGwei: string | undefined;
+  readonly attempts: number;
+  readonly request: StoredTransaction['request'];
+  readonly reason: string | undefined;
+  readonly block: string | undefined;
+  readonly updatedAt: string;
+}
+
+/** The latest transactions of a vault's operators, the newest first. */
+export async function listRecentTransactions(
+  database: Session,
+  scope: LeaseScope,
+  limit: number,
+): Promise<TransactionSummary[]> {
+  return (await listTransactions(database, scope, limit)).map(summarize);
+}
+
+/** One line for people. */
+export function describeTransaction(transaction: TransactionSummary): string {
+  const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;
+  return [
+    `${id}  ${updatedAt}  ${kind}  ${state}  nonce ${nonce}`,
+    ...(hash === undefined ? [] : [hash]),
+    ...(block === undefined ? [] : [`block ${block}`]),
+    ...(maxFeePerGasGwei === undefined ? [] : [`up to ${maxFeePerGasGwei} gwei`]),
+    ...(request === undefined ? [] : [`${request} asked for`]),
+    ...(reason === undefined ? [] : [reason]),
+  ].join('  ');
+}
+
+function summarize(row: StoredTransaction): TransactionSummary {
+  const last = row.attempts.at(-1);
+  const hash = row.minedHash ?? last?.hash;
+  return {
+    ...{ id: String(row.id), kind: row.kind, state: row.state, nonce: String(row.nonce) },
+    hash: hash && toHex(hash),
+    maxFeePerGasGwei: last && formatGwei(last.maxFeeWei),
+    ...{ attempts: row.attempts.length, request: row.request, reason: row.reason },
+    block: row.minedBlock === undefined ? undefined : String(row.minedBlock),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}
+
+function formatGwei(wei: bigint): string {
+  const fraction = (wei % GWEI).toString().padStart(9, '0').slice(0, 3);
+  return `${wei / GWEI}.${fraction}`;
+}
+
+const GWEI = 1_000_000_000n;

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import { takeLease } from '../../src/db/leases.ts';
+import { findTransaction, recordAttempt, recordIntent } from '../../src/db/transactions.ts';
+import { fromHex } from '../../src/lib/bytes.ts';
+import { runCli, temporaryDirectory } from '../support/cli.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
+const scope = { chainId: 1, vault: fromHex(VAULT, 20) };
+const resources = new AsyncDisposableStack();
+let database: Database;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  const server = resources.use(await createTestDatabase());
+  database = resources.use(await openDatabase({ url: server.url }));
+  env = { VAULT, NETWORK: 'mainnet', REMOTE_DB_URL: server.url };
+});
+afterAll(() => resources.disposeAsync());
+
+const tx = (...words: string[]) => runCli(['tx', ...words], { env });
+
+it('tx: lists transactions, and asks the operator for a replacement', { timeout: 60_000 }, async () => {
+  expect(await tx('list')).toMatchObject({ exitCode: 0, stdout: 'The operator has sent no transactions.\n' });
+  expect(await tx('cancel')).toMatchObject({
+    exitCode: 1,
+    stderr: 'Error: No transaction of this vault is under way.\nSee "tx list".\n',
+  });
+
+  const epoch = (await takeLease(database, scope, { holder: 'test', ttlMs: 60_000 })) ?? 0n;
+  const address = new Uint8Array(20).fill(7);
+  const id = await recordIntent(
+    database,
+    { ...scope, epoch },
+    {
+      ...{ kind: 'harvest', key: 'one', sender: address, recipient: address, nonce: 4n },
+      ...{ data: new Uint8Array(4), gasLimit: 90_000n, deadline: undefined },
+    },
+  );
+  const attempt = {
+    hash: new Uint8Array(32).fill(1),
+    nonce: 4n,
+    purpose: 'call',
+    raw: new Uint8Array(9),
+  } as const;
+  const fees = { maxFeeWei: 12_500_000_000n, maxPriorityFeeWei: 1n };
+  await recordAttempt(database, { ...scope, epoch }, id ?? 0n, { ...attempt, ...fees });
+
+  const listed = await tx('list');
+  expect(listed.stdout).toMatch(
+    /^1 {2}\d{4}-\S+Z {2}harvest {2}sent {2}nonce 4 {2}0x(01){32} {2}up to 12\.500 gwei\n$/,
+  );
+  const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
+  expect(bumped.stdout).toBe('The operator will replace transaction 1 (harvest, nonce 4) by a dearer one.\n');
+  expect(await findTransaction(database, scope, 'one')).toMatchObject({
+    ...{ request: 'bump', feeCeilingWei: 80_000_000_000n },
+  });
+  const cancelled = await tx('cancel', '--id', '1', '--json');
+  expect(JSON.parse(cancelled.stdout)).toEqual({ id: '1', kind: 'harvest', nonce: '4', request: 'cancel' });
+  expect((await tx('list', '--json')).stdout).toContain('"request": "cancel"');
+  expect(await tx('bump', '--id', '9')).toMatchObject({ exitCode: 1 });
+
+  using empty = temporaryDirectory();
+  const nowhere = await runCli(['tx', 'list'], { env: { VAULT, NETWORK: 'mainnet', DATA_DIR: empty.path } });
+  expect(nowhere.stderr).toContain('There is no database of an operator at');
+});
