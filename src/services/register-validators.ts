@@ -17,6 +17,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
 import type { Outbox, TransactionOutcome } from '../operator/outbox.ts';
 import { collectApprovals } from './collect-approvals.ts';
+import type { MakeExitShardsDeps } from './make-exit-shards.ts';
 import type { NetworkValidators } from './network-validators.ts';
 import { createChangeLog } from './registration/change-log.ts';
 import { createExitShardMaker, type ExitShardSettings } from './registration/exit-shard-maker.ts';
@@ -37,6 +38,8 @@ export interface RegisterValidatorsDeps {
   readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
   /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
   readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
+  /** Told how the exit shards of a batch are made. */
+  readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'];
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -56,7 +59,7 @@ export interface RegisterValidatorsOptions {
   readonly minVaultBalanceWei?: bigint | undefined;
 }
 
-export type RegistrationOutcome = {
+type RegistrationOutcome = {
   /** Including a pending harvest. */
   readonly stakeableAssetsWei: bigint;
 } & (

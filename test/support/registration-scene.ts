@@ -36,7 +36,7 @@ import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
 import { createTestDatabase } from './postgres.ts';
 
 /** A validator of a test, whose deposit is signed. */
-export interface SceneValidator {
+interface SceneValidator {
   readonly secretKey: Uint8Array;
   readonly entry: DepositDataEntry;
 }
@@ -47,7 +47,7 @@ export interface SceneVault {
   readonly validators: readonly SceneValidator[];
 }
 
-export interface OpenedRegistrar {
+interface OpenedRegistrar {
   readonly registrar: ValidatorRegistrar;
   /** One pass. */
   run(): ReturnType<ValidatorRegistrar['run']>;

@@ -1,12 +1,9 @@
-import type { SignerClient } from '../../clients/signer-client.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import type { ValidatorShards } from '../../domain/protocol/approval.ts';
 import { type OracleConfig, oracleSetHash } from '../../domain/protocol/oracle-config.ts';
-import type { PointCombiner } from '../../domain/protocol/signature-share.ts';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
-import type { Logger } from '../../lib/logger.ts';
 import type { Network } from '../../networks.ts';
-import { type ExitShardsOptions, makeExitShards } from '../make-exit-shards.ts';
+import { type ExitShardsOptions, type MakeExitShardsDeps, makeExitShards } from '../make-exit-shards.ts';
 import { isBatch, type NextValidator, type NoBatch, type RegistrationBatch } from './registration-mode.ts';
 
 export interface ExitShardSettings {
@@ -33,14 +30,8 @@ export interface ExitShardMaker {
   ): Promise<readonly ValidatorWithShards[]>;
 }
 
-export interface ExitShardMakerDeps {
-  readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
-  readonly combiner: PointCombiner;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
-}
-
 export function createExitShardMaker(
-  deps: ExitShardMakerDeps,
+  deps: MakeExitShardsDeps,
   options: {
     readonly vault: string;
     readonly network: Network;
