@@ -303,7 +303,7 @@ describe('the embedded database', () => {
     holder.kill('SIGKILL');
     await once(holder, 'exit');
     await using database = await openDatabase({ url: embedded.url });
-    expect(await migrateDatabase(database, { programVersion: '1.0.0' })).toEqual(['0001-initial']);
+    expect(await migrateDatabase(database, { programVersion: '1.0.0' })).toContain('0001-initial');
   });
 });
 

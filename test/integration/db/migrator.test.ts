@@ -11,12 +11,13 @@ import { packageRoot } from '../../../src/lib/package-root.ts';
 import { createTestDatabase, runSql } from '../../support/postgres.ts';
 
 const VERSION = { programVersion: '1.0.0' };
+const ALL = Object.keys(MIGRATIONS);
 
 function laterStep(oldestProgram: string): Readonly<Record<string, Migration>> {
   const up: Migration['up'] = async (db, schema) => {
     await sql`alter table ${sql.id(schema, 'vaults')} add column later integer`.execute(db);
   };
-  return { ...MIGRATIONS, '0002-later': { oldestProgram, up } };
+  return { ...MIGRATIONS, '9999-later': { oldestProgram, up } };
 }
 
 describe('migrateDatabase', () => {
@@ -32,10 +33,10 @@ describe('migrateDatabase', () => {
     await using database = await openDatabase({ url: empty.url, schema: 'own "schema"' });
     await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
     expect(await runSql(empty.url, "select 1 from pg_namespace where nspname like 'own%'")).toEqual([]);
-    expect(await migrateDatabase(database, VERSION)).toEqual(['0001-initial']);
+    expect(await migrateDatabase(database, VERSION)).toEqual(ALL);
     expect(await migrateDatabase(database, VERSION)).toEqual([]);
     await checkSchema(database, VERSION);
-    expect(await listSchemaSteps(database)).toEqual([{ name: '0001-initial', oldestProgram: '1.0.0' }]);
+    expect(await listSchemaSteps(database)).toEqual(ALL.map(name => ({ name, oldestProgram: '1.0.0' })));
     const tables = await runSql(empty.url, "select tablename from pg_tables where schemaname = 'public'");
     expect(tables).toEqual([{ tablename: 'keypairs' }]);
   });
@@ -48,7 +49,7 @@ describe('migrateDatabase', () => {
       const outputs = (await Promise.all([run(), run(), run()])).map(
         ({ stdout }) => JSON.parse(stdout) as string[],
       );
-      expect(outputs.flat()).toEqual(['0001-initial']);
+      expect(outputs.flat()).toEqual(ALL);
       await using database = await openDatabase({ url: empty.url });
       await checkSchema(database, VERSION);
     }
@@ -63,10 +64,10 @@ describe('migrateDatabase', () => {
         await sql`create table nonsense (`.execute(db);
       },
     };
-    const migrations = { ...MIGRATIONS, '0002-failing': failing };
+    const migrations = { ...MIGRATIONS, '9999-failing': failing };
     await expect(migrateDatabase(database, { ...VERSION, migrations })).rejects.toThrow('syntax error');
     await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
-    expect(await migrateDatabase(database, VERSION)).toEqual(['0001-initial']);
+    expect(await migrateDatabase(database, VERSION)).toEqual(ALL);
   });
 });
 
@@ -77,10 +78,10 @@ describe('checkSchema', () => {
     const newer = { programVersion: '1.1.0', migrations: laterStep('1.1.0') };
     await expect(checkSchema(database, newer)).rejects.toMatchObject({
       code: 'db-schema-too-old',
-      message: 'the database schema "stakewise_operator" is older than this program: 0002-later not applied',
+      message: 'the database schema "stakewise_operator" is older than this program: 9999-later not applied',
       hint: 'Run "remote-db migrate".',
     });
-    expect(await migrateDatabase(database, newer)).toEqual(['0002-later']);
+    expect(await migrateDatabase(database, newer)).toEqual(['9999-later']);
     await checkSchema(database, newer);
   });
 
