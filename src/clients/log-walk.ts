@@ -22,7 +22,7 @@ export interface LogWalk extends LogSearch {
   readonly toBlock: number;
   /** Blocks that are asked for first. Default 10,000. */
   readonly windowBlocks?: number;
-  /** Windows shrink when they hold more logs than this, and grow when they hold far fewer. Default 4,000. */
+  /** Windows shrink when they hold more logs than this, and grow when they hold far fewer. Default 2,000: 3 MB of an answer. */
   readonly windowLogs?: number;
 }
 
@@ -35,7 +35,7 @@ const PATIENCE = 16;
  * @throws the node's own error (RpcError, `timeout`) when it refuses even a single block
  */
 export async function* walkLogs(node: ExecutionNode, walk: LogWalk): AsyncGenerator<LogWindow, void, void> {
-  const { windowBlocks = 10_000, windowLogs = 4_000, toBlock } = walk;
+  const { windowBlocks = 10_000, windowLogs = 2_000, toBlock } = walk;
   let size = windowBlocks;
   let taken = PATIENCE;
   let fromBlock = walk.fromBlock;

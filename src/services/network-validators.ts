@@ -80,8 +80,9 @@ export function createNetworkValidators(deps: SyncDeps, options: SyncOptions): N
     findRegistered: async publicKeys => {
       const { registryId } = await requireCursor();
       const stored = await findStoredKeys(deps.database, registryId, publicKeys);
-      const keys = publicKeys.map(toHex);
-      return new Set(keys.filter((key, i) => stored.has(i) || pending?.keys.has(key) === true));
+      const isPending = (key: Uint8Array) =>
+        pending?.keys.size !== 0 && pending?.keys.has(toHex(key)) === true;
+      return new Set(publicKeys.filter((key, i) => stored.has(i) || isPending(key)).map(toHex));
     },
   };
 }
