@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { packageRoot } from '../lib/package-root.ts';
+import { becomeLean } from './lean-process.ts';
 
 const PROGRAM_NAMES = ['operator', 'v3-operator'];
 
 /** Entry of both launchers. Runs from the source or compiled, as it was loaded. */
 export async function main(): Promise<void> {
   const argv = process.argv.slice(2);
+  if (argv[0] === 'start') becomeLean(process.env);
   const program = programName();
   // Overwrites the command line that `ps` shows, which may hold a secret.
   process.title = program;
