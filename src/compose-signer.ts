@@ -52,7 +52,7 @@ export type KeySourceSettings =
   | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
 
 /** Where the hot wallet is, and what it may sign for beside transactions of the network; plain data. */
-export interface WalletSettings {
+interface WalletSettings {
   /** A version 3 JSON wallet. */
   readonly file: string;
   readonly passwordFile: string;

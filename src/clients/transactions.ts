@@ -18,7 +18,7 @@ export interface AccountView {
   readonly balanceWei: bigint;
 }
 
-export interface BlockHead {
+interface BlockHead {
   readonly number: number;
   /** Unix seconds. */
   readonly timestamp: bigint;

@@ -22,7 +22,7 @@ export interface UnsignedTransaction {
 }
 
 /** The message by which a vault's validators manager approves validators (EIP-712 `VaultValidators`). */
-export interface VaultValidatorsMessage {
+interface VaultValidatorsMessage {
   readonly chainId: number;
   readonly vault: string;
   /** 32 bytes. */

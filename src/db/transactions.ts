@@ -3,7 +3,7 @@ import { type Session, tableOf } from './database.ts';
 import { heldLease, type LeaseRef, type LeaseScope } from './leases.ts';
 import type { Schema } from './schema.ts';
 
-export type TransactionState = Schema['transactions']['state'];
+type TransactionState = Schema['transactions']['state'];
 
 /** One signed form of a transaction: all that share a nonce exclude each other. */
 export interface StoredAttempt {

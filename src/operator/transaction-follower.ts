@@ -31,7 +31,7 @@ export interface FollowerOptions {
   readonly ceilingWei: bigint;
 }
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly signal: AbortSignal;
   readonly isDone?: (() => Promise<boolean>) | undefined;
 }

@@ -11,7 +11,7 @@ export interface WalletPolicy {
 }
 
 /** What the log says of a signed message. */
-export type WalletMessage =
+type WalletMessage =
   | { readonly type: 'TRANSACTION'; readonly to: string; readonly nonce: number }
   | { readonly type: 'VAULT_VALIDATORS'; readonly vault: string };
 

@@ -99,7 +99,7 @@ export async function deployCounter(provider: JsonRpcProvider): Promise<void> {
 }
 
 /** Slot `number` of the counter as call data. */
-export function slotData(number: number): Hex {
+function slotData(number: number): Hex {
   return `0x${number.toString(16).padStart(64, '0')}`;
 }
 
