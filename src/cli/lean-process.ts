@@ -2,11 +2,11 @@
  * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap.
  * Measured on `start` with an idle vault: 192 MB without.
  */
-const LEAN_FLAGS = ['--max-semi-space-size=1', '--heap-growing-percent=30'];
+const LEAN_FLAGS = ['--max-semi-space-size=1', '--heap-growing-percent=30', '--optimize-for-size'];
 
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
 export function becomeLean(environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
   const [node = process.execPath, ...argv] = [process.execPath, ...process.argv.slice(1)];
-  process.execve?.(node, [node, ...LEAN_FLAGS, ...process.execArgv, ...argv], { ...environment });
+  process.execve?.(node, [node, ...LEAN_FLAGS, ...process.execArgv, ...argv], { MALLOC_ARENA_MAX: '2', ...environment });
 }
