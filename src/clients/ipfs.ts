@@ -21,6 +21,7 @@ export interface IpfsOptions {
   readonly allowUnverified?: boolean;
   /** Told when such bytes are taken. */
   readonly onUnverified?: ((gateway: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One gateway's way to one document. */
@@ -56,7 +57,9 @@ export async function fetchIpfsDocument(
   const failures: string[] = [];
   let unproven: UnprovenDocumentError | undefined;
   for (const gateway of options.gateways.map(normalizeGateway)) {
-    const signal = AbortSignal.timeout(options.timeoutMs);
+    options.signal?.throwIfAborted();
+    const timeout = AbortSignal.timeout(options.timeoutMs);
+    const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
     const source = {
       url: `${gateway}/ipfs/${cid}`,
       cid,
@@ -66,6 +69,7 @@ export async function fetchIpfsDocument(
     try {
       return await fetchProven(deps, source);
     } catch (error) {
+      options.signal?.throwIfAborted();
       if (error instanceof UnprovenDocumentError) unproven ??= error;
       const reason = signal.aborted ? `no answer within ${options.timeoutMs / 1000} s` : messageOf(error);
       const { origin } = new URL(gateway);

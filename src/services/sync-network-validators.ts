@@ -149,8 +149,7 @@ async function beginSync(
   const cursor = await findCursor(deps, options);
   if (cursor !== undefined) return cursor;
   const { network, snapshotTimeoutMs = SNAPSHOT_TIMEOUT_MS } = options;
-  const snapshot = await fetchSnapshot(deps, network, snapshotTimeoutMs);
-  signal?.throwIfAborted();
+  const snapshot = await fetchSnapshot(deps, network, { timeoutMs: snapshotTimeoutMs, signal });
   await insertDepositCursor(deps.database, registryOf(network), {
     syncedBlock: snapshot?.lastBlock ?? network.contracts.depositContractGenesisBlock - 1,
     publicKeys: snapshot?.publicKeys() ?? [],
@@ -161,11 +160,15 @@ async function beginSync(
 }
 
 /** A snapshot only spares time: without one, the chain has it all. */
-async function fetchSnapshot({ http, log }: SyncDeps, network: SyncOptions['network'], timeoutMs: number) {
+async function fetchSnapshot(
+  { http, log }: SyncDeps,
+  network: SyncOptions['network'],
+  limits: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+) {
   const { genesisValidatorsIpfsHash: ipfsHash, ipfsGateways: gateways } = network;
   if (ipfsHash === '') return undefined;
   try {
-    return await fetchValidatorsSnapshot(http, ipfsHash, { gateways, timeoutMs });
+    return await fetchValidatorsSnapshot(http, ipfsHash, { gateways, ...limits });
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     log?.warn(

@@ -24,7 +24,11 @@ const MAX_BYTES = 512 * 1024 * 1024;
 export async function fetchValidatorsSnapshot(
   deps: HttpDeps,
   ipfsHash: string,
-  options: { readonly gateways: readonly string[]; readonly timeoutMs: number },
+  options: {
+    readonly gateways: readonly string[];
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<ValidatorsSnapshot> {
   const document = await fetchIpfsDocument(deps, ipfsHash, { ...options, maxBytes: MAX_BYTES });
   return readValidatorsSnapshot(document, ipfsHash);

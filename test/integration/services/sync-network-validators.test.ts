@@ -250,6 +250,14 @@ describe('syncing', () => {
     using node = await connect();
     const stop = AbortSignal.abort(new Error('stopped'));
     await expect(open('postgres', node).sync(stop)).rejects.toThrow('stopped');
+    // Also while it waits for a gateway.
+    devnet.ipfs.fault = 'slow';
+    const network = networkOf({ genesisValidatorsIpfsHash: await devnet.ipfs.add('slow') });
+    const soon = AbortSignal.timeout(100);
+    await expect(open('postgres', node, { network }).sync(soon)).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
+    devnet.ipfs.fault = undefined;
   });
 });
 
