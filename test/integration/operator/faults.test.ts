@@ -1,0 +1,218 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { publicKeyOf } from '../../devnet/exit-signature.ts';
+import { startKeymanager } from '../../devnet/keymanager.ts';
+import { BEACON_CHAIN } from '../../devnet/network-file.ts';
+import type { OracleFaults, OracleServer } from '../../devnet/oracle-server.ts';
+import { type RpcFaults, type RpcProxy, startRpcProxy } from '../../devnet/rpc-proxy.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../support/operator-process.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
+
+/** Each fault of the world around a running operator: what it does then, and that nothing is lost or done twice. */
+
+const STAKE = 32;
+const SECONDS = 1000;
+/** Of requests to oracles for approvals. */
+const ORACLE_TIMEOUT_MS = 10 * SECONDS;
+
+let scene: OperatorScene;
+let first: RpcProxy;
+let second: RpcProxy;
+let operator: OperatorProcess;
+/** Registered so far, by this test's reckoning. */
+let expected = 0;
+beforeAll(async () => {
+  scene = await startOperatorScene({
+    ...{ validators: 32, oracles: 4, threshold: 3, oracleServers: { replicas: 2 } },
+  });
+  first = await startRpcProxy(scene.devnet.rpcUrl);
+  second = await startRpcProxy(scene.devnet.rpcUrl);
+  operator = startOperatorProcess([
+    ...['--vault', scene.vault, '--data-dir', scene.dataDir, '--consensus-endpoints', scene.beacon.url],
+    ...['--execution-endpoints', `${first.url},${second.url}`],
+  ]);
+  await operator.printed('Started operator service');
+}, 60 * SECONDS);
+afterAll(async () => {
+  await operator[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+  await second[Symbol.asyncDispose]();
+  await scene[Symbol.asyncDispose]();
+});
+
+afterEach(() => {
+  for (const { faults } of [first, second, ...scene.devnet.oracles.servers]) mend(faults);
+  scene.devnet.ipfs.fault = undefined;
+});
+
+const pass = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
+
+async function until(isTrue: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(`it never came true:\n${operator.output.slice(-4000)}`);
+    await pass(50);
+  }
+}
+
+/** Registered validators, each once and in the order of the deposit data. */
+async function countRegistered(): Promise<number> {
+  const { registered } = await scene.devnet.readVaultLog();
+  expect(registered).toEqual(scene.publicKeys.slice(0, registered.length));
+  return registered.length;
+}
+
+/** Assets arrive; returns after how many ms the validator was registered. */
+async function register(timeoutMs = 20 * SECONDS): Promise<number> {
+  const beganAt = performance.now();
+  await scene.devnet.depositEther(STAKE);
+  expected++;
+  await until(async () => (await countRegistered()) === expected, timeoutMs);
+  return performance.now() - beganAt;
+}
+
+function oracleAt(index: number): OracleServer {
+  const server = scene.devnet.oracles.servers[index];
+  if (server === undefined) throw new Error(`no oracle ${index}`);
+  return server;
+}
+
+function mend(faults: OracleFaults | RpcFaults): void {
+  for (const name of Object.keys(faults)) delete (faults as Record<string, unknown>)[name];
+}
+
+describe('one oracle costs the others nothing when it', () => {
+  const faults: readonly [string, OracleFaults][] = [
+    ['is down', { down: true }],
+    ['is silent', { silent: true }],
+    ['is slow', { slowMs: 30 * SECONDS }],
+    ['fails', { status: 500 }],
+    ['refuses', { status: 400 }],
+    ['answers no JSON', { garbage: '<html>' }],
+    ['signs something else', { lies: 'signature' }],
+    ['signs with the key of another one', { lies: 'other-oracle' }],
+    ['sends no signature', { lies: 'no-signature' }],
+    ['signs for another document', { lies: 'ipfs-hash' }],
+    ['signs for another deadline', { lies: 'deadline' }],
+  ];
+  it.each(faults)('%s', async (_, fault) => {
+    const oracle = oracleAt(expected % 4);
+    Object.assign(oracle.faults, fault);
+    expect(await register()).toBeLessThan(ORACLE_TIMEOUT_MS - 2 * SECONDS);
+  });
+
+  it('has one replica of two', async () => {
+    for (const index of [0, 1, 2, 3])
+      Object.assign(oracleAt(index).replicas[index % 2] ?? {}, { isDown: true });
+    expect(await register()).toBeLessThan(ORACLE_TIMEOUT_MS - 2 * SECONDS);
+    for (const index of [0, 1, 2, 3])
+      Object.assign(oracleAt(index).replicas[index % 2] ?? {}, { isDown: false });
+  });
+});
+
+describe('too few oracles', () => {
+  it('are asked again with pauses, and nothing is sent until they agree', async () => {
+    oracleAt(1).faults.lies = 'signature';
+    oracleAt(2).faults.status = 400;
+    const asked = scene.devnet.oracles.decisions.length;
+    await scene.devnet.depositEther(STAKE);
+    await pass(6 * SECONDS);
+    expect(await countRegistered()).toBe(expected);
+    const rounds = (scene.devnet.oracles.decisions.length - asked) / 3;
+    expect(rounds).toBeGreaterThanOrEqual(1);
+    expect(rounds).toBeLessThanOrEqual(8);
+    expect(operator.output).toMatch(/[12] of the 3 oracles approved that are needed/);
+    for (const index of [1, 2]) mend(oracleAt(index).faults);
+    expected++;
+    await until(async () => (await countRegistered()) === expected, 20 * SECONDS);
+  });
+});
+
+describe('the execution nodes', () => {
+  const faults: readonly [string, RpcFaults][] = [
+    ['drop connections', { dropEvery: 3 }],
+    ['are down, one of them', { down: true }],
+    ['fail, one of them', { status: 503 }],
+    ['are behind, one of them', { behind: 6 }],
+    ['limit log ranges', { maxLogBlocks: 20 }],
+    ['lose the answer to the transaction', { losesAnswersOf: 'eth_sendRawTransaction' }],
+  ];
+  it.each(faults)('%s', async (_, fault) => {
+    Object.assign(first.faults, fault);
+    if ('dropEvery' in fault || 'maxLogBlocks' in fault) Object.assign(second.faults, fault);
+    await register(30 * SECONDS);
+    await pass(2 * SECONDS);
+    expect(await countRegistered()).toBe(expected);
+  });
+
+  it('reorganise: a registration that comes back is not made again', async () => {
+    await register();
+    const { registrations } = await scene.devnet.readVaultLog();
+    await scene.devnet.reorganise(2, { resends: true });
+    await until(async () => (await countRegistered()) === expected, 30 * SECONDS);
+    await pass(2 * SECONDS);
+    expect(await scene.devnet.readVaultLog()).toMatchObject({ registrations });
+    expect(await countRegistered()).toBe(expected);
+  });
+
+  it('reorganise: a registration that is gone is made again', async () => {
+    await register();
+    const { registrations } = await scene.devnet.readVaultLog();
+    const head = await scene.devnet.protocol.provider.getBlockNumber();
+    const [last] = (
+      await scene.devnet.protocol.provider.getLogs({ address: scene.vault, fromBlock: head - 5 })
+    ).toReversed();
+    await scene.devnet.reorganise(head - (last?.blockNumber ?? head) + 1);
+    await until(async () => (await countRegistered()) === expected, 30 * SECONDS);
+    expect(await scene.devnet.readVaultLog()).toMatchObject({ registrations });
+  });
+});
+
+describe('IPFS', () => {
+  it('serves wrong bytes: the new oracle set is not believed until they are right', async () => {
+    scene.devnet.ipfs.fault = 'wrong-bytes';
+    await scene.devnet.updateOracles({ count: 5, threshold: 3 });
+    await scene.devnet.depositEther(STAKE);
+    await pass(4 * SECONDS);
+    expect(await countRegistered()).toBe(expected);
+    scene.devnet.ipfs.fault = undefined;
+    expected++;
+    await until(async () => (await countRegistered()) === expected, 30 * SECONDS);
+    // The exits of those registered before are then outdated: they rotate, as often as their batches ask for.
+    await until(async () => (await scene.devnet.readVaultLog()).rotations.length > 0, 30 * SECONDS);
+  });
+});
+
+describe('the signer', () => {
+  it('dies in the middle: nothing is asked of the oracles, and all is done when it is back', async () => {
+    expect((await operator.stop()).exitCode).toBe(0);
+    await using signer = await startKeymanager(BEACON_CHAIN);
+    for (const [i, name] of scene.publicKeys.entries()) {
+      const secretKey = new Uint8Array(32).fill(i + 1, 1);
+      expect(Buffer.from(publicKeyOf(secretKey)).toString('hex')).toBe(name.slice(2));
+      signer.addKey(name, { secretKey, path: '', isReadOnly: false });
+    }
+    writeFileSync(
+      join(scene.vaultDir, 'remote_signer_config.json'),
+      JSON.stringify({ pubkeys_to_shares: Object.fromEntries(scene.publicKeys.map(key => [key, []])) }),
+    );
+    operator = startOperatorProcess([...scene.args, '--remote-signer-url', signer.url]);
+    await operator.printed('Started operator service');
+    signer.diesAfter = 1;
+    const posts = () =>
+      scene.devnet.oracles.servers.flatMap(({ requests }) =>
+        requests.filter(({ method, path }) => method === 'POST' && path === '/'),
+      ).length;
+    const before = posts();
+    await scene.devnet.depositEther(2 * STAKE);
+    await until(async () => signer.diesAfter === 0, 20 * SECONDS);
+    await pass(2 * SECONDS);
+    expect(posts()).toBe(before);
+    signer.diesAfter = undefined;
+    expected += 2;
+    await until(async () => (await countRegistered()) === expected, 30 * SECONDS);
+    expect((await operator.stop()).exitCode).toBe(0);
+    rmSync(join(scene.vaultDir, 'remote_signer_config.json'));
+  });
+});
