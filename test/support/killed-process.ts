@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { PROJECT_ROOT } from './cli.ts';
+import { COMPILE_CACHE, PROJECT_ROOT } from './cli.ts';
+import type { StandingProgram } from './standing-program.ts';
 import { type StatementPoint, startWireProxy } from './wire-proxy.ts';
 
 /** Where a process is ended: at a statement on the wire to Postgres, or at a call of node:fs. */
@@ -29,13 +30,22 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-// Hundreds of processes run the same program: compiled once, each starts in two thirds of the time.
-const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/stakewise-operator');
 const PRELOADED = join(import.meta.dirname, 'kill-at-file-operation.mjs');
 
 /** Runs a `remote-db` command of the built program as a process of its own, to its end. */
 export function runRemoteDb(options: ProcessOptions): Promise<ProcessRun> {
   return finish(start(options));
+}
+
+/** Runs a `remote-db` command in a process that stays. */
+export async function runRemoteDbIn(
+  program: StandingProgram,
+  { args, databaseUrl, env }: ProcessOptions,
+): Promise<ProcessRun> {
+  const run = await program.run(['remote-db', ...args], {
+    env: { HOME: '/nonexistent', REMOTE_DB_URL: databaseUrl, ...env },
+  });
+  return { ...run, killedAt: undefined };
 }
 
 /** Runs a `remote-db` command and ends it by SIGKILL at the point; should it never get there, it runs to its end. */
