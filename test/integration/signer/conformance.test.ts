@@ -8,7 +8,7 @@ import {
   isExit,
 } from '../../support/conformance/cases.ts';
 import { askSigner, expectedOutcome, giveAnswer } from '../../support/conformance/client.ts';
-import type { Difference } from '../../support/conformance/differences.ts';
+import { type Difference, differencesOf } from '../../support/conformance/differences.ts';
 import {
   type Answer,
   type ComparableAnswer,
@@ -114,6 +114,13 @@ describe('recordings of servers with a history, through the client', () => {
 });
 
 describe('the table', () => {
+  it('has an exchange for every difference', () => {
+    for (const network of ['mainnet', 'holesky'] as const) {
+      const names = new Set(conformanceCases(network).map(({ name }) => name));
+      expect([...differencesOf(network).keys()].filter(name => !names.has(name))).toEqual([]);
+    }
+  });
+
   it('has what the client says itself, on both networks', () => {
     for (const network of ['mainnet', 'holesky'] as const) {
       const own = conformanceCases(network).filter(({ isOwn }) => isOwn);

@@ -1,8 +1,8 @@
 // The table of cases. Each is asked over HTTP as it was recorded, and by this program's client.
 import { isDeepStrictEqual } from 'node:util';
-import { exitSigningRoot } from '../../../src/domain/consensus/exit-message.ts';
 import { fromHex, toHex } from '../../../src/lib/bytes.ts';
 import { type Network, resolveNetwork } from '../../../src/networks.ts';
+import { exitSigningRoot, hex } from '../../devnet/exit-signature.ts';
 import { type Difference, differencesOf } from './differences.ts';
 import {
   type Exchange,
@@ -109,7 +109,7 @@ function isOwn({ request, response }: Exchange, ask: ClientAsk): boolean {
 export function isExit(body: unknown, ask: ClientAsk & { readonly kind: 'sign' }): boolean {
   const { network, epoch, validatorIndex } = ask;
   const version = toHex(network.capellaForkVersion);
-  const signing_root = toHex(exitSigningRoot(ask, network));
+  const signing_root = hex(exitSigningRoot(ask, network));
   return isDeepStrictEqual(
     { signing_root, ...(body as object) },
     {
