@@ -19,6 +19,8 @@ const SHARD_COMMITTEE_PERIOD = 256n;
 export interface PlanExitsOptions {
   /** Checksummed. */
   readonly vault: string;
+  /** Where the vault's validators withdraw to; the vault alone, but for the genesis vault. */
+  readonly withdrawalAddresses: readonly string[];
   /** Keys that can be signed with, 48 bytes each. */
   readonly publicKeys: readonly Uint8Array[];
   /** At most so many, those of the lowest indexes. */
@@ -54,9 +56,11 @@ export async function planExits(node: BeaconNode, options: PlanExitsOptions): Pr
     node.fetchCurrentEpoch(),
     node.fetchPendingPartialWithdrawals(),
   ]);
-  const address = fromHex(options.vault, 20);
+  const addresses = options.withdrawalAddresses.map(address => fromHex(address, 20));
   const all = [...found.values()].sort((a, b) => (a.index < b.index ? -1 : 1));
-  const own = all.filter(one => equalBytes(one.withdrawalCredentials.subarray(12), address));
+  const isOwn = ({ withdrawalCredentials }: BeaconValidator) =>
+    addresses.some(address => equalBytes(withdrawalCredentials.subarray(12), address));
+  const own = all.filter(isOwn);
   const wanted = options.indexes === undefined ? own : pickIndexes(own, options.indexes);
   const exited = wanted.filter(isExiting);
   const refused: RefusedExit[] = [];

@@ -55,7 +55,11 @@ afterEach(async () => {
 });
 
 function plan(options: Partial<PlanExitsOptions> = {}) {
-  return planExits(node, { vault: TEST_VAULT, publicKeys, count: undefined, indexes: undefined, ...options });
+  const { vault = TEST_VAULT, withdrawalAddresses = [vault], ...rest } = options;
+  return planExits(node, {
+    ...{ vault, withdrawalAddresses, publicKeys, count: undefined, indexes: undefined },
+    ...rest,
+  });
 }
 
 async function exit(config?: RemoteSignerConfig) {
@@ -119,6 +123,13 @@ describe('the plan', () => {
       message: expect.stringMatching(/101: .*1156.*; 102: .*pending partial.*Nothing was sent/),
     });
     await expect(plan({ indexes: [7n] })).rejects.toMatchObject({ code: 'unknown-validator', exitCode: 2 });
+  });
+
+  it('takes the V2 pool’s validators for the genesis vault’s, whose escrow they withdraw to', async () => {
+    const escrow = `0x${'55'.repeat(20)}`;
+    change(0, { withdrawalCredentials: credentialsOf(escrow) });
+    const withdrawalAddresses = [TEST_VAULT, escrow];
+    expect(await plan({ withdrawalAddresses })).toMatchObject({ validators: { length: 4 }, foreign: 0 });
   });
 
   it('leaves validators of other vaults alone', async () => {
