@@ -15,7 +15,7 @@ import { readVaultConfig, vaultDirectory } from '../config.ts';
 import { createPointCombiner } from '../domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { createLogger } from '../lib/logger.ts';
-import { resolveNetwork, withdrawalAddresses } from '../networks.ts';
+import { resolveNetwork } from '../networks.ts';
 import { assertAllExited, type ExitPlan, exitValidators, planExits } from '../services/exit-validators.ts';
 import { findRemoteSignerConfig } from '../services/remote-signer-config-file.ts';
 
@@ -68,15 +68,17 @@ export default class ValidatorsExit extends OperatorCommand {
         `Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`,
       );
     }
-    const plan = await planExits(node, {
-      ...{ vault, withdrawalAddresses: withdrawalAddresses(network, vault), publicKeys },
-      ...{ count: given.count, indexes: given.indexes?.map(BigInt) },
-    });
+    const indexesAsked = given.indexes?.map(BigInt);
+    const plan = await planExits(node, { ...given, network, publicKeys, indexes: indexesAsked });
     this.warnOfOthers(plan);
     const indexes = plan.validators.map(one => one.index);
     const planned = { planned: indexes, alreadyExiting: plan.exited.map(one => one.index) };
     if (given.dryRun || indexes.length === 0) {
-      this.sayPlan(indexes);
+      this.say(
+        indexes.length === 0
+          ? 'All validators exit already.'
+          : `Would exit ${indexes.length} validators with indexes: ${indexes.join(', ')}`,
+      );
       return { ...planned, exits: [] };
     }
     const question = `Are you sure you want to exit ${indexes.length} validators with indexes: ${indexes.join(', ')}?`;
@@ -91,11 +93,6 @@ export default class ValidatorsExit extends OperatorCommand {
       `Validators ${indexes.join(', ')} (${exits.length} of ${indexes.length}) exits successfully initiated`,
     );
     return { ...planned, exits };
-  }
-
-  private sayPlan(indexes: readonly bigint[]): void {
-    const would = `Would exit ${indexes.length} validators with indexes: ${indexes.join(', ')}`;
-    this.say(indexes.length === 0 ? 'All validators exit already.' : would);
   }
 
   private warnOfOthers({ exited, refused, foreign }: ExitPlan): void {

@@ -6,6 +6,7 @@ import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
+import { resolveNetwork } from '../../../src/networks.ts';
 import {
   assertAllExited,
   exitValidators,
@@ -55,10 +56,10 @@ afterEach(async () => {
 });
 
 function plan(options: Partial<PlanExitsOptions> = {}) {
-  const { vault = TEST_VAULT, withdrawalAddresses = [vault], ...rest } = options;
   return planExits(node, {
-    ...{ vault, withdrawalAddresses, publicKeys, count: undefined, indexes: undefined },
-    ...rest,
+    ...{ vault: TEST_VAULT, network: resolveNetwork('hoodi'), publicKeys },
+    ...{ count: undefined, indexes: undefined },
+    ...options,
   });
 }
 
@@ -128,8 +129,9 @@ describe('the plan', () => {
   it('takes the V2 pool’s validators for the genesis vault’s, whose escrow they withdraw to', async () => {
     const escrow = `0x${'55'.repeat(20)}`;
     change(0, { withdrawalCredentials: credentialsOf(escrow) });
-    const withdrawalAddresses = [TEST_VAULT, escrow];
-    expect(await plan({ withdrawalAddresses })).toMatchObject({ validators: { length: 4 }, foreign: 0 });
+    const { contracts } = resolveNetwork('hoodi');
+    const network = { contracts: { ...contracts, genesisVault: TEST_VAULT, v2PoolEscrow: escrow } };
+    expect(await plan({ network })).toMatchObject({ validators: { length: 4 }, foreign: 0 });
   });
 
   it('leaves validators of other vaults alone', async () => {
