@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { checksumAddress } from './lib/address.ts';
 import { fromHex, toHex } from './lib/bytes.ts';
@@ -10,6 +10,7 @@ import {
   ensureDirectory,
   PUBLIC_FILE_MODE,
   readFileBytes,
+  removeLeftovers,
   writeFileAtomic,
 } from './lib/files.ts';
 import { formatPythonJson } from './lib/python-json.ts';
@@ -96,8 +97,11 @@ export async function createVaultConfig(
     mnemonic_next_index: config.mnemonicNextIndex,
     first_public_key: toHex(config.firstPublicKey),
   });
-  await ensureDirectory(vaultDirectory(dataDirectory, vault), { mode: 0o755 });
-  await createFileExclusive(vaultConfigPath(dataDirectory, vault), text, { mode: PUBLIC_FILE_MODE });
+  const directory = vaultDirectory(dataDirectory, vault);
+  await ensureDirectory(directory, { mode: 0o755 });
+  const path = vaultConfigPath(dataDirectory, vault);
+  await removeLeftovers(directory, basename(path));
+  await createFileExclusive(path, text, { mode: PUBLIC_FILE_MODE });
 }
 
 /** Configuration of a vault, or undefined before `init`. @throws OperatorError 'invalid-config' */

@@ -225,6 +225,17 @@ const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
   },
 };
 
+/** Whether a vault (checksummed) is the one that took over the validators of the StakeWise V2 pool. */
+export function isGenesisVault({ contracts }: Pick<Network, 'contracts'>, vault: string): boolean {
+  return contracts.genesisVault === vault;
+}
+
+/** Where validators of a vault may withdraw to: the vault itself; for the genesis vault the V2 pool's escrow, too. */
+export function withdrawalAddresses(network: Pick<Network, 'contracts'>, vault: string): readonly string[] {
+  const { v2PoolEscrow } = network.contracts;
+  return v2PoolEscrow !== undefined && isGenesisVault(network, vault) ? [vault, v2PoolEscrow] : [vault];
+}
+
 /** Whether text is meant as a network file's path: it has a `/` or ends in `.json`. */
 export function isNetworkPath(text: string): boolean {
   return text.includes('/') || text.endsWith('.json');

@@ -41,6 +41,8 @@ interface Presence {
   /** Offered by the prompt, and taken when there is no terminal. */
   readonly fallback?: () => string;
   readonly presence: 'optional' | 'required' | 'repeated' | 'repeated-required' | 'switch';
+  /** Switch of the same command with which a required option may be left out, and is not asked for. */
+  readonly unless?: string;
 }
 
 /** One command-line option whose resolved value is a T. */
@@ -69,6 +71,11 @@ export function required<T>(
   spec: OptionSpec<T> & { prompt?: string; suggestion?: () => string; fallback?: () => string },
 ): Option<T> {
   return { ...spec, presence: 'required' };
+}
+
+/** A required option that is not needed, nor asked for, when a switch of the same command is given. */
+export function requiredUnless<T>(unless: string, option: Option<T>): Option<T | undefined> {
+  return { ...option, unless };
 }
 
 /** An option that may be given several times. */

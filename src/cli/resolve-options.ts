@@ -41,11 +41,11 @@ export async function resolveOptions<O extends Options>(
   input: OptionInput,
 ): Promise<Resolved<O>> {
   const values: Record<string, unknown> = {};
-  const unanswered: [string, Option<unknown>][] = [];
-  for (const [key, option] of Object.entries(options)) {
-    values[key] = await readValue(key, option, input);
-    if (isMissing(key, option, values[key], input)) unanswered.push([key, option]);
-  }
+  for (const [key, option] of Object.entries(options)) values[key] = await readValue(key, option, input);
+  const unanswered = Object.entries(options).filter(([key, option]) => {
+    const isNeeded = option.unless === undefined || values[option.unless] !== true;
+    return isNeeded && isMissing(key, option, values[key], input);
+  });
   requireAnswers(unanswered, input);
   for (const [key, option] of Object.entries(options)) {
     if (option.presence !== 'optional' || values[key] !== undefined || !option.fallback) continue;

@@ -9,10 +9,10 @@ import { defaulted, flag, required } from '../cli/option.ts';
 import { poolSize } from '../cli/pool-size-option.ts';
 import { integer, network } from '../cli/value-kinds.ts';
 import { mnemonicFor, newDataDir, vault } from '../cli/vault-options.ts';
-import { fetchRegisteredValidators } from '../clients/contracts/vault.ts';
 import { openBeaconNode, openExecutionNode, openHttp } from '../compose.ts';
 import { createVaultConfig, findVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
 import { resolveNetwork } from '../networks.ts';
+import { fetchVaultValidators } from '../services/fetch-vault-validators.ts';
 import { recoverVault } from '../services/recover-vault.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
@@ -66,8 +66,7 @@ export default class Recover extends OperatorCommand {
     const recovered = await recoverVault(
       {
         ...{ pool, node, progress: this.extraProgress, say: this.say, warn: this.alert },
-        fetchRegistered: () =>
-          fetchRegisteredValidators(execution, vault, network.contracts.keeperGenesisBlock),
+        fetchRegistered: () => fetchVaultValidators(execution, { vault, network }),
         saveConfig: config =>
           present === undefined
             ? createVaultConfig(dataDir, vault, { ...config, network: given.network })

@@ -3,22 +3,24 @@ import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation, keystoresDir } from '../cl
 import { allowUnverifiedIpfs, executionEndpoints, verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { flag, required } from '../cli/option.ts';
+import { flag, type Resolved, required, requiredUnless } from '../cli/option.ts';
 import { poolSize } from '../cli/pool-size-option.ts';
 import { REMOTE_SIGNER_URL, readSignerTls, SIGNER_TLS_OPTIONS } from '../cli/signer-options.ts';
 import { dataDir, vault } from '../cli/vault-options.ts';
+import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer-client.ts';
 import { ipfsOptions, openExecutionNode, openHttp, readTimeoutMs } from '../compose.ts';
 import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
+import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
 import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys, setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
-  executionEndpoints,
+  executionEndpoints: requiredUnless('split', executionEndpoints),
   vault: vault('Enter your vault address'),
   remoteSignerUrl: required(REMOTE_SIGNER_URL),
   ...SIGNER_TLS_OPTIONS,
@@ -29,7 +31,7 @@ const OPTIONS = {
   keepKeystores: flag({ description: 'Leaves the local keystores where they are.' }),
   split: flag({
     description:
-      'Imports the validator keys themselves and no shares: exit signatures are then split, whatever the oracle set.',
+      'Imports the validator keys themselves and no shares: exit signatures are then split, whatever the oracle set. Needs no execution node.',
   }),
   dataDir,
   keystoresDir,
@@ -70,10 +72,7 @@ export default class RemoteSignerSetup extends OperatorCommand {
       const options = { vaultDirectory: vaultDir };
       return { removedKeys: given.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0 };
     }
-    using node = await openExecutionNode(http, given.executionEndpoints, network);
-    const ipfs = ipfsOptions(network, { allowUnverified: given.allowUnverifiedIpfs, warn: this.alert });
-    const keeper = network.contracts;
-    const oracleSet = given.split ? null : (await fetchOracleSet({ node, http }, { keeper, ipfs })).set;
+    const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
     await using signer = openSignerClient({ ...signerOptions, log: undefined, urls: [url] });
     await using pool = createWorkerPool({ size: given.poolSize });
     return await setUpRemoteSigner(
@@ -87,5 +86,14 @@ export default class RemoteSignerSetup extends OperatorCommand {
       },
       { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
     );
+  }
+  private async fetchOracles(
+    http: HttpDeps,
+    network: Network,
+    { executionEndpoints = [], allowUnverifiedIpfs }: Resolved<typeof OPTIONS>,
+  ) {
+    using node = await openExecutionNode(http, executionEndpoints, network);
+    const ipfs = ipfsOptions(network, { allowUnverified: allowUnverifiedIpfs, warn: this.alert });
+    return (await fetchOracleSet({ node, http }, { keeper: network.contracts, ipfs })).set;
   }
 }

@@ -68,8 +68,8 @@ export default class ValidatorsExit extends OperatorCommand {
         `Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`,
       );
     }
-    const { count } = given;
-    const plan = await planExits(node, { vault, publicKeys, count, indexes: given.indexes?.map(BigInt) });
+    const indexesAsked = given.indexes?.map(BigInt);
+    const plan = await planExits(node, { ...given, network, publicKeys, indexes: indexesAsked });
     this.warnOfOthers(plan);
     const indexes = plan.validators.map(one => one.index);
     const planned = { planned: indexes, alreadyExiting: plan.exited.map(one => one.index) };

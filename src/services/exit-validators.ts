@@ -12,6 +12,7 @@ import type { PointCombiner } from '../domain/protocol/signature-share.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
+import { type Network, withdrawalAddresses } from '../networks.ts';
 
 /** `SHARD_COMMITTEE_PERIOD` of the consensus specification: how long a validator is active before it may exit. */
 const SHARD_COMMITTEE_PERIOD = 256n;
@@ -19,6 +20,7 @@ const SHARD_COMMITTEE_PERIOD = 256n;
 export interface PlanExitsOptions {
   /** Checksummed. */
   readonly vault: string;
+  readonly network: Pick<Network, 'contracts'>;
   /** Keys that can be signed with, 48 bytes each. */
   readonly publicKeys: readonly Uint8Array[];
   /** At most so many, those of the lowest indexes. */
@@ -54,9 +56,11 @@ export async function planExits(node: BeaconNode, options: PlanExitsOptions): Pr
     node.fetchCurrentEpoch(),
     node.fetchPendingPartialWithdrawals(),
   ]);
-  const address = fromHex(options.vault, 20);
+  const addresses = withdrawalAddresses(options.network, options.vault).map(address => fromHex(address, 20));
   const all = [...found.values()].sort((a, b) => (a.index < b.index ? -1 : 1));
-  const own = all.filter(one => equalBytes(one.withdrawalCredentials.subarray(12), address));
+  const isOwn = ({ withdrawalCredentials }: BeaconValidator) =>
+    addresses.some(address => equalBytes(withdrawalCredentials.subarray(12), address));
+  const own = all.filter(isOwn);
   const wanted = options.indexes === undefined ? own : pickIndexes(own, options.indexes);
   const exited = wanted.filter(isExiting);
   const refused: RefusedExit[] = [];

@@ -13,12 +13,13 @@ import { socketUrl } from '../../src/clients/signer-endpoint.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { migrateDatabase } from '../../src/db/migrator.ts';
 import { createDepositData, type DepositDataEntry } from '../../src/domain/consensus/deposit-data.ts';
+import { exitSigningRoot } from '../../src/domain/consensus/exit-message.ts';
 import { renderKeyFiles } from '../../src/domain/fleet/web3signer-key-file.ts';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { encryptEcies } from '../../src/domain/protocol/ecies.ts';
 import { type OracleConfig, parseOracleConfig } from '../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../src/domain/protocol/signature-share.ts';
+import { createPointCombiner, splitSignature } from '../../src/domain/protocol/signature-share.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { type Network, resolveNetwork } from '../../src/networks.ts';
 import { holdLease } from '../../src/operator/lease.ts';
@@ -158,7 +159,7 @@ export async function benchRegistration(): Promise<void> {
   }
 }
 
-/** One signature per validator, ECIES, one request per oracle at once, and as many calls of the node as a pass has. */
+/** One signature per validator, split for the oracles, ECIES, one request per oracle at once, and as many calls of the node as a pass has. */
 async function timeBare(
   {
     node,
@@ -175,9 +176,20 @@ async function timeBare(
     ...{ publicKey, network, validatorIndex: BigInt(i), epoch: 0n },
   }));
   const signatures = await signer.signExits(exits);
-  const shards = signatures.map(signature =>
-    config.oracles.map(({ publicKey }) => encryptEcies(publicKey, signature)),
-  );
+  const scheme = { threshold: config.exitSignatureRecoverThreshold, count: config.oracles.length };
+  const shards = signatures.map((signature, i) => {
+    const exit = { validatorIndex: BigInt(i), epoch: 0n };
+    const publicKey = entries[i]?.publicKey ?? new Uint8Array();
+    const split = splitSignature({
+      ...scheme,
+      publicKey,
+      signature,
+      message: exitSigningRoot(exit, network),
+    });
+    return config.oracles.map((oracle, share) =>
+      encryptEcies(oracle.publicKey, split.signatures[share] ?? new Uint8Array()),
+    );
+  });
   const body = JSON.stringify(shards.flat().map(shard => Buffer.from(shard).toString('hex')));
   await Promise.all(
     config.oracles.map(async ({ endpoints: [url = ''] }) => {

@@ -17,11 +17,18 @@ export interface Anvil extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/**
+ * Becomes the program that it is given; a shell left behind waits for the end of stdin, that is of whoever holds the other
+ * end of the pipe, and then ends the program.
+ */
+const TIED_TO_PARENT = 'exec 3<&0; (read -r _ <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
+
 /** Starts anvil on loopback; it mines a block for every transaction until it is told another pace. */
 export async function startAnvil({ chainId, port = 0, slotsPerEpoch }: AnvilOptions): Promise<Anvil> {
   const anvil = spawn(
-    findAnvil(),
+    '/bin/sh',
     [
+      ...['-c', TIED_TO_PARENT, 'anvil', findAnvil()],
       '--host',
       '127.0.0.1',
       '--port',
@@ -31,7 +38,8 @@ export async function startAnvil({ chainId, port = 0, slotsPerEpoch }: AnvilOpti
       '--slots-in-an-epoch',
       `${slotsPerEpoch}`,
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    // Nothing is ever written to its stdin: it ends when this process does, also by SIGKILL.
+    { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   const kill = () => anvil.kill('SIGKILL');
   process.once('exit', kill);

@@ -1,10 +1,11 @@
 // Kill −9 of upload-keypairs at every statement on the wire and at every call of node:fs: readers see the old or the new
 // state, whole, and the next run completes. That run is made once for every distinct content of the database that a kill
-// leaves; most kills leave what was there before.
+// leaves; most kills leave what was there before. What the command only reads (rows, keystores) is the same in all situations:
+// those points are gone through once, for the situation where most is stored.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { forEveryPoint, type KillPoint, runKilledAt, runRemoteDb } from '../support/killed-process.ts';
+import { forEveryPoint, type KillPoint, runKilledAt } from '../support/killed-process.ts';
 import {
   checkByVerify,
   checkUploadedView,
@@ -25,18 +26,45 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-const POINTS = [
+type Point = Pick<KillPoint, 'kind' | 'when'> & { readonly isChanging?: boolean };
+// Around a statement that reads, all is as after the changing one before it.
+const CHANGING: readonly Point[] = [
+  { kind: 'statement', when: 'before', isChanging: true },
+  { kind: 'statement', when: 'after', isChanging: true },
+];
+const ALL_POINTS: readonly Point[] = [
   { kind: 'statement', when: 'before' },
-  { kind: 'statement', when: 'after' },
+  { kind: 'statement', when: 'after', isChanging: true },
   { kind: 'file operation', when: 'before' },
-] as const;
+];
 
 describe('upload-keypairs, killed', () => {
   describe.each([
-    { name: 'as the first one', stored: 0, uploaded: 2, newOracles: false, secrets: 2 * (1 + ORACLES) },
-    { name: 'with 2 more keys', stored: 2, uploaded: 4, newOracles: false, secrets: 4 * (1 + ORACLES) },
-    { name: 'for new oracles', stored: 4, uploaded: 4, newOracles: true, secrets: 4 * (1 + 2 * ORACLES) },
-  ])('$name', ({ stored, uploaded, newOracles, secrets }) => {
+    {
+      name: 'as the first one',
+      stored: 0,
+      uploaded: 2,
+      newOracles: false,
+      points: CHANGING,
+      secrets: 2 * (1 + ORACLES),
+    },
+    {
+      name: 'with 2 more keys',
+      stored: 2,
+      uploaded: 4,
+      newOracles: false,
+      points: CHANGING,
+      secrets: 4 * (1 + ORACLES),
+    },
+    {
+      name: 'for new oracles',
+      stored: 4,
+      uploaded: 4,
+      newOracles: true,
+      points: ALL_POINTS,
+      secrets: 4 * (1 + 2 * ORACLES),
+    },
+  ])('$name', ({ stored, uploaded, newOracles, points, secrets }) => {
     let template: DatabaseTemplate;
 
     beforeAll(async () => {
@@ -44,11 +72,13 @@ describe('upload-keypairs, killed', () => {
       if (newOracles) await workflow.devnet.updateOracles({ count: ORACLES, threshold: 2, replace: true });
     });
 
-    it.each(POINTS)('$when every $kind', { timeout: 600_000 }, async point => {
+    const continued = new Set<string>();
+
+    it.each(points)('$when every $kind', { timeout: 600_000 }, async point => {
       const publicKeys = workflow.publicKeys(uploaded);
       const args = workflow.uploadArgs(uploaded);
       let becameNew = 0;
-      const continued = new Set<string>();
+      const continuedBefore = continued.size;
       const count = await forEveryPoint(LANES, async number => {
         await using database = await template.clone();
         const { url } = database;
@@ -71,7 +101,7 @@ describe('upload-keypairs, killed', () => {
           if (continued.has(digest)) return true;
           continued.add(digest);
           await checkByVerify(workflow, pool, url);
-          const next = await runRemoteDb({ args, databaseUrl: url });
+          const next = await workflow.runToEnd(url, args);
           expect(next.exitCode, next.stderr).toBe(0);
           const final = await readVaultView(url);
           checkUploadedView(final, workflow, publicKeys);
@@ -85,10 +115,10 @@ describe('upload-keypairs, killed', () => {
         return true;
       });
       console.log(
-        `upload of ${stored}+${uploaded - stored} keys: killed ${point.when} ${count} × ${point.kind}, ${becameNew} in the new state, continued from ${continued.size} states`,
+        `upload of ${stored}+${uploaded - stored} keys: killed ${point.when} ${count} × ${point.kind}, ${becameNew} in the new state, continued from ${continued.size - continuedBefore} more states`,
       );
-      expect(count).toBeGreaterThan(15);
-      if (point.kind === 'statement') expect(becameNew).toBeGreaterThan(0);
+      expect(count).toBeGreaterThan(point.isChanging ? 5 : 15);
+      if (point.when === 'after') expect(becameNew).toBeGreaterThan(0);
     });
   });
 });

@@ -1,27 +1,34 @@
-// Two processes at once, started together, a hundred times each.
+// Two processes at once, a hundred times each: some rounds by processes of their own, from their start to their end; the
+// others by two processes that stay and are told to begin in the same moment, which they do closer together.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
 import { readLighthouseDefinitions, readSignerKeys } from '../support/checkers/validator-clients.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { type ProcessRun, runRemoteDb } from '../support/killed-process.ts';
+import { type ProcessRun, runRemoteDb, runRemoteDbIn } from '../support/killed-process.ts';
 import { createTestDatabase, runSql } from '../support/postgres.ts';
+import { type StandingProgram, startStandingProgram } from '../support/standing-program.ts';
 import { checkByVerify, checkUploadedView, countSecrets, readVaultView } from '../support/vault-view.ts';
 import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/workflow-fixture.ts';
 
 const ROUNDS = 100;
+/** Rounds by processes of their own, of as many. */
+const FRESH_OF = 10;
 const LANES = 2;
 const KEYS = 4;
 const resources = new AsyncDisposableStack();
 let workflow: WorkflowFixture;
 let pool: WorkerPool;
+/** Two for each lane. */
+let pairs: StandingProgram[][];
 let setUp: DatabaseTemplate;
 let uploaded: DatabaseTemplate;
 
 beforeAll(async () => {
   workflow = resources.use(await startWorkflow(KEYS));
   pool = resources.use(createWorkerPool({ size: 1 }));
+  pairs = Array.from({ length: LANES }, () => [0, 1].map(() => resources.use(startStandingProgram())));
   const setup = (url: string) => workflow.run(url, ['setup', ...workflow.vaultArgs, ...workflow.keyArgs]);
   setUp = resources.use(await createDatabaseTemplate(setup));
   uploaded = resources.use(
@@ -38,10 +45,10 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
     const publicKeys = workflow.publicKeys(KEYS);
     let waited = 0;
     let refused = 0;
-    await inRounds(async () => {
+    await inRounds(async ({ race }) => {
       await using database = await setUp.clone();
       const args = workflow.uploadArgs(KEYS);
-      const runs = await startTogether(database.url, args, args);
+      const runs = await race(database.url, args, args);
       const failed = runs.filter(run => run.exitCode !== 0);
       expect(failed.length, 'failures').toBeLessThan(2);
       for (const { exitCode, stderr } of failed) {
@@ -66,10 +73,10 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
     const expected = await describeSchema(reference.url);
     expect(expected.length).toBeGreaterThan(20);
     let together = 0;
-    await inRounds(async () => {
+    await inRounds(async ({ race }) => {
       await using database = await createTestDatabase({ migrated: false });
       const args = ['migrate', ...workflow.vaultArgs];
-      const runs = await startTogether(database.url, args, args);
+      const runs = await race(database.url, args, args);
       for (const { exitCode, stderr } of runs) expect(exitCode, stderr).toBe(0);
       const migrated = runs.filter(run => run.stdout.includes('Successfully migrated'));
       expect(migrated).toHaveLength(1);
@@ -81,11 +88,11 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
 
   // A hundred first setup-validators: half of them agree on the total.
   it('first setup-validators with the same total', async () => {
-    await inRounds(async round => {
+    await inRounds(async ({ round, race }) => {
       await using database = await uploaded.clone();
       const folders = [0, 1].map(client => join(workflow.folder, `same-${round}-${client}`));
       const [first, second] = folders.map((folder, client) => workflow.setupValidatorArgs(client, 2, folder));
-      const runs = await startTogether(database.url, first, second);
+      const runs = await race(database.url, first, second);
       for (const { exitCode, stderr } of runs) expect(exitCode, stderr).toBe(0);
       const keys = folders.map(readClientKeys);
       expect(keys.map(list => list.length)).toEqual([KEYS / 2, KEYS / 2]);
@@ -97,14 +104,14 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
 
   it('first setup-validators with different totals', async () => {
     const winners = { 2: 0, 3: 0 };
-    await inRounds(async round => {
+    await inRounds(async ({ round, race }) => {
       await using database = await uploaded.clone();
       const totals = [2, 3] as const;
       const folders = totals.map(total => join(workflow.folder, `other-${round}-${total}`));
       const [first, second] = totals.map((total, i) =>
         workflow.setupValidatorArgs(0, total, folders[i] ?? ''),
       );
-      const runs = await startTogether(database.url, first, second);
+      const runs = await race(database.url, first, second);
       expect(runs.map(run => run.exitCode).sort(), runs.map(run => run.stderr).join()).toEqual([0, 3]);
       const winner = runs.findIndex(run => run.exitCode === 0);
       const total = totals[winner] ?? 2;
@@ -119,20 +126,35 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
   });
 });
 
-async function inRounds(round: (number: number) => Promise<void>, rounds = ROUNDS): Promise<void> {
-  const numbers = Array.from({ length: rounds }, (_, index) => index).values();
-  const lane = async () => {
-    for (const number of numbers) await round(number);
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
+interface Round {
+  readonly round: number;
+  /** Starts two commands together. */
+  readonly race: (
+    databaseUrl: string,
+    first: readonly string[] | undefined,
+    second: readonly string[] | undefined,
+  ) => Promise<ProcessRun[]>;
 }
 
-function startTogether(
-  databaseUrl: string,
-  first: readonly string[] = [],
-  second: readonly string[] = [],
-): Promise<ProcessRun[]> {
-  return Promise.all([first, second].map(args => runRemoteDb({ args, databaseUrl })));
+async function inRounds(play: (round: Round) => Promise<void>, rounds = ROUNDS): Promise<void> {
+  const numbers = Array.from({ length: rounds }, (_, index) => index).values();
+  const lane = async (pair: readonly StandingProgram[]) => {
+    for (const round of numbers) {
+      const isFresh = round % FRESH_OF === 0;
+      await play({
+        round,
+        race: (databaseUrl, first = [], second = []) =>
+          Promise.all(
+            [first, second].map((args, i) => {
+              const program = isFresh ? undefined : pair[i];
+              const options = { args, databaseUrl };
+              return program === undefined ? runRemoteDb(options) : runRemoteDbIn(program, options);
+            }),
+          ),
+      });
+    }
+  };
+  await Promise.all(pairs.map(lane));
 }
 
 /** Keys of a client's files, which must agree. */

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import type { DatabaseState, Workshop } from './bad-input-workshop.ts';
-import { type CliRun, PROJECT_ROOT } from './cli.ts';
+import { type CliRun, COMPILE_CACHE, PROJECT_ROOT } from './cli.ts';
 import { createTestDatabase } from './postgres.ts';
 import { dumpDatabase, listTree } from './snapshot.ts';
 
@@ -149,7 +149,7 @@ export async function observe(scene: Scene) {
 // Not another uid: that could not enter a checkout of root's own.
 const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-all', '--inh-caps=-all'];
 
-/** Runs a launcher without a terminal, in the scene's own home. */
+/** Runs a command line without a terminal, in the scene's own home; the launcher itself where something is put before it. */
 export async function runInScene(
   scene: Scene,
   args: readonly string[],
@@ -160,16 +160,19 @@ export async function runInScene(
     readonly program?: string | undefined;
   } = {},
 ): Promise<CliRun> {
-  const [command = '', ...words] = [
+  const { program = 'operator' } = options;
+  const own = { HOME: scene.path('home'), LANG: 'C.UTF-8', ...options.env };
+  const wrapper = [
     ...(options.wrapper ?? []),
     ...(options.isUnprivileged && process.getuid?.() === 0 ? WITHOUT_CAPABILITIES : []),
-    join(PROJECT_ROOT, options.program ?? 'operator'),
-    ...args,
   ];
-  const env = { PATH: process.env.PATH ?? '', HOME: scene.path('home'), LANG: 'C.UTF-8', ...options.env };
+  if (wrapper.length === 0) {
+    return await scene.workshop.programs.run(args, { env: own, cwd: scene.path('home'), program });
+  }
+  const [command = '', ...words] = [...wrapper, join(PROJECT_ROOT, program), ...args];
   const child = spawn(command, words, {
     cwd: scene.path('home'),
-    env,
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...own },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = new Promise<number | null>((resolve, reject) => {

@@ -7,8 +7,9 @@ import { deriveSecretKey, publicKeyOf } from '../../src/domain/keys/derivation.t
 import { mnemonicToSeed } from '../../src/domain/keys/mnemonic.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { createCheapKeystore } from './bad-input-keystore.ts';
-import { type CliRun, runCli } from './cli.ts';
+import type { CliRun } from './cli.ts';
 import { databaseUrl, dropDatabase, runSql } from './postgres.ts';
+import { type StandingProgram, startStandingPrograms } from './standing-program.ts';
 
 /** How far the vault's database has come, each state including those before it, or what a test file made of it. */
 export type DatabaseState = 'empty' | 'set-up' | 'uploaded' | 'planned' | 'older' | 'newer';
@@ -29,7 +30,9 @@ export interface Workshop extends AsyncDisposable {
   readonly folder: string;
   /** Whatever no output may ever show. */
   readonly secrets: readonly string[];
-  /** Runs a launcher on the working database, which must end well. */
+  /** What runs the cases' command lines. */
+  readonly programs: StandingProgram;
+  /** Runs a command line on the working database, which must end well. */
   run(args: readonly string[]): Promise<CliRun>;
   /** `remote-db …` on the working database; the vault may be another one. */
   remoteDb(args: readonly string[], vault?: string): Promise<CliRun>;
@@ -49,6 +52,8 @@ export async function openWorkshop(
   { keys = 3, vaultVersion = 1 }: { readonly keys?: number; readonly vaultVersion?: number } = {},
 ): Promise<Workshop> {
   await using resources = new AsyncDisposableStack();
+  const programs = resources.use(startStandingPrograms(2));
+  const run = (args: readonly string[]) => runWell(programs, args);
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-bad-input-'));
   // Some cases run as another user.
   chmodSync(folder, 0o755);
@@ -58,7 +63,7 @@ export async function openWorkshop(
   );
   const { vault } = devnet.addresses;
   await devnet.writeNetworkFile(join(folder, 'network.json'));
-  const { mnemonic, validators, password } = await makeVault(devnet, folder, keys);
+  const { mnemonic, validators, password } = await makeVault(run, devnet, folder, keys);
 
   const states = new Map<DatabaseState, string>([['empty', 'template1']]);
   const server = inject('postgres').url;
@@ -89,27 +94,31 @@ export async function openWorkshop(
     templates.push(template);
   };
 
+  const remoteDb = (args: readonly string[], of = vault) => {
+    const file = (name: string) => join(folder, name);
+    const common = ['--db-url-file', file('db-url'), '--vault', of, '--data-dir', file('data')];
+    return run(['remote-db', ...common, ...args]);
+  };
   const key = ['--encrypt-key-file', join(folder, 'encrypt-key')];
   const secrets = [mnemonic, password, new URL(server).password];
-  await remoteDb(folder, vault, 'setup', ...key);
+  await remoteDb(['setup', ...key]);
   secrets.push(readFileSync(join(folder, 'encrypt-key'), 'utf8').trim());
   await save('set-up');
   if (until !== 'set-up') {
-    await remoteDb(folder, vault, 'upload-keypairs', ...key, '--execution-endpoints', devnet.rpcUrl);
+    await remoteDb(['upload-keypairs', ...key, '--execution-endpoints', devnet.rpcUrl]);
     await save('uploaded');
-    secrets.push(...(await readShareKeys(folder, vault, key)));
+    secrets.push(...(await readShareKeys(args => remoteDb([...args, ...key]))));
   }
   if (until === 'planned') {
     const keys = mkdtempSync(join(tmpdir(), 'stakewise-bad-input-'));
     resources.defer(() => rmSync(keys, { recursive: true, force: true }));
-    await remoteDb(folder, vault, ...setupValidator(0, keys));
+    await remoteDb(setupValidator(0, keys));
     await save('planned');
   }
   secrets.push(...validators.map(({ secretKey }) => Buffer.from(secretKey).toString('hex')));
   const owned = resources.move();
   return {
-    ...{ devnet, vault, mnemonic, validators, folder, secrets, cloneDatabase, save, run },
-    remoteDb: (args, of = vault) => remoteDb(folder, of, ...args),
+    ...{ devnet, vault, mnemonic, validators, folder, secrets, programs, cloneDatabase, save, run, remoteDb },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -122,7 +131,7 @@ export function setupValidator(client: number, directory: string): string[] {
   ];
 }
 
-async function makeVault(devnet: Devnet, folder: string, keys: number) {
+async function makeVault(run: Workshop['run'], devnet: Devnet, folder: string, keys: number) {
   const { vault } = devnet.addresses;
   const local = ['--vault', vault, '--data-dir', join(folder, 'data')];
   const network = ['--network', join(folder, 'network.json')];
@@ -154,10 +163,10 @@ async function makeVault(devnet: Devnet, folder: string, keys: number) {
 }
 
 /** Private keys of the shares (and validators), which only the program itself can open. */
-async function readShareKeys(folder: string, vault: string, key: readonly string[]): Promise<string[]> {
+async function readShareKeys(remoteDb: Workshop['remoteDb']): Promise<string[]> {
   const directory = mkdtempSync(join(tmpdir(), 'stakewise-bad-input-'));
   try {
-    await remoteDb(folder, vault, 'setup-web3signer', ...key, '--output-dir', directory);
+    await remoteDb(['setup-web3signer', '--output-dir', directory]);
     const texts = readdirSync(directory).map(name => readFileSync(join(directory, name), 'utf8'));
     const keys = texts.flatMap(text =>
       Array.from(text.matchAll(/privateKey: \W*(?:0x)?([0-9a-f]{64})/g), ([, digits = '']) => digits),
@@ -169,16 +178,8 @@ async function readShareKeys(folder: string, vault: string, key: readonly string
   }
 }
 
-async function remoteDb(folder: string, vault: string, ...args: readonly string[]): Promise<CliRun> {
-  const file = (name: string) => join(folder, name);
-  return await run([
-    ...['remote-db', '--db-url-file', file('db-url'), '--vault', vault, '--data-dir', file('data')],
-    ...args,
-  ]);
-}
-
-async function run(args: readonly string[]): Promise<CliRun> {
-  const done = await runCli(args, { env: { HOME: '/nonexistent' } });
+async function runWell(program: StandingProgram, args: readonly string[]): Promise<CliRun> {
+  const done = await program.run(args, { env: { HOME: '/nonexistent' } });
   if (done.exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${done.exitCode}\n${done.stderr}`);
   return done;
 }

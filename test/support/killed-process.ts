@@ -1,18 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { PROJECT_ROOT } from './cli.ts';
+import { COMPILE_CACHE, PROJECT_ROOT } from './cli.ts';
+import { type RequestPoint, startRequestProxy } from './request-proxy.ts';
+import type { StandingProgram } from './standing-program.ts';
 import { type StatementPoint, startWireProxy } from './wire-proxy.ts';
 
+interface FilePoint {
+  /** Any call of node:fs, or one that can change something. */
+  readonly kind: 'file operation' | 'file change';
+  readonly number: number;
+  readonly when: 'before' | 'after';
+}
+
 /** Where a process is ended: at a statement on the wire to Postgres, or at a call of node:fs. */
-export type KillPoint =
-  | ({ readonly kind: 'statement' } & StatementPoint)
-  | {
-      /** Any call of node:fs, or one that can change something. */
-      readonly kind: 'file operation' | 'file change';
-      readonly number: number;
-      readonly when: 'before' | 'after';
-    };
+export type KillPoint = ({ readonly kind: 'statement' } & StatementPoint) | FilePoint;
+
+/** Where a launcher is ended: at a request on the wire to one of its HTTP servers, or at a call of node:fs. */
+export type LauncherKillPoint = ({ readonly kind: 'request' } & RequestPoint) | FilePoint;
 
 export interface ProcessRun {
   /** What the process was about to do, or had just done, when it was ended; undefined when it came to its own end. */
@@ -29,8 +34,6 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-// Hundreds of processes run the same program: compiled once, each starts in two thirds of the time.
-const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/stakewise-operator');
 const PRELOADED = join(import.meta.dirname, 'kill-at-file-operation.mjs');
 
 /** Runs a `remote-db` command of the built program as a process of its own, to its end. */
@@ -38,17 +41,21 @@ export function runRemoteDb(options: ProcessOptions): Promise<ProcessRun> {
   return finish(start(options));
 }
 
+/** Runs a `remote-db` command in a process that stays. */
+export async function runRemoteDbIn(
+  program: StandingProgram,
+  { args, databaseUrl, env }: ProcessOptions,
+): Promise<ProcessRun> {
+  const run = await program.run(['remote-db', ...args], {
+    env: { HOME: '/nonexistent', REMOTE_DB_URL: databaseUrl, ...env },
+  });
+  return { ...run, killedAt: undefined };
+}
+
 /** Runs a `remote-db` command and ends it by SIGKILL at the point; should it never get there, it runs to its end. */
 export async function runKilledAt(point: KillPoint, options: ProcessOptions): Promise<ProcessRun> {
   if (point.kind !== 'statement') {
-    const which = point.kind === 'file change' ? 'changing' : 'any';
-    const env = {
-      NODE_OPTIONS: `--import=${PRELOADED}`,
-      KILL_AT_FILE_OPERATION: `${point.when}:${which}:${point.number}`,
-    };
-    const run = await finish(start({ ...options, env: { ...options.env, ...env } }));
-    const killedAt = /^killed (.*)$/m.exec(run.stderr)?.[1];
-    return { ...run, killedAt };
+    return withKilledAt(await finish(start({ ...options, env: { ...options.env, ...killingAt(point) } })));
   }
   let child: ChildProcess | undefined;
   await using proxy = await startWireProxy({
@@ -58,6 +65,50 @@ export async function runKilledAt(point: KillPoint, options: ProcessOptions): Pr
   child = started;
   const run = await finish(started);
   return { ...run, killedAt: proxy.reached && `${point.when} ${proxy.reached.replaceAll(/\s+/g, ' ')}` };
+}
+
+/**
+ * Runs `./operator` and ends it by SIGKILL at the point; should it never get there, it runs to its end.
+ * @param options.servers - URLs of all the HTTP servers that it talks to
+ * @param options.args - given the URLs to talk to them by
+ */
+export async function runLauncherKilledAt(
+  point: LauncherKillPoint,
+  options: {
+    readonly servers: readonly string[];
+    readonly args: (urls: readonly string[]) => readonly string[];
+    readonly env?: (urls: readonly string[]) => Readonly<Record<string, string>>;
+  },
+): Promise<ProcessRun> {
+  const launch = (urls: readonly string[], killing: Readonly<Record<string, string>> = {}) =>
+    spawn(join(PROJECT_ROOT, 'operator'), options.args(urls), {
+      cwd: PROJECT_ROOT,
+      env: {
+        ...{ PATH: process.env.PATH, HOME: '/nonexistent', NODE_COMPILE_CACHE: COMPILE_CACHE },
+        ...{ ...options.env?.(urls), ...killing },
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  if (point.kind !== 'request') return withKilledAt(await finish(launch(options.servers, killingAt(point))));
+  let child: ChildProcess | undefined;
+  const onReached = () => void child?.kill('SIGKILL');
+  await using proxy = await startRequestProxy({ servers: options.servers, point, onReached });
+  const launched = launch(proxy.urls);
+  child = launched;
+  const run = await finish(launched);
+  return { ...run, killedAt: proxy.reached && `${point.when} ${proxy.reached}` };
+}
+
+function killingAt({ kind, when, number }: FilePoint): Readonly<Record<string, string>> {
+  const which = kind === 'file change' ? 'changing' : 'any';
+  return {
+    NODE_OPTIONS: `--import=${PRELOADED}`,
+    KILL_AT_FILE_OPERATION: `${when}:${which}:${number}`,
+  };
+}
+
+function withKilledAt(run: ProcessRun): ProcessRun {
+  return { ...run, killedAt: /^killed (.*)$/m.exec(run.stderr)?.[1] };
 }
 
 function start({ args, databaseUrl, env }: ProcessOptions): ChildProcess {

@@ -9,6 +9,8 @@ export interface RecordedExchange {
     readonly path: string;
     readonly headers: Readonly<Record<string, string>>;
     readonly body?: string;
+    /** Says how a body was made that is too large to be kept. */
+    readonly body_note?: string;
   };
   readonly response: {
     readonly status: number;

@@ -18,7 +18,7 @@ import { createCheapKeystore } from './bad-input-keystore.ts';
 import { readRecorded, readRecordedJson } from './vectors.ts';
 
 export const RECORDED_VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
-const RECORDED_MNEMONIC =
+export const RECORDED_MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 export const KEYSTORE_PASSWORD = 'planted keystore password';
 

@@ -56,14 +56,23 @@ export async function countSecrets(databaseUrl: string): Promise<number> {
 
 const checkedBefore = new Set<string>();
 
-/** A digest of all rows of all tables: equal digests are equal databases. */
+/** What chance, the clock and a counter decide: of two runs that got equally far, these columns differ. */
+const VARYING = [
+  ...['nonce', 'ciphertext', 'manifest_mac', 'validators_digest', 'operator_digest'],
+  ...['at', 'created_at', 'inserted_at', 'updated_at', 'audit_id'],
+];
+
+/** A digest of all rows of all tables: equal digests are databases that were brought equally far. */
 export async function digestDatabase(databaseUrl: string): Promise<string> {
   const url = withSchema(databaseUrl);
   const tables = await runSql(
     url,
-    `select format('select %L as name, md5(string_agg(t::text, e''\\n'' order by t::text)) as digest from %I t',
-       table_name, table_name) as query
+    `select format('select %L as name, md5(string_agg(r::text, e''\\n'' order by r::text)) as digest
+         from (select to_jsonb(t) - %L::text[] as r from %I t) rows', table_name,
+       case when table_name in ('key_shares', 'key_secrets') then $1::text[] || 'public_key'::text else $1 end,
+       table_name) as query
      from information_schema.tables where table_schema = 'stakewise_operator' order by table_name`,
+    [VARYING],
   );
   return JSON.stringify(await runSql(url, tables.map(({ query }) => String(query)).join(' union all ')));
 }

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** One place in a conversation with Postgres: the n-th statement, counted from 1 over all connections. */
 export interface StatementPoint {
   readonly number: number;
+  /** Counts only statements that can leave something behind: not those that read, begin or set. */
+  readonly isChanging?: boolean;
   /** `before`: the server never sees the statement. `after`: it has done it, the client never learns. */
   readonly when: 'before' | 'after';
 }
@@ -11,13 +13,14 @@ export interface StatementPoint {
 export interface WireProxy extends AsyncDisposable {
   /** Database URL that leads through the proxy. */
   readonly url: string;
-  /** Statements that the client has sent. */
+  /** Statements that the client has sent, of those that the point counts. */
   readonly statements: number;
   /** Text of the statement at which the client was told off. */
   readonly reached: string | undefined;
 }
 
 const SSL_REQUEST = 80_877_103;
+const READING = /^\s*(begin|select|set|show|start)\b/i;
 
 /**
  * Stands between a client and Postgres and reads the client's side of the protocol: a simple query is a statement, and so
@@ -67,8 +70,9 @@ export async function startWireProxy(options: {
         text = statementText(message) ?? text;
         if (!endsGroup(message.type)) continue;
         if (isStatement(message.type)) {
-          statements++;
-          if (options.point?.number === statements) {
+          const isCounted = !options.point?.isChanging || !READING.test(text);
+          if (isCounted) statements++;
+          if (isCounted && options.point?.number === statements) {
             if (options.hold !== undefined) {
               const held = Buffer.concat(group);
               group = [];

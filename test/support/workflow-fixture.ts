@@ -7,7 +7,8 @@ import { type Network, resolveNetwork } from '../../src/networks.ts';
 import type { VaultRef } from '../../src/services/unlock-vault.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { createCheapKeystore } from './bad-input-keystore.ts';
-import { runRemoteDb } from './killed-process.ts';
+import { type ProcessRun, runRemoteDbIn } from './killed-process.ts';
+import { startStandingPrograms } from './standing-program.ts';
 
 export const ORACLES = 3;
 export const THRESHOLD = 2;
@@ -29,7 +30,9 @@ export interface WorkflowFixture extends AsyncDisposable {
   uploadArgs(count: number): string[];
   setupWeb3SignerArgs(directory: string, ...more: readonly string[]): string[];
   setupValidatorArgs(client: number, clients: number, directory: string): string[];
-  /** Runs a `remote-db` command that must succeed. */
+  /** Runs a `remote-db` command to its end. */
+  runToEnd(databaseUrl: string, args: readonly string[]): Promise<ProcessRun>;
+  /** Runs one that must succeed. */
   run(databaseUrl: string, args: readonly string[]): Promise<void>;
 }
 
@@ -38,6 +41,7 @@ export async function startWorkflow(validators: number): Promise<WorkflowFixture
   await using resources = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-proof-'));
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const programs = resources.use(startStandingPrograms(2));
   const devnet = resources.use(await startDevnet({ name: 'proof', oracles: ORACLES, threshold: THRESHOLD }));
   const { vault } = devnet.addresses;
   const networkFile = join(folder, 'network.json');
@@ -55,6 +59,8 @@ export async function startWorkflow(validators: number): Promise<WorkflowFixture
     keystores.add(count);
     return directory;
   };
+  const runToEnd = (databaseUrl: string, args: readonly string[]) =>
+    runRemoteDbIn(programs, { args, databaseUrl });
   const owned = resources.move();
   return {
     ...{ devnet, folder, network, vaultArgs, keyArgs },
@@ -78,8 +84,9 @@ export async function startWorkflow(validators: number): Promise<WorkflowFixture
       ...['--validator-index', String(client), '--total-validators', String(clients)],
       ...['--web3signer-endpoint', 'http://web3signer:9000', '--fee-recipient', vault],
     ],
+    runToEnd,
     run: async (databaseUrl, args) => {
-      const { exitCode, stderr } = await runRemoteDb({ args, databaseUrl });
+      const { exitCode, stderr } = await runToEnd(databaseUrl, args);
       if (exitCode !== 0) throw new Error(`remote-db ${args[0]} ended with ${exitCode}: ${stderr}`);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -6,6 +6,7 @@ import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
+import { resolveNetwork } from '../../../src/networks.ts';
 import {
   assertAllExited,
   exitValidators,
@@ -55,7 +56,11 @@ afterEach(async () => {
 });
 
 function plan(options: Partial<PlanExitsOptions> = {}) {
-  return planExits(node, { vault: TEST_VAULT, publicKeys, count: undefined, indexes: undefined, ...options });
+  return planExits(node, {
+    ...{ vault: TEST_VAULT, network: resolveNetwork('hoodi'), publicKeys },
+    ...{ count: undefined, indexes: undefined },
+    ...options,
+  });
 }
 
 async function exit(config?: RemoteSignerConfig) {
@@ -119,6 +124,14 @@ describe('the plan', () => {
       message: expect.stringMatching(/101: .*1156.*; 102: .*pending partial.*Nothing was sent/),
     });
     await expect(plan({ indexes: [7n] })).rejects.toMatchObject({ code: 'unknown-validator', exitCode: 2 });
+  });
+
+  it('takes the V2 pool’s validators for the genesis vault’s, whose escrow they withdraw to', async () => {
+    const escrow = `0x${'55'.repeat(20)}`;
+    change(0, { withdrawalCredentials: credentialsOf(escrow) });
+    const { contracts } = resolveNetwork('hoodi');
+    const network = { contracts: { ...contracts, genesisVault: TEST_VAULT, v2PoolEscrow: escrow } };
+    expect(await plan({ network })).toMatchObject({ validators: { length: 4 }, foreign: 0 });
   });
 
   it('leaves validators of other vaults alone', async () => {

@@ -1,14 +1,4 @@
-import { spawn } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +9,6 @@ import { toHex } from '../../../src/lib/bytes.ts';
 import { readKeystores } from '../../../src/services/read-keystores.ts';
 import { type RecoverVaultOptions, recoverVault } from '../../../src/services/recover-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
-import { temporaryDirectory } from '../../support/cli.ts';
 import {
   silentProgress,
   TEST_VAULT,
@@ -149,77 +138,4 @@ describe('nothing is touched', () => {
     await expect(recover()).rejects.toMatchObject({ code: 'no-registered-validators' });
     expect(existsSync(vaultDirectory)).toBe(false);
   });
-});
-
-describe('killed', () => {
-  const script = `
-    import fs from 'node:fs';
-    import { syncBuiltinESMExports } from 'node:module';
-    const [vaultDirectory, killAt, mnemonic, keys] = JSON.parse(process.argv[2]);
-    let calls = 0;
-    const wrap = (target, name, when = () => true) => {
-      const original = target[name];
-      target[name] = function (...args) {
-        if (when(...args) && ++calls === killAt) process.kill(process.pid, 'SIGKILL');
-        return original.apply(this, args);
-      };
-    };
-    const probe = await fs.promises.open('/dev/null');
-    for (const name of ['writeFile', 'sync']) wrap(Object.getPrototypeOf(probe), name);
-    await probe.close();
-    for (const name of ['rename', 'unlink', 'link', 'mkdir', 'rmdir']) wrap(fs.promises, name);
-    wrap(fs.promises, 'open', (_path, flags) => flags === 'wx');
-    syncBuiltinESMExports();
-    const from = path => import(${JSON.stringify(new URL('../../../src/', import.meta.url).href)} + path);
-    const { recoverVault } = await from('services/recover-vault.ts');
-    const { createVaultConfig, findVaultConfig, updateMnemonicNextIndex } = await from('config.ts');
-    const { createWorkerPool } = await from('workers/pool.ts');
-    const [dataDir, vault] = [vaultDirectory.replace(/\\/[^/]*$/, ''), '${TEST_VAULT}'];
-    const present = await findVaultConfig(dataDir, vault);
-    await recoverVault(
-      { pool: createWorkerPool({ size: 1 }), progress: { start: () => ({ advance() {}, finish() {} }) }, say() {}, warn() {},
-        node: { fetchValidators: async () => new Map() },
-        fetchRegistered: async () => keys.map(key => new Uint8Array(Buffer.from(key.slice(2), 'hex'))),
-        saveConfig: config => present ? updateMnemonicNextIndex(dataDir, vault, config.mnemonicNextIndex) : createVaultConfig(dataDir, vault, { ...config, network: 'holesky' }) },
-      { vault, vaultDirectory, mnemonic, perKeystorePassword: false, kdf: 'pbkdf2', searchLimit: 5, present },
-    );
-    process.exit(0);
-  `;
-
-  async function run(killAt: number, scriptFile: string): Promise<string | null> {
-    const keys = [1, 2].map(index => toHex(keyAt(index)));
-    const args = [scriptFile, JSON.stringify([vaultDirectory, killAt, MNEMONIC, keys])];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-    return new Promise((resolve, reject) =>
-      child.once('exit', (code, signal) => (code ? reject(new Error(`exit ${code}`)) : resolve(signal))),
-    );
-  }
-
-  it('at any file operation: the old keystores are all there, and the next run completes', async () => {
-    using folder = temporaryDirectory();
-    const scriptFile = join(folder.path, 'run.mjs');
-    writeFileSync(scriptFile, script);
-    vaultDirectory = join(folder.path, TEST_VAULT.toLowerCase());
-    const start = join(folder.path, 'start');
-    await writeTestKeystores(join(start, 'keystores'), [testSecretKey(9)]);
-    for (let killAt = 1; ; killAt++) {
-      rmSync(vaultDirectory, { recursive: true, force: true });
-      mkdirSync(vaultDirectory);
-      cpSync(start, vaultDirectory, { recursive: true });
-      const signal = await run(killAt, scriptFile);
-      const aside = `${keystoresDir()}.before-recover-1`;
-      const old = existsSync(aside) ? aside : keystoresDir();
-      expect(readdirSync(old).sort(), `killed at ${killAt}`).toEqual(
-        readdirSync(join(start, 'keystores')).sort(),
-      );
-      if (signal === null) {
-        expect(killAt).toBeGreaterThan(20);
-        return;
-      }
-      expect(await run(0, scriptFile)).toBe(null);
-      expect((await recoveredKeys()).sort()).toEqual([1, 2].map(index => toHex(keyAt(index))).sort());
-      expect(JSON.parse(readFileSync(configPath(), 'utf8'))).toMatchObject({ mnemonic_next_index: 3 });
-      expect(existsSync(`${keystoresDir()}.recovering`)).toBe(false);
-    }
-  }, 240_000);
 });

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -15,7 +14,6 @@ import {
 } from '../../../src/services/set-up-remote-signer.ts';
 import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
-import { temporaryDirectory } from '../../support/cli.ts';
 import {
   EXIT_CHAIN,
   silentProgress,
@@ -215,80 +213,4 @@ describe('an import', () => {
     await expect(setUp({ timeoutMs: fault === 'hanging' ? 200 : 20_000 })).rejects.toMatchObject({ code });
     expectUntouched();
   });
-});
-
-describe('killed', () => {
-  const script = `
-    import fs from 'node:fs';
-    import { syncBuiltinESMExports } from 'node:module';
-    const [url, vaultDirectory, killAt] = JSON.parse(process.argv[2]);
-    let calls = 0;
-    const step = () => { if (++calls === killAt) process.kill(process.pid, 'SIGKILL'); };
-    const wrap = (target, name, when = () => true) => {
-      const original = target[name];
-      target[name] = function (...args) { if (when(...args)) step(); return original.apply(this, args); };
-    };
-    const probe = await fs.promises.open('/dev/null');
-    for (const name of ['writeFile', 'chmod', 'sync']) wrap(Object.getPrototypeOf(probe), name);
-    await probe.close();
-    for (const name of ['rename', 'unlink']) wrap(fs.promises, name);
-    wrap(fs.promises, 'open', (_path, flags) => flags === 'wx');
-    syncBuiltinESMExports();
-    const from = path => import(${JSON.stringify(new URL('../../../src/', import.meta.url).href)} + path);
-    const { openKeymanager } = await from('clients/keymanager.ts');
-    const { openSignerClient } = await from('clients/signer-client.ts');
-    const { readKeystores } = await from('services/read-keystores.ts');
-    const { setUpRemoteSigner } = await from('services/set-up-remote-signer.ts');
-    const { createWorkerPool } = await from('workers/pool.ts');
-    const keymanager = openKeymanager({ url, timeoutMs: 20_000 });
-    for (const name of ['listKeystores', 'importKeystores', 'deleteKeystores']) wrap(keymanager, name);
-    const signer = openSignerClient({ urls: [url], timeoutMs: 20_000 });
-    wrap(signer, 'signExits');
-    const keystoresDir = vaultDirectory + '/keystores';
-    const oracleSet = { hash: new Uint8Array(32).fill(2), configIpfsHash: 'Qm2', threshold: 2, publicKeys: [1, 2, 3].map(i => new Uint8Array(64).fill(i)) };
-    await setUpRemoteSigner(
-      { keymanager, signer, pool: createWorkerPool({ size: 1 }), progress: { start: () => ({ advance() {}, finish() {} }) }, say() {}, warn() {}, confirmRemoval: async () => true },
-      { vaultDirectory, network: { genesisValidatorsRoot: new Uint8Array(32).fill(0xd3), capellaForkVersion: Uint8Array.of(0x40, 0, 0, 0x38), capellaForkEpoch: 0 },
-        keystores: await readKeystores({ keystoresDir, passwordFiles: [keystoresDir + '/password.txt'] }, () => {}), oracleSet, removeExistingKeys: true },
-    );
-    process.exit(0);
-  `;
-
-  it('at every file operation and request: keys are here or proven there, and the next run completes', async () => {
-    using folder = temporaryDirectory();
-    const scriptFile = join(folder.path, 'run.mjs');
-    writeFileSync(scriptFile, script);
-    await setUp({ keep: true });
-    const before = readFileSync(configPath(), 'utf8');
-    const oldKeys = new Map(server.keys);
-    const current = () => parseRemoteSignerConfig(readFileSync(configPath(), 'utf8'), 'config');
-    for (let killAt = 1; ; killAt++) {
-      rmSync(vaultDirectory, { recursive: true });
-      await writeTestKeystores(keystoresDir, secretKeys);
-      writeFileSync(configPath(), before);
-      (server.keys as Map<string, unknown>).clear();
-      for (const [name, key] of oldKeys) server.addKey(name, key);
-      const args = [scriptFile, JSON.stringify([server.url, vaultDirectory, killAt])];
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-      const signal = await new Promise(resolve => child.once('exit', (_code, name) => resolve(name)));
-      // Whatever the configuration names is in the signer, and a keystore goes only with a configuration that is proven.
-      for (const { shares } of current().validators) {
-        for (const share of shares) expect(server.keys.has(toHex(share)), `killed at ${killAt}`).toBe(true);
-      }
-      const keystores = readdirSync(keystoresDir).filter(name => name.endsWith('.json')).length;
-      if (keystores < 2) expect(current().oracleSet?.ipfsHash).toBe('Qm2');
-      if (signal === null) {
-        expect(killAt).toBeGreaterThan(15);
-        expect(readdirSync(keystoresDir)).toEqual([]);
-        expect(server.keys.size).toBe(6);
-        return;
-      }
-      if (keystores > 0) {
-        await setUp({ oracleSet: oracleSet(2), removeExistingKeys: true });
-        expect(server.keys.size).toBe(6);
-        expect(current().oracleSet?.ipfsHash).toBe('Qm2');
-        expect(readdirSync(keystoresDir)).toEqual([]);
-      }
-    }
-  }, 180_000);
 });

@@ -7,7 +7,7 @@ import {
   startVaultServer,
   type VaultAnswer,
   type VaultServer,
-} from './vault-server.ts';
+} from '../../support/hashi-vault-server.ts';
 
 const TOKEN = 's.throwaway';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { defaulted, flag, optional, repeated, required } from '../../../src/cli/option.ts';
+import { defaulted, flag, optional, repeated, required, requiredUnless } from '../../../src/cli/option.ts';
 import type { Prompter } from '../../../src/cli/prompt.ts';
 import { type OptionInput, resolveOptions } from '../../../src/cli/resolve-options.ts';
 import { choice, httpUrls, integer, text } from '../../../src/cli/value-kinds.ts';
@@ -172,6 +172,15 @@ describe('missing answers', () => {
     );
     const flags = { index: '0', key: 'k', 'output-dir': '/x' };
     expect(await resolveOptions(options, given({ flags }).input)).toMatchObject({ size: 'L' });
+  });
+
+  it('are none of an option that a switch makes needless', async () => {
+    const pair = { key: requiredUnless('bare', KEY.key), bare: flag({ description: '' }) };
+    expect(await resolveOptions(pair, given({ flags: { bare: true } }).input)).toEqual({ bare: true });
+    const prompter = user([]);
+    await resolveOptions(pair, given({ flags: { bare: true }, prompter }).input);
+    expect(prompter.log).toEqual([]);
+    await expect(resolveOptions(pair, given().input)).rejects.toThrow("Missing option '--key'.");
   });
 
   it('are asked on a terminal in the order of the options, until they are right', async () => {

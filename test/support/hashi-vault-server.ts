@@ -73,7 +73,7 @@ export function recordedVaultResponse(
   file: string,
   name: string,
 ): NonNullable<RecordedVaultEntry['response']> {
-  const url = new URL(`../../vectors/hashi-vault/${file}.json`, import.meta.url);
+  const url = new URL(`../vectors/hashi-vault/${file}.json`, import.meta.url);
   const { entries } = JSON.parse(readFileSync(url, 'utf8')) as { entries: RecordedVaultEntry[] };
   const entry = entries.find(each => each.name === name);
   if (entry?.response === undefined) throw new Error(`there is no recorded answer ${file}/${name}`);

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+
+/** One place in a program's talk with its HTTP servers: the n-th request, counted from 1 over all of them. */
+export interface RequestPoint {
+  readonly number: number;
+  /** `before`: the server never sees the request. `after`: it has answered, the client never learns. */
+  readonly when: 'before' | 'after';
+}
+
+export interface RequestProxy extends AsyncDisposable {
+  /** In place of the servers' URLs, in their order. */
+  readonly urls: readonly string[];
+  /** The request at which the client was told off. */
+  readonly reached: string | undefined;
+}
+
+/**
+ * Stands between a client and its HTTP servers and counts whole requests.
+ * @param options.onReached - ends the client; called once, nothing is passed on to or from it any more
+ */
+export async function startRequestProxy(options: {
+  readonly servers: readonly string[];
+  readonly point?: RequestPoint | undefined;
+  readonly onReached: () => void;
+}): Promise<RequestProxy> {
+  let count = 0;
+  let reached: string | undefined;
+  const reach = (text: string) => {
+    reached ??= text;
+    options.onReached();
+  };
+  const serve = async (server: URL, incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const body = await buffer(incoming);
+    if (reached !== undefined) return;
+    const isPoint = ++count === options.point?.number;
+    const text = `${incoming.method} ${incoming.url} ${/"method":"(\w+)"/.exec(body.toString('latin1'))?.[1] ?? ''}`;
+    if (isPoint && options.point?.when === 'before') return reach(text);
+    const answer = await forward(server, incoming, body);
+    if (isPoint) return reach(text);
+    if (reached !== undefined) return;
+    outgoing.writeHead(answer.status, answer.headers);
+    outgoing.end(answer.body);
+  };
+  const listening = await Promise.all(
+    options.servers.map(async url => {
+      const server = createServer((incoming, outgoing) => {
+        // The other end was killed, or the server cut the connection.
+        serve(new URL(url), incoming, outgoing).catch(() => outgoing.destroy());
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  return {
+    urls: listening.map(server => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    get reached() {
+      return reached;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(listening.map(close));
+    },
+  };
+}
+
+async function forward(server: URL, incoming: IncomingMessage, body: Buffer) {
+  const path = `${server.pathname.replace(/\/$/, '')}${incoming.url}`;
+  const forwarded = request({
+    ...{ host: server.hostname, port: server.port, path, method: incoming.method, agent: false },
+    headers: { ...incoming.headers, host: server.host, connection: 'close' },
+  });
+  forwarded.end(body);
+  const [response] = (await once(forwarded, 'response')) as [IncomingMessage];
+  const { connection, ...headers } = response.headers;
+  return { status: response.statusCode ?? 502, headers, body: await buffer(response) };
+}
+
+async function close(server: Server): Promise<void> {
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+}
