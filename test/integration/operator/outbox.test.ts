@@ -177,18 +177,14 @@ describe('the outbox', () => {
   it('gives up what has expired; the next call takes its nonce', async () => {
     await chain.send('evm_setAutomine', [false]);
     const place = await newPlace();
-    await using operator = await startTestOperator(place);
+    await using operator = await startTestOperator(place, { pollMs: 1_000 });
     const { timestamp } = (await chain.getBlock('latest')) ?? { timestamp: 0 };
     const deadline = BigInt(timestamp) + 50n;
     const sent = operator.outbox.send(intentOf(slot, { deadline }), { signal: never() });
     await untilPending(operator, place);
-    // A block without it, after its deadline.
-    await chain.send('anvil_dropTransaction', [
-      toHex(
-        (await listOpenTransactions(operator.database, scopeOf(place)))[0]?.attempts[0]?.hash ??
-          new Uint8Array(),
-      ),
-    ]);
+    // A block without it, after its deadline, between two looks.
+    await sleep(300);
+    await chain.send('anvil_dropAllTransactions', []);
     await chain.send('evm_setNextBlockTimestamp', [timestamp + 100]);
     await mine();
     expect(await sent).toEqual({ status: 'expired' });
