@@ -1,8 +1,5 @@
-import { keccak256 } from 'ethers/crypto';
 import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
 import { fetchDepositRoot } from '../clients/contracts/deposit-root.ts';
-import { nameProtocolError } from '../clients/contracts/protocol-errors.ts';
-import { fetchLateRegistrations } from '../clients/contracts/vault-registrations.ts';
 import type { ExecutionNode } from '../clients/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { postApproval } from '../clients/oracle.ts';
@@ -11,17 +8,18 @@ import { type Approval, createApprovalRequest, registrationDigest } from '../dom
 import type { OracleConfig } from '../domain/protocol/oracle-config.ts';
 import type { HarvestParams } from '../domain/protocol/rewards.ts';
 import type { PointCombiner } from '../domain/protocol/signature-share.ts';
-import { equalBytes, type Hex, toHex } from '../lib/bytes.ts';
+import { equalBytes, type Hex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
-import type { Outbox, TransactionOutcome } from '../operator/outbox.ts';
+import type { Outbox } from '../operator/outbox.ts';
 import { collectApprovals } from './collect-approvals.ts';
 import type { MakeExitShardsDeps } from './make-exit-shards.ts';
 import type { NetworkValidators } from './network-validators.ts';
 import { createChangeLog } from './registration/change-log.ts';
 import { createExitShardMaker, type ExitShardSettings } from './registration/exit-shard-maker.ts';
 import { isBatch, type RegistrationBatch, type RegistrationMode } from './registration/registration-mode.ts';
+import { sendRegistration } from './registration/send-registration.ts';
 import { findStakeableAssets } from './registration/stakeable-assets.ts';
 import { ethereumVaultVersion, validatorAssetsWei } from './registration/vault-version.ts';
 
@@ -90,9 +88,6 @@ interface Round {
   readonly signal: AbortSignal;
 }
 
-/** Blocks that a snapshot may be behind a reorganised head. */
-const REORG_MARGIN_BLOCKS = 32;
-
 /** Prepares the registration of a vault's validators; what the passes have in common is kept in it. */
 export function createValidatorRegistrar(
   deps: RegisterValidatorsDeps,
@@ -153,7 +148,7 @@ export function createValidatorRegistrar(
       } as const;
     }
     isFreshNeeded = true;
-    return judge(plan, await send(deps, options, round, plan, approval));
+    return sendRegistration(deps, { vault: options.vault, ...round, approval }, plan);
   }
 
   async function pass(signal: AbortSignal): Promise<RegistrationOutcome> {
@@ -180,7 +175,14 @@ export function createValidatorRegistrar(
       const waitsFor = `the base fee to fall to ${options.maxFeePerGasGwei} gwei or less`;
       return { status: 'waiting', code: 'gas-price', waitsFor, stakeableAssetsWei };
     }
-    return { ...(await register({ snapshot, config, harvest, signal }, count)), stakeableAssetsWei };
+    try {
+      return { ...(await register({ snapshot, config, harvest, signal }, count)), stakeableAssetsWei };
+    } catch (error) {
+      // The first sync takes its time; that is no failure.
+      if (!(error instanceof ExternalError) || error.code !== 'network-validators-not-synced') throw error;
+      const waitsFor = 'the validators of the network to be read for the first time';
+      return { status: 'waiting', code: error.code, waitsFor, stakeableAssetsWei };
+    }
   }
 
   return {
@@ -259,61 +261,6 @@ function askOracles(
       signal,
     },
   );
-}
-
-function send(
-  { node, outbox }: RegisterValidatorsDeps,
-  { vault }: RegisterValidatorsOptions,
-  { snapshot, harvest, signal }: Round,
-  batch: RegistrationBatch,
-  approval: Approval,
-): Promise<TransactionOutcome> {
-  const call = batch.encodeCall(
-    { registryRoot: snapshot.registryRoot, validators: batch.encoded, approval },
-    harvest,
-  );
-  const fromBlock = Math.max(0, snapshot.blockNumber - REORG_MARGIN_BLOCKS);
-  const isDone = async () => {
-    const late = await fetchLateRegistrations(node, vault, fromBlock);
-    return batch.validators.every(({ publicKey }) => late.has(toHex(publicKey)));
-  };
-  // Another approval makes another intent: the root of the deposits keeps two of them from both succeeding.
-  const intent = {
-    kind: 'register-validators',
-    key: keccak256(call.data),
-    deadline: approval.deadline,
-  } as const;
-  return outbox.send({ ...intent, ...call, isDone }, { signal });
-}
-
-/** Errors that come of the chain having moved on: another try may do. */
-const PASSING_ERRORS = new Set(['InvalidValidatorsRegistryRoot', 'DeadlineExpired', 'NotHarvested']);
-
-function judge(batch: RegistrationBatch, outcome: TransactionOutcome) {
-  const publicKeys = batch.validators.map(({ publicKey }) => toHex(publicKey));
-  switch (outcome.status) {
-    case 'confirmed':
-      return { status: 'registered', publicKeys, hash: outcome.hash } as const;
-    case 'already-done':
-      return { status: 'registered', publicKeys, hash: undefined } as const;
-    case 'expired':
-      return { status: 'restarted', reason: 'the deadline of the approval has passed' } as const;
-    case 'cancelled':
-      return { status: 'restarted', reason: 'the transaction was cancelled' } as const;
-    case 'reverted':
-      return { status: 'restarted', reason: `${outcome.hash} was reverted: ${outcome.reason}` } as const;
-    case 'would-revert': {
-      const name = nameProtocolError(outcome.data) ?? outcome.reason;
-      if (PASSING_ERRORS.has(name)) {
-        return { status: 'restarted', reason: `the transaction would revert: ${name}` } as const;
-      }
-      throw new ExternalError(
-        'registration-would-revert',
-        `The registration of ${publicKeys.length} validators would revert: ${name}; nothing was sent.`,
-        { retryable: true },
-      );
-    }
-  }
 }
 
 function minOf(a: bigint, b: bigint): bigint {

@@ -202,6 +202,18 @@ describe('what is not there yet', () => {
     expect(await run()).toMatchObject({ status: 'waiting', code: 'deposit-data-root-mismatch' });
   });
 
+  it('the index that the first validator gets', async () => {
+    const vault = await scene.createVault(1, { validators: 1, ether: 32 });
+    const networkValidators = {
+      nextValidatorIndex: async () => {
+        throw new ExternalError('network-validators-not-synced', 'Not synced.', { retryable: true });
+      },
+      findRegistered: async () => new Set<never>(),
+    };
+    const { run } = await scene.openRegistrar(vault, { deps: { networkValidators } });
+    expect(await run()).toMatchObject({ status: 'waiting', code: 'network-validators-not-synced' });
+  });
+
   it('a signer that signs', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
@@ -214,7 +226,7 @@ describe('what is not there yet', () => {
 });
 
 describe('oracles', () => {
-  it('that are down, lying or silent cost nothing while the others are enough', async () => {
+  it('one that is silent costs nothing while the others are enough', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     const [, second] = scene.devnet.oracles.servers;
@@ -223,6 +235,17 @@ describe('oracles', () => {
     expect(await run()).toMatchObject({ status: 'registered' });
     expect(performance.now() - startedAt).toBeLessThan(4_000);
   });
+
+  it.each([{ lies: 'signature' }, { lies: 'ipfs-hash' }, { lies: 'deadline' }, { down: true }] as const)(
+    'one with %o loses its own vote only',
+    async fault => {
+      const vault = await scene.createVault(1, { validators: 1, ether: 32 });
+      const { run } = await scene.openRegistrar(vault);
+      Object.assign(scene.devnet.oracles.servers[0]?.faults ?? {}, fault);
+      expect(await run()).toMatchObject({ status: 'registered' });
+      await expectRegistered(vault, keysOf(vault));
+    },
+  );
 
   it('that refuse are asked again in the next pass, with the shards of the last one', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
