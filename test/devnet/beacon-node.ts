@@ -55,7 +55,7 @@ export interface BeaconNode extends AsyncDisposable {
 }
 
 /** The execution chain whose deposits make the validators. */
-export interface FollowedChain {
+interface FollowedChain {
   listValidators(): Promise<readonly Deposit[]>;
   /** Unix seconds of its head. */
   readTimestamp(): Promise<number>;

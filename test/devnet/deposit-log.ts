@@ -4,7 +4,7 @@ import { type DepositChain, hex, unhex } from './exit-signature.ts';
 import type { Protocol } from './protocol.ts';
 
 /** A validator that a deposit made. */
-export interface DepositedValidator extends Deposit {
+interface DepositedValidator extends Deposit {
   /** Its place among the validators of the chain, from 0. */
   readonly index: bigint;
   readonly blockNumber: number;

@@ -25,7 +25,7 @@ export interface OracleFaults {
   outdatedIndexes?: readonly number[];
 }
 
-export interface OracleReplica {
+interface OracleReplica {
   readonly url: string;
   /** The switch of this server alone. */
   isDown: boolean;

@@ -41,7 +41,7 @@ export interface OraclesDeps {
 }
 
 /** What an oracle answered, and why. */
-export interface OracleDecision {
+interface OracleDecision {
   /** Its place in the oracle set. */
   readonly oracle: number;
   readonly path: string;

@@ -29,7 +29,7 @@ export interface Distribution {
   harvestParams(vault: string): HarvestParams;
 }
 
-export interface HarvestParams {
+interface HarvestParams {
   readonly rewardsRoot: string;
   readonly reward: bigint;
   readonly unlockedMevReward: bigint;

@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { asOfBlock, isNewerThan } from './rpc-past.ts';
 
-export interface RpcRequest {
+interface RpcRequest {
   readonly id: number;
   readonly method: string;
   readonly params: readonly unknown[];
