@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { BeaconNode } from '../clients/beacon-node.ts';
 import { fetchHeader } from '../clients/block-headers.ts';
 import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
@@ -128,7 +129,7 @@ function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOption
       if (config !== undefined && performance.now() - config.at < CONFIG_MAX_AGE_MS) return config.value;
       const read = await sources.remoteSigner.read();
       // The same object as long as it says the same: what was made of it is kept by it.
-      const isSame = config !== undefined && JSON.stringify(config.value) === JSON.stringify(read);
+      const isSame = config !== undefined && isDeepStrictEqual(config.value, read);
       config = { at: performance.now(), value: isSame ? config?.value : read };
       return config.value;
     },
