@@ -95,10 +95,10 @@ export interface OperatorHandles extends AsyncDisposable {
 export async function openOperator(
   context: OperatorContext,
   settings: OperatorSettings,
+  networkName: string,
 ): Promise<OperatorHandles> {
   const { log, metrics } = context;
   await using stack = new AsyncDisposableStack();
-  const networkName = await findNetworkName(settings);
   const network = resolveNetwork(networkName);
   const httpOf = (target: Parameters<OperatorMetrics['observe']>[0]): HttpDeps => ({
     log,
@@ -135,8 +135,17 @@ export async function openOperator(
   return { ...handles, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
-/** A database URL is enough of a configuration with the network's name; without one, `init` has to have been called. */
-async function findNetworkName({ network, dataDir, vault, database }: OperatorSettings): Promise<string> {
+/**
+ * Name or path of the vault's network. A database URL is enough of a configuration beside it; without one, `init` has to
+ * have been called.
+ * @throws OperatorError 'vault-not-initialised'; UsageError 'network-missing'
+ */
+export async function findNetworkName({
+  network,
+  dataDir,
+  vault,
+  database,
+}: OperatorSettings): Promise<string> {
   const config =
     'dbUrl' in database ? await findVaultConfig(dataDir, vault) : await readVaultConfig(dataDir, vault);
   const name = network ?? config?.network;

@@ -3,6 +3,7 @@ import { createChainReader } from './clients/chain-snapshot.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
 import { ipfsOptions, readTimeoutMs } from './compose.ts';
 import {
+  findNetworkName,
   type OperatorContext,
   type OperatorHandles,
   type OperatorSettings,
@@ -39,6 +40,7 @@ export async function runOperator(
   settings: OperatorSettings,
   { version }: { readonly version: string },
 ): Promise<void> {
+  const networkName = await findNetworkName(settings);
   const scrub = createScrubber(settings.secrets);
   const log = createServiceLogger({ ...settings.log, scrub });
   const status = createOperatorStatus(scrub);
@@ -57,7 +59,7 @@ export async function runOperator(
   try {
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, settings);
-    const handles = stack.use(await openOperator(context, settings));
+    const handles = stack.use(await openOperator(context, settings, networkName));
     await work(context, handles, settings);
   } catch (error) {
     // What the stop itself has interrupted is no failure.

@@ -106,6 +106,18 @@ describe('who imports whom', () => {
     ).toEqual([]);
   });
 
+  it('the operator and all that it reaches never hold a validator key', () => {
+    const isRoot = (file: string) => /^src\/(operator\/|run-operator|compose-operator)/.test(file);
+    const reached = new Set(sources.filter(isRoot));
+    for (const file of reached) {
+      for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
+    }
+    expect(reached.has('src/spawn-signer.ts')).toBe(true);
+    expect(
+      [...reached].filter(to => /^src\/(signer\/|domain\/keys|compose-signer|signer-child)/.test(to)),
+    ).toEqual([]);
+  });
+
   it('each outside library has one room', () => {
     const notIn = (room: RegExp) => new RegExp(`^(?!${room.source})`);
     expect(trespasses(notIn(/src\/db\/|migrations\//), /^(kysely|pg|@electric-sql\/pglite)$/)).toEqual([]);

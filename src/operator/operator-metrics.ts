@@ -4,7 +4,7 @@ import type { UsedExitShardMode } from '../services/make-exit-shards.ts';
 import type { TaskObserver } from './run-task.ts';
 
 /** Calls that are counted, by whom they go to. */
-export type CallTarget = 'signer' | 'oracle' | 'rpc' | 'beacon' | 'ipfs';
+type CallTarget = 'signer' | 'oracle' | 'rpc' | 'beacon' | 'ipfs';
 
 /** Figures of the operator under the manual's names, and its own. */
 export interface OperatorMetrics extends TaskObserver {

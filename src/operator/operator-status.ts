@@ -1,10 +1,10 @@
 import { messageOf } from '../lib/errors.ts';
 import type { PassOutcome, TaskObserver } from './run-task.ts';
 
-export type Phase = 'starting' | 'standby' | 'running' | 'stopping';
+type Phase = 'starting' | 'standby' | 'running' | 'stopping';
 
 /** What `/readyz` answers with. */
-export interface StatusReport {
+interface StatusReport {
   readonly ready: boolean;
   readonly phase: Phase;
   /** While it starts or stands by. */
@@ -12,7 +12,7 @@ export interface StatusReport {
   readonly tasks: readonly TaskReport[];
 }
 
-export interface TaskReport {
+interface TaskReport {
   readonly name: string;
   readonly running: boolean;
   /** ISO 8601. */

@@ -18,7 +18,7 @@ export interface StartOperatorDeps {
   readonly act: (lease: Lease) => ActingOperator;
 }
 
-export interface ActingOperator {
+interface ActingOperator {
   /** Finds out what became of the transactions of an earlier holder, before anything is sent. */
   reconcile(signal: AbortSignal): Promise<void>;
   readonly tasks: readonly Task[];

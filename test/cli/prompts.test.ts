@@ -44,6 +44,7 @@ describe('questions on a terminal', () => {
     ['prompts-create-keys-b.txt', 'create-keys'],
     ['prompts-create-wallet.txt', 'create-wallet'],
     ['prompts-get-validators-root.txt', 'get-validators-root'],
+    ['prompts-start.txt', 'start'],
   ])('%s is asked as recorded, in its order', async (name, command) => {
     using directory = temporaryDirectory();
     const recorded = recordedDialogue(name);
