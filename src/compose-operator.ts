@@ -165,7 +165,6 @@ async function openState(
     const database = await waitOut(log, { signal, onWait: what => status.enter('starting', what) }, () =>
       openRemoteDatabase(settings),
     );
-    if (database === undefined) throw new UsageError('db-unreachable', 'There is no database.');
     await checkSchema(database, { programVersion: version }).catch(async error => {
       await database.close();
       throw error;
@@ -207,7 +206,7 @@ async function openSources(
 
 /** Where exits and transactions are signed: the keys may be in a fleet, the wallet is always in the child. */
 async function openSigners(
-  { log, metrics, signal }: OperatorContext,
+  { log, status, metrics, signal }: OperatorContext,
   settings: OperatorSettings,
   network: string,
 ): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
@@ -221,7 +220,12 @@ async function openSigners(
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
   const wallet = { ...settings.wallet, vault };
-  const child = stack.use(await spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal }));
+  const onWait = (what: string | undefined) => status.enter('starting', what);
+  const child = stack.use(
+    await waitOut(log, { signal, onWait }, () =>
+      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal }),
+    ),
+  );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
   const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
   const client = stack.use(

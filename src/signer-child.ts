@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { openSigner, untilStopped } from './compose-signer.ts';
-import { EXIT, messageOf, OperatorError } from './lib/errors.ts';
+import { EXIT, ExternalError, messageOf, OperatorError } from './lib/errors.ts';
 import { createLogger } from './lib/logger.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
@@ -19,7 +19,8 @@ await run().catch((error: unknown) => {
   const known = error instanceof OperatorError;
   if (!known) process.stderr.write(`${error instanceof Error ? error.stack : messageOf(error)}\n`);
   const { code, hint, exitCode } = known ? error : { code: 'bug', hint: undefined, exitCode: EXIT.bug };
-  tell({ error: { code, message: messageOf(error), hint, exitCode } });
+  const retryable = error instanceof ExternalError && error.retryable;
+  tell({ error: { code, message: messageOf(error), hint, exitCode, retryable } });
   process.exitCode = exitCode;
 });
 pipe.end();

@@ -19,5 +19,7 @@ export type SignerReport =
         readonly message: string;
         readonly hint?: string | undefined;
         readonly exitCode: ExitCode;
+        /** Whether it may be over by itself later. */
+        readonly retryable?: boolean | undefined;
       };
     };

@@ -9,7 +9,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { SignerSettings } from './compose-signer.ts';
-import { EXIT, messageOf, OperatorError, UsageError } from './lib/errors.ts';
+import { EXIT, ExternalError, messageOf, OperatorError, UsageError } from './lib/errors.ts';
 import type { Logger } from './lib/logger.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
@@ -211,7 +211,8 @@ async function exchange(
   pipe.unref();
   const report = JSON.parse(line) as SignerReport;
   if ('ready' in report) return report.ready;
-  const { code, message, hint, exitCode } = report.error;
+  const { code, message, hint, exitCode, retryable } = report.error;
+  if (retryable) throw new ExternalError(code, message, { hint, retryable });
   throw exitCode === EXIT.usage
     ? new UsageError(code, message, { hint })
     : new OperatorError(code, message, { hint, exitCode });

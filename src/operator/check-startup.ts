@@ -16,7 +16,7 @@ import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
 import type { OperatorSources } from '../services/operator-sources.ts';
 import type { OperatorStatus } from './operator-status.ts';
 import { checkBeaconNodes, checkExecutionNodes } from './startup-checks.ts';
-import { waitOut } from './wait-out.ts';
+import { passOver, waitOut } from './wait-out.ts';
 
 export interface CheckStartupDeps {
   readonly log: Logger;
@@ -68,23 +68,21 @@ export async function checkStartup(
   const { log, status, node } = deps;
   const { network, vault, skipWaiting, signal } = options;
   const onWait = (what: string | undefined) => status.enter('starting', what);
-  const wait = <T>(step: () => Promise<T>, mayBeSkipped = skipWaiting) =>
-    waitOut(log, { onWait, signal, skipWaiting: mayBeSkipped }, step);
+  const wait = <T>(step: () => Promise<T>) => waitOut(log, { onWait, signal }, step);
+  const check = (step: () => Promise<unknown>) => (skipWaiting ? passOver(log, step) : wait(step));
 
   if (options.isRegistering) await checkDepositData(deps);
   log.info('Checking connection to consensus nodes...');
-  await wait(() => checkBeaconNodes(log, deps.beaconNodes, network));
+  await check(() => checkBeaconNodes(log, deps.beaconNodes, network));
   log.info('Checking connection to execution nodes...');
-  await wait(() => checkExecutionNodes(log, deps.executionNodes, network));
-  const facts = await wait(() => readVaultFacts(node, vault, network), false);
-  if (facts === undefined)
-    throw new OperatorError('vault-unknown', `Nothing is known of the vault ${vault}.`);
+  await check(() => checkExecutionNodes(log, deps.executionNodes, network));
+  const facts = await wait(() => readVaultFacts(node, vault, network));
   log.info(`Vault ${vault} has version ${facts.vaultVersion}`);
   log.info(`Checking hot wallet balance ${options.wallet}...`);
-  await wait(() => checkWallet(deps, options));
+  await check(() => checkWallet(deps, options));
   log.info('Checking connection to ipfs nodes and oracles set...');
-  await wait(() => checkOracles(deps, options));
-  await wait(() => checkSigner(deps, options));
+  await check(() => checkOracles(deps, options));
+  await check(() => checkSigner(deps, options));
   return facts;
 }
 

@@ -50,7 +50,6 @@ async function actOnce(deps: StartOperatorDeps, signal: AbortSignal): Promise<vo
   const lease = await waitOut(log, { signal, onWait: what => status.enter('standby', what ?? standBy) }, () =>
     deps.holdLease(signal),
   );
-  if (lease === undefined) return;
   await using held = lease;
   const acting = AbortSignal.any([signal, held.signal]);
   try {

@@ -5,8 +5,6 @@ import type { Logger } from '../lib/logger.ts';
 export interface WaitOutOptions {
   /** Told what is waited for; of nothing when it is over. */
   readonly onWait: (what: string | undefined) => void;
-  /** Goes on without an answer instead of waiting. */
-  readonly skipWaiting?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -17,14 +15,13 @@ const REPEAT_MS = 60_000;
 
 /**
  * Repeats a step until it succeeds: an outage is waited out, with growing pauses; what no waiting mends ends it.
- * @returns what the step found; undefined when an outage was not waited out
  * @throws what the step threw; the signal's reason
  */
 export async function waitOut<T>(
   log: Pick<Logger, 'warn'>,
-  { onWait, skipWaiting = false, signal }: WaitOutOptions,
+  { onWait, signal }: WaitOutOptions,
   step: () => Promise<T>,
-): Promise<T | undefined> {
+): Promise<T> {
   let toldAt = Number.NEGATIVE_INFINITY;
   let told: string | undefined;
   for (let waitMs = MIN_WAIT_MS; ; waitMs = Math.min(MAX_WAIT_MS, waitMs * 2)) {
@@ -37,16 +34,22 @@ export async function waitOut<T>(
       if (!isOutage(error)) throw error;
       const message = messageOf(error);
       onWait(message);
-      if (skipWaiting) {
-        log.warn(`${message} Not waited for.`);
-        return undefined;
-      }
       if (message !== told || performance.now() - toldAt >= REPEAT_MS) {
         log.warn(`${message} Waiting.`);
         [told, toldAt] = [message, performance.now()];
       }
       await sleep(waitMs, undefined, { signal });
     }
+  }
+}
+
+/** Passes over an outage; what no waiting mends is thrown. */
+export async function passOver(log: Pick<Logger, 'warn'>, step: () => Promise<unknown>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+    log.warn(`${messageOf(error)} Not waited for.`);
   }
 }
 
