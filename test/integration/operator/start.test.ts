@@ -270,7 +270,7 @@ describe('start from the remote database', () => {
 
 describe('what does not fit', () => {
   it(
-    'stops with a message and a code: another chain, keeper, genesis; no init, no keys, no port',
+    'stops with a message and a code: another chain, keeper, genesis; no init, no port',
     async () => {
       const cases: readonly [
         name: string,
@@ -294,12 +294,13 @@ describe('what does not fit', () => {
         ],
       ];
       const terminationLog = join(scene.folder, 'fatal.log');
+      await using database = await createTestDatabase();
       const runs = await Promise.all([
         ...cases.map(([name, change]) =>
           runCli(
             [
               ...['start', ...scene.args, '--network', writeNetworkFile(`${name}.json`, change)],
-              ...['--database-dir', join(scene.folder, name)],
+              ...['--db-url', database.url],
             ],
             { env: name === 'keeper' ? { TERMINATION_LOG: terminationLog } : {} },
           ),
@@ -319,6 +320,10 @@ describe('what does not fit', () => {
       expect(uninitialised.stderr).toContain(
         `Error: Config for vault ${scene.vault} does not exist. Please run "init" command.`,
       );
+      const { port } = new URL(scene.devnet.rpcUrl);
+      const taken = await runCli(['start', ...scene.args, '--enable-metrics', '--metrics-port', port]);
+      expect(taken.exitCode).toBe(1);
+      expect(taken.stderr).toContain(`Error: The metrics port ${port} of 127.0.0.1 is in use.`);
       const missing = await runCli(['start', '--vault', scene.vault]);
       expect(missing.exitCode).toBe(2);
       expect(missing.stderr).toContain("Missing options '--consensus-endpoints', '--execution-endpoints'.");
