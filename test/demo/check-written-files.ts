@@ -7,6 +7,7 @@ import {
   readSignerKeys,
 } from '../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
+import { expectEqual, expectSame } from './expectations.ts';
 
 export interface WrittenFiles {
   readonly vault: string;
@@ -77,14 +78,4 @@ function readClient(folder: string, { signerUrl, feeRecipient }: WrittenFiles): 
     feeRecipient,
   );
   return keys;
-}
-
-function expectEqual(what: string, actual: unknown, expected: unknown): void {
-  if (actual !== expected) throw new Error(`${what}: ${String(actual)} instead of ${String(expected)}`);
-}
-
-/** The same members, each once, in any order. */
-function expectSame(what: string, actual: readonly string[], expected: readonly string[]): void {
-  if (actual.toSorted().join() !== expected.toSorted().join())
-    throw new Error(`${what}: ${actual.length} found, ${expected.length} expected, or others`);
 }

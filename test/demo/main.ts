@@ -1,13 +1,16 @@
-// npm run demo: the whole remote-db workflow and the signing path through the real launchers, on a local chain and database, and at the end a
-// check of every written file by its consumer's rules, with code that the program does not share.
+// npm run demo: keys are made and distributed by the remote database, the operator registers validators with them, rotates
+// their exits and harvests, and in the end the validators exit and the vault is recovered. Everything by the real launchers,
+// on a local chain and database; every written file is read by its consumer's rules, and all that happens is checked on the
+// chain, with code that the program does not share.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDevnet } from '../devnet/devnet.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { checkWrittenFiles } from './check-written-files.ts';
-import { createRunner } from './runner.ts';
-import { walkSigningPath } from './signing-path.ts';
+import { operate } from './operate.ts';
+import { createRunner, secondsSince } from './runner.ts';
+import { exitValidators, signWithWrittenFiles } from './signing-path.ts';
 
 const KEYS = 6;
 const CLIENTS = 3;
@@ -27,8 +30,12 @@ resources.defer(() => rmSync(keyFolder, { recursive: true, force: true }));
 
 console.log('Starting the devnet: anvil, the protocol in small, an IPFS gateway, and a database.');
 const devnet = resources.use(
-  await startDevnet({ name: 'demo', vaultVersion: 1, oracles: ORACLES.count, threshold: ORACLES.threshold }),
+  await startDevnet({
+    ...{ name: 'demo', vaultVersion: 1, oracles: ORACLES.count, threshold: ORACLES.threshold },
+    ...{ oracleServers: {}, blockTime: 1, slotsPerEpoch: 2 },
+  }),
 );
+const beacon = resources.use(await devnet.startBeaconNode());
 const databaseUrl = process.env.REMOTE_DB_URL || resources.use(await startPostgresServer()).url;
 const { vault } = devnet.addresses;
 const networkFile = join(folder, 'network.json');
@@ -81,8 +88,8 @@ for (const [client, directory] of clientFolders.entries()) {
     ...['--web3signer-endpoint', SIGNER_URL, '--fee-recipient', FEE_RECIPIENT, '--output-dir', directory],
   ]);
 }
-const operatorFolder = join(folder, 'operator');
-await run('./v3-operator', [...remoteDb, 'setup-operator', '--output-dir', operatorFolder]);
+await run('./v3-operator', [...remoteDb, 'setup-operator']);
+const operatorFolder = join(dataDir, vault.toLowerCase());
 await run('./v3-operator', [...remoteDb, 'verify', ...encryptKey]);
 
 console.log('Reading every written file back by its consumer’s rules…');
@@ -91,8 +98,12 @@ checkWrittenFiles({
   ...{ keys: KEYS, oracles: ORACLES.count, threshold: ORACLES.threshold },
   genesisForkVersion: JSON.parse(readFileSync(networkFile, 'utf8')).genesisForkVersion,
 });
-await walkSigningPath({
-  ...{ run, devnet, vault, local, folder, keyFolder, operatorFolder, networkFile, keys: KEYS },
-});
+const scene = {
+  ...{ run, devnet, beacon, vault, local, folder, dataDir, keyFolder, operatorFolder, networkFile },
+  ...{ dbUrlFile, keys: KEYS, oracles: ORACLES },
+};
+await signWithWrittenFiles(scene);
+await operate(scene);
+await exitValidators(scene);
 await run('./v3-operator', [...remoteDb, 'cleanup', '--yes']);
-console.log(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+console.log(`Done in ${secondsSince(started)}.`);

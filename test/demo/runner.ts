@@ -1,41 +1,76 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** What takes longer than this is not going to happen. */
+const PATIENCE_MS = 60_000;
+
 export interface RunningProgram extends AsyncDisposable {
-  /** Waits until the program has printed this. */
+  /** Waits until the program has printed or logged this. @throws with its log when it ends before, or takes too long */
   readonly printed: (text: string) => Promise<void>;
+  /** Waits until something is so that the program does. @throws with its log when it ends before, or takes too long */
+  readonly until: (what: string, isSo: () => Promise<boolean>) => Promise<void>;
+  /** Asks it to stop, and waits for its end. */
+  readonly stop: () => Promise<{ readonly exitCode: number | null; readonly afterMs: number }>;
 }
 
-/** Starts a launcher that runs until it is stopped. */
-export function startProgram(home: string, program: string, args: readonly string[]): RunningProgram {
+/** Starts a launcher that runs until it is stopped; its log is shown when that is asked for, and when it fails. */
+export function startProgram(
+  home: string,
+  program: string,
+  args: readonly string[],
+  { showsLog = false } = {},
+): RunningProgram {
   console.log(`$ ${program} ${args.join(' ')} &`);
   const env = { PATH: process.env.PATH, HOME: home, LANG: process.env.LANG };
   const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const closed = new Promise<void>(resolve => child.once('close', () => resolve()));
+  const closed = once(child, 'close');
+  // Its failure is told by whoever waits for it.
+  closed.catch(() => undefined);
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', text => {
     stdout += text;
     process.stdout.write(text);
   });
-  // One line for every signature: not for the screen.
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', text => {
-    log += text;
+  createInterface({ input: child.stderr }).on('line', line => {
+    log += `${line}\n`;
+    if (showsLog) console.log(`  | ${shorten(line)}`);
   });
-  return {
-    printed: async text => {
-      while (!stdout.includes(text)) {
-        if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}: ${log}`);
+  const until: RunningProgram['until'] = async (what, isSo) => {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!(await isSo())) {
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      if (!hasEnded && performance.now() < deadline) {
         await new Promise(resolve => setTimeout(resolve, 50));
+        continue;
       }
-    },
+      const why = hasEnded ? `ended with ${child.exitCode ?? child.signalCode}` : 'took too long';
+      throw new Error(`${program} ${args[0]} ${why}; waited for ${what}.\n${showsLog ? '' : log}`);
+    }
+  };
+  const stop: RunningProgram['stop'] = async () => {
+    const began = performance.now();
+    child.kill('SIGTERM');
+    await closed;
+    return { exitCode: child.exitCode, afterMs: performance.now() - began };
+  };
+  return {
+    until,
+    stop,
+    printed: text => until(`“${text}”`, async () => stdout.includes(text) || log.includes(text)),
     [Symbol.asyncDispose]: async () => {
-      child.kill('SIGTERM');
-      await closed;
+      if (child.exitCode === null && child.signalCode === null) await stop();
     },
   };
+}
+
+/** Public keys and signatures are known by their first and last digits. */
+export function shorten(line: string): string {
+  return line.replace(/0x([0-9a-f]{8})[0-9a-f]{80,}([0-9a-f]{4})\b/g, '0x$1…$2');
 }
 
 export type Run = (
@@ -64,7 +99,12 @@ export function createRunner(home: string): Run {
     });
     if (isSecret) console.log('(its 24 words are kept out of this log)');
     if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}`);
-    console.log(`(${((performance.now() - began) / 1000).toFixed(1)} s)\n`);
+    console.log(`(${secondsSince(began)})\n`);
     return stdout;
   };
+}
+
+/** Time since `performance.now()` was this. */
+export function secondsSince(began: number): string {
+  return `${((performance.now() - began) / 1000).toFixed(1)} s`;
 }

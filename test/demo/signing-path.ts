@@ -2,15 +2,23 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { startBeaconNode } from '../devnet/beacon-node.ts';
+import type { BeaconNode } from '../devnet/beacon-node.ts';
+import { credentialsOf } from '../devnet/deposit-data.ts';
 import type { Devnet } from '../devnet/devnet.ts';
-import { type ExitChain, exitSigningRoot, hex, isSignedBy, unhex } from '../devnet/exit-signature.ts';
+import { exitSigningRoot, hex, isSignedBy, unhex } from '../devnet/exit-signature.ts';
 import { startKeymanager } from '../devnet/keymanager.ts';
+import { BEACON_CHAIN, EXIT_EPOCH } from '../devnet/network-file.ts';
+import { expectEqual } from './expectations.ts';
 import { type Run, startProgram } from './runner.ts';
+
+/** 256 epochs of two slots of a second. */
+const SHARD_COMMITTEE_PERIOD_SECONDS = 256 * 2;
 
 export interface SigningPathOptions {
   readonly run: Run;
   readonly devnet: Devnet;
+  /** It follows the chain. */
+  readonly beacon: BeaconNode;
   readonly vault: string;
   /** `--vault` and `--data-dir`. */
   readonly local: readonly string[];
@@ -23,29 +31,24 @@ export interface SigningPathOptions {
   readonly keys: number;
 }
 
-/** Signs exits with what the remote-db workflow wrote, moves keys into a remote signer, and exits the validators. */
-export async function walkSigningPath(options: SigningPathOptions): Promise<void> {
-  const { run, devnet, vault, local, folder, networkFile, keys } = options;
-  const network = JSON.parse(readFileSync(networkFile, 'utf8'));
-  const chain: ExitChain = {
-    genesisValidatorsRoot: unhex(network.genesisValidatorsRoot),
-    capellaForkVersion: unhex(network.capellaForkVersion),
-  };
-  await signWithWrittenFiles(options, chain, network.capellaForkEpoch);
-
+/** Exits the registered validators with local keystores and with a remote signer that has shares only; recovers the vault. */
+export async function exitValidators(options: SigningPathOptions): Promise<void> {
+  const { run, devnet, beacon, vault, local, folder, networkFile, keys } = options;
   const vaultFolder = join(folder, 'data', vault.toLowerCase());
-  const publicKeys = JSON.parse(readFileSync(join(vaultFolder, 'deposit_data.json'), 'utf8')).map(
-    (entry: { pubkey: string }) => unhex(entry.pubkey),
+  const own = beacon.validators.filter(
+    one => hex(one.withdrawalCredentials) === hex(credentialsOf(vault)) && one.status === 'active_ongoing',
   );
-  await using beacon = await startBeaconNode(chain);
-  const withdrawalCredentials = Buffer.from(`01${'00'.repeat(11)}${vault.slice(2)}`, 'hex');
-  for (const publicKey of publicKeys) beacon.addValidator(publicKey, { withdrawalCredentials });
+  expectEqual('active validators of the vault', own.length, keys);
+  console.log('\n— The validators exit, and the vault is recovered —\n');
+  // Younger ones are not let out.
+  await devnet.passSeconds(SHARD_COMMITTEE_PERIOD_SECONDS);
   const exit = ['validators-exit', '--consensus-endpoints', beacon.url, '--yes', ...local];
   console.log('The built-in signer, spawned for one command, exits two validators with the local keystores.');
   await run('./operator', [...exit, '--count', '2']);
+  expectEqual('exits in the pool', beacon.pool.size, 2);
   beacon.includeExits();
 
-  await using remote = await startKeymanager(chain);
+  await using remote = await startKeymanager(BEACON_CHAIN);
   const endpoints = ['--execution-endpoints', devnet.rpcUrl, '--remote-signer-url', remote.url];
   await run('./operator', ['remote-signer-setup', ...endpoints, ...local]);
   const left = readdirSync(join(vaultFolder, 'keystores'));
@@ -57,12 +60,11 @@ export async function walkSigningPath(options: SigningPathOptions): Promise<void
   console.log('The remote signer has shares only: each exit is recombined of them.');
   await run('./operator', [...exit, '--remote-signer-url', remote.url]);
   beacon.includeExits();
-  const active = beacon.validators.filter(({ status }) => status === 'active_ongoing');
+  const active = own.filter(({ status }) => status === 'active_ongoing');
   if (active.length > 0) throw new Error(`${active.length} validators have not exited`);
 
   console.log('And from the mnemonic and the chain alone, the vault comes back:');
-  for (const validator of beacon.validators) validator.status = 'active_ongoing';
-  await devnet.emitRegistrations(publicKeys);
+  for (const validator of own) validator.status = 'active_ongoing';
   const elsewhere = join(folder, 'recovered');
   mkdirSync(elsewhere);
   await run('./operator', [
@@ -70,14 +72,18 @@ export async function walkSigningPath(options: SigningPathOptions): Promise<void
     ...['--mnemonic-file', join(folder, 'mnemonic'), '--consensus-endpoints', beacon.url],
     ...['--execution-endpoints', devnet.rpcUrl],
   ]);
+  const recovered = readdirSync(join(elsewhere, vault.toLowerCase(), 'keystores'));
+  expectEqual('recovered keystores', recovered.filter(name => name.startsWith('keystore-')).length, keys);
 }
 
 /** `signer` loads the key files; every key and share of the operator's configuration signs, and another library agrees. */
-async function signWithWrittenFiles(
-  { folder, keyFolder, operatorFolder, networkFile, keys }: SigningPathOptions,
-  chain: ExitChain,
-  epoch: number,
-): Promise<void> {
+export async function signWithWrittenFiles({
+  folder,
+  keyFolder,
+  operatorFolder,
+  networkFile,
+  keys,
+}: SigningPathOptions): Promise<void> {
   const socket = join(folder, 'signer', 'signer.sock');
   const args = ['signer', '--network', networkFile, '--keys-dir', keyFolder, '--socket', socket];
   await using signer = startProgram(folder, './operator', args);
@@ -87,9 +93,9 @@ async function signWithWrittenFiles(
   let signed = 0;
   for (const [index, [publicKey, shares]] of entries.entries()) {
     for (const key of [publicKey, ...shares]) {
-      const exit = { epoch: BigInt(epoch), validatorIndex: BigInt(index) };
-      const signature = await requestExit(socket, key, exit, chain);
-      const root = exitSigningRoot(exit, chain);
+      const exit = { epoch: EXIT_EPOCH, validatorIndex: BigInt(index) };
+      const signature = await requestExit(socket, key, exit);
+      const root = exitSigningRoot(exit, BEACON_CHAIN);
       if (!isSignedBy(unhex(key), root, unhex(signature))) throw new Error(`wrong signature of ${key}`);
       signed++;
     }
@@ -102,15 +108,14 @@ async function requestExit(
   socketPath: string,
   publicKey: string,
   exit: { epoch: bigint; validatorIndex: bigint },
-  chain: ExitChain,
 ): Promise<string> {
-  const version = hex(chain.capellaForkVersion);
+  const version = hex(BEACON_CHAIN.capellaForkVersion);
   const body = JSON.stringify({
     type: 'VOLUNTARY_EXIT',
-    signing_root: hex(exitSigningRoot(exit, chain)),
+    signing_root: hex(exitSigningRoot(exit, BEACON_CHAIN)),
     fork_info: {
       fork: { previous_version: version, current_version: version, epoch: String(exit.epoch) },
-      genesis_validators_root: hex(chain.genesisValidatorsRoot),
+      genesis_validators_root: hex(BEACON_CHAIN.genesisValidatorsRoot),
     },
     voluntary_exit: { epoch: String(exit.epoch), validator_index: String(exit.validatorIndex) },
   });

@@ -1,0 +1,134 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BeaconNode } from '../devnet/beacon-node.ts';
+import type { Devnet } from '../devnet/devnet.ts';
+import { freePort } from '../support/operator-process.ts';
+import { liveThrough } from './operator-life.ts';
+import { type Run, startProgram } from './runner.ts';
+
+export interface OperateOptions {
+  readonly run: Run;
+  readonly devnet: Devnet;
+  /** It follows the chain. */
+  readonly beacon: BeaconNode;
+  /** Of version 1; its deposit data root is on the chain. */
+  readonly vault: string;
+  /** `--vault` and `--data-dir`. */
+  readonly local: readonly string[];
+  readonly folder: string;
+  readonly dataDir: string;
+  /** What `setup-web3signer` wrote. */
+  readonly keyFolder: string;
+  readonly networkFile: string;
+  readonly dbUrlFile: string;
+  readonly keys: number;
+  readonly oracles: { readonly count: number; readonly threshold: number };
+}
+
+const WALLET_WEI = 10n ** 19n;
+const V5_KEYS = 2;
+
+/** The operator with a remote signer, with local keystores, and with a vault of another version. */
+export async function operate(options: OperateOptions): Promise<void> {
+  await operateRemotely(options);
+  await operateLocally(options);
+  await operateVersion5(options);
+}
+
+/** Keys and shares are in the signer, as the remote database has written them; there are no keystores here. */
+async function operateRemotely(options: OperateOptions): Promise<void> {
+  const { devnet, folder, keyFolder, networkFile, oracles, keys } = options;
+  console.log('\n— The operator, its keys in a remote signer —\n');
+  const vaultFolder = vaultFolderOf(options, options.vault);
+  await fundWallet(devnet, vaultFolder);
+  const address = `127.0.0.1:${await freePort()}`;
+  const source = ['--network', networkFile, '--keys-dir', keyFolder];
+  await using signer = startProgram(folder, './operator', ['signer', ...source, '--listen', address]);
+  await signer.printed('Signing exits with');
+  const keystores = join(vaultFolder, 'keystores');
+  const elsewhere = join(folder, 'keystores-elsewhere');
+  renameSync(keystores, elsewhere);
+  await liveThrough({
+    ...lifeOf(options, options.vault),
+    args: [...options.local, ...nodesOf(options), '--remote-signer-url', `http://${address}`],
+    greeting: `Using remote signer at http://${address} for ${keys} public keys`,
+    count: keys / 2,
+    // One leaves: shares in the signer are of the set before.
+    oracles: { count: oracles.count - 1, threshold: oracles.threshold - 1 },
+    shardModes: ['key-shares', 'split'],
+    showsMetrics: true,
+  });
+  renameSync(elsewhere, keystores);
+}
+
+async function operateLocally(options: OperateOptions): Promise<void> {
+  const { oracles, keys } = options;
+  console.log('\n— The same operator, its keys in local keystores —\n');
+  await liveThrough({
+    ...lifeOf(options, options.vault),
+    args: [...options.local, ...nodesOf(options)],
+    greeting: `Loaded ${keys} keys`,
+    count: keys - keys / 2,
+    // And another one comes.
+    oracles,
+    shardModes: ['split', 'split'],
+    showsMetrics: false,
+  });
+}
+
+/** The hot wallet is the vault's validators manager; the operator's state is in Postgres. */
+async function operateVersion5(options: OperateOptions): Promise<void> {
+  const { run, devnet, folder, dataDir, networkFile, dbUrlFile, oracles } = options;
+  console.log('\n— A vault of version 5, state in Postgres —\n');
+  const vault = await devnet.createVault(5);
+  const local = ['--vault', vault, '--data-dir', dataDir];
+  const init = ['init', '--network', networkFile, '--language', 'english', '--no-verify', ...local];
+  const words = await run('./operator', init, { isSecret: true });
+  const mnemonicFile = join(folder, 'mnemonic-5');
+  writeFileSync(mnemonicFile, `${words.trim()}\n`, { mode: 0o600 });
+  const mnemonic = ['--mnemonic-file', mnemonicFile];
+  await run('./operator', ['create-keys', '--count', String(V5_KEYS), ...mnemonic, ...local]);
+  await run('./operator', ['create-wallet', ...mnemonic, ...local]);
+  const wallet = await fundWallet(devnet, vaultFolderOf(options, vault));
+  await devnet.setValidatorsManager(wallet, vault);
+  console.log(`The vault's admin makes the hot wallet ${wallet} its validators manager.\n`);
+  const database = ['--db-url-file', dbUrlFile];
+  await liveThrough({
+    ...lifeOf(options, vault),
+    args: [...local, ...nodesOf(options), ...database],
+    greeting: `Vault ${vault} has version 5`,
+    count: V5_KEYS,
+    oracles: { count: oracles.count + 1, threshold: oracles.threshold },
+    shardModes: ['split', 'split'],
+    showsMetrics: false,
+  });
+  const listed = await run('./operator', ['tx', 'list', ...database, ...local]);
+  const confirmed = listed.split('\n').filter(line => /\bconfirmed\b/.test(line)).length;
+  if (confirmed !== 3) throw new Error(`${confirmed} confirmed transactions, not 3`);
+}
+
+function lifeOf(options: OperateOptions, vault: string) {
+  const { devnet, beacon, folder } = options;
+  const file = join(vaultFolderOf(options, vault), 'deposit_data.json');
+  const entries: { readonly pubkey: string }[] = JSON.parse(readFileSync(file, 'utf8'));
+  const publicKeys = entries.map(({ pubkey }) => `0x${pubkey.replace(/^0x/, '')}`);
+  return { devnet, beacon, vault, publicKeys, home: folder };
+}
+
+function nodesOf({ devnet, beacon }: OperateOptions): string[] {
+  return ['--consensus-endpoints', beacon.url, '--execution-endpoints', devnet.rpcUrl];
+}
+
+function vaultFolderOf({ dataDir }: OperateOptions, vault: string): string {
+  return join(dataDir, vault.toLowerCase());
+}
+
+/** @returns the address of the hot wallet */
+async function fundWallet(devnet: Devnet, vaultFolder: string): Promise<string> {
+  const wallet: { address: string } = JSON.parse(
+    readFileSync(join(vaultFolder, 'wallet', 'wallet.json'), 'utf8'),
+  );
+  const address = `0x${wallet.address.replace(/^0x/, '')}`;
+  await devnet.setBalance(address, WALLET_WEI);
+  return address;
+}
