@@ -69,7 +69,7 @@ export function startProgram(
 }
 
 /** Public keys and signatures are known by their first and last digits. */
-export function shorten(line: string): string {
+function shorten(line: string): string {
   return line.replace(/0x([0-9a-f]{8})[0-9a-f]{80,}([0-9a-f]{4})\b/g, '0x$1…$2');
 }
 
