@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { BeaconNode } from '../clients/beacon-node.ts';
 import { fetchHeader } from '../clients/block-headers.ts';
 import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
@@ -64,9 +63,6 @@ export interface OperatorTasksOptions {
   readonly harvest: boolean;
 }
 
-/** How long the remote signer's configuration counts: it is written anew when the oracles change. */
-const CONFIG_MAX_AGE_MS = 60_000;
-
 /** What is done all the time, whoever acts for the vault. */
 export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTasksOptions): Task[] {
   const of = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
@@ -92,7 +88,7 @@ export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: Op
           ),
         ]
       : []),
-    rotateExitSignaturesTask({ metrics, log, rotate: rotator({ ...parts, log }) }, network),
+    rotateExitSignaturesTask({ metrics, rotate: rotator({ ...parts, log }) }, network),
     ...(harvest ? [harvestVaultTask({ harvest: harvester(parts) }, network)] : []),
   ];
 }
@@ -116,7 +112,6 @@ interface SharedReads {
 function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
   const { http, ipfs, sources } = deps;
   let combiner: Promise<PointCombiner> | undefined;
-  let config: { readonly at: number; readonly value: RemoteSignerConfig | undefined } | undefined;
   let oracles: { readonly hash: string; readonly value: OracleConfig } | undefined;
   const harvests = new Map<string, HarvestParams | null>();
   return {
@@ -124,15 +119,7 @@ function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOption
       combiner ??= createPointCombiner();
       return combiner;
     },
-    async readRemoteSigner() {
-      if (!options.isRemoteSigner) return undefined;
-      if (config !== undefined && performance.now() - config.at < CONFIG_MAX_AGE_MS) return config.value;
-      const read = await sources.remoteSigner.read();
-      // The same object as long as it says the same: what was made of it is kept by it.
-      const isSame = config !== undefined && isDeepStrictEqual(config.value, read);
-      config = { at: performance.now(), value: isSame ? config?.value : read };
-      return config.value;
-    },
+    readRemoteSigner: async () => (options.isRemoteSigner ? sources.remoteSigner.read() : undefined),
     async fetchOracleConfig(hash) {
       if (oracles?.hash === hash) return oracles.value;
       oracles = { hash, value: parseOracleConfig(await fetchIpfsDocument(http.ipfs, hash, ipfs)) };

@@ -1,9 +1,10 @@
+import { stat } from 'node:fs/promises';
 import type { Database } from '../db/database.ts';
 import { inSnapshot } from '../db/database.ts';
 import { findVault } from '../db/vaults.ts';
 import { type DepositDataEntry, parseDepositData } from '../domain/consensus/deposit-data.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
-import { fromHex } from '../lib/bytes.ts';
+import { fromHex, toHex } from '../lib/bytes.ts';
 import { findDepositDataPath, readDepositData } from './deposit-data-file.ts';
 import { readOperatorConfig } from './read-operator-config.ts';
 import type { DepositDataSource } from './registration/deposit-entries.ts';
@@ -16,6 +17,7 @@ export interface OperatorSources {
   readonly remoteSigner: {
     /** For messages. */
     readonly name: string;
+    /** The same object as long as nobody has written another one: it may name a hundred thousand shares. */
     read(): Promise<RemoteSignerConfig | undefined>;
   };
 }
@@ -35,7 +37,10 @@ export function fileSources({ vaultDirectory, depositDataFile }: FileSourceOptio
     },
     remoteSigner: {
       name: remoteSignerConfigPath(vaultDirectory),
-      read: () => findRemoteSignerConfig(vaultDirectory),
+      read: readWhenChanged(
+        () => fileVersion(remoteSignerConfigPath(vaultDirectory)),
+        () => findRemoteSignerConfig(vaultDirectory),
+      ),
     },
   };
 }
@@ -66,6 +71,28 @@ export async function findDatabaseSources(
         return found === undefined ? [] : parseDepositData(found.document, name);
       },
     },
-    remoteSigner: { name, read: async () => (await read())?.config },
+    remoteSigner: {
+      name,
+      read: readWhenChanged(
+        async () => toHex((await findVault(database, identity))?.operatorDigest ?? new Uint8Array()),
+        async () => (await read())?.config,
+      ),
+    },
   };
+}
+
+/** Reads again only when the version has changed. */
+function readWhenChanged<T>(findVersion: () => Promise<string>, read: () => Promise<T>): () => Promise<T> {
+  let last: { readonly version: string; readonly value: T } | undefined;
+  return async () => {
+    const version = await findVersion();
+    if (last?.version !== version) last = { version, value: await read() };
+    return last.value;
+  };
+}
+
+/** Changes whenever the file is written or replaced; empty without one. */
+async function fileVersion(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found === undefined ? '' : `${found.ino} ${found.mtimeNs} ${found.size}`;
 }

@@ -13,22 +13,31 @@ export interface CountUnusedKeysDeps {
   readonly metrics: Pick<OperatorMetrics, 'unusedValidatorKeys'>;
 }
 
+/** Deposit data of ten thousand validators takes a tenth of a second to read. */
+const READ_AGAIN_MS = 600_000;
+
 /** Shows how many validators of the deposit data can still be registered with the keys at hand. */
 export function countUnusedKeys(
   deps: CountUnusedKeysDeps,
   { secondsPerSlot, slotsPerEpoch }: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>,
 ): Task {
+  let known: { readonly at: number; readonly keys: readonly Uint8Array[] } | undefined;
+  const readKeys = async () => {
+    if (known !== undefined && performance.now() - known.at < READ_AGAIN_MS) return known.keys;
+    const entries = await deps.sources.depositData.read();
+    known = { at: performance.now(), keys: entries.map(entry => entry.publicKey) };
+    return known.keys;
+  };
   return {
     name: 'count-unused-keys',
     intervalMs: secondsPerSlot * slotsPerEpoch * 1000,
     async run() {
-      const [entries, loaded, config] = await Promise.all([
-        deps.sources.depositData.read(),
+      const [keys, loaded, config] = await Promise.all([
+        readKeys(),
         deps.signer.listPublicKeys(),
         deps.sources.remoteSigner.read(),
       ]);
       const shares = new Map(config?.validators.map(one => [toHex(one.publicKey), one.shares]));
-      const keys = entries.map(entry => entry.publicKey);
       const registered = await deps.networkValidators.findRegistered(keys);
       const unused = keys.filter(publicKey => {
         const name = toHex(publicKey);

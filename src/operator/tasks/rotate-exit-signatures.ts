@@ -1,4 +1,3 @@
-import type { Logger } from '../../lib/logger.ts';
 import type { Network } from '../../networks.ts';
 import type { RotationOutcome } from '../../services/rotate-exit-signatures.ts';
 import type { OperatorMetrics } from '../operator-metrics.ts';
@@ -12,11 +11,9 @@ export function rotateExitSignaturesTask(
   {
     rotate,
     metrics,
-    log,
   }: {
     readonly rotate: (signal: AbortSignal) => Promise<RotationOutcome>;
     readonly metrics: Pick<OperatorMetrics, 'outdatedSignatures'>;
-    readonly log: Pick<Logger, 'info'>;
   },
   { secondsPerSlot }: Pick<Network, 'secondsPerSlot'>,
 ): Task {
@@ -26,11 +23,6 @@ export function rotateExitSignaturesTask(
     async run(signal) {
       const outcome = await rotate(signal);
       if (outcome.outdated !== null) metrics.outdatedSignatures.set(outcome.outdated);
-      if (outcome.rotated.length > 0) {
-        log.info(
-          `Successfully rotated exit signatures for validators with indexes ${outcome.rotated.join(', ')}`,
-        );
-      }
       if (outcome.status === 'waiting') return outcome.waitsFor;
       if (outcome.status === 'restarted') return outcome.reason;
       return outcome.skipped.length > 0
