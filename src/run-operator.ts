@@ -145,7 +145,10 @@ function prepareTasks(
     : undefined;
   const networkValidators = createNetworkValidators(
     { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
-    { network, threads: settings.poolSize },
+    {
+      ...{ network, threads: settings.poolSize },
+      snapshotTimeoutMs: readTimeoutMs('GENESIS_VALIDATORS_IPFS_TIMEOUT', 300),
+    },
   );
   return {
     tasks: { ...handles, log, metrics, chain, ipfs, networkValidators },

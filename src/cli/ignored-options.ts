@@ -31,6 +31,7 @@ const IGNORED_VARIABLES = [
   'EVENTS_BLOCKS_RANGE_INTERVAL',
   'EVENTS_CONCURRENCY_CHUNK',
   'EVENTS_CONCURRENCY_LIMIT',
+  'EXECUTION_TRANSACTION_TIMEOUT',
   'FEE_SPLITTER_INTERVAL',
   'FEE_SPLITTER_MIN_ASSETS',
   'GENESIS_VALIDATORS_IPFS_RETRY_TIMEOUT',
@@ -38,7 +39,6 @@ const IGNORED_VARIABLES = [
   'GRAPH_PAGE_SIZE',
   'GRAPH_REQUEST_TIMEOUT',
   'GRAPH_RETRY_TIMEOUT',
-  'IPFS_LOCAL_ENDPOINT',
   'IPFS_RETRY_TIMEOUT',
   'LOG_WHITELISTED_DOMAINS',
   'MULTICALL_CHUNK_SIZE',
@@ -60,6 +60,9 @@ const IGNORED_VARIABLES = [
   'WITHDRAWALS_INTERVAL',
 ] as const;
 
+/** Families of them: accounts for uploads to IPFS. */
+const IGNORED_PREFIXES = ['IPFS_LOCAL_', 'IPFS_INFURA_', 'IPFS_PINATA_'] as const;
+
 /**
  * Names of what was given and means nothing here, options first; never a value.
  * @param given - the resolved options, these among others
@@ -68,6 +71,9 @@ export function listIgnored(given: Readonly<Record<string, unknown>>): string[] 
   const options = Object.keys(IGNORED_OPTIONS).filter(
     key => given[key] !== undefined && given[key] !== false,
   );
-  const variables = IGNORED_VARIABLES.filter(name => readEnvironment(name) !== undefined);
+  const families = Object.keys(process.env).filter(name =>
+    IGNORED_PREFIXES.some(one => name.startsWith(one)),
+  );
+  const variables = [...IGNORED_VARIABLES, ...families].filter(name => readEnvironment(name) !== undefined);
   return [...options.map(key => `--${flagName(key)}`), ...variables];
 }
