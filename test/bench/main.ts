@@ -8,7 +8,15 @@ import { prepareBench } from './prepare.ts';
 import { printFigure, printHead, summarize } from './print.ts';
 
 /** The signing path, and the operator's: each prints its figures itself, in a process of its own. */
-const SIGNING_PATH = ['signer', 'exit-shards', 'keymanager-import', 'deposit-sync'];
+const SIGNING_PATH = [
+  'signer',
+  'exit-shards',
+  'keymanager-import',
+  'deposit-sync',
+  'registration',
+  'rotation',
+  'steady',
+];
 const names = [...BENCHES.map(bench => bench.name), ...SIGNING_PATH];
 
 const wanted = process.argv.slice(2);

@@ -2,12 +2,17 @@
 // beside the bare primitives of a registration.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { signMessage, verifySignature } from '../../src/domain/consensus/bls.ts';
-import { encryptEcies } from '../../src/domain/protocol/ecies.ts';
-import { splitSignature } from '../../src/domain/protocol/signature-share.ts';
 import { startOperatorProcess } from '../support/operator-process.ts';
-import { check, measure } from './measure.ts';
-import { judge, loadText, median, type OperatorBench, ORACLES, prepareOperator } from './operator-bench.ts';
+import { check } from './measure.ts';
+import {
+  judge,
+  loadText,
+  median,
+  type OperatorBench,
+  ORACLES,
+  prepareOperator,
+  timeExitShards,
+} from './operator-bench.ts';
 import type { Mark } from './operator-world.ts';
 
 const SLOT_MS = 1000;
@@ -18,10 +23,8 @@ const SIZES = [
   { size: 10, targetMs: 1100 },
   { size: 50, targetMs: 2500 },
 ];
-const ORACLE_POINT = Buffer.from(
-  '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8',
-  'hex',
-);
+/** Public key and encrypted signature. */
+const SHARD_BYTES = 48 + 193;
 
 interface Timeline {
   /** From the block with the assets to the operator's next look at the chain. */
@@ -57,57 +60,55 @@ async function benchRegistration(): Promise<void> {
     const bare = await timeBare(bench, size, calls);
     const of = (name: keyof Timeline) => Math.round(median(lines.map(line => line[name])));
     const total = of('total');
-    console.log(`registration: ${size} validators × ${ORACLES.oracles} oracles, assets in a block to transaction sent`);
+    console.log(
+      `registration: ${size} validators × ${ORACLES.oracles} oracles, assets in a block to transaction sent`,
+    );
     console.log(
       `  cost     median ${total} ms, ${lines.map(line => Math.round(line.total)).join(', ')} (${loadText()}): to the next look at the chain ${of('looked')} ms, to the oracles ${of('asked')} ms, to the transaction ${of('sent')} ms; ${calls} calls of the node`,
     );
     console.log(
-      `  bare     ${Math.round(bare.wallMs)} ms   a signature, a check, a split and 11 encryptions per validator, a body for each oracle at once, ${calls} round trips`,
+      `  bare     ${Math.round(bare)} ms   a signature, a check, a split and 11 encryptions per validator, a body for each oracle at once, ${calls} round trips`,
     );
-    console.log(`  ratio    ${((of('asked') + of('sent')) / bare.wallMs).toFixed(2)} (without the wait for the next look)`);
+    console.log(
+      `  ratio    ${((of('asked') + of('sent')) / bare).toFixed(2)} (without the wait for the next look)`,
+    );
     judge(`from block to transaction, ${size} validators,`, total, targetMs, 'ms');
   }
   console.log('  Python   1.3 to 1.9 s for 1, 1.1 to 1.6 s for 10\n');
 }
 
 function timelineOf(marks: readonly Mark[]): Timeline {
-  const at = (what: string, after = 0) => marks.find(mark => mark.what === what && mark.atMs > after)?.atMs ?? Number.NaN;
+  const at = (what: string, after = 0) =>
+    marks.find(mark => mark.what === what && mark.atMs > after)?.atMs ?? Number.NaN;
   const sent = at('eth_sendRawTransaction');
   const asked = at('oracle POST /');
   // The block with the assets is the first one: its deposit is what made it.
   const block = at('block');
-  const looks = marks.filter(({ what, atMs }) => what === 'eth_getBlockByNumber' && atMs > block && atMs < asked);
+  const looks = marks.filter(
+    ({ what, atMs }) => what === 'eth_getBlockByNumber' && atMs > block && atMs < asked,
+  );
   const looked = looks[0]?.atMs ?? Number.NaN;
   check(sent > asked && asked > looked, 'the order of what happened');
-  const calls = marks.filter(({ what, atMs }) => what.startsWith('eth_') && atMs >= looked && atMs < sent).length;
+  const calls = marks.filter(
+    ({ what, atMs }) => what.startsWith('eth_') && atMs >= looked && atMs < sent,
+  ).length;
   return { looked: looked - block, asked: asked - looked, sent: sent - asked, total: sent - block, calls };
 }
 
-/** The same primitives, one after the other in this process, and as many round trips to the same node. */
-async function timeBare({ rpcUrl, secretKeys, entries }: OperatorBench, size: number, calls: number) {
-  const message = new Uint8Array(32).fill(9);
-  const scheme = { threshold: ORACLES.threshold, count: ORACLES.oracles };
-  const post = async (url: string, body: string) => {
+/** As many round trips to the same node, the primitives, and a body of their size for each oracle at once. */
+async function timeBare(bench: OperatorBench, size: number, calls: number): Promise<number> {
+  const post = async (shards: string) => {
+    const body = JSON.stringify({ id: 1, jsonrpc: '2.0', method: 'eth_blockNumber', params: [], shards });
     const headers = { 'content-type': 'application/json' };
-    const answer = await request(url, { method: 'POST', body, headers });
+    const answer = await request(bench.rpcUrl, { method: 'POST', body, headers });
     await answer.body.dump();
   };
-  const head = JSON.stringify({ id: 1, jsonrpc: '2.0', method: 'eth_blockNumber', params: [] });
-  const { cost } = await measure(async () => {
-    for (let call = 0; call < calls; call++) await post(rpcUrl, head);
-    const shards: string[] = [];
-    for (let i = 0; i < size; i++) {
-      const { publicKey = new Uint8Array() } = entries[i] ?? {};
-      const signature = signMessage(secretKeys[i] ?? new Uint8Array(), message);
-      check(verifySignature({ publicKey, message, signature }), 'signature');
-      for (const share of splitSignature({ ...scheme, publicKey, message, signature }).signatures) {
-        shards.push(Buffer.from(encryptEcies(ORACLE_POINT, share)).toString('hex'));
-      }
-    }
-    const body = JSON.stringify({ id: 1, jsonrpc: '2.0', method: 'eth_blockNumber', params: [], shards });
-    await Promise.all(Array.from({ length: ORACLES.oracles }, () => post(rpcUrl, body)));
-  });
-  return cost;
+  const began = performance.now();
+  for (let call = 0; call < calls; call++) await post('');
+  await timeExitShards(bench, size);
+  const shards = 'ab'.repeat(size * ORACLES.oracles * SHARD_BYTES);
+  await Promise.all(Array.from({ length: ORACLES.oracles }, () => post(shards)));
+  return performance.now() - began;
 }
 
 await benchRegistration();
