@@ -223,7 +223,7 @@ async function openSigners(
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal }),
+      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, logFormat: settings.log.format }),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { openSigner, untilStopped } from './compose-signer.ts';
 import { EXIT, ExternalError, messageOf, OperatorError } from './lib/errors.ts';
-import { createLogger } from './lib/logger.ts';
+import { createLogger, createServiceLogger, type Logger } from './lib/logger.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
 const pipe = new Socket({ fd: ORDERS_FD });
@@ -27,13 +27,20 @@ pipe.end();
 pipe.destroySoon();
 
 async function run(): Promise<void> {
-  const { settings, logLevel } = await readOrders();
-  const log = createLogger(logLevel);
+  const { settings, logLevel, logFormat } = await readOrders();
+  const log = openLog(logLevel, logFormat);
   const warn = (line: string) => log.warn(line);
   await using signer = await openSigner(settings, { log, warn });
   const stopped = untilStopped(parentGone.signal);
   tell({ ready: { keys: signer.keyCount, wallet: signer.walletAddress } });
   await stopped;
+}
+
+function openLog(level: SignerOrders['logLevel'], format: SignerOrders['logFormat']): Logger {
+  if (format === undefined) return createLogger(level);
+  const levels = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING' } as const;
+  const scrub = (line: string) => line;
+  return createServiceLogger({ level: levels[level], format, scrub }).child({ task: 'signer' });
 }
 
 async function readOrders(): Promise<SignerOrders> {

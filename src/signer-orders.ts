@@ -1,5 +1,6 @@
 import type { SignerSettings } from './compose-signer.ts';
 import type { ExitCode } from './lib/errors.ts';
+import type { LogFormat } from './lib/logger.ts';
 
 /** The pipe between a command and the signer that it spawned: one JSON document a line, in both directions. */
 export const ORDERS_FD = 3;
@@ -8,6 +9,8 @@ export const ORDERS_FD = 3;
 export interface SignerOrders {
   readonly settings: SignerSettings;
   readonly logLevel: 'debug' | 'info' | 'warn';
+  /** Lines like those of the service that has spawned it; left out, documents of JSON. */
+  readonly logFormat?: LogFormat | undefined;
 }
 
 /** What the child tells once: that it listens, or why it does not. */

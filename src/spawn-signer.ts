@@ -27,6 +27,7 @@ export interface SpawnedSigner extends AsyncDisposable {
 export interface SpawnOptions {
   /** `info` has a line for every signature; they go to stderr. Default: warn. */
   readonly logLevel?: SignerOrders['logLevel'];
+  readonly logFormat?: SignerOrders['logFormat'];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,6 +68,7 @@ export async function spawnSigner(
   const orders: SignerOrders = {
     settings: { ...settings, listen: { kind: 'socket', path: socketPath } },
     logLevel: options.logLevel ?? 'warn',
+    logFormat: options.logFormat,
   };
   const stop = new AbortController();
   const stopped = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;

@@ -21,6 +21,12 @@ export default class Start extends OperatorCommand {
   };
 
   async run() {
+    const terminationLog = readEnvironment('TERMINATION_LOG');
+    const note = (error: unknown) => {
+      if (terminationLog !== undefined) writeTerminationLog(terminationLog, messageOf(error));
+    };
+    // Bugs that nobody waits for end the process, too.
+    process.once('uncaughtExceptionMonitor', note);
     try {
       const settings = await operatorSettings(await this.resolve(OPTIONS));
       // Loaded when it is known that there is something to run.
@@ -28,8 +34,7 @@ export default class Start extends OperatorCommand {
       await runOperator(settings, { version: this.config.version });
       return { stopped: true };
     } catch (error) {
-      const path = readEnvironment('TERMINATION_LOG');
-      if (path !== undefined) await writeTerminationLog(path, messageOf(error));
+      note(error);
       throw error;
     }
   }

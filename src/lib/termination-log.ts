@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
 import { messageOf } from './errors.ts';
 
 /** What Kubernetes keeps of it. */
@@ -6,10 +6,12 @@ const MAX_LENGTH = 4096;
 
 /**
  * Writes why the process ends where its supervisor looks for it (Kubernetes: `terminationMessagePath`). Never fails: the
- * reason itself is what counts. Appended, since the file may belong to somebody else and be a device.
+ * reason itself is what counts. Appended, since the file may be a device; at once, since the process may be ending.
  */
-export async function writeTerminationLog(path: string, message: string): Promise<void> {
-  await appendFile(path, `${message.slice(0, MAX_LENGTH - 1)}\n`).catch((error: unknown) => {
+export function writeTerminationLog(path: string, message: string): void {
+  try {
+    appendFileSync(path, `${message.slice(0, MAX_LENGTH - 1)}\n`);
+  } catch (error) {
     process.stderr.write(`Warning: cannot write ${path}: ${messageOf(error)}\n`);
-  });
+  }
 }
