@@ -53,12 +53,12 @@ export async function holdLease(deps: LeaseDeps, options: LeaseOptions): Promise
     const epoch = await takeLease(deps.database, scope, { holder: options.holder, ttlMs }).catch(
       (error: unknown) => {
         if (look === 0) throw error;
-        deps.log.warn({ reason: messageOf(error) }, 'cannot see who acts for the vault');
+        deps.log.warn({ reason: messageOf(error) }, 'Cannot see who acts for the vault');
         return undefined;
       },
     );
     if (epoch !== undefined) {
-      deps.log.info({ epoch: String(epoch) }, 'this process acts for the vault now');
+      deps.log.info({ epoch: String(epoch) }, 'This process acts for the vault now');
       return keepLease(deps, options, { scope, epoch, startedAt });
     }
     if (look === 0) await tellHolder(deps, scope);
@@ -68,7 +68,7 @@ export async function holdLease(deps: LeaseDeps, options: LeaseOptions): Promise
 
 async function tellHolder({ database, log }: LeaseDeps, scope: LeaseScope): Promise<void> {
   const holder = await findLeaseHolder(database, scope);
-  log.info({ holder }, 'another process acts for the vault: standing by');
+  log.info({ holder }, 'Another process acts for the vault: standing by');
 }
 
 function keepLease(
@@ -83,7 +83,7 @@ function keepLease(
   let endsAt = startedAt + ttlMs;
   const lose = (why: string) => {
     if (lost.signal.aborted || released.signal.aborted) return;
-    log.warn({ epoch: String(epoch), why }, 'this process no longer acts for the vault');
+    log.warn({ epoch: String(epoch), why }, 'This process no longer acts for the vault');
     lost.abort(leaseLost());
   };
   let timer = setTimeout(lose, ttlMs, 'the lease could not be renewed in time');
@@ -101,7 +101,7 @@ function keepLease(
         clearTimeout(timer);
         timer = setTimeout(lose, endsAt - performance.now(), 'the lease could not be renewed in time');
       } catch (error) {
-        log.warn({ reason: messageOf(error) }, 'cannot renew the lease');
+        log.warn({ reason: messageOf(error) }, 'Cannot renew the lease');
       }
     }
   };
@@ -117,7 +117,7 @@ function keepLease(
       lost.abort(leaseLost());
       await renewal;
       await releaseLease(database, lease).catch((error: unknown) => {
-        log.warn({ reason: messageOf(error) }, 'cannot give the lease back: it ends by itself');
+        log.warn({ reason: messageOf(error) }, 'Cannot give the lease back: it ends by itself');
       });
     },
   };

@@ -204,7 +204,7 @@ function createSender(
           baseFeePerGasWei: String(baseFeePerGasWei),
           ceilingWei: String(maxFeePerGasWei),
         },
-        'waiting: the base fee is above the ceiling',
+        'Waiting: the base fee is above the ceiling',
       );
       return 'wait';
     }
@@ -240,8 +240,8 @@ function createSender(
     log.info(
       { nonce: String(nonce), sender: signer.address },
       isWaiting
-        ? 'waiting: a transaction of this wallet is pending that was not sent from this database'
-        : 'replacing the pending transaction of this wallet, which does not get into a block',
+        ? 'Waiting: a transaction of this wallet is pending that was not sent from this database'
+        : 'Replacing the pending transaction of this wallet, which does not get into a block',
     );
     return isWaiting;
   }

@@ -47,7 +47,7 @@ export async function sendAttempt(
   const attempt = { hash, nonce: row.nonce, purpose, raw: bytes, ...fees };
   if (!(await recordAttempt(deps.database, ref, row.id, attempt))) throw leaseLost();
   const fields = { kind: row.kind, hash: toHex(hash), nonce: String(row.nonce), purpose };
-  deps.log.info({ ...fields, maxFeeWei: String(fees.maxFeeWei) }, 'sending transaction');
+  deps.log.info({ ...fields, maxFeeWei: String(fees.maxFeeWei) }, 'Sending transaction');
   return broadcast(deps, ref, raw);
 }
 
@@ -59,7 +59,7 @@ export async function broadcast(
 ): Promise<BroadcastOutcome> {
   if (!(await isLeaseHeld(database, ref)) || !lease.isFresh()) throw leaseLost();
   const outcome = await broadcastTransaction(node, raw);
-  if (outcome.status === 'refused') log.warn({ reason: outcome.reason }, 'no node takes the transaction');
+  if (outcome.status === 'refused') log.warn({ reason: outcome.reason }, 'No node takes the transaction');
   return outcome;
 }
 

@@ -77,7 +77,7 @@ export function createTransactionFollower(
     if (!(await closeTransaction(database, ref, row.id, end))) throw leaseLost();
     const hash = end.minedHash && toHex(end.minedHash);
     const level = end.state === 'confirmed' ? 'info' : 'warn';
-    log[level]({ kind: row.kind, state: end.state, hash, reason: end.reason }, 'transaction ended');
+    log[level]({ kind: row.kind, state: end.state, hash, reason: end.reason }, 'Transaction ended');
   };
 
   const newWatch = (isDone: Watch['isDone']): Watch => ({
@@ -102,7 +102,7 @@ export function createTransactionFollower(
       const outcome = await look(key, watch).catch((error: unknown) => {
         // The transaction is out: an outage only delays what is learnt of it.
         if (!(error instanceof ExternalError && error.retryable)) throw error;
-        log.warn({ reason: messageOf(error) }, 'cannot look after the transaction');
+        log.warn({ reason: messageOf(error) }, 'Cannot look after the transaction');
         return undefined;
       });
       if (outcome !== undefined || performance.now() >= until) return outcome;
@@ -214,7 +214,7 @@ export function createTransactionFollower(
     watch.isUnderpriced = false;
     log.warn(
       { kind: row.kind, nonce: String(row.nonce), ceilingWei: String(ceiling) },
-      'the transaction waits: the ceiling leaves no room for a replacement',
+      'The transaction waits: the ceiling leaves no room for a replacement',
     );
     await sendAgain(row, watch);
   }

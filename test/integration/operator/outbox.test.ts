@@ -113,7 +113,7 @@ describe('the outbox', () => {
     await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${(200n * GWEI).toString(16)}`]);
     await mine();
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    while (!operator.lines.some(line => line.startsWith('waiting: the base fee'))) await sleep(10);
+    while (!operator.lines.some(line => line.startsWith('Waiting: the base fee'))) await sleep(10);
     expect(await nonceOf(place)).toBe(0);
     await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${GWEI.toString(16)}`]);
     await mine();
@@ -126,7 +126,7 @@ describe('the outbox', () => {
     await using operator = await startTestOperator(place, { stuckAfterMs: 60, maxFeePerGasWei: 5n * GWEI });
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
     await untilPending(operator, place, 3);
-    while (!operator.lines.some(line => line.startsWith('the transaction waits'))) await sleep(10);
+    while (!operator.lines.some(line => line.startsWith('The transaction waits'))) await sleep(10);
     await mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
     const [row] = await listTransactions(operator.database, scopeOf(place), 1);
@@ -239,7 +239,7 @@ describe('the outbox', () => {
     await operator.outbox.reconcile(never());
     const isDone = async () => (await countOf(chain, slot)) > 0;
     const sent = operator.outbox.send(intentOf(slot, { isDone }), { signal: never() });
-    while (!operator.lines.some(line => line.startsWith('waiting: a transaction'))) await sleep(10);
+    while (!operator.lines.some(line => line.startsWith('Waiting: a transaction'))) await sleep(10);
     await mine();
     expect(await sent).toEqual({ status: 'already-done' });
     expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
