@@ -98,7 +98,7 @@ async function rotate(scene: Scene): Promise<string> {
   const read = () => devnet.readVaultLog(vault);
   await devnet.updateOracles(oracles);
   await operator.until('the rotation', async () => (await read()).rotations.length > before.rotations.length);
-  await operator.printed('Successfully rotated exit signatures for validators');
+  await operator.printed('Successfully rotated exit signatures');
   const { rotations, registered } = await read();
   expectEqual('rotations', rotations.length, before.rotations.length + 1);
   const [last] = rotations.slice(-1);
