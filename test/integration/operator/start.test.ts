@@ -70,6 +70,10 @@ describe('start with local keystores', () => {
       expect(operator.output).toMatch(
         /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO {5}Starting operator service, version v/,
       );
+      await until(
+        async () =>
+          (await readMetrics(`http://127.0.0.1:${metricsPort}/metrics`)).get('unused_validator_keys') === 8,
+      );
       const before = await countRegistered();
       await scene.devnet.depositEther(2 * STAKE);
       await operator.printed('Successfully registered validators');
@@ -80,10 +84,6 @@ describe('start with local keystores', () => {
       expect(second.exitCode).toBe(1);
       expect(second.stderr).toMatch(/the embedded database \S+operator-db is in use by process \d+/);
 
-      await until(
-        async () =>
-          (await readMetrics(`http://127.0.0.1:${metricsPort}/metrics`)).get('unused_validator_keys') === 6,
-      );
       const metrics = await readMetrics(`http://127.0.0.1:${metricsPort}/metrics`);
       expect([...metrics.keys()]).toEqual(
         expect.arrayContaining([
