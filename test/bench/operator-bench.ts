@@ -147,7 +147,7 @@ export function usageOf(pid: number): { cpuMs: number; residentMb: number; peakM
   const [user, system] =
     readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13) ?? [];
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const mb = (name: string) => (Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
+  const mb = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
   return { cpuMs: (Number(user) + Number(system)) * 10, residentMb: mb('VmRSS'), peakMb: mb('VmHWM') };
 }
 

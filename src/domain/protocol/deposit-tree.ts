@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
-import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { compareBytes, concatBytes, fromHex, type Hex, packBytes, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { type DepositDataEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
 
@@ -34,7 +34,7 @@ type Entry = Pick<DepositDataEntry, 'publicKey' | 'signature'>;
  */
 export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): DepositTree {
   if (entries.length === 0) throw new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
-  const validators = entries.map(entry => encodeValidator(entry, vault));
+  const validators = packBytes(entries.map(entry => encodeValidator(entry, vault)));
   const leaves = validators
     .map((validator, index) => ({ index, hash: hashLeaf(validator, index) }))
     .sort((a, b) => compareBytes(a.hash, b.hash));

@@ -1,5 +1,5 @@
 import type { SignerClient } from '../../clients/signer-client.ts';
-import { toHex } from '../../lib/bytes.ts';
+import { packBytes, toHex } from '../../lib/bytes.ts';
 import type { Network } from '../../networks.ts';
 import type { NetworkValidators } from '../../services/network-validators.ts';
 import type { OperatorSources } from '../../services/operator-sources.ts';
@@ -25,7 +25,7 @@ export function countUnusedKeys(
   const readKeys = async () => {
     if (known !== undefined && performance.now() - known.at < READ_AGAIN_MS) return known.keys;
     const entries = await deps.sources.depositData.read();
-    known = { at: performance.now(), keys: entries.map(entry => entry.publicKey) };
+    known = { at: performance.now(), keys: packBytes(entries.map(entry => entry.publicKey)) };
     return known.keys;
   };
   return {

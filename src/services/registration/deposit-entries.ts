@@ -3,7 +3,7 @@ import {
   depositOfVault,
   findInvalidDeposits,
 } from '../../domain/consensus/deposit-data.ts';
-import { equalBytes } from '../../lib/bytes.ts';
+import { equalBytes, packBytes } from '../../lib/bytes.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
@@ -25,6 +25,7 @@ export interface DepositEntries {
 
 /** How long what was read counts, when it does not fit: the file may be replaced at any time. */
 const RELOAD_AFTER_MS = 60_000;
+const NO_MEMBERS = {};
 
 export function openDepositEntries(
   { source, now }: { readonly source: DepositDataSource; readonly now: () => number },
@@ -37,11 +38,13 @@ export function openDepositEntries(
 
   const read = async () => {
     // Only public key and signature are of use here; the members of the document, ten thousand times, are not kept.
-    const fresh = (await source.read()).map(({ publicKey, signature }) => ({
-      ...{ publicKey, signature, json: {} },
-    }));
+    const entries = await source.read();
     readAtMs = now();
-    return fresh;
+    const publicKeys = packBytes(entries.map(entry => entry.publicKey));
+    const signatures = packBytes(entries.map(entry => entry.signature));
+    return publicKeys.map((publicKey, i) => ({
+      ...{ publicKey, signature: signatures[i] ?? new Uint8Array(), json: NO_MEMBERS },
+    }));
   };
   return {
     source: source.name,
