@@ -31,7 +31,9 @@ async function benchRotation(): Promise<void> {
   const before = { operator: usageOf(operator.pid), signer: usageOf(signer) };
   await bench.takeMarks();
   await bench.call('updateOracles', { count: ORACLES.oracles, threshold: ORACLES.threshold, replace: true });
-  await operator.printed('Successfully rotated exit signatures for validators with indexes', 120_000);
+  // One line for each batch, in the order of the indexes.
+  const lastLine = new RegExp(`Successfully rotated exit signatures.*"${VALIDATORS - 1}"`);
+  await operator.printed(lastLine, 120_000);
   const after = { operator: usageOf(operator.pid), signer: usageOf(signer) };
   const cpuOf = (who: 'operator' | 'signer') => Math.round(after[who].cpuMs - before[who].cpuMs);
   const { batches, wallMs } = readBatches(await bench.takeMarks());
