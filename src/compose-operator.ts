@@ -70,7 +70,10 @@ export interface OperatorContext {
   readonly status: OperatorStatus;
   readonly metrics: OperatorMetrics;
   readonly version: string;
+  /** The first signal: everything ends at its next step. */
   readonly signal: AbortSignal;
+  /** Some time later: what still waits for a node ends, too. */
+  readonly lateSignal: AbortSignal;
 }
 
 /** Everything that is open while the operator runs. */
@@ -112,6 +115,7 @@ export async function openOperator(
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
         ...{ endpoints, retryTimeoutMs, jwtSecret, chainId: network.chainId },
+        signal: context.lateSignal,
         timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
       }),
     );

@@ -24,12 +24,15 @@ import {
   watchingTasks,
 } from './operator/operator-tasks.ts';
 import { createOutbox } from './operator/outbox.ts';
+import { lastBlockTime } from './operator/slot-grid.ts';
 import { startOperator } from './operator/start-operator.ts';
 import { createNetworkValidators } from './services/network-validators.ts';
 import { chooseRegistrationMode } from './services/registration/choose-registration-mode.ts';
 
 /** From the first signal to the end of the process, at most. */
 const STOP_MS = 9_000;
+/** How long a node may take for what it was asked before. */
+const LATE_MS = 4_000;
 const WEI_PER_GWEI = 1_000_000_000n;
 
 /**
@@ -49,13 +52,14 @@ export async function runOperator(
   if (settings.ignored.length > 0) log.info(`Accepted and ignored: ${settings.ignored.join(', ')}`);
   using stop = listenForStop({
     graceMs: STOP_MS,
+    lateMs: LATE_MS,
     onStop: name => {
       log.info(`Received ${name}, stopping...`);
       status.enter('stopping');
     },
     onForce: why => log.warn(`Ends at once: ${why}`),
   });
-  const context = { log, status, metrics, version, signal: stop.signal };
+  const context = { log, status, metrics, version, signal: stop.signal, lateSignal: stop.lateSignal };
   try {
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, settings);
@@ -111,6 +115,7 @@ async function work(
   await startOperator(
     {
       ...{ log, status, metrics },
+      countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
       holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
       watching: watchingTasks(tasks, options),
       act(lease) {

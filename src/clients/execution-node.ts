@@ -29,6 +29,8 @@ export interface ExecutionNodeOptions {
   readonly retryTimeoutMs: number;
   /** Signs a token for every request (see `jwt.ts`). */
   readonly jwtSecret?: Uint8Array | undefined;
+  /** Ends all requests, also those under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -92,6 +94,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     const isSearch = [payload].flat().some(({ method }) => method === 'eth_getLogs');
     return await retry(() => this.#sendToAny(payload), {
       timeoutMs: this.#options.retryTimeoutMs,
+      signal: this.#options.signal,
       // A search that took too long would take too long again: the caller asks for less instead.
       isRetryable: error =>
         error instanceof ExternalError && error.retryable && !(isSearch && error.code === 'timeout'),
@@ -177,6 +180,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
       headers: { 'content-type': 'application/json', accept: 'application/json', ...authorization },
       body: JSON.stringify(payload),
       timeoutMs: this.#options.timeoutMs,
+      signal: this.#options.signal,
       maxBytes: 64 * 1024 * 1024,
       // Some nodes answer a request that they refuse with 400 and a JSON-RPC error; that is an answer, not an outage.
       isExpected: status => status === 200 || status === 400,

@@ -5,11 +5,15 @@ export interface StopOptions {
   readonly onForce: (why: string) => void;
   /** How long ending may take. */
   readonly graceMs: number;
+  /** How long a step that cannot be told to end is left to itself. */
+  readonly lateMs: number;
 }
 
 export interface StopSignals extends Disposable {
   /** Aborted by the first SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
+  /** Aborted some time after it. */
+  readonly lateSignal: AbortSignal;
 }
 
 /** POSIX: 128 and the signal's number. */
@@ -19,27 +23,34 @@ const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGTERM:
  * Turns SIGTERM and SIGINT into an abort; a second one ends the process at once. When the time is over it ends, too, with
  * exit code 0: what was under way is found in the database at the next start.
  */
-export function listenForStop({ onStop, onForce, graceMs }: StopOptions): StopSignals {
+export function listenForStop({ onStop, onForce, graceMs, lateMs }: StopOptions): StopSignals {
   const stop = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
+  const late = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
   const listener = (name: NodeJS.Signals) => {
     if (stop.signal.aborted) {
       onForce(`${name} again`);
       process.exit(EXIT_CODES[name] ?? 1);
     }
     onStop(name);
-    timer = setTimeout(() => {
+    const reason = new DOMException(`interrupted by ${name}`, 'AbortError');
+    const force = () => {
       onForce(`not ended after ${graceMs / 1000} s`);
       process.exit(0);
-    }, graceMs);
-    timer.unref();
-    stop.abort(new DOMException(`interrupted by ${name}`, 'AbortError'));
+    };
+    timers.push(
+      setTimeout(() => late.abort(reason), lateMs),
+      setTimeout(force, graceMs),
+    );
+    for (const timer of timers) timer.unref();
+    stop.abort(reason);
   };
   process.on('SIGTERM', listener).on('SIGINT', listener);
   return {
     signal: stop.signal,
+    lateSignal: late.signal,
     [Symbol.dispose]() {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       process.off('SIGTERM', listener).off('SIGINT', listener);
     },
   };
