@@ -41,6 +41,8 @@ export interface RunTaskDeps {
   readonly observer: TaskObserver;
   /** Default: the process's. */
   readonly clock?: Clock;
+  /** A moment of the clock from which intervals are counted. Default: the beginning of the first pass. */
+  readonly countFrom?: number | undefined;
 }
 
 /** The longest pause after failures, unless the task's own interval is longer. */
@@ -59,7 +61,7 @@ const SYSTEM_CLOCK: Clock = {
 export async function runTask(deps: RunTaskDeps, task: Task, signal: AbortSignal): Promise<void> {
   const { log, clock = SYSTEM_CLOCK } = deps;
   const failures = createFailureLog(log);
-  const startedAt = clock.now();
+  const startedAt = deps.countFrom ?? clock.now();
   let failed = 0;
   while (!signal.aborted) {
     const error = await runPass(deps, clock, task, signal);

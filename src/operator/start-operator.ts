@@ -12,6 +12,8 @@ export interface StartOperatorDeps {
   readonly metrics: TaskObserver & { readonly leader: Pick<Gauge, 'set'> };
   /** Waits until this process is the one that acts for the vault. */
   readonly holdLease: (signal: AbortSignal) => Promise<Lease>;
+  /** The moment, of the process's clock, from which the intervals of all tasks are counted. */
+  readonly countFrom?: (() => number) | undefined;
   /** What is done all the time; nothing of it is sent anywhere. */
   readonly watching: readonly Task[];
   /** What the holder of a lease does. */
@@ -70,7 +72,7 @@ async function actOnce(deps: StartOperatorDeps, signal: AbortSignal): Promise<vo
 }
 
 async function runTasks(
-  { log, status, metrics }: StartOperatorDeps,
+  { log, status, metrics, countFrom }: StartOperatorDeps,
   tasks: readonly Task[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -82,7 +84,8 @@ async function runTasks(
     },
   };
   for (const { name } of tasks) status.expect(name);
+  const shared = { observer, countFrom: countFrom?.() };
   await Promise.all(
-    tasks.map(task => runTask({ log: log.child({ task: task.name }), observer }, task, signal)),
+    tasks.map(task => runTask({ log: log.child({ task: task.name }), ...shared }, task, signal)),
   );
 }

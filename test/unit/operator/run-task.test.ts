@@ -38,6 +38,7 @@ function createLog() {
 async function runPasses(
   passes: number,
   pass: (number: number, clock: ReturnType<typeof createClock>) => Promise<string | undefined> | undefined,
+  countFrom?: number,
 ) {
   const clock = createClock();
   const { log, lines } = createLog();
@@ -53,11 +54,16 @@ async function runPasses(
       return pass(began.length, clock);
     },
   };
-  await runTask({ log, clock, observer: status }, task, stop.signal);
+  await runTask({ log, clock, observer: status, countFrom }, task, stop.signal);
   return { began, lines, clock, report: () => status.report().tasks[0] };
 }
 
 describe('runTask', () => {
+  it('begins at once, then at the moments that were asked for', async () => {
+    const { began } = await runPasses(4, () => undefined, -300);
+    expect(began).toEqual([0, 700, 1700, 2700]);
+  });
+
   it('runs at once, then at every interval, however long a pass takes', async () => {
     const { began } = await runPasses(4, (_, clock) => void clock.pass(300));
     expect(began).toEqual([0, 1000, 2000, 3000]);
