@@ -4,10 +4,11 @@ import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { Devnet } from '../devnet/devnet.ts';
 import { freePort } from '../support/operator-process.ts';
 import { liveThrough } from './operator-life.ts';
-import { type Run, startProgram } from './runner.ts';
+import { type Chapter, type Run, startProgram } from './runner.ts';
 
 export interface OperateOptions {
   readonly run: Run;
+  readonly chapter: Chapter;
   readonly devnet: Devnet;
   /** It follows the chain. */
   readonly beacon: BeaconNode;
@@ -30,15 +31,15 @@ const V5_KEYS = 2;
 
 /** The operator with a remote signer, with local keystores, and with a vault of another version. */
 export async function operate(options: OperateOptions): Promise<void> {
-  await operateRemotely(options);
-  await operateLocally(options);
-  await operateVersion5(options);
+  const { chapter } = options;
+  await chapter('The operator, its keys in a remote signer', () => operateRemotely(options));
+  await chapter('The same operator, its keys in local keystores', () => operateLocally(options));
+  await chapter('A vault of version 5, state in Postgres', () => operateVersion5(options));
 }
 
 /** Keys and shares are in the signer, as the remote database has written them; there are no keystores here. */
 async function operateRemotely(options: OperateOptions): Promise<void> {
   const { devnet, folder, keyFolder, networkFile, oracles, keys } = options;
-  console.log('\n— The operator, its keys in a remote signer —\n');
   const vaultFolder = vaultFolderOf(options, options.vault);
   await fundWallet(devnet, vaultFolder);
   const address = `127.0.0.1:${await freePort()}`;
@@ -63,7 +64,6 @@ async function operateRemotely(options: OperateOptions): Promise<void> {
 
 async function operateLocally(options: OperateOptions): Promise<void> {
   const { oracles, keys } = options;
-  console.log('\n— The same operator, its keys in local keystores —\n');
   await liveThrough({
     ...lifeOf(options, options.vault),
     args: [...options.local, ...nodesOf(options)],
@@ -79,7 +79,6 @@ async function operateLocally(options: OperateOptions): Promise<void> {
 /** The hot wallet is the vault's validators manager; the operator's state is in Postgres. */
 async function operateVersion5(options: OperateOptions): Promise<void> {
   const { run, devnet, folder, dataDir, networkFile, dbUrlFile, oracles } = options;
-  console.log('\n— A vault of version 5, state in Postgres —\n');
   const vault = await devnet.createVault(5);
   const local = ['--vault', vault, '--data-dir', dataDir];
   const init = ['init', '--network', networkFile, '--language', 'english', '--no-verify', ...local];

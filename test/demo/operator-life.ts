@@ -39,6 +39,8 @@ interface Scene extends OperatorLife {
   readonly metricsUrl: string;
   /** What had happened to the vault before. */
   readonly before: VaultLog;
+  /** Requests that oracles had answered before. */
+  readonly askedBefore: number;
 }
 
 /**
@@ -52,7 +54,8 @@ export async function liveThrough(life: OperatorLife): Promise<void> {
   const before = await devnet.readVaultLog(vault);
   const began = performance.now();
   await using operator = startProgram(home, './operator', args, { showsLog: true });
-  const scene = { ...life, operator, before, metricsUrl: `http://127.0.0.1:${port}/metrics` };
+  const askedBefore = devnet.oracles.decisions.length;
+  const scene = { ...life, operator, before, askedBefore, metricsUrl: `http://127.0.0.1:${port}/metrics` };
   await operator.printed(life.greeting);
   await operator.printed('Started operator service');
   console.log(`(${secondsSince(began)})\n`);
@@ -141,11 +144,15 @@ async function readMetrics(scene: Scene): Promise<string> {
   return `and ${samples.length - wanted.length} more of histograms and of the process.`;
 }
 
-async function stop({ operator }: Scene): Promise<string> {
+async function stop({ operator, devnet, askedBefore }: Scene): Promise<string> {
   const { exitCode, afterMs } = await operator.stop();
   expectEqual('exit code after SIGTERM', exitCode, 0);
   if (afterMs > STOP_MS) throw new Error(`it took ${Math.round(afterMs)} ms to stop`);
-  return `Exit code ${exitCode}.`;
+  const answers = devnet.oracles.decisions.slice(askedBefore);
+  const refusals = answers.filter(({ status }) => status !== 200);
+  for (const { oracle, path, reason } of refusals)
+    console.log(`  oracle ${oracle} refused ${path}: ${reason}`);
+  return `Exit code ${exitCode}. The oracles were asked ${answers.length} times and refused ${refusals.length}.`;
 }
 
 /** Gauges are set at the end of a pass: waits for the value. */

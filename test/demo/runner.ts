@@ -108,3 +108,18 @@ export function createRunner(home: string): Run {
 export function secondsSince(began: number): string {
   return `${((performance.now() - began) / 1000).toFixed(1)} s`;
 }
+
+/** Prints a heading, does the work, and notes how long it took. */
+export type Chapter = <T>(title: string, work: () => Promise<T>) => Promise<T>;
+
+export function createChapters(): { readonly chapter: Chapter; readonly durations: readonly string[] } {
+  const durations: string[] = [];
+  const chapter: Chapter = async (title, work) => {
+    console.log(`\n— ${title} —\n`);
+    const began = performance.now();
+    const result = await work();
+    durations.push(`${secondsSince(began).padStart(8)}  ${title}`);
+    return result;
+  };
+  return { chapter, durations };
+}

@@ -39,7 +39,6 @@ export async function exitValidators(options: SigningPathOptions): Promise<void>
     one => hex(one.withdrawalCredentials) === hex(credentialsOf(vault)) && one.status === 'active_ongoing',
   );
   expectEqual('active validators of the vault', own.length, keys);
-  console.log('\n— The validators exit, and the vault is recovered —\n');
   // Younger ones are not let out.
   await devnet.passSeconds(SHARD_COMMITTEE_PERIOD_SECONDS);
   const exit = ['validators-exit', '--consensus-endpoints', beacon.url, '--yes', ...local];
