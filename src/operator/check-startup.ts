@@ -9,7 +9,7 @@ import type { SignerClient } from '../clients/signer-client.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import type { Oracle, OracleConfig } from '../domain/protocol/oracle-config.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
-import { messageOf, OperatorError } from '../lib/errors.ts';
+import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
@@ -122,7 +122,12 @@ async function checkOracles(
   { log, node, http, ipfs }: CheckStartupDeps,
   { network, oracleTimeoutMs, signal }: CheckStartupOptions,
 ): Promise<OracleConfig> {
-  const { config } = await fetchOracleSet({ node, http: http.ipfs }, { keeper: network.contracts, ipfs });
+  const { config } = await fetchOracleSet(
+    { node, http: http.ipfs },
+    { keeper: network.contracts, ipfs },
+  ).catch((error: unknown) => {
+    throw asOutage(error);
+  });
   const up: Oracle[] = [];
   await Promise.all(
     config.oracles.map(async oracle => {
@@ -137,6 +142,13 @@ async function checkOracles(
   );
   log.info(`Connected to ${up.length} of ${config.oracles.length} oracles`);
   return config;
+}
+
+/** Gateways that serve wrong bytes are as good as gateways that are down: nothing of this side is misconfigured. */
+function asOutage(error: unknown): unknown {
+  if (!(error instanceof ExternalError) || error.code !== 'ipfs-document-unproven') return error;
+  const { code, message, hint, cause } = error;
+  return new ExternalError(code, message, { hint, cause, retryable: true });
 }
 
 /** The manual's line, and what the signer lacks. @throws OperatorError 'signer-without-keys' */

@@ -45,7 +45,8 @@ export interface RunTaskDeps {
   readonly countFrom?: number | undefined;
 }
 
-/** The longest pause after failures, unless the task's own interval is longer. */
+/** The longest pause after failures, in intervals of the task: a fast chain is not waited for as long as a slow one. */
+const MAX_BACKOFF_INTERVALS = 5;
 const MAX_BACKOFF_MS = 60_000;
 
 const SYSTEM_CLOCK: Clock = {
@@ -96,7 +97,10 @@ async function runPass(
 
 /** Milliseconds to the next multiple of the interval that is not too early after the failures. */
 function nextBeginning(elapsedMs: number, intervalMs: number, failed: number): number {
-  const backoffMs = failed === 0 ? 0 : Math.min(MAX_BACKOFF_MS, intervalMs * 2 ** Math.min(failed - 1, 30));
+  const backoffMs =
+    failed === 0
+      ? 0
+      : Math.min(MAX_BACKOFF_MS, intervalMs * Math.min(2 ** (failed - 1), MAX_BACKOFF_INTERVALS));
   const earliestMs = elapsedMs + Math.max(backoffMs - intervalMs, 0);
   return (Math.floor(earliestMs / intervalMs) + 1) * intervalMs - elapsedMs;
 }
