@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDevnet } from '../devnet/devnet.ts';
-import { startPostgresServer } from '../support/postgres-server.ts';
+import { openDemoDatabase } from './demo-database.ts';
 import { distributeKeys } from './distribute-keys.ts';
 import { operate } from './operate.ts';
 import { createChapters, createRunner, secondsSince } from './runner.ts';
@@ -33,7 +33,7 @@ const devnet = resources.use(
   }),
 );
 const beacon = resources.use(await devnet.startBeaconNode());
-const databaseUrl = process.env.REMOTE_DB_URL || resources.use(await startPostgresServer()).url;
+const { url: databaseUrl } = resources.use(await openDemoDatabase());
 const { vault } = devnet.addresses;
 const networkFile = join(folder, 'network.json');
 const dbUrlFile = join(folder, 'db-url');
