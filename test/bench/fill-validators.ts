@@ -4,15 +4,21 @@ import { migrateDatabase } from '../../src/db/migrator.ts';
 import { insertDepositCursor } from '../../src/db/network-validators.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../src/networks.ts';
-import { knownKey } from './deposit-inputs.ts';
 
 const STEP = 10_000;
 const [url = '', networkFile = '', count = '0'] = process.argv.slice(2);
 const { chainId, contracts } = resolveNetwork(networkFile);
 
+/** In their order, which an index takes several times faster than any other. */
+function keyAt(index: number): Uint8Array {
+  const key = new Uint8Array(48).fill(0xa5);
+  new DataView(key.buffer).setUint32(0, index);
+  return key;
+}
+
 function* publicKeys(): Generator<Uint8Array[]> {
   for (let from = 0; from < Number(count); from += STEP) {
-    yield Array.from({ length: Math.min(STEP, Number(count) - from) }, (_, i) => knownKey(from + i));
+    yield Array.from({ length: Math.min(STEP, Number(count) - from) }, (_, i) => keyAt(from + i));
   }
 }
 
