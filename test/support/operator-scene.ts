@@ -27,6 +27,7 @@ export interface OperatorScene extends AsyncDisposable {
   readonly wallet: string;
   /** In the order of the deposit data. */
   readonly publicKeys: readonly string[];
+  readonly secretKeys: readonly Uint8Array[];
   /** `--vault`, `--data-dir` and the endpoints. */
   readonly args: readonly string[];
   /** A copy of the data directory, for a second operator with a database of its own. */
@@ -95,7 +96,17 @@ export async function startOperatorScene(options: OperatorSceneOptions = {}): Pr
   const dataDir = writeDataDir('data');
   const owned = stack.move();
   return {
-    ...{ devnet, beacon, vault, folder, dataDir, networkFile, writeDataDir, wallet: wallet.address },
+    ...{
+      devnet,
+      beacon,
+      vault,
+      folder,
+      dataDir,
+      networkFile,
+      writeDataDir,
+      wallet: wallet.address,
+      secretKeys,
+    },
     vaultDir: join(dataDir, vault.toLowerCase()),
     publicKeys: entries.map(entry => toHex(entry.publicKey)),
     args: [

@@ -10,6 +10,17 @@ export interface RequestPoint {
   readonly when: 'before' | 'after';
 }
 
+/** A request on its way to a server, or with its answer on the way back. */
+export interface ProxiedRequest {
+  /** Its place among the servers. */
+  readonly server: number;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly body: string;
+  readonly isAnswered: boolean;
+}
+
 export interface RequestProxy extends AsyncDisposable {
   /** In place of the servers' URLs, in their order. */
   readonly urls: readonly string[];
@@ -20,35 +31,39 @@ export interface RequestProxy extends AsyncDisposable {
 /**
  * Stands between a client and its HTTP servers and counts whole requests.
  * @param options.onReached - ends the client; called once, nothing is passed on to or from it any more
+ * @param options.hold - every request waits for it, and every answer; what it says false to is never passed on
  */
 export async function startRequestProxy(options: {
   readonly servers: readonly string[];
   readonly point?: RequestPoint | undefined;
-  readonly onReached: () => void;
+  readonly onReached?: () => void;
+  readonly hold?: (request: ProxiedRequest) => Promise<boolean>;
 }): Promise<RequestProxy> {
   let count = 0;
   let reached: string | undefined;
   const reach = (text: string) => {
     reached ??= text;
-    options.onReached();
+    options.onReached?.();
   };
-  const serve = async (server: URL, incoming: IncomingMessage, outgoing: ServerResponse) => {
+  const serve = async (number: number, server: URL, incoming: IncomingMessage, outgoing: ServerResponse) => {
     const body = await buffer(incoming);
-    if (reached !== undefined) return;
+    const { method = '', url: path = '' } = incoming;
+    const request = { server: number, method, path, body: body.toString('latin1') };
+    if (reached !== undefined || (await options.hold?.({ ...request, isAnswered: false })) === false) return;
     const isPoint = ++count === options.point?.number;
-    const text = `${incoming.method} ${incoming.url} ${/"method":"(\w+)"/.exec(body.toString('latin1'))?.[1] ?? ''}`;
+    const text = `${method} ${path} ${/"method":"(\w+)"/.exec(request.body)?.[1] ?? ''}`;
     if (isPoint && options.point?.when === 'before') return reach(text);
     const answer = await forward(server, incoming, body);
     if (isPoint) return reach(text);
-    if (reached !== undefined) return;
+    if (reached !== undefined || (await options.hold?.({ ...request, isAnswered: true })) === false) return;
     outgoing.writeHead(answer.status, answer.headers);
     outgoing.end(answer.body);
   };
   const listening = await Promise.all(
-    options.servers.map(async url => {
+    options.servers.map(async (url, number) => {
       const server = createServer((incoming, outgoing) => {
         // The other end was killed, or the server cut the connection.
-        serve(new URL(url), incoming, outgoing).catch(() => outgoing.destroy());
+        serve(number, new URL(url), incoming, outgoing).catch(() => outgoing.destroy());
       });
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');

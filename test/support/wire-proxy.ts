@@ -26,7 +26,8 @@ const READING = /^\s*(begin|select|set|show|start)\b/i;
  * Stands between a client and Postgres and reads the client's side of the protocol: a simple query is a statement, and so
  * is each extended one (Parse, Bind, Describe, Execute up to Sync).
  * @param options.onReached - ends the client; called once, nothing is passed on to or from it any more
- * @param options.hold - in its place: the statement waits, and goes on if this resolves to true
+ * @param options.hold - in its place: the statement waits, and goes on if this resolves to true; without a point, every
+ *   statement
  */
 export async function startWireProxy(options: {
   readonly serverUrl: string;
@@ -72,15 +73,16 @@ export async function startWireProxy(options: {
         if (isStatement(message.type)) {
           const isCounted = !options.point?.isChanging || !READING.test(text);
           if (isCounted) statements++;
-          if (isCounted && options.point?.number === statements) {
+          const isPoint = options.point === undefined || options.point.number === statements;
+          if (isCounted && isPoint) {
             if (options.hold !== undefined) {
               const held = Buffer.concat(group);
               group = [];
               void options.hold(text).then(goesOn => goesOn && server.write(held));
               continue;
             }
-            if (options.point.when === 'before') return reach(text);
-            withheld = text;
+            if (options.point?.when === 'before') return reach(text);
+            if (options.point !== undefined) withheld = text;
           }
         }
         server.write(Buffer.concat(group));
