@@ -12,7 +12,7 @@ import { childOf, judge, loadText, type OperatorBench, prepareOperator, usageOf 
 
 const DEPOSITS = Number(process.env.DEPOSITS || 2_000_000);
 const KEYS = Number(process.env.KEYS || 10_000);
-const SETTLE_MS = 5_000;
+const SETTLE_MS = 10_000;
 const WATCH_MS = 12_000;
 /** Of the resident size: everything has been read and looked up once; then calls and CPU are those of idle rounds. */
 const TARGET_MB = 150;
