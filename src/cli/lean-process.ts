@@ -8,5 +8,8 @@ const LEAN_FLAGS = ['--max-semi-space-size=1', '--heap-growing-percent=30', '--o
 export function becomeLean(environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
   const [node = process.execPath, ...argv] = [process.execPath, ...process.argv.slice(1)];
-  process.execve?.(node, [node, ...LEAN_FLAGS, ...process.execArgv, ...argv], { MALLOC_ARENA_MAX: '2', ...environment });
+  process.execve?.(node, [node, ...LEAN_FLAGS, ...process.execArgv, ...argv], {
+    MALLOC_ARENA_MAX: '2',
+    ...environment,
+  });
 }

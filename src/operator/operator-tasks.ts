@@ -146,11 +146,10 @@ function registrarLoader(
     const config = await shared.readRemoteSigner();
     if (last !== undefined && last.config === config) return last.value;
     const { fetchOracleConfig, fetchHarvest } = shared;
-    const combiner = await shared.loadCombiner();
     const value = createValidatorRegistrar(
       {
         ...deps,
-        ...{ log, mode, outbox, combiner, fetchOracleConfig, fetchHarvest },
+        ...{ log, mode, outbox, fetchOracleConfig, fetchHarvest, loadCombiner: shared.loadCombiner },
         ...{ http: deps.http.oracle, now: Date.now, onExitShardMode: deps.metrics.showExitShardMode },
       },
       { ...options, exitShards: { mode: options.exitShards, config } },
@@ -167,14 +166,14 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
   return async (signal: AbortSignal) => {
     const { keeper, events } = await chain.readSnapshot({ signal });
     if (events.config === null) throw noOracleConfig(network);
-    const [oracles, config, combiner] = await Promise.all([
+    const [oracles, config] = await Promise.all([
       shared.fetchOracleConfig(events.config.ipfsHash),
       shared.readRemoteSigner(),
-      shared.loadCombiner(),
     ]);
     return rotateExitSignatures(
       {
-        ...{ beacon, signer, combiner, outbox, log, warned, http: http.oracle, now: Date.now },
+        loadCombiner: shared.loadCombiner,
+        ...{ beacon, signer, outbox, log, warned, http: http.oracle, now: Date.now },
         ...{ onExitShardMode: deps.metrics.showExitShardMode },
         fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
         fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),

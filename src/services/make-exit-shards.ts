@@ -16,7 +16,8 @@ export type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
 
 export interface MakeExitShardsDeps {
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
-  readonly combiner: PointCombiner;
+  /** Brings a WebAssembly module: loaded for the first shards. */
+  readonly loadCombiner: () => Promise<PointCombiner>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Told how the shards of a batch are made. */
   readonly onExitShardMode?: ((mode: UsedExitShardMode) => void) | undefined;
@@ -74,18 +75,21 @@ export async function makeExitShards(
   const { mode } = plan;
   deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
   deps.onExitShardMode?.(mode);
+  const parts = { signer: deps.signer, combiner: await deps.loadCombiner() };
   const validators = await Promise.all(
     options.validators.map(async ({ publicKey, validatorIndex }, i) => {
       const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };
       const plain =
         plan.mode === 'split'
-          ? await splitExit(deps, options, publicKey, exit)
-          : await signWithShares(deps, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
+          ? await splitExit(parts, options, publicKey, exit)
+          : await signWithShares(parts, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
       return { publicKey, validatorIndex, ...encryptShards(plain, options) };
     }),
   );
   return { mode, validators };
 }
+
+type SigningParts = Pick<MakeExitShardsDeps, 'signer'> & { readonly combiner: PointCombiner };
 
 type Plan =
   | { readonly mode: 'split'; readonly reason: string }
@@ -164,7 +168,7 @@ function splitPlan({ validators, loadedKeys }: ExitShardsOptions, reason: string
 }
 
 async function signWithShares(
-  { signer, combiner }: MakeExitShardsDeps,
+  { signer, combiner }: SigningParts,
   { network, oracles, vault }: ExitShardsOptions,
   validator: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
   exit: ExitMessage,
@@ -202,7 +206,7 @@ function assertOnePolynomial(
 }
 
 async function splitExit(
-  { signer, combiner }: MakeExitShardsDeps,
+  { signer, combiner }: SigningParts,
   { network, oracles }: ExitShardsOptions,
   publicKey: Uint8Array,
   exit: ExitMessage,

@@ -7,7 +7,6 @@ import type { SignerClient } from '../clients/signer-client.ts';
 import { type Approval, createApprovalRequest, registrationDigest } from '../domain/protocol/approval.ts';
 import type { OracleConfig } from '../domain/protocol/oracle-config.ts';
 import type { HarvestParams } from '../domain/protocol/rewards.ts';
-import type { PointCombiner } from '../domain/protocol/signature-share.ts';
 import { equalBytes, type Hex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -29,7 +28,7 @@ export interface RegisterValidatorsDeps {
   readonly node: ExecutionNode;
   readonly http: HttpDeps;
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
-  readonly combiner: PointCombiner;
+  readonly loadCombiner: MakeExitShardsDeps['loadCombiner'];
   readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
   readonly outbox: Pick<Outbox, 'send'>;
   /** The oracle configuration of an IPFS hash; the last one is kept here. */

@@ -68,7 +68,8 @@ async function benchShards(directory: string): Promise<void> {
     })),
     oracleSet: { configHash: oracleSetHash(oracles), ipfsHash: 'Qm', threshold: SCHEME.threshold },
   };
-  const deps = { signer: client, combiner: await createPointCombiner(), log };
+  const combiner = await createPointCombiner();
+  const deps = { signer: client, loadCombiner: async () => combiner, log };
   const loadedKeys = await client.listPublicKeys();
   for (const [mode, target] of [
     ['key-shares', 0.2],

@@ -159,15 +159,12 @@ async function killEverywhere(name: string, chains: readonly Chained[]): Promise
       const point = next === undefined ? undefined : all.get(next);
       if (next === undefined || point === undefined) return;
       left.delete(next);
-      const beganAt = performance.now();
-      const isReached = await chain.killAt(point);
-      if (!isReached) missed.push(next);
-      console.log(
-        `${name} ${i} ${isReached ? 'killed' : 'MISSED'} ${next} ${Math.round(performance.now() - beganAt)}`,
-      );
+      if (!(await chain.killAt(point))) missed.push(next);
     }
   });
   await Promise.all(lanes);
+  expect(all.size).toBeGreaterThan(20);
+  // A step now and then is taken by another task in the same request.
   expect(missed.length).toBeLessThan(all.size / 8);
   expect(missed.filter(one => one.startsWith('recorded'))).toEqual([]);
   console.log(
@@ -251,7 +248,9 @@ describe.concurrent('an operator that is killed', () => {
       let isReached = false;
       await lane.scene.devnet.depositEther(STAKE);
       await using first = await lane.startGated(async ({ kind }, process) => {
-        isReached ||= what.endsWith('receipt') ? kind.includes('eth_getTransactionReceipt') : kind === what;
+        isReached ||= what.endsWith('receipt')
+          ? kind === 'execution eth_getTransactionReceipt'
+          : kind === what;
         if (isReached) process.kill('SIGKILL');
         return !isReached;
       });

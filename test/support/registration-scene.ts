@@ -92,7 +92,6 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
   const client = stack.use(openSignerClient({ urls: [signer.url], timeoutMs: 10_000 }));
   const clone = stack.use(await createTestDatabase());
   const database = stack.use(await openDatabase({ url: clone.url }));
-  const combiner = await createPointCombiner();
   const ipfs = { gateways: network.ipfsGateways, timeoutMs: 5_000 };
   const wallet = createWallet();
   await devnet.setBalance(wallet.address, 10n ** 20n);
@@ -153,7 +152,15 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
       const lines: string[] = [];
       const registrar = createValidatorRegistrar(
         {
-          ...{ mode, chain, node, signer: client, combiner, http: {}, now: Date.now },
+          ...{
+            mode,
+            chain,
+            node,
+            signer: client,
+            loadCombiner: createPointCombiner,
+            http: {},
+            now: Date.now,
+          },
           outbox: await outboxOf(vault),
           networkValidators: countDeposits(devnet),
           fetchOracleConfig: scene.fetchOracleConfig,

@@ -88,7 +88,7 @@ export async function startStepGate(
 
 function kindOfRequest({ server, method, path, body }: ProxiedRequest): string {
   const name = NAMES[server] ?? '';
-  if (name === 'execution') return `execution ${callsOf(body).join(' + ')}`;
+  if (name === 'execution') return `execution ${tellingCallOf(body)}`;
   return `${name} ${method} ${withoutNames(path)}`;
 }
 
@@ -97,15 +97,18 @@ function withoutNames(path: string): string {
   return path.replaceAll(/0x[0-9a-f]+|(?<=[/=,])\d+|\b(Qm|ba)\w{40,}/gi, '…');
 }
 
-/** Methods of a JSON-RPC request or batch, calls of contracts with their selectors. */
-function callsOf(body: string): string[] {
+/**
+ * Method of a JSON-RPC request, of a call of a contract with its selector. What several tasks ask at once goes out as one
+ * batch, in changing company: the last in the order of the alphabet tells enough (receipts, fees, logs).
+ */
+function tellingCallOf(body: string): string {
   const parsed: RpcCall | RpcCall[] = JSON.parse(body);
   const calls = [parsed].flat().map(({ method, params }) => {
     const [call] = params;
-    const data = typeof call === 'object' && call !== null && 'data' in call ? String(call.data) : '';
-    return `${method}${data.slice(0, 10).padStart(data === '' ? 0 : 11)}`;
+    const isCall = typeof call === 'object' && call !== null && 'data' in call;
+    return isCall ? `${method} ${String(call.data).slice(0, 10)}` : method;
   });
-  return [...new Set(calls)].sort();
+  return calls.sort().at(-1) ?? '';
 }
 
 interface RpcCall {

@@ -1,5 +1,4 @@
 import blst from '@chainsafe/blst';
-import herumi from 'bls-eth-wasm';
 import { wipe } from '../../lib/bytes.ts';
 import {
   assertPossibleScheme,
@@ -88,6 +87,7 @@ export interface PointCombiner {
  * Points are parsed by blst, which checks that they are in their subgroups.
  */
 export async function createPointCombiner(): Promise<PointCombiner> {
+  const { default: herumi } = await import('bls-eth-wasm');
   await herumi.init(herumi.BLS12_381);
   // blst has checked the order of every point below; a second check costs more than the recombination.
   herumi.verifySignatureOrder(false);

@@ -72,7 +72,7 @@ async function make(options: Partial<ExitShardsOptions> = {}) {
     warn: () => undefined,
   };
   return makeExitShards(
-    { signer, combiner, log: log as never },
+    { signer, loadCombiner: async () => combiner, log: log as never },
     {
       ...{ vault: TEST_VAULT, validators, network: EXIT_CHAIN, oracles, mode: 'auto', config: config() },
       loadedKeys: await signer.listPublicKeys(),

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectBeaconNode } from '../../../src/clients/beacon-node.ts';
 import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
-import { createPointCombiner, type PointCombiner } from '../../../src/domain/protocol/signature-share.ts';
+import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks.ts';
 import type { TransactionIntent, TransactionOutcome } from '../../../src/operator/outbox.ts';
@@ -38,7 +38,6 @@ interface RotationBody {
   readonly deadline: number;
 }
 
-let combiner: PointCombiner;
 let beacon: BeaconNode;
 let keys: Keymanager;
 let signer: SignerClient;
@@ -57,7 +56,7 @@ let lines: string[];
 const warned = new Set<string>();
 
 beforeAll(async () => {
-  combiner = await createPointCombiner();
+  await createPointCombiner();
 });
 beforeEach(async () => {
   [beacon, keys] = await Promise.all([startBeaconNode(EXIT_CHAIN), startKeymanager(EXIT_CHAIN)]);
@@ -149,7 +148,16 @@ async function rotate(
   const oracles = recorded.oracles.map((oracle, i) => ({ ...oracle, endpoints: [servers[i]?.url ?? ''] }));
   return rotateExitSignatures(
     {
-      ...{ http: {}, beacon: node, signer, combiner, outbox, log, warned, now: () => NOW_MS },
+      ...{
+        http: {},
+        beacon: node,
+        signer,
+        loadCombiner: createPointCombiner,
+        outbox,
+        log,
+        warned,
+        now: () => NOW_MS,
+      },
       fetchFinalizedBlock: async () => 60,
       fetchNonce: async () => nonce,
       ...otherDeps,

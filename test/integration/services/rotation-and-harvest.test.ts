@@ -12,7 +12,7 @@ import {
 import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution-node.ts';
 import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
-import { createPointCombiner, type PointCombiner } from '../../../src/domain/protocol/signature-share.ts';
+import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { type Network, resolveNetwork } from '../../../src/networks.ts';
 import type { TransactionIntent, TransactionOutcome } from '../../../src/operator/outbox.ts';
@@ -37,7 +37,6 @@ let node: ExecutionNode;
 let beacon: BeaconNode;
 let keys: Keymanager;
 let signer: SignerClient;
-let combiner: PointCombiner;
 let network: Network;
 let ipfs: { gateways: readonly string[]; timeoutMs: number };
 const resources = new AsyncDisposableStack();
@@ -70,7 +69,7 @@ beforeAll(async () => {
   );
   keys = resources.use(await startKeymanager(BEACON_CHAIN));
   signer = resources.use(openSignerClient({ urls: [keys.url], timeoutMs: 5_000 }));
-  combiner = await createPointCombiner();
+  await createPointCombiner();
   const secretKeys = Array.from({ length: COUNT }, (_, i) => testSecretKey(i + 1));
   const publicKeys = secretKeys.map(publicKeyOf);
   for (const [i, secretKey] of secretKeys.entries()) {
@@ -95,7 +94,16 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
   const fetchNonce = () => fetchExitSignaturesNonce(node, keeper, vault);
   return rotateExitSignatures(
     {
-      ...{ http: {}, beacon, signer, combiner, outbox, fetchNonce, warned: new Set(), now: Date.now },
+      ...{
+        http: {},
+        beacon,
+        signer,
+        loadCombiner: createPointCombiner,
+        outbox,
+        fetchNonce,
+        warned: new Set(),
+        now: Date.now,
+      },
       log: log as never,
       fetchFinalizedBlock: async () => (await node.getBlock('finalized'))?.number ?? 0,
     },
