@@ -36,13 +36,13 @@ const BESIDE = /^database (begin|commit|set )|"deposit_registries"|update \S*"op
  * First of each kind in each phase, last of the oracles that are asked, and one after the end; of steps that both
  * recordings have, and that are not taken as well when there is nothing to do.
  */
-function pointsOf({ idle, first, second }: Recorded): Point[] {
+function pointsOf({ idle, first, second }: Recorded, isNews: (step: Step) => boolean): Point[] {
   const points = new Map<string, Point>();
   const known = new Set(second.map(nameOf));
   const idleKinds = new Set(idle.map(({ kind }) => kind));
   for (const point of first) {
     const { phase, kind, number } = point;
-    if (phase === 'ended' || !known.has(nameOf(point)) || BESIDE.test(kind)) continue;
+    if (phase === 'ended' || !known.has(nameOf(point)) || BESIDE.test(kind) || !isNews(point)) continue;
     if ((phase === 'preparing' || phase === 'sent') && idleKinds.has(kind)) continue;
     if (number === 1) points.set(nameOf(point), point);
     else if (phase === 'approving' && kind.startsWith('oracle')) points.set(`${kind}, last`, point);
@@ -147,8 +147,12 @@ async function startChained(
 }
 
 /** Every point, by a few lanes at a time; each lane takes those that it has seen. */
-async function killEverywhere(name: string, chains: readonly Chained[]): Promise<void> {
-  const seen = await Promise.all(chains.map(async one => pointsOf(await one.record())));
+async function killEverywhere(
+  name: string,
+  chains: readonly Chained[],
+  isNews: (step: Step) => boolean = () => true,
+): Promise<void> {
+  const seen = await Promise.all(chains.map(async one => pointsOf(await one.record(), isNews)));
   const all = new Map(seen.flat().map(point => [nameOf(point), point]));
   const left = new Set(all.keys());
   const missed: string[] = [];
@@ -163,7 +167,7 @@ async function killEverywhere(name: string, chains: readonly Chained[]): Promise
     }
   });
   await Promise.all(lanes);
-  expect(all.size).toBeGreaterThan(20);
+  expect(all.size).toBeGreaterThan(15);
   // A step now and then is taken by another task in the same request.
   expect(missed.length).toBeLessThan(all.size / 8);
   expect(missed.filter(one => one.startsWith('recorded'))).toEqual([]);
@@ -192,7 +196,7 @@ describe.concurrent('an operator that is killed', () => {
   it('registers once, wherever that was', { timeout: 300_000 }, async () => {
     await using stack = new AsyncDisposableStack();
     const chains = await Promise.all(
-      [1, 5, 1, 5].map(async vaultVersion => {
+      [1, 5, 1].map(async vaultVersion => {
         const lane = stack.use(await startOperatorLane({ vaultVersion, validators: 16 }));
         return stack.use(
           await startChained(lane, {
@@ -232,7 +236,13 @@ describe.concurrent('an operator that is killed', () => {
         );
       }),
     );
-    await killEverywhere('rotation', chains);
+    // From its record on every transaction takes the same way: what is only read there, the registration has shown.
+    const isRead = (kind: string) => /^(database select|execution eth_get)/.test(kind);
+    await killEverywhere(
+      'rotation',
+      chains,
+      ({ phase, kind }) => phase === 'preparing' || phase === 'approving' || !isRead(kind),
+    );
   });
 
   const places = [
