@@ -239,10 +239,10 @@ function allowedHosts({ listen, hosts = [] }: SignerSettings): ReadonlySet<strin
   return new Set(['localhost', '127.0.0.1', own, ...hosts].map(host => host.toLowerCase()));
 }
 
-/** Resolves at SIGTERM or SIGINT, or when the signal given is aborted. */
-export async function untilStopped(also?: AbortSignal): Promise<void> {
+/** Resolves at one of the signals, or when the other one given is aborted. */
+export async function untilStopped(signals: readonly NodeJS.Signals[], also?: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  for (const name of signals) process.once(name, () => resolve());
   also?.addEventListener('abort', () => resolve(), { once: true });
   if (also?.aborted) resolve();
   await promise;

@@ -31,7 +31,7 @@ async function run(): Promise<void> {
   const log = openLog(logLevel, logFormat);
   const warn = (line: string) => log.warn(line);
   await using signer = await openSigner(settings, { log, warn });
-  const stopped = untilStopped(parentGone.signal);
+  const stopped = untilStopped(['SIGTERM'], parentGone.signal);
   tell({ ready: { keys: signer.keyCount, wallet: signer.walletAddress } });
   await stopped;
 }

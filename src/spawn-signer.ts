@@ -160,12 +160,15 @@ async function startChild(orders: SignerOrders, stopped: AbortSignal): Promise<R
   }
 }
 
-/** The shell sets the limit, which Node cannot, and becomes the signer. */
+/**
+ * The shell sets the limit, which Node cannot, and becomes the signer. Where the kernel pipes core dumps to a program it
+ * does not look at the limit: there the filter leaves all memory out.
+ */
 function launch(): ChildProcess {
   const environment = Object.fromEntries(
     PASSED_VARIABLES.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
-  const command = 'ulimit -c 0 && exec "$0" "$@"';
+  const command = 'ulimit -c 0 && { echo 0 > /proc/self/coredump_filter; } 2> /dev/null; exec "$0" "$@"';
   return spawn('/bin/sh', ['-c', command, process.execPath, '--disable-sigusr1', CHILD_FILE], {
     env: environment,
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],

@@ -57,7 +57,7 @@ export default class Signer extends OperatorCommand {
     const settings = { network, keys, poolSize, ...listenSettings(given) };
     await using signer = await openSigner(settings, { log, warn: this.alert });
     // Listened for first: whoever reads the line may answer with SIGTERM at once.
-    const stopped = untilStopped();
+    const stopped = untilStopped(['SIGTERM', 'SIGINT']);
     this.say(`Signing exits with ${signer.keyCount} keys on ${signer.address}`);
     await stopped;
     this.say('Stopping');

@@ -61,6 +61,7 @@ describe('spawnSigner', () => {
       const pid = signerOf(process.pid);
       const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8');
       expect(read('limits')).toMatch(/^Max core file size +0 +0 /m);
+      expect(Number.parseInt(read('coredump_filter'), 16)).toBe(0);
       const variables = read('environ')
         .split('\0')
         .filter(Boolean)
@@ -76,8 +77,9 @@ describe('spawnSigner', () => {
       ).toEqual([]);
       process.kill(pid, 'SIGUSR1');
       process.kill(pid, 'SIGINT');
-      await sleep(200);
+      await sleep(500);
       await expect(client.signExit(exit)).resolves.toHaveLength(96);
+      expect(signerOf(process.pid)).toBe(pid);
     }
     delete process.env.HASHI_VAULT_TOKEN;
     expect(existsSync(dirname(socketPath))).toBe(false);
