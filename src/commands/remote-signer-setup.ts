@@ -16,7 +16,8 @@ import { UsageError } from '../lib/errors.ts';
 import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
 import { findKeystores } from '../services/read-keystores.ts';
-import { removeObsoleteKeys, setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
+import { removeObsoleteKeys } from '../services/remove-obsolete-keys.ts';
+import { setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {

@@ -21,6 +21,7 @@ import { ownPasswordPath, sharedPasswordPath } from './keystore-directory.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys.ts';
 import type { ReadKeystore } from './read-keystores.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
+import { removeObsoleteKeys } from './remove-obsolete-keys.ts';
 
 /** The oracles for which shares are made; what `fetchOracleSet` gives. */
 interface ShareOracleSet {
@@ -110,44 +111,6 @@ export async function setUpRemoteSigner(
   } finally {
     wipe(...keys.map(key => key.secretKey));
   }
-}
-
-/**
- * Removes from the signer what this vault's configuration made obsolete, and nothing else.
- * @returns how many keys went
- * @throws ExternalError 'removal-failed'; what was not removed stays remembered
- */
-export async function removeObsoleteKeys(
-  { keymanager, say, warn }: Pick<SetUpRemoteSignerDeps, 'keymanager' | 'say' | 'warn'>,
-  { vaultDirectory }: Pick<SetUpRemoteSignerOptions, 'vaultDirectory'>,
-): Promise<number> {
-  const obsolete = await readObsoleteKeys(vaultDirectory);
-  if (obsolete.size === 0) return 0;
-  const listed = await keymanager.listKeystores();
-  const removable = [...obsolete].filter(key => listed.get(key)?.isReadOnly === false);
-  for (const key of [...obsolete].filter(key => listed.get(key)?.isReadOnly === true)) {
-    warn(`Key ${key} is obsolete, but the signer reads it from a file of its own: remove it there.`);
-  }
-  if (removable.length > 0) {
-    warn(
-      'Removing keys disables them in the slashing protection database, for all signers that share it: a key that is needed again must be imported through the key manager.',
-    );
-    say(`Removing ${removable.length} obsolete keys from remote signer: ${removable.join(', ')}`);
-    const { results } = await keymanager.deleteKeystores(removable.map(key => fromHex(key, 48)));
-    const failed = removable.filter((_, i) => results[i]?.status === 'error');
-    if (failed.length > 0) {
-      await writeObsoleteKeys(vaultDirectory, new Set(failed));
-      const reason = results.find(result => result.status === 'error')?.message;
-      throw new ExternalError(
-        'removal-failed',
-        `The remote signer did not remove ${failed.length} of ${removable.length} obsolete keys: ${reason || 'no reason given'}.`,
-        { hint: 'The new keys are in place. Run the command again to remove the rest.' },
-      );
-    }
-    say(`Removed ${removable.length} keys from remote signer`);
-  }
-  await writeObsoleteKeys(vaultDirectory, new Set());
-  return removable.length;
 }
 
 async function makeKeys(

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { readKeystores } from '../../../src/services/read-keystores.ts';
+import { removeObsoleteKeys } from '../../../src/services/remove-obsolete-keys.ts';
 import {
   type SetUpRemoteSignerOptions,
   setUpRemoteSigner,
@@ -145,6 +146,28 @@ describe('a remote signer', () => {
     expect(said).toContain('Removed 6 keys from remote signer');
     expect(warned.join()).toContain('slashing protection database');
     expect(existsSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'))).toBe(false);
+  });
+
+  it('is asked to remove some keys at a time: it cuts a request that takes long', async () => {
+    const keys = Array.from({ length: 450 }, (_, i) => `0x${(i + 1).toString(16).padStart(96, '0')}`);
+    for (const key of keys) server.addKey(key, { secretKey: testSecretKey(9), path: '', isReadOnly: false });
+    writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(keys));
+    expect(await setUp({ removeExistingKeys: true })).toMatchObject({ removedKeys: 450 });
+    const deletions = server.requests.filter(({ method }) => method === 'DELETE');
+    expect(deletions.map(({ body }) => (JSON.parse(body) as { pubkeys: string[] }).pubkeys.length)).toEqual([
+      200, 200, 50,
+    ]);
+    expect(server.keys.size).toBe(6);
+  });
+
+  it('keeps what the configuration names, though a killed run has remembered it as obsolete', async () => {
+    await setUp();
+    const named = [...server.keys.keys()];
+    writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(named));
+    await using keymanager = openKeymanager({ url: server.url, timeoutMs: 5_000 });
+    const deps = { keymanager, say: () => undefined, warn: () => undefined };
+    expect(await removeObsoleteKeys(deps, { vaultDirectory })).toBe(0);
+    expect([...server.keys.keys()]).toEqual(named);
   });
 
   it('remembers what it could not remove', async () => {
