@@ -104,6 +104,8 @@ export interface ExitOutcome {
   /** `already`: the chain or the node's pool has an exit of it. */
   readonly result: 'submitted' | 'already' | 'failed';
   readonly reason?: string;
+  /** What to change. */
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -125,7 +127,7 @@ export async function exitValidators(
         outcomes.push({ ...identity, ...(await exitOne(deps, options, validator)) });
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
-        outcomes.push({ ...identity, result: 'failed', reason: error.message });
+        outcomes.push({ ...identity, result: 'failed', reason: error.message, hint: error.hint });
         // It was waited for once; waiting again for each of the others would take hours.
         if (error instanceof ExternalError && error.retryable) outage = error.message;
       }
@@ -201,8 +203,9 @@ export function assertAllExited(outcomes: readonly ExitOutcome[]): void {
   const exits =
     done.length === 0 ? 'No validator exits.' : `Validators ${done.join(', ')} exits successfully initiated.`;
   const failures = failed.map(({ index, reason }) => `${index} (${reason})`).join('; ');
+  const hint = failed.find(outcome => outcome.hint !== undefined)?.hint;
   throw new ExternalError('exits-incomplete', `${exits} Failed: ${failures}`, {
-    hint: 'Run the command again: exits already made are not made twice.',
+    hint: [hint, 'Run the command again: exits already made are not made twice.'].filter(Boolean).join('\n'),
   });
 }
 

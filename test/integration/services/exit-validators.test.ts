@@ -216,6 +216,15 @@ describe('exits', () => {
     },
   );
 
+  it('that fail say what to change', async () => {
+    load(...secretKeys);
+    keys.fault = 'other-network';
+    const outcomes = await exit();
+    expect(() => assertAllExited(outcomes)).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/--network.*\nRun the command again/) }),
+    );
+  });
+
   it('stop trying when the beacon node is gone', async () => {
     load(...secretKeys);
     const { validators } = await plan();
