@@ -21,7 +21,7 @@ import type { OperatorStatus } from './operator/operator-status.ts';
 import { waitOut } from './operator/wait-out.ts';
 import type { ExitShardsOptions } from './services/make-exit-shards.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from './services/operator-sources.ts';
-import { spawnSigner } from './spawn-signer.ts';
+import { type SpawnOptions, spawnSigner } from './spawn-signer.ts';
 
 /** All that `start` is told. */
 export interface OperatorSettings {
@@ -227,7 +227,7 @@ async function openSigners(
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, logFormat: settings.log.format }),
+      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, ...signerLog(settings) }),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
@@ -242,6 +242,14 @@ async function openSigners(
   const walletSigner = stack.use(await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log }));
   const open = stack.move();
   return { client, wallet: walletSigner, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** Its line for every signature is one of the operator's. */
+function signerLog({
+  log: { level, format },
+}: OperatorSettings): Pick<SpawnOptions, 'logLevel' | 'logFormat'> {
+  const logLevel = level === 'DEBUG' ? 'debug' : level === 'INFO' ? 'info' : 'warn';
+  return { logLevel, logFormat: format };
 }
 
 function describeKeys(keys: KeySourceSettings): string {

@@ -78,6 +78,9 @@ describe('start with local keystores', () => {
       await scene.devnet.depositEther(2 * STAKE);
       await operator.printed('Successfully registered validators');
       expect(await countRegistered()).toBe(before + 2);
+      expect(operator.output).toMatch(
+        / INFO {5}\[signer\] signed key=0x[0-9a-f]{96} type=VOLUNTARY_EXIT validatorIndex=\d+ epoch=0\n/,
+      );
 
       // A second process with the same embedded database is refused.
       const second = await runCli(['start', ...scene.args]);
