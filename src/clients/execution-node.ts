@@ -5,7 +5,7 @@ import {
   type JsonRpcResult,
   Network,
 } from 'ethers/providers';
-import { isError } from 'ethers/utils';
+import { isCallException, isError } from 'ethers/utils';
 import { z } from 'zod';
 import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
 import { retry } from '../lib/retry.ts';
@@ -102,10 +102,15 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     });
   }
 
-  /** Reverts and the refusals of a transaction keep ethers' own kinds; what is left is the node's. */
+  /**
+   * Reverts and the refusals of a transaction keep ethers' own kinds; what is left is the node's. ethers calls every error
+   * of a call an exception of the contract, also that of a node which does not have the block.
+   */
   override getRpcError(payload: JsonRpcPayload, answer: JsonRpcError): Error {
-    const error = super.getRpcError(payload, answer);
-    const isKnown = !isError(error, 'UNKNOWN_ERROR') && !isError(error, 'UNSUPPORTED_OPERATION');
+    const error = super.getRpcError(payload, withRevertData(answer));
+    const isKnown = isCallException(error)
+      ? error.data !== null || isRevert(answer)
+      : !isError(error, 'UNKNOWN_ERROR') && !isError(error, 'UNSUPPORTED_OPERATION');
     return isKnown ? error : new RpcError(this.endpoint, payload.method, answer);
   }
 
@@ -243,6 +248,20 @@ function readAnswers(
   });
 }
 
+/** Nethermind before 2025: `{"code": -32015, "message": "VM execution error.", "data": "Reverted 0x7a933234"}`. */
+function withRevertData(answer: JsonRpcError): JsonRpcError {
+  const { id, error } = answer;
+  const [, data] = /^reverted (0x[0-9a-f]*)$/i.exec(typeof error.data === 'string' ? error.data : '') ?? [];
+  return data === undefined ? answer : { id, error: { ...error, message: 'execution reverted', data } };
+}
+
+/** Whether a call failed in the contract, as nodes say it that give no data with it. */
+function isRevert({ error: { code, message } }: JsonRpcError): boolean {
+  return code === 3 || code === -32015 || REVERTS.test(message ?? '');
+}
+
+const REVERTS = /revert|out of gas|gas required exceeds|invalid opcode/i;
+
 /** The head's number, when it was asked for. */
 function headIn(
   payload: JsonRpcPayload | JsonRpcPayload[],
@@ -280,6 +299,9 @@ function joinFailures(failures: readonly unknown[]): unknown {
   });
 }
 
+/** What a request is that no node will ever take: no JSON-RPC, an unknown method, wrong parameters. */
+const MISTAKES: ReadonlySet<number> = new Set([-32700, -32600, -32601, -32602]);
+
 /** A node answered a request with a JSON-RPC error that says nothing about the chain. */
 export class RpcError extends ExternalError {
   readonly rpcCode: number;
@@ -288,6 +310,8 @@ export class RpcError extends ExternalError {
     super(
       'rpc-error',
       `${endpoint} refused ${method}: ${error.message ?? 'no reason given'} (${error.code}).`,
+      // Another node of those behind a load balancer has the block; a limit of requests is one per time.
+      { retryable: !MISTAKES.has(error.code) },
     );
     this.rpcCode = error.code;
   }

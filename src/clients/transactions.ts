@@ -116,7 +116,7 @@ export async function estimateCall(
     const gas = await ask(node, quantity, 'eth_estimateGas', { from, to, data }, 'latest');
     return { status: 'passes', gas };
   } catch (error) {
-    return { status: 'reverts', ...readRevert(node, error) };
+    return { status: 'reverts', ...readRevert(error) };
   }
 }
 
@@ -130,7 +130,7 @@ export async function explainRevert(
     await node.send('eth_call', [call, `0x${(blockNumber - 1).toString(16)}`]);
     return 'the state had changed before it in its block, or it ran out of gas';
   } catch (error) {
-    return isCallException(error) ? readRevert(node, error).reason : 'unknown';
+    return isCallException(error) ? readRevert(error).reason : 'unknown';
   }
 }
 
@@ -153,7 +153,8 @@ export async function broadcastTransaction(node: ExecutionNode, raw: Hex): Promi
 /** In the words of geth, Erigon, Nethermind, Besu, Reth and anvil. */
 const ALREADY_KNOWN =
   /already ?(known|imported|exists)|known transaction|existing tx with same hash|already in (the )?pool/i;
-const UNDERPRICED = /underpriced|replacement.*(fee|price)|fee too low to (replace|compete)/i;
+const UNDERPRICED =
+  /underpriced|replacement.*(fee|price)|replacement ?not ?allowed|fee ?too ?low ?to ?(replace|compete)/i;
 
 /**
  * Finds the transaction in a block that has an account's nonce.
@@ -211,29 +212,14 @@ async function ask<T>(
   });
 }
 
-/** ethers calls every error of a call an exception of the contract, also that of a node which is overloaded. */
-function readRevert(node: ExecutionNode, error: unknown): { reason: string; data: Hex | undefined } {
+function readRevert(error: unknown): { reason: string; data: Hex | undefined } {
   if (!isCallException(error)) throw error;
-  const { code, message } = rpcErrorSchema.safeParse(error.info?.error).data ?? {};
+  const { message } = rpcErrorSchema.safeParse(error.info?.error).data ?? {};
   const data = error.data === null ? undefined : (error.data as Hex);
-  if (
-    data === undefined &&
-    code !== 3 &&
-    !/revert|out of gas|gas required exceeds|invalid opcode/i.test(message ?? '')
-  ) {
-    throw new ExternalError(
-      'rpc-error',
-      `${node.endpoint} cannot simulate: ${message ?? error.shortMessage}.`,
-      {
-        retryable: true,
-        cause: error,
-      },
-    );
-  }
   return { reason: error.reason ?? describeRevertData(data) ?? message ?? error.shortMessage, data };
 }
 
-const rpcErrorSchema = z.object({ code: z.number(), message: z.string() });
+const rpcErrorSchema = z.object({ message: z.string() });
 
 function describeRevertData(data: Hex | undefined): string | undefined {
   if (data === undefined || data.length < 10) return undefined;
