@@ -146,10 +146,11 @@ describe('the outbox', () => {
     await chain.send('evm_setAutomine', [false]);
     const place = await newPlace();
     await using operator = await startTestOperator(place, { stuckAfterMs: 60 });
-    let isDone = false;
-    const sent = operator.outbox.send(intentOf(slot, { isDone: async () => isDone }), { signal: never() });
-    await untilPending(operator, place);
-    isDone = true;
+    // It has not been done when it is sent, and has been ever after.
+    let asked = 0;
+    const sent = operator.outbox.send(intentOf(slot, { isDone: async () => asked++ > 0 }), {
+      signal: never(),
+    });
     await untilPending(operator, place, 2);
     await mine();
     expect(await sent).toMatchObject({ status: 'cancelled', hash: expect.any(String) });
