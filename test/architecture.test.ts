@@ -18,20 +18,25 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Static, dynamic and re-exporting imports of one file. */
+/** Static, dynamic and re-exporting imports of one file, and what it runs in threads of its own process. */
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+  const threads = text.includes('new Worker(') ? text.matchAll(/new URL\(\s*`(\.\/[\w-]+)\$\{/g) : [];
   const statements = text.matchAll(
     /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g,
   );
-  return [...statements].map(([, type, fixed, dynamic]) => {
+  const local = (target: string) => relative(root, join(root, dirname(file), target));
+  const imported = [...statements].map(([, type, fixed, dynamic]) => {
     const target = fixed ?? dynamic ?? '';
-    return {
-      from: file,
-      to: target.startsWith('.') ? relative(root, join(root, dirname(file), target)) : packageName(target),
-      typeOnly: type !== undefined,
-    };
+    const to = target.startsWith('.') ? local(target) : packageName(target);
+    return { from: file, to, typeOnly: type !== undefined };
   });
+  const run = [...threads].map(([, target = '']) => ({
+    from: file,
+    to: local(`${target}.ts`),
+    typeOnly: false,
+  }));
+  return [...imported, ...run];
 }
 
 function packageName(specifier: string): string {
@@ -113,6 +118,7 @@ describe('who imports whom', () => {
       for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
     }
     expect(reached.has('src/spawn-signer.ts')).toBe(true);
+    expect(reached.has('src/workers/verify-worker.ts')).toBe(true);
     expect(
       [...reached].filter(to => /^src\/(signer\/|domain\/keys|compose-signer|signer-child)/.test(to)),
     ).toEqual([]);
