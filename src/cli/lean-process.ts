@@ -1,21 +1,24 @@
 /**
- * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap, and not
- * to optimise the embedded database's WebAssembly. Measured on `start` with an idle vault: 192 MB without the first three;
- * with an embedded database, without the last one, peaks of 1,140 (the first start) and 725 MB instead of 575 and 180.
+ * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap.
+ * Measured on `start` with an idle vault: 192 MB without.
  */
-const LEAN_FLAGS = [
-  '--max-semi-space-size=1',
-  '--heap-growing-percent=30',
-  '--optimize-for-size',
-  '--liftoff-only',
-];
+const LEAN_FLAGS = ['--max-semi-space-size=1', '--heap-growing-percent=30', '--optimize-for-size'];
+/** The optimised second form of the embedded database's WebAssembly would stay resident: some 50 MB, for nothing to gain. */
+const EMBEDDED_FLAGS = ['--liftoff-only'];
 
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
-export function becomeLean(environment: NodeJS.ProcessEnv): void {
+export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
+  const flags = [...LEAN_FLAGS, ...(hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS)];
   const [node = process.execPath, ...argv] = [process.execPath, ...process.argv.slice(1)];
-  process.execve?.(node, [node, ...LEAN_FLAGS, ...process.execArgv, ...argv], {
+  process.execve?.(node, [node, ...flags, ...process.execArgv, ...argv], {
     MALLOC_ARENA_MAX: '2',
     ...environment,
   });
+}
+
+/** Looked up before the command line is parsed: a wrong guess costs memory or speed, nothing else. */
+function hasDatabaseUrl(commandLine: readonly string[], environment: NodeJS.ProcessEnv): boolean {
+  const { REMOTE_DB_URL, REMOTE_DB_URL_FILE } = environment;
+  return commandLine.some(one => one.startsWith('--db-url')) || Boolean(REMOTE_DB_URL || REMOTE_DB_URL_FILE);
 }

@@ -9,7 +9,7 @@ const PROGRAM_NAMES = ['operator', 'v3-operator'];
 /** Entry of both launchers. Runs from the source or compiled, as it was loaded. */
 export async function main(): Promise<void> {
   const argv = process.argv.slice(2);
-  if (argv[0] === 'start') becomeLean(process.env);
+  if (argv[0] === 'start') becomeLean(argv, process.env);
   const program = programName();
   // Overwrites the command line that `ps` shows, which may hold a secret.
   process.title = program;

@@ -156,6 +156,8 @@ function createSender(
   const { database, node, signer, log } = deps;
   /** Since when a transaction that is not ours has waited for the nonce. */
   let strangerSince: { readonly nonce: bigint; readonly at: number } | undefined;
+  /** Keys of calls that wait for a lower base fee and have been told of: that may take days. */
+  const priced = new Set<string>();
 
   return async (intent, signal) => {
     for (const row of await listOpenTransactions(database, ref)) {
@@ -197,17 +199,13 @@ function createSender(
     const { priorityFeeWei, nonce } = account;
     const market = chooseFees({ ...account.block, priorityFeeWei }, maxFeePerGasWei);
     if (market === undefined) {
-      const { baseFeePerGasWei } = account.block;
-      log.info(
-        {
-          kind: intent.kind,
-          baseFeePerGasWei: String(baseFeePerGasWei),
-          ceilingWei: String(maxFeePerGasWei),
-        },
-        'Waiting: the base fee is above the ceiling',
-      );
+      const [baseFeePerGasWei, ceilingWei] = [account.block.baseFeePerGasWei, maxFeePerGasWei].map(String);
+      const facts = { kind: intent.kind, baseFeePerGasWei, ceilingWei };
+      if (!priced.has(intent.key)) log.info(facts, 'Waiting: the base fee is above the ceiling');
+      priced.add(intent.key);
       return 'wait';
     }
+    priced.clear();
     // One that expired may still be waiting under this nonce.
     const rival = await findHighestFees(database, ref, { sender: fromHex(from, 20), nonce });
     if (rival === undefined && mustWaitForStranger(account)) return 'wait';

@@ -61,6 +61,8 @@ interface Watch {
   /** When this process last sent or took over a form. */
   movedAt: number;
   isUnderpriced: boolean;
+  /** Whether it was said that the ceiling leaves no room. */
+  isCeilingTold: boolean;
 }
 
 /** A node that answers out of several may tell of a nonce before it tells of the receipt. */
@@ -81,7 +83,7 @@ export function createTransactionFollower(
   };
 
   const newWatch = (isDone: Watch['isDone']): Watch => ({
-    ...{ isDone, lostLooks: 0, movedAt: performance.now(), isUnderpriced: false },
+    ...{ isDone, lostLooks: 0, movedAt: performance.now(), isUnderpriced: false, isCeilingTold: false },
   });
 
   async function send(row: StoredTransaction, watch: Watch, purpose: 'call' | 'cancel', fees: Fees) {
@@ -212,10 +214,10 @@ export function createTransactionFollower(
     const fees = current === undefined ? wanted : raiseFees(current, wanted, ceiling);
     if (fees !== undefined) return send(row, watch, purpose, fees);
     watch.isUnderpriced = false;
-    log.warn(
-      { kind: row.kind, nonce: String(row.nonce), ceilingWei: String(ceiling) },
-      'The transaction waits: the ceiling leaves no room for a replacement',
-    );
+    const facts = { kind: row.kind, nonce: String(row.nonce), ceilingWei: String(ceiling) };
+    if (!watch.isCeilingTold)
+      log.warn(facts, 'The transaction waits: the ceiling leaves no room for a replacement');
+    watch.isCeilingTold = true;
     await sendAgain(row, watch);
   }
 
