@@ -27,7 +27,7 @@ export interface ChainState {
   readonly keeper: KeeperState;
 }
 
-export interface VaultState {
+interface VaultState {
   /** Without what a pending harvest would bring. */
   readonly withdrawableAssetsWei: bigint;
   /**
@@ -39,7 +39,7 @@ export interface VaultState {
   readonly validatorsManager: string | null;
 }
 
-export interface KeeperState {
+interface KeeperState {
   readonly isCollateralized: boolean;
   readonly canHarvest: boolean;
   readonly isHarvestRequired: boolean;

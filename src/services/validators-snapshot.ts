@@ -35,7 +35,7 @@ export async function fetchValidatorsSnapshot(
 }
 
 /** @throws ExternalError `invalid-validators-snapshot` */
-export function readValidatorsSnapshot(document: Uint8Array, name: string): ValidatorsSnapshot {
+function readValidatorsSnapshot(document: Uint8Array, name: string): ValidatorsSnapshot {
   const count = document.length / RECORD_LENGTH;
   if (!Number.isInteger(count) || count === 0) {
     throw new ExternalError(

@@ -8,7 +8,7 @@ export interface RegistryDeposit extends Deposit {
 }
 
 /** Length of the fields publicKey, withdrawalCredentials, amount (8, little-endian) and signature one after another. */
-export const DEPOSIT_RECORD_LENGTH = 184;
+const DEPOSIT_RECORD_LENGTH = 184;
 
 const WORD = 32;
 /** The event's five `bytes`: place of the length in the data, and the length. The ABI leaves the contract no other form. */
