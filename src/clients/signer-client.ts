@@ -80,7 +80,7 @@ const DEFAULT_CONCURRENCY = 64;
 /** Signatures that are verified at once; takes 10 to 100 ms. */
 const VERIFY_SLICE = 256;
 const MAX_ANSWER_BYTES = 64 * 1024;
-const signatureAnswer = z.object({ signature: z.string().regex(/^0x[0-9a-fA-F]{192}$/) });
+const signatureAnswer = z.object({ signature: z.string().regex(/^(0x)?[0-9a-fA-F]{192}$/) });
 const EXIT_HEADERS = { accept: 'application/json', 'content-type': 'application/json' };
 
 interface Unverified extends SignatureSet {

@@ -38,7 +38,8 @@ const healthAnswer: z.ZodType<HealthCheck> = z.object({
   data: z.record(z.string(), z.unknown()).optional(),
   checks: z.array(z.lazy(() => healthAnswer)).optional(),
 });
-const publicKeysAnswer = z.array(z.string().regex(/^0x[0-9a-fA-F]{96}$/));
+// Web3Signer writes 0x; other signers of its API need not, and the Python operator takes both.
+const publicKeysAnswer = z.array(z.string().regex(/^(0x)?[0-9a-fA-F]{96}$/));
 const reloadAnswer = z.object({
   status: z.enum(['idle', 'running', 'completed', 'completed_with_errors', 'failed']),
   lastOperationTime: z.string().optional(),

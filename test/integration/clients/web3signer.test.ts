@@ -110,6 +110,13 @@ describe('public keys', () => {
     );
   });
 
+  it('may come without 0x', async () => {
+    const body = JSON.stringify(['AB'.repeat(48)]);
+    await using signer = await startSigner({ 'GET /api/v1/eth2/publicKeys': () => ({ status: 200, body }) });
+    const listed = await listSignerPublicKeys({}, { url: signer.url, ...times });
+    expect([...listed]).toEqual([`0x${'ab'.repeat(48)}`]);
+  });
+
   it.each(['{}', '["0x00"]', '[1]', '<html>'])('are not read from %s', async body => {
     await using signer = await startSigner({ 'GET /api/v1/eth2/publicKeys': () => ({ status: 200, body }) });
     const listed = listSignerPublicKeys({}, { url: signer.url, ...times });
