@@ -74,10 +74,11 @@ async function benchRates(keysDirectory: string, keys: readonly string[]): Promi
     const share = ((100 * bare) / (rate.cpuMs ?? Number.NaN)).toFixed(0);
     console.log(
       `${inFlight} in flight, signer on one core of its own: ${describe(rate)}; a bare signature ${bare.toFixed(3)} ms: ` +
-        `${share} % of the core's bare rate`,
+        `${share} % of the core's bare rate${inFlight === 64 ? ' (target 80 %)' : ''}`,
     );
   }
   pin(process.pid, `0-${availableParallelism() - 1}`);
+  console.log('A real Web3Signer: some 1,500 exits/s at 8 or 64 in flight, at 0.6 ms CPU each.');
 }
 
 /** Needs two cores, and taskset of util-linux. */

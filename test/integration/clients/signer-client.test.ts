@@ -264,11 +264,11 @@ describe('many exits', () => {
 
   it('wait for their turn without running out of time', async () => {
     const slow: Handler = async (seen, response) => {
-      await sleep(30);
+      await sleep(100);
       return honest(seen, response);
     };
     await using signer = await startServer(slow);
-    await using client = open(signer.url, { concurrency: 1, timeoutMs: 300 });
+    await using client = open(signer.url, { concurrency: 1, timeoutMs: 1_000 });
     const many = Array.from({ length: 20 }, () => request);
     await expect(client.signExits(many)).resolves.toHaveLength(20);
   });
@@ -313,7 +313,7 @@ describe('a fleet', () => {
     await using broken = await startServer(handler);
     await using signer = await startServer(honest);
     const { log, warnings } = recordLog();
-    await using client = open([broken.url, signer.url], { timeoutMs: 150, log });
+    await using client = open([broken.url, signer.url], { timeoutMs: 1_000, log });
     for (let i = 0; i < 4; i++) await client.signExit(request);
     expect(warnings.length).toBeGreaterThan(0);
     expect(warnings[0]).toContain(broken.url);

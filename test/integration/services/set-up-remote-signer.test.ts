@@ -54,15 +54,19 @@ afterEach(async () => {
 });
 
 async function setUp(
-  options: Partial<SetUpRemoteSignerOptions> & { keep?: boolean; timeoutMs?: number } = {},
+  options: Partial<SetUpRemoteSignerOptions> & {
+    keep?: boolean;
+    timeoutMs?: number;
+    calledUrl?: string;
+  } = {},
 ) {
-  const { keep = false, timeoutMs = 20_000, ...rest } = options;
+  const { keep = false, timeoutMs = 20_000, calledUrl = server.url, ...rest } = options;
   await using keymanager = openKeymanager({ url: server.url, timeoutMs });
   await using signer = openSignerClient({ urls: [server.url], timeoutMs });
   const location = { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] };
   return await setUpRemoteSigner(
     {
-      ...{ keymanager, signer, pool, progress: silentProgress },
+      ...{ keymanager: { ...keymanager, url: calledUrl }, signer, pool, progress: silentProgress },
       say: line => void said.push(line),
       warn: line => void warned.push(line),
       confirmRemoval: async () => !keep,
@@ -146,6 +150,14 @@ describe('a remote signer', () => {
     expect(said).toContain('Removed 6 keys from remote signer');
     expect(warned.join()).toContain('slashing protection database');
     expect(existsSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'))).toBe(false);
+  });
+
+  it('beyond this machine is warned of when keys go to it in clear text', async () => {
+    await setUp({ keep: true, calledUrl: 'https://signer.example:9000' });
+    await setUp({ keep: true });
+    expect(warned).toEqual([]);
+    await setUp({ keep: true, calledUrl: 'http://signer.example:9000' });
+    expect(warned).toEqual([expect.stringMatching(/are sent to signer\.example in clear text; use https/)]);
   });
 
   it('is asked to remove some keys at a time: it cuts a request that takes long', async () => {

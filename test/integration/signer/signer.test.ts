@@ -39,7 +39,7 @@ function exitOf(key: TestKey, validatorIndex = 7n) {
 }
 
 async function openClient(url: string, tls?: { ca: Buffer; cert?: Buffer; key?: Buffer }) {
-  return openSignerClient({ urls: [url], timeoutMs: 5_000, tls });
+  return openSignerClient({ urls: [url], timeoutMs: 20_000, tls });
 }
 
 /** The text that a recorded sign request would have. */
