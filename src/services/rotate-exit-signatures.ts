@@ -22,7 +22,7 @@ import {
 } from './rotation/outdated-signatures.ts';
 import {
   findRotatable,
-  makeRotationBatch,
+  makeRotationBatches,
   type RotationBatch,
   type SkippedRotation,
 } from './rotation/rotation-batch.ts';
@@ -114,12 +114,13 @@ async function rotateAll(
   let { nonce } = options;
   try {
     for (let from = 0; from < validators.length; from += limit) {
-      const batch = await makeRotationBatch(deps, withKeys, validators.slice(from, from + limit), skipped);
-      if (batch.shards.length === 0) continue;
-      const restart = await rotateBatch(deps, options, { ...batch, nonce });
-      if (restart !== undefined) return { rotated, skipped, restart };
-      rotated.push(...batch.indexes);
-      nonce++;
+      const wanted = validators.slice(from, from + limit);
+      for (const batch of await makeRotationBatches(deps, withKeys, wanted, skipped)) {
+        const restart = await rotateBatch(deps, options, { ...batch, nonce });
+        if (restart !== undefined) return { rotated, skipped, restart };
+        rotated.push(...batch.indexes);
+        nonce++;
+      }
     }
     return { rotated, skipped, restart: undefined };
   } finally {

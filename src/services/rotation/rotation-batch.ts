@@ -3,7 +3,12 @@ import type { ValidatorShards } from '../../domain/protocol/approval.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { Network } from '../../networks.ts';
-import { type ExitShardsOptions, type MakeExitShardsDeps, makeExitShards } from '../make-exit-shards.ts';
+import {
+  type ExitShardsOptions,
+  type MakeExitShardsDeps,
+  makeExitShards,
+  type UsedExitShardMode,
+} from '../make-exit-shards.ts';
 
 /** A validator whose exit signature is outdated and cannot be made anew here. */
 export interface SkippedRotation {
@@ -76,37 +81,45 @@ const KEY_ERRORS: ReadonlySet<string> = new Set([
   'signer-refused-exit',
 ]);
 
-/** Validators that are rotated together. */
+/** Validators that are rotated together, their shards all made in one way. */
 export interface RotationBatch {
+  readonly mode: UsedExitShardMode;
   readonly indexes: readonly bigint[];
   readonly shards: readonly ValidatorShards[];
 }
 
-/** Shards of a batch; when it fails for a key, of each of its validators alone, so that the key is found and skipped. */
-export async function makeRotationBatch(
+/**
+ * Shards of a batch; when it fails for a key, of each of its validators alone, so that the key is found and skipped. What
+ * is then made in different ways goes into different batches.
+ */
+export async function makeRotationBatches(
   deps: MakeExitShardsDeps,
   options: RotatableOptions & Pick<ExitShardsOptions, 'oracles'> & { readonly signal: AbortSignal },
   validators: readonly BeaconValidator[],
   skipped: SkippedRotation[],
-): Promise<RotationBatch> {
+): Promise<RotationBatch[]> {
   const { vault, network, oracles, exitShards, loadedKeys, signal } = options;
   signal.throwIfAborted();
   try {
-    const { validators: shards } = await makeExitShards(deps, {
+    const { mode, validators: shards } = await makeExitShards(deps, {
       ...{ vault, network, oracles, ...exitShards, loadedKeys },
       validators: validators.map(({ publicKey, index }) => ({ publicKey, validatorIndex: index })),
     });
-    return { indexes: validators.map(({ index }) => index), shards };
+    return [{ mode, indexes: validators.map(({ index }) => index), shards }];
   } catch (error) {
     if (!(error instanceof OperatorError && KEY_ERRORS.has(error.code))) throw error;
     if (validators.length > 1) {
       const alone: RotationBatch[] = [];
-      for (const one of validators) alone.push(await makeRotationBatch(deps, options, [one], skipped));
-      return { indexes: alone.flatMap(one => one.indexes), shards: alone.flatMap(one => one.shards) };
+      for (const one of validators) alone.push(...(await makeRotationBatches(deps, options, [one], skipped)));
+      return [...Map.groupBy(alone, ({ mode }) => mode)].map(([mode, batches]) => ({
+        mode,
+        indexes: batches.flatMap(({ indexes }) => indexes),
+        shards: batches.flatMap(({ shards }) => shards),
+      }));
     }
     for (const { index, publicKey } of validators) {
       skipped.push({ validatorIndex: index, publicKey: toHex(publicKey), reason: error.message });
     }
-    return { indexes: [], shards: [] };
+    return [];
   }
 }

@@ -3,6 +3,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectBeaconNode } from '../../../src/clients/beacon-node.ts';
 import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
+import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
+import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks.ts';
@@ -302,6 +304,25 @@ describe('exit signatures', () => {
       );
     await expect(rotate()).rejects.toMatchObject({ code: 'not-enough-approvals', retryable: true });
     expect(posts(0)).toHaveLength(1);
+  });
+});
+
+describe('shards of one batch', () => {
+  it('are made in one way: where the signer has only shares of one validator and only the key of another, they part', async () => {
+    const threshold = recorded.exitSignatureRecoverThreshold;
+    const [shared] = addValidators(1, { isLoaded: false });
+    const [whole] = addValidators(1, { first: 2 });
+    const shares = splitSecretKey(testSecretKey(1), { threshold, count: recorded.oracles.length });
+    for (const secretKey of shares)
+      keys.addKey(toHex(publicKeyOf(secretKey)), { secretKey, path: '', isReadOnly: false });
+    const config = {
+      validators: [{ publicKey: publicKeyOf(testSecretKey(1)), shares: shares.map(publicKeyOf) }],
+      oracleSet: { configHash: oracleSetHash(recorded), ipfsHash: 'Qm', threshold },
+    };
+    const result = await rotate({ exitShards: { mode: 'auto', config } });
+    expect(result).toMatchObject({ status: 'rotated', outdated: 0, skipped: [] });
+    expect(posts(0).map(({ public_keys }) => public_keys)).toEqual([[shared?.publicKey], [whole?.publicKey]]);
+    expect(keys.signed).toHaveLength(recorded.oracles.length + 1);
   });
 });
 
