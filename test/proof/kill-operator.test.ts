@@ -31,18 +31,20 @@ const isAt = (point: Point, { phase, kind, number }: Step): boolean =>
 
 /** What goes on beside it: the lease is renewed, the deposits of the network are followed. */
 const BESIDE = /^database (begin|commit|set )|"deposit_registries"|update \S*"operator_leases"/;
+/** What is only read changes nothing: a kill there is one after the change before it. */
+const READING = /^(database select|execution eth_(get|call|block|estimate|fee|maxPriority))/;
 
 /**
- * First of each kind in each phase, last of the oracles that are asked, and one after the end; of steps that both
- * recordings have, and that are not taken as well when there is nothing to do.
+ * First of each kind in each phase that changes or tells anybody something, last of the oracles that are asked, and one
+ * after the end; of steps that both recordings have, and that are not taken as well when there is nothing to do.
  */
-function pointsOf({ idle, first, second }: Recorded, isNews: (step: Step) => boolean): Point[] {
+function pointsOf({ idle, first, second }: Recorded): Point[] {
   const points = new Map<string, Point>();
   const known = new Set(second.map(nameOf));
   const idleKinds = new Set(idle.map(({ kind }) => kind));
   for (const point of first) {
     const { phase, kind, number } = point;
-    if (phase === 'ended' || !known.has(nameOf(point)) || BESIDE.test(kind) || !isNews(point)) continue;
+    if (phase === 'ended' || !known.has(nameOf(point)) || BESIDE.test(kind) || READING.test(kind)) continue;
     if ((phase === 'preparing' || phase === 'sent') && idleKinds.has(kind)) continue;
     if (number === 1) points.set(nameOf(point), point);
     else if (phase === 'approving' && kind.startsWith('oracle')) points.set(`${kind}, last`, point);
@@ -147,12 +149,8 @@ async function startChained(
 }
 
 /** Every point, by a few lanes at a time; each lane takes those that it has seen. */
-async function killEverywhere(
-  name: string,
-  chains: readonly Chained[],
-  isNews: (step: Step) => boolean = () => true,
-): Promise<void> {
-  const seen = await Promise.all(chains.map(async one => pointsOf(await one.record(), isNews)));
+async function killEverywhere(name: string, chains: readonly Chained[]): Promise<void> {
+  const seen = await Promise.all(chains.map(async one => pointsOf(await one.record())));
   const all = new Map(seen.flat().map(point => [nameOf(point), point]));
   const left = new Set(all.keys());
   const missed: string[] = [];
@@ -167,7 +165,7 @@ async function killEverywhere(
     }
   });
   await Promise.all(lanes);
-  expect(all.size).toBeGreaterThan(15);
+  expect(all.size).toBeGreaterThan(8);
   // A step now and then is taken by another task in the same request.
   expect(missed.length).toBeLessThan(all.size / 8);
   expect(missed.filter(one => one.startsWith('recorded'))).toEqual([]);
@@ -192,11 +190,11 @@ beforeAll(async () => {
   await operator.stop();
 });
 
-describe.concurrent('an operator that is killed', () => {
+describe('an operator that is killed', () => {
   it('registers once, wherever that was', { timeout: 300_000 }, async () => {
     await using stack = new AsyncDisposableStack();
     const chains = await Promise.all(
-      [1, 5, 1].map(async vaultVersion => {
+      [1, 5].map(async vaultVersion => {
         const lane = stack.use(await startOperatorLane({ vaultVersion, validators: 16 }));
         return stack.use(
           await startChained(lane, {
@@ -213,7 +211,7 @@ describe.concurrent('an operator that is killed', () => {
   it('rotates once, wherever that was', { timeout: 300_000 }, async () => {
     await using stack = new AsyncDisposableStack();
     const chains = await Promise.all(
-      [1, 2, 3].map(async () => {
+      [1, 2].map(async () => {
         const lane = stack.use(await startOperatorLane());
         const { devnet } = lane.scene;
         const begun = { validators: 2, registrations: 1, rotations: 0 };
@@ -236,13 +234,7 @@ describe.concurrent('an operator that is killed', () => {
         );
       }),
     );
-    // From its record on every transaction takes the same way: what is only read there, the registration has shown.
-    const isRead = (kind: string) => /^(database select|execution eth_get)/.test(kind);
-    await killEverywhere(
-      'rotation',
-      chains,
-      ({ phase, kind }) => phase === 'preparing' || phase === 'approving' || !isRead(kind),
-    );
+    await killEverywhere('rotation', chains);
   });
 
   const places = [

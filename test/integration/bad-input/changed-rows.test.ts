@@ -29,7 +29,11 @@ const UNREAD = new Set(['created_at', 'inserted_at', 'updated_at']);
 /** Refused by Postgres itself. */
 const REFUSED = new Set(['vaults.vault_id']);
 /** Their own checks: append-only, and the schema's level. */
-const OTHER_TABLES = new Set(['audit_log', 'schema_steps', 'schema_migrations', 'schema_migrations_lock']);
+const OTHER_TABLES = new Set([
+  ...['audit_log', 'schema_steps', 'schema_migrations', 'schema_migrations_lock'],
+  // The operator's own, which no upload writes.
+  ...['operator_leases', 'transactions', 'transaction_attempts', 'deposit_registries', 'network_validators'],
+]);
 
 /** How one bit, or the smallest step that the column's type has, is changed. */
 const CHANGES: Readonly<Record<string, (column: string) => string>> = {
