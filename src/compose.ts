@@ -7,7 +7,7 @@ import { readEnvironment, resolveVaultNetwork } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema } from './db/migrator.ts';
 import { UsageError } from './lib/errors.ts';
-import { createLogger } from './lib/logger.ts';
+import { createCommandLogger } from './lib/logger.ts';
 import { readSecretFile } from './lib/secret.ts';
 import { type Network, parseIpfsGateway } from './networks.ts';
 import type { VaultRef } from './services/unlock-vault.ts';
@@ -57,7 +57,7 @@ export async function openRemoteDb(settings: RemoteDbSettings, programVersion?: 
 
 /** What HTTP clients are given; with `--verbose` they say which requests they repeat. */
 export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
-  return { log: createLogger(verbose ? 'debug' : 'warn') };
+  return { log: createCommandLogger(verbose) };
 }
 
 /** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
@@ -123,7 +123,7 @@ export function openRemoteSigner(
     tls,
     concurrency,
     timeoutMs,
-    log: createLogger(verbose ? 'debug' : 'warn'),
+    log: createCommandLogger(verbose),
   });
 }
 

@@ -14,7 +14,7 @@ import { openExitSigner } from '../compose-exit-signer.ts';
 import { readVaultConfig, vaultDirectory } from '../config.ts';
 import { createPointCombiner } from '../domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
-import { createLogger } from '../lib/logger.ts';
+import { createCommandLogger } from '../lib/logger.ts';
 import { resolveNetwork } from '../networks.ts';
 import { assertAllExited, type ExitPlan, exitValidators, planExits } from '../services/exit-validators.ts';
 import { findRemoteSignerConfig } from '../services/remote-signer-config-file.ts';
@@ -56,7 +56,7 @@ export default class ValidatorsExit extends OperatorCommand {
     const http = openHttp(given);
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
     const node = await openBeaconNode(http, given.consensusEndpoints, network);
-    await using signer = await openExitSigner(createLogger(given.verbose ? 'debug' : 'warn'), {
+    await using signer = await openExitSigner(createCommandLogger(given.verbose), {
       ...{ network: networkName, remoteSignerUrl, tls: await readSignerTls(given) },
       ...{ signerConcurrency: given.signerConcurrency, keys: () => chooseKeySource(given, this.advise) },
     });

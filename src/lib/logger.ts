@@ -14,9 +14,23 @@ const SECRET_FIELDS = [
   'token',
 ];
 
-/** Logger for diagnostics on stderr; results go to stdout and are not logged. */
+/** Logger of a process whose lines are read by machines: one JSON document a line, on stderr. */
 export function createLogger(level: 'debug' | 'info' | 'warn'): Logger {
   return pino({ level, base: null, redact: secretPaths() }, pino.destination({ dest: 2, sync: true }));
+}
+
+/** Logger of a command for whoever sits before it, on stderr: warnings; with `isVerbose` everything. */
+export function createCommandLogger(isVerbose: boolean, write = openStderr()): Logger {
+  return pino(
+    {
+      level: isVerbose ? 'debug' : 'warn',
+      base: null,
+      timestamp: false,
+      redact: secretPaths(),
+      formatters: { level: label => ({ level: label }) },
+    },
+    { write: line => write(formatForUser(line)) },
+  );
 }
 
 /** As the Python operator has them. */
@@ -68,6 +82,18 @@ function secretPaths(): string[] {
   return SECRET_FIELDS.flatMap(field => [field, `*.${field}`]);
 }
 
+const USER_PREFIXES: Readonly<Record<string, string>> = {
+  warn: 'Warning: ',
+  error: 'Error: ',
+  fatal: 'Error: ',
+};
+
+/** `Warning: message field=value` */
+function formatForUser(line: string): string {
+  const { level, msg = '', err: _, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  return `${USER_PREFIXES[String(level)] ?? ''}${msg}${formatFields(fields)}\n`;
+}
+
 /** `2026-11-22 17:13:24 INFO     [task] message field=value`, in UTC. */
 function formatPlain(line: string): string {
   const { level, time, task, msg = '', err, ...fields } = JSON.parse(line) as Record<string, unknown>;
@@ -76,10 +102,15 @@ function formatPlain(line: string): string {
     .replace(/^WARN$/, 'WARNING');
   const at = String(time).slice(0, 19).replace('T', ' ');
   const of = task === undefined ? '' : `[${task}] `;
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${formatValue(value)}`);
   const { stack } = (err ?? {}) as { stack?: unknown };
   const trace = stack === undefined ? '' : `\n${stack}`;
-  return `${at} ${name.padEnd(8)} ${of}${msg}${rest.join('')}${trace}\n`;
+  return `${at} ${name.padEnd(8)} ${of}${msg}${formatFields(fields)}${trace}\n`;
+}
+
+function formatFields(fields: Readonly<Record<string, unknown>>): string {
+  return Object.entries(fields)
+    .map(([key, value]) => ` ${key}=${formatValue(value)}`)
+    .join('');
 }
 
 function formatValue(value: unknown): string {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createServiceLogger, type LogFormat, type LogLevel } from '../../../src/lib/logger.ts';
+import {
+  createCommandLogger,
+  createServiceLogger,
+  type LogFormat,
+  type LogLevel,
+} from '../../../src/lib/logger.ts';
 import { createScrubber, secretPartsOf } from '../../../src/lib/scrub.ts';
 
 function logTo(format: LogFormat, level: LogLevel = 'INFO', secrets: readonly string[] = []) {
@@ -69,5 +74,19 @@ describe('secret parts of a URL', () => {
     ]);
     expect(secretPartsOf('http://localhost:8545')).toEqual([]);
     expect(secretPartsOf('not a url')).toEqual([]);
+  });
+});
+
+describe('logger of a command', () => {
+  it('warns in words, and is silent about the rest unless told', () => {
+    const lines: string[] = [];
+    const write = (line: string) => void lines.push(line);
+    for (const isVerbose of [false, true]) {
+      const log = createCommandLogger(isVerbose, write);
+      log.debug({ attempt: 2 }, 'asks again');
+      log.warn({ url: 'http://signer', token: 'planted' }, 'the signer is down');
+    }
+    const warning = 'Warning: the signer is down url=http://signer token=[Redacted]\n';
+    expect(lines).toEqual([warning, 'asks again attempt=2\n', warning]);
   });
 });
