@@ -10,8 +10,8 @@ const EMBEDDED_FLAGS = ['--liftoff-only'];
 export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
   const flags = [...LEAN_FLAGS, ...(hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS)];
-  const [node = process.execPath, ...argv] = [process.execPath, ...process.argv.slice(1)];
-  process.execve?.(node, [node, ...flags, ...process.execArgv, ...argv], {
+  const node = process.execPath;
+  process.execve?.(node, [node, ...flags, ...process.execArgv, ...process.argv.slice(1)], {
     MALLOC_ARENA_MAX: '2',
     ...environment,
   });

@@ -1,6 +1,7 @@
 import type { BeaconNode } from '../clients/beacon-node.ts';
 import { fetchHeader } from '../clients/block-headers.ts';
 import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
+import { noOracleConfig } from '../clients/contracts/keeper.ts';
 import { fetchCanHarvest, fetchExitSignaturesNonce } from '../clients/contracts/vault-views.ts';
 import type { ExecutionNode } from '../clients/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
@@ -10,7 +11,6 @@ import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts
 import { type OracleConfig, parseOracleConfig } from '../domain/protocol/oracle-config.ts';
 import type { HarvestParams, HarvestRules } from '../domain/protocol/rewards.ts';
 import { createPointCombiner, type PointCombiner } from '../domain/protocol/signature-share.ts';
-import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
 import { fetchHarvestParams } from '../services/fetch-harvest-params.ts';
@@ -107,6 +107,8 @@ interface SharedReads {
   readRemoteSigner(): Promise<RemoteSignerConfig | undefined>;
   fetchOracleConfig(configIpfsHash: string): Promise<OracleConfig>;
   fetchHarvest(snapshot: ChainSnapshot): Promise<HarvestParams | null>;
+  /** What has been fetched of them. */
+  readonly harvests: Map<string, HarvestParams | null>;
 }
 
 function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
@@ -115,6 +117,7 @@ function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOption
   let oracles: { readonly hash: string; readonly value: OracleConfig } | undefined;
   const harvests = new Map<string, HarvestParams | null>();
   return {
+    harvests,
     loadCombiner() {
       combiner ??= createPointCombiner();
       return combiner;
@@ -165,7 +168,7 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
   const warned = new Set<string>();
   return async (signal: AbortSignal) => {
     const { keeper, events } = await chain.readSnapshot({ signal });
-    if (events.config === null) throw noOracleConfig(network);
+    if (events.config === null) throw noOracleConfig(network.contracts.keeper);
     const [oracles, config] = await Promise.all([
       shared.fetchOracleConfig(events.config.ipfsHash),
       shared.readRemoteSigner(),
@@ -201,26 +204,18 @@ function countTransactions(outbox: Outbox, metrics: OperatorMetrics): Outbox {
   };
 }
 
-function harvester({ deps, outbox, options }: Parts) {
+function harvester({ deps, outbox, options, shared }: Parts) {
   const { chain, node, http, ipfs } = deps;
   const { vault, network, harvestRules: rules } = options;
   const log = deps.log.child({ task: 'harvest-vault' });
-  const cache = new Map<string, HarvestParams | null>();
   return async (signal: AbortSignal) => {
     const { keeper, events } = await chain.readSnapshot({ signal });
     return harvestVault(
       {
-        ...{ log, outbox, cache, http: http.ipfs },
+        ...{ log, outbox, cache: shared.harvests, http: http.ipfs },
         fetchCanHarvest: () => fetchCanHarvest(node, network.contracts.keeper, vault),
       },
       { vault, rules, ipfs, signal, rewards: events.rewards, canHarvest: keeper.canHarvest },
     );
   };
-}
-
-function noOracleConfig({ contracts }: Network): ExternalError {
-  return new ExternalError(
-    'no-oracle-config',
-    `The keeper ${contracts.keeper} has published no oracle configuration.`,
-  );
 }

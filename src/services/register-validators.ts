@@ -1,5 +1,6 @@
 import type { ChainReader, ChainSnapshot } from '../clients/chain-snapshot.ts';
 import { fetchDepositRoot } from '../clients/contracts/deposit-root.ts';
+import { noOracleConfig } from '../clients/contracts/keeper.ts';
 import type { ExecutionNode } from '../clients/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { postApproval } from '../clients/oracle.ts';
@@ -31,7 +32,7 @@ export interface RegisterValidatorsDeps {
   readonly loadCombiner: MakeExitShardsDeps['loadCombiner'];
   readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
   readonly outbox: Pick<Outbox, 'send'>;
-  /** The oracle configuration of an IPFS hash; the last one is kept here. */
+  /** The oracle configuration of an IPFS hash: asked for in every pass, so that whoever gives it keeps the last one. */
   readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
   /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
   readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
@@ -97,7 +98,6 @@ export function createValidatorRegistrar(
   const assetsPerValidatorWei = validatorAssetsWei(network);
   const changes = createChangeLog(log);
   const shardMaker = createExitShardMaker(deps, options);
-  const readConfig = createConfigReader(deps, network.contracts.keeper);
   let isFreshNeeded = false;
 
   async function planBatch({ snapshot, config }: Round, limit: number) {
@@ -153,7 +153,8 @@ export function createValidatorRegistrar(
   async function pass(signal: AbortSignal): Promise<RegistrationOutcome> {
     const snapshot = await chain.readSnapshot({ fresh: isFreshNeeded, signal });
     isFreshNeeded = false;
-    const config = await readConfig(snapshot);
+    if (snapshot.events.config === null) throw noOracleConfig(network.contracts.keeper);
+    const config = await deps.fetchOracleConfig(snapshot.events.config.ipfsHash);
     const { assetsWei, harvest, waitsFor } = await findStakeableAssets(
       deps,
       changes,
@@ -210,25 +211,6 @@ function describeOutcome(outcome: RegistrationOutcome): string | undefined {
   if (outcome.status === 'waiting') return `Registration waits for ${outcome.waitsFor}.`;
   if (outcome.status === 'restarted') return `Registration starts again: ${outcome.reason}.`;
   return undefined;
-}
-
-/** Reads the oracle configuration once per IPFS hash. */
-function createConfigReader(
-  { fetchOracleConfig }: RegisterValidatorsDeps,
-  keeper: string,
-): (snapshot: ChainSnapshot) => Promise<OracleConfig> {
-  let known: { readonly ipfsHash: string; readonly config: OracleConfig } | undefined;
-  return async ({ events }) => {
-    if (events.config === null) {
-      throw new ExternalError(
-        'no-oracle-config',
-        `The keeper ${keeper} has published no oracle configuration.`,
-      );
-    }
-    const { ipfsHash } = events.config;
-    if (known?.ipfsHash !== ipfsHash) known = { ipfsHash, config: await fetchOracleConfig(ipfsHash) };
-    return known.config;
-  };
 }
 
 function askOracles(

@@ -34,14 +34,14 @@ export async function fetchConfigIpfsHash(
   await requireContractCode(node, 'keeper', keeper);
   const topics = keeperAbi.encodeFilterTopics('ConfigUpdated', []).flatMap(topic => topic ?? []);
   const log = await findLastLog(node, { address: keeper, topics, fromBlock: keeperGenesisBlock });
-  if (log === null) {
-    throw new ExternalError(
-      'no-oracle-config',
-      `The keeper ${keeper} has published no oracle configuration.`,
-    );
-  }
+  if (log === null) throw noOracleConfig(keeper);
   const [configIpfsHash] = keeperAbi.decodeEventLog('ConfigUpdated', log.data, log.topics);
   return z.string().parse(configIpfsHash);
+}
+
+/** There has been no ConfigUpdated event. */
+export function noOracleConfig(keeper: string): ExternalError {
+  return new ExternalError('no-oracle-config', `The keeper ${keeper} has published no oracle configuration.`);
 }
 
 /** Number of oracle approvals that the keeper asks for. */
