@@ -47,10 +47,7 @@ export function postApproval(
   body: ApprovalRequest,
   options: OracleCallOptions,
 ): Promise<OracleApproval> {
-  const text = JSON.stringify(body);
-  return askReplicas(oracle, options, async (endpoint, call) =>
-    toApproval(await requestOracle(deps, endpoint, { ...call, method: 'POST', body: text })),
-  );
+  return requestApproval(deps, oracle, body, options, endpoint => endpoint);
 }
 
 /** Asks an oracle for its approval of new exit signatures. @throws ExternalError as `postApproval` */
@@ -60,11 +57,19 @@ export function postRotation(
   body: RotationRequest,
   options: OracleCallOptions,
 ): Promise<OracleApproval> {
+  return requestApproval(deps, oracle, body, options, endpoint => joinPath(endpoint, 'signatures'));
+}
+
+function requestApproval(
+  deps: HttpDeps,
+  oracle: Oracle,
+  body: ApprovalRequest | RotationRequest,
+  options: OracleCallOptions,
+  urlOf: (endpoint: string) => string,
+): Promise<OracleApproval> {
   const text = JSON.stringify(body);
   return askReplicas(oracle, options, async (endpoint, call) =>
-    toApproval(
-      await requestOracle(deps, joinPath(endpoint, 'signatures'), { ...call, method: 'POST', body: text }),
-    ),
+    toApproval(await requestOracle(deps, urlOf(endpoint), { ...call, method: 'POST', body: text })),
   );
 }
 
