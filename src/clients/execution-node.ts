@@ -35,7 +35,7 @@ export interface ExecutionNodeOptions {
 
 /**
  * Connects to the execution layer over several endpoints: a request goes to the one that answered last, and to the
- * others in turn when it fails. Every endpoint is asked for its chain id before it is used.
+ * others in turn when it fails or refuses. Every endpoint is asked for its chain id before it is used.
  * @throws UsageError `no-execution-endpoint` or `invalid-execution-endpoint`; ExternalError `wrong-chain`, or what the
  *   endpoints failed with
  */
@@ -57,6 +57,11 @@ export async function connectExecutionNode(
     node.destroy();
     throw error;
   }
+}
+
+interface Answered {
+  readonly index: number;
+  readonly answers: (JsonRpcResult | JsonRpcError)[];
 }
 
 /** An ethers provider over several endpoints with failover, to be disposed of when it is no longer used. */
@@ -121,11 +126,16 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   async #sendToAny(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<(JsonRpcResult | JsonRpcError)[]> {
     const { endpoints } = this.#options;
     const failures: unknown[] = [];
-    let behind: { index: number; head: bigint; answers: (JsonRpcResult | JsonRpcError)[] } | undefined;
+    let refused: Answered | undefined;
+    let behind: (Answered & { head: bigint }) | undefined;
     for (let tried = 0; tried < endpoints.length; tried++) {
       const index = (this.#preferred + tried) % endpoints.length;
       try {
         const answers = await this.#sendTo(endpoints[index] ?? '', payload);
+        if (this.#isRefused(payload, answers)) {
+          refused ??= { index, answers };
+          continue;
+        }
         const head = headIn(payload, answers);
         if (head !== undefined && head < this.#highestBlock) {
           if (behind === undefined || head > behind.head) behind = { index, head, answers };
@@ -140,10 +150,24 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
         failures.push(error);
       }
     }
-    if (behind === undefined) throw joinFailures(failures);
     // None is further: a reorganisation, or the only ones left are not synced. Who keeps state looks at the number.
-    this.#preferred = behind.index;
-    return behind.answers;
+    const best = behind ?? refused;
+    if (best === undefined) throw joinFailures(failures);
+    this.#preferred = best.index;
+    return best.answers;
+  }
+
+  /** Whether a node has answered with a trouble of its own (a limit, a block that it lacks), which another may not have. */
+  #isRefused(
+    payload: JsonRpcPayload | JsonRpcPayload[],
+    answers: readonly (JsonRpcResult | JsonRpcError)[],
+  ): boolean {
+    return [payload].flat().some((request, i) => {
+      const answer = answers[i];
+      if (answer === undefined || !('error' in answer)) return false;
+      const error = this.getRpcError(request, answer);
+      return error instanceof RpcError && error.retryable;
+    });
   }
 
   async #sendTo(

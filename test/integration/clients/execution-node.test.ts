@@ -4,6 +4,7 @@ import { type Anvil, startAnvil } from '../../devnet/anvil.ts';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
 
 const CHAIN_ID = 17_000;
+const ADDRESS = '0x0000000000000000000000000000000000000001';
 const UNREACHABLE = 'http://127.0.0.1:1/v3/api-key';
 
 let anvil: Anvil;
@@ -59,6 +60,33 @@ describe('connectExecutionNode', () => {
     expect(node.endpoint).toBe(anvil.rpcUrl);
   });
 
+  it.each([
+    ['a limit', { code: -32_005, message: 'daily request count exceeded' }],
+    ['a block that it lacks', { code: -32_000, message: 'header not found' }],
+    ['a fault of its own', { code: -32_603, message: 'internal error' }],
+  ])('asks the next endpoint when a node answers with %s', async (_what, error) => {
+    await using first = await startRpcProxy(anvil.rpcUrl);
+    await using second = await startRpcProxy(anvil.rpcUrl);
+    using node = await connect([first.url, second.url]);
+    first.faults.garbage = JSON.stringify({ jsonrpc: '2.0', id: null, error });
+    expect(await node.getBalance(ADDRESS)).toBe(0n);
+    expect(node.endpoint).toBe(second.url);
+    second.faults.garbage = JSON.stringify({ jsonrpc: '2.0', id: null, error });
+    await expect(node.getBalance(ADDRESS)).rejects.toMatchObject({
+      code: 'rpc-error',
+      message: `${second.url} refused eth_getBalance: ${error.message} (${error.code}).`,
+    });
+  });
+
+  it('asks nobody else when a call reverts, or no node would take it', async () => {
+    await using second = await startRpcProxy(anvil.rpcUrl);
+    using node = await connect([anvil.rpcUrl, second.url]);
+    const revert = { data: '0x60006000fd' };
+    await expect(node.call(revert)).rejects.toMatchObject({ code: 'CALL_EXCEPTION' });
+    await expect(node.send('eth_noSuchMethod', [])).rejects.toBeInstanceOf(RpcError);
+    expect(second.methods).toEqual([]);
+  });
+
   it('says what every endpoint did, without paths', async () => {
     await using bad = await startRpcProxy(anvil.rpcUrl, { status: 401 });
     await expect(connect([UNREACHABLE, `${bad.url}/api-key`])).rejects.toMatchObject({
@@ -97,7 +125,7 @@ describe('connectExecutionNode', () => {
     using node = await connect([proxy.url]);
     const [block, balance, chain] = await Promise.all([
       node.getBlockNumber(),
-      node.getBalance('0x0000000000000000000000000000000000000001'),
+      node.getBalance(ADDRESS),
       node.send('eth_chainId', []),
     ]);
     expect([block, balance, chain]).toEqual([0, 0n, '0x4268']);
