@@ -1,5 +1,5 @@
 import type { SignerClient } from '../../clients/signer-client.ts';
-import { packBytes, toHex } from '../../lib/bytes.ts';
+import { concatBytes, toHex } from '../../lib/bytes.ts';
 import type { Network } from '../../networks.ts';
 import type { NetworkValidators } from '../../services/network-validators.ts';
 import type { OperatorSources } from '../../services/operator-sources.ts';
@@ -15,18 +15,24 @@ export interface CountUnusedKeysDeps {
 
 /** Deposit data of ten thousand validators takes a tenth of a second to read. */
 const READ_AGAIN_MS = 600_000;
+const KEY_BYTES = 48;
 
 /** Shows how many validators of the deposit data can still be registered with the keys at hand. */
 export function countUnusedKeys(
   deps: CountUnusedKeysDeps,
   { secondsPerSlot, slotsPerEpoch }: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>,
 ): Task {
-  let known: { readonly at: number; readonly keys: readonly Uint8Array[] } | undefined;
+  // Flat: a view of its own for each key would stay for as long as the process lives.
+  let known: { readonly at: number; readonly keys: Uint8Array } | undefined;
   const readKeys = async () => {
-    if (known !== undefined && performance.now() - known.at < READ_AGAIN_MS) return known.keys;
-    const entries = await deps.sources.depositData.read();
-    known = { at: performance.now(), keys: packBytes(entries.map(entry => entry.publicKey)) };
-    return known.keys;
+    if (known === undefined || performance.now() - known.at >= READ_AGAIN_MS) {
+      const entries = await deps.sources.depositData.read();
+      known = { at: performance.now(), keys: concatBytes(...entries.map(entry => entry.publicKey)) };
+    }
+    const { keys } = known;
+    return Array.from({ length: keys.length / KEY_BYTES }, (_, i) =>
+      keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES),
+    );
   };
   return {
     name: 'count-unused-keys',
