@@ -1,10 +1,23 @@
 /**
- * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap.
- * Measured on `start` with an idle vault: 192 MB without.
+ * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap, and to
+ * keep no second and third form of code between the interpreter's and the optimised one. Measured on `start` with an idle
+ * vault: 192 MB without the first three; 6 MB less with the last two.
  */
-const LEAN_FLAGS = ['--max-semi-space-size=1', '--heap-growing-percent=30', '--optimize-for-size'];
+const LEAN_FLAGS = [
+  '--max-semi-space-size=1',
+  '--heap-growing-percent=30',
+  '--optimize-for-size',
+  '--no-sparkplug',
+  '--no-maglev',
+];
 /** The optimised second form of the embedded database's WebAssembly would stay resident: some 50 MB, for nothing to gain. */
 const EMBEDDED_FLAGS = ['--liftoff-only'];
+
+/**
+ * What the C library is told. Its threshold for pieces with a mapping of their own grows with every one that is freed, up
+ * to 32 MB: what reading keys and deposit data takes once would stay resident between smaller pieces, 26 MB of it.
+ */
+const MALLOC_SETTINGS = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' };
 
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
 export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
@@ -12,7 +25,7 @@ export function becomeLean(commandLine: readonly string[], environment: NodeJS.P
   const flags = [...LEAN_FLAGS, ...(hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS)];
   const node = process.execPath;
   process.execve?.(node, [node, ...flags, ...process.execArgv, ...process.argv.slice(1)], {
-    MALLOC_ARENA_MAX: '2',
+    ...MALLOC_SETTINGS,
     ...environment,
   });
 }

@@ -9,10 +9,15 @@ const BIGINT = 20;
 
 /**
  * Postgres' own defaults are those of a server: 128 MB of buffers alone, all of it resident. One process with one connection
- * needs a fiftieth of that; the system's page cache is behind it anyway.
+ * needs a hundredth of that, and nothing for senders, locks and I/O of others; the system's page cache is behind it anyway.
  */
 const SETTINGS = [
-  'shared_buffers=4MB',
+  'shared_buffers=1MB',
+  'max_wal_senders=0',
+  'max_replication_slots=0',
+  'max_locks_per_transaction=16',
+  'max_pred_locks_per_transaction=16',
+  'io_max_concurrency=1',
   'wal_buffers=64kB',
   'max_connections=4',
   'max_wal_size=64MB',
