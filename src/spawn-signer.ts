@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { SignerSettings } from './compose-signer.ts';
 import { EXIT, ExternalError, messageOf, OperatorError, UsageError } from './lib/errors.ts';
 import type { Logger } from './lib/logger.ts';
+import { startedFile } from './lib/package-root.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
 export type SpawnSettings = Omit<SignerSettings, 'listen' | 'tls' | 'hosts' | 'allowUnauthenticated'>;
@@ -42,9 +42,7 @@ const PASSED_VARIABLES = [
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
 ];
-const CHILD_FILE = fileURLToPath(
-  new URL(`./signer-child${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-);
+const CHILD_FILE = startedFile('signer-child');
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 /** A child that lived so long had no trouble starting. */

@@ -5,7 +5,7 @@
  */
 const LEAN_FLAGS = [
   '--max-semi-space-size=1',
-  '--heap-growing-percent=30',
+  '--heap-growing-percent=10',
   '--optimize-for-size',
   '--no-sparkplug',
   '--no-maglev',

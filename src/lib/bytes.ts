@@ -44,17 +44,6 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBu
   return joined;
 }
 
-/** The same public byte strings as views of one array: ten thousand small arrays of their own take 2 MB more. */
-export function packBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  return parts.map(part => {
-    joined.set(part, offset);
-    offset += part.length;
-    return joined.subarray(offset - part.length, offset);
-  });
-}
-
 /** Overwrites secret bytes in place. */
 export function wipe(...secrets: readonly (Uint8Array | undefined)[]): void {
   for (const secret of secrets) secret?.fill(0);

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { startedFile } from '../lib/package-root.ts';
 import type { SignBatch, SignedBatch } from './sign-messages.ts';
 
 /** Signs in threads of its own, so that many signatures are made at once and the server goes on answering. */
@@ -25,10 +26,7 @@ interface Thread {
 /** One batch is signed while the next one waits at the thread: it is never idle for the length of a message. */
 const BATCHES_PER_THREAD = 2;
 const MAX_BATCH = 16;
-const WORKER_FILE = new URL(
-  `./sign-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
-  import.meta.url,
-);
+const WORKER_FILE = startedFile('signer/sign-worker');
 
 /** Starts the threads. They have no environment: passwords stand in it. */
 export function startSignThreads(size: number): SignThreads {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Deposit, findInvalidDeposits } from '../domain/consensus/deposit-data.ts';
 import { writeDepositRecords } from '../domain/consensus/deposit-log.ts';
+import { startedFile } from '../lib/package-root.ts';
 
 /** What a thread is told, and what it answers: places of the invalid ones, or why it failed, which is a bug. */
 export interface VerifyJob {
@@ -35,10 +36,7 @@ const BATCH = 128;
 /** So few are sooner done than a thread is started; some 20 ms. */
 const AT_ONCE = 32;
 const MAX_THREADS = 4;
-const WORKER_FILE = new URL(
-  `./verify-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
-  import.meta.url,
-);
+const WORKER_FILE = startedFile('workers/verify-worker');
 
 /** Threads are started when there is more to verify than is done at once, and no more than there are batches. */
 export function createDepositVerifier(options: DepositVerifierOptions): DepositVerifier {

@@ -1,5 +1,6 @@
 import { type Transferable, Worker } from 'node:worker_threads';
 import { OperatorError } from '../lib/errors.ts';
+import { startedFile } from '../lib/package-root.ts';
 import type { ErrorFacts, Input, JobName, Output, Request, Response } from './jobs.ts';
 
 interface Job {
@@ -8,8 +9,7 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** The worker's file stands beside this one and has its ending: .ts in the sources, .js when compiled. */
-const WORKER_FILE = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const WORKER_FILE = startedFile('workers/worker');
 
 /**
  * Threads that take one job each, started when first needed. They keep the process alive only while they work; a thread

@@ -1,10 +1,10 @@
-// What stays resident of the program as it is installed when everything has been read and 10,000 keys are looked up again
+// What stays resident when everything has been read and 10,000 keys are looked up again
 // and again: node test/bench/deposit-steady.mjs DB_URL SERVER. Prints JSON.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectExecutionNode } from '../../dist/src/clients/execution-node.js';
-import { openDatabase } from '../../dist/src/db/database.js';
-import { createNetworkValidators } from '../../dist/src/services/network-validators.js';
+import { connectExecutionNode } from '../../src/clients/execution-node.ts';
+import { openDatabase } from '../../src/db/database.ts';
+import { createNetworkValidators } from '../../src/services/network-validators.ts';
 
 const [url, server, network, count] = process.argv.slice(2);
 const { rpcUrl } = JSON.parse(server);

@@ -3,7 +3,7 @@ import {
   depositOfVault,
   findInvalidDeposits,
 } from '../../domain/consensus/deposit-data.ts';
-import { equalBytes, packBytes } from '../../lib/bytes.ts';
+import { concatBytes, equalBytes } from '../../lib/bytes.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
@@ -25,7 +25,31 @@ export interface DepositEntries {
 
 /** How long what was read counts, when it does not fit: the file may be replaced at any time. */
 const RELOAD_AFTER_MS = 60_000;
-const NO_MEMBERS = {};
+const KEY_BYTES = 48;
+const ENTRY_BYTES = KEY_BYTES + 96;
+
+/** An entry whose key and signature stand beside those of all others. */
+class PackedEntry implements DepositDataEntry {
+  readonly #packed: Uint8Array;
+  readonly #offset: number;
+
+  constructor(packed: Uint8Array, place: number) {
+    this.#packed = packed;
+    this.#offset = place * ENTRY_BYTES;
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#packed.subarray(this.#offset, this.#offset + KEY_BYTES);
+  }
+
+  get signature(): Uint8Array {
+    return this.#packed.subarray(this.#offset + KEY_BYTES, this.#offset + ENTRY_BYTES);
+  }
+
+  get json(): DepositDataEntry['json'] {
+    return {};
+  }
+}
 
 export function openDepositEntries(
   { source, now }: { readonly source: DepositDataSource; readonly now: () => number },
@@ -37,14 +61,12 @@ export function openDepositEntries(
   const verified = new Map<number, boolean>();
 
   const read = async () => {
-    // Only public key and signature are of use here; the members of the document, ten thousand times, are not kept.
+    // Only public key and signature are of use here: the members of the document, ten thousand times, are not kept, nor is
+    // an array of its own for each of them.
     const entries = await source.read();
     readAtMs = now();
-    const publicKeys = packBytes(entries.map(entry => entry.publicKey));
-    const signatures = packBytes(entries.map(entry => entry.signature));
-    return publicKeys.map((publicKey, i) => ({
-      ...{ publicKey, signature: signatures[i] ?? new Uint8Array(), json: NO_MEMBERS },
-    }));
+    const packed = concatBytes(...entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
+    return entries.map((_, place) => new PackedEntry(packed, place));
   };
   return {
     source: source.name,
