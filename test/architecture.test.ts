@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -21,7 +21,7 @@ interface Import {
 /** Static, dynamic and re-exporting imports of one file, and what it runs in threads of its own process. */
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
-  const threads = text.includes('new Worker(') ? text.matchAll(/new URL\(\s*`(\.\/[\w-]+)\$\{/g) : [];
+  const threads = text.includes('new Worker(') ? startedIn(text) : [];
   const statements = text.matchAll(
     /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g,
   );
@@ -31,12 +31,13 @@ function importsOf(file: string): Import[] {
     const to = target.startsWith('.') ? local(target) : packageName(target);
     return { from: file, to, typeOnly: type !== undefined };
   });
-  const run = [...threads].map(([, target = '']) => ({
-    from: file,
-    to: local(`${target}.ts`),
-    typeOnly: false,
-  }));
+  const run = threads.map(name => ({ from: file, to: `src/${name}.ts`, typeOnly: false }));
   return [...imported, ...run];
+}
+
+/** Parts that a file starts by themselves: threads and child processes. */
+function startedIn(text: string): string[] {
+  return [...text.matchAll(/startedFile\('([^']+)'\)/g)].map(([, name = '']) => name);
 }
 
 function packageName(specifier: string): string {
@@ -147,6 +148,47 @@ describe('who imports whom', () => {
     const listed = importsOf('migrations/index.ts').map(i => i.to);
     const files = globSync('migrations/*.ts', { cwd: root }).filter(f => !f.endsWith('index.ts'));
     expect(listed.filter(to => to.startsWith('migrations/')).sort()).toEqual(files.sort());
+  });
+});
+
+describe('the bundle', () => {
+  it('has a file for everything that is started by itself', () => {
+    const started = sources.flatMap(file => startedIn(readFileSync(join(root, file), 'utf8')));
+    expect(started.length).toBeGreaterThan(3);
+    expect(started.filter(name => !sources.includes(`src/${name}.ts`))).toEqual([]);
+    expect(started.filter(name => !existsSync(join(root, `dist/src/${name}.js`)))).toEqual([]);
+  });
+
+  it('keeps the code that handles keys out of what the operator loads', () => {
+    const declaredIn = (files: readonly string[], pattern: RegExp) =>
+      files.flatMap(file =>
+        [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map(([, found = '']) => found),
+      );
+    const handlesKeys = /^src\/(domain\/keys\/|signer\/(key-|sign-|wallet))/;
+    const others = new Set(
+      declaredIn(
+        sources.filter(file => !handlesKeys.test(file)),
+        /(function \w+\()/g,
+      ),
+    );
+    const keyCode = declaredIn(
+      sources.filter(file => handlesKeys.test(file)),
+      /^export (?:async )?(function \w+\()/gm,
+    ).filter(name => !others.has(name));
+    const holdsKeyCode = (file: string) => {
+      const text = readFileSync(file, 'utf8');
+      return keyCode.some(declaration => text.includes(declaration));
+    };
+    const chunks = globSync('dist/src/**/*.js', { cwd: root }).map(file => join(root, file));
+    expect(chunks.filter(holdsKeyCode).length).toBeGreaterThan(3);
+    const reached = new Set(chunks.filter(file => /\/run-operator-[^/]*\.js$/.test(file)));
+    for (const file of reached) {
+      for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/["'`](\.\.?\/[\w/.-]+\.js)["'`]/g)) {
+        reached.add(join(dirname(file), target));
+      }
+    }
+    expect(reached.size).toBeGreaterThan(10);
+    expect([...reached].filter(holdsKeyCode)).toEqual([]);
   });
 });
 
