@@ -1,6 +1,6 @@
 // Bundles src and what it imports to dist. Also runs as `prepare`, possibly on an older Node: plain JavaScript only.
 // One file for each command, thread and child process, and chunks of what they share: loaded module by module, with comments
-// and unused parts, the program would take 16 MB more of an operator's memory for as long as it runs.
+// and unused parts, the program would take 12 MB more of an operator's memory for as long as it runs.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
