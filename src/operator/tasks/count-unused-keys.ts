@@ -1,5 +1,5 @@
 import type { SignerClient } from '../../clients/signer-client.ts';
-import { concatBytes, toHex } from '../../lib/bytes.ts';
+import { joinBytes, toHex } from '../../lib/bytes.ts';
 import type { Network } from '../../networks.ts';
 import type { NetworkValidators } from '../../services/network-validators.ts';
 import type { OperatorSources } from '../../services/operator-sources.ts';
@@ -27,7 +27,7 @@ export function countUnusedKeys(
   const readKeys = async () => {
     if (known === undefined || performance.now() - known.at >= READ_AGAIN_MS) {
       const entries = await deps.sources.depositData.read();
-      known = { at: performance.now(), keys: concatBytes(...entries.map(entry => entry.publicKey)) };
+      known = { at: performance.now(), keys: joinBytes(entries.map(entry => entry.publicKey)) };
     }
     const { keys } = known;
     return Array.from({ length: keys.length / KEY_BYTES }, (_, i) =>
