@@ -79,10 +79,12 @@ function postgresDialect(
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   return new PostgresDialect({
     pool: createPostgresPool({ url, reloadUrl: options.reloadUrl, connectTimeoutMs, statementTimeoutMs }),
-    // By a statement: poolers refuse it as a start-up parameter.
+    // By a statement: poolers refuse these as start-up parameters. The search path leaves out "public", where up to Postgres 14
+    // every role may make functions: one that fits better than the system's own would run with the rights of this role.
     onCreateConnection: async connection => {
       await connection.executeQuery(
-        CompiledQuery.raw(`set statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
+        CompiledQuery.raw(`select pg_catalog.set_config('statement_timeout', '${Math.trunc(statementTimeoutMs)}', false),
+          pg_catalog.set_config('search_path', 'pg_catalog', false)`),
       );
     },
   });
