@@ -107,7 +107,7 @@ function tellWhoMayStore(error: unknown, options: AssignKeysOptions, isStored: b
     : 'No plan of validator clients is stored yet';
   const assign = `remote-db assign --total-validators ${options.totalClients}${options.reassign ? ' --reassign' : ''}`;
   return new ExternalError(error.code, error.message, {
-    hint: `${why}: run "${assign}" with the uploader's role first.`,
+    hint: `${why}: run "${assign}" with the uploader's role of "remote-db grants" first.`,
     cause: error,
   });
 }
