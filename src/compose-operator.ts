@@ -167,7 +167,7 @@ async function openState(
   log.info('Checking connection to database...');
   if ('dbUrl' in settings) {
     const database = await waitOut(log, { signal, onWait: what => status.enter('starting', what) }, () =>
-      openRemoteDatabase(settings),
+      openRemoteDatabase({ ...settings, warn: line => log.warn(line) }),
     );
     await checkSchema(database, { programVersion: version }).catch(async error => {
       await database.close();

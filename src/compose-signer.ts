@@ -169,7 +169,7 @@ function openKeySource(
     case 'remote-db':
       return remoteDbSource({
         vault: keys.db.vault,
-        open: () => openRemoteDb(keys.db),
+        open: () => openRemoteDb({ ...keys.db, warn }),
         readEncryptKey: () => readAgain(keys.encryptKey),
         poolSize,
       });

@@ -15,6 +15,7 @@ export interface TransactionStoreSettings {
   readonly databaseDir: string | undefined;
   readonly dbUrl: RemoteDbSettings['dbUrl'] | undefined;
   readonly dbSchema: string | undefined;
+  readonly warn?: RemoteDbSettings['warn'];
 }
 
 /** The database in which an operator records its transactions. */
@@ -55,8 +56,9 @@ function openStore({
   databaseDir,
   dbUrl,
   dbSchema,
+  warn,
 }: TransactionStoreSettings): Promise<Database> {
-  if (dbUrl !== undefined) return openRemoteDatabase({ dbUrl, dbSchema });
+  if (dbUrl !== undefined) return openRemoteDatabase({ dbUrl, dbSchema, warn });
   const path = embeddedDatabasePath(databaseDir ?? dataDir, vault);
   if (existsSync(path)) return openDatabase({ url: `pglite:${path}` });
   throw new OperatorError('no-database', `There is no database of an operator at ${path}.`, {

@@ -21,6 +21,8 @@ export interface RemoteDbSettings {
   readonly dbUrl: { readonly url: string; readonly file: string | undefined };
   readonly dbSchema: string | undefined;
   readonly dataDir: string;
+  /** Told what does not stop the command. */
+  readonly warn?: ((line: string) => void) | undefined;
 }
 
 /** An open remote database and the vault that the command works on. */
@@ -33,9 +35,10 @@ export interface RemoteDb extends AsyncDisposable {
 export function openRemoteDatabase({
   dbUrl: { url, file },
   dbSchema: schema,
-}: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'>): Promise<Database> {
+  warn,
+}: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema' | 'warn'>): Promise<Database> {
   const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
-  return openDatabase({ url, schema, reloadUrl });
+  return openDatabase({ url, schema, reloadUrl, warn });
 }
 
 /**

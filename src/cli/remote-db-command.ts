@@ -10,12 +10,13 @@ import { REMOTE_DB_OPTIONS } from './remote-db-flags.ts';
 export abstract class RemoteDbCommand extends OperatorCommand {
   static override baseFlags: Interfaces.FlagInput = oclifFlags(REMOTE_DB_OPTIONS, 'REMOTE-DB');
 
-  /** The group's options and the command's own; the group's questions come first. */
+  /** The group's options and the command's own, and who is warned; the group's questions come first. */
   protected async resolveWithGroup<O extends Options>(
     options: O,
     { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] } = {},
-  ): Promise<Resolved<typeof REMOTE_DB_OPTIONS & O>> {
-    return this.resolve({ ...REMOTE_DB_OPTIONS, ...options }, { unattended });
+  ): Promise<Resolved<typeof REMOTE_DB_OPTIONS & O> & { readonly warn: (line: string) => void }> {
+    const resolved = await this.resolve({ ...REMOTE_DB_OPTIONS, ...options }, { unattended });
+    return { ...resolved, warn: this.alert };
   }
 
   /** A URL is parsed where the database is opened; the option is named here. */

@@ -16,7 +16,9 @@ export interface StoredAuditEntry extends AuditEntry {
   readonly auditId: bigint;
   /** The database's clock. */
   readonly at: Date;
+  /** Whose rights were used, and who logged in: filled by the database. */
   readonly databaseRole: string;
+  readonly loginRole: string | null;
 }
 
 /** Adds an entry. The database refuses to change or remove one later. */
@@ -40,9 +42,10 @@ export async function listAuditEntries(
     .where('vault', '=', vault)
     .orderBy('audit_id')
     .execute();
-  return rows.map(({ audit_id, database_role, ...row }) => ({
+  return rows.map(({ audit_id, database_role, login_role, ...row }) => ({
     ...row,
     auditId: audit_id,
     databaseRole: database_role,
+    loginRole: login_role,
   }));
 }

@@ -7,6 +7,12 @@ export type DatabaseUrl =
       readonly kind: 'postgres';
       /** Connection strings for pg, to be tried in this order: libpq's sslmode `allow` and `prefer` have two. */
       readonly attempts: readonly string[];
+      /** `sslmode` as libpq understands the URL. */
+      readonly sslMode: string;
+      /** The user himself wrote `sslmode=disable`. */
+      readonly isPlainTextWanted: boolean;
+      /** `channel_binding=require`. */
+      readonly requiresChannelBinding: boolean;
       /** `connect_timeout` of the URL. */
       readonly connectTimeoutMs: number | undefined;
     };
@@ -34,9 +40,15 @@ export function parseDatabaseUrl(url: string): DatabaseUrl {
   const escaped = scheme + userinfo.replace(/[#?[\]]/g, encodeURIComponent) + rest;
   const parameters = new URLSearchParams(/\?(.*)$/s.exec(rest)?.[1]);
   if (!isParsable(escaped)) throw invalidUrl();
+  const sslMode = last(parameters, 'sslmode') ?? (last(parameters, 'ssl') === 'true' ? 'require' : 'prefer');
   return {
     kind: 'postgres',
-    attempts: sslModesOf(parameters, rest).map(mode => withParameters(escaped, rest, mode, parameters)),
+    attempts: sslModesOf(sslMode, parameters, rest).map(mode =>
+      withParameters(escaped, rest, mode, parameters),
+    ),
+    sslMode: last(parameters, 'sslrootcert') === 'system' ? 'verify-full' : sslMode,
+    isPlainTextWanted: last(parameters, 'sslmode') === 'disable',
+    requiresChannelBinding: readChannelBinding(parameters) === 'require',
     connectTimeoutMs: secondsOf(parameters.get('connect_timeout')),
   };
 }
@@ -51,9 +63,8 @@ function isParsable(url: string): boolean {
   return URL.canParse(url) || URL.canParse(url.replace('@/', '@base/')) || URL.canParse(encodeURI(url));
 }
 
-function sslModesOf(parameters: URLSearchParams, rest: string): readonly string[] {
+function sslModesOf(mode: string, parameters: URLSearchParams, rest: string): readonly string[] {
   if (isSocket(parameters, rest)) return ['disable'];
-  const mode = last(parameters, 'sslmode') ?? (last(parameters, 'ssl') === 'true' ? 'require' : 'prefer');
   const modes = SSL_MODES[mode];
   if (modes === undefined)
     throw new UsageError('invalid-db-url', `Invalid sslmode "${mode}" in the database URL`);
@@ -64,6 +75,13 @@ function sslModesOf(parameters: URLSearchParams, rest: string): readonly string[
     });
   }
   return rootCertificate === 'system' ? ['verify-full'] : modes;
+}
+
+/** pg does not read it, and would go on without. */
+function readChannelBinding(parameters: URLSearchParams): string {
+  const wanted = last(parameters, 'channel_binding') ?? 'prefer';
+  if (['disable', 'prefer', 'require'].includes(wanted)) return wanted;
+  throw new UsageError('invalid-db-url', `Invalid channel_binding "${wanted}" in the database URL`);
 }
 
 function isSocket(parameters: URLSearchParams, rest: string): boolean {

@@ -37,6 +37,8 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** Reads the URL again when the server refuses the password: a file that is replaced when passwords rotate. */
   readonly reloadUrl?: (() => Promise<string>) | undefined;
+  /** Told once when a server beyond this machine is reached without proof that it is the right one. */
+  readonly warn?: ((line: string) => void) | undefined;
 }
 
 const STATEMENT_TIMEOUT_MS = 120_000;
@@ -78,11 +80,19 @@ function postgresDialect(
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   return new PostgresDialect({
-    pool: createPostgresPool({ url, reloadUrl: options.reloadUrl, connectTimeoutMs, statementTimeoutMs }),
-    // By a statement: poolers refuse it as a start-up parameter.
+    pool: createPostgresPool({
+      url,
+      reloadUrl: options.reloadUrl,
+      connectTimeoutMs,
+      statementTimeoutMs,
+      warn: options.warn,
+    }),
+    // By a statement: poolers refuse these as start-up parameters. The search path leaves out "public", where up to Postgres 14
+    // every role may make functions: one that fits better than the system's own would run with the rights of this role.
     onCreateConnection: async connection => {
       await connection.executeQuery(
-        CompiledQuery.raw(`set statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
+        CompiledQuery.raw(`select pg_catalog.set_config('statement_timeout', '${Math.trunc(statementTimeoutMs)}', false),
+          pg_catalog.set_config('search_path', 'pg_catalog', false)`),
       );
     },
   });

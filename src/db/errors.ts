@@ -1,4 +1,5 @@
 import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
+import { hintOfMissingRight } from './grants/missing-right.ts';
 
 /** Where a connection goes to, for messages. Never the password. */
 export interface Endpoint {
@@ -13,7 +14,7 @@ interface Rule {
   /** The same step may succeed when it is repeated on a fresh connection. */
   readonly retryable?: true;
   readonly message: (place: string, endpoint: Endpoint | undefined, detail: string) => string;
-  readonly hint?: string;
+  readonly hint?: string | ((detail: string) => string);
 }
 
 const LOST: Rule = {
@@ -73,7 +74,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     code: 'db-permission-denied',
     message: (place, endpoint, detail) =>
       `role "${endpoint?.role ?? 'postgres'}" lacks a right in ${place}: ${detail}`,
-    hint: 'Grant the right to this role, or connect with the role that owns the schema.',
+    hint: hintOfMissingRight,
   },
   '53300': {
     code: 'db-too-many-connections',
@@ -98,9 +99,10 @@ export function translateQueryError(error: unknown, endpoint: Endpoint | undefin
   if (error instanceof OperatorError || !(error instanceof Error)) return error;
   const rule = RULES[codeOf(error) ?? ''] ?? (LOST_MESSAGES.test(error.message) ? LOST : undefined);
   if (rule === undefined) return error;
-  return new ExternalError(rule.code, rule.message(describePlace(endpoint), endpoint, messageOf(error)), {
+  const detail = messageOf(error);
+  return new ExternalError(rule.code, rule.message(describePlace(endpoint), endpoint, detail), {
     retryable: rule.retryable ?? false,
-    hint: rule.hint,
+    hint: typeof rule.hint === 'function' ? rule.hint(detail) : rule.hint,
     cause: error,
   });
 }

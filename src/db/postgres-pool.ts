@@ -1,6 +1,7 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { UsageError } from '../lib/errors.ts';
+import { guardedClient } from './connection-guard.ts';
 import { type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
 import {
   codeOf,
@@ -20,6 +21,8 @@ export interface PoolOptions {
   readonly connectTimeoutMs: number;
   /** 0 for none. */
   readonly statementTimeoutMs: number;
+  /** Told once when a server beyond this machine is reached without proof that it is the right one. */
+  readonly warn?: ((line: string) => void) | undefined;
 }
 
 // One for a lock, one for a snapshot, two for statements beside them.
@@ -36,10 +39,21 @@ export function createPostgresPool(options: PoolOptions): PostgresPool {
   const ended: Promise<void>[] = [];
   let url = options.url;
   let pool: pg.Pool | undefined;
+  let hasWarned = false;
+
+  function warnOfStranger(host: string): void {
+    if (hasWarned || url.sslMode === 'verify-full' || url.requiresChannelBinding) return;
+    hasWarned = true;
+    options.warn?.(
+      `The database at ${host} is reached with sslmode=${url.sslMode}: whoever is on the way can pass for it, read and change what goes to and fro. Use sslmode=verify-full in --db-url.`,
+    );
+  }
 
   function newPool(connectionString: string): pg.Pool {
     const created = new pg.Pool({
       connectionString,
+      Client: guardedClient({ ...url, onRemote: warnOfStranger }),
+      enableChannelBinding: url.requiresChannelBinding,
       max: MAX_CONNECTIONS,
       connectionTimeoutMillis: url.connectTimeoutMs ?? connectTimeoutMs,
       ...(statementTimeoutMs > 0 && { query_timeout: statementTimeoutMs + ANSWER_GRACE_MS }),
@@ -129,9 +143,10 @@ function wrapClient(client: pg.PoolClient, endpoint: Endpoint): PostgresPoolClie
   };
 }
 
-// As libpq: `prefer` goes on in plain text, `allow` with TLS, when the server's answer is about the encryption.
+// As libpq: `prefer` goes on in plain text, `allow` with TLS, when the server's answer is about the encryption. `allow` also
+// when it is this side that wants more of it.
 function mayTryOtherSslMode(error: unknown): boolean {
-  return codeOf(error) === '28000' || isTlsFailure(error);
+  return codeOf(error) === '28000' || codeOf(error) === 'db-password-in-clear' || isTlsFailure(error);
 }
 
 function endpointOf(connectionString: string | undefined): Endpoint {

@@ -71,6 +71,8 @@ export interface Schema {
     audit_id: ColumnType<bigint, never, never>;
     at: Timestamp;
     database_role: ColumnType<string, never, never>;
+    /** Null in entries from before 0005. */
+    login_role: ColumnType<string | null, never, never>;
     actor: string;
     command: string;
     network: string;

@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { inTransaction, retryLostConnection, type Session } from './database.ts';
+import type { Schema } from './schema.ts';
 
 /** A vault's random data key, wrapped under the user's encryption key. Nonce of 12 bytes; 32 bytes and a tag of 16. */
 export interface WrappedDataKey {
@@ -13,11 +14,11 @@ export interface VaultIdentity {
   readonly address: Uint8Array;
 }
 
-export interface Vault extends VaultIdentity {
+/** What everybody may know of a vault. */
+export interface VaultFacts extends VaultIdentity {
   readonly vaultId: number;
   readonly chainId: number;
   readonly dataKeyId: number;
-  readonly dataKey: WrappedDataKey;
   /** Goes up by one with every change of what readers see. */
   readonly manifestCounter: bigint;
   readonly manifestMac: Uint8Array | null;
@@ -28,6 +29,11 @@ export interface Vault extends VaultIdentity {
   readonly validatorsDigest: Uint8Array | null;
   readonly operatorDigest: Uint8Array | null;
   readonly createdAt: Date;
+}
+
+/** A vault with what only a holder of the encryption key can use. */
+export interface Vault extends VaultFacts {
+  readonly dataKey: WrappedDataKey;
 }
 
 export interface NewVault extends VaultIdentity {
@@ -45,6 +51,22 @@ export function findVault(session: Session, { network, address }: VaultIdentity)
       .where('vaults.address', '=', address)
       .executeTakeFirst();
     return row && toVault(row);
+  });
+}
+
+/** Like {@link findVault}, for roles that may not read data keys. */
+export function findVaultFacts(
+  session: Session,
+  { network, address }: VaultIdentity,
+): Promise<VaultFacts | undefined> {
+  return retryLostConnection(session, async () => {
+    const row = await session.db
+      .selectFrom('vaults')
+      .selectAll()
+      .where('network', '=', network)
+      .where('address', '=', address)
+      .executeTakeFirst();
+    return row && toFacts(row);
   });
 }
 
@@ -166,13 +188,16 @@ function vaultQuery({ db }: Session) {
 type VaultRow = Awaited<ReturnType<ReturnType<typeof vaultQuery>['executeTakeFirstOrThrow']>>;
 
 function toVault(row: VaultRow): Vault {
+  return { ...toFacts(row), dataKey: { nonce: row.nonce, ciphertext: row.ciphertext } };
+}
+
+function toFacts(row: Selectable<Schema['vaults']>): VaultFacts {
   return {
     vaultId: row.vault_id,
     network: row.network,
     chainId: Number(row.chain_id),
     address: row.address,
     dataKeyId: row.data_key_id,
-    dataKey: { nonce: row.nonce, ciphertext: row.ciphertext },
     manifestCounter: row.manifest_counter,
     manifestMac: row.manifest_mac,
     oracleSetHash: row.oracle_set_hash,

@@ -1,12 +1,14 @@
 import {
   type AssignmentPlan,
   assertIntact,
+  findAssignmentPlan,
   type StoredPlan,
   updateAssignmentPlan,
 } from '../db/assignments.ts';
 import { appendAuditEntry } from '../db/audit-log.ts';
-import type { Database } from '../db/database.ts';
-import type { Vault } from '../db/vaults.ts';
+import { type Database, inSnapshot, inTransaction } from '../db/database.ts';
+import { listValidatorPublicKeys } from '../db/keypairs.ts';
+import type { VaultFacts } from '../db/vaults.ts';
 import {
   assignAdded,
   assignContiguous,
@@ -16,7 +18,7 @@ import {
 } from '../domain/fleet/assignment.ts';
 import { validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { equalBytes, toHex } from '../lib/bytes.ts';
-import { DifferencesError, OperatorError } from '../lib/errors.ts';
+import { DifferencesError, ExternalError, OperatorError } from '../lib/errors.ts';
 import { auditActor } from './audit-actor.ts';
 import { requireVault, type VaultRef, vaultContext } from './unlock-vault.ts';
 
@@ -30,7 +32,7 @@ export interface AssignKeysOptions {
 }
 
 export interface AssignKeysResult {
-  readonly vault: Vault;
+  readonly vault: VaultFacts;
   readonly plan: AssignmentPlan;
   /** Whether the plan was stored or changed now. */
   readonly isNew: boolean;
@@ -38,38 +40,83 @@ export interface AssignKeysResult {
 }
 
 /**
- * Stores which validator client runs which key, or finds that it is stored. Of two first calls at once one decides, and
- * both get its plan.
+ * Stores which validator client runs which key, or finds that it is stored: then nothing is written or locked, which a role
+ * that may only read can do. Of two first calls at once one decides, and both get its plan.
  * @throws DifferencesError 'keys-would-move' with their number, unless `reassign`; OperatorError 'no-keypairs',
- *   'keypairs-incomplete', 'assignments-incomplete'
+ *   'keypairs-incomplete', 'assignments-incomplete'; ExternalError 'db-permission-denied' when there is something to store
+ *   and the role may not
  */
 export async function assignKeys(database: Database, options: AssignKeysOptions): Promise<AssignKeysResult> {
   const vault = await requireVault(database, options.ref);
-  let movedKeys = 0;
-  const { plan, updated } = await updateAssignmentPlan(database, vault.vaultId, (stored, publicKeys) => {
+  const decide = (stored: StoredPlan | undefined, publicKeys: readonly Uint8Array[]) => {
     assertAllKeys(vault, publicKeys);
-    const decided = decidePlan(stored, publicKeys, options);
-    movedKeys = stored && decided ? countMoves(stored.assignments, decided.assignments) : 0;
-    return decided;
+    return decidePlan(stored, publicKeys, options);
+  };
+  const stored = await inSnapshot(database, async session => {
+    const plan = await findAssignmentPlan(session, vault.vaultId);
+    const decided = decide(plan, await listValidatorPublicKeys(session, vault.vaultId));
+    return { plan, isRight: decided === undefined };
   });
-  if (plan === undefined) throw new Error('a plan that was just stored is missing');
-  if (updated) {
-    await appendAuditEntry(database, {
-      actor: auditActor(),
-      command: 'remote-db assign',
-      network: options.ref.network.name,
-      vault: vaultContext(options.ref).vault,
-      counts: { clients: plan.totalClients, keys: plan.assignments.length, moved: movedKeys },
-    });
+  if (stored.plan !== undefined && stored.isRight) {
+    return { vault, plan: stored.plan, isNew: false, movedKeys: 0 };
   }
-  return { vault, plan, isNew: updated, movedKeys };
+  return storeDecided(database, vault, options, decide).catch((error: unknown) => {
+    throw tellWhoMayStore(error, options, stored.plan !== undefined);
+  });
+}
+
+type Decide = Parameters<typeof updateAssignmentPlan>[2];
+
+/** Decides again, now that every other writer is kept out. */
+function storeDecided(
+  database: Database,
+  vault: VaultFacts,
+  { ref }: AssignKeysOptions,
+  decide: Decide,
+): Promise<AssignKeysResult> {
+  return inTransaction(database, async transaction => {
+    let movedKeys = 0;
+    const { plan, updated } = await updateAssignmentPlan(
+      transaction,
+      vault.vaultId,
+      (current, publicKeys) => {
+        const decided = decide(current, publicKeys);
+        movedKeys = current && decided ? countMoves(current.assignments, decided.assignments) : 0;
+        return decided;
+      },
+    );
+    if (plan === undefined) throw new Error('a plan that was just stored is missing');
+    if (updated) {
+      await appendAuditEntry(transaction, {
+        actor: auditActor(),
+        command: 'remote-db assign',
+        network: ref.network.name,
+        vault: vaultContext(ref).vault,
+        counts: { clients: plan.totalClients, keys: plan.assignments.length, moved: movedKeys },
+      });
+    }
+    return { vault, plan, isNew: updated, movedKeys };
+  });
+}
+
+/** Files of a validator client are written by a role that may not decide which keys it runs. */
+function tellWhoMayStore(error: unknown, options: AssignKeysOptions, isStored: boolean): unknown {
+  if (!(error instanceof ExternalError) || error.code !== 'db-permission-denied') return error;
+  const why = isStored
+    ? 'The stored plan of validator clients would change'
+    : 'No plan of validator clients is stored yet';
+  const assign = `remote-db assign --total-validators ${options.totalClients}${options.reassign ? ' --reassign' : ''}`;
+  return new ExternalError(error.code, error.message, {
+    hint: `${why}: run "${assign}" with the uploader's role of "remote-db grants" first.`,
+    cause: error,
+  });
 }
 
 /**
  * Compares the active keys with the digest that the last upload stored.
  * @throws OperatorError 'no-keypairs', 'keypairs-incomplete'
  */
-function assertAllKeys(vault: Vault, publicKeys: readonly Uint8Array[]): void {
+function assertAllKeys(vault: VaultFacts, publicKeys: readonly Uint8Array[]): void {
   // An upload between the vault's row and its keys changes both; the next run sees them together.
   if (
     vault.validatorsDigest === null ||

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Database } from '../db/database.ts';
 import { inSnapshot } from '../db/database.ts';
-import { findVault } from '../db/vaults.ts';
+import { findVaultFacts } from '../db/vaults.ts';
 import { type DepositDataEntry, parseDepositData } from '../domain/consensus/deposit-data.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
@@ -55,12 +55,12 @@ export async function findDatabaseSources(
   options: { readonly network: string; readonly vault: string },
 ): Promise<OperatorSources | undefined> {
   const identity = { network: options.network, address: fromHex(options.vault, 20) };
-  const vault = await findVault(database, identity);
+  const vault = await findVaultFacts(database, identity);
   if (vault === undefined || vault.operatorDigest === null) return undefined;
   const name = `the remote db's rows of vault ${options.vault}`;
   const read = () =>
     inSnapshot(database, async session => {
-      const current = await findVault(session, identity);
+      const current = await findVaultFacts(session, identity);
       return current && (await readOperatorConfig(session, current));
     });
   return {
@@ -74,7 +74,7 @@ export async function findDatabaseSources(
     remoteSigner: {
       name,
       read: readWhenChanged(
-        async () => toHex((await findVault(database, identity))?.operatorDigest ?? new Uint8Array()),
+        async () => toHex((await findVaultFacts(database, identity))?.operatorDigest ?? new Uint8Array()),
         async () => (await read())?.config,
       ),
     },

@@ -1,5 +1,5 @@
 import type { Session } from '../db/database.ts';
-import type { Vault } from '../db/vaults.ts';
+import type { VaultFacts } from '../db/vaults.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { equalBytes, toHex } from '../lib/bytes.ts';
 import { readOperatorFacts } from './read-operator-facts.ts';
@@ -17,7 +17,7 @@ export interface OperatorConfig {
  * The operator's configuration of a vault, in one state of the database. Needs no encryption key.
  * @throws OperatorError of {@link readOperatorFacts}
  */
-export async function readOperatorConfig(session: Session, vault: Vault): Promise<OperatorConfig> {
+export async function readOperatorConfig(session: Session, vault: VaultFacts): Promise<OperatorConfig> {
   const { oracleSet, document, keypairs, shares } = await readOperatorFacts(session, vault);
   const current = keypairs.filter(keypair => equalBytes(keypair.sharesSetHash, oracleSet.hash));
   const byParent = Map.groupBy(shares, share => toHex(share.parentPublicKey));

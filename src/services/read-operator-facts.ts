@@ -3,7 +3,7 @@ import { findDepositData } from '../db/deposit-data.ts';
 import { listVisibleShares } from '../db/key-shares.ts';
 import { listActiveKeypairs } from '../db/keypairs.ts';
 import { findOracleSet, type OracleSet } from '../db/oracle-sets.ts';
-import type { Vault } from '../db/vaults.ts';
+import type { VaultFacts } from '../db/vaults.ts';
 import { type OperatorFacts, operatorDigest } from '../domain/fleet/fact-digests.ts';
 import { isOracleSet } from '../domain/protocol/oracle-config.ts';
 import { equalBytes, toHex } from '../lib/bytes.ts';
@@ -16,7 +16,7 @@ import { OperatorError } from '../lib/errors.ts';
  */
 export async function readOperatorFacts(
   session: Session,
-  vault: Vault,
+  vault: VaultFacts,
 ): Promise<OperatorFacts & { readonly oracleSet: OracleSet }> {
   const { vaultId, oracleSetHash } = vault;
   const depositData = await findDepositData(session, vaultId);

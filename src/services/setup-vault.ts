@@ -1,7 +1,7 @@
 import { appendAuditEntry } from '../db/audit-log.ts';
 import type { Database } from '../db/database.ts';
 import { migrateDatabase } from '../db/migrator.ts';
-import { countKeypairs, findVault, insertVault, replaceDataKey, type Vault } from '../db/vaults.ts';
+import { countKeypairs, findVaultFacts, insertVault, replaceDataKey, type VaultFacts } from '../db/vaults.ts';
 import {
   generateDataKey,
   generateEncryptionKey,
@@ -44,7 +44,7 @@ export interface SetupVaultResult {
 export async function setupVault(database: Database, options: SetupVaultOptions): Promise<SetupVaultResult> {
   const givenKey = await readGivenKey(options);
   const migrations = await migrateDatabase(database, options);
-  const stored = await findVault(database, {
+  const stored = await findVaultFacts(database, {
     network: options.ref.network.name,
     address: vaultContext(options.ref).vault,
   });
@@ -118,14 +118,14 @@ async function readKeyIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function refuseKeypairs(database: Database, vault: Vault): Promise<void> {
+async function refuseKeypairs(database: Database, vault: VaultFacts): Promise<void> {
   if ((await countKeypairs(database, vault.vaultId)) > 0) throw notEmpty();
 }
 
 async function storeVault(
   database: Database,
   ref: VaultRef,
-  stored: Vault | undefined,
+  stored: VaultFacts | undefined,
   encryptKey: string,
 ): Promise<void> {
   const encryptionKey = parseEncryptionKey(encryptKey);

@@ -1,5 +1,5 @@
 import type { Session } from '../db/database.ts';
-import { findVault, type Vault } from '../db/vaults.ts';
+import { findVault, findVaultFacts, type Vault, type VaultFacts, type VaultIdentity } from '../db/vaults.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../domain/keys/envelope.ts';
 import type { VaultContext } from '../domain/keys/key-context.ts';
 import { type ManifestEntry, verifyManifestMac } from '../domain/keys/manifest.ts';
@@ -30,11 +30,18 @@ export function vaultContext({ network, address }: VaultRef): VaultContext {
 }
 
 /**
- * The vault's row.
+ * The vault's row, without its data key: most roles may not read that.
  * @throws OperatorError 'vault-not-set-up'; 'vault-other-chain' when a network of this name had another chain id
  */
-export async function requireVault(session: Session, ref: VaultRef): Promise<Vault> {
-  const vault = await findVault(session, { network: ref.network.name, address: fromHex(ref.address, 20) });
+export async function requireVault(session: Session, ref: VaultRef): Promise<VaultFacts> {
+  return checkFound(ref, await findVaultFacts(session, identityOf(ref)));
+}
+
+function identityOf({ network, address }: VaultRef): VaultIdentity {
+  return { network: network.name, address: fromHex(address, 20) };
+}
+
+function checkFound<V extends VaultFacts>(ref: VaultRef, vault: V | undefined): V {
   if (vault === undefined) {
     throw new OperatorError(
       'vault-not-set-up',
@@ -63,7 +70,7 @@ export async function unlockVault(
 ): Promise<UnlockedVault> {
   const encryptionKey = parseEncryptionKey(encryptKey);
   try {
-    const vault = await requireVault(session, ref);
+    const vault = checkFound(ref, await findVault(session, identityOf(ref)));
     return unlock(vault, vaultContext(ref), encryptionKey);
   } catch (error) {
     wipe(encryptionKey);

@@ -20,6 +20,11 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   const given = process.env.TEST_DATABASE_URL;
   if (given !== undefined && given !== '')
     return { url: given, [Symbol.asyncDispose]: async () => undefined };
+  return startOwnPostgresServer();
+}
+
+/** A fresh server in any case, whose settings a test may change. */
+export async function startOwnPostgresServer(): Promise<PostgresServer> {
   const identity = serverIdentity();
   const area = mkdtempSync(join(temporaryDirectory(), 'stakewise-postgres-'));
   try {

@@ -74,6 +74,28 @@ describe('a URL', () => {
     );
   });
 
+  it.each([
+    ['', 'prefer', false, false],
+    ['?ssl=true', 'require', false, false],
+    ['?sslmode=disable', 'disable', true, false],
+    ['?sslmode=disable&sslmode=prefer', 'prefer', false, false],
+    ['?sslrootcert=system', 'verify-full', false, false],
+    ['?sslmode=require&channel_binding=require', 'require', false, true],
+    ['?channel_binding=prefer', 'prefer', false, false],
+  ])('says how its server is known: %j', (query, sslMode, isPlainTextWanted, requiresChannelBinding) => {
+    expect(parseDatabaseUrl(`postgres://u:p@h/d${query}`)).toMatchObject({
+      sslMode,
+      isPlainTextWanted,
+      requiresChannelBinding,
+    });
+  });
+
+  it('is refused with a channel binding that does not exist', () => {
+    expect(() => parseDatabaseUrl('postgres://u:p@h/d?channel_binding=required')).toThrow(
+      'Invalid channel_binding "required" in the database URL',
+    );
+  });
+
   it.each(['sslmode=sometimes', 'sslmode=verify-ca', 'sslmode=verify-ca&sslrootcert=system'])(
     'is refused: %s',
     query => {
