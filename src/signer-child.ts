@@ -4,9 +4,11 @@ import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { openSigner, untilStopped } from './compose-signer.ts';
 import { EXIT, ExternalError, messageOf, OperatorError } from './lib/errors.ts';
+import { guardMemory } from './lib/guard-memory.ts';
 import { createLogger, createServiceLogger, type Logger } from './lib/logger.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
+guardMemory();
 const pipe = new Socket({ fd: ORDERS_FD });
 const parentGone = new AbortController();
 pipe.on('error', () => parentGone.abort()).on('close', () => parentGone.abort());
