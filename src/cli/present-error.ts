@@ -1,5 +1,6 @@
 import { Errors } from '@oclif/core';
-import { EXIT, type ExitCode, messageOf, OperatorError } from '../lib/errors.ts';
+import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
+import { printable } from '../lib/foreign-text.ts';
 import { Aborted } from './aborted.ts';
 import { CommandLineError } from './command-line-error.ts';
 import { RouteError } from './route.ts';
@@ -38,8 +39,7 @@ export function presentError(thrown: unknown, context: ErrorContext): PresentedE
       `${usage}Error: ${error.message}${hint}`,
     );
   }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stack}`;
+  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stackOf(error)}`;
   return present(EXIT.bug, 'internal-error', messageOf(error), undefined, text);
 }
 
@@ -50,8 +50,9 @@ function present(
   hint: string | undefined,
   text: string,
 ): PresentedError {
-  const json = { error: hint === undefined ? { code, message } : { code, message, hint } };
-  return { exitCode, text: `${text}\n`, json };
+  const shown = { code, message: printable(message) };
+  const json = { error: hint === undefined ? shown : { ...shown, hint: printable(hint) } };
+  return { exitCode, text: `${printable(text)}\n`, json };
 }
 
 function usageLines(error: CommandLineError, { program, words, isGroup }: ErrorContext): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
   openSignerEndpoint,
@@ -74,7 +75,7 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const message = z
   .string()
   .nullish()
-  .transform(text => text ?? '');
+  .transform(text => foreignText(text ?? ''));
 const listAnswer = z.object({
   data: z.array(
     z.object({
