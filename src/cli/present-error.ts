@@ -1,4 +1,5 @@
 import { Errors } from '@oclif/core';
+import { withoutSecrets } from '../lib/endpoint-url.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { printable } from '../lib/foreign-text.ts';
 import { Aborted } from './aborted.ts';
@@ -85,7 +86,10 @@ function fromOclif(error: unknown): CommandLineError | undefined {
 function unexpectedArguments(words: readonly string[]): CommandLineError {
   const [word] = words;
   if (words.length === 1) {
-    return new CommandLineError('unexpected-argument', `Got unexpected extra argument (${word})`);
+    return new CommandLineError(
+      'unexpected-argument',
+      `Got unexpected extra argument (${withoutSecrets(word ?? '')})`,
+    );
   }
   return new CommandLineError('unexpected-argument', `Got ${words.length} unexpected extra arguments.`, {
     hint: 'Put values that contain spaces in quotes.',

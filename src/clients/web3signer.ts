@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
 import { bodyText, type HttpDeps, type HttpResponse } from './http.ts';
@@ -8,7 +9,7 @@ import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 
 export interface Web3SignerOptions {
   /** http, https, or `unix:` and the path of a socket: then `HttpDeps` must bring the dispatcher to it. */
-  readonly url: string;
+  readonly url: EndpointUrl | string;
   /** For one request. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
