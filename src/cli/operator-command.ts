@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
-import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
+import { oneLine, printableMember } from '../lib/foreign-text.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { Options, Resolved } from './option.ts';
 import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './progress.ts';
@@ -58,12 +58,12 @@ export abstract class OperatorCommand extends Command {
 
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
   protected readonly say = (line: string): void => {
-    this.output.write(`${printable(line)}\n`);
+    this.output.write(`${oneLine(line)}\n`);
   };
 
   /** Tells what to do next, beside the result. */
   protected readonly advise = (line: string): void => {
-    process.stderr.write(`${printable(line)}\n`);
+    process.stderr.write(`${oneLine(line)}\n`);
   };
 
   /** Warns of something that does not stop the command. */
