@@ -61,11 +61,10 @@ async function writeByContent(
   options: WriteValidatorConfigsOptions,
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<boolean> {
-  const { name, secrets } = EndpointUrl.from(options.signerUrl);
-  const { hostname } = new URL(name);
-  // However a template writes the URL, it names the host.
+  const { secrets } = EndpointUrl.from(options.signerUrl);
+  // However a template of the user's own quotes the URL.
   const isSecret = ([, content]: readonly [string, Uint8Array]) =>
-    secrets.length > 0 && Buffer.from(content).includes(hostname);
+    secrets.length > 0 && Buffer.from(content).includes('://');
   const secret = new Map([...files].filter(isSecret));
   const others = new Map([...files].filter(file => !isSecret(file)));
   const closed = { ...options.attributes, mode: SECRET_FILE_MODE };
