@@ -13,6 +13,7 @@ import { embeddedDatabasePath } from './compose-transactions.ts';
 import { findVaultConfig, readVaultConfig, vaultDirectory } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema, migrateDatabase } from './db/migrator.ts';
+import type { EndpointUrl } from './lib/endpoint-url.ts';
 import { UsageError } from './lib/errors.ts';
 import type { LogFormat, Logger, LogLevel } from './lib/logger.ts';
 import { type Network, resolveNetwork } from './networks.ts';
@@ -32,9 +33,9 @@ export interface OperatorSettings {
   readonly dataDir: string;
   /** The remote database, or where the embedded one is. */
   readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
-  readonly executionEndpoints: readonly string[];
+  readonly executionEndpoints: readonly EndpointUrl[];
   readonly executionJwtSecret: string | undefined;
-  readonly consensusEndpoints: readonly string[];
+  readonly consensusEndpoints: readonly EndpointUrl[];
   readonly depositDataFile: string | undefined;
   /** Read by the built-in signer only. */
   readonly wallet: { readonly file: string; readonly passwordFile: string };
@@ -45,7 +46,7 @@ export interface OperatorSettings {
   readonly register: boolean;
   readonly exitShards: ExitShardsOptions['mode'];
   readonly poolSize: number | undefined;
-  readonly remoteSignerUrl: readonly string[] | undefined;
+  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   readonly tls: SignerTls | undefined;
   readonly signerConcurrency: number;
   /** For the built-in signer, when there is no remote one. */
@@ -111,17 +112,19 @@ export async function openOperator(
   const sources = await openSources(log, settings, database, network);
   const { executionJwtSecret } = settings;
   const jwtSecret = executionJwtSecret === undefined ? undefined : parseJwtSecret(executionJwtSecret);
-  const connectExecution = (endpoints: readonly string[], retryTimeoutMs: number) =>
+  const connectExecution = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
-        ...{ endpoints, retryTimeoutMs, jwtSecret, chainId: network.chainId },
+        endpoints: urls.map(url => url.reveal()),
+        ...{ retryTimeoutMs, jwtSecret, chainId: network.chainId },
         signal: context.lateSignal,
         timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
       }),
     );
-  const connectBeacon = (endpoints: readonly string[], retryTimeoutMs: number) =>
+  const connectBeacon = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     new BeaconNode(httpOf('beacon'), {
-      ...{ endpoints, retryTimeoutMs, signal: context.signal },
+      endpoints: urls.map(url => url.reveal()),
+      ...{ retryTimeoutMs, signal: context.signal },
       genesisValidatorsRoot: network.genesisValidatorsRoot,
       slotsPerEpoch: network.slotsPerEpoch,
       timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),

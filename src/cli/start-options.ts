@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { OperatorSettings } from '../compose-operator.ts';
-import { vaultDirectory } from '../config.ts';
+import { readEnvironment, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../lib/logger.ts';
 import { secretPartsOf } from '../lib/scrub.ts';
@@ -196,10 +196,12 @@ function secretsOf(given: StartGiven): (string | undefined)[] {
     ...given.executionEndpoints,
     ...given.consensusEndpoints,
     ...(given.remoteSignerUrl ?? []),
-    ...[given.hashiVaultUrl, given.dbUrl?.url].filter(url => url !== undefined),
+    ...(given.hashiVaultUrl === undefined ? [] : [given.hashiVaultUrl]),
   ];
+  const texts = [given.dbUrl?.url ?? '', ...(readEnvironment('IPFS_FETCH_ENDPOINTS')?.split(',') ?? [])];
   return [
-    ...urls.flatMap(secretPartsOf),
+    ...urls.flatMap(url => url.secrets),
+    ...texts.flatMap(secretPartsOf),
     given.executionJwtSecret,
     given.hashiVaultToken?.value,
     given.signerPfxPassword,

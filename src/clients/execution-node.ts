@@ -8,6 +8,7 @@ import {
 import { isCallException, isError } from 'ethers/utils';
 import { z } from 'zod';
 import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { retry } from '../lib/retry.ts';
 import {
   bodyJson,
@@ -240,7 +241,11 @@ const resultSchemas: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>
   ['eth_getCode', hexData],
   ['eth_getLogs', logs],
 ]);
-const rpcError = z.object({ code: z.int(), message: z.string(), data: z.unknown().optional() });
+const rpcError = z.object({
+  code: z.int(),
+  message: z.string().transform(foreignText),
+  data: z.unknown().optional(),
+});
 const rpcAnswer = z.union([
   z.object({ id: z.int().nullable(), error: rpcError }),
   z.object({ id: z.int(), result: z.unknown() }),

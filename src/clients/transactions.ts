@@ -4,6 +4,7 @@ import { isCallException, isError } from 'ethers/utils';
 import { z } from 'zod';
 import { fromHex, type Hex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { ExecutionNode } from './execution-node.ts';
 
 /** The newest block, and what a transaction of the account would need now. One request. */
@@ -216,7 +217,9 @@ function readRevert(error: unknown): { reason: string; data: Hex | undefined } {
   if (!isCallException(error)) throw error;
   const { message } = rpcErrorSchema.safeParse(error.info?.error).data ?? {};
   const data = error.data === null ? undefined : (error.data as Hex);
-  return { reason: error.reason ?? describeRevertData(data) ?? message ?? error.shortMessage, data };
+  const reason = error.reason ?? describeRevertData(data) ?? message ?? error.shortMessage;
+  // A contract's words, or the node's.
+  return { reason: foreignText(reason), data };
 }
 
 const rpcErrorSchema = z.object({ message: z.string() });
@@ -225,5 +228,9 @@ function describeRevertData(data: Hex | undefined): string | undefined {
   if (data === undefined || data.length < 10) return undefined;
   const isText = data.startsWith('0x08c379a0');
   if (!isText) return `custom error ${data.slice(0, 10)}`;
-  return AbiCoder.defaultAbiCoder().decode(['string'], `0x${data.slice(10)}`)[0] as string;
+  try {
+    return AbiCoder.defaultAbiCoder().decode(['string'], `0x${data.slice(10)}`)[0] as string;
+  } catch {
+    return 'a reason that cannot be read';
+  }
 }

@@ -4,6 +4,7 @@ import { computeAddress, recoverAddress, Transaction } from 'ethers/transaction'
 import { z } from 'zod';
 import { concatBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from './http.ts';
@@ -143,7 +144,7 @@ function ask(
 }
 
 function refused(name: string, error: HttpStatusError): ExternalError {
-  const reason = new TextDecoder().decode(error.body).trim().slice(0, 300);
+  const reason = foreignText(new TextDecoder().decode(error.body));
   return new ExternalError('wallet-refused', `${name} refused (HTTP status ${error.status}): ${reason}`, {
     cause: error,
     retryable: error.retryable && error.status !== 500,

@@ -50,9 +50,10 @@ export default class Init extends OperatorCommand {
       { mnemonic, network },
     );
     const result = `Successfully initialized configuration for vault ${vault}`;
-    if (noVerify)
-      this.advise(`${result}\nThe line above is your mnemonic: the ONLY way to recover your keys.`);
-    else this.say(result);
+    if (noVerify) {
+      this.advise(result);
+      this.advise('The line above is your mnemonic: the ONLY way to recover your keys.');
+    } else this.say(result);
     this.advise(`Next: ${this.config.bin} create-keys --vault ${vault}`);
     return { vault, network, firstPublicKey: toHex(config.firstPublicKey) };
   }

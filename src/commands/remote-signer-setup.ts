@@ -55,8 +55,8 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const { vault, keepKeystores, remoteSignerUrl, prompter } = { ...given, prompter: this.prompter };
     const network = networkOfConfig(await readVaultConfig(given.dataDir, vault));
     const vaultDir = vaultDirectory(given.dataDir, vault);
-    const [url = '', ...others] = remoteSignerUrl;
-    if (others.length > 0) {
+    const [url, ...others] = remoteSignerUrl;
+    if (url === undefined || others.length > 0) {
       throw new UsageError(
         'one-signer-only',
         'Keys are imported into one signer: give one --remote-signer-url.',

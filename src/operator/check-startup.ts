@@ -9,6 +9,7 @@ import type { SignerClient } from '../clients/signer-client.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import type { Oracle, OracleConfig } from '../domain/protocol/oracle-config.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
@@ -37,7 +38,7 @@ export interface CheckStartupOptions {
   /** Checksummed. */
   readonly wallet: string;
   /** Undefined for the built-in signer. */
-  readonly remoteSignerUrl: readonly string[] | undefined;
+  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   /** Without deposit data nothing can be registered. */
   readonly isRegistering: boolean;
   /** Goes on past what is down or syncing; what is wrong stops all the same. */

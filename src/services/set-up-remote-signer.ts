@@ -12,6 +12,7 @@ import { publicKeyOf } from '../domain/keys/derivation.ts';
 import { deriveCoefficients } from '../domain/keys/derived-coefficients.ts';
 import { splitSecretKey } from '../domain/keys/key-share.ts';
 import { equalBytes, fromHex, type Hex, toHex, wipe } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../lib/errors.ts';
 import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../lib/files.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
@@ -148,8 +149,9 @@ async function makeKeys(
   return { keys, validators };
 }
 
-function warnOfClearText(url: string, warn: (message: string) => void): void {
-  const { protocol, hostname } = new URL(url);
+function warnOfClearText({ socketPath, name }: EndpointUrl, warn: (message: string) => void): void {
+  if (socketPath !== undefined) return;
+  const { protocol, hostname } = new URL(name);
   const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
   if (protocol !== 'http:' || isLoopback) return;
   warn(

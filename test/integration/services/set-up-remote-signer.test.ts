@@ -7,6 +7,7 @@ import { openSignerClient } from '../../../src/clients/signer-client.ts';
 import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer-config.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
+import { EndpointUrl } from '../../../src/lib/endpoint-url.ts';
 import { readKeystores } from '../../../src/services/read-keystores.ts';
 import { removeObsoleteKeys } from '../../../src/services/remove-obsolete-keys.ts';
 import {
@@ -66,7 +67,12 @@ async function setUp(
   const location = { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] };
   return await setUpRemoteSigner(
     {
-      ...{ keymanager: { ...keymanager, url: calledUrl }, signer, pool, progress: silentProgress },
+      ...{
+        keymanager: { ...keymanager, url: EndpointUrl.parse(calledUrl) },
+        signer,
+        pool,
+        progress: silentProgress,
+      },
       say: line => void said.push(line),
       warn: line => void warned.push(line),
       confirmRemoval: async () => !keep,
