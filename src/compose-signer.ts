@@ -13,6 +13,7 @@ import { keyFileSource } from './signer/key-sources/key-files.ts';
 import { keystoreSource } from './signer/key-sources/keystores.ts';
 import { remoteDbSource } from './signer/key-sources/remote-db.ts';
 import { createRateLimiter, type RateLimit } from './signer/rate-limit.ts';
+import { createRecordMac } from './signer/record-mac.ts';
 import { createRequestHandler, type ValidatorSigning, type WalletSigning } from './signer/request-handler.ts';
 import { createExitGate } from './signer/sign-exit.ts';
 import { startSignThreads } from './signer/sign-threads.ts';
@@ -110,7 +111,7 @@ export async function openSigner(
   if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
   const validators =
     settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
-  const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, log));
+  const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, listen, log));
   const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
   const metrics = createSignerMetrics(countKeys);
   const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
@@ -147,11 +148,15 @@ async function openWalletSigning(
   stack: AsyncDisposableStack,
   { chainId }: Network,
   { vault, ...files }: WalletSettings,
+  listen: ListenAddress,
   log: Logger,
 ): Promise<WalletSigning> {
   const wallet = stack.use(await openWallet(files));
   log.info({ address: wallet.address }, 'wallet loaded');
-  return { wallet, gate: createWalletGate({ chainId, vault }) };
+  // Whoever can ask for a record's MAC can forge the record: only on a socket that is the asker's own.
+  const isPrivate = listen.kind === 'socket' && vault !== undefined;
+  const macRecord = isPrivate ? createRecordMac(wallet, { chainId, vault }) : undefined;
+  return { wallet, gate: createWalletGate({ chainId, vault }), macRecord };
 }
 
 function openKeySource(

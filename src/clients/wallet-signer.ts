@@ -39,6 +39,12 @@ export interface WalletSigner extends AsyncDisposable {
   signTransaction(transaction: UnsignedTransaction): Promise<Hex>;
   /** r, s and v, 65 bytes. @throws ExternalError 'wallet-refused', 'invalid-signature' */
   signVaultValidators(message: VaultValidatorsMessage): Promise<Uint8Array>;
+  /**
+   * Tag of a record, 32 bytes, under a key that only the wallet's process has: the same for the same record, wallet, chain
+   * and vault. What is kept in the database with its tag can be told from what others have written there.
+   * @throws ExternalError that of the connection
+   */
+  macRecord(purpose: 'intent' | 'oracle-set', record: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface WalletSignerOptions {
@@ -56,6 +62,7 @@ const VAULT_VALIDATORS = {
   ],
 };
 const publicKeysAnswer = z.array(z.string().regex(/^0x[0-9a-f]{128}$/i));
+const macAnswer = z.string().regex(/^0x[0-9a-f]{64}$/);
 const signatureAnswer = z.string().regex(/^0x[0-9a-f]{128}(1b|1c)$/i);
 
 /**
@@ -105,6 +112,14 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
         fromHex(struct),
       );
       return fromHex((await signDigestOf(preimage)).serialized, 65);
+    },
+    async macRecord(purpose, record) {
+      const body = JSON.stringify({ data: toHex(record) });
+      const answer = macAnswer.safeParse(
+        await ask(endpoint, timeoutMs, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
+      );
+      if (answer.success) return fromHex(answer.data, 32);
+      throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

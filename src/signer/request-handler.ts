@@ -16,6 +16,7 @@ import {
   wantsJson,
 } from './http-answers.ts';
 import type { KeyRing } from './key-ring.ts';
+import { isMacPurpose, type RecordMac } from './record-mac.ts';
 import { Refusal } from './refusal.ts';
 import type { ExitGate } from './sign-exit.ts';
 import type { WalletGate } from './sign-wallet.ts';
@@ -33,6 +34,8 @@ export interface ValidatorSigning {
 export interface WalletSigning {
   readonly wallet: SigningWallet;
   readonly gate: WalletGate;
+  /** Only in the signer that the operator has started for itself, on a socket that nobody else opens. */
+  readonly macRecord?: RecordMac | undefined;
 }
 
 export interface SignerDeps {
@@ -54,6 +57,7 @@ interface Route {
   readonly produces?: string;
 }
 
+const MAC_PATH = '/api/v1/stakewise/mac/';
 const SIGN_PATHS = ['/api/v1/eth2/sign/', '/api/v1/eth1/sign/'] as const;
 
 /** Answers as Web3Signer does, in eth2 mode without slashing protection and without key manager, in eth1 mode, or both. */
@@ -81,7 +85,7 @@ async function dispatch(
   if (!isAllowedHost(request.headers.host, deps.hosts))
     return answerJson(response, 403, { message: 'Host not authorized.' });
   const path = readPath(request.url ?? '');
-  const route = signRoute(deps, path) ?? routes.get(path);
+  const route = signRoute(deps, path) ?? macRoute(deps, path) ?? routes.get(path);
   if (route === undefined) return answerNotFound(response);
   const handler = route.methods[request.method ?? ''];
   if (handler === undefined) return answerWrongMethod(request, response, Object.keys(route.methods).join());
@@ -213,6 +217,21 @@ async function signWithWallet(
   const signature = toHex(wallet.sign(data));
   log.info({ address: wallet.address, ...message }, 'signed');
   return signature;
+}
+
+/** Undefined for another path, and where no records are authenticated. */
+function macRoute({ wallet }: SignerDeps, path: string): Route | undefined {
+  const macRecord = wallet?.macRecord;
+  const purpose = path.startsWith(MAC_PATH) ? path.slice(MAC_PATH.length) : '';
+  if (macRecord === undefined || !isMacPurpose(purpose)) return undefined;
+  return {
+    methods: {
+      POST: async (request, response) => {
+        const record = readWalletRequest(await readBody(request));
+        answer(response, 200, toHex(macRecord(purpose, record)), { 'content-type': TEXT_TYPE });
+      },
+    },
+  };
 }
 
 async function signExit(

@@ -11,6 +11,7 @@ import {
   type OutboxOptions,
   type TransactionIntent,
 } from '../../src/operator/outbox.ts';
+import { localMac } from './local-mac.ts';
 
 /** Where an operator of these tests works: everything that it needs to be started in a process of its own. */
 export interface OutboxPlace {
@@ -54,6 +55,7 @@ export function localSigner(secretKey: string): WalletSigner {
         }),
       )) as Hex,
     signVaultValidators: () => Promise.reject(new Error('not for these tests')),
+    macRecord: localMac(secretKey),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

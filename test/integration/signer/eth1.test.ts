@@ -201,6 +201,25 @@ describe('the wallet in the built-in signer', () => {
     expect(response.status).toBe(412);
   });
 
+  it('authenticates records under keys that depend on purpose, chain and vault', async () => {
+    const record = Buffer.from('a record');
+    const tag = await signer.macRecord('oracle-set', record);
+    expect(tag).toHaveLength(32);
+    expect(await signer.macRecord('oracle-set', record)).toEqual(tag);
+    expect(await signer.macRecord('intent', record)).not.toEqual(tag);
+    expect(await signer.macRecord('oracle-set', Buffer.from('a recorD'))).not.toEqual(tag);
+  });
+
+  it('authenticates no record where others may ask', async () => {
+    for (const purpose of ['intent', 'oracle-set']) {
+      const response = await fetch(`${url}/api/v1/stakewise/mac/${purpose}`, {
+        method: 'POST',
+        body: JSON.stringify({ data: '0x00' }),
+      });
+      expect(response.status).toBe(404);
+    }
+  });
+
   it('says why a wallet cannot be opened', async () => {
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
     const wrong = { ...settings, passwordFile: settings.file };
