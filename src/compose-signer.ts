@@ -52,13 +52,15 @@ export type KeySourceSettings =
     }
   | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
 
-/** Where the hot wallet is, and what it may sign for beside transactions of the network; plain data. */
-interface WalletSettings {
+/** Where the hot wallet is, and what it may sign; plain data. */
+export interface WalletSettings {
   /** A version 3 JSON wallet. */
   readonly file: string;
   readonly passwordFile: string;
-  /** Whose validators the wallet may approve. */
-  readonly vault?: string | undefined;
+  /** For which the wallet works; the protocol's contracts are those of the network. */
+  readonly vault: string;
+  /** Above which it signs no transaction; decimal. */
+  readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
 }
 
 /** All that a signer is told; plain data. */
@@ -146,17 +148,27 @@ async function openValidators(
 
 async function openWalletSigning(
   stack: AsyncDisposableStack,
-  { chainId }: Network,
-  { vault, ...files }: WalletSettings,
+  { chainId, contracts }: Network,
+  { vault, ceilings, ...files }: WalletSettings,
   listen: ListenAddress,
   log: Logger,
 ): Promise<WalletSigning> {
   const wallet = stack.use(await openWallet(files));
   log.info({ address: wallet.address }, 'wallet loaded');
   // Whoever can ask for a record's MAC can forge the record: only on a socket that is the asker's own.
-  const isPrivate = listen.kind === 'socket' && vault !== undefined;
-  const macRecord = isPrivate ? createRecordMac(wallet, { chainId, vault }) : undefined;
-  return { wallet, gate: createWalletGate({ chainId, vault }), macRecord };
+  const scope = { chainId, vault };
+  const forOperator =
+    listen.kind === 'socket' ? { macRecord: createRecordMac(wallet, scope), approvals: scope } : undefined;
+  const gate = createWalletGate({
+    chainId,
+    wallet: wallet.address,
+    vault,
+    keeper: contracts.keeper,
+    depositDataRegistry: contracts.depositDataRegistry,
+    maxFeePerGasWei: BigInt(ceilings.maxFeePerGasWei),
+    maxGas: BigInt(ceilings.gas),
+  });
+  return { wallet, gate, forOperator };
 }
 
 function openKeySource(
