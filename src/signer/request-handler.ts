@@ -40,7 +40,7 @@ export interface WalletSigning {
 }
 
 /** What Web3Signer has no paths for. */
-export interface OperatorSigning {
+interface OperatorSigning {
   readonly macRecord: RecordMac;
   readonly approvals: VaultValidatorsPolicy;
 }

@@ -60,7 +60,7 @@ const KEEPER_CALLS: readonly AllowedCall[] = [
 ];
 
 /** A call that a transaction makes. */
-export interface WalletCall {
+interface WalletCall {
   readonly to: string;
   /** Lower-case hex. */
   readonly data: string;
