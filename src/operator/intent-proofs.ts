@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { type RecordedTransaction, readRecordedTransaction } from '../clients/transactions.ts';
 import type { WalletSigner } from '../clients/wallet-signer.ts';
 import type { LeaseScope } from '../db/leases.ts';
@@ -38,7 +38,8 @@ export class IntentProofs {
       toHex(intent.sender),
       String(intent.nonce),
       toHex(intent.recipient),
-      toHex(intent.data),
+      // As its hash: a registration's call has some ten thousand bytes.
+      createHash('sha256').update(intent.data).digest('hex'),
       String(intent.valueWei),
       String(intent.gasLimit),
       String(intent.bumpCeilingWei),

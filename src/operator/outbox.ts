@@ -174,7 +174,7 @@ async function settle(
 ): Promise<void> {
   const row = await deps.proofs.judge(stored);
   await adopt(deps, ref, settings, row);
-  if (row.attempts.length > 0) {
+  if (row.attempts.some(one => row.isProven || one.nonce === row.nonce)) {
     await follower.followFor(waitMs, row.key, { signal });
     return;
   }

@@ -343,6 +343,20 @@ describe('H2 · the hot wallet is told by rows what to sign', () => {
     expect(await scene.nonceOf(place)).toBe(0);
   });
 
+  it('database writer: has a mined transaction wait for a nonce that is far away → it holds up nobody', async () => {
+    const place = await scene.newPlace();
+    await leaveWaiting(place);
+    await scene.chain.send('anvil_setCode', [place.vault, '0x5f5ffd']);
+    await mine();
+    await runOperator(place);
+    await scene.sql(`update ${TRANSACTIONS} set state = 'sent', nonce = 1000 where vault = $1`, [
+      bytesOf(place.vault),
+    ]);
+    await using operator = await scene.startOperator(place, { reconcileWaitMs: 100 });
+    await operator.outbox.reconcile(never());
+    expect(await operator.outbox.hasPending()).toBe(false);
+  });
+
   it('local user: gives the vault another wallet while a transaction waits → it is followed, and nothing is signed', async () => {
     const before = await scene.newPlace();
     await leaveWaiting(before);
