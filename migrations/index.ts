@@ -1,6 +1,7 @@
 import * as initial from './0001-initial.ts';
 import * as transactions from './0002-transactions.ts';
 import * as networkValidators from './0003-network-validators.ts';
+import * as authenticatedIntents from './0004-authenticated-intents.ts';
 import * as auditFacts from './0005-audit-facts.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
@@ -8,5 +9,6 @@ export const MIGRATIONS = {
   '0001-initial': initial,
   '0002-transactions': transactions,
   '0003-network-validators': networkValidators,
+  '0004-authenticated-intents': authenticatedIntents,
   '0005-audit-facts': auditFacts,
 };

@@ -8,7 +8,7 @@ import { socketUrl } from './clients/signer-endpoint.ts';
 import type { SignerTls } from './clients/signer-tls.ts';
 import { openWalletSigner, type WalletSigner } from './clients/wallet-signer.ts';
 import { openRemoteDatabase, type RemoteDbSettings, readTimeoutMs } from './compose.ts';
-import type { KeySourceSettings } from './compose-signer.ts';
+import type { KeySourceSettings, WalletSettings } from './compose-signer.ts';
 import { embeddedDatabasePath } from './compose-transactions.ts';
 import { findVaultConfig, readVaultConfig, vaultDirectory } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -19,6 +19,7 @@ import type { LogFormat, Logger, LogLevel } from './lib/logger.ts';
 import { type Network, resolveNetwork } from './networks.ts';
 import type { OperatorMetrics } from './operator/operator-metrics.ts';
 import type { OperatorStatus } from './operator/operator-status.ts';
+import { feeCeilings, MAX_TRANSACTION_GAS } from './operator/transaction-fees.ts';
 import { waitOut } from './operator/wait-out.ts';
 import type { ExitShardsOptions } from './services/make-exit-shards.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from './services/operator-sources.ts';
@@ -41,6 +42,8 @@ export interface OperatorSettings {
   readonly wallet: { readonly file: string; readonly passwordFile: string };
   /** Default: the network's. */
   readonly maxFeePerGasGwei: bigint | undefined;
+  /** What `tx bump` may have it offer; default: no more than the other. */
+  readonly maxFeePerGasGweiBump: bigint | undefined;
   readonly minVaultBalanceWei: bigint;
   readonly harvest: boolean;
   readonly register: boolean;
@@ -130,7 +133,7 @@ export async function openOperator(
       timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
     });
   const node = connectExecution(settings.executionEndpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
-  const signers = stack.use(await openSigners(context, settings, networkName));
+  const signers = stack.use(await openSigners(context, settings, { network, networkName }));
   const handles = {
     ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
     executionNodes: settings.executionEndpoints.map(one => connectExecution([one], 0)),
@@ -215,7 +218,7 @@ async function openSources(
 async function openSigners(
   { log, status, metrics, signal }: OperatorContext,
   settings: OperatorSettings,
-  network: string,
+  { network, networkName }: { readonly network: Network; readonly networkName: string },
 ): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
   const { remoteSignerUrl, tls, poolSize, vault } = settings;
   const keys = remoteSignerUrl === undefined ? settings.keys(line => log.info(line)) : undefined;
@@ -226,11 +229,15 @@ async function openSigners(
   }
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
-  const wallet = { ...settings.wallet, vault };
+  const wallet = { ...settings.wallet, vault, ceilings: walletCeilings(settings, network) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, ...signerLog(settings) }),
+      spawnSigner(
+        { log },
+        { network: networkName, keys, poolSize, wallet },
+        { signal, ...signerLog(settings) },
+      ),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
@@ -245,6 +252,12 @@ async function openSigners(
   const walletSigner = stack.use(await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log }));
   const open = stack.move();
   return { client, wallet: walletSigner, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** What the wallet's process is told at its start, and nobody can tell it later. */
+function walletCeilings(settings: OperatorSettings, network: Network): WalletSettings['ceilings'] {
+  const { maxBumpFeePerGasWei } = feeCeilings(settings, network);
+  return { maxFeePerGasWei: String(maxBumpFeePerGasWei), gas: String(MAX_TRANSACTION_GAS) };
 }
 
 /** Its line for every signature is one of the operator's. */

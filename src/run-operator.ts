@@ -26,6 +26,7 @@ import {
 import { createOutbox } from './operator/outbox.ts';
 import { lastBlockTime } from './operator/slot-grid.ts';
 import { startOperator } from './operator/start-operator.ts';
+import { feeCeilings } from './operator/transaction-fees.ts';
 import { createNetworkValidators } from './services/network-validators.ts';
 import { chooseRegistrationMode } from './services/registration/choose-registration-mode.ts';
 
@@ -33,7 +34,6 @@ import { chooseRegistrationMode } from './services/registration/choose-registrat
 const STOP_MS = 9_000;
 /** How long a node may take for what it was asked before. */
 const LATE_MS = 4_000;
-const WEI_PER_GWEI = 1_000_000_000n;
 
 /**
  * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse.
@@ -108,7 +108,7 @@ async function work(
     },
   );
   const { tasks, options } = prepareTasks(context, handles, settings, { facts, ipfs });
-  const maxFeePerGasWei = options.maxFeePerGasGwei * WEI_PER_GWEI;
+  const ceilings = feeCeilings(settings, network);
   const pollMs = network.secondsPerSlot * 1000;
   const scope = { chainId: network.chainId, vault };
   const holder = `${hostname()} ${process.pid}`;
@@ -120,7 +120,7 @@ async function work(
       watching: watchingTasks(tasks, options),
       act(lease) {
         const deps = { database, lease, log, node: handles.node, signer: wallet };
-        const outbox = createOutbox(deps, { ...scope, maxFeePerGasWei, pollMs });
+        const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
         return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
       },
     },

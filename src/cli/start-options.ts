@@ -74,6 +74,12 @@ export const START_OPTIONS = {
     env: 'MAX_FEE_PER_GAS_GWEI',
     value: integer({ min: 1 }),
   }),
+  maxFeePerGasGweiBump: optional({
+    description:
+      'What a transaction may offer per gas when "tx bump" asks for it. Default is --max-fee-per-gas-gwei.',
+    env: 'MAX_FEE_PER_GAS_GWEI_BUMP',
+    value: integer({ min: 1 }),
+  }),
   harvestVault: flag({
     description: 'Whether to submit vault harvest transactions. Default is false.',
     env: 'HARVEST_VAULT',
@@ -157,6 +163,8 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
       passwordFile: walletPasswordFile ?? join(own, 'wallet', 'password.txt'),
     },
     maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
+    maxFeePerGasGweiBump:
+      given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
     minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * 1_000_000_000n,
     harvest: given.harvestVault,
     register: !given.disableValidatorsRegistration,

@@ -11,7 +11,8 @@ const OPTIONS = {
   ...TRANSACTION_OPTIONS,
   id: transactionId,
   maxFeePerGasGwei: optional({
-    description: "What this transaction may offer per gas, in place of the operator's own maximum.",
+    description:
+      "What this transaction may offer per gas, in place of the operator's own maximum; up to what the operator was started with as --max-fee-per-gas-gwei-bump.",
     value: integer({ min: 1, max: 1_000_000 }),
   }),
 };
