@@ -60,6 +60,17 @@ export async function connectExecutionNode(
   }
 }
 
+/** The endpoints, each once: two ways to write one server are one node. */
+export function distinctEndpoints(endpoints: readonly string[]): string[] {
+  const byServer = new Map<string, string>();
+  for (const endpoint of endpoints) {
+    const { origin, pathname, search } = new URL(endpoint);
+    const server = `${origin}${pathname.replace(/\/+$/, '')}${search}`;
+    if (!byServer.has(server)) byServer.set(server, endpoint);
+  }
+  return [...byServer.values()];
+}
+
 interface Answered {
   readonly index: number;
   readonly answers: (JsonRpcResult | JsonRpcError)[];

@@ -8,7 +8,7 @@ export interface LogSearch {
   readonly topics: readonly (string | null | readonly string[])[];
   readonly fromBlock: number;
   /** Default: the head. */
-  readonly toBlock?: number;
+  readonly toBlock?: number | undefined;
 }
 
 /** Windows that are asked for at once, when the node has taken one of that size. */
