@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BeaconNode } from './clients/beacon-node.ts';
-import { ExecutionNode } from './clients/execution-node.ts';
+import { distinctEndpoints, ExecutionNode } from './clients/execution-node.ts';
 import type { HttpDeps } from './clients/http.ts';
 import { parseJwtSecret } from './clients/jwt.ts';
 import { openSignerClient, type SignerClient } from './clients/signer-client.ts';
@@ -36,6 +36,8 @@ export interface OperatorSettings {
   readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
   readonly executionEndpoints: readonly EndpointUrl[];
   readonly executionJwtSecret: string | undefined;
+  /** The only oracle set that is accepted, 32 bytes. */
+  readonly oracleSetHash: Uint8Array | undefined;
   readonly consensusEndpoints: readonly EndpointUrl[];
   readonly depositDataFile: string | undefined;
   /** Read by the built-in signer only. */
@@ -86,7 +88,7 @@ export interface OperatorHandles extends AsyncDisposable {
   readonly database: Database;
   readonly sources: OperatorSources;
   readonly node: ExecutionNode;
-  /** One per endpoint, which try nothing twice: for the checks at the start. */
+  /** One per endpoint, which try nothing twice: for the checks at the start, and for what several must agree on. */
   readonly executionNodes: readonly ExecutionNode[];
   readonly beacon: BeaconNode;
   readonly beaconNodes: readonly BeaconNode[];
@@ -136,7 +138,7 @@ export async function openOperator(
   const signers = stack.use(await openSigners(context, settings, { network, networkName }));
   const handles = {
     ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
-    executionNodes: settings.executionEndpoints.map(one => connectExecution([one], 0)),
+    executionNodes: distinctEndpoints(settings.executionEndpoints).map(one => connectExecution([one], 0)),
     beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
     beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
     http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },

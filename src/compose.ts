@@ -80,6 +80,33 @@ export async function openExecutionNode(
   });
 }
 
+/** How long an endpoint that has a vote is waited for, where others may decide without it. */
+const VOTER_RETRY_TIMEOUT_MS = 5_000;
+
+/** A client for each execution endpoint alone: what several must agree on is asked of all of them. */
+export async function openVoters(
+  http: HttpDeps,
+  endpoints: readonly EndpointUrl[],
+  { chainId }: Network,
+): Promise<{ readonly voters: readonly ExecutionNode[] } & Disposable> {
+  const { ExecutionNode, distinctEndpoints } = await import('./clients/execution-node.ts');
+  const distinct = distinctEndpoints(endpoints);
+  const voters = distinct.map(
+    endpoint =>
+      new ExecutionNode(http, {
+        endpoints: [endpoint.reveal()],
+        chainId,
+        timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
+        retryTimeoutMs:
+          distinct.length === 1 ? readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60) : VOTER_RETRY_TIMEOUT_MS,
+      }),
+  );
+  const close = () => {
+    for (const voter of voters) voter.destroy();
+  };
+  return { voters, [Symbol.dispose]: close };
+}
+
 /** Connects to the consensus layer of a network. Timeouts: `CONSENSUS_TIMEOUT`, `CONSENSUS_RETRY_TIMEOUT`, in seconds. */
 export function openBeaconNode(
   http: HttpDeps,

@@ -6,7 +6,7 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../lib/l
 import { secretPartsOf } from '../lib/scrub.ts';
 import { listIgnored } from './ignored-options.ts';
 import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from './key-source-options.ts';
-import { consensusEndpoints, executionEndpoints, verbose } from './node-options.ts';
+import { consensusEndpoints, executionEndpoints, oracleSetHash, verbose } from './node-options.ts';
 import { defaulted, flag, optional, type Resolved } from './option.ts';
 import { poolSize } from './pool-size-option.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db-flags.ts';
@@ -29,6 +29,7 @@ export const START_OPTIONS = {
     hidden: true,
     value: text,
   }),
+  oracleSetHash,
   network: networkOfVault,
   dataDir: newDataDir,
   databaseDir: optional({
@@ -156,6 +157,7 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
     database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
     executionEndpoints: given.executionEndpoints,
     executionJwtSecret: given.executionJwtSecret,
+    oracleSetHash: given.oracleSetHash,
     consensusEndpoints: given.consensusEndpoints,
     depositDataFile: given.depositDataFile,
     wallet: {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, normalize } from 'node:path';
 import { checksumAddress } from '../lib/address.ts';
+import { fromHex } from '../lib/bytes.ts';
 import { EndpointUrl, withoutSecrets } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { canonicalNetworkName, NETWORK_NAMES } from '../networks.ts';
@@ -45,6 +46,16 @@ export function choice<const T extends string>(words: readonly T[]): ValueKind<T
     },
   };
 }
+
+/** A hash, such as 0x12…; with or without 0x. */
+export const bytes32: ValueKind<Uint8Array> = {
+  placeholder: 'HASH',
+  parse(value) {
+    const digits = value.trim().replace(/^0x/i, '');
+    if (/^[0-9a-f]{64}$/i.test(digits)) return fromHex(digits, 32);
+    throw new UsageError('invalid-hash', `'${value}' is not a hash of 32 bytes in hex.`);
+  },
+};
 
 /** An Ethereum address; the value is its checksummed form. */
 export const address: ValueKind<string> = {

@@ -1,6 +1,6 @@
 import { confirm } from '../cli/confirm.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation, keystoresDir } from '../cli/keystore-options.ts';
-import { allowUnverifiedIpfs, executionEndpoints, verbose } from '../cli/node-options.ts';
+import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash, verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/option.ts';
@@ -10,7 +10,7 @@ import { dataDir, vault } from '../cli/vault-options.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer-client.ts';
-import { ipfsOptions, openExecutionNode, openHttp, readTimeoutMs } from '../compose.ts';
+import { ipfsOptions, openExecutionNode, openHttp, openVoters, readTimeoutMs } from '../compose.ts';
 import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { Network } from '../networks.ts';
@@ -22,6 +22,7 @@ import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
   executionEndpoints: requiredUnless('split', executionEndpoints),
+  oracleSetHash,
   vault: vault('Enter your vault address'),
   remoteSignerUrl: required(REMOTE_SIGNER_URL),
   ...SIGNER_TLS_OPTIONS,
@@ -91,10 +92,16 @@ export default class RemoteSignerSetup extends OperatorCommand {
   private async fetchOracles(
     http: HttpDeps,
     network: Network,
-    { executionEndpoints = [], allowUnverifiedIpfs }: Resolved<typeof OPTIONS>,
+    { executionEndpoints = [], allowUnverifiedIpfs, oracleSetHash: pinnedHash }: Resolved<typeof OPTIONS>,
   ) {
     using node = await openExecutionNode(http, executionEndpoints, network);
+    using opened = await openVoters(http, executionEndpoints, network);
     const ipfs = ipfsOptions(network, { allowUnverified: allowUnverifiedIpfs, warn: this.alert });
-    return (await fetchOracleSet({ node, http }, { keeper: network.contracts, ipfs })).set;
+    // There is no key here that could vouch for a memory of what was accepted: the endpoints are asked every time.
+    const { set } = await fetchOracleSet(
+      { node, voters: opened.voters, http, warn: this.alert, error: this.alert },
+      { contracts: network.contracts, ipfs, pinnedHash },
+    );
+    return set;
   }
 }

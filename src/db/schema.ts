@@ -148,6 +148,19 @@ export interface Schema {
     updated_at: ColumnType<Date, never, Date>;
   };
   network_validators: { registry_id: number; key_prefix: Uint8Array };
+  accepted_oracle_sets: {
+    chain_id: bigint;
+    vault: Uint8Array;
+    /** Whose key the MAC is made with. */
+    accepted_by: string;
+    keeper: Uint8Array;
+    oracle_set_hash: Uint8Array;
+    config_ipfs_hash: string;
+    event_block: bigint;
+    event_block_hash: Uint8Array;
+    mac: Uint8Array;
+    accepted_at: ColumnType<Date, never, Date>;
+  };
 }
 
 /** Schema of our own in the database, unless `--db-schema` names another. */
