@@ -35,10 +35,11 @@ export function embeddedDatabasePath(directory: string, vault: string): string {
 export async function openTransactionStore(
   settings: TransactionStoreSettings,
   programVersion: string,
+  warn: (message: string) => void,
 ): Promise<TransactionStore> {
   const { vault, dataDir } = settings;
   const { chainId } = await resolveVaultNetwork(settings.network, dataDir, vault);
-  const database = await openStore(settings);
+  const database = await openStore(settings, warn);
   try {
     await checkSchema(database, { programVersion });
   } catch (error) {
@@ -49,16 +50,13 @@ export async function openTransactionStore(
   return { database, scope, [Symbol.asyncDispose]: () => database.close() };
 }
 
-function openStore({
-  vault,
-  dataDir,
-  databaseDir,
-  dbUrl,
-  dbSchema,
-}: TransactionStoreSettings): Promise<Database> {
+function openStore(
+  { vault, dataDir, databaseDir, dbUrl, dbSchema }: TransactionStoreSettings,
+  warn: (message: string) => void,
+): Promise<Database> {
   if (dbUrl !== undefined) return openRemoteDatabase({ dbUrl, dbSchema });
   const path = embeddedDatabasePath(databaseDir ?? dataDir, vault);
-  if (existsSync(path)) return openDatabase({ url: `pglite:${path}` });
+  if (existsSync(path)) return openDatabase({ url: `pglite:${path}`, warn });
   throw new OperatorError('no-database', `There is no database of an operator at ${path}.`, {
     hint: 'Name it with --db-url-file or --database-dir, as for "start".',
   });

@@ -15,6 +15,7 @@ import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
+import { lockVaultsOf } from '../services/lock-vault.ts';
 import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys } from '../services/remove-obsolete-keys.ts';
 import { setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
@@ -66,8 +67,11 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const tls = await readSignerTls(given);
     const signerOptions = { tls, timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30), log: http.log };
     await using keymanager = openKeymanager({ url, ...signerOptions });
-    const deps = { keymanager, say: this.say, warn: this.alert };
-    const keystores = await findKeystores(keystoreLocation(given, vaultDir), this.alert);
+    const location = keystoreLocation(given, vaultDir);
+    // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
+    await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.alert);
+    const deps = { keymanager, say: this.say, warn: this.alert, assertHeld: () => lock.assertHeld() };
+    const keystores = await findKeystores(location, this.alert);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
       const options = { vaultDirectory: vaultDir };

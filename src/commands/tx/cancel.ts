@@ -16,7 +16,7 @@ export default class TxCancel extends OperatorCommand {
 
   async run() {
     const { id, ...options } = await this.resolve(OPTIONS);
-    await using store = await openTransactionStore(options, this.config.version);
+    await using store = await openTransactionStore(options, this.config.version, this.alert);
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'cancel',

@@ -24,7 +24,7 @@ export default class TxList extends OperatorCommand {
 
   async run() {
     const options = await this.resolve(OPTIONS);
-    await using store = await openTransactionStore(options, this.config.version);
+    await using store = await openTransactionStore(options, this.config.version, this.alert);
     const transactions = await listRecentTransactions(store.database, store.scope, options.limit);
     for (const transaction of transactions) this.say(describeTransaction(transaction));
     if (transactions.length === 0) this.say('The operator has sent no transactions.');

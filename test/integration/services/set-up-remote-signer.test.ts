@@ -69,6 +69,7 @@ async function setUp(
       ...{ keymanager: { ...keymanager, url: calledUrl }, signer, pool, progress: silentProgress },
       say: line => void said.push(line),
       warn: line => void warned.push(line),
+      assertHeld: () => undefined,
       confirmRemoval: async () => !keep,
     },
     {
