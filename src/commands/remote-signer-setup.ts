@@ -19,6 +19,7 @@ import { lockVaultsOf } from '../services/lock-vault.ts';
 import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys } from '../services/remove-obsolete-keys.ts';
 import { setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
+import { listValidatorKeys } from '../services/validator-keys.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
@@ -74,8 +75,9 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const keystores = await findKeystores(location, this.alert);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
-      const options = { vaultDirectory: vaultDir };
-      return { removedKeys: given.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0 };
+      if (!given.removeExistingKeys) return { removedKeys: 0 };
+      const options = { vaultDirectory: vaultDir, validatorKeys: await listValidatorKeys(vaultDir) };
+      return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
     const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
     await using signer = openSignerClient({ ...signerOptions, log: undefined, urls: [url] });

@@ -22,6 +22,7 @@ import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys.ts';
 import { listKeystorePaths, type ReadKeystore } from './read-keystores.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
 import { removeObsoleteKeys } from './remove-obsolete-keys.ts';
+import { listValidatorKeys } from './validator-keys.ts';
 
 /** The oracles for which shares are made; what `fetchOracleSet` gives. */
 interface ShareOracleSet {
@@ -83,6 +84,8 @@ export async function setUpRemoteSigner(
   const configPath = remoteSignerConfigPath(vaultDirectory);
   const before = await findRemoteSignerConfig(vaultDirectory);
   const kept = keptValidators(before, options);
+  // Read before any of these files goes; what cannot be read stops the run before it has changed anything.
+  const known = options.removeExistingKeys ? await listValidatorKeys(vaultDirectory) : [];
   const { keys, validators } = await makeKeys(deps, options);
   try {
     if (oracleSet !== null) {
@@ -100,7 +103,10 @@ export async function setUpRemoteSigner(
     await writeFileAtomic(configPath, formatRemoteSignerConfig(config), { mode: PUBLIC_FILE_MODE });
     const removedKeystores = (await deps.confirmRemoval()) ? await removeKeystores(deps, keystores) : 0;
     if (removedKeystores > 0) say('Removed keystores from local filesystem.');
-    const removedKeys = options.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0;
+    const validatorKeys = new Set([...known, ...ownKeysOf(config)]);
+    const removedKeys = options.removeExistingKeys
+      ? await removeObsoleteKeys(deps, { vaultDirectory, validatorKeys })
+      : 0;
     if (!options.removeExistingKeys && obsolete.size > 0) {
       deps.warn(
         `${obsolete.size} keys of earlier configurations may still be in the signer; --remove-existing-keys removes them.`,
@@ -211,7 +217,12 @@ async function findObsolete(
   before: RemoteSignerConfig | undefined,
   config: RemoteSignerConfig,
 ): Promise<ReadonlySet<Hex>> {
-  const needed = new Set(sharesOf(config));
+  // A validator's own key is never obsolete, though a configuration names it as a share: of oracles with a threshold of 1.
+  const needed = new Set([
+    ...sharesOf(config),
+    ...ownKeysOf(config),
+    ...(before === undefined ? [] : ownKeysOf(before)),
+  ]);
   const earlier = [
     ...(await readObsoleteKeys(vaultDirectory)),
     ...(before === undefined ? [] : sharesOf(before)),
@@ -222,6 +233,10 @@ async function findObsolete(
 /** Shares only: a validator's own key in the signer is what its validator client works with. */
 function sharesOf({ validators }: RemoteSignerConfig): Hex[] {
   return validators.flatMap(({ shares }) => shares.map(toHex));
+}
+
+function ownKeysOf({ validators }: RemoteSignerConfig): Hex[] {
+  return validators.map(({ publicKey }) => toHex(publicKey));
 }
 
 /**

@@ -26,7 +26,7 @@ export interface FileLockOptions {
   readonly clock?: LockClock | undefined;
 }
 
-export interface LockClock {
+interface LockClock {
   readonly now: () => number;
   readonly sleep: (durationMs: number) => Promise<unknown>;
 }
