@@ -73,7 +73,7 @@ async function pgliteDialect(
   url: Extract<DatabaseUrl, { kind: 'pglite' }>,
   { warn }: DatabaseOptions,
 ): Promise<PGliteDialect> {
-  return new PGliteDialect({ pglite: await openPglite(url.path, warn) });
+  return new PGliteDialect({ pglite: await openPglite(url.path, { onWatch: warn }) });
 }
 
 function postgresDialect(

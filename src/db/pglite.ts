@@ -1,6 +1,6 @@
 import type { PGlite, PGliteTransaction } from 'kysely';
 import { messageOf, OperatorError } from '../lib/errors.ts';
-import { type FileLock, lockFile } from '../lib/locks/file-lock.ts';
+import { type FileLock, type FileLockOptions, lockFile } from '../lib/locks/file-lock.ts';
 import { translateQueryError } from './errors.ts';
 import { makePrivate, resolveDatabaseDirectory } from './pglite-directory.ts';
 
@@ -26,11 +26,10 @@ const SETTINGS = [
 /**
  * Opens the embedded database in a directory, which is made when it is missing. One process at a time, and nobody but its
  * user.
- * @param warn - told when the lock of a process has to be watched that may be dead
  * @returns what kysely's dialect takes; its errors are this program's, and closing it gives the directory back
  * @throws OperatorError 'db-in-use', 'db-open-failed', 'db-is-mount-point', 'not-permitted'; of a query also 'lock-lost'
  */
-export async function openPglite(path: string, warn?: (message: string) => void): Promise<PGlite> {
+export async function openPglite(path: string, lockOptions: FileLockOptions = {}): Promise<PGlite> {
   const directory = resolveDatabaseDirectory(path);
   // Two processes at once destroy it.
   const busy = {
@@ -38,7 +37,7 @@ export async function openPglite(path: string, warn?: (message: string) => void)
     subject: `the embedded database ${directory}`,
     hint: 'Wait for that process to end, or use a Postgres server: only it can serve several processes.',
   };
-  const lock = await lockFile(`${directory}.lock`, busy, { onWatch: warn });
+  const lock = await lockFile(`${directory}.lock`, busy, lockOptions);
   try {
     makePrivate(directory);
     // Loaded here only: it brings a whole Postgres of 20 MB.
