@@ -185,7 +185,7 @@ async function openState(
     return database;
   }
   const path = embeddedDatabasePath(settings.directory, vault);
-  const database = await openDatabase({ url: `pglite:${path}` });
+  const database = await openDatabase({ url: `pglite:${path}`, warn: message => log.warn(message) });
   await migrateDatabase(database, { programVersion: version }).catch(async error => {
     await database.close();
     throw error;

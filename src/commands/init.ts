@@ -4,10 +4,11 @@ import { OperatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/option.ts';
 import { choice, network } from '../cli/value-kinds.ts';
 import { newDataDir, vault } from '../cli/vault-options.ts';
-import { assertNoVaultConfig, createVaultConfig } from '../config.ts';
+import { assertNoVaultConfig, createVaultConfig, vaultDirectory } from '../config.ts';
 import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
 import { initializeVault } from '../services/initialize-vault.ts';
+import { lockVaultDirectory } from '../services/lock-vault.ts';
 
 const OPTIONS = {
   network: required({
@@ -45,6 +46,7 @@ export default class Init extends OperatorCommand {
     const mnemonic = generateMnemonic(language);
     if (!noVerify && this.prompter) await confirmMnemonic(this.prompter, mnemonic);
     else this.say(mnemonic);
+    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
     const config = await initializeVault(
       { saveConfig: config => createVaultConfig(dataDir, vault, config) },
       { mnemonic, network },

@@ -15,9 +15,11 @@ import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
+import { lockVaultsOf } from '../services/lock-vault.ts';
 import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys } from '../services/remove-obsolete-keys.ts';
 import { setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
+import { listValidatorKeys } from '../services/validator-keys.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
@@ -67,12 +69,16 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const tls = await readSignerTls(given);
     const signerOptions = { tls, timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30), log: http.log };
     await using keymanager = openKeymanager({ url, ...signerOptions });
-    const deps = { keymanager, say: this.say, warn: this.alert };
-    const keystores = await findKeystores(keystoreLocation(given, vaultDir), this.alert);
+    const location = keystoreLocation(given, vaultDir);
+    // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
+    await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.alert);
+    const deps = { keymanager, say: this.say, warn: this.alert, assertHeld: () => lock.assertHeld() };
+    const keystores = await findKeystores(location, this.alert);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
-      const options = { vaultDirectory: vaultDir };
-      return { removedKeys: given.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0 };
+      if (!given.removeExistingKeys) return { removedKeys: 0 };
+      const options = { vaultDirectory: vaultDir, validatorKeys: await listValidatorKeys(vaultDir) };
+      return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
     const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
     await using signer = openSignerClient({ ...signerOptions, log: undefined, urls: [url] });

@@ -84,7 +84,6 @@ async function uploadLocked(
   const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
   say('Fetching oracles config...');
   const oracleSet = await deps.fetchOracleSet(acceptedSets(deps, options, unlocked));
-  refuseThresholdOfOne(oracleSet);
   const plan = await planUpload(database, vault, oracleSet, keystores);
   assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
   warnOfUnlistedKeys(deps, options, keystores);
@@ -124,16 +123,6 @@ async function fetchRoot(deps: UploadDeps, { ref }: UploadOptions): Promise<Uint
     );
   }
   return root;
-}
-
-/** The polynomial would be constant: every share is the validator's own key. */
-function refuseThresholdOfOne({ threshold, configIpfsHash }: OracleSet): void {
-  if (threshold > 1) return;
-  throw new OperatorError(
-    'oracle-threshold-one',
-    `The oracle configuration ${configIpfsHash} has a threshold of 1: each oracle's share would be the validator key itself.`,
-    { hint: 'Check that the network and the keeper are the right ones.' },
-  );
 }
 
 /** Remembered under the encryption key, which the database does not hold. */
