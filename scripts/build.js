@@ -17,7 +17,7 @@ const STARTED = [
 ];
 /** These find files of their own (native code, WebAssembly, a thread, commands) beside their modules. */
 const EXTERNAL =
-  /^(@chainsafe\/bls|@chainsafe\/blst|@electric-sql\/pglite|@oclif\/core|bls-eth-wasm|pg-native|pino|secp256k1)(\/|$)/;
+  /^(@chainsafe\/bls|@chainsafe\/blst|@electric-sql\/pglite|@oclif\/core|bls-eth-wasm|pg-native|pino|tiny-secp256k1)(\/|$)/;
 
 const commands = readdirSync(join(root, 'src/commands'), { recursive: true })
   .filter(name => name.endsWith('.ts'))

@@ -77,6 +77,8 @@ export interface SignerSettings {
   readonly tls?:
     | { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined }
     | undefined;
+  /** Names of the clients that may ask, of all that the authority has signed for; all of them when left out. */
+  readonly clientNames?: readonly string[] | undefined;
   readonly allowUnauthenticated?: boolean;
   /** Further names by which it may be called; `*` for all. */
   readonly hosts?: readonly string[];
@@ -109,6 +111,9 @@ export async function openSigner(
   const network = resolveNetwork(settings.network);
   const listen = await resolveListenAddress(settings);
   const tls = await readTls(settings.tls);
+  const { clientNames } = settings;
+  if (clientNames !== undefined && tls?.clientCa === undefined) throw namesWithoutAuthority();
+  if (listen.kind === 'tcp' && tls?.clientCa === undefined) warn(openToAll(listen));
   await using stack = new AsyncDisposableStack();
   if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
   const validators =
@@ -117,7 +122,7 @@ export async function openSigner(
   const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
   const metrics = createSignerMetrics(countKeys);
   const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
-  const server = stack.use(await startServer(handler, { listen, tls }));
+  const server = stack.use(await startServer(handler, { listen, tls, clientNames, log }));
   const open = stack.move();
   return {
     address: server.address,
@@ -234,6 +239,21 @@ async function resolveListenAddress(settings: SignerSettings): Promise<ListenAdd
     );
   }
   return { kind: 'tcp', address, port: listen.port };
+}
+
+function openToAll({ address, port }: { readonly address: string; readonly port: number }): string {
+  const where = `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+  return (
+    `Whoever reaches ${where} can exit every validator, every user of this machine among them: --socket keeps others out, ` +
+    'and so do client certificates (--tls-cert, --tls-key, --tls-client-ca, --client-names).'
+  );
+}
+
+function namesWithoutAuthority(): UsageError {
+  return new UsageError(
+    'client-names-without-ca',
+    'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
+  );
 }
 
 function isLoopback(address: string): boolean {

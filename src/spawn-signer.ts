@@ -13,7 +13,10 @@ import type { Logger } from './lib/logger.ts';
 import { startedFile } from './lib/package-root.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
-export type SpawnSettings = Omit<SignerSettings, 'listen' | 'tls' | 'hosts' | 'allowUnauthenticated'>;
+export type SpawnSettings = Omit<
+  SignerSettings,
+  'listen' | 'tls' | 'clientNames' | 'hosts' | 'allowUnauthenticated'
+>;
 
 export interface SpawnedSigner extends AsyncDisposable {
   /** Where it speaks Web3Signer's API; the same after a restart. */

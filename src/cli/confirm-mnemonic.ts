@@ -6,6 +6,15 @@ import type { Prompter } from './prompt.ts';
  */
 export async function confirmMnemonic(prompter: Prompter, mnemonic: string): Promise<void> {
   for (;;) {
+    const typed = await askBack(prompter, mnemonic);
+    if (asWords(typed) === asWords(mnemonic)) break;
+  }
+  prompter.print('\ndone.\n');
+}
+
+/** The screen is emptied whatever ends it: whoever aborts leaves the words there, too. */
+async function askBack(prompter: Prompter, mnemonic: string): Promise<string> {
+  try {
     prompter.clear();
     prompter.print(
       'This is your seed phrase. Write it down and store it safely, ' +
@@ -15,13 +24,12 @@ export async function confirmMnemonic(prompter: Prompter, mnemonic: string): Pro
     await prompter.waitForKey('Press any key when you have written down your mnemonic.');
     prompter.clear();
     prompter.print('\n');
-    const typed = await prompter.askLine(
+    return await prompter.askLine(
       'Please type your mnemonic (separated by spaces) to confirm you have written it down\n\n: ',
     );
+  } finally {
     prompter.clear();
-    if (asWords(typed) === asWords(mnemonic)) break;
   }
-  prompter.print('\ndone.\n');
 }
 
 function asWords(text: string): string {

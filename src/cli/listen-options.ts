@@ -43,6 +43,19 @@ export const validatorIndexes: ValueKind<readonly string[]> = {
   },
 };
 
+const clientNames: ValueKind<readonly string[]> = {
+  placeholder: 'NAME[,NAME…]',
+  parse(value) {
+    const names = value.split(',').map(part => part.trim());
+    const wrong = names.find(name => !/^[\x20-\x7e]{1,253}$/.test(name) || name.includes('*'));
+    if (wrong === undefined) return names;
+    throw new UsageError(
+      'invalid-client-name',
+      `'${wrong}' is not the name of a client: it is compared as it is, and cannot be empty or have wildcards.`,
+    );
+  },
+};
+
 /** Where and for whom the built-in signer answers. */
 export const LISTEN_OPTIONS = {
   listen: optional<HostAndPort>({
@@ -60,6 +73,12 @@ export const LISTEN_OPTIONS = {
   tlsClientCa: optional({
     description: 'Certificate authority of the clients, PEM: only they are answered.',
     value: file({ exists: true }),
+  }),
+  clientNames: optional<readonly string[]>({
+    description:
+      "Which of the authority's clients are answered: the common name or a DNS name of each one's certificate. Default is all of them.",
+    env: 'SIGNER_CLIENT_NAMES',
+    value: clientNames,
   }),
   allowUnauthenticated: flag({
     description:
@@ -84,7 +103,7 @@ export const LISTEN_OPTIONS = {
 export function listenSettings(
   given: Resolved<typeof LISTEN_OPTIONS>,
 ): Omit<SignerSettings, 'network' | 'keys'> {
-  const { listen, socket, tlsCert, tlsKey, tlsClientCa } = given;
+  const { listen, socket, tlsCert, tlsKey, tlsClientCa, clientNames } = given;
   if (listen !== undefined && socket !== undefined)
     throw new UsageError('contradiction', 'Give --listen or --socket, not both.');
   if (
@@ -104,6 +123,7 @@ export function listenSettings(
       tlsCert !== undefined && tlsKey !== undefined
         ? { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa }
         : undefined,
+    clientNames,
     allowUnauthenticated: given.allowUnauthenticated,
     hosts: given.httpHostAllowlist,
     onlyValidatorIndexes: given.onlyValidatorIndexes,

@@ -15,9 +15,15 @@ export interface Prompter {
   readonly waitForKey: (message: string) => Promise<void>;
   /** Prints beside the questions. */
   readonly print: (text: string) => void;
-  /** Empties the screen, so that a secret does not stay on it. */
+  /** Empties the screen and what was scrolled off it, so that a secret does not stay there. */
   readonly clear: () => void;
 }
+
+/**
+ * The screen, then the lines above it, which `2J` leaves (and some terminals move the screen there), then the cursor's place.
+ * Terminals that do not know `3J` pass over it.
+ */
+const CLEAR = '\x1b[2J\x1b[3J\x1b[1;1H';
 
 /** Questions on `input`, a terminal, and their texts on `output`. */
 export function createPrompter(input: ReadStream, output: WriteStream): Prompter {
@@ -32,7 +38,7 @@ export function createPrompter(input: ReadStream, output: WriteStream): Prompter
     },
     print: text => void output.write(printable(text)),
     clear: () => {
-      if (output.isTTY) output.write('\x1b[2J\x1b[1;1H');
+      if (output.isTTY) output.write(CLEAR);
     },
   };
 }

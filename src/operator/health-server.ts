@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { OperatorError } from '../lib/errors.ts';
 import { printableMember } from '../lib/foreign-text.ts';
+import { isAskedByPage, readHost } from '../lib/http-caller.ts';
+import { type HttpLimits, limitConnections, serverOptions } from '../lib/http-limits.ts';
 import type { Registry } from '../lib/metrics.ts';
 import type { OperatorStatus } from './operator-status.ts';
 
@@ -19,6 +21,9 @@ export interface HealthServer extends AsyncDisposable {
   readonly url: string;
 }
 
+/** Probes and scrapers are few. */
+const LIMITS: HttpLimits = { connections: 64, headersMs: 10_000, requestMs: 10_000, idleMs: 30_000 };
+
 /**
  * Answers probes: `/livez` as long as the process answers at all, `/readyz` 200 or 503 with the state of every task, and
  * `/metrics` where it is given figures.
@@ -26,11 +31,10 @@ export interface HealthServer extends AsyncDisposable {
  */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const { host, port, name } = options;
-  const server = createServer((request, response) => {
+  const server = createServer(serverOptions(LIMITS), (request, response) => {
     answer(options, request, response).catch(() => response.writeHead(500).end());
   });
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 10_000;
+  limitConnections(server, LIMITS);
   await listen(server, { host, port, name });
   const address = server.address();
   const actual = typeof address === 'object' ? (address?.port ?? port) : port;
@@ -50,7 +54,12 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0];
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
+  if (readHost(request) === 'invalid') {
+    response.writeHead(400, { connection: 'close' }).end();
+  } else if (isAskedByPage(request) && request.headers['sec-fetch-mode'] !== 'navigate') {
+    // A link to it may be followed; a page of another site gets nothing.
+    response.writeHead(403).end();
+  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
   } else if (path === '/livez') {
     response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');

@@ -1,9 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { printable } from '../lib/foreign-text.ts';
-import { Refusal } from './refusal.ts';
-
-/** As Vert.x, which Web3Signer is made with: 10 MiB. */
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
+import type { Refusal } from './refusal.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 export const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -59,28 +56,4 @@ export function wantsJson(header: string | undefined): boolean {
 
 function mediaRanges(header: string): string[] {
   return header.split(',').map(range => (range.split(';', 1)[0] ?? '').trim().toLowerCase());
-}
-
-/** The whole body, by events: an async iterator costs a tenth of a signature. @throws Refusal 413 when it is larger than 10 MiB */
-export function readBody(request: IncomingMessage): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-    // A little more is still read, so that the client has sent all and sees the answer.
-    else if (size > 2 * MAX_BODY_BYTES) request.destroy(tooLarge());
-  });
-  request.on('end', () => {
-    const [first] = chunks;
-    if (size > MAX_BODY_BYTES) reject(tooLarge());
-    else resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
-  });
-  request.on('error', reject);
-  return promise;
-}
-
-function tooLarge(): Refusal {
-  return new Refusal(413, 'the body is larger than 10 MiB', { headers: { connection: 'close' } });
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toHex } from '../lib/bytes.ts';
 import { messageOf } from '../lib/errors.ts';
+import { isAskedByPage, readHost } from '../lib/http-caller.ts';
 import type { Logger } from '../lib/logger.ts';
 import { EXIT_TYPE, readExitRequest } from './exit-request.ts';
 import {
@@ -11,13 +12,13 @@ import {
   answerRefusal,
   answerWrongMethod,
   JSON_TYPE,
-  readBody,
   TEXT_TYPE,
   wantsJson,
 } from './http-answers.ts';
 import type { KeyRing } from './key-ring.ts';
 import { isMacPurpose, type RecordMac } from './record-mac.ts';
 import { Refusal } from './refusal.ts';
+import { BodyReader } from './request-body.ts';
 import type { ExitGate } from './sign-exit.ts';
 import type { WalletGate } from './sign-wallet.ts';
 import type { SignerMetrics } from './signer-metrics.ts';
@@ -67,11 +68,23 @@ interface Route {
 const MAC_PATH = '/api/v1/stakewise/mac/';
 const APPROVAL_PATH = '/api/v1/stakewise/sign/vault-validators';
 const SIGN_PATHS = ['/api/v1/eth2/sign/', '/api/v1/eth1/sign/'] as const;
+/** A request for an exit has less than a tenth of it. */
+const MAX_EXIT_BYTES = 8 * 1024;
+/** Nodes take transactions of 128 KiB, seven hundred validators: twice as much in hex, and as much again for what stands beside. */
+const MAX_WALLET_BYTES = 512 * 1024;
+/** Enough for two thousand exits at once. */
+const MAX_BYTES_UNDER_WAY = 32 * 1024 * 1024;
+
+/** What one listener's requests have in common. */
+interface Listener extends SignerDeps {
+  readonly bodies: BodyReader;
+}
 
 /** Answers as Web3Signer does, in eth2 mode without slashing protection and without key manager, in eth1 mode, or both. */
 export function createRequestHandler(
-  deps: SignerDeps,
+  options: SignerDeps,
 ): (request: IncomingMessage, response: ServerResponse) => void {
+  const deps: Listener = { ...options, bodies: new BodyReader(MAX_BYTES_UNDER_WAY) };
   const routes = new Map(Object.entries(fixedRoutes(deps)));
   return (request, response) => {
     response.sendDate = false;
@@ -84,13 +97,16 @@ export function createRequestHandler(
 }
 
 async function dispatch(
-  deps: SignerDeps,
+  deps: Listener,
   routes: ReadonlyMap<string, Route>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.headers.origin !== undefined) return refuseOrigin(response);
-  if (!isAllowedHost(request.headers.host, deps.hosts))
+  if (request.headers.origin !== undefined || isAskedByPage(request)) return refuseOrigin(response);
+  const host = readHost(request);
+  if (host === 'invalid')
+    throw new Refusal(400, 'the Host header is empty, there are several, or it is none');
+  if (!isAllowedHost(host?.name, deps.hosts))
     return answerJson(response, 403, { message: 'Host not authorized.' });
   const path = readPath(request.url ?? '');
   const route = signRoute(deps, path) ?? operatorRoute(deps, path) ?? routes.get(path);
@@ -170,35 +186,49 @@ function tellReload(ring: KeyRing | undefined, response: ServerResponse): void {
 }
 
 /** Undefined for a path that is not one of signing, or of a mode that this signer does not have. */
-function signRoute(deps: SignerDeps, path: string): Route | undefined {
+function signRoute(deps: Listener, path: string): Route | undefined {
   const prefix = SIGN_PATHS.find(one => path.startsWith(one));
   const identifier = path.slice(prefix?.length);
   if (prefix === undefined || identifier === '' || identifier.includes('/')) return undefined;
-  const { validators, wallet } = deps;
+  const { validators, wallet, log } = deps;
   const isWallet = prefix === '/api/v1/eth1/sign/';
-  const make: Maker | undefined = isWallet
-    ? wallet && ((key, request) => signWithWallet(deps.log, wallet, key, request))
-    : validators && ((key, request) => signExit(deps.log, validators, key, request));
-  if (make === undefined) return undefined;
   const publicKey = canonicalKey(identifier, isWallet ? 64 : 48);
+  const exits = validators && {
+    maxBytes: MAX_EXIT_BYTES,
+    isAlwaysText: false,
+    make: (request: IncomingMessage, body: Uint8Array) =>
+      signExit(log, validators, publicKey, { request, body }),
+  };
+  const transactions = wallet && {
+    maxBytes: MAX_WALLET_BYTES,
+    isAlwaysText: true,
+    make: async (_: IncomingMessage, body: Uint8Array) => signWithWallet(log, wallet, publicKey, body),
+  };
+  const signing: Signing | undefined = isWallet ? transactions : exits;
+  if (signing === undefined) return undefined;
   return {
-    methods: { POST: (request, response) => sign(deps, publicKey, make, isWallet, request, response) },
+    methods: { POST: (request, response) => sign(deps, publicKey, signing, request, response) },
   };
 }
 
-type Maker = (publicKey: string | undefined, request: IncomingMessage) => Promise<string>;
+/** One way to sign. */
+interface Signing {
+  /** Of a request's body. */
+  readonly maxBytes: number;
+  readonly isAlwaysText: boolean;
+  readonly make: (request: IncomingMessage, body: Uint8Array) => Promise<string>;
+}
 
 async function sign(
-  { metrics, log }: SignerDeps,
+  { metrics, log, bodies }: Listener,
   publicKey: string | undefined,
-  make: Maker,
-  isAlwaysText: boolean,
+  { maxBytes, isAlwaysText, make }: Signing,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   try {
     const started = performance.now();
-    const signature = await make(publicKey, request);
+    const signature = await make(request, await bodies.read(request, response, maxBytes));
     metrics.signingDuration.observe((performance.now() - started) / 1000);
     if (!isAlwaysText && wantsJson(request.headers.accept))
       answer(response, 200, `{"signature":"${signature}"}`, { 'content-type': JSON_TYPE });
@@ -213,13 +243,13 @@ async function sign(
   }
 }
 
-async function signWithWallet(
+function signWithWallet(
   log: SignerDeps['log'],
   { wallet, gate }: WalletSigning,
   publicKey: string | undefined,
-  request: IncomingMessage,
-): Promise<string> {
-  const data = readWalletRequest(await readBody(request));
+  body: Uint8Array,
+): string {
+  const data = readWalletRequest(body);
   if (publicKey !== wallet.publicKey) throw new Refusal(404, 'there is no such key');
   const message = gate(data);
   const signature = toHex(wallet.sign(data));
@@ -228,34 +258,38 @@ async function signWithWallet(
 }
 
 /** Undefined for another path, and where there is no operator that it would be for. */
-function operatorRoute(deps: SignerDeps, path: string): Route | undefined {
+function operatorRoute(deps: Listener, path: string): Route | undefined {
   const { wallet, log } = deps;
   const forOperator = wallet?.forOperator;
   if (wallet === undefined || forOperator === undefined) return undefined;
   if (path === APPROVAL_PATH) {
-    const make: Maker = (_, request) => approveValidators(log, wallet, forOperator, request);
+    const approval: Signing = {
+      maxBytes: MAX_WALLET_BYTES,
+      isAlwaysText: true,
+      make: async (_, body) => approveValidators(log, wallet, forOperator, body),
+    };
     const { publicKey } = wallet.wallet;
-    return { methods: { POST: (request, response) => sign(deps, publicKey, make, true, request, response) } };
+    return { methods: { POST: (request, response) => sign(deps, publicKey, approval, request, response) } };
   }
   const purpose = path.startsWith(MAC_PATH) ? path.slice(MAC_PATH.length) : '';
   if (!isMacPurpose(purpose)) return undefined;
   return {
     methods: {
       POST: async (request, response) => {
-        const record = readWalletRequest(await readBody(request));
+        const record = readWalletRequest(await deps.bodies.read(request, response, MAX_WALLET_BYTES));
         answer(response, 200, toHex(forOperator.macRecord(purpose, record)), { 'content-type': TEXT_TYPE });
       },
     },
   };
 }
 
-async function approveValidators(
+function approveValidators(
   log: SignerDeps['log'],
   { wallet }: WalletSigning,
   { approvals }: OperatorSigning,
-  request: IncomingMessage,
-): Promise<string> {
-  const { preimage, validators } = readVaultValidators(await readBody(request), approvals);
+  body: Uint8Array,
+): string {
+  const { preimage, validators } = readVaultValidators(body, approvals);
   const signature = toHex(wallet.sign(preimage));
   const { vault } = approvals;
   log.info({ address: wallet.address, type: 'VAULT_VALIDATORS', vault, validators }, 'signed');
@@ -266,9 +300,8 @@ async function signExit(
   log: SignerDeps['log'],
   { ring, gate }: ValidatorSigning,
   publicKey: string | undefined,
-  request: IncomingMessage,
+  { request, body }: { readonly request: IncomingMessage; readonly body: Uint8Array },
 ): Promise<string> {
-  const body = await readBody(request);
   if (/^\s*multipart\/form-data/i.test(request.headers['content-type'] ?? ''))
     throw new Refusal(400, 'the body is a form');
   const exitRequest = readExitRequest(body);
@@ -303,12 +336,9 @@ function readPath(url: string): string {
   }
 }
 
-/** As Web3Signer: an empty name passes; HTTP/1.0 without one does not. */
-function isAllowedHost(header: string | undefined, hosts: ReadonlySet<string>): boolean {
-  if (hosts.has('*')) return true;
-  if (header === undefined) return false;
-  const name = header.replace(/:\d*$/, '').toLowerCase();
-  return name === '' || hosts.has(name);
+/** As Web3Signer, HTTP/1.0 without a name does not pass. */
+function isAllowedHost(name: string | undefined, hosts: ReadonlySet<string>): boolean {
+  return hosts.has('*') || (name !== undefined && hosts.has(name));
 }
 
 function refuseOrigin(response: ServerResponse): void {

@@ -3,6 +3,9 @@ import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { messageOf, OperatorError } from '../lib/errors.ts';
+import { type HttpLimits, limitConnections, serverOptions } from '../lib/http-limits.ts';
+import type { Logger } from '../lib/logger.ts';
+import { onlyClients } from './known-clients.ts';
 
 /** Contents of PEM files. */
 export interface ServerTls {
@@ -21,18 +24,39 @@ export interface SignerServer extends AsyncDisposable {
   readonly address: string;
 }
 
-/** As Web3Signer's --idle-connection-timeout-seconds. */
-const IDLE_TIMEOUT_MS = 30_000;
+const LIMITS: HttpLimits = {
+  // The largest --signer-concurrency of a client is 1,024.
+  connections: 1_280,
+  headersMs: 10_000,
+  requestMs: 15_000,
+  // As Web3Signer's --idle-connection-timeout-seconds.
+  idleMs: 30_000,
+};
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often it is said that connections were refused. */
+const REFUSED_LOG_INTERVAL_MS = 60_000;
 /** What requests under way get at the end. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Listens. @throws OperatorError 'cannot-listen', 'invalid-tls' */
+/**
+ * Listens.
+ * @param options.clientNames - whom certificates must name, in their subject or as a DNS name; others are answered 403
+ * @throws OperatorError 'cannot-listen', 'invalid-tls'
+ */
 export async function startServer(
   listener: RequestListener,
-  options: { readonly listen: ListenAddress; readonly tls?: ServerTls | undefined },
+  options: {
+    readonly listen: ListenAddress;
+    readonly tls?: ServerTls | undefined;
+    readonly clientNames?: readonly string[] | undefined;
+    readonly log: Pick<Logger, 'warn'>;
+  },
 ): Promise<SignerServer> {
-  const { listen, tls } = options;
-  const server = createHttpServer(listener, tls);
+  const { listen, tls, clientNames, log } = options;
+  const admitting = clientNames === undefined ? listener : onlyClients(clientNames, log, listener);
+  const server = createHttpServer(admitting, tls);
+  limitConnections(server, LIMITS);
+  tellOfRefused(server, log);
   const target = listen.kind === 'tcp' ? { host: listen.address, port: listen.port } : { path: listen.path };
   const where = listen.kind === 'tcp' ? `${listen.address} port ${listen.port}` : listen.path;
   try {
@@ -47,20 +71,26 @@ export async function startServer(
   return { address: describeAddress(server, tls), [Symbol.asyncDispose]: () => closeServer(server) };
 }
 
+/** Says that there are too many connections, which a client sees as one that breaks; not for each of them. */
+function tellOfRefused(server: Server, log: Pick<Logger, 'warn'>): void {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  server.on('drop', () => {
+    if (performance.now() - toldAt < REFUSED_LOG_INTERVAL_MS) return;
+    toldAt = performance.now();
+    log.warn({ connections: LIMITS.connections }, 'further connections are refused');
+  });
+}
+
 function createHttpServer(listener: RequestListener, tls: ServerTls | undefined): Server {
-  const timeouts = {
-    keepAliveTimeout: IDLE_TIMEOUT_MS,
-    requestTimeout: IDLE_TIMEOUT_MS,
-    headersTimeout: 10_000,
-  };
-  if (tls === undefined) return createServer(timeouts, listener);
+  if (tls === undefined) return createServer(serverOptions(LIMITS), listener);
   const { certificate, key, clientCa } = tls;
   const client =
     clientCa === undefined ? {} : { ca: Buffer.from(clientCa), requestCert: true, rejectUnauthorized: true };
   try {
     return createTlsServer(
       {
-        ...timeouts,
+        ...serverOptions(LIMITS),
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         cert: Buffer.from(certificate),
         key: Buffer.from(key),
         ...client,

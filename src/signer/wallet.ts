@@ -1,9 +1,9 @@
 import { hkdfSync } from 'node:crypto';
 import { keccak256 } from 'ethers/crypto';
-import secp256k1 from 'secp256k1';
 import { decryptWallet } from '../domain/keys/wallet.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../lib/bytes.ts';
 import { readFileBytes } from '../lib/files.ts';
+import { overwriteSigningStack, pointOfSecretKey, signHash } from '../lib/secp256k1.ts';
 import { readSecretFile } from '../lib/secret.ts';
 
 /** The hot wallet's key. Disposing of it overwrites the key. */
@@ -30,12 +30,15 @@ export async function openWallet(files: {
   const { address, secretKey } = await decryptWallet(json.toString(), password.value, files.file);
   return {
     address,
-    publicKey: toHex(secp256k1.publicKeyCreate(secretKey, false).subarray(1)),
+    publicKey: toHex(pointOfSecretKey(secretKey).subarray(1)),
     sign(data) {
-      const { signature, recid } = secp256k1.ecdsaSign(fromHex(keccak256(data), 32), secretKey);
-      return concatBytes(signature, Uint8Array.of(27 + recid));
+      const { signature, recoveryId } = signHash(fromHex(keccak256(data), 32), secretKey);
+      return concatBytes(signature, Uint8Array.of(27 + recoveryId));
+    },
+    [Symbol.dispose]: () => {
+      wipe(secretKey);
+      overwriteSigningStack();
     },
     deriveKey: info => new Uint8Array(hkdfSync('sha256', secretKey, new Uint8Array(0), info, 32)),
-    [Symbol.dispose]: () => wipe(secretKey),
   };
 }

@@ -1,7 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { Sealed } from '../domain/keys/envelope.ts';
 import { encodeKeyContext, KEY_CONTEXT_LENGTH, type KeyContext } from '../domain/keys/key-context.ts';
-import { type KeystoreKdf, SCRYPT_MEMORY_BYTES } from '../domain/keys/keystore.ts';
+import {
+  type KeystoreKdf,
+  memoryToDecrypt,
+  parseKeystore,
+  SCRYPT_MEMORY_BYTES,
+} from '../domain/keys/keystore.ts';
 import { concatBytes, wipe } from '../lib/bytes.ts';
 import {
   type OpenInput,
@@ -10,6 +15,7 @@ import {
   type SealInput,
   type SealOutput,
 } from './jobs.ts';
+import { MemoryGate } from './memory-gate.ts';
 import { ROW_WIDTH } from './run-job.ts';
 import { ThreadPool } from './thread-pool.ts';
 
@@ -78,13 +84,7 @@ export function createWorkerPool(options: { readonly size?: number | undefined }
   return {
     size,
     deriveKeypairs: (input, onProgress) => deriveKeypairs(threads, input, onProgress),
-    decryptKeystores: (keystores, onProgress) =>
-      mapBounded(
-        keystores,
-        keystoreConcurrency(size),
-        keystore => threads.run('decryptKeystore', keystore),
-        onProgress,
-      ),
+    decryptKeystores: (keystores, onProgress) => decryptKeystores(threads, keystores, onProgress),
     encryptKeystores: (keys, onProgress) =>
       mapBounded(keys, keystoreConcurrency(size), key => threads.run('encryptKeystore', key), onProgress),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
@@ -94,12 +94,32 @@ export function createWorkerPool(options: { readonly size?: number | undefined }
   };
 }
 
-/**
- * How many scrypt derivations may run at once: no more than threads, nor than fit into three quarters of the memory that
- * the process may still take (its control group's limit counts).
- */
+/** How many scrypt derivations of the usual cost may run at once: no more than threads, nor than memory allows. */
 export function keystoreConcurrency(threads: number, availableBytes = process.availableMemory()): number {
-  return Math.max(1, Math.min(threads, Math.floor((availableBytes * 3) / 4 / SCRYPT_MEMORY_BYTES)));
+  return Math.max(1, Math.min(threads, Math.floor(usableBytes(availableBytes) / SCRYPT_MEMORY_BYTES)));
+}
+
+/** Three quarters of the memory that the process may still take; its control group's limit counts. */
+function usableBytes(availableBytes = process.availableMemory()): number {
+  return (availableBytes * 3) / 4;
+}
+
+/** As many at once as there are threads, and as fit into memory by what each file asks for: that is its maker's choice. */
+function decryptKeystores(
+  threads: ThreadPool,
+  keystores: Parameters<WorkerPool['decryptKeystores']>[0],
+  onProgress?: Progress,
+): Promise<Uint8Array[]> {
+  const gate = new MemoryGate(usableBytes());
+  return mapBounded(
+    keystores,
+    threads.size,
+    async keystore => {
+      const bytes = memoryToDecrypt(parseKeystore(keystore.text, keystore.name));
+      return await gate.run(bytes, () => threads.run('decryptKeystore', keystore));
+    },
+    onProgress,
+  );
 }
 
 async function deriveKeypairs(

@@ -6,44 +6,29 @@ import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
+import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
 
 export type KeystoreKdf = 'scrypt' | 'pbkdf2';
 
 /** Memory that one scrypt of the usual cost (n = 2^18, r = 8) takes: 128 · n · r bytes. */
 export const SCRYPT_MEMORY_BYTES = 256 * 1024 * 1024;
-/** A file may ask for four times the usual memory, not for the machine's. */
-const MAX_SCRYPT_MEMORY_BYTES = 4 * SCRYPT_MEMORY_BYTES;
 
-const hex = (bytes?: number) =>
-  z
-    .string()
-    .regex(bytes === undefined ? /^(?:[0-9a-fA-F]{2})*$/ : new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`), {
-      error: bytes === undefined ? 'is not hex' : `is not ${bytes} bytes of hex`,
-    });
+const hex = (bytes: number) =>
+  z.string().regex(new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
 
 const kdfSchema = z.discriminatedUnion('function', [
   z.object({
     function: z.literal('scrypt'),
-    params: z
-      .object({
-        dklen: z.literal(32),
-        n: z.int().positive(),
-        r: z.int().positive(),
-        p: z.int().positive().max(16),
-        salt: hex(),
-      })
-      .refine(({ n, r }) => 128 * n * r <= MAX_SCRYPT_MEMORY_BYTES, {
-        error: 'asks for more than 1 GiB of memory',
-      }),
+    params: scryptSchema,
     message: z.literal(''),
   }),
   z.object({
     function: z.literal('pbkdf2'),
     params: z.object({
       dklen: z.literal(32),
-      c: z.int().positive().max(100_000_000),
+      c: roundsSchema,
       prf: z.literal('hmac-sha256'),
-      salt: hex(),
+      salt: saltSchema,
     }),
     message: z.literal(''),
   }),
@@ -69,7 +54,7 @@ const keystoreSchema = z.object({
 export type Keystore = z.infer<typeof keystoreSchema>;
 
 /**
- * Reads a keystore.
+ * Reads a keystore, and refuses one that costs too much to open ({@link KDF_LIMITS}).
  * @param name - how errors call it, such as its file name
  * @throws OperatorError 'keystore-not-json', 'keystore-version' or 'keystore-invalid'
  */
@@ -89,6 +74,11 @@ export function parseKeystore(text: string, name = 'keystore'): Keystore {
     'keystore-invalid',
     `${name} is not an EIP-2335 keystore: ${issue?.path.join('.')}: ${issue?.message}`,
   );
+}
+
+/** The memory in bytes that decrypting it takes, by the numbers in the file; pbkdf2 takes none. */
+export function memoryToDecrypt({ crypto: { kdf } }: Keystore): number {
+  return kdf.function === 'scrypt' ? memoryOfScrypt(kdf.params) : 0;
 }
 
 /**

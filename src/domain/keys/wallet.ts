@@ -7,12 +7,12 @@ import { z } from 'zod';
 import { fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
+import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
 import { mnemonicToSeed } from './mnemonic.ts';
 
 const WALLET_PATH = "m/44'/60'/0'/0/0";
 /** Accepted by OpenSSL, geth, web3j and eth-account alike: N stays below 2^(16 · r). */
 const SCRYPT = { N: 262144, r: 8, p: 1 };
-const MAX_SCRYPT_MEMORY_BYTES = 1024 ** 3;
 
 /**
  * The hot wallet of a mnemonic at m/44'/60'/0'/0/0, encrypted as a version 3 JSON wallet (Web3 Secret Storage).
@@ -41,19 +41,18 @@ export async function createWallet(
  * @param name - how errors call it, such as its path
  * @returns the checksummed address and the 32-byte secret key, which the caller wipes. ethers holds it as a hex string,
  *   too, which cannot be overwritten.
- * @throws OperatorError 'wallet-invalid' or 'wallet-wrong-password'
+ * @throws OperatorError 'wallet-invalid', also for one that costs too much to open ({@link KDF_LIMITS}), or
+ *   'wallet-wrong-password'
  */
 export async function decryptWallet(
   json: string,
   password: string,
   name = 'wallet',
 ): Promise<{ address: string; secretKey: Uint8Array }> {
-  if (!walletSchema.safeParse(parseJson(json)).success) {
-    throw new OperatorError('wallet-invalid', `${name} is not a version 3 JSON wallet.`);
-  }
+  const wallet = readWallet(json, name);
   useFastScrypt();
   try {
-    const account = await decryptKeystoreJson(json, password);
+    const account = await decryptKeystoreJson(JSON.stringify(wallet), password);
     return { address: account.address, secretKey: fromHex(account.privateKey, 32) };
   } catch (cause) {
     if (cause instanceof Error && cause.message.includes('incorrect password')) {
@@ -71,8 +70,7 @@ export async function decryptWallet(
  */
 function useFastScrypt(): void {
   scrypt.register(async (password, salt, N, r, p, dkLen) => {
-    const memory = 128 * N * r;
-    if (memory > MAX_SCRYPT_MEMORY_BYTES) throw new RangeError('asks for more than 1 GiB of memory');
+    const memory = memoryOfScrypt({ n: N, r, p });
     if (N >= 2 ** (16 * r)) return toHex(await scryptAsync(password, salt, { N, r, p, dkLen }));
     return toHex(
       await promisify<Buffer>(done =>
@@ -89,7 +87,58 @@ const writtenSchema = z.object({
   version: z.literal(3),
 });
 
-const walletSchema = z.object({ version: z.literal(3) });
+/** ethers reads names in any case and numbers that are written as text, so both are made plain before they are judged. */
+function readKdfParams(params: unknown): unknown {
+  if (typeof params !== 'object' || params === null) return params;
+  const plain = ([name, value]: [string, unknown]): [string, unknown] => {
+    if (typeof value !== 'string') return [name, value];
+    if (name === 'salt') return [name, value.replace(/^0x/i, '')];
+    return [name, /^\d{1,15}$/.test(value) ? Number(value) : value];
+  };
+  return Object.fromEntries(Object.entries(params).map(plain));
+}
+
+const walletSchema = z.object({
+  version: z.literal(3),
+  address: z.string().optional(),
+  // What else stands in it is ethers' to read; none of it costs anything.
+  crypto: z.discriminatedUnion('kdf', [
+    z.looseObject({ kdf: z.literal('scrypt'), kdfparams: z.preprocess(readKdfParams, scryptSchema) }),
+    z.looseObject({
+      kdf: z.literal('pbkdf2'),
+      kdfparams: z.preprocess(
+        readKdfParams,
+        z.object({ c: roundsSchema, dklen: z.literal(32), prf: z.string(), salt: saltSchema }),
+      ),
+    }),
+  ]),
+});
+
+/** The parts of a wallet by which it is opened, exactly those that were judged. */
+function readWallet(text: string, name: string): z.infer<typeof walletSchema> {
+  const json = withPlainNames(parseJson(text));
+  const parsed = walletSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const isVersion3 = z.object({ version: z.literal(3) }).safeParse(json).success;
+  const [issue] = parsed.error.issues;
+  throw new OperatorError(
+    'wallet-invalid',
+    isVersion3
+      ? `${name} is not a wallet that can be opened: ${issue?.path.join('.')}: ${issue?.message}.`
+      : `${name} is not a version 3 JSON wallet.`,
+  );
+}
+
+/** All names in lower case; of several, the first one counts. */
+function withPlainNames(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const members = new Map<string, unknown>();
+  for (const [name, member] of Object.entries(value)) {
+    const plain = name.toLowerCase();
+    if (!members.has(plain)) members.set(plain, withPlainNames(member));
+  }
+  return Object.fromEntries(members);
+}
 
 function parseJson(text: string): unknown {
   try {

@@ -1,9 +1,9 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getAddress } from 'ethers/address';
 import { TypedDataEncoder } from 'ethers/hash';
-import secp256k1 from 'secp256k1';
-import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { hasLowS, recoverPoint } from '../../lib/secp256k1.ts';
 
 /** Where the keeper's typed data is valid. */
 export interface KeeperDomain {
@@ -199,9 +199,8 @@ export function recoverSigner(
   const recovery = v >= 27 ? v - 27 : v;
   if (signature.length !== 65 || (recovery !== 0 && recovery !== 1)) return undefined;
   try {
-    const lowS = secp256k1.signatureNormalize(Uint8Array.from(compact));
-    if (!equalBytes(lowS, compact)) return undefined;
-    const point = secp256k1.ecdsaRecover(compact, recovery, digest, false);
+    if (!hasLowS(compact)) return undefined;
+    const point = recoverPoint(digest, { signature: compact, recoveryId: recovery });
     const address = getAddress(toHex(keccak_256(point.subarray(1)).subarray(12)));
     return { address, signature: concatBytes(compact, Uint8Array.of(27 + recovery)) };
   } catch {

@@ -1,6 +1,6 @@
 import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import secp256k1 from 'secp256k1';
 import { concatBytes, wipe } from '../../lib/bytes.ts';
+import { isSecretKey, multiplyPoint, pointOfSecretKey } from '../../lib/secp256k1.ts';
 
 const NONCE_LENGTH = 16;
 
@@ -28,9 +28,9 @@ export function encryptEcies(
   randomness: EciesRandomness = drawRandomness(),
 ): Uint8Array {
   const { ephemeralSecretKey, nonce } = randomness;
-  const ephemeralPoint = secp256k1.publicKeyCreate(ephemeralSecretKey, false);
+  const ephemeralPoint = pointOfSecretKey(ephemeralSecretKey);
   const receiver = concatBytes(Uint8Array.of(4), publicKey);
-  const sharedPoint = secp256k1.publicKeyTweakMul(receiver, ephemeralSecretKey, false);
+  const sharedPoint = multiplyPoint(receiver, ephemeralSecretKey);
   const keyMaterial = concatBytes(ephemeralPoint, sharedPoint);
   const key = new Uint8Array(hkdfSync('sha256', keyMaterial, '', '', 32));
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
@@ -42,7 +42,7 @@ export function encryptEcies(
 function drawRandomness(): EciesRandomness {
   for (;;) {
     const ephemeralSecretKey = new Uint8Array(randomBytes(32));
-    if (secp256k1.privateKeyVerify(ephemeralSecretKey)) {
+    if (isSecretKey(ephemeralSecretKey)) {
       return { ephemeralSecretKey, nonce: randomBytes(NONCE_LENGTH) };
     }
   }

@@ -20,6 +20,13 @@ const said =
     body,
   });
 const badRequest: Difference['answer'] = () => ({ status: 400, contentType: undefined, body: 'Bad Request' });
+const tooLarge: Difference['answer'] = () => ({
+  status: 413,
+  contentType: undefined,
+  body: 'Request Entity Too Large',
+});
+const MAX_BODY_BYTES = 8 * 1024;
+const SMALL_BODIES = 'a request for an exit has less than a KiB: 8 KiB are read, not 10 MiB';
 const FOREIGN_ROOT = 'a foreign genesis validators root is refused: the signature would be valid nowhere';
 const FOREIGN_FORK = 'a fork version of another network is refused';
 const CAPELLA_ONLY =
@@ -56,6 +63,13 @@ export function differencesOf(network: RecordedNetwork): ReadonlyMap<string, Dif
       why: FOREIGN_ROOT,
       answer: said(412, /^The genesis validators root 0x\w{64} is not that of \w+\.$/),
     },
+  };
+  for (const size of [1_048_576, 10_485_760]) {
+    differences[`sign-exit: body of ${size} bytes`] = { why: SMALL_BODIES, answer: tooLarge };
+  }
+  differences['sign-exit: host header empty'] = {
+    why: 'a Host header without a name is refused, as RFC 9112 has it',
+    answer: badRequest,
   };
   if (network === 'holesky') {
     // Recorded with mainnet's versions, which Web3Signer ignores.
@@ -102,6 +116,10 @@ function typeDifferences(): Record<string, Difference> {
     if (!name.startsWith('sign-types: ') || request.body === undefined) continue;
     const { type } = JSON.parse(request.body) as { type: string };
     if (type === 'VOLUNTARY_EXIT') continue;
+    if (request.body.length > MAX_BODY_BYTES) {
+      differences[name] = { why: SMALL_BODIES, answer: tooLarge };
+      continue;
+    }
     const body = `This signer signs VOLUNTARY_EXIT only, never ${type.toUpperCase()}.`;
     differences[name] = { why: 'exits only: no slashing, no deposit', answer: said(400, body) };
   }

@@ -87,6 +87,8 @@ async function send(baseUrl: string, { request }: Pick<Exchange, 'request'>): Pr
   const { body } = request;
   const call = (protocol === 'https:' ? requestHttps : requestHttp)({
     ...{ hostname, port, method: request.method, path: request.path, agent: false },
+    // Otherwise an empty one is replaced.
+    setHost: !('Host' in request.headers),
     headers: { ...request.headers, ...lengthOf(request, body) },
   });
   const [[response]] = await Promise.all([once(call, 'response'), call.end(body)]);
