@@ -107,14 +107,20 @@ export async function openSigner(
   const listen = await resolveListenAddress(settings);
   const tls = await readTls(settings.tls);
   await using stack = new AsyncDisposableStack();
-  if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
+  const socket = listen.kind === 'socket' && stack.use(await prepareSocketDirectory(listen.path));
   const validators =
     settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
   const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, log));
   const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
   const metrics = createSignerMetrics(countKeys);
   const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
-  const server = stack.use(await startServer(handler, { listen, tls }));
+  const server = stack.use(
+    socket
+      ? await socket.bind(at =>
+          startServer(handler, { listen: { kind: 'socket', path: socket.path, at }, tls }),
+        )
+      : await startServer(handler, { listen, tls }),
+  );
   const open = stack.move();
   return {
     address: server.address,
