@@ -50,16 +50,19 @@ export async function formatFileRecord(
   owned: readonly string[],
 ): Promise<string> {
   const lines = new Set<string>();
-  for (const [name, content] of wanted) if (name.startsWith('key_')) lines.add(recordLine(name, content));
-  for (const name of owned.filter(name => name.startsWith('key_'))) {
+  for (const [name, content] of wanted) if (isNumbered(name)) lines.add(recordLine(name, hashOf(content)));
+  for (const name of owned.filter(isNumbered)) {
     const entry = await directory.read(name);
     if (typeof entry === 'string') continue;
-    lines.add(recordLine(name, entry.content));
+    lines.add(recordLine(name, hashOf(entry.content)));
     wipe(entry.content);
   }
-  return Array.from(lines, line => `${line}\n`)
-    .sort()
-    .join('');
+  return formatLines(lines);
+}
+
+/** The same text for files whose SHA-256 is known. */
+export function formatRecordOfHashes(hashes: ReadonlyMap<string, Uint8Array>): string {
+  return formatLines(Array.from(hashes, ([name, hash]) => recordLine(name, hash)));
 }
 
 /** The directory's key files that are, or may be, this vault's. @throws OperatorError when one cannot be read */
@@ -118,7 +121,7 @@ function readNumbered(
   record: ReadonlySet<string>,
   isVaultKey: ((secretKey: Uint8Array) => boolean) | undefined,
 ): Omit<PresentFile, 'isWanted'> {
-  const isRecorded = record.has(recordLine(name, content));
+  const isRecorded = record.has(recordLine(name, hashOf(content)));
   if (!isRecorded && isVaultKey === undefined) return { name, isOurs: false, secretKeys: [] };
   try {
     const secretKeys = readKeyFile(content, name);
@@ -153,6 +156,20 @@ async function readRecord(directory: HeldDirectory, owner: KeyFileOwner): Promis
   return new Set(typeof entry === 'string' ? [] : entry.content.toString('utf8').split('\n'));
 }
 
-function recordLine(name: string, content: Uint8Array): string {
-  return `${name} ${createHash('sha256').update(content).digest('hex')}`;
+function formatLines(lines: Iterable<string>): string {
+  return Array.from(lines, line => `${line}\n`)
+    .sort()
+    .join('');
+}
+
+function recordLine(name: string, hash: Uint8Array): string {
+  return `${name} ${toHex(hash).slice(2)}`;
+}
+
+function hashOf(content: Uint8Array): Uint8Array {
+  return createHash('sha256').update(content).digest();
+}
+
+function isNumbered(name: string): boolean {
+  return name.startsWith('key_');
 }

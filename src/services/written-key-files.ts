@@ -12,7 +12,7 @@ import { directoryModeOf, type FileAttributes } from '../lib/files.ts';
 import type { HeldDirectory } from '../lib/held-directory.ts';
 import { removeEntry, writeEntryIfChanged } from '../lib/held-files.ts';
 import { findDirectory, prepareDirectory } from '../lib/output-directory.ts';
-import { recordName } from './key-directory.ts';
+import { formatRecordOfHashes, recordName } from './key-directory.ts';
 import { isManifest, type UnlockedVault } from './unlock-vault.ts';
 import type { VisibleRows } from './visible-rows.ts';
 
@@ -33,7 +33,7 @@ export interface UnchangedKeyFiles extends AsyncDisposable {
   readonly present: HeldDirectory;
   /** Contents to write anew by file name: of key files with another mode or owner, and of the records. */
   readonly adjusted: ReadonlyMap<string, Uint8Array>;
-  readonly records: ReadonlyMap<string, Uint8Array>;
+  readonly records: ReadonlyMap<string, Uint8Array | string>;
 }
 
 /**
@@ -59,12 +59,12 @@ export async function planUnchanged(
   const recorded = readKeyFilesRecord(encryptionKey, context, source, proven.content.toString('utf8'));
   if (recorded === undefined) return undefined;
   const record = await present.read(recordName(directory));
-  const hasNumberedFiles = typeof record !== 'string';
-  if (record === 'irregular' || hasNumberedFiles !== (directory.layout === 'one-per-key')) return undefined;
+  const hasNumberedFiles = record !== 'missing';
+  if (hasNumberedFiles !== (directory.layout === 'one-per-key')) return undefined;
   const compared = await compareWithRecord(directory, present, recorded);
   if (compared === undefined) return undefined;
-  const records = new Map([[provenName(directory), proven.content]]);
-  if (hasNumberedFiles) records.set(recordName(directory), record.content);
+  const records = new Map<string, Uint8Array | string>([[provenName(directory), proven.content]]);
+  if (hasNumberedFiles) records.set(recordName(directory), formatRecordOfHashes(recorded));
   stack.defer(() => wipeAll(compared.adjusted));
   const owned = stack.move();
   return { present, records, ...compared, [Symbol.asyncDispose]: () => owned.disposeAsync() };
