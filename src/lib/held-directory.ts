@@ -54,17 +54,23 @@ export class HeldDirectory implements AsyncDisposable {
    * Opens a directory.
    * @param options.at - how to reach it now, when `path` is only its name
    * @param options.followLink - false: a link in its last component is refused with ENOTDIR or ELOOP
+   * @param options.byHandle - false: does without /proc
    * @throws the error of `open`
    */
   static async open(
     path: string,
-    { at = path, followLink }: { readonly at?: string | undefined; readonly followLink: boolean },
+    options: {
+      readonly at?: string | undefined;
+      readonly followLink: boolean;
+      readonly byHandle?: boolean | undefined;
+    },
   ): Promise<HeldDirectory> {
+    const { at = path, followLink, byHandle = true } = options;
     const handle = await openDirectory(at, followLink ? 0 : O_NOFOLLOW);
     try {
       const facts = factsOf(await handle.stat({ bigint: true }));
       const seen = await stat(`${handlePathOf(handle)}/.`, { bigint: true }).catch(() => undefined);
-      const byPath = seen === undefined || identityOf(seen) !== facts.identity;
+      const byPath = !byHandle || seen === undefined || identityOf(seen) !== facts.identity;
       const held = new HeldDirectory(path, path, handle, facts, byPath);
       if (byPath) await held.confirm();
       return held;
