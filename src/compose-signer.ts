@@ -115,14 +115,21 @@ export async function openSigner(
   if (clientNames !== undefined && tls?.clientCa === undefined) throw namesWithoutAuthority();
   if (listen.kind === 'tcp' && tls?.clientCa === undefined) warn(openToAll(listen));
   await using stack = new AsyncDisposableStack();
-  if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
+  const socket = listen.kind === 'socket' && stack.use(await prepareSocketDirectory(listen.path));
   const validators =
     settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
   const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, listen, log));
   const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
   const metrics = createSignerMetrics(countKeys);
   const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
-  const server = stack.use(await startServer(handler, { listen, tls, clientNames, log }));
+  const options = { tls, clientNames, log };
+  const server = stack.use(
+    socket
+      ? await socket.bind(at =>
+          startServer(handler, { ...options, listen: { kind: 'socket', path: socket.path, at } }),
+        )
+      : await startServer(handler, { ...options, listen }),
+  );
   const open = stack.move();
   return {
     address: server.address,

@@ -7,9 +7,15 @@ import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { findDepositData, replaceDepositData, type StoredDepositData } from './deposit-data.ts';
 import { rowsOf } from './flat-bytes.ts';
-import { listManifestEntries, type ManifestEntry } from './key-secrets.ts';
+import { digestActiveRecords, listManifestEntries, type ManifestEntry } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
-import { listActiveKeypairs, listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
+import {
+  listActiveKeypairs,
+  listValidatorPublicKeys,
+  type NewKeypair,
+  PUBLIC_KEY_LENGTH,
+  replaceKeypairs,
+} from './keypairs.ts';
 import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
 import { lockVault, type Vault } from './vaults.ts';
 
@@ -27,6 +33,10 @@ export interface UploadActivation {
   /** The uploaded validators, complete for this oracle set. */
   readonly publicKeys: readonly Uint8Array[];
   readonly oracleSet: OracleSet;
+  /** Of the uploaded validators, those whose stored rows are not what was written: they take their place. */
+  readonly replacements?: readonly NewKeypair[] | undefined;
+  /** SHA-256 over all rows that readers will see, each of which was opened; other rows are not sealed. */
+  readonly rowsDigest?: Uint8Array | undefined;
   /** Left out, the stored one stays. */
   readonly depositData?: StoredDepositData | undefined;
   readonly validatorsDigest?: Uint8Array | null;
@@ -53,8 +63,8 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       if (vault === undefined) throw vaultRemoved();
       if (await isDone(transaction, vault, upload)) return vault;
       if (vault.manifestCounter !== upload.expectedManifestCounter) throw vaultChanged(vault, upload);
-      await renewOracleSet(transaction, vault.vaultId, upload.oracleSet);
-      await activateKeypairs(transaction, upload);
+      await makeVisible(transaction, vault, upload);
+      await requireProvenRows(transaction, upload);
       if (upload.depositData !== undefined) {
         await replaceDepositData(transaction, vault.vaultId, upload.depositData);
       }
@@ -63,6 +73,55 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       await appendAuditEntry(transaction, upload.audit);
       return activated;
     }),
+  );
+}
+
+/**
+ * What readers would see after the upload: it is made visible, read, and undone.
+ * @throws OperatorError of {@link activateUpload}
+ */
+export function previewUpload<T>(
+  session: Session,
+  upload: Pick<UploadActivation, 'vaultId' | 'publicKeys' | 'oracleSet' | 'replacements'>,
+  read: (preview: Session) => Promise<T>,
+): Promise<T> {
+  return retryLostConnection(session, async () => {
+    const db = await session.db.startTransaction().execute();
+    try {
+      const transaction: Session = { db, kind: session.kind, schema: session.schema };
+      const vault = await lockVault(transaction, upload.vaultId);
+      if (vault === undefined) throw vaultRemoved();
+      await makeVisible(transaction, vault, upload);
+      return await read(transaction);
+    } finally {
+      await db.rollback().execute();
+    }
+  });
+}
+
+async function makeVisible(
+  transaction: Session,
+  { vaultId, dataKeyId }: Vault,
+  upload: Pick<UploadActivation, 'vaultId' | 'publicKeys' | 'oracleSet' | 'replacements'>,
+): Promise<void> {
+  const { oracleSet, replacements = [] } = upload;
+  await renewOracleSet(transaction, vaultId, oracleSet);
+  const batch = { vaultId, dataKeyId, oracleSetHash: oracleSet.hash, keypairs: replacements };
+  await replaceKeypairs(transaction, batch);
+  await activateKeypairs(transaction, upload);
+}
+
+/** Between the proof and this transaction anybody who may write to the database may have changed a row. */
+async function requireProvenRows(
+  transaction: Session,
+  { vaultId, rowsDigest }: UploadActivation,
+): Promise<void> {
+  if (rowsDigest === undefined) return;
+  if (equalBytes(await digestActiveRecords(transaction, vaultId), rowsDigest)) return;
+  throw new OperatorError(
+    'vault-changed',
+    'rows of this vault were changed by somebody else after they had been checked; nothing was activated',
+    { hint: 'Run upload-keypairs again, and find out who else writes to the database.' },
   );
 }
 
@@ -81,7 +140,10 @@ function isRoot(stored: Uint8Array | null, root: Uint8Array): boolean {
   return stored !== null && equalBytes(stored, root);
 }
 
-async function activateKeypairs(transaction: Session, upload: UploadActivation): Promise<void> {
+async function activateKeypairs(
+  transaction: Session,
+  upload: Pick<UploadActivation, 'vaultId' | 'publicKeys' | 'oracleSet'>,
+): Promise<void> {
   const { vaultId, oracleSet, publicKeys } = upload;
   const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
   const { rows } = await sql<{ activated: number }>`

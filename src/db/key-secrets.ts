@@ -1,10 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import type { SealedKey } from './keypairs.ts';
 import { readSealedRecord, SEALED_RECORD_LENGTH, sealedRecord } from './sealed-record.ts';
+
+const DIGEST_PAGE_SIZE = 2_000;
 
 /** A sealed key with the public facts that it is bound to. */
 export interface StoredSecret extends SealedKey {
@@ -59,6 +61,14 @@ export async function* pageActiveRecords(
   } finally {
     await db.rollback().execute();
   }
+}
+
+/** SHA-256 over the whole of every row that readers see, ciphertexts included, in public-key order. */
+export async function digestActiveRecords(session: Session, vaultId: number): Promise<Uint8Array> {
+  const hash = createHash('sha256');
+  for await (const page of pageActiveRecords(session, { vaultId, pageSize: DIGEST_PAGE_SIZE }))
+    hash.update(page);
+  return new Uint8Array(hash.digest());
 }
 
 interface Page {

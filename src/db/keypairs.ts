@@ -112,6 +112,23 @@ export function insertKeypairs(
 
 type Batch = Parameters<typeof insertKeypairs>[1];
 
+/**
+ * Stores validators with their shares of one oracle set in the place of whatever rows there are of them, which were found
+ * not to be what was written. To be called in the transaction that seals the manifest anew, since readers may see them.
+ */
+export async function replaceKeypairs(transaction: Session, batch: Batch): Promise<void> {
+  if (batch.keypairs.length === 0) return;
+  const keys = rowsOf(
+    batch.keypairs.map(keypair => keypair.publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
+  await deleteShares(transaction, batch);
+  await sql`
+    delete from ${tableOf(transaction, 'key_secrets')} c using ${keys} i
+    where c.vault_id = ${batch.vaultId} and c.public_key = i.piece`.execute(transaction.db);
+  await insertRows(transaction, batch);
+}
+
 async function lockAndCompare(transaction: Session, batch: Batch) {
   const { vaultId, oracleSetHash, keypairs } = batch;
   const shareCount = keypairs[0]?.shares.length ?? 0;

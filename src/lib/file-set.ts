@@ -1,20 +1,21 @@
-import { lstat, readdir, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, readdir } from 'node:fs/promises';
+import type { FileAttributes } from './file-attributes.ts';
+import { asFileError } from './file-errors.ts';
+import type { HeldDirectory } from './held-directory.ts';
 import {
-  adjustAttributes,
-  asFileError,
-  compareFile,
-  type FileAttributes,
-  removeLeftovers,
-  syncDirectoryEntry,
+  compareEntry,
+  publish,
+  removeEntry,
+  removeLeftoversIn,
+  removeTemporary,
   writeTemporary,
-} from './files.ts';
+} from './held-files.ts';
 
 /** What it takes to bring the files of one directory to their wanted contents; file names without directory. */
 export interface FileSetPlan {
   readonly added: readonly string[];
   readonly changed: readonly string[];
-  /** Right content, wrong mode or owner. */
+  /** Right content, wrong mode or owner: written anew, with the old mtime. */
   readonly adjusted: readonly string[];
   readonly unchanged: readonly string[];
   readonly removed: readonly string[];
@@ -23,13 +24,14 @@ export interface FileSetPlan {
 const WRITES_IN_FLIGHT = 8;
 
 /**
- * Compares a directory with wanted files; reads only.
+ * Compares a directory with wanted files; reads only, and follows no link.
+ * @param directory - undefined when there is none yet
  * @param wanted - content by file name
  * @param owned - names of existing files that may be removed when they are not wanted any more
  * @throws OperatorError naming the file that cannot be read
  */
 export async function planFileSet(
-  directory: string,
+  directory: HeldDirectory | undefined,
   wanted: ReadonlyMap<string, Uint8Array>,
   owned: Iterable<string>,
   attributes: FileAttributes,
@@ -38,7 +40,9 @@ export async function planFileSet(
     [State in keyof FileSetPlan]: string[];
   };
   for (const [name, content] of wanted) {
-    plan[await compareFile(join(directory, name), content, attributes)].push(name);
+    const state =
+      directory === undefined ? 'added' : await compareEntry(directory, name, content, attributes);
+    plan[state].push(name);
   }
   for (const name of owned) if (!wanted.has(name)) plan.removed.push(name);
   return plan;
@@ -61,20 +65,22 @@ export function hasChanges(plan: FileSetPlan): boolean {
  * @throws OperatorError naming the file; temporary files are removed then
  */
 export async function applyFileSet(
-  directory: string,
+  directory: HeldDirectory,
   wanted: ReadonlyMap<string, Uint8Array>,
   plan: FileSetPlan,
   attributes: FileAttributes,
 ): Promise<void> {
-  await removeLeftovers(directory);
-  const names = [...plan.added, ...plan.changed];
+  await removeLeftoversIn(directory);
+  const adjusted = new Set(plan.adjusted);
+  const names = [...plan.added, ...plan.changed, ...plan.adjusted];
   const temporaries = new Map<string, string>();
   try {
     const queue = names.values();
     const writers = Array.from({ length: WRITES_IN_FLIGHT }, async () => {
       for (const name of queue) {
         const content = wanted.get(name);
-        if (content) temporaries.set(name, await writeTemporary(join(directory, name), content, attributes));
+        const options = { ...attributes, keepTimes: adjusted.has(name) };
+        if (content) temporaries.set(name, await writeTemporary(directory, name, content, options));
       }
     });
     // All have ended before a failure is reported, so that none writes a file after the cleaning below.
@@ -82,26 +88,26 @@ export async function applyFileSet(
     if (failed) throw failed.reason;
     for (const name of names) {
       const temporary = temporaries.get(name);
-      if (temporary) await rename(temporary, join(directory, name));
+      if (temporary) await publish(directory, temporary, name);
       temporaries.delete(name);
     }
   } catch (error) {
-    for (const temporary of temporaries.values()) await unlink(temporary).catch(() => undefined);
-    throw asFileError(error, directory, 'write');
+    for (const temporary of temporaries.values()) await removeTemporary(directory, temporary);
+    throw asFileError(error, directory.path, 'write');
   }
-  for (const name of plan.adjusted) await adjustAttributes(join(directory, name), attributes);
-  if (names.length > 0) await syncDirectoryEntry(directory);
-  if (plan.removed.length > 0) await removeFiles(directory, plan.removed);
+  if (names.length > 0) await directory.sync();
+  for (const name of plan.removed) await removeEntry(directory, name);
+  if (plan.removed.length > 0) await directory.sync();
+  await directory.confirm();
 }
 
-async function removeFiles(directory: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    await unlink(join(directory, name)).catch((error: unknown) => {
-      const failure = asFileError(error, join(directory, name), 'write');
-      if (failure.code !== 'file-missing') throw failure;
-    });
-  }
-  await syncDirectoryEntry(directory);
+/** Names of a held directory's regular files and of what stands in the place of one, sorted. */
+export async function listEntries(directory: HeldDirectory | undefined): Promise<string[]> {
+  const entries = (await directory?.entries()) ?? [];
+  return entries
+    .filter(entry => !entry.isDirectory())
+    .map(entry => entry.name)
+    .sort();
 }
 
 /** Names of a directory's regular files and links, sorted; none when there is no such directory. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import {
   type KeyFileOwner,
+  type KeyLayout,
   keyFileOf,
   readKeyFile,
   type SigningKey,
@@ -9,25 +9,26 @@ import {
 import { publicKeyOf } from '../domain/keys/derivation.ts';
 import { compareBytes, equalBytes, type Hex, toHex, wipe } from '../lib/bytes.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
-import { listFiles } from '../lib/file-set.ts';
-import { readFileBytes } from '../lib/files.ts';
+import { listEntries } from '../lib/file-set.ts';
+import type { HeldDirectory } from '../lib/held-directory.ts';
 
 /** A key file that is in the directory now. */
 export interface PresentFile {
   readonly name: string;
   /** Of this vault, so that it may be replaced and removed. */
   readonly isOurs: boolean;
-  /** Holds exactly what it is to hold. */
+  /** Holds exactly what it is to hold. What is no regular file never does. */
   readonly isWanted: boolean;
   /** Its keys, unless it is not ours or a bucket that holds what it is to hold; to be wiped. */
   readonly secretKeys: readonly Uint8Array[];
   /** The bytes of a file with one key. */
   readonly content?: Uint8Array;
-  readonly warning?: string;
+  readonly warning?: string | undefined;
 }
 
 export interface KeyDirectory extends KeyFileOwner {
-  readonly directory: string;
+  /** Undefined when there is none yet. */
+  readonly directory: HeldDirectory | undefined;
   readonly adopt: boolean;
   readonly keys: readonly SigningKey[];
   readonly vaultPublicKeys?: ReadonlySet<Hex> | undefined;
@@ -35,41 +36,53 @@ export interface KeyDirectory extends KeyFileOwner {
 }
 
 /**
- * The record of `key_N.yaml` files written for this vault, whose names say nothing of it. A dot file: Web3Signer skips it.
- * Lines of file name and SHA-256 of the content, which tells nothing of a 256-bit key.
+ * Name of the record of `key_N.yaml` files written for this vault, whose names say nothing of it. A dot file: Web3Signer
+ * skips it. Lines of file name and SHA-256 of the content, which tells nothing of a 256-bit key.
  */
-export function recordPath({ directory, network, vault }: KeyFileOwner & { directory: string }): string {
-  return join(directory, `.${network}-${vault.toLowerCase()}.key-files`);
+export function recordName({ network, vault }: KeyFileOwner): string {
+  return `.${network}-${vault.toLowerCase()}.key-files`;
 }
 
 /** Text of the record for the wanted `key_N.yaml` files and those of `owned` that are there. */
 export async function formatFileRecord(
-  directory: string,
+  directory: HeldDirectory,
   wanted: ReadonlyMap<string, Uint8Array>,
   owned: readonly string[],
 ): Promise<string> {
   const lines = new Set<string>();
-  for (const [name, content] of wanted) if (name.startsWith('key_')) lines.add(recordLine(name, content));
-  for (const name of owned.filter(name => name.startsWith('key_'))) {
-    const content = await readFileBytes(join(directory, name));
-    lines.add(recordLine(name, content));
-    wipe(content);
+  for (const [name, content] of wanted) if (isNumbered(name)) lines.add(recordLine(name, hashOf(content)));
+  for (const name of owned.filter(isNumbered)) {
+    const entry = await directory.read(name);
+    if (typeof entry === 'string') continue;
+    lines.add(recordLine(name, hashOf(entry.content)));
+    wipe(entry.content);
   }
-  return Array.from(lines, line => `${line}\n`)
-    .sort()
-    .join('');
+  return formatLines(lines);
+}
+
+/** The same text for files whose SHA-256 is known. */
+export function formatRecordOfHashes(hashes: ReadonlyMap<string, Uint8Array>): string {
+  return formatLines(Array.from(hashes, ([name, hash]) => recordLine(name, hash)));
 }
 
 /** The directory's key files that are, or may be, this vault's. @throws OperatorError when one cannot be read */
 export async function listPresentFiles(options: KeyDirectory): Promise<PresentFile[]> {
-  const names = await listFiles(options.directory);
-  const record = await readRecord(options);
+  const { directory } = options;
+  if (directory === undefined) return [];
+  const names = await listEntries(directory);
+  const record = await readRecord(directory, options);
   const isVaultKey = options.adopt ? createVaultKeyTest(options) : undefined;
   const present: PresentFile[] = [];
   for (const name of names) {
     const layout = keyFileOf(name, options);
     if (layout === undefined) continue;
-    const content = await readFileBytes(join(options.directory, name));
+    const entry = await directory.read(name);
+    if (entry === 'missing') continue;
+    if (entry === 'irregular') {
+      present.push(irregular(name, layout, record));
+      continue;
+    }
+    const { content } = entry;
     const wanted = options.wanted.get(name);
     const isEqual = wanted !== undefined && equalBytes(wanted, content);
     const file =
@@ -80,6 +93,15 @@ export async function listPresentFiles(options: KeyDirectory): Promise<PresentFi
     if (file.content === undefined) wipe(content);
   }
   return present;
+}
+
+/** What stands in a file's place (a link, a pipe) is never read; one in the place of our own file is replaced. */
+function irregular(name: string, layout: KeyLayout, record: ReadonlySet<string>): PresentFile {
+  const isOurs = layout === 'buckets' || record.values().some(line => line.startsWith(`${name} `));
+  const warning = isOurs
+    ? `${name} is no regular file; its keys are not counted, and it is replaced.`
+    : undefined;
+  return { name, isOurs, isWanted: false, secretKeys: [], warning };
 }
 
 function readBucket(name: string, content: Uint8Array, isEqual: boolean): Omit<PresentFile, 'isWanted'> {
@@ -99,7 +121,7 @@ function readNumbered(
   record: ReadonlySet<string>,
   isVaultKey: ((secretKey: Uint8Array) => boolean) | undefined,
 ): Omit<PresentFile, 'isWanted'> {
-  const isRecorded = record.has(recordLine(name, content));
+  const isRecorded = record.has(recordLine(name, hashOf(content)));
   if (!isRecorded && isVaultKey === undefined) return { name, isOurs: false, secretKeys: [] };
   try {
     const secretKeys = readKeyFile(content, name);
@@ -128,15 +150,26 @@ function isSecretKey(secretKey: Uint8Array): boolean {
 
 const CURVE_ORDER = Buffer.from('73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001', 'hex');
 
-async function readRecord(options: KeyDirectory): Promise<ReadonlySet<string>> {
-  try {
-    return new Set((await readFileBytes(recordPath(options))).toString('utf8').split('\n'));
-  } catch (error) {
-    if (error instanceof OperatorError && error.code === 'file-missing') return new Set();
-    throw error;
-  }
+/** Lines of the record; none when it is missing, or is no regular file: then somebody else made it. */
+async function readRecord(directory: HeldDirectory, owner: KeyFileOwner): Promise<ReadonlySet<string>> {
+  const entry = await directory.read(recordName(owner));
+  return new Set(typeof entry === 'string' ? [] : entry.content.toString('utf8').split('\n'));
 }
 
-function recordLine(name: string, content: Uint8Array): string {
-  return `${name} ${createHash('sha256').update(content).digest('hex')}`;
+function formatLines(lines: Iterable<string>): string {
+  return Array.from(lines, line => `${line}\n`)
+    .sort()
+    .join('');
+}
+
+function recordLine(name: string, hash: Uint8Array): string {
+  return `${name} ${toHex(hash).slice(2)}`;
+}
+
+function hashOf(content: Uint8Array): Uint8Array {
+  return createHash('sha256').update(content).digest();
+}
+
+function isNumbered(name: string): boolean {
+  return name.startsWith('key_');
 }

@@ -1,6 +1,7 @@
 import type { StoredSecret } from '../db/key-secrets.ts';
 import type { SigningKey } from '../domain/fleet/web3signer-key-file.ts';
 import { wipe } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
 import type { ProgressBar } from '../lib/progress.ts';
 import type { SealedRow, WorkerPool } from '../workers/pool.ts';
 import { assertManifest, type UnlockedVault } from './unlock-vault.ts';
@@ -79,6 +80,35 @@ export function openPage(
     },
     onProgress,
   );
+}
+
+/**
+ * {@link openPage}, but a row that is not what was written stops nothing.
+ * @param onTampered - told of each
+ * @returns secret keys of 32 bytes in the rows' order, undefined for one that does not open
+ */
+export async function openEach(
+  pool: WorkerPool,
+  unlocked: UnlockedVault,
+  rows: readonly StoredSecret[],
+  onTampered: (error: OperatorError) => void,
+): Promise<(Uint8Array | undefined)[]> {
+  try {
+    const opened = await openPage(pool, unlocked, rows);
+    const secrets = rows.map((_, index) => opened.slice(32 * index, 32 * (index + 1)));
+    wipe(opened);
+    return secrets;
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    if (rows.length <= 1) {
+      onTampered(error);
+      return rows.map(() => undefined);
+    }
+  }
+  // In halves, so that one bad row of many costs little.
+  const middle = rows.length >> 1;
+  const first = await openEach(pool, unlocked, rows.slice(0, middle), onTampered);
+  return [...first, ...(await openEach(pool, unlocked, rows.slice(middle), onTampered))];
 }
 
 function publicFactsOf({

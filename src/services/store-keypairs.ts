@@ -3,11 +3,11 @@ import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
 import { insertKeypairs, type NewKeypair } from '../db/keypairs.ts';
 import { insertOracleSet, type OracleSet } from '../db/oracle-sets.ts';
 import { formatKeystore } from '../domain/keys/keystore.ts';
-import { concatBytes, fromHex, toHex, wipe } from '../lib/bytes.ts';
+import { concatBytes, fromHex, type Hex, toHex, wipe } from '../lib/bytes.ts';
 import type { ProgressBar } from '../lib/progress.ts';
 import type { SealOutput } from '../workers/jobs.ts';
 import type { WorkerPool } from '../workers/pool.ts';
-import { openPage } from './open-keys.ts';
+import { openEach } from './open-keys.ts';
 import type { ReadKeystore } from './read-keystores.ts';
 import type { UnlockedVault } from './unlock-vault.ts';
 
@@ -41,26 +41,56 @@ export async function storeKeystores(
   return stored;
 }
 
-/** Makes shares of a new oracle set for keys that are stored. The database has them: no keystore is decrypted again. */
+/** Decrypts keystores and seals their keys with shares of the oracle set, without storing them. */
+export async function sealKeystores(
+  { pool }: Pick<Deps, 'pool'>,
+  unlocked: UnlockedVault,
+  oracleSet: OracleSet,
+  keystores: readonly ReadKeystore[],
+): Promise<NewKeypair[]> {
+  const sealed: NewKeypair[] = [];
+  for (const batch of batches(keystores, KEYSTORE_BATCH)) {
+    const secretKeys = await pool.decryptKeystores(
+      batch.map(({ path, keystore, password }) => ({ name: path, text: formatKeystore(keystore), password })),
+    );
+    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+    sealed.push(...(await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys)));
+  }
+  return sealed;
+}
+
+/**
+ * Makes shares of a new oracle set for keys that are stored. The database has them: no keystore is decrypted again.
+ * @returns how many were stored, and which keys could not be opened
+ */
 export async function storeSharesAnew(
   deps: Deps,
   unlocked: UnlockedVault,
   oracleSet: OracleSet,
   publicKeys: readonly Uint8Array[],
   bar: ProgressBar,
-): Promise<number> {
-  if (publicKeys.length === 0) return 0;
-  const rows = await readRows(deps.database, unlocked, new Set(publicKeys.map(toHex)));
+): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
+  const unopened = new Set(publicKeys.map(toHex));
+  if (publicKeys.length === 0) return { stored: 0, unopened };
+  const rows = await readRows(deps.database, unlocked, unopened);
   let stored = 0;
   for (const batch of batches(rows, STORED_BATCH)) {
-    const opened = await openPage(deps.pool, unlocked, batch);
-    const secretKeys = batch.map((_, index) => opened.slice(32 * index, 32 * (index + 1)));
-    wipe(opened);
-    const keys = batch.map(row => row.publicKey);
-    stored += await sealAndStore(deps, unlocked, oracleSet, keys, secretKeys);
+    const secretKeys = await openEach(deps.pool, unlocked, batch, () => undefined);
+    const opened = batch.flatMap(({ publicKey }, i) => {
+      const secretKey = secretKeys[i];
+      return secretKey === undefined ? [] : [{ publicKey, secretKey }];
+    });
+    for (const { publicKey } of opened) unopened.delete(toHex(publicKey));
+    stored += await sealAndStore(
+      deps,
+      unlocked,
+      oracleSet,
+      opened.map(({ publicKey }) => publicKey),
+      opened.map(({ secretKey }) => secretKey),
+    );
     bar.advance(batch.length);
   }
-  return stored;
+  return { stored, unopened };
 }
 
 /** Read to the end before anything is written: an embedded database has one connection. */
@@ -79,11 +109,33 @@ async function readRows(
 /** @param secretKeys - overwritten here */
 async function sealAndStore(
   { database, pool }: Deps,
-  { context, vault, dataKey }: UnlockedVault,
+  unlocked: UnlockedVault,
   oracleSet: OracleSet,
   publicKeys: readonly Uint8Array[],
   secretKeys: readonly Uint8Array[],
 ): Promise<number> {
+  if (publicKeys.length === 0) return 0;
+  const keypairs = await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys);
+  const { vaultId, dataKeyId } = unlocked.vault;
+  // Not before the keystores of the first batch were opened: a wrong password leaves nothing behind.
+  await insertOracleSet(database, vaultId, oracleSet);
+  const inserted = await insertKeypairs(database, {
+    vaultId,
+    oracleSetHash: oracleSet.hash,
+    dataKeyId,
+    keypairs,
+  });
+  return inserted.length;
+}
+
+/** @param secretKeys - overwritten here */
+async function sealKeys(
+  { pool }: Pick<Deps, 'pool'>,
+  { context, vault, dataKey }: UnlockedVault,
+  oracleSet: OracleSet,
+  publicKeys: readonly Uint8Array[],
+  secretKeys: readonly Uint8Array[],
+): Promise<NewKeypair[]> {
   const flat = concatBytes(...secretKeys);
   wipe(...secretKeys);
   const count = oracleSet.publicKeys.length;
@@ -96,15 +148,7 @@ async function sealAndStore(
       secretKeys: flat,
       publicKeys: concatBytes(...publicKeys),
     });
-    // Not before the keystores of the first batch were opened: a wrong password leaves nothing behind.
-    await insertOracleSet(database, vault.vaultId, oracleSet);
-    const inserted = await insertKeypairs(database, {
-      vaultId: vault.vaultId,
-      oracleSetHash: oracleSet.hash,
-      dataKeyId: vault.dataKeyId,
-      keypairs: publicKeys.map((publicKey, index) => toKeypair(sealed, publicKey, index, count)),
-    });
-    return inserted.length;
+    return publicKeys.map((publicKey, index) => toKeypair(sealed, publicKey, index, count));
   } finally {
     wipe(flat);
   }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decideRemovals, type RemovalPolicy } from '../domain/fleet/removals.ts';
 import {
@@ -14,14 +13,11 @@ import { publicKeyOf } from '../domain/keys/derivation.ts';
 import { compareBytes, type Hex, wipe } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../lib/file-set.ts';
-import {
-  directoryModeOf,
-  ensureDirectory,
-  type FileAttributes,
-  isMemoryFileSystem,
-  writeIfChanged,
-} from '../lib/files.ts';
-import { formatFileRecord, listPresentFiles, type PresentFile, recordPath } from './key-directory.ts';
+import { directoryModeOf, type FileAttributes, isMemoryFileSystem } from '../lib/files.ts';
+import type { HeldDirectory } from '../lib/held-directory.ts';
+import { removeEntry, writeEntryIfChanged } from '../lib/held-files.ts';
+import { findDirectory, prepareDirectory } from '../lib/output-directory.ts';
+import { formatFileRecord, listPresentFiles, type PresentFile, recordName } from './key-directory.ts';
 
 export interface SyncKeyFilesOptions extends KeyFileOwner {
   /** Web3Signer's `--key-store-path`; made when missing. */
@@ -62,8 +58,9 @@ export interface SyncKeyFilesResult {
 export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKeyFilesResult> {
   const { directory, attributes } = options;
   const warnings = await warnOfDisk(directory);
+  await using held = await findDirectory(directory, attributes);
   let wanted = renderKeyFiles(options.keys, options);
-  const present = await listPresentFiles({ ...options, wanted });
+  const present = await listPresentFiles({ ...options, directory: held, wanted });
   const extra: SigningKey[] = [];
   try {
     warnings.push(...present.flatMap(file => file.warning ?? []));
@@ -81,8 +78,8 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
     }
     if (options.layout === 'one-per-key') wanted = orderForMoves(wanted, findHolders(wanted, present));
     const owned = present.filter(file => file.isOurs).map(file => file.name);
-    const plan = await planFileSet(directory, wanted, owned, attributes);
-    if (!options.check) await applyKeyFiles(options, wanted, owned, plan);
+    const plan = await planFileSet(held, wanted, owned, attributes);
+    if (!options.check) await applyKeyFiles(options, held, wanted, owned, plan);
     return {
       keyCount: options.keys.length + extra.length,
       removedKeys: removed.length - extra.length,
@@ -111,23 +108,30 @@ function hashOf(content: Uint8Array): Uint8Array {
 
 async function applyKeyFiles(
   options: SyncKeyFilesOptions,
+  present: HeldDirectory | undefined,
   wanted: ReadonlyMap<string, Uint8Array>,
   owned: readonly string[],
   plan: FileSetPlan,
 ): Promise<void> {
-  const { directory, attributes } = options;
-  await ensureDirectory(directory, { ...attributes, mode: directoryModeOf(attributes.mode) });
-  const record = recordPath(options);
+  const { attributes } = options;
+  const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
+  await using directory = await prepareDirectory(options.directory, directoryAttributes, present);
+  const record = recordName(options);
   const hasNumberedFiles = options.layout === 'one-per-key' || owned.some(name => name.startsWith('key_'));
   // Before: old and new files, so that a run killed in the middle finds both to be its own.
   if (hasNumberedFiles && hasChanges(plan)) {
-    await writeIfChanged(record, await formatFileRecord(directory, wanted, owned), attributes);
+    await writeEntryIfChanged(
+      directory,
+      record,
+      await formatFileRecord(directory, wanted, owned),
+      attributes,
+    );
   }
   await applyFileSet(directory, wanted, plan, attributes);
   if (options.layout === 'one-per-key') {
-    await writeIfChanged(record, await formatFileRecord(directory, wanted, []), attributes);
+    await writeEntryIfChanged(directory, record, await formatFileRecord(directory, wanted, []), attributes);
   } else if (hasNumberedFiles) {
-    await unlink(record).catch(() => undefined);
+    await removeEntry(directory, record).catch(() => undefined);
   }
 }
 

@@ -82,12 +82,16 @@ async function keepUnchanged(
 ): Promise<SyncedFiles | undefined> {
   const directory = directoryOf(options);
   // --adopt looks at files of others, which no record knows.
-  const plan = options.adopt ? undefined : await planUnchanged(directory, unlocked, rows);
-  if (plan === undefined) return undefined;
+  await using unchanged = options.adopt ? undefined : await planUnchanged(directory, unlocked, rows);
+  if (unchanged === undefined) return undefined;
   deps.say(`The private keys in ${options.directory} are those of these ${rows.length} keystores already.`);
-  if (!options.check) await applyUnchanged(directory, plan);
+  if (!options.check) await applyUnchanged(directory, unchanged);
   return {
-    ...{ keyCount: rows.length, removedKeys: 0, keptKeys: 0, files: plan, isChanged: hasChanges(plan) },
+    keyCount: rows.length,
+    removedKeys: 0,
+    keptKeys: 0,
+    files: unchanged.plan,
+    isChanged: hasChanges(unchanged.plan),
     warnings: await warnOfDisk(options.directory),
   };
 }

@@ -11,13 +11,14 @@ import { assignAdded } from '../domain/fleet/assignment.ts';
 import { operatorDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../domain/keys/manifest.ts';
 import { computeOracleSetMac } from '../domain/keys/oracle-set-mac.ts';
-import { compareBytes, fromHex, toHex } from '../lib/bytes.ts';
+import { compareBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { auditActor } from './audit-actor.ts';
 import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
 import { type AcceptedOracleSets, openAcceptedOracleSets } from './oracle-set/accepted-oracle-sets.ts';
+import { type ProvenUpload, proveUpload } from './prove-upload.ts';
 import { type KeystoreLocation, type ReadKeystore, readKeystores } from './read-keystores.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
@@ -50,6 +51,8 @@ export interface UploadResult {
   readonly keystores: number;
   /** Keypairs whose key or shares were stored by this run; the others were complete. */
   readonly stored: number;
+  /** Of them, those whose rows in the database were not what was written. */
+  readonly replaced: number;
   readonly shares: number;
   readonly oracles: number;
   readonly threshold: number;
@@ -78,24 +81,33 @@ async function uploadLocked(
   unlocked: UnlockedVault,
 ): Promise<UploadResult> {
   const { database, say } = deps;
-  const vault = await readCheckedVault(database, unlocked);
+  const { vault, isVisible } = await readCheckedVault(database, unlocked);
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
   const keystores = await readKeystores(options.keystores, deps.warn);
   const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
   say('Fetching oracles config...');
   const oracleSet = await deps.fetchOracleSet(acceptedSets(deps, options, unlocked));
-  const plan = await planUpload(database, vault, oracleSet, keystores);
+  const plan = await planUpload(database, vault, { oracleSet, keystores, isVisible });
   assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
   warnOfUnlistedKeys(deps, options, keystores);
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
-  const stored = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
+  const { stored: added, unopened } = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
+  const proven = await proveUpload(deps, { ...unlocked, vault }, { ...plan, keystores, oracleSet, unopened });
+  const replaced = proven.replacements.length;
+  if (replaced > 0) {
+    deps.warn(
+      `The rows of ${replaced} validators in the remote db were not what was written; they are replaced from the keystores.`,
+    );
+  }
+  const stored = added + replaced;
   say('Uploading updates to the remote db...');
-  await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored });
+  await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored, proven });
   const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
   return {
     keystores: keystores.length,
     stored,
+    replaced,
     shares: keystores.length * oracleSet.publicKeys.length,
     oracles: oracleSet.publicKeys.length,
     threshold: oracleSet.threshold,
@@ -104,15 +116,20 @@ async function uploadLocked(
 }
 
 /** The vault as it is now that the lock is ours; what an upload would seal anew must be sound before. */
-async function readCheckedVault(database: Database, unlocked: UnlockedVault): Promise<Vault> {
+async function readCheckedVault(
+  database: Database,
+  unlocked: UnlockedVault,
+): Promise<{ vault: Vault; isVisible: (publicKey: Uint8Array) => boolean }> {
   const vault = await readVault(database, unlocked.vault.vaultId);
   if (vault === undefined || vault.dataKeyId !== unlocked.vault.dataKeyId) {
     throw new OperatorError('vault-changed', 'The vault was set up anew meanwhile.', {
       hint: 'Run the command again.',
     });
   }
-  assertManifest(unlocked, vault, await listManifestEntries(database, vault.vaultId));
-  return vault;
+  const entries = await listManifestEntries(database, vault.vaultId);
+  assertManifest(unlocked, vault, entries);
+  const visible = new Set(entries.map(({ publicKey }) => Buffer.from(publicKey).toString('latin1')));
+  return { vault, isVisible: publicKey => visible.has(Buffer.from(publicKey).toString('latin1')) };
 }
 
 async function fetchRoot(deps: UploadDeps, { ref }: UploadOptions): Promise<Uint8Array | null> {
@@ -158,9 +175,15 @@ interface UploadPlan {
 async function planUpload(
   database: Database,
   { vaultId }: Vault,
-  { hash, publicKeys: oracles }: OracleSet,
-  keystores: readonly ReadKeystore[],
+  upload: {
+    readonly oracleSet: OracleSet;
+    readonly keystores: readonly ReadKeystore[];
+    /** Whether a key is one of the manifest's. */
+    readonly isVisible: (publicKey: Uint8Array) => boolean;
+  },
 ): Promise<UploadPlan> {
+  const { keystores } = upload;
+  const { hash, publicKeys: oracles } = upload.oracleSet;
   const stored = await listStoredKeypairs(database, {
     vaultId,
     oracleSetHash: hash,
@@ -177,7 +200,8 @@ async function planUpload(
     if (known?.isActive) stale.push(publicKey);
     else if (keystore !== undefined) fresh.push(keystore);
   }
-  const active = stored.filter(keypair => keypair.isActive).map(keypair => keypair.publicKey);
+  // By the manifest, and not by a column that anybody who writes to the database can set.
+  const active = stored.map(keypair => keypair.publicKey).filter(upload.isVisible);
   const after = new Map([...active, ...publicKeys].map(publicKey => [toHex(publicKey), publicKey]));
   return {
     publicKeys: publicKeys.toSorted(compareBytes),
@@ -206,22 +230,27 @@ async function storeMissing(
   unlocked: UnlockedVault,
   oracleSet: OracleSet,
   plan: UploadPlan,
-): Promise<number> {
+): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
   const total = plan.fresh.length + plan.stale.length;
-  if (total === 0) return 0;
+  if (total === 0) return { stored: 0, unopened: new Set() };
   const bar = deps.progress.start('Encrypting keypairs', total);
-  const stored =
-    (await storeSharesAnew(deps, unlocked, oracleSet, plan.stale, bar)) +
-    (await storeKeystores(deps, unlocked, oracleSet, plan.fresh, bar));
+  const { stored, unopened } = await storeSharesAnew(deps, unlocked, oracleSet, plan.stale, bar);
+  const fresh = await storeKeystores(deps, unlocked, oracleSet, plan.fresh, bar);
   bar.finish();
-  return stored;
+  return { stored: stored + fresh, unopened };
 }
 
 async function activate(
   { database }: UploadDeps,
   { ref, depositData }: UploadOptions,
   { vault, encryptionKey, context }: UnlockedVault,
-  upload: { oracleSet: OracleSet; root: Uint8Array; plan: UploadPlan; stored: number },
+  upload: {
+    readonly oracleSet: OracleSet;
+    readonly root: Uint8Array;
+    readonly plan: UploadPlan;
+    readonly stored: number;
+    readonly proven: ProvenUpload;
+  },
 ): Promise<void> {
   const { oracleSet, root, plan } = upload;
   await activateUpload(database, {
@@ -229,6 +258,8 @@ async function activate(
     expectedManifestCounter: vault.manifestCounter,
     publicKeys: plan.publicKeys,
     oracleSet,
+    replacements: upload.proven.replacements,
+    rowsDigest: upload.proven.rowsDigest,
     depositData: {
       root,
       document: formatDepositData(depositData.entries),

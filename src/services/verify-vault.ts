@@ -7,15 +7,16 @@ import { listOracleSets, type OracleSet } from '../db/oracle-sets.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { parseDepositData } from '../domain/consensus/deposit-data.ts';
 import { validatorsDigest } from '../domain/fleet/fact-digests.ts';
-import { combineKeyShares } from '../domain/keys/key-share.ts';
+import type { ShareTest } from '../domain/keys/key-share.ts';
 import type { ManifestEntry } from '../domain/keys/manifest.ts';
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
 import { isOracleSet } from '../domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../lib/bytes.ts';
-import { messageOf, OperatorError } from '../lib/errors.ts';
+import { OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
-import { openPage } from './open-keys.ts';
+import { createShareTests } from './find-broken-keys.ts';
+import { openEach } from './open-keys.ts';
 import { readOperatorFacts } from './read-operator-facts.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
 
@@ -101,7 +102,7 @@ async function openRows(
   const count = await countVisibleKeys(session, unlocked.vault.vaultId);
   const bar = progress.start('Verifying rows', count);
   for await (const page of pageActiveSecrets(session, { vaultId: unlocked.vault.vaultId, pageSize: 2_000 })) {
-    const secrets = await openEach(pool, unlocked, page, findings);
+    const secrets = await openEach(pool, unlocked, page, error => findings.push(error.message));
     for (const [index, row] of page.entries()) {
       rows.set(toHex(row.publicKey), { row, secretKey: secrets[index] });
       entries.push({ publicKey: row.publicKey, dataKeyId: row.dataKeyId, nonce: row.nonce });
@@ -110,33 +111,6 @@ async function openRows(
   }
   bar.finish();
   return entries;
-}
-
-/** A page at once; one by one only to name every culprit. */
-async function openEach(
-  pool: WorkerPool,
-  unlocked: UnlockedVault,
-  page: readonly StoredSecret[],
-  findings: string[],
-): Promise<(Uint8Array | undefined)[]> {
-  try {
-    const opened = await openPage(pool, unlocked, page);
-    const secrets = page.map((_, index) => opened.slice(32 * index, 32 * (index + 1)));
-    wipe(opened);
-    return secrets;
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-  }
-  const secrets: (Uint8Array | undefined)[] = [];
-  for (const row of page) {
-    try {
-      secrets.push(await openPage(pool, unlocked, [row]));
-    } catch (error) {
-      findings.push(messageOf(error));
-      secrets.push(undefined);
-    }
-  }
-  return secrets;
 }
 
 function checkDigest(vault: Vault, publicKeys: readonly Uint8Array[], findings: string[]): void {
@@ -167,6 +141,7 @@ function checkShares(
   rows: ReadonlyMap<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>,
   findings: string[],
 ): void {
+  const shareTestOf = createShareTests(sets);
   const shares = Map.groupBy(rows.values(), ({ row }) =>
     row.parentPublicKey ? toHex(row.parentPublicKey) : '',
   );
@@ -181,28 +156,21 @@ function checkShares(
       findings.push(
         `Validator ${toHex(publicKey)} has ${of.length} shares instead of ${set?.publicKeys.length ?? 'those of its oracle set'}.`,
       );
-    } else if (own?.secretKey !== undefined && !recombines(own.secretKey, of, set.threshold)) {
+    } else if (own?.secretKey !== undefined && !fitTogether(own.secretKey, of, shareTestOf(sharesSetHash))) {
       findings.push(`The shares of validator ${toHex(publicKey)} do not recombine to its key.`);
     }
   }
 }
 
-function recombines(
+function fitTogether(
   secretKey: Uint8Array,
   shares: readonly { readonly row: StoredSecret; readonly secretKey: Uint8Array | undefined }[],
-  threshold: number,
+  test: ShareTest | undefined,
 ): boolean {
-  const points = shares.flatMap(({ row, secretKey: share }) =>
-    share === undefined || row.shareIndex === null ? [] : [{ index: row.shareIndex, secretKey: share }],
-  );
+  const secrets = shares.flatMap(share => share.secretKey ?? []);
   // A share that could not be opened has been named already.
-  if (points.length < shares.length) return true;
-  return [points.slice(0, threshold), points.slice(-threshold)].every(some => {
-    const combined = combineKeyShares(some);
-    const isSame = equalBytes(combined, secretKey);
-    wipe(combined);
-    return isSame;
-  });
+  if (secrets.length < shares.length) return true;
+  return test?.(secretKey, secrets) ?? false;
 }
 
 async function checkDepositData(

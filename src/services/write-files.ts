@@ -1,5 +1,6 @@
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../lib/file-set.ts';
-import { directoryModeOf, ensureDirectory, type FileAttributes } from '../lib/files.ts';
+import { directoryModeOf, type FileAttributes } from '../lib/files.ts';
+import { findDirectory, prepareDirectory } from '../lib/output-directory.ts';
 
 export interface WriteFilesOptions {
   readonly directory: string;
@@ -18,10 +19,12 @@ export async function writeFiles(
   options: WriteFilesOptions,
 ): Promise<{ plan: FileSetPlan; isChanged: boolean }> {
   const { directory, files, attributes, check } = options;
-  const plan = await planFileSet(directory, files, [], attributes);
+  await using present = await findDirectory(directory, attributes);
+  const plan = await planFileSet(present, files, [], attributes);
   if (!check) {
-    await ensureDirectory(directory, { ...attributes, mode: directoryModeOf(attributes.mode) });
-    await applyFileSet(directory, files, plan, attributes);
+    const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
+    await using target = await prepareDirectory(directory, directoryAttributes, present);
+    await applyFileSet(target, files, plan, attributes);
   }
   return { plan, isChanged: hasChanges(plan) };
 }

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { lstat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   formatKeyFilesRecord,
   type KeyFilesSource,
@@ -8,18 +6,13 @@ import {
 } from '../domain/fleet/key-files-record.ts';
 import { type KeyFileOwner, type KeyLayout, keyFileOf } from '../domain/fleet/web3signer-key-file.ts';
 import { equalBytes, wipe } from '../lib/bytes.ts';
-import { OperatorError } from '../lib/errors.ts';
-import { applyFileSet, type FileSetPlan, listFiles } from '../lib/file-set.ts';
-import {
-  adjustAttributes,
-  directoryModeOf,
-  ensureDirectory,
-  type FileAttributes,
-  hasAttributes,
-  readFileBytes,
-  writeIfChanged,
-} from '../lib/files.ts';
-import { recordPath } from './key-directory.ts';
+import { hasAttributes } from '../lib/file-attributes.ts';
+import { applyFileSet, type FileSetPlan, listEntries } from '../lib/file-set.ts';
+import { directoryModeOf, type FileAttributes } from '../lib/files.ts';
+import type { HeldDirectory } from '../lib/held-directory.ts';
+import { removeEntry, writeEntryIfChanged } from '../lib/held-files.ts';
+import { findDirectory, prepareDirectory } from '../lib/output-directory.ts';
+import { formatRecordOfHashes, recordName } from './key-directory.ts';
 import { isManifest, type UnlockedVault } from './unlock-vault.ts';
 import type { VisibleRows } from './visible-rows.ts';
 
@@ -30,8 +23,17 @@ export interface KeyFilesDirectory extends KeyFileOwner {
 }
 
 /** Beside the key files; a dot file, which Web3Signer skips. */
-function provenPath({ directory, network, vault }: KeyFilesDirectory): string {
-  return join(directory, `.${network}-${vault.toLowerCase()}.proven`);
+function provenName({ network, vault }: KeyFilesDirectory): string {
+  return `.${network}-${vault.toLowerCase()}.proven`;
+}
+
+/** Files of these very rows, and what their modes and owners need. Disposing of it lets the directory go and wipes keys. */
+export interface UnchangedKeyFiles extends AsyncDisposable {
+  readonly plan: FileSetPlan;
+  readonly present: HeldDirectory;
+  /** Contents to write anew by file name: of key files with another mode or owner, and of the records. */
+  readonly adjusted: ReadonlyMap<string, Uint8Array>;
+  readonly records: ReadonlyMap<string, Uint8Array | string>;
 }
 
 /**
@@ -44,21 +46,37 @@ export async function planUnchanged(
   directory: KeyFilesDirectory,
   unlocked: UnlockedVault,
   rows: VisibleRows,
-): Promise<FileSetPlan | undefined> {
-  const text = await readIfThere(provenPath(directory));
-  if (text === undefined || !isManifest(unlocked, rows.vault, rows.manifestEntries())) return undefined;
+): Promise<UnchangedKeyFiles | undefined> {
+  await using stack = new AsyncDisposableStack();
+  const present = await findDirectory(directory.directory, directory.attributes);
+  if (present === undefined) return undefined;
+  stack.use(present);
+  const proven = await present.read(provenName(directory));
+  if (typeof proven === 'string' || !isManifest(unlocked, rows.vault, rows.manifestEntries()))
+    return undefined;
   const { encryptionKey, context } = unlocked;
-  const recorded = readKeyFilesRecord(encryptionKey, context, sourceOf(directory, rows), text);
-  return recorded && (await compareWithRecord(directory, recorded));
+  const source = sourceOf(directory, rows);
+  const recorded = readKeyFilesRecord(encryptionKey, context, source, proven.content.toString('utf8'));
+  if (recorded === undefined) return undefined;
+  const record = await present.read(recordName(directory));
+  const hasNumberedFiles = record !== 'missing';
+  if (hasNumberedFiles !== (directory.layout === 'one-per-key')) return undefined;
+  const compared = await compareWithRecord(directory, present, recorded);
+  if (compared === undefined) return undefined;
+  const records = new Map<string, Uint8Array | string>([[provenName(directory), proven.content]]);
+  if (hasNumberedFiles) records.set(recordName(directory), formatRecordOfHashes(recorded));
+  stack.defer(() => wipeAll(compared.adjusted));
+  const owned = stack.move();
+  return { present, records, ...compared, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** Corrects modes and owners, and removes what a killed run left. */
-export async function applyUnchanged(directory: KeyFilesDirectory, plan: FileSetPlan): Promise<void> {
+/** Corrects modes and owners by writing the files anew, and removes what a killed run left. */
+export async function applyUnchanged(directory: KeyFilesDirectory, files: UnchangedKeyFiles): Promise<void> {
   const { attributes } = directory;
-  await ensureDirectory(directory.directory, { ...attributes, mode: directoryModeOf(attributes.mode) });
-  await applyFileSet(directory.directory, new Map(), plan, attributes);
-  await adjustAttributes(provenPath(directory), attributes);
-  if (directory.layout === 'one-per-key') await adjustAttributes(recordPath(directory), attributes);
+  const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
+  await using target = await prepareDirectory(directory.directory, directoryAttributes, files.present);
+  await applyFileSet(target, files.adjusted, files.plan, attributes);
+  for (const [name, content] of files.records) await writeEntryIfChanged(target, name, content, attributes);
 }
 
 /**
@@ -72,13 +90,15 @@ export async function recordKeyFiles(
   rows: VisibleRows,
   files: ReadonlyMap<string, Uint8Array> | undefined,
 ): Promise<void> {
-  const path = provenPath(directory);
+  await using held = await findDirectory(directory.directory, directory.attributes);
+  if (held === undefined) return;
+  const name = provenName(directory);
   if (files === undefined || rows.vault.manifestMac === null) {
-    await unlink(path).catch(() => undefined);
+    await removeEntry(held, name).catch(() => undefined);
     return;
   }
   const text = formatKeyFilesRecord(encryptionKey, context, sourceOf(directory, rows), files);
-  await writeIfChanged(path, text, directory.attributes);
+  await writeEntryIfChanged(held, name, text, directory.attributes);
 }
 
 function sourceOf({ layout }: KeyFilesDirectory, rows: VisibleRows): KeyFilesSource {
@@ -93,42 +113,38 @@ function sourceOf({ layout }: KeyFilesDirectory, rows: VisibleRows): KeyFilesSou
 
 async function compareWithRecord(
   options: KeyFilesDirectory,
+  directory: HeldDirectory,
   recorded: ReadonlyMap<string, Uint8Array>,
-): Promise<FileSetPlan | undefined> {
-  const { directory, attributes, layout } = options;
-  const names = await listFiles(directory);
+): Promise<Pick<UnchangedKeyFiles, 'plan' | 'adjusted'> | undefined> {
+  const names = await listEntries(directory);
   const isOfOthers = (name: string) => {
     const ofLayout = keyFileOf(name, options);
     // Another vault may have numbered files of its own; that this one has none left says the record of such files.
-    return ofLayout === undefined || (ofLayout === 'one-per-key' && layout === 'buckets');
+    return ofLayout === undefined || (ofLayout === 'one-per-key' && options.layout === 'buckets');
   };
   if (names.some(name => !recorded.has(name) && !isOfOthers(name))) return undefined;
-  const hasNumberedFiles = (await readIfThere(recordPath(options))) !== undefined;
-  if (hasNumberedFiles !== (layout === 'one-per-key')) return undefined;
   const unchanged: string[] = [];
-  const adjusted: string[] = [];
+  const adjusted = new Map<string, Uint8Array>();
+  let isSame = true;
   for (const [name, hash] of recorded) {
-    const path = join(directory, name);
-    const stats = await lstat(path).catch(() => undefined);
+    const entry = await directory.read(name);
     // A link may lead to a file of somebody else's.
-    if (!stats?.isFile() || !equalBytes(await hashFile(path), hash)) return undefined;
-    (hasAttributes(stats, attributes) ? unchanged : adjusted).push(name);
+    if (typeof entry === 'string') isSame = false;
+    else if (!equalBytes(createHash('sha256').update(entry.content).digest(), hash)) isSame = false;
+    else if (!hasAttributes(entry.stats, options.attributes)) adjusted.set(name, entry.content);
+    else unchanged.push(name);
+    if (typeof entry !== 'string' && !adjusted.has(name)) wipe(entry.content);
+    if (!isSame) break;
   }
-  return { added: [], changed: [], removed: [], adjusted, unchanged };
+  if (!isSame) {
+    wipeAll(adjusted);
+    return undefined;
+  }
+  const plan = { added: [], changed: [], removed: [], adjusted: [...adjusted.keys()], unchanged };
+  return { plan, adjusted };
 }
 
-async function hashFile(path: string): Promise<Uint8Array> {
-  const content = await readFileBytes(path);
-  const hash = createHash('sha256').update(content).digest();
-  wipe(content);
-  return hash;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return (await readFileBytes(path)).toString('utf8');
-  } catch (error) {
-    if (error instanceof OperatorError && error.code === 'file-missing') return undefined;
-    throw error;
-  }
+/** One by one: a call takes only so many arguments. */
+function wipeAll(contents: ReadonlyMap<string, Uint8Array>): void {
+  for (const content of contents.values()) wipe(content);
 }

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { messageOf, OperatorError } from '../lib/errors.ts';
@@ -17,7 +16,12 @@ export interface ServerTls {
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
-  | { readonly kind: 'socket'; readonly path: string };
+  | {
+      readonly kind: 'socket';
+      readonly path: string;
+      /** How to reach that path in a directory that is held; the path itself when left out. */
+      readonly at?: string | undefined;
+    };
 
 export interface SignerServer extends AsyncDisposable {
   /** URL, or path of the socket. */
@@ -57,18 +61,31 @@ export async function startServer(
   const server = createHttpServer(admitting, tls);
   limitConnections(server, LIMITS);
   tellOfRefused(server, log);
-  const target = listen.kind === 'tcp' ? { host: listen.address, port: listen.port } : { path: listen.path };
   const where = listen.kind === 'tcp' ? `${listen.address} port ${listen.port}` : listen.path;
   try {
-    server.listen({ ...target, backlog: 1024 });
+    bind(server, listen);
     await once(server, 'listening');
   } catch (error) {
     throw new OperatorError('cannot-listen', `Cannot listen on ${where}: ${messageOf(error)}.`, {
       cause: error,
     });
   }
-  if (listen.kind === 'socket') await chmod(listen.path, 0o600);
-  return { address: describeAddress(server, tls), [Symbol.asyncDispose]: () => closeServer(server) };
+  const address = listen.kind === 'socket' ? listen.path : describeAddress(server, tls);
+  return { address, [Symbol.asyncDispose]: () => closeServer(server) };
+}
+
+/** A socket has its mode from its first moment: by its path, somebody else's file could get it later. */
+function bind(server: Server, listen: ListenAddress): void {
+  if (listen.kind === 'tcp') {
+    server.listen({ host: listen.address, port: listen.port, backlog: 1024 });
+    return;
+  }
+  const before = process.umask(0o177);
+  try {
+    server.listen({ path: listen.at ?? listen.path, backlog: 1024 });
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** Says that there are too many connections, which a client sees as one that breaks; not for each of them. */

@@ -43,11 +43,17 @@ let count = 0;
 let depth = 0;
 
 function isCounted(name, target, args) {
-  const isReading = READING.has(name) || (/^open(Sync)?$/.test(name) && (args[1] ?? 'r') === 'r');
+  const isReading = READING.has(name) || (/^open(Sync)?$/.test(name) && isOpenedToRead(args[1] ?? 'r'));
   if (which === 'changing' && (isReading || /^close/.test(name))) return false;
   if (typeof target === 'number') return target > 2;
   const path = target instanceof URL ? target.pathname : String(target);
-  return !path.startsWith(program) && !/^\/proc\/|\/node_modules\//.test(path);
+  // Entries of a directory that is held are reached through the handle's own path.
+  return !path.startsWith(program) && !/^\/proc\/(?!self\/fd\/\d+\/)|\/node_modules\//.test(path);
+}
+
+function isOpenedToRead(flags) {
+  const { O_ACCMODE = 3, O_RDONLY, O_CREAT } = fs.constants;
+  return typeof flags === 'number' ? (flags & (O_ACCMODE | O_CREAT)) === O_RDONLY : flags === 'r';
 }
 
 function die(name, target) {

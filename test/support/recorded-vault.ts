@@ -93,6 +93,8 @@ export interface RecordedUpload extends Partial<Pick<UploadOptions, 'pruneShares
   readonly keystoresDir: string;
   readonly oracleSet?: OracleSet;
   readonly root?: Uint8Array | null;
+  /** Called with every line that is said, while the upload waits. */
+  readonly onSay?: (line: string) => void;
 }
 
 /** Uploads to the recorded vault; chain and IPFS answer what the options say. @returns what was said and warned of too */
@@ -105,7 +107,10 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
       ...{ database, pool, progress: { start: () => ({ advance() {}, finish() {} }) } },
       fetchDepositDataRoot: async () => root,
       fetchOracleSet: async () => oracleSet,
-      say: line => void said.push(line),
+      say: line => {
+        said.push(line);
+        upload.onSay?.(line);
+      },
       warn: line => void warnings.push(line),
     },
     {

@@ -56,14 +56,44 @@ export function combineKeyShares(shares: readonly KeyShare[]): Uint8Array {
   return fromScalar(sum % CURVE_ORDER);
 }
 
+/** Takes a key and all its shares, in oracle order. */
+export type ShareTest = (secretKey: Uint8Array, shares: readonly Uint8Array[]) => boolean;
+
+/**
+ * A test whether shares are those of a key: all of them on one polynomial of the scheme's degree whose value at zero is the
+ * key. (Any `threshold` of them recombining to the key would not do: shares of two polynomials of one key pass that.)
+ * Made once for a scheme: what depends on the places alone is the costly part.
+ */
+export function createShareTest({ threshold, count }: ShareScheme): ShareTest {
+  assertPossibleScheme({ threshold, count });
+  // The key and the first shares fix the polynomial; what it is at the others depends on the places alone.
+  const known = Array.from({ length: threshold }, (_, place) => BigInt(place));
+  const weights = Array.from({ length: count - threshold + 1 }, (_, i) =>
+    known.map((_, j) => lagrangeAt(BigInt(threshold + i), known, j)),
+  );
+  return (secretKey, shares) => {
+    if (shares.length !== count) return false;
+    const values = [secretKey, ...shares.slice(0, threshold - 1)].map(toScalar);
+    return weights.every((row, i) => {
+      const share = shares[threshold - 1 + i];
+      const expected = row.reduce((sum, weight, j) => sum + weight * (values[j] ?? 0n), 0n) % CURVE_ORDER;
+      return share !== undefined && toScalar(share) === expected;
+    });
+  };
+}
+
 function lagrangeAtZero(points: readonly bigint[], i: number): bigint {
+  return lagrangeAt(0n, points, i);
+}
+
+function lagrangeAt(place: bigint, points: readonly bigint[], i: number): bigint {
   const own = points[i] ?? 0n;
   let numerator = 1n;
   let denominator = 1n;
   for (const point of points) {
     if (point === own) continue;
-    numerator = (numerator * point) % CURVE_ORDER;
-    denominator = (denominator * (point - own + CURVE_ORDER)) % CURVE_ORDER;
+    numerator = (numerator * (place - point + CURVE_ORDER)) % CURVE_ORDER;
+    denominator = (denominator * (own - point + CURVE_ORDER)) % CURVE_ORDER;
   }
   return (numerator * invert(denominator)) % CURVE_ORDER;
 }

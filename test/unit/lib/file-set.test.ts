@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { applyFileSet, hasChanges, listFiles, planFileSet } from '../../../src/lib/file-set.ts';
+import { HeldDirectory } from '../../../src/lib/held-directory.ts';
 
 const attributes = { mode: 0o644 };
 const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
@@ -22,11 +23,12 @@ const wantedFiles = (files: Record<string, string>) =>
 describe('a set of files', () => {
   it('is planned and brought to its wanted contents; only owned files are removed', async () => {
     const wanted = wantedFiles({ a: 'a', b: 'new', d: 'd' });
-    const plan = await planFileSet(directory, wanted, ['a', 'b', 'c'], attributes);
+    await using held = await HeldDirectory.open(directory, { followLink: false });
+    const plan = await planFileSet(held, wanted, ['a', 'b', 'c'], attributes);
     expect(plan).toEqual({ added: ['d'], changed: ['b'], adjusted: [], unchanged: ['a'], removed: ['c'] });
-    await applyFileSet(directory, wanted, plan, attributes);
+    await applyFileSet(held, wanted, plan, attributes);
     expect(contents()).toEqual({ a: 'a', b: 'new', d: 'd', foreign: 'foreign' });
-    expect(hasChanges(await planFileSet(directory, wanted, ['a', 'b'], attributes))).toBe(false);
+    expect(hasChanges(await planFileSet(held, wanted, ['a', 'b'], attributes))).toBe(false);
     expect(await listFiles(join(directory, 'missing'))).toEqual([]);
   });
 
@@ -36,8 +38,9 @@ describe('a set of files', () => {
       writeFileSync(join(directory, 'a'), 'old');
       writeFileSync(join(directory, 'b'), 'b');
       const wanted = wantedFiles({ a: 'new', big: 'x'.repeat(1 << 20), c: 'c' });
-      const plan = await planFileSet(directory, wanted, ['a', 'b'], attributes);
-      await expect(applyFileSet(directory, wanted, plan, attributes)).rejects.toMatchObject({
+      await using held = await HeldDirectory.open(directory, { followLink: false });
+      const plan = await planFileSet(held, wanted, ['a', 'b'], attributes);
+      await expect(applyFileSet(held, wanted, plan, attributes)).rejects.toMatchObject({
         code: 'disk-full',
         message: expect.stringContaining(join(directory, 'big')),
       });

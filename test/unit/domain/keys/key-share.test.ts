@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CURVE_ORDER, randomCoefficients } from '../../../../src/domain/consensus/secret-polynomial.ts';
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
-import { combineKeyShares, splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
+import { combineKeyShares, createShareTest, splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { readRecordedJson } from '../../../support/vectors.ts';
 
@@ -63,6 +63,37 @@ describe('key shares', () => {
         },
       ),
     );
+  });
+
+  it('pass the test of their scheme; with any of them from another polynomial of the same key they do not', () => {
+    fc.assert(
+      fc.property(
+        secretKey,
+        secretKey,
+        schemeAnd(() => 1),
+        (secret, otherSecret, { count, threshold, indexes: [place = 0] }) => {
+          const isOf = createShareTest({ threshold, count });
+          const shares = splitSecretKey(secret, { threshold, count });
+          const others = splitSecretKey(secret, { threshold, count });
+          expect(isOf(secret, shares)).toBe(true);
+          expect(isOf(secret, shares.slice(1))).toBe(false);
+          expect(isOf(otherSecret, shares)).toBe(toHex(otherSecret) === toHex(secret));
+          const mixed = shares.with(place, shareAt(others, place));
+          expect(isOf(secret, mixed)).toBe(threshold === 1);
+        },
+      ),
+    );
+  });
+
+  it('of two polynomials of a key are noticed where both ends recombine', () => {
+    const secret = new Uint8Array(32).fill(7);
+    const scheme = { threshold: 2, count: 4 };
+    const [first, second] = [splitSecretKey(secret, scheme), splitSecretKey(secret, scheme)];
+    const mixed = [...first.slice(0, 2), ...second.slice(2)];
+    const combine = (places: readonly number[]) =>
+      combineKeyShares(places.map(index => ({ index, secretKey: shareAt(mixed, index) })));
+    expect([combine([0, 1]), combine([2, 3])]).toEqual([secret, secret]);
+    expect(createShareTest(scheme)(secret, mixed)).toBe(false);
   });
 
   it('one share fewer gives another key', () => {

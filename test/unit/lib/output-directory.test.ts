@@ -1,0 +1,137 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findDirectory, isPutByUs, prepareDirectory } from '../../../src/lib/output-directory.ts';
+
+const uid = process.getuid?.() ?? 0;
+const gid = process.getgid?.() ?? 0;
+/** Giving to oneself is what every user may do: who is refused what does not hang on it. */
+const owner = { uid, gid };
+let base: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'output-'));
+});
+afterEach(() => rmSync(base, { recursive: true }));
+
+const modeOf = (path: string) => lstatSync(path).mode & 0o7777;
+
+describe('finding a directory', () => {
+  it('tells a missing one from a file and from a link that leads nowhere', async () => {
+    writeFileSync(join(base, 'file'), '');
+    symlinkSync('nowhere', join(base, 'dangling'));
+    for (const options of [{}, { owner }]) {
+      expect(await findDirectory(join(base, 'missing', 'below'), options)).toBeUndefined();
+      await expect(findDirectory(join(base, 'file'), options)).rejects.toMatchObject({
+        code: 'not-a-directory',
+      });
+    }
+    await expect(findDirectory(join(base, 'dangling'), {})).rejects.toMatchObject({ code: 'file-missing' });
+    await expect(findDirectory(join(base, 'dangling'), { owner })).rejects.toMatchObject({
+      code: 'directory-is-link',
+    });
+  });
+
+  it('follows links in directories of this user also for an owner: relative, absolute, one by another', async () => {
+    mkdirSync(join(base, 'real', 'below'), { recursive: true });
+    symlinkSync('real', join(base, 'one'));
+    symlinkSync(join(base, 'one'), join(base, 'two'));
+    symlinkSync(join('..', relative(join(base, '..'), base), 'two'), join(base, 'three'));
+    for (const name of ['real', 'one', 'two', 'three']) {
+      const path = join(base, name, 'below');
+      await using found = await findDirectory(path, { owner });
+      expect(found?.path).toBe(path);
+      await using same = await findDirectory(join(base, 'real', 'below'), {});
+      expect(found?.facts.identity).toBe(same?.facts.identity);
+    }
+    await expect(findDirectory(join(base, 'two'), { owner })).rejects.toMatchObject({
+      code: 'directory-is-link',
+    });
+  });
+
+  it('does not go round in a circle', async () => {
+    symlinkSync('b', join(base, 'a'));
+    symlinkSync('a', join(base, 'b'));
+    await expect(findDirectory(join(base, 'a', 'x'), { owner })).rejects.toMatchObject({
+      code: 'file-error',
+    });
+  });
+});
+
+describe('preparing a directory', () => {
+  it('makes what is missing with its mode, through a link of this user too, and leaves the mode of what is there', async () => {
+    mkdirSync(join(base, 'real'), { mode: 0o711 });
+    symlinkSync('real', join(base, 'link'));
+    for (const [name, attributes] of Object.entries({
+      plain: { mode: 0o750 },
+      owned: { mode: 0o750, owner },
+    })) {
+      await using _made = await prepareDirectory(join(base, 'link', name, 'below'), attributes);
+      expect([name, join(name, 'below')].map(path => modeOf(join(base, 'real', path)))).toEqual([
+        0o750, 0o750,
+      ]);
+    }
+    await using _there = await prepareDirectory(join(base, 'real'), { mode: 0o700, owner });
+    expect(modeOf(join(base, 'real'))).toBe(0o711);
+  });
+
+  it.runIf(uid === 0)(
+    'gives a directory that others could have put there an owner only while it is empty',
+    async () => {
+      const open = join(base, 'open');
+      mkdirSync(open);
+      chmodSync(open, 0o777);
+      const attributes = { mode: 0o700, owner: { uid: 1000, gid: 1000 } };
+      mkdirSync(join(open, 'empty'), { mode: 0o755 });
+      await using _empty = await prepareDirectory(join(open, 'empty'), attributes);
+      expect(lstatSync(join(open, 'empty'))).toMatchObject({ uid: 1000, gid: 1000 });
+      mkdirSync(join(open, 'full'));
+      writeFileSync(join(open, 'full', 'file'), '');
+      await expect(prepareDirectory(join(open, 'full'), attributes)).rejects.toMatchObject({
+        code: 'directory-of-others',
+      });
+      expect(lstatSync(join(open, 'full'))).toMatchObject({ uid: 0 });
+      // Theirs already: nothing is given.
+      chownSync(join(open, 'full'), 1000, 1000);
+      await using _full = await prepareDirectory(join(open, 'full'), attributes);
+      chmodSync(open, 0o755);
+      chownSync(join(open, 'full'), 0, 0);
+      await using _safe = await prepareDirectory(join(open, 'full'), attributes);
+      expect(lstatSync(join(open, 'full'))).toMatchObject({ uid: 1000 });
+    },
+  );
+
+  it('knows what was found before, and that it is no longer there', async () => {
+    await using found = await findDirectory(base, { owner });
+    await using same = await prepareDirectory(base, { mode: 0o700, owner }, found);
+    expect(same.facts.identity).toBe(found?.facts.identity);
+    expect(readdirSync(base)).toEqual([]);
+  });
+});
+
+describe('who can have put something into a directory', () => {
+  const mine = { uid, gid };
+  const others = { uid: uid + 1, gid: gid + 1 };
+
+  it.each([
+    ['of this user', { ...mine, mode: 0o40755 }, others, true],
+    ['of this user, open to its own group', { ...mine, mode: 0o40775 }, others, true],
+    ['of this user, open to another group', { uid, gid: gid + 1, mode: 0o40775 }, mine, false],
+    ['of this user, open to all', { ...mine, mode: 0o40777 }, mine, false],
+    ['sticky and open to all, what is of this user', { uid: 0, gid: 0, mode: 0o41777 }, mine, true],
+    ['sticky and open to all, what is of another', { uid: 0, gid: 0, mode: 0o41777 }, others, false],
+    ['of another user', { ...others, mode: 0o40700 }, mine, false],
+  ])('%s', (_, parent, entry, expected) => {
+    expect(isPutByUs(entry, parent)).toBe(expected);
+  });
+});

@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeTerminationLog } from '../../../src/lib/termination-log.ts';
+
+let directory: string;
+let stderr: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'termination-'));
+  stderr = '';
+  vi.spyOn(process.stderr, 'write').mockImplementation(text => {
+    stderr += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(directory, { recursive: true });
+});
+
+describe('the termination log', () => {
+  it('is made, and appended to', () => {
+    const path = join(directory, 'log');
+    writeTerminationLog(path, 'first');
+    writeTerminationLog(path, 'second');
+    expect(readFileSync(path, 'utf8')).toBe('first\nsecond\n');
+    expect(stderr).toBe('');
+  });
+
+  it('may be a link in a directory of this user, as /dev/stderr is one of root', () => {
+    symlinkSync(join(directory, 'target'), join(directory, 'log'));
+    writeTerminationLog(join(directory, 'log'), 'why');
+    expect(readFileSync(join(directory, 'target'), 'utf8')).toBe('why\n');
+    expect(stderr).toBe('');
+  });
+
+  it.runIf(process.getuid?.() === 0)('is no link that others could have put there', () => {
+    const theirs = join(directory, 'theirs');
+    const target = join(directory, 'passwd');
+    mkdirSync(theirs);
+    chownSync(theirs, 1000, 1000);
+    writeFileSync(target, 'root');
+    symlinkSync(target, join(theirs, 'log'));
+    writeTerminationLog(join(theirs, 'log'), 'why');
+    expect(readFileSync(target, 'utf8')).toBe('root');
+    expect(stderr).toMatch(/^Warning: cannot write .*theirs\/log: ELOOP/);
+  });
+
+  it('is no second name of a file, and no pipe that nobody reads: neither is written to or waited for', () => {
+    writeFileSync(join(directory, 'file'), 'content');
+    linkSync(join(directory, 'file'), join(directory, 'second'));
+    writeTerminationLog(join(directory, 'second'), 'why');
+    expect(readFileSync(join(directory, 'file'), 'utf8')).toBe('content');
+    expect(stderr).toContain('it has another name as well');
+    execFileSync('mkfifo', [join(directory, 'pipe')]);
+    writeTerminationLog(join(directory, 'pipe'), 'why');
+    expect(stderr).toMatch(/pipe: ENXIO/);
+  });
+});
