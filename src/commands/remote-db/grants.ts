@@ -28,7 +28,7 @@ export default class RemoteDbGrants extends RemoteDbCommand {
     'Needs no database. To be run by the owner of the tables, and again after each setup or migrate that changed tables.';
   static override usage = 'remote-db grants [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql "$OWNER_DB_URL"',
+    '<%= config.bin %> remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql -U owner operator',
     '<%= config.bin %> remote-db grants --db-schema operator --role-prefix mainnet_ --auditor compliance',
   ];
   static override flags = oclifFlags(OPTIONS);

@@ -18,6 +18,10 @@ export default class RemoteDbMigrate extends RemoteDbCommand {
         ? 'The database is up to date.'
         : `Successfully migrated the database: ${migrations.join(', ')}.`,
     );
+    if (migrations.length > 0)
+      this.advise(
+        'Next: where each part has a database role of its own, the SQL of remote-db grants once more.',
+      );
     return { migrations };
   }
 }

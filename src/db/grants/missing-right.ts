@@ -4,6 +4,8 @@ import { TABLE_GRANTS, type TableGrant } from './table-grants.ts';
  * What to do about a right that is missing, from the server's message: which of the roles have rights on that table.
  */
 export function hintOfMissingRight(message: string): string {
+  if (/must be owner|permission denied for database/.test(message))
+    return 'Connect with the role that owns the tables of this program, or is to own them.';
   const table = /permission denied for table "?(\w+)/.exec(message)?.[1];
   const grant = Object.entries(TABLE_GRANTS).find(([name]) => name === table)?.[1];
   const who = grant === undefined ? '' : ` There, ${describe(grant)}.`;

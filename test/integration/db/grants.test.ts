@@ -1,8 +1,29 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/db/database.ts';
 import { grantsSql } from '../../../src/db/grants/grants-sql.ts';
 import { ROLES, type Role, TABLE_GRANTS } from '../../../src/db/grants/table-grants.ts';
+import { findLeaseHolder, isLeaseHeld, releaseLease, renewLease, takeLease } from '../../../src/db/leases.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
+import {
+  findDepositCursor,
+  findStoredKeys,
+  insertDepositCursor,
+  rewindDepositCursor,
+  storeDepositStep,
+} from '../../../src/db/network-validators.ts';
+import {
+  adoptTransaction,
+  closeTransaction,
+  findHighestFees,
+  findTransaction,
+  findTransactionById,
+  listOpenTransactions,
+  listTransactions,
+  recordAttempt,
+  recordIntent,
+  requestReplacement,
+} from '../../../src/db/transactions.ts';
 import { listVaults } from '../../../src/db/vaults.ts';
 import {
   createRolesDatabase,
@@ -264,7 +285,77 @@ describe('the SQL of the grants', () => {
   );
 });
 
+describe('the operator’s role', () => {
+  it('runs every statement about leases, transactions and the chain’s validators', async () => {
+    await using database = await openDatabase({ url: scene.urls.operator });
+    const scope = { chainId: 31337, vault: new Uint8Array(20).fill(1) };
+    const epoch = await takeLease(database, scope, { holder: 'one', ttlMs: 60_000 });
+    const lease = { ...scope, epoch: epoch ?? 0n };
+    expect(await renewLease(database, lease, 60_000)).toBe(true);
+    expect(await isLeaseHeld(database, lease)).toBe(true);
+    expect(await findLeaseHolder(database, scope)).toBe('one');
+
+    const address = new Uint8Array(20).fill(7);
+    const intent = {
+      kind: 'harvest',
+      key: 'one',
+      sender: address,
+      recipient: address,
+      nonce: 4n,
+      data: new Uint8Array(4),
+      gasLimit: 90_000n,
+      deadline: 5n,
+    };
+    const id = (await recordIntent(database, lease, intent)) ?? 0n;
+    const attempt = {
+      hash: new Uint8Array(32).fill(1),
+      nonce: 4n,
+      purpose: 'call',
+      raw: new Uint8Array(9),
+      maxFeeWei: 2n,
+      maxPriorityFeeWei: 1n,
+    } as const;
+    for (let time = 0; time < 2; time++) expect(await recordAttempt(database, lease, id, attempt)).toBe(true);
+    const bump = { request: 'bump', feeCeilingWei: 9n } as const;
+    expect(await requestReplacement(database, scope, id, bump)).toBe(true);
+    expect(await adoptTransaction(database, lease, id)).toBe(true);
+    expect(await closeTransaction(database, lease, id, { state: 'reverted', reason: 'of old' })).toBe(true);
+    // Begun anew over its own row.
+    expect(await recordIntent(database, lease, intent)).toBe(id);
+    const end = { state: 'confirmed', minedHash: attempt.hash, minedBlock: 3n } as const;
+    expect(await closeTransaction(database, lease, id, end)).toBe(true);
+    expect(await adoptTransaction(database, lease, id, { reopen: true })).toBe(true);
+    expect(await listTransactions(database, scope, 9)).toHaveLength(1);
+    expect(await listOpenTransactions(database, scope)).toHaveLength(1);
+    expect(await findTransaction(database, scope, 'one')).toMatchObject({ id });
+    expect(await findTransactionById(database, scope, id)).toMatchObject({ key: 'one' });
+    expect(await findHighestFees(database, scope, intent)).toMatchObject({ maxFeeWei: 2n });
+    await releaseLease(database, lease);
+    expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
+
+    const registry = { chainId: 31337, depositContract: new Uint8Array(20).fill(2) };
+    const publicKeys = [new Uint8Array(48).fill(3)];
+    await insertDepositCursor(database, registry, { syncedBlock: 5, publicKeys: [publicKeys] });
+    const { registryId = 0 } = (await findDepositCursor(database, registry)) ?? {};
+    const step = { registryId, toBlock: 9, publicKeys, nextDepositIndex: 1n, lastDepositBlock: 8 };
+    expect(await storeDepositStep(database, step)).toBe(0);
+    await rewindDepositCursor(database, registryId, 6);
+    expect(await findDepositCursor(database, registry)).toMatchObject({ syncedBlock: 6, validatorCount: 1n });
+    expect(await findStoredKeys(database, registryId, publicKeys)).toEqual(new Set([0]));
+  });
+});
+
 describe('a right that is missing', () => {
+  it('to change tables is told with their owner', async () => {
+    await using database = await openDatabase({ url: scene.urls.uploader });
+    await expect(
+      sql`alter table stakewise_operator.vaults add column more integer`.execute(database.db),
+    ).rejects.toMatchObject({
+      code: 'db-permission-denied',
+      hint: 'Connect with the role that owns the tables of this program, or is to own them.',
+    });
+  });
+
   it('is told with the roles that have it', async () => {
     await using database = await openDatabase({ url: scene.urls['validator-config'] });
     await expect(listVaults(database)).rejects.toMatchObject({

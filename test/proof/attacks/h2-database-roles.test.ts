@@ -44,7 +44,7 @@ const ATTEMPT = `insert into stakewise_operator.transaction_attempts (hash, tran
 
 describe('H2 · instructions to the operator in the database', () => {
   it.each(NOT_OPERATOR)(
-    'database writer with the role of %s: inserts an intent and its signed form → refused',
+    'database writer: as %s, inserts an intent and its signed form → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       expect(await connection.attempt(INTENT, [CHAIN_ID, VAULT, STRANGER])).toBe(PERMISSION_DENIED);
@@ -53,7 +53,7 @@ describe('H2 · instructions to the operator in the database', () => {
   );
 
   it.each(NOT_OPERATOR)(
-    'database writer with the role of %s: changes call, receiver, fees or state of an intent → refused',
+    'database writer: as %s, changes call, receiver, fees or state of an intent → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       for (const change of [
@@ -76,7 +76,7 @@ describe('H2 · instructions to the operator in the database', () => {
   );
 
   it.each(NOT_OPERATOR)(
-    'database writer with the role of %s: takes the lease or moves its clock → refused',
+    'database writer: as %s, takes the lease or moves its clock → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       const lease = `insert into stakewise_operator.operator_leases (chain_id, vault, epoch, holder, expires_at)
@@ -88,7 +88,7 @@ describe('H2 · instructions to the operator in the database', () => {
   );
 
   it.each(NOT_OPERATOR)(
-    'database writer with the role of %s: hides or invents validators of the chain → refused',
+    'database writer: as %s, hides or invents validators of the chain → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       for (const statement of [
@@ -104,7 +104,7 @@ describe('H2 · instructions to the operator in the database', () => {
   );
 
   it.each(NOT_UPLOADER)(
-    'database writer with the role of %s: changes keys, plan, deposit data or digests → refused',
+    'database writer: as %s, changes keys, plan, deposit data or digests → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       for (const statement of [
@@ -125,7 +125,7 @@ describe('H2 · instructions to the operator in the database', () => {
   );
 
   it.each(['validator-config', 'operator', 'auditor'] as const)(
-    'database reader with the role of %s: reads sealed keys and the wrapped data key → refused',
+    'database reader: as %s, reads sealed keys and the wrapped data key → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       for (const table of ['key_secrets', 'data_keys']) {
@@ -141,7 +141,7 @@ describe('H2 · instructions to the operator in the database', () => {
     },
   );
 
-  it('database writer who makes functions in schema public: his is not taken for the system’s own by a role with more rights', async () => {
+  it('database writer: makes a function in schema public that fits better than the system’s own → no role with more rights runs it', async () => {
     const writer = scene.roles['validator-config'];
     // As Postgres 13 and 14 grant it to everybody.
     await runSql(scene.url, 'grant create on schema public to public');
@@ -187,24 +187,21 @@ describe('L9 · the audit log', () => {
     await runSql(scene.ownerUrl, `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY}`);
   });
 
-  it.each(ROLES)(
-    'database writer with the role of %s: changes, removes or empties entries → refused',
-    async role => {
-      await using connection = await openAttempts(scene.urls[role]);
-      for (const statement of [
-        "update stakewise_operator.audit_log set actor = 'somebody else'",
-        'delete from stakewise_operator.audit_log',
-        'truncate stakewise_operator.audit_log',
-        `with gone as (delete from stakewise_operator.audit_log returning 1) select * from gone`,
-        `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY} on conflict (audit_id) do update set actor = 'x'`,
-      ]) {
-        expect(await connection.attempt(statement), statement).toBe(PERMISSION_DENIED);
-      }
-    },
-  );
+  it.each(ROLES)('database writer: as %s, changes, removes or empties entries → refused', async role => {
+    await using connection = await openAttempts(scene.urls[role]);
+    for (const statement of [
+      "update stakewise_operator.audit_log set actor = 'somebody else'",
+      'delete from stakewise_operator.audit_log',
+      'truncate stakewise_operator.audit_log',
+      `with gone as (delete from stakewise_operator.audit_log returning 1) select * from gone`,
+      `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY} on conflict (audit_id) do update set actor = 'x'`,
+    ]) {
+      expect(await connection.attempt(statement), statement).toBe(PERMISSION_DENIED);
+    }
+  });
 
   it.each(ROLES)(
-    'database writer with the role of %s: drops or disables triggers, their functions or the table → refused',
+    'database writer: as %s, drops or disables triggers, their functions or the table → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       for (const statement of [
@@ -226,7 +223,7 @@ describe('L9 · the audit log', () => {
     },
   );
 
-  it('database writer with the role of uploader: gives an entry another role, time or number → refused', async () => {
+  it('database writer: as uploader, gives an entry another role, time or number → refused', async () => {
     await using connection = await openAttempts(scene.urls.uploader);
     for (const [column, value] of [
       ['database_role', "'auditor'"],
@@ -243,7 +240,7 @@ describe('L9 · the audit log', () => {
     expect(await connection.attempt(allOfThem)).toBe(PERMISSION_DENIED);
   });
 
-  it('database writer with every right but the owner’s: gives an entry another role or time → the database’s own stand', async () => {
+  it('database writer: with every right but the owner’s, gives an entry another role or time → the database’s own stand', async () => {
     const { uploader, auditor } = scene.roles;
     await runSql(scene.url, `grant insert, select on stakewise_operator.audit_log to ${uploader}`);
     try {
@@ -262,7 +259,7 @@ describe('L9 · the audit log', () => {
     }
   });
 
-  it('database writer who may act for another role: SET ROLE before the entry → it names who logged in', async () => {
+  it('database writer: acts for another role by SET ROLE before the entry → it names who logged in', async () => {
     const { uploader, 'signer-sync': insider } = scene.roles;
     await runSql(scene.url, `grant ${uploader} to ${insider}`);
     try {
@@ -277,7 +274,7 @@ describe('L9 · the audit log', () => {
     expect(await lastEntry()).toMatchObject({ database_role: uploader, login_role: insider });
   });
 
-  it('database writer with a clock of his own in the search path → the database’s clock is asked', async () => {
+  it('database writer: puts a clock of his own into the search path → the database’s clock is asked', async () => {
     const writer = scene.roles.uploader;
     await runSql(scene.url, `create schema trap authorization ${writer}`);
     try {
@@ -295,7 +292,7 @@ describe('L9 · the audit log', () => {
   });
 
   it.each(ROLES.filter((role): role is Exclude<Role, 'uploader'> => role !== 'uploader'))(
-    'database writer with the role of %s: adds an entry at all → refused',
+    'database writer: as %s, adds an entry at all → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       const statement = `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY}`;
