@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { checksumAddress } from './lib/address.ts';
 import { fromHex } from './lib/bytes.ts';
 import { messageOf, UsageError } from './lib/errors.ts';
+import { describeJsonError } from './lib/json-error.ts';
 
 /** Everything the program knows about a chain. One form for built-in networks and network files. */
 export interface Network {
@@ -342,9 +343,10 @@ export function parseNetworkFile(text: string, file: string): Network {
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw new UsageError('invalid-network-file', `Network file ${file} is not JSON: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new UsageError(
+      'invalid-network-file',
+      `Network file ${file} is not JSON: ${describeJsonError(error)}`,
+    );
   }
   const parsed = networkFileSchema.safeParse(document);
   if (parsed.success) return parsed.data;
