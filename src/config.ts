@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { checksumAddress } from './lib/address.ts';
 import { fromHex, toHex } from './lib/bytes.ts';
-import { messageOf, OperatorError, UsageError } from './lib/errors.ts';
+import { OperatorError, UsageError } from './lib/errors.ts';
 import {
   createFileExclusive,
   ensureDirectory,
@@ -13,6 +13,7 @@ import {
   removeLeftovers,
   writeFileAtomic,
 } from './lib/files.ts';
+import { describeJsonError } from './lib/json-error.ts';
 import { formatPythonJson } from './lib/python-json.ts';
 import { canonicalNetworkName, type Network, resolveNetwork } from './networks.ts';
 
@@ -169,7 +170,7 @@ async function readDocument(dataDirectory: string, vault: string): Promise<z.inf
   try {
     json = JSON.parse(text.toString());
   } catch (error) {
-    throw new OperatorError('invalid-config', `${path} is not JSON: ${messageOf(error)}`, { cause: error });
+    throw new OperatorError('invalid-config', `${path} is not JSON: ${describeJsonError(error)}`);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;

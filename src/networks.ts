@@ -5,6 +5,7 @@ import { checksumAddress } from './lib/address.ts';
 import { fromHex } from './lib/bytes.ts';
 import { messageOf, UsageError } from './lib/errors.ts';
 import { foreignText } from './lib/foreign-text.ts';
+import { describeJsonError } from './lib/json-error.ts';
 
 /** Everything the program knows about a chain. One form for built-in networks and network files. */
 export interface Network {
@@ -343,9 +344,10 @@ export function parseNetworkFile(text: string, file: string): Network {
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw new UsageError('invalid-network-file', `Network file ${file} is not JSON: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new UsageError(
+      'invalid-network-file',
+      `Network file ${file} is not JSON: ${describeJsonError(error)}`,
+    );
   }
   const parsed = networkFileSchema.safeParse(document);
   if (parsed.success) return parsed.data;

@@ -116,10 +116,9 @@ export function bodyText(response: HttpResponse): string {
 export function bodyJson(response: HttpResponse, endpoint: string | URL): unknown {
   try {
     return JSON.parse(bodyText(response));
-  } catch (error) {
-    throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON.`, {
-      cause: error,
-    });
+  } catch {
+    // The parser's error quotes the answer, which may be a key of HashiCorp Vault.
+    throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON.`);
   }
 }
 

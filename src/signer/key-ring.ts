@@ -1,5 +1,5 @@
 import { type Hex, toHex, wipe } from '../lib/bytes.ts';
-import { messageOf, OperatorError } from '../lib/errors.ts';
+import { OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { SignThreads } from './sign-threads.ts';
 
@@ -72,7 +72,7 @@ export async function openKeyRing(deps: {
       log.info({ keys: next.publicKeys.length, removed, source: source.description }, 'keys reloaded');
     } catch (error) {
       // The present keys stay: a source that is away for a moment must not end the signing.
-      const lastError = messageOf(error);
+      const lastError = reasonOf(error);
       reloadState = { status: 'failed', lastOperationTime: new Date().toISOString(), lastError };
       log.error({ source: source.description, reason: lastError }, 'reload failed, the present keys stay');
     }
@@ -100,6 +100,14 @@ export async function openKeyRing(deps: {
       wipe(new Uint8Array(current.secretKeys));
     },
   };
+}
+
+/**
+ * Why keys could not be loaded, as it is told to whoever asks. Sentences of this program name no secret; what something
+ * else has thrown may quote the file that it stumbled over.
+ */
+function reasonOf(error: unknown): string {
+  return error instanceof OperatorError ? error.message : 'The keys could not be loaded: an internal error.';
 }
 
 async function signWith(

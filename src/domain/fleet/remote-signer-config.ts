@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
-import { messageOf, OperatorError } from '../../lib/errors.ts';
+import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { describeJsonError } from '../../lib/json-error.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 
 /** Which oracles the key shares are made for. */
@@ -74,7 +75,7 @@ export function parseRemoteSignerConfig(text: string, name: string): RemoteSigne
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw invalid(messageOf(error));
+    throw invalid(describeJsonError(error));
   }
   const file = fileSchema.safeParse(json);
   if (!file.success) throw invalid(foreignText(z.prettifyError(file.error)));

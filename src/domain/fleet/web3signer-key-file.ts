@@ -181,22 +181,45 @@ function holds(content: Uint8Array, start: number, expected: Uint8Array): boolea
 function readAnyYaml(content: Uint8Array, name: string): Uint8Array[] {
   const invalid = (reason: string) =>
     new OperatorError('invalid-key-file', `${name} is not a key file: ${reason}.`);
-  // The fail-safe schema leaves every scalar a string: an unquoted 0x… would become a number and lose its digits.
-  const documents = parseAllDocuments(Buffer.from(content).toString('utf8'), {
-    schema: 'failsafe',
-    logLevel: 'silent',
-  });
-  if (!Array.isArray(documents) || documents.length === 0) throw invalid('it is empty');
-  return documents.map(document => {
-    // The parser's messages quote the text, which may be a key.
-    if (document.errors.length > 0) throw invalid('it is not YAML');
-    const value: unknown = document.toJS();
-    const { type, keyType, privateKey } = Object(value) as Record<string, unknown>;
-    if (type !== 'file-raw' || (keyType !== undefined && String(keyType).toUpperCase() !== 'BLS')) {
-      throw invalid('it holds a document that is not a file-raw BLS key');
-    }
-    const digits = /^(?:0x)?([0-9a-fA-F]{64})$/.exec(String(privateKey))?.[1];
-    if (digits === undefined) throw invalid('a private key is not 64 hex digits');
-    return Uint8Array.from(Buffer.from(digits, 'hex'));
-  });
+  const documents = parseYaml(content);
+  if (documents === undefined) throw invalid('it is not YAML that can be read');
+  if (documents.length === 0) throw invalid('it is empty');
+  const keys: Uint8Array[] = [];
+  try {
+    for (const document of documents) keys.push(readSecretKey(document, invalid));
+    return keys;
+  } catch (error) {
+    wipe(...keys);
+    throw error;
+  }
+}
+
+/**
+ * The documents of a YAML text as plain values; undefined when it cannot be read. The parser's own errors go nowhere: they
+ * quote the text, which may be a key. It has them in the documents, throws them for an alias without an anchor or a nesting
+ * that is too deep, and would print warnings.
+ */
+function parseYaml(content: Uint8Array): unknown[] | undefined {
+  try {
+    // The fail-safe schema leaves every scalar a string: an unquoted 0x… would become a number and lose its digits.
+    const documents = parseAllDocuments(Buffer.from(content).toString('utf8'), {
+      schema: 'failsafe',
+      logLevel: 'silent',
+    });
+    if (!Array.isArray(documents)) return [];
+    if (documents.some(document => document.errors.length > 0)) return undefined;
+    return documents.map(document => document.toJS() as unknown);
+  } catch {
+    return undefined;
+  }
+}
+
+function readSecretKey(document: unknown, invalid: (reason: string) => OperatorError): Uint8Array {
+  const { type, keyType, privateKey } = Object(document) as Record<string, unknown>;
+  // What is no text may be anything, and made text by no means known.
+  const isBls = keyType === undefined || (typeof keyType === 'string' && keyType.toUpperCase() === 'BLS');
+  if (type !== 'file-raw' || !isBls) throw invalid('it holds a document that is not a file-raw BLS key');
+  const [, digits] = (typeof privateKey === 'string' && /^(?:0x)?([0-9a-fA-F]{64})$/.exec(privateKey)) || [];
+  if (digits === undefined) throw invalid('a private key is not 64 hex digits');
+  return Uint8Array.from(Buffer.from(digits, 'hex'));
 }

@@ -1,0 +1,10 @@
+import { messageOf } from './errors.ts';
+
+/**
+ * What `JSON.parse` had against a text, without a word of it: some of its messages quote the place, and whoever names the
+ * wrong file may have named one with a mnemonic or a key.
+ */
+export function describeJsonError(error: unknown): string {
+  const message = messageOf(error);
+  return message.includes('"') ? 'something stands where it may not' : message;
+}
