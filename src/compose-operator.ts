@@ -134,11 +134,12 @@ export async function openOperator(
       slotsPerEpoch: network.slotsPerEpoch,
       timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
     });
-  const node = connectExecution(settings.executionEndpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
+  const endpoints = distinctEndpoints(settings.executionEndpoints);
+  const node = connectExecution(endpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
   const signers = stack.use(await openSigners(context, settings, { network, networkName }));
   const handles = {
     ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
-    executionNodes: distinctEndpoints(settings.executionEndpoints).map(one => connectExecution([one], 0)),
+    executionNodes: endpoints.map(one => connectExecution([one], 0)),
     beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
     beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
     http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },

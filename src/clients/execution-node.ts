@@ -299,11 +299,30 @@ function readResult(
   { method, params }: Pick<JsonRpcPayload, 'method' | 'params'>,
   result: unknown,
 ): unknown {
-  if (method !== 'eth_getLogs')
-    return resultSchemas.get(method)?.safeParse(result).success === false ? undefined : result;
+  if (method !== 'eth_getLogs') {
+    const isAnswer = resultSchemas.get(method)?.safeParse(result).success !== false;
+    return isAnswer && isOfAsked(method, params, result) ? result : undefined;
+  }
   const logs = logsAnswer.safeParse(result);
   const [filter] = Array.isArray(params) ? params : [];
   return logs.success ? pickAskedLogs(filter, logs.data, describeEndpoint(endpoint)) : undefined;
+}
+
+/** Which member of a result must be what was asked for by the first parameter. */
+const ASKED_BY: ReadonlyMap<string, string> = new Map([
+  ['eth_getTransactionReceipt', 'transactionHash'],
+  ['eth_getTransactionByHash', 'hash'],
+  ['eth_getBlockByNumber', 'number'],
+]);
+
+/** Whether a transaction, receipt or block is the one that was asked for; a tag such as `latest` says nothing of that. */
+function isOfAsked(method: string, params: JsonRpcPayload['params'], result: unknown): boolean {
+  const member = ASKED_BY.get(method);
+  const [asked] = Array.isArray(params) ? params : [];
+  if (member === undefined || typeof asked !== 'string' || !asked.startsWith('0x')) return true;
+  if (typeof result !== 'object' || result === null) return true;
+  const given = (result as Readonly<Record<string, unknown>>)[member];
+  return typeof given === 'string' && given.toLowerCase() === asked.toLowerCase();
 }
 
 /** Nethermind before 2025: `{"code": -32015, "message": "VM execution error.", "data": "Reverted 0x7a933234"}`. */

@@ -23,7 +23,7 @@ const RAW = 0x55;
 const DAG_PB = 0x70;
 const KIB = 1024;
 
-/** For one document: four gateways with 64 MiB each, a quarter of what mainnet's list of validators took 32 times before. */
+/** For one document: with four gateways 64 MiB for each, in which mainnet's list of validators is imported once. */
 export function openImportBudget(): ImportBudget {
   return { bytes: 256 * KIB * KIB, tries: 48 };
 }

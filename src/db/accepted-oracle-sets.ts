@@ -1,6 +1,9 @@
 import { sql } from 'kysely';
 import type { Session } from './database.ts';
 
+/** Whose the acceptances of uploads are: of whoever has the vault's encryption key. */
+export const ACCEPTED_BY_UPLOADS = 'the encryption key';
+
 /** Whose acceptance it is, and of what. */
 export interface AcceptanceScope {
   readonly chainId: number;
@@ -22,6 +25,19 @@ export interface StoredAcceptance {
   readonly eventBlockHash: Uint8Array;
   /** 32 bytes. */
   readonly mac: Uint8Array;
+}
+
+/** Forgets what was accepted last. */
+export async function deleteAcceptance(
+  { db }: Session,
+  { chainId, vault, acceptedBy }: AcceptanceScope,
+): Promise<void> {
+  await db
+    .deleteFrom('accepted_oracle_sets')
+    .where('chain_id', '=', BigInt(chainId))
+    .where('vault', '=', vault)
+    .where('accepted_by', '=', acceptedBy)
+    .execute();
 }
 
 /** What was accepted last. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { ACCEPTED_BY_UPLOADS, deleteAcceptance } from './accepted-oracle-sets.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { lockVault } from './vaults.ts';
@@ -50,10 +51,14 @@ export function deleteVault(
   const { vaultId } = options;
   return inTransaction(session, async transaction => {
     const { db } = transaction;
-    if ((await lockVault(transaction, vaultId)) === undefined) return undefined;
+    const vault = await lockVault(transaction, vaultId);
+    if (vault === undefined) return undefined;
     const counts = await countVaultRows(transaction, vaultId);
     for (const table of TABLES) await db.deleteFrom(table).where('vault_id', '=', vaultId).execute();
     await db.deleteFrom('vaults').where('vault_id', '=', vaultId).execute();
+    // What an operator has accepted is its own: its key goes on.
+    const { chainId, address } = vault;
+    await deleteAcceptance(transaction, { chainId, vault: address, acceptedBy: ACCEPTED_BY_UPLOADS });
     await appendAuditEntry(transaction, { ...options.audit, counts: { ...counts } });
     return counts;
   });

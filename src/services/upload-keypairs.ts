@@ -1,3 +1,4 @@
+import { ACCEPTED_BY_UPLOADS } from '../db/accepted-oracle-sets.ts';
 import { activateUpload } from '../db/activate-upload.ts';
 import type { Database } from '../db/database.ts';
 import { listManifestEntries } from '../db/key-secrets.ts';
@@ -155,7 +156,7 @@ function acceptedSets(
       chainId: network.chainId,
       vault: address,
       keeper: network.contracts.keeper,
-      acceptedBy: 'the encryption key',
+      acceptedBy: ACCEPTED_BY_UPLOADS,
     },
   );
 }

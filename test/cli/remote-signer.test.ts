@@ -77,6 +77,7 @@ it('remote-signer-setup asks before it removes keystores: "n" keeps them, Enter 
   expect(removed).toEqual({
     exitCode: 0,
     lines: [
+      expect.stringMatching(/^Warning: Only one execution endpoint is given: /),
       bar('Decrypting keystores\t\t\t', 2),
       'Successfully generated 6 key shares for 2 private key(s)!',
       bar('Importing keys into remote signer\t', 6),

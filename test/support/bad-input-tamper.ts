@@ -46,7 +46,8 @@ export async function openTamperBench(): Promise<TamperBench> {
   await devnet.updateOracles({ count: 4, threshold: 3 });
   await workshop.remoteDb(uploadArgs('--prune-shares'));
   await reverseDepositData(workshop);
-  await devnet.publishConfigHash(first);
+  const { configIpfsHash } = await devnet.updateOracles({ count: 3, threshold: 2 });
+  if (configIpfsHash !== first) throw new Error('another document of the first oracles');
   await workshop.remoteDb(uploadArgs());
   await workshop.remoteDb(['assign', '--total-validators', '2', '--like-reference', '--reassign']);
   await workshop.save('newer');

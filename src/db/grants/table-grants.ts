@@ -262,6 +262,7 @@ export const TABLE_GRANTS: {
       uploader: {
         insert: ['chain_id', 'vault', 'accepted_by', ...ACCEPTANCE],
         update: [...ACCEPTANCE, 'accepted_at'],
+        delete: true,
       },
       operator: {
         insert: ['chain_id', 'vault', 'accepted_by', ...ACCEPTANCE],

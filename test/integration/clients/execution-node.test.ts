@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectExecutionNode, RpcError } from '../../../src/clients/execution-node.ts';
+import { connectExecutionNode, distinctEndpoints, RpcError } from '../../../src/clients/execution-node.ts';
+import { EndpointUrl } from '../../../src/lib/endpoint-url.ts';
 import { type Anvil, startAnvil } from '../../devnet/anvil.ts';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
 
@@ -22,6 +23,21 @@ function connect(
     { endpoints, chainId: CHAIN_ID, timeoutMs: 2_000, retryTimeoutMs: 0, ...options },
   );
 }
+
+it('counts an endpoint once, however it is written', () => {
+  const [plain, port, path] = ['http://node:8545', 'http://node:8546', 'http://node:8545/v3/key'];
+  const written = [
+    plain,
+    `${plain}/`,
+    'HTTP://NODE:8545',
+    'http://user:pass@node:8545',
+    port,
+    path,
+    `${path}/`,
+  ];
+  const distinct = distinctEndpoints(written.map(url => EndpointUrl.parse(url)));
+  expect(distinct.map(url => url.reveal())).toEqual([plain, port, path]);
+});
 
 describe('connectExecutionNode', () => {
   it('reads a node', async () => {
@@ -137,6 +153,47 @@ describe('connectExecutionNode', () => {
     await expect(refused).rejects.toBeInstanceOf(RpcError);
     await expect(refused).rejects.toThrowError(`${anvil.rpcUrl} refused eth_noSuchMethod: `);
   });
+
+  it('asks an endpoint no more that is left out, until it is taken back, but for the last one', async () => {
+    await using first = await startRpcProxy(anvil.rpcUrl);
+    await using second = await startRpcProxy(anvil.rpcUrl);
+    using node = await connect([first.url, second.url]);
+    const asked = first.methods.length;
+    node.leaveOut(first.url);
+    second.faults.down = true;
+    await expect(node.getBlockNumber()).rejects.toMatchObject({ code: 'unreachable' });
+    second.faults.down = false;
+    expect(await node.getBlockNumber()).toBe(0);
+    expect(first.methods.length).toBe(asked);
+    node.leaveOut(second.url);
+    expect(await node.getBlockNumber()).toBe(0);
+    node.takeBack(first.url);
+    expect(await node.getBlockNumber()).toBe(0);
+    expect(node.endpoint).toBe(first.url);
+  });
+
+  it.each([
+    ['eth_getBlockByNumber', ['0x0', false], 'number', '0x1'],
+    ['eth_getTransactionReceipt', [`0x${'12'.repeat(32)}`], 'transactionHash', `0x${'34'.repeat(32)}`],
+    ['eth_getTransactionByHash', [`0x${'12'.repeat(32)}`], 'hash', `0x${'34'.repeat(32)}`],
+  ] as const)(
+    'takes no other answer to %s than what was asked for',
+    async (method, params, member, other) => {
+      await using first = await startRpcProxy(anvil.rpcUrl);
+      await using second = await startRpcProxy(anvil.rpcUrl);
+      using node = await connect([first.url, second.url]);
+      first.onAnswer = (request, answer) => {
+        if (request.method === method) answer.result = { [member]: other };
+      };
+      second.onAnswer = (request, answer) => {
+        if (request.method === method) answer.result = { [member]: params[0] };
+      };
+      expect(await node.send(method, [...params])).toEqual({ [member]: params[0] });
+      expect(node.endpoint).toBe(second.url);
+      second.faults.down = true;
+      await expect(node.send(method, [...params])).rejects.toThrow(`${first.url} did not answer ${method}.`);
+    },
+  );
 
   it.each([[[]], [['anvil:8545']], [['ws://127.0.0.1:8546']]])('refuses %j as endpoints', async endpoints => {
     await expect(connect(endpoints)).rejects.toMatchObject({ exitCode: 2 });

@@ -14,10 +14,11 @@ import {
 } from '../../../src/db/network-validators.ts';
 import {
   adoptTransaction,
+  authenticateIntent,
   closeTransaction,
-  findHighestFees,
   findTransaction,
   findTransactionById,
+  listForms,
   listOpenTransactions,
   listTransactions,
   recordAttempt,
@@ -25,6 +26,7 @@ import {
   requestReplacement,
 } from '../../../src/db/transactions.ts';
 import { listVaults } from '../../../src/db/vaults.ts';
+import { takeTurn } from '../../../src/db/wallet-turns.ts';
 import {
   createRolesDatabase,
   listTables,
@@ -37,6 +39,7 @@ const PERMISSION_DENIED = '42501';
 
 /** What every role may do with every table: select, insert, update, delete. A hyphen stands for nothing. */
 const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
+  accepted_oracle_sets: rights('SIUD', '-', '-', 'SIU', 'S'),
   assignment_plans: rights('SIUD', 'S', 'S', 'S', 'S'),
   assignments: rights('SID', 'S', 'S', 'S', 'S'),
   audit_log: rights('I', '-', '-', '-', 'S'),
@@ -55,6 +58,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
   transaction_attempts: rights('-', '-', '-', 'SIU', 'S'),
   transactions: rights('-', '-', '-', 'SIU', 'S'),
   vaults: rights('SIUD', 'S', 'S', 'S', 'S'),
+  wallet_turns: rights('-', '-', '-', 'SIU', 'S'),
 };
 
 /** Columns that the database fills, and nobody else. */
@@ -305,8 +309,15 @@ describe('the operator’s role', () => {
       data: new Uint8Array(4),
       gasLimit: 90_000n,
       deadline: 5n,
+      valueWei: 0n,
+      bumpCeilingWei: 100n,
     };
+    const turn = { wallet: address, nonce: 4n };
+    expect(await takeTurn(database, lease, turn)).toBeUndefined();
+    expect(await takeTurn(database, lease, { ...turn, force: true })).toBeUndefined();
     const id = (await recordIntent(database, lease, intent)) ?? 0n;
+    const tag = { mac: new Uint8Array(32).fill(3), bumpCeilingWei: 100n };
+    expect(await authenticateIntent(database, lease, id, tag)).toBe(true);
     const attempt = {
       hash: new Uint8Array(32).fill(1),
       nonce: 4n,
@@ -314,6 +325,7 @@ describe('the operator’s role', () => {
       raw: new Uint8Array(9),
       maxFeeWei: 2n,
       maxPriorityFeeWei: 1n,
+      mac: new Uint8Array(32).fill(2),
     } as const;
     for (let time = 0; time < 2; time++) expect(await recordAttempt(database, lease, id, attempt)).toBe(true);
     const bump = { request: 'bump', feeCeilingWei: 9n } as const;
@@ -329,7 +341,7 @@ describe('the operator’s role', () => {
     expect(await listOpenTransactions(database, scope)).toHaveLength(1);
     expect(await findTransaction(database, scope, 'one')).toMatchObject({ id });
     expect(await findTransactionById(database, scope, id)).toMatchObject({ key: 'one' });
-    expect(await findHighestFees(database, scope, intent)).toMatchObject({ maxFeeWei: 2n });
+    expect(await listForms(database, scope, intent)).toEqual([{ raw: attempt.raw, isOfVault: true }]);
     await releaseLease(database, lease);
     expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
 

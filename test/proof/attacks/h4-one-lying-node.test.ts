@@ -386,6 +386,10 @@ describe('H4 · the oracle set of a running operator', () => {
       await operator.printed('Started operator service');
       await register(operator);
       expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(0);
+      // With nothing new the second node is not asked at all.
+      const idle = node(1).bodies;
+      await register(operator);
+      expect(node(1).bodies).toBe(idle);
 
       node(0).faults.lies = await lieOf(scene.devnet, attacker);
       await operator.printed(
