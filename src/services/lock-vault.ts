@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asFileError, ensureDirectory } from '../lib/files.ts';
 import { type FileLock, lockFile } from '../lib/locks/file-lock.ts';
-import { VAULT_DIRECTORY_NAME } from './validator-keys.ts';
+import { VAULT_DIRECTORY_NAME } from './protected-keys.ts';
 
 /**
  * Takes a vault's directory for this process: whatever changes keystores, passwords, deposit data or configuration there
