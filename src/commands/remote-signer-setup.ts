@@ -16,10 +16,10 @@ import { UsageError } from '../lib/errors.ts';
 import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
 import { lockVaultsOf } from '../services/lock-vault.ts';
+import { listProtectedKeys } from '../services/protected-keys.ts';
 import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys } from '../services/remove-obsolete-keys.ts';
 import { setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
-import { listValidatorKeys } from '../services/validator-keys.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
@@ -77,7 +77,7 @@ export default class RemoteSignerSetup extends OperatorCommand {
     if (keystores.length === 0) {
       this.say('Keystores not found.');
       if (!given.removeExistingKeys) return { removedKeys: 0 };
-      const options = { vaultDirectory: vaultDir, validatorKeys: await listValidatorKeys(vaultDir) };
+      const options = { vaultDirectory: vaultDir, protectedKeys: await listProtectedKeys(vaultDir) };
       return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
     const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asFileError, ensureDirectory } from '../lib/files.ts';
 import { type FileLock, lockFile } from '../lib/locks/file-lock.ts';
-import { VAULT_DIRECTORY_NAME } from './validator-keys.ts';
+import { VAULT_DIRECTORY_NAME } from './protected-keys.ts';
 
 /**
  * Takes a vault's directory for this process: whatever changes keystores, passwords, deposit data or configuration there
@@ -33,7 +33,7 @@ export async function lockVaultsOf(
 ): Promise<FileLock> {
   await using stack = new AsyncDisposableStack();
   const locks: FileLock[] = [];
-  const directories = new Set(paths.map(findVaultDirectory).filter(found => found !== undefined));
+  const directories = new Set(paths.flatMap(findVaultDirectories));
   for (const directory of [...directories].sort()) {
     if (isWritable(directory)) locks.push(stack.use(await lockVaultDirectory(directory, onWatch)));
   }
@@ -46,24 +46,25 @@ export async function lockVaultsOf(
   };
 }
 
-function findVaultDirectory(path: string): string | undefined {
-  for (let directory = realpathOfExisting(path); ; directory = dirname(directory)) {
+/** By the path as it is given and by where its links lead; each by its real path, so that none is taken twice. */
+function findVaultDirectories(path: string): string[] {
+  let existing = resolve(path);
+  while (!existsSync(existing)) existing = dirname(existing);
+  try {
+    return [existing, realpathSync(existing)]
+      .flatMap(start => vaultDirectoryAbove(start) ?? [])
+      .map(directory => realpathSync(directory));
+  } catch (error) {
+    throw asFileError(error, existing, 'read');
+  }
+}
+
+function vaultDirectoryAbove(start: string): string | undefined {
+  for (let directory = start; ; directory = dirname(directory)) {
     if (VAULT_DIRECTORY_NAME.test(basename(directory)) && existsSync(join(directory, 'config.json'))) {
       return directory;
     }
     if (directory === dirname(directory)) return undefined;
-  }
-}
-
-/** The real path of a file, or of the nearest directory above it that is there. */
-function realpathOfExisting(path: string): string {
-  for (let existing = resolve(path); ; existing = dirname(existing)) {
-    if (!existsSync(existing)) continue;
-    try {
-      return realpathSync(existing);
-    } catch (error) {
-      throw asFileError(error, existing, 'read');
-    }
   }
 }
 

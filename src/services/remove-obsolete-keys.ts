@@ -16,7 +16,7 @@ const DELETE_BATCH = 200;
 /**
  * Removes from the signer what this vault's configuration made obsolete, and nothing else: never a validator's own key,
  * whatever the list of obsolete keys says.
- * @param options.validatorKeys - all that {@link listValidatorKeys} found, and others that are known
+ * @param options.protectedKeys - what {@link listProtectedKeys} found, and others that are known
  * @returns how many keys went
  * @throws ExternalError 'removal-failed'; what was not removed stays remembered
  */
@@ -24,17 +24,22 @@ export async function removeObsoleteKeys(
   { keymanager, say, warn }: RemoveObsoleteKeysDeps,
   {
     vaultDirectory,
-    validatorKeys,
-  }: { readonly vaultDirectory: string; readonly validatorKeys: ReadonlySet<Hex> },
+    protectedKeys,
+  }: { readonly vaultDirectory: string; readonly protectedKeys: ReadonlySet<Hex> },
 ): Promise<number> {
   const config = await findRemoteSignerConfig(vaultDirectory);
   // A run that was killed before it replaced the configuration has remembered keys that are needed still.
   const needed = new Set(config?.validators.flatMap(({ shares }) => shares.map(toHex)));
-  const named = [...(await readObsoleteKeys(vaultDirectory))].filter(key => !needed.has(key));
-  for (const key of named.filter(key => validatorKeys.has(key))) {
-    warn(`Key ${key} is named as obsolete, but it is a validator's own: it stays in the signer.`);
+  const remembered = [...(await readObsoleteKeys(vaultDirectory))];
+  const stays = remembered.filter(key => protectedKeys.has(key));
+  for (const key of stays) {
+    warn(
+      `Key ${key} was named as obsolete, but it is a validator's own or another vault's: it stays in the signer.`,
+    );
   }
-  const obsolete = named.filter(key => !validatorKeys.has(key));
+  const others = remembered.filter(key => !protectedKeys.has(key));
+  if (stays.length > 0) await writeObsoleteKeys(vaultDirectory, new Set(others));
+  const obsolete = others.filter(key => !needed.has(key));
   if (obsolete.length === 0) return 0;
   const listed = await keymanager.listKeystores();
   const removable = obsolete.filter(key => listed.get(key)?.isReadOnly === false);

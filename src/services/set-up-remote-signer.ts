@@ -20,10 +20,10 @@ import type { WorkerPool } from '../workers/pool.ts';
 import { importKeys, type TransportKey } from './import-keys.ts';
 import { ownPasswordPath, sharedPasswordPath } from './keystore-directory.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys.ts';
+import { listProtectedKeys } from './protected-keys.ts';
 import { listKeystorePaths, type ReadKeystore } from './read-keystores.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
 import { removeObsoleteKeys } from './remove-obsolete-keys.ts';
-import { listValidatorKeys } from './validator-keys.ts';
 
 /** The oracles for which shares are made; what `fetchOracleSet` gives. */
 interface ShareOracleSet {
@@ -86,7 +86,7 @@ export async function setUpRemoteSigner(
   const before = await findRemoteSignerConfig(vaultDirectory);
   const kept = keptValidators(before, options);
   // Read before any of these files goes; what cannot be read stops the run before it has changed anything.
-  const known = options.removeExistingKeys ? await listValidatorKeys(vaultDirectory) : [];
+  const known = options.removeExistingKeys ? await listProtectedKeys(vaultDirectory) : [];
   const { keys, validators } = await makeKeys(deps, options);
   try {
     if (oracleSet !== null) {
@@ -104,9 +104,9 @@ export async function setUpRemoteSigner(
     await writeFileAtomic(configPath, formatRemoteSignerConfig(config), { mode: PUBLIC_FILE_MODE });
     const removedKeystores = (await deps.confirmRemoval()) ? await removeKeystores(deps, keystores) : 0;
     if (removedKeystores > 0) say('Removed keystores from local filesystem.');
-    const validatorKeys = new Set([...known, ...ownKeysOf(config)]);
+    const protectedKeys = new Set([...known, ...ownKeysOf(config)]);
     const removedKeys = options.removeExistingKeys
-      ? await removeObsoleteKeys(deps, { vaultDirectory, validatorKeys })
+      ? await removeObsoleteKeys(deps, { vaultDirectory, protectedKeys })
       : 0;
     if (!options.removeExistingKeys && obsolete.size > 0) {
       deps.warn(

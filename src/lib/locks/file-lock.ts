@@ -80,7 +80,12 @@ function holdLock(
   return {
     assertHeld() {
       if (kernel !== undefined && record.isFresh) return;
-      if (!record.check()) throw lost(busy, readHolder(path));
+      try {
+        if (record.check()) return;
+      } catch (error) {
+        throw asLockError(error, path, busy);
+      }
+      throw lost(busy, readHolder(path));
     },
     async [Symbol.asyncDispose]() {
       try {
@@ -176,17 +181,18 @@ function lost({ subject }: BusyMessage, holder: LockHolder | undefined): Operato
 }
 
 function asLockError(error: unknown, path: string, { subject }: BusyMessage): unknown {
-  const code = codeOf(error);
-  if (code === 'EACCES' || code === 'EPERM') return notPermitted(subject, ownerOf(path), error);
+  const isRefused = ['EACCES', 'EPERM'].includes(String(codeOf(error)));
+  const owner = isRefused ? otherOwnerOf(path) : undefined;
+  if (owner !== undefined) return notPermitted(subject, owner, error);
   return error instanceof Error && 'syscall' in error ? asFileError(error, path, 'write') : error;
 }
 
 /** The sentence for another user. */
-export function notPermitted(subject: string, owner: number | undefined, cause?: unknown): OperatorError {
+export function notPermitted(subject: string, owner: number, cause?: unknown): OperatorError {
   const user = process.geteuid?.();
   return new OperatorError(
     'not-permitted',
-    `${subject} belongs to ${owner === undefined ? 'another user' : `user ${owner}`}; this process runs as user ${user} and may not use it.`,
+    `${subject} belongs to user ${owner}; this process runs as user ${user} and may not use it.`,
     {
       hint: 'Run the command as that user, or give the directory with all its files to this one (chown -R).',
       cause,
@@ -194,8 +200,8 @@ export function notPermitted(subject: string, owner: number | undefined, cause?:
   );
 }
 
-/** Of the file that stands in the way, else of its directory. */
-function ownerOf(path: string): number | undefined {
+/** The other user whose file stands in the way, or whose directory it is. */
+function otherOwnerOf(path: string): number | undefined {
   const user = process.geteuid?.();
   for (const one of [path, `${path}-kernel`, dirname(path)]) {
     const uid = lstatSync(one, { throwIfNoEntry: false })?.uid;

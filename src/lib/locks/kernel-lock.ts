@@ -89,7 +89,8 @@ function lockExclusively(path: string): DatabaseSync | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new sqlite.DatabaseSync(path, { timeout: 0 });
-    database.exec('begin exclusive');
+    // A journal would be a second file, which a killed process leaves behind.
+    database.exec('pragma journal_mode = memory; begin exclusive');
     return database;
   } catch (error) {
     database?.close();

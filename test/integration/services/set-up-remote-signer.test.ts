@@ -185,7 +185,7 @@ describe('a remote signer', () => {
     writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(named));
     await using keymanager = openKeymanager({ url: server.url, timeoutMs: 5_000 });
     const deps = { keymanager, say: () => undefined, warn: () => undefined };
-    expect(await removeObsoleteKeys(deps, { vaultDirectory, validatorKeys: new Set() })).toBe(0);
+    expect(await removeObsoleteKeys(deps, { vaultDirectory, protectedKeys: new Set() })).toBe(0);
     expect([...server.keys.keys()]).toEqual(named);
   });
 

@@ -27,7 +27,7 @@ import { asUser, inContainer, requireNamespaces, requireOtherUsers } from '../..
 import { runProcess } from '../../support/run-process.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
-const HOLDER = join(PROJECT_ROOT, 'test/support/embedded-holder.ts');
+const HOLDER = join(PROJECT_ROOT, 'test/support/embedded-child.ts');
 const BUSY = { code: 'in-use', subject: 'the thing', hint: '' };
 /** An ordinary user of this machine, who is not the one that runs the tests. */
 const OTHER_USER = 1000;
