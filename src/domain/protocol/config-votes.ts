@@ -57,7 +57,7 @@ export function isQuorum(supporters: number, dissenters: number, endpoints: numb
 }
 
 /** Whether both are the same event of the same block. */
-export function isSameEvent(one: ConfigEvent, other: ConfigEvent): boolean {
+function isSameEvent(one: ConfigEvent, other: ConfigEvent): boolean {
   return (
     one.ipfsHash === other.ipfsHash &&
     one.blockNumber === other.blockNumber &&
