@@ -65,6 +65,38 @@ export async function findContradictions(
   return found.filter(vote => vote !== undefined);
 }
 
+/**
+ * Supporters that do not know the oracles of a document at a block that they share with one who knows them there: their
+ * data is wrong, too. One that is only behind, or has answered nothing, is not.
+ */
+export async function findFalseMemberships(
+  voters: readonly ExecutionNode[],
+  { faulty, right }: { readonly faulty: readonly ConfigVote[]; readonly right: readonly ConfigVote[] },
+  addresses: readonly string[],
+  contracts: VotedContracts,
+): Promise<readonly ConfigVote[]> {
+  const sound = right.toSorted((a, b) => b.head.number - a.head.number)[0];
+  if (sound === undefined) return [];
+  const knowsAt = async ({ voter }: ConfigVote, blockNumber: number) => {
+    const node = voters[voter];
+    if (node === undefined) return undefined;
+    const where = { multicall: contracts.multicall, blockNumber };
+    const membership = await fetchOracleMembership(node, contracts.keeper, addresses, where).catch(
+      () => undefined,
+    );
+    return membership && describeMembership(membership, addresses.length) === undefined;
+  };
+  const found = await Promise.all(
+    faulty.map(async vote => {
+      const common = Math.min(sound.head.number, vote.head.number);
+      if (!(await isSharedBlock(voters, sound, vote, common))) return undefined;
+      const [isTrue, isSaid] = await Promise.all([knowsAt(sound, common), knowsAt(vote, common)]);
+      return isTrue === true && isSaid === false ? vote : undefined;
+    }),
+  );
+  return found.filter(vote => vote !== undefined);
+}
+
 /** How a voter sees the oracles of a document: nothing, when the keeper knows all of them and no others. */
 export async function findMembershipFault(
   node: ExecutionNode,

@@ -11,7 +11,13 @@ import {
 } from '../../domain/protocol/config-votes.ts';
 import { equalBytes, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
-import { askForEvents, findContradictions, findMembershipFault, type VotedContracts } from './ask-voters.ts';
+import {
+  askForEvents,
+  findContradictions,
+  findFalseMemberships,
+  findMembershipFault,
+  type VotedContracts,
+} from './ask-voters.ts';
 import { type ReadOracleSet, readOracleSet } from './read-oracle-set.ts';
 
 export interface ConfirmOracleSetDeps {
@@ -70,11 +76,11 @@ export async function confirmOracleSet(
   const agreed = findAgreedEvent(votes, voters.length);
   if (agreed === undefined) throw unconfirmed(names, says);
   const { event } = agreed;
-  const wrong = await findContradictions(voters, agreed);
   const read = await readOracleSet(deps.http, event.ipfsHash, ipfs);
   const right = await withoutFaults(voters, agreed, read, contracts, says);
-  reportWrong(deps, names, says, { wrong, right, event });
   if (!isQuorum(right.length, rivalsOf(agreed, right), voters.length)) throw unconfirmed(names, says);
+  const wrong = await findWrong(voters, agreed, right, read, contracts);
+  reportWrong(deps, names, says, { wrong, right, event });
   requirePinned(read, pinnedHash);
   if (voters.length === 1 && pinnedHash === undefined) warnOfSingle(deps, names, read);
   return { ...read, event, confirmedBy: right.map(({ voter }) => names[voter] ?? '') };
@@ -110,6 +116,23 @@ async function withoutFaults(
     }),
   );
   return checked.filter(vote => vote !== undefined);
+}
+
+/** Those whose data is wrong, now that a quorum is right. */
+async function findWrong(
+  voters: readonly ExecutionNode[],
+  agreed: AgreedEvent,
+  right: readonly ConfigVote[],
+  { config }: ReadOracleSet,
+  contracts: VotedContracts,
+): Promise<readonly ConfigVote[]> {
+  const addresses = config.oracles.map(oracle => oracle.address);
+  const faulty = agreed.supporters.filter(vote => !right.includes(vote));
+  const [contradictions, falseMemberships] = await Promise.all([
+    findContradictions(voters, { ...agreed, supporters: right }),
+    findFalseMemberships(voters, { faulty, right }, addresses, contracts),
+  ]);
+  return [...contradictions, ...falseMemberships];
 }
 
 /** Those with a vote that are not of the right ones. */

@@ -201,6 +201,26 @@ describe('H4 · the oracle set of an upload', () => {
     expect(run.stderr).toContain(`Warning: Only one execution endpoint is given: ${url} alone decides`);
   });
 
+  it('one node: of three says that the keeper has other oracles than the document → it is named, the others decide', async () => {
+    node(1).faults.lies = {
+      keeper: fixture.devnet.addresses.keeper,
+      oracles: attacker.keys.map(({ address }) => address),
+    };
+    const run = await upload(3);
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(run.stderr).toMatch(
+      new RegExp(`The execution endpoint ${node(1).url} contradicts the others .* has no oracle 0x`),
+    );
+    expect(await uploadedSets()).toEqual([honest()]);
+    // Of two it is not known which one is right, and nobody is called wrong.
+    const two = await upload(2);
+    expect(two.exitCode, two.stderr).toBe(0);
+    await runSql(database.url, 'delete from stakewise_operator.accepted_oracle_sets');
+    const undecided = await upload(2);
+    expect(undecided.exitCode).toBe(1);
+    expect(undecided.stderr).not.toContain('is left out');
+  });
+
   it("one node: hides the keeper's event → the others decide", async () => {
     node(0).faults.lies = { keeper: fixture.devnet.addresses.keeper, event: null };
     const run = await upload(3);
