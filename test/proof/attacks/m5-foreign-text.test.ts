@@ -336,7 +336,7 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     using folder = temporaryDirectory();
     const network = join(folder.path, 'network.json');
     const document = JSON.parse(readFileSync(scene.networkFile, 'utf8'));
-    writeFileSync(network, JSON.stringify({ ...document, ipfs_gateways: [server.url] }));
+    writeFileSync(network, JSON.stringify({ ...document, ipfsGateways: [server.url] }));
     const args = remoteDb('upload-keypairs', ...keyArgs, '--execution-endpoints', scene.devnet.rpcUrl);
     const asked = args.map(word => (word === scene.networkFile ? network : word));
     await expectHarmlessRun([...asked, '--allow-unverified-ipfs']);
