@@ -6,7 +6,7 @@ import { openSignerClient, type SignerClient, type SignerClientOptions } from '.
 import { readEnvironment, resolveVaultNetwork } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema } from './db/migrator.ts';
-import type { EndpointUrl } from './lib/endpoint-url.ts';
+import { type EndpointUrl, withoutSecrets } from './lib/endpoint-url.ts';
 import { UsageError } from './lib/errors.ts';
 import { createCommandLogger } from './lib/logger.ts';
 import { readSecretFile } from './lib/secret.ts';
@@ -131,7 +131,7 @@ export function ipfsOptions(
       ?.split(',')
       .map(text => text.trim()) ?? [];
   return {
-    gateways: [...own.filter(text => text !== '').map(parseIpfsGateway), ...network.ipfsGateways],
+    gateways: [...own.filter(text => text !== '').map(parseOwnGateway), ...network.ipfsGateways],
     timeoutMs: readTimeoutMs('IPFS_TIMEOUT', 60),
     allowUnverified,
     onUnverified: gateway =>
@@ -139,6 +139,18 @@ export function ipfsOptions(
         `The oracle configuration of ${gateway} could not be proven against its IPFS hash and is used all the same.`,
       ),
   };
+}
+
+function parseOwnGateway(text: string): string {
+  try {
+    return parseIpfsGateway(text);
+  } catch (cause) {
+    throw new UsageError(
+      'invalid-ipfs-gateway',
+      `'${withoutSecrets(text)}' in IPFS_FETCH_ENDPOINTS is not an http or https URL.`,
+      { cause },
+    );
+  }
 }
 
 /**

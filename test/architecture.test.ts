@@ -151,6 +151,45 @@ describe('who imports whom', () => {
   });
 });
 
+describe('the edges', () => {
+  const read = (file: string) =>
+    readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+  const program = sources.filter(file => file.startsWith('src/'));
+
+  it('are the only ones that print, and what they print passes through foreign-text.ts', () => {
+    const prints = /\b(process\.(stdout|stderr)|output)\.write\(|\bconsole\.|pino\.destination\(/;
+    const edges = program.filter(file => prints.test(read(file)));
+    expect(edges).toEqual([
+      'src/cli/main.ts',
+      'src/cli/operator-command.ts',
+      'src/cli/program.ts',
+      'src/cli/progress.ts',
+      'src/cli/prompt.ts',
+      'src/lib/logger.ts',
+      'src/lib/termination-log.ts',
+      'src/signer-child.ts',
+    ]);
+    // The version; what presentError gives; a stack.
+    const byOthers = ['src/cli/main.ts', 'src/cli/program.ts', 'src/signer-child.ts'];
+    const cleaning = edges.filter(file => /from '\..*\/foreign-text\.ts'/.test(read(file)));
+    expect([...cleaning, ...byOthers].sort()).toEqual(edges);
+  });
+
+  it('tell the message of an error of another maker through messageOf only', () => {
+    const caught = /\$\{(error|cause|thrown)(\.message)?\}/;
+    const allowed = ['src/cli/resolve-options.ts', 'src/cli/present-error.ts'];
+    expect(program.filter(file => caught.test(read(file)) && !allowed.includes(file))).toEqual([]);
+  });
+
+  it('never get the whole of a URL: only who connects asks for it', () => {
+    const revealing = program.filter(file => read(file).includes('.reveal('));
+    const connects =
+      /^src\/(clients\/|compose(-operator)?\.ts|cli\/key-source-options|domain\/fleet\/validator-config)/;
+    expect(revealing.length).toBeGreaterThan(3);
+    expect(revealing.filter(file => !connects.test(file))).toEqual([]);
+  });
+});
+
 describe('the bundle', () => {
   it('has a file for everything that is started by itself', () => {
     const started = sources.flatMap(file => startedIn(readFileSync(join(root, file), 'utf8')));

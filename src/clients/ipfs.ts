@@ -5,6 +5,7 @@ import { identity } from 'multiformats/hashes/identity';
 import { sha256 } from 'multiformats/hashes/sha2';
 import { equalBytes } from '../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { openGatewayDispatcher } from './gateway-dispatcher.ts';
 import { type HttpDeps, HttpStatusError, requestHttp } from './http.ts';
 import { type ImportBudget, isImportOf, openImportBudget } from './ipfs-import.ts';
@@ -97,9 +98,13 @@ function parseCid(text: string): CID {
   try {
     return CID.parse(bare);
   } catch (error) {
-    throw new OperatorError('invalid-ipfs-cid', `Not an IPFS content identifier: ${JSON.stringify(text)}.`, {
-      cause: error,
-    });
+    throw new OperatorError(
+      'invalid-ipfs-cid',
+      `Not an IPFS content identifier: ${JSON.stringify(foreignText(text))}.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { MIGRATIONS } from '../../migrations/index.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { type Database, type Session, tableOf } from './database.ts';
 
 /** One step of the schema that has run. */
@@ -96,7 +97,7 @@ function refuseOldProgram(steps: readonly SchemaStep[], database: Session, progr
   if (demanding === undefined) return;
   throw new OperatorError(
     'program-too-old',
-    `the database schema "${database.schema}" needs version ${demanding.oldestProgram} of this program or newer ` +
+    `the database schema "${database.schema}" needs version ${foreignText(demanding.oldestProgram)} of this program or newer ` +
       `(step ${demanding.name}); this is ${programVersion}`,
     { hint: 'Install the newer version; nothing was changed.' },
   );

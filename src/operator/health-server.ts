@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { OperatorError } from '../lib/errors.ts';
+import { messageOf, OperatorError } from '../lib/errors.ts';
 import { printableMember } from '../lib/foreign-text.ts';
 import { isAskedByPage, readHost } from '../lib/http-caller.ts';
 import { type HttpLimits, limitConnections, serverOptions } from '../lib/http-limits.ts';
@@ -88,7 +88,7 @@ async function listen(
       isTaken ? 'port-in-use' : 'not-listening',
       isTaken
         ? `The ${name} port ${port} of ${host} is in use.`
-        : `Cannot listen for ${name} on port ${port} of ${host}: ${error.message}.`,
+        : `Cannot listen for ${name} on port ${port} of ${host}: ${messageOf(error)}.`,
       { cause: error, hint: `Choose another --${name}-port or --${name}-host.` },
     );
   });

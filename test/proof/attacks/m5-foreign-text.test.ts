@@ -1,5 +1,5 @@
 // What others say is shown by the real program and does nothing: to a terminal, a log, a script, a probe, a supervisor.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { AbiCoder } from 'ethers/abi';
@@ -328,20 +328,17 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     expectHarmless(readFileSync(terminationLog, 'utf8'));
   });
 
-  it('one gateway: refuses the oracle configuration in words that act → one line, nothing acts', async () => {
-    await using server = await startServer((_, response) => {
-      // A status line is a text, too.
-      response.socket?.end(`HTTP/1.1 200 ${HOSTILE_TEXT.slice(7, 20)}\r\nx: begin\u0000\u001b[2J\r\n\r\n`);
-      return undefined;
-    });
+  it('one gateway: serves for the oracle configuration a text that acts, which the parser quotes → one line, nothing acts', async () => {
+    // Short enough to be quoted whole.
+    await using server = await startServer(({ path }) =>
+      path.includes('format=') ? { status: 406 } : { body: 'begin\r\u001b[2J\u009b2J\u202e' },
+    );
     using folder = temporaryDirectory();
-    mkdirSync(join(folder.path, 'x'));
-    const { log, lines } = logTo('plain');
-    const { fetchIpfsDocument } = await import('../../../src/clients/ipfs.ts');
-    const error = await fetchIpfsDocument({}, 'QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn', {
-      ...{ gateways: [server.url], timeoutMs: 5_000 },
-    }).catch((thrown: unknown) => thrown);
-    log.error(`begin: ${messageOf(error)}`);
-    expectHarmless(lines.join(''));
+    const network = join(folder.path, 'network.json');
+    const document = JSON.parse(readFileSync(scene.networkFile, 'utf8'));
+    writeFileSync(network, JSON.stringify({ ...document, ipfsGateways: [server.url] }));
+    const args = remoteDb('upload-keypairs', ...keyArgs, '--execution-endpoints', scene.devnet.rpcUrl);
+    const asked = args.map(word => (word === scene.networkFile ? network : word));
+    await expectHarmlessRun([...asked, '--allow-unverified-ipfs']);
   });
 });

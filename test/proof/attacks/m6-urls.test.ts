@@ -292,6 +292,23 @@ describe('M6 · passwords and tokens in URLs', () => {
     },
   );
 
+  it('local user: reads why a gateway of IPFS_FETCH_ENDPOINTS is no URL → the answer does not repeat the password', async () => {
+    for (const gateway of [
+      `ftp://ops:${PASSWORD}@host`,
+      `ops:${PASSWORD}@host:port`,
+      `http://ops:${PASSWORD}@`,
+    ]) {
+      for (const more of [[], ['--json']]) {
+        const args = [...remoteDb('upload-keypairs'), ...keyArgs(), ...more];
+        const run = await runCli([...args, '--execution-endpoints', scene.devnet.rpcUrl], {
+          env: { ...env, IPFS_FETCH_ENDPOINTS: gateway },
+        });
+        expectNoSecrets(run.stdout, run.stderr);
+        expect(run.exitCode, run.stderr).toBe(2);
+      }
+    }
+  });
+
   it.each(['plain', 'json'])(
     'local user: reads the %s log of start at DEBUG, its probes, metrics and termination log → no password, token or key of any server',
     async format => {
