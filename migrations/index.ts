@@ -1,12 +1,16 @@
 import * as initial from './0001-initial.ts';
 import * as transactions from './0002-transactions.ts';
 import * as networkValidators from './0003-network-validators.ts';
+import * as authenticatedIntents from './0004-authenticated-intents.ts';
 import * as auditFacts from './0005-audit-facts.ts';
+import * as acceptedOracleSets from './0006-accepted-oracle-sets.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
 export const MIGRATIONS = {
   '0001-initial': initial,
   '0002-transactions': transactions,
   '0003-network-validators': networkValidators,
+  '0004-authenticated-intents': authenticatedIntents,
   '0005-audit-facts': auditFacts,
+  '0006-accepted-oracle-sets': acceptedOracleSets,
 };

@@ -3,6 +3,7 @@ import { socketUrl } from './clients/signer-endpoint.ts';
 import type { SignerTls } from './clients/signer-tls.ts';
 import { readTimeoutMs } from './compose.ts';
 import type { KeySourceSettings } from './compose-signer.ts';
+import type { EndpointUrl } from './lib/endpoint-url.ts';
 import { UsageError } from './lib/errors.ts';
 import type { Logger } from './lib/logger.ts';
 import { spawnSigner } from './spawn-signer.ts';
@@ -10,7 +11,7 @@ import { spawnSigner } from './spawn-signer.ts';
 export interface ExitSignerSettings {
   /** Name or path. */
   readonly network: string;
-  readonly remoteSignerUrl: readonly string[] | undefined;
+  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   readonly tls: SignerTls | undefined;
   readonly signerConcurrency: number;
   /** For the built-in signer, when there is no remote one. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BeaconNode } from './clients/beacon-node.ts';
-import { ExecutionNode } from './clients/execution-node.ts';
+import { distinctEndpoints, ExecutionNode } from './clients/execution-node.ts';
 import type { HttpDeps } from './clients/http.ts';
 import { parseJwtSecret } from './clients/jwt.ts';
 import { openSignerClient, type SignerClient } from './clients/signer-client.ts';
@@ -8,16 +8,18 @@ import { socketUrl } from './clients/signer-endpoint.ts';
 import type { SignerTls } from './clients/signer-tls.ts';
 import { openWalletSigner, type WalletSigner } from './clients/wallet-signer.ts';
 import { openRemoteDatabase, type RemoteDbSettings, readTimeoutMs } from './compose.ts';
-import type { KeySourceSettings } from './compose-signer.ts';
+import type { KeySourceSettings, WalletSettings } from './compose-signer.ts';
 import { embeddedDatabasePath } from './compose-transactions.ts';
 import { findVaultConfig, readVaultConfig, vaultDirectory } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema, migrateDatabase } from './db/migrator.ts';
+import type { EndpointUrl } from './lib/endpoint-url.ts';
 import { UsageError } from './lib/errors.ts';
 import type { LogFormat, Logger, LogLevel } from './lib/logger.ts';
 import { type Network, resolveNetwork } from './networks.ts';
 import type { OperatorMetrics } from './operator/operator-metrics.ts';
 import type { OperatorStatus } from './operator/operator-status.ts';
+import { feeCeilings, MAX_TRANSACTION_GAS } from './operator/transaction-fees.ts';
 import { waitOut } from './operator/wait-out.ts';
 import type { ExitShardsOptions } from './services/make-exit-shards.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from './services/operator-sources.ts';
@@ -32,20 +34,24 @@ export interface OperatorSettings {
   readonly dataDir: string;
   /** The remote database, or where the embedded one is. */
   readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
-  readonly executionEndpoints: readonly string[];
+  readonly executionEndpoints: readonly EndpointUrl[];
   readonly executionJwtSecret: string | undefined;
-  readonly consensusEndpoints: readonly string[];
+  /** The only oracle set that is accepted, 32 bytes. */
+  readonly oracleSetHash: Uint8Array | undefined;
+  readonly consensusEndpoints: readonly EndpointUrl[];
   readonly depositDataFile: string | undefined;
   /** Read by the built-in signer only. */
   readonly wallet: { readonly file: string; readonly passwordFile: string };
   /** Default: the network's. */
   readonly maxFeePerGasGwei: bigint | undefined;
+  /** What `tx bump` may have it offer; default: no more than the other. */
+  readonly maxFeePerGasGweiBump: bigint | undefined;
   readonly minVaultBalanceWei: bigint;
   readonly harvest: boolean;
   readonly register: boolean;
   readonly exitShards: ExitShardsOptions['mode'];
   readonly poolSize: number | undefined;
-  readonly remoteSignerUrl: readonly string[] | undefined;
+  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   readonly tls: SignerTls | undefined;
   readonly signerConcurrency: number;
   /** For the built-in signer, when there is no remote one. */
@@ -82,7 +88,7 @@ export interface OperatorHandles extends AsyncDisposable {
   readonly database: Database;
   readonly sources: OperatorSources;
   readonly node: ExecutionNode;
-  /** One per endpoint, which try nothing twice: for the checks at the start. */
+  /** One per endpoint, which try nothing twice: for the checks at the start, and for what several must agree on. */
   readonly executionNodes: readonly ExecutionNode[];
   readonly beacon: BeaconNode;
   readonly beaconNodes: readonly BeaconNode[];
@@ -111,26 +117,28 @@ export async function openOperator(
   const sources = await openSources(log, settings, database, network);
   const { executionJwtSecret } = settings;
   const jwtSecret = executionJwtSecret === undefined ? undefined : parseJwtSecret(executionJwtSecret);
-  const connectExecution = (endpoints: readonly string[], retryTimeoutMs: number) =>
+  const connectExecution = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
-        ...{ endpoints, retryTimeoutMs, jwtSecret, chainId: network.chainId },
+        endpoints: urls.map(url => url.reveal()),
+        ...{ retryTimeoutMs, jwtSecret, chainId: network.chainId },
         signal: context.lateSignal,
         timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
       }),
     );
-  const connectBeacon = (endpoints: readonly string[], retryTimeoutMs: number) =>
+  const connectBeacon = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     new BeaconNode(httpOf('beacon'), {
-      ...{ endpoints, retryTimeoutMs, signal: context.signal },
+      endpoints: urls.map(url => url.reveal()),
+      ...{ retryTimeoutMs, signal: context.signal },
       genesisValidatorsRoot: network.genesisValidatorsRoot,
       slotsPerEpoch: network.slotsPerEpoch,
       timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
     });
   const node = connectExecution(settings.executionEndpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
-  const signers = stack.use(await openSigners(context, settings, networkName));
+  const signers = stack.use(await openSigners(context, settings, { network, networkName }));
   const handles = {
     ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
-    executionNodes: settings.executionEndpoints.map(one => connectExecution([one], 0)),
+    executionNodes: distinctEndpoints(settings.executionEndpoints).map(one => connectExecution([one], 0)),
     beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
     beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
     http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },
@@ -177,7 +185,7 @@ async function openState(
     return database;
   }
   const path = embeddedDatabasePath(settings.directory, vault);
-  const database = await openDatabase({ url: `pglite:${path}` });
+  const database = await openDatabase({ url: `pglite:${path}`, warn: message => log.warn(message) });
   await migrateDatabase(database, { programVersion: version }).catch(async error => {
     await database.close();
     throw error;
@@ -212,7 +220,7 @@ async function openSources(
 async function openSigners(
   { log, status, metrics, signal }: OperatorContext,
   settings: OperatorSettings,
-  network: string,
+  { network, networkName }: { readonly network: Network; readonly networkName: string },
 ): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
   const { remoteSignerUrl, tls, poolSize, vault } = settings;
   const keys = remoteSignerUrl === undefined ? settings.keys(line => log.info(line)) : undefined;
@@ -223,11 +231,15 @@ async function openSigners(
   }
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
-  const wallet = { ...settings.wallet, vault };
+  const wallet = { ...settings.wallet, vault, ceilings: walletCeilings(settings, network) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, ...signerLog(settings) }),
+      spawnSigner(
+        { log },
+        { network: networkName, keys, poolSize, wallet },
+        { signal, ...signerLog(settings) },
+      ),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
@@ -242,6 +254,12 @@ async function openSigners(
   const walletSigner = stack.use(await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log }));
   const open = stack.move();
   return { client, wallet: walletSigner, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** What the wallet's process is told at its start, and nobody can tell it later. */
+function walletCeilings(settings: OperatorSettings, network: Network): WalletSettings['ceilings'] {
+  const { maxBumpFeePerGasWei } = feeCeilings(settings, network);
+  return { maxFeePerGasWei: String(maxBumpFeePerGasWei), gas: String(MAX_TRANSACTION_GAS) };
 }
 
 /** Its line for every signature is one of the operator's. */

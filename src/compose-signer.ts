@@ -13,6 +13,7 @@ import { keyFileSource } from './signer/key-sources/key-files.ts';
 import { keystoreSource } from './signer/key-sources/keystores.ts';
 import { remoteDbSource } from './signer/key-sources/remote-db.ts';
 import { createRateLimiter, type RateLimit } from './signer/rate-limit.ts';
+import { createRecordMac } from './signer/record-mac.ts';
 import { createRequestHandler, type ValidatorSigning, type WalletSigning } from './signer/request-handler.ts';
 import { createExitGate } from './signer/sign-exit.ts';
 import { startSignThreads } from './signer/sign-threads.ts';
@@ -51,13 +52,15 @@ export type KeySourceSettings =
     }
   | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
 
-/** Where the hot wallet is, and what it may sign for beside transactions of the network; plain data. */
-interface WalletSettings {
+/** Where the hot wallet is, and what it may sign; plain data. */
+export interface WalletSettings {
   /** A version 3 JSON wallet. */
   readonly file: string;
   readonly passwordFile: string;
-  /** Whose validators the wallet may approve. */
-  readonly vault?: string | undefined;
+  /** For which the wallet works; the protocol's contracts are those of the network. */
+  readonly vault: string;
+  /** Above which it signs no transaction; decimal. */
+  readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
 }
 
 /** All that a signer is told; plain data. */
@@ -110,7 +113,7 @@ export async function openSigner(
   if (listen.kind === 'socket') stack.use(await prepareSocketDirectory(listen.path));
   const validators =
     settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
-  const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, log));
+  const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, listen, log));
   const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
   const metrics = createSignerMetrics(countKeys);
   const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
@@ -145,13 +148,27 @@ async function openValidators(
 
 async function openWalletSigning(
   stack: AsyncDisposableStack,
-  { chainId }: Network,
-  { vault, ...files }: WalletSettings,
+  { chainId, contracts }: Network,
+  { vault, ceilings, ...files }: WalletSettings,
+  listen: ListenAddress,
   log: Logger,
 ): Promise<WalletSigning> {
   const wallet = stack.use(await openWallet(files));
   log.info({ address: wallet.address }, 'wallet loaded');
-  return { wallet, gate: createWalletGate({ chainId, vault }) };
+  // Whoever can ask for a record's MAC can forge the record: only on a socket that is the asker's own.
+  const scope = { chainId, vault };
+  const forOperator =
+    listen.kind === 'socket' ? { macRecord: createRecordMac(wallet, scope), approvals: scope } : undefined;
+  const gate = createWalletGate({
+    chainId,
+    wallet: wallet.address,
+    vault,
+    keeper: contracts.keeper,
+    depositDataRegistry: contracts.depositDataRegistry,
+    maxFeePerGasWei: BigInt(ceilings.maxFeePerGasWei),
+    maxGas: BigInt(ceilings.gas),
+  });
+  return { wallet, gate, forOperator };
 }
 
 function openKeySource(

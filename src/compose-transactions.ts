@@ -60,7 +60,7 @@ function openStore({
 }: TransactionStoreSettings): Promise<Database> {
   if (dbUrl !== undefined) return openRemoteDatabase({ dbUrl, dbSchema, warn });
   const path = embeddedDatabasePath(databaseDir ?? dataDir, vault);
-  if (existsSync(path)) return openDatabase({ url: `pglite:${path}` });
+  if (existsSync(path)) return openDatabase({ url: `pglite:${path}`, warn });
   throw new OperatorError('no-database', `There is no database of an operator at ${path}.`, {
     hint: 'Name it with --db-url-file or --database-dir, as for "start".',
   });

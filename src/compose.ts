@@ -6,6 +6,7 @@ import { openSignerClient, type SignerClient, type SignerClientOptions } from '.
 import { readEnvironment, resolveVaultNetwork } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema } from './db/migrator.ts';
+import type { EndpointUrl } from './lib/endpoint-url.ts';
 import { UsageError } from './lib/errors.ts';
 import { createCommandLogger } from './lib/logger.ts';
 import { readSecretFile } from './lib/secret.ts';
@@ -66,27 +67,55 @@ export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
 /** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
 export async function openExecutionNode(
   http: HttpDeps,
-  endpoints: readonly string[],
+  endpoints: readonly EndpointUrl[],
   { chainId }: Network,
 ): Promise<ExecutionNode> {
   // Loaded here only: commands that ask no node need not wait for ethers' providers.
   const { connectExecutionNode } = await import('./clients/execution-node.ts');
   return connectExecutionNode(http, {
-    endpoints,
+    endpoints: endpoints.map(endpoint => endpoint.reveal()),
     chainId,
     timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
     retryTimeoutMs: readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60),
   });
 }
 
+/** How long an endpoint that has a vote is waited for, where others may decide without it. */
+const VOTER_RETRY_TIMEOUT_MS = 5_000;
+
+/** A client for each execution endpoint alone: what several must agree on is asked of all of them. */
+export async function openVoters(
+  http: HttpDeps,
+  endpoints: readonly EndpointUrl[],
+  { chainId }: Network,
+): Promise<{ readonly voters: readonly ExecutionNode[] } & Disposable> {
+  const { ExecutionNode, distinctEndpoints } = await import('./clients/execution-node.ts');
+  const distinct = distinctEndpoints(endpoints);
+  const voters = distinct.map(
+    endpoint =>
+      new ExecutionNode(http, {
+        endpoints: [endpoint.reveal()],
+        chainId,
+        timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
+        retryTimeoutMs:
+          distinct.length === 1 ? readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60) : VOTER_RETRY_TIMEOUT_MS,
+      }),
+  );
+  const close = () => {
+    for (const voter of voters) voter.destroy();
+  };
+  return { voters, [Symbol.dispose]: close };
+}
+
 /** Connects to the consensus layer of a network. Timeouts: `CONSENSUS_TIMEOUT`, `CONSENSUS_RETRY_TIMEOUT`, in seconds. */
 export function openBeaconNode(
   http: HttpDeps,
-  endpoints: readonly string[],
+  endpoints: readonly EndpointUrl[],
   { genesisValidatorsRoot, slotsPerEpoch }: Network,
 ): Promise<BeaconNode> {
   return connectBeaconNode(http, {
-    ...{ endpoints, genesisValidatorsRoot, slotsPerEpoch },
+    endpoints: endpoints.map(endpoint => endpoint.reveal()),
+    ...{ genesisValidatorsRoot, slotsPerEpoch },
     timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
     retryTimeoutMs: readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120),
   });

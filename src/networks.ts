@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { checksumAddress } from './lib/address.ts';
 import { fromHex } from './lib/bytes.ts';
 import { messageOf, UsageError } from './lib/errors.ts';
+import { foreignText } from './lib/foreign-text.ts';
 
 /** Everything the program knows about a chain. One form for built-in networks and network files. */
 export interface Network {
@@ -353,7 +354,7 @@ export function parseNetworkFile(text: string, file: string): Network {
     issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'the document');
   throw new UsageError(
     'invalid-network-file',
-    `Network file ${file}: ${field}: ${issue?.message ?? 'invalid'}`,
+    `Network file ${file}: ${foreignText(field)}: ${foreignText(issue?.message ?? 'invalid')}`,
   );
 }
 

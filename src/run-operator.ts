@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { createChainReader } from './clients/chain-snapshot.ts';
+import { distinctEndpoints } from './clients/execution-node.ts';
 import type { IpfsOptions } from './clients/ipfs.ts';
 import { ipfsOptions, readTimeoutMs } from './compose.ts';
 import {
@@ -26,14 +27,16 @@ import {
 import { createOutbox } from './operator/outbox.ts';
 import { lastBlockTime } from './operator/slot-grid.ts';
 import { startOperator } from './operator/start-operator.ts';
+import { feeCeilings } from './operator/transaction-fees.ts';
 import { createNetworkValidators } from './services/network-validators.ts';
+import { openAcceptedOracleSets } from './services/oracle-set/accepted-oracle-sets.ts';
+import { OracleSetGuard } from './services/oracle-set/oracle-set-guard.ts';
 import { chooseRegistrationMode } from './services/registration/choose-registration-mode.ts';
 
 /** From the first signal to the end of the process, at most. */
 const STOP_MS = 9_000;
 /** How long a node may take for what it was asked before. */
 const LATE_MS = 4_000;
-const WEI_PER_GWEI = 1_000_000_000n;
 
 /**
  * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse.
@@ -97,8 +100,9 @@ async function work(
   const { vault } = settings;
   const { network, database, wallet } = handles;
   const ipfs = ipfsOptions(network, { allowUnverified: false, warn: line => log.warn(line) });
+  const oracleSets = createOracleSetGuard(context, handles, settings, ipfs);
   const facts = await checkStartup(
-    { ...handles, log, status, ipfs },
+    { ...handles, log, status, oracleSets },
     {
       ...{ network, vault, signal, wallet: wallet.address },
       remoteSignerUrl: settings.remoteSignerUrl,
@@ -107,8 +111,8 @@ async function work(
       oracleTimeoutMs: oraclesTimeoutMs(),
     },
   );
-  const { tasks, options } = prepareTasks(context, handles, settings, { facts, ipfs });
-  const maxFeePerGasWei = options.maxFeePerGasGwei * WEI_PER_GWEI;
+  const { tasks, options } = prepareTasks(context, handles, settings, { facts, ipfs, oracleSets });
+  const ceilings = feeCeilings(settings, network);
   const pollMs = network.secondsPerSlot * 1000;
   const scope = { chainId: network.chainId, vault };
   const holder = `${hostname()} ${process.pid}`;
@@ -120,7 +124,7 @@ async function work(
       watching: watchingTasks(tasks, options),
       act(lease) {
         const deps = { database, lease, log, node: handles.node, signer: wallet };
-        const outbox = createOutbox(deps, { ...scope, maxFeePerGasWei, pollMs });
+        const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
         return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
       },
     },
@@ -128,12 +132,54 @@ async function work(
   );
 }
 
+/** What stands between one node's word and the oracles that exit shards are made for. */
+function createOracleSetGuard(
+  { log, metrics }: OperatorContext,
+  { network, database, node, executionNodes, wallet, http }: OperatorHandles,
+  { vault, oracleSetHash, executionEndpoints }: OperatorSettings,
+  ipfs: IpfsOptions,
+): OracleSetGuard {
+  const { chainId, contracts, secondsPerSlot } = network;
+  const endpoints = distinctEndpoints(executionEndpoints);
+  if (endpoints.length === 1 && oracleSetHash === undefined) {
+    log.warn(
+      'Only one execution endpoint is given: it alone decides which oracles get exit signatures, and enough oracles together can exit validators. Give two or more of different operators, or --oracle-set-hash.',
+    );
+  }
+  const accepted = openAcceptedOracleSets(
+    {
+      database,
+      mac: record => wallet.macRecord('oracle-set', record),
+      warn: line => log.warn(line),
+    },
+    { chainId, vault, keeper: contracts.keeper, acceptedBy: `wallet ${wallet.address}` },
+  );
+  const endpointsAt = (places: readonly number[]) =>
+    places.map(place => endpoints[place]).filter(endpoint => endpoint !== undefined);
+  return new OracleSetGuard(
+    {
+      accepted,
+      log: log.child({ task: 'oracle-set' }),
+      voters: executionNodes,
+      http: http.ipfs,
+      onVerdict(wrong, right) {
+        for (const endpoint of endpointsAt(wrong)) node.leaveOut(endpoint.reveal());
+        for (const endpoint of endpointsAt(right)) node.takeBack(endpoint.reveal());
+      },
+      showUnconfirmed: isUnconfirmed => metrics.oracleSetUnconfirmed.set(isUnconfirmed ? 1 : 0),
+      countChange: () => metrics.oracleSetChanges.inc(),
+    },
+    { contracts, ipfs, pinnedHash: oracleSetHash, retryAfterMs: secondsPerSlot * 1000 },
+  );
+}
+
 function prepareTasks(
   { log, metrics }: OperatorContext,
   handles: OperatorHandles,
   settings: OperatorSettings,
-  { facts, ipfs }: { readonly facts: StartupFacts; readonly ipfs: IpfsOptions },
+  parts: { readonly facts: StartupFacts; readonly ipfs: IpfsOptions; readonly oracleSets: OracleSetGuard },
 ): { readonly tasks: OperatorTasksDeps; readonly options: OperatorTasksOptions } {
+  const { facts, ipfs, oracleSets } = parts;
   const { vault } = settings;
   const { network, database, node, wallet, sources } = handles;
   const { contracts, secondsPerSlot } = network;
@@ -156,7 +202,7 @@ function prepareTasks(
     },
   );
   return {
-    tasks: { ...handles, log, metrics, chain, ipfs, networkValidators },
+    tasks: { ...handles, log, metrics, chain, ipfs, networkValidators, oracleSets },
     options: {
       ...{ network, vault, vaultVersion, registrationMode },
       harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },

@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { openSigner, untilStopped } from './compose-signer.ts';
-import { EXIT, ExternalError, messageOf, OperatorError } from './lib/errors.ts';
+import { EXIT, ExternalError, messageOf, OperatorError, stackOf } from './lib/errors.ts';
+import { guardMemory } from './lib/guard-memory.ts';
 import { createLogger, createServiceLogger, type Logger } from './lib/logger.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
+guardMemory();
 const pipe = new Socket({ fd: ORDERS_FD });
 const parentGone = new AbortController();
 pipe.on('error', () => parentGone.abort()).on('close', () => parentGone.abort());
@@ -17,7 +19,7 @@ process.title = 'stakewise-signer';
 
 await run().catch((error: unknown) => {
   const known = error instanceof OperatorError;
-  if (!known) process.stderr.write(`${error instanceof Error ? error.stack : messageOf(error)}\n`);
+  if (!known) process.stderr.write(`${stackOf(error)}\n`);
   const { code, hint, exitCode } = known ? error : { code: 'bug', hint: undefined, exitCode: EXIT.bug };
   const retryable = error instanceof ExternalError && error.retryable;
   tell({ error: { code, message: messageOf(error), hint, exitCode, retryable } });

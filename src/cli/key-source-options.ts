@@ -116,7 +116,11 @@ function hashiVaultSettings(given: Given): KeySourceSettings {
   }
   return {
     kind: 'hashi-vault',
-    ...{ url, token, mount: given.hashiVaultMount, parallelism: given.hashiVaultParallelism },
+    // Handed to the signer's process as plain data.
+    url: url.reveal(),
+    token,
+    mount: given.hashiVaultMount,
+    parallelism: given.hashiVaultParallelism,
     ...{
       keyPaths: given.hashiVaultKeyPath,
       keyPrefixes: given.hashiVaultKeyPrefix,

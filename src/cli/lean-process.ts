@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+
 /**
  * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap, and to
  * keep no second and third form of code between the interpreter's and the optimised one. Measured on `start` with an idle
@@ -19,15 +21,23 @@ const EMBEDDED_FLAGS = ['--liftoff-only'];
  */
 const MALLOC_SETTINGS = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' };
 
+/** Ignored from the first instruction on, before anything of this program runs. */
+const GUARD_FLAGS = ['--disable-sigusr1'];
+/** Sets the limit of core dumps, which Node cannot, and becomes what it is given. */
+const SHELL = '/bin/sh';
+const WITHOUT_CORE_DUMPS = 'ulimit -c 0; exec "$0" "$@"';
+
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
 export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
-  const flags = [...LEAN_FLAGS, ...(hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS)];
+  const flags = [...GUARD_FLAGS, ...LEAN_FLAGS];
+  if (!hasDatabaseUrl(commandLine, environment)) flags.push(...EMBEDDED_FLAGS);
   const node = process.execPath;
-  process.execve?.(node, [node, ...flags, ...process.execArgv, ...process.argv.slice(1)], {
-    ...MALLOC_SETTINGS,
-    ...environment,
-  });
+  const command = [node, ...flags, ...process.execArgv, ...process.argv.slice(1)];
+  const variables = { ...MALLOC_SETTINGS, ...environment };
+  // Images without a shell have nothing that could read a core dump either.
+  if (existsSync(SHELL)) process.execve?.(SHELL, [SHELL, '-c', WITHOUT_CORE_DUMPS, ...command], variables);
+  else process.execve?.(node, command, variables);
 }
 
 /** Looked up before the command line is parsed: a wrong guess costs memory or speed, nothing else. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { basename, extname, join } from 'node:path';
+import { guardMemory } from '../lib/guard-memory.ts';
 import { packageRoot } from '../lib/package-root.ts';
 import { becomeLean } from './lean-process.ts';
 
@@ -8,6 +9,7 @@ const PROGRAM_NAMES = ['operator', 'v3-operator'];
 
 /** Entry of both launchers. Runs from the source or compiled, as it was loaded. */
 export async function main(): Promise<void> {
+  guardMemory();
   const argv = process.argv.slice(2);
   if (argv[0] === 'start') becomeLean(argv, process.env);
   const program = programName();

@@ -1,5 +1,5 @@
-import { flag, required } from './option.ts';
-import { httpUrls } from './value-kinds.ts';
+import { flag, optional, required } from './option.ts';
+import { bytes32, httpUrls } from './value-kinds.ts';
 
 /** `--execution-endpoints`. */
 export const executionEndpoints = required({
@@ -22,6 +22,14 @@ export function consensusEndpoints(prompt: 'Enter comma separated' | 'Enter the 
 /** `--allow-unverified-ipfs`. */
 export const allowUnverifiedIpfs = flag({
   description: 'Takes an oracle configuration that no gateway can prove. Not for mainnet.',
+});
+
+/** `--oracle-set-hash`. */
+export const oracleSetHash = optional({
+  description:
+    'The only oracle set that is accepted, as 32 bytes of hex; another one is refused. Default is what the execution nodes agree on.',
+  env: 'ORACLE_SET_HASH',
+  value: bytes32,
 });
 
 /** `--verbose`. */

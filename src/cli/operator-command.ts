@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
+import { oneLine, printableMember } from '../lib/foreign-text.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { Options, Resolved } from './option.ts';
 import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './progress.ts';
@@ -57,21 +58,21 @@ export abstract class OperatorCommand extends Command {
 
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
   protected readonly say = (line: string): void => {
-    this.output.write(`${line}\n`);
+    this.output.write(`${oneLine(line)}\n`);
   };
 
   /** Tells what to do next, beside the result. */
   protected readonly advise = (line: string): void => {
-    process.stderr.write(`${line}\n`);
+    process.stderr.write(`${oneLine(line)}\n`);
   };
 
   /** Warns of something that does not stop the command. */
   protected readonly alert = (line: string): void => {
-    process.stderr.write(`Warning: ${line}\n`);
+    process.stderr.write(`Warning: ${oneLine(line)}\n`);
   };
 
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, decimalBigints, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(json, toJsonValue, 2)}\n`);
   }
 
   /** Errors are printed at one edge, see program.ts. */
@@ -89,6 +90,6 @@ export abstract class OperatorCommand extends Command {
   }
 }
 
-function decimalBigints(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
+function toJsonValue(key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : printableMember(key, value);
 }

@@ -1,5 +1,7 @@
 import { Errors } from '@oclif/core';
-import { EXIT, type ExitCode, messageOf, OperatorError } from '../lib/errors.ts';
+import { withoutSecrets } from '../lib/endpoint-url.ts';
+import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
+import { printable } from '../lib/foreign-text.ts';
 import { Aborted } from './aborted.ts';
 import { CommandLineError } from './command-line-error.ts';
 import { RouteError } from './route.ts';
@@ -38,8 +40,7 @@ export function presentError(thrown: unknown, context: ErrorContext): PresentedE
       `${usage}Error: ${error.message}${hint}`,
     );
   }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stack}`;
+  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stackOf(error)}`;
   return present(EXIT.bug, 'internal-error', messageOf(error), undefined, text);
 }
 
@@ -50,8 +51,9 @@ function present(
   hint: string | undefined,
   text: string,
 ): PresentedError {
-  const json = { error: hint === undefined ? { code, message } : { code, message, hint } };
-  return { exitCode, text: `${text}\n`, json };
+  const shown = { code, message: printable(message) };
+  const json = { error: hint === undefined ? shown : { ...shown, hint: printable(hint) } };
+  return { exitCode, text: `${printable(text)}\n`, json };
 }
 
 function usageLines(error: CommandLineError, { program, words, isGroup }: ErrorContext): string {
@@ -84,7 +86,10 @@ function fromOclif(error: unknown): CommandLineError | undefined {
 function unexpectedArguments(words: readonly string[]): CommandLineError {
   const [word] = words;
   if (words.length === 1) {
-    return new CommandLineError('unexpected-argument', `Got unexpected extra argument (${word})`);
+    return new CommandLineError(
+      'unexpected-argument',
+      `Got unexpected extra argument (${withoutSecrets(word ?? '')})`,
+    );
   }
   return new CommandLineError('unexpected-argument', `Got ${words.length} unexpected extra arguments.`, {
     hint: 'Put values that contain spaces in quotes.',

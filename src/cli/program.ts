@@ -1,5 +1,6 @@
 import { Config, type Interfaces, loadHelpClass, settings } from '@oclif/core';
 import { EXIT } from '../lib/errors.ts';
+import { assertNoDebugger } from '../lib/guard-memory.ts';
 import { presentError } from './present-error.ts';
 import { groupOptions } from './remote-db-flags.ts';
 import { routeArgv } from './route.ts';
@@ -32,7 +33,11 @@ export async function runProgram(start: ProgramStart): Promise<void> {
     words = route.words;
     isGroup = !commands.has(words.join(' '));
     if (route.kind === 'help') await showHelp(config, words);
-    else await config.runCommand(words.join(':'), [...route.argv]);
+    else {
+      // From its source the program is run by who works on it, with keys of no worth.
+      if (!start.fromSource) await assertNoDebugger();
+      await config.runCommand(words.join(':'), [...route.argv]);
+    }
   } catch (error) {
     const { exitCode, text, json } = presentError(error, { program: start.program, words, isGroup });
     if (wantsJson(start.argv)) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);

@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { SingleBar } from 'cli-progress';
+import { printable } from '../lib/foreign-text.ts';
 import type { ProgressBar, ProgressReporter } from '../lib/progress.ts';
 
 /** Bars in the manual's shape on a terminal; elsewhere each step is its bare label on a line of its own. */
@@ -53,7 +54,7 @@ function startBar(
 ): ProgressBar {
   const bar = new SingleBar({
     stream: output,
-    format: `${label}  [{bar}]  {value}/{total}`,
+    format: `${printable(label)}  [{bar}]  {value}/{total}`,
     barCompleteChar: '#',
     barIncompleteChar: '-',
     barsize: 36,
@@ -67,6 +68,6 @@ function startBar(
 }
 
 function startLine(output: WriteStream, label: string): ProgressBar {
-  output.write(`${label}\n`);
+  output.write(`${printable(label)}\n`);
   return { advance() {}, finish() {} };
 }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
+import { printable } from '../lib/foreign-text.ts';
 import { Aborted } from './aborted.ts';
 
 /**
@@ -22,12 +23,14 @@ export interface Prompter {
 export function createPrompter(input: ReadStream, output: WriteStream): Prompter {
   return {
     askLine: (question, hidden = false) =>
-      hidden ? readHiddenLine(input, output, question) : readLine(input, () => output.write(question)),
+      hidden
+        ? readHiddenLine(input, output, printable(question))
+        : readLine(input, () => output.write(printable(question))),
     waitForKey: async message => {
-      await readKey(input, () => output.write(message));
+      await readKey(input, () => output.write(printable(message)));
       output.write('\n');
     },
-    print: text => void output.write(text),
+    print: text => void output.write(printable(text)),
     clear: () => {
       if (output.isTTY) output.write('\x1b[2J\x1b[1;1H');
     },

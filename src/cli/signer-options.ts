@@ -1,10 +1,11 @@
 import type { SignerTls } from '../clients/signer-tls.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { readFileBytes } from '../lib/files.ts';
 import { defaulted, type OptionSpec, optional, type Resolved } from './option.ts';
 import { file, integer, signerUrls, text } from './value-kinds.ts';
 
 /** `--remote-signer-url`: one signer, or several that hold the same keys. */
-export const REMOTE_SIGNER_URL: OptionSpec<readonly string[]> = {
+export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
   description:
     'The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH of its socket; several that hold the same keys are separated by commas.',
   env: 'REMOTE_SIGNER_URL',

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { OperatorSettings } from '../compose-operator.ts';
-import { vaultDirectory } from '../config.ts';
+import { readEnvironment, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../lib/logger.ts';
 import { secretPartsOf } from '../lib/scrub.ts';
 import { listIgnored } from './ignored-options.ts';
 import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from './key-source-options.ts';
-import { consensusEndpoints, executionEndpoints, verbose } from './node-options.ts';
+import { consensusEndpoints, executionEndpoints, oracleSetHash, verbose } from './node-options.ts';
 import { defaulted, flag, optional, type Resolved } from './option.ts';
 import { poolSize } from './pool-size-option.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db-flags.ts';
@@ -29,6 +29,7 @@ export const START_OPTIONS = {
     hidden: true,
     value: text,
   }),
+  oracleSetHash,
   network: networkOfVault,
   dataDir: newDataDir,
   databaseDir: optional({
@@ -72,6 +73,12 @@ export const START_OPTIONS = {
   maxFeePerGasGwei: optional({
     description: 'Maximum fee per gas for transactions. Default is that of the network.',
     env: 'MAX_FEE_PER_GAS_GWEI',
+    value: integer({ min: 1 }),
+  }),
+  maxFeePerGasGweiBump: optional({
+    description:
+      'What a transaction may offer per gas when "tx bump" asks for it. Default is --max-fee-per-gas-gwei.',
+    env: 'MAX_FEE_PER_GAS_GWEI_BUMP',
     value: integer({ min: 1 }),
   }),
   harvestVault: flag({
@@ -150,6 +157,7 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
     database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
     executionEndpoints: given.executionEndpoints,
     executionJwtSecret: given.executionJwtSecret,
+    oracleSetHash: given.oracleSetHash,
     consensusEndpoints: given.consensusEndpoints,
     depositDataFile: given.depositDataFile,
     wallet: {
@@ -157,6 +165,8 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
       passwordFile: walletPasswordFile ?? join(own, 'wallet', 'password.txt'),
     },
     maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
+    maxFeePerGasGweiBump:
+      given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
     minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * 1_000_000_000n,
     harvest: given.harvestVault,
     register: !given.disableValidatorsRegistration,
@@ -196,10 +206,12 @@ function secretsOf(given: StartGiven): (string | undefined)[] {
     ...given.executionEndpoints,
     ...given.consensusEndpoints,
     ...(given.remoteSignerUrl ?? []),
-    ...[given.hashiVaultUrl, given.dbUrl?.url].filter(url => url !== undefined),
+    ...(given.hashiVaultUrl === undefined ? [] : [given.hashiVaultUrl]),
   ];
+  const texts = [given.dbUrl?.url ?? '', ...(readEnvironment('IPFS_FETCH_ENDPOINTS')?.split(',') ?? [])];
   return [
-    ...urls.flatMap(secretPartsOf),
+    ...urls.flatMap(url => url.secrets),
+    ...texts.flatMap(secretPartsOf),
     given.executionJwtSecret,
     given.hashiVaultToken?.value,
     given.signerPfxPassword,

@@ -2,6 +2,8 @@ import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, normalize } from 'node:path';
 import { checksumAddress } from '../lib/address.ts';
+import { fromHex } from '../lib/bytes.ts';
+import { EndpointUrl, withoutSecrets } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { canonicalNetworkName, NETWORK_NAMES } from '../networks.ts';
 import type { ValueKind } from './option.ts';
@@ -44,6 +46,16 @@ export function choice<const T extends string>(words: readonly T[]): ValueKind<T
     },
   };
 }
+
+/** A hash, such as 0x12…; with or without 0x. */
+export const bytes32: ValueKind<Uint8Array> = {
+  placeholder: 'HASH',
+  parse(value) {
+    const digits = value.trim().replace(/^0x/i, '');
+    if (/^[0-9a-f]{64}$/i.test(digits)) return fromHex(digits, 32);
+    throw new UsageError('invalid-hash', `'${value}' is not a hash of 32 bytes in hex.`);
+  },
+};
 
 /** An Ethereum address; the value is its checksummed form. */
 export const address: ValueKind<string> = {
@@ -93,45 +105,36 @@ export function file(options: { exists: boolean }): ValueKind<string> {
 }
 
 /** An http or https URL without a slash at its end. */
-export const httpUrl: ValueKind<string> = {
+export const httpUrl: ValueKind<EndpointUrl> = {
   placeholder: 'URL',
   parse(value) {
-    if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
-      throw new UsageError('invalid-url', `'${value}' is not an http or https URL.`, {
-        hint: 'Write it with its scheme, for example http://localhost:9000.',
-      });
-    }
-    return value.replace(/\/+$/, '');
+    const url = EndpointUrl.parse(value);
+    if (url.socketPath === undefined) return url;
+    throw new UsageError('invalid-url', `'${value}' is not an http or https URL.`);
   },
 };
 
 /** Comma separated http or https URLs. */
-export const httpUrls: ValueKind<readonly string[]> = {
+export const httpUrls: ValueKind<readonly EndpointUrl[]> = {
   placeholder: 'URL[,URL…]',
-  async parse(value, source) {
-    const parts = value.split(',').map(part => part.trim());
-    const urls = await Promise.all(
-      parts.filter(part => part !== '').map(part => httpUrl.parse(part, source)),
-    );
-    if (urls.length === 0) throw new UsageError('invalid-url', `'${value}' names no URL.`);
-    return urls;
-  },
+  parse: (value, source) => parseEach(value, part => httpUrl.parse(part, source)),
 };
 
 /** Comma separated signers: http or https URLs, or `unix:` and the path of a socket. */
-export const signerUrls: ValueKind<readonly string[]> = {
+export const signerUrls: ValueKind<readonly EndpointUrl[]> = {
   placeholder: 'URL[,URL…]',
-  async parse(value, source) {
-    const parts = value.split(',').map(part => part.trim());
-    const urls = await Promise.all(
-      parts
-        .filter(part => part !== '')
-        .map(part => (/^unix:./.test(part) ? part : httpUrl.parse(part, source))),
-    );
-    if (urls.length === 0) throw new UsageError('invalid-url', `'${value}' names no URL.`);
-    return urls;
-  },
+  parse: value => parseEach(value, EndpointUrl.parse),
 };
+
+async function parseEach(
+  value: string,
+  parse: (part: string) => EndpointUrl | Promise<EndpointUrl>,
+): Promise<EndpointUrl[]> {
+  const parts = value.split(',').map(part => part.trim());
+  const urls = await Promise.all(parts.filter(part => part !== '').map(parse));
+  if (urls.length === 0) throw new UsageError('invalid-url', `'${withoutSecrets(value)}' names no URL.`);
+  return urls;
+}
 
 /** A mnemonic in one of the eight languages; the value is its normalised form. The word lists are loaded on use. */
 export const mnemonic: ValueKind<string> = {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { equalBytes, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { retry } from '../lib/retry.ts';
 import {
   depositContractAnswer,
@@ -336,7 +337,7 @@ function notReady(endpoint: string, reason: string): ExternalError {
   );
 }
 
-/** The node's own words, without line ends and cut to a length that fits into a message. */
+/** The node's own words. */
 function reasonOf(response: HttpResponse): string {
   const text = bodyText(response);
   let message = text;
@@ -345,8 +346,7 @@ function reasonOf(response: HttpResponse): string {
   } catch {
     // Some nodes and proxies answer with plain text.
   }
-  const line = message.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
-  return line === '' ? `HTTP status ${response.status}` : line.slice(0, 300);
+  return foreignText(message) || `HTTP status ${response.status}`;
 }
 
 function joinFailures(failures: readonly unknown[]): unknown {

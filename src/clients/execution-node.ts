@@ -7,8 +7,11 @@ import {
 } from 'ethers/providers';
 import { isCallException, isError } from 'ethers/utils';
 import { z } from 'zod';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, messageOf, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { retry } from '../lib/retry.ts';
+import { logsAnswer, pickAskedLogs } from './asked-logs.ts';
 import {
   bodyJson,
   describeEndpoint,
@@ -59,6 +62,17 @@ export async function connectExecutionNode(
   }
 }
 
+/** The endpoints, each once: two ways to write one server are one node. */
+export function distinctEndpoints(endpoints: readonly EndpointUrl[]): EndpointUrl[] {
+  const byServer = new Map<string, EndpointUrl>();
+  for (const endpoint of endpoints) {
+    const { origin, pathname, search } = new URL(endpoint.reveal());
+    const server = `${origin}${pathname.replace(/\/+$/, '')}${search}`;
+    if (!byServer.has(server)) byServer.set(server, endpoint);
+  }
+  return [...byServer.values()];
+}
+
 interface Answered {
   readonly index: number;
   readonly answers: (JsonRpcResult | JsonRpcError)[];
@@ -70,6 +84,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   readonly #deps: HttpDeps;
   readonly #options: ExecutionNodeOptions;
   readonly #trusted = new Set<string>();
+  readonly #leftOut = new Set<string>();
   #preferred = 0;
   /** Highest block that any endpoint has told. */
   #highestBlock = 0n;
@@ -86,6 +101,15 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   /** Also what stands in messages: the endpoint in use, without path and credentials. */
   get endpoint(): string {
     return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
+  }
+
+  /** Asks this endpoint no more, until it is taken back; the last one that is left is asked all the same. */
+  leaveOut(endpoint: string): void {
+    this.#leftOut.add(endpoint);
+  }
+
+  takeBack(endpoint: string): void {
+    this.#leftOut.delete(endpoint);
   }
 
   override async send(method: string, params: unknown[] | Record<string, unknown>): Promise<unknown> {
@@ -125,11 +149,13 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
 
   async #sendToAny(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<(JsonRpcResult | JsonRpcError)[]> {
     const { endpoints } = this.#options;
+    const isAnyLeft = endpoints.some(endpoint => !this.#leftOut.has(endpoint));
     const failures: unknown[] = [];
     let refused: Answered | undefined;
     let behind: (Answered & { head: bigint }) | undefined;
     for (let tried = 0; tried < endpoints.length; tried++) {
       const index = (this.#preferred + tried) % endpoints.length;
+      if (isAnyLeft && this.#leftOut.has(endpoints[index] ?? '')) continue;
       try {
         const answers = await this.#sendTo(endpoints[index] ?? '', payload);
         if (this.#isRefused(payload, answers)) {
@@ -223,24 +249,18 @@ const quantity = z
   .regex(/^0x[0-9a-f]+$/i)
   .transform(BigInt);
 const hexData = z.string().regex(/^0x([0-9a-f]{2})*$/i);
-const logs = z.array(
-  z.looseObject({
-    address: hexData,
-    topics: z.array(hexData),
-    data: hexData,
-    blockNumber: z.string(),
-    logIndex: z.string(),
-  }),
-);
 /** What these methods must answer with; ethers would call anything else a mistake of the program. */
 const resultSchemas: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   ['eth_chainId', quantity],
   ['eth_blockNumber', quantity],
   ['eth_call', hexData],
   ['eth_getCode', hexData],
-  ['eth_getLogs', logs],
 ]);
-const rpcError = z.object({ code: z.int(), message: z.string(), data: z.unknown().optional() });
+const rpcError = z.object({
+  code: z.int(),
+  message: z.string().transform(foreignText),
+  data: z.unknown().optional(),
+});
 const rpcAnswer = z.union([
   z.object({ id: z.int().nullable(), error: rpcError }),
   z.object({ id: z.int(), result: z.unknown() }),
@@ -258,18 +278,32 @@ function readAnswers(
       cause: answers.error,
     });
   }
-  return [payload].flat().map(({ id, method }) => {
+  return [payload].flat().map(({ id, method, params }) => {
     // A batch that is refused as a whole is answered by one error without an id.
     const answer = answers.data.find(one => one.id === id) ?? answers.data.find(one => one.id === null);
     if (answer !== undefined && 'error' in answer) {
       const { code, message, data } = answer.error;
       return { id, error: { code, message, data } };
     }
-    if (answer === undefined || resultSchemas.get(method)?.safeParse(answer.result).success === false) {
+    const result = answer && readResult(endpoint, { method, params }, answer.result);
+    if (result === undefined) {
       throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer ${method}.`);
     }
-    return { id, result: answer.result };
+    return { id, result };
   });
+}
+
+/** What of a result was asked for; undefined where it is not of the method's form. */
+function readResult(
+  endpoint: string,
+  { method, params }: Pick<JsonRpcPayload, 'method' | 'params'>,
+  result: unknown,
+): unknown {
+  if (method !== 'eth_getLogs')
+    return resultSchemas.get(method)?.safeParse(result).success === false ? undefined : result;
+  const logs = logsAnswer.safeParse(result);
+  const [filter] = Array.isArray(params) ? params : [];
+  return logs.success ? pickAskedLogs(filter, logs.data, describeEndpoint(endpoint)) : undefined;
 }
 
 /** Nethermind before 2025: `{"code": -32015, "message": "VM execution error.", "data": "Reverted 0x7a933234"}`. */

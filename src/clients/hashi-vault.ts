@@ -3,6 +3,7 @@ import { Agent } from 'undici';
 import { z } from 'zod';
 import { fromHex, wipe } from '../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { createLimit } from '../lib/limit.ts';
 import { retry } from '../lib/retry.ts';
 import {
@@ -49,7 +50,9 @@ const secretSchema = z.object({
   data: z.object({ data: z.record(z.string(), z.unknown()), metadata: z.object({ version: z.int() }) }),
 });
 const listSchema = z.object({ data: z.object({ keys: z.array(z.string()) }) });
-const errorSchema = z.object({ errors: z.array(z.string()) });
+const errorSchema = z.object({
+  errors: z.array(z.string()).transform(errors => foreignText(errors.join(' '))),
+});
 const versionSchema = z.object({ data: z.object({ data: z.null(), metadata: z.looseObject({}) }) });
 const warningSchema = z.object({ data: z.null(), warnings: z.array(z.string()) });
 
@@ -103,7 +106,10 @@ async function readPrefix(
         const path = `${trimSlashes(prefix)}/${name}`;
         const [value, ...others] = Object.values(await readSecret(deps, options, path));
         if (value === undefined || others.length > 0) {
-          throw new OperatorError('vault-invalid-key', `The secret ${path} has not exactly one member.`);
+          throw new OperatorError(
+            'vault-invalid-key',
+            `The secret ${foreignText(path)} has not exactly one member.`,
+          );
         }
         return toKey(name, value, path);
       }),
@@ -189,7 +195,7 @@ function explain(response: HttpResponse, options: HashiVaultOptions, path: strin
   const server = describeEndpoint(options.url);
   const { status } = response;
   const body = tryJson(response);
-  const reported = errorSchema.safeParse(body).data?.errors.join(' ') ?? '';
+  const reported = errorSchema.safeParse(body).data?.errors ?? '';
   const fail = (code: string, message: string, hint?: string, retryable = false) =>
     new ExternalError(code, message, { hint, retryable });
 
@@ -223,7 +229,7 @@ function explain(response: HttpResponse, options: HashiVaultOptions, path: strin
   // Its own texts name paths and settings, no secrets.
   return fail(
     'vault-refused',
-    `${server} answered with HTTP status ${status} to ${options.mount}/${path}${reported === '' ? '' : `: ${reported.trim()}`}.`,
+    `${server} answered with HTTP status ${status} to ${options.mount}/${path}${reported === '' ? '' : `: ${reported}`}.`,
     undefined,
     status >= 500,
   );
@@ -270,10 +276,13 @@ function tryJson(response: HttpResponse): unknown {
 function toKey(name: string, value: unknown, path: string): VaultKey {
   const publicDigits = /^(?:0x)?([0-9a-f]{96})$/i.exec(name)?.[1];
   if (publicDigits === undefined)
-    throw new OperatorError('vault-invalid-key', `A name in ${path} is not a public key of 48 bytes of hex.`);
+    throw new OperatorError(
+      'vault-invalid-key',
+      `A name in ${foreignText(path)} is not a public key of 48 bytes of hex.`,
+    );
   const secretDigits = typeof value === 'string' ? /^(?:0x)?([0-9a-f]{64})$/i.exec(value)?.[1] : undefined;
   if (secretDigits === undefined) {
-    const message = `The value of 0x${publicDigits.toLowerCase()} in ${path} is not a secret key of 32 bytes of hex.`;
+    const message = `The value of 0x${publicDigits.toLowerCase()} in ${foreignText(path)} is not a secret key of 32 bytes of hex.`;
     throw new OperatorError('vault-invalid-key', message);
   }
   return { publicKey: fromHex(publicDigits), secretKey: fromHex(secretDigits), path };

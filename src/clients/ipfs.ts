@@ -1,14 +1,13 @@
 import { CarBlockIterator } from '@ipld/car/iterator';
 import { exporter } from 'ipfs-unixfs-exporter';
-import { importBytes } from 'ipfs-unixfs-importer';
-import { fixedSize } from 'ipfs-unixfs-importer/chunker';
-import { balanced } from 'ipfs-unixfs-importer/layout';
 import { CID } from 'multiformats/cid';
 import { identity } from 'multiformats/hashes/identity';
 import { sha256 } from 'multiformats/hashes/sha2';
 import { equalBytes } from '../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
+import { openGatewayDispatcher } from './gateway-dispatcher.ts';
 import { type HttpDeps, HttpStatusError, requestHttp } from './http.ts';
+import { type ImportBudget, isImportOf, openImportBudget } from './ipfs-import.ts';
 
 export interface IpfsOptions {
   /** Asked in this order; one without a scheme means https. */
@@ -30,6 +29,10 @@ interface Source {
   readonly cid: CID;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Shared by all ways to the document. */
+  readonly imports: ImportBudget;
+  /** Gateways that have not been asked, this one included. */
+  readonly gatewaysLeft: number;
 }
 
 type ReadBlock = (cid: CID) => Promise<Uint8Array>;
@@ -38,7 +41,8 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * Fetches a document by its CID (version 0 or 1, also behind ipfs:// or /ipfs/) and checks it against the CID: block by
- * block or as CAR from a trustless gateway, else by importing the plain bytes again with the usual chunkers.
+ * block or as CAR from a trustless gateway, else by importing the plain bytes again with the usual chunkers. A public
+ * gateway's redirects are followed to public addresses only.
  * @returns the document's bytes
  * @throws OperatorError `invalid-ipfs-cid`; ExternalError `ipfs-unavailable` when no gateway answered,
  *   `ipfs-document-unproven` when answers came and none was this document; both say what each gateway did
@@ -56,7 +60,9 @@ export async function fetchIpfsDocument(
   }
   const failures: string[] = [];
   let unproven: UnprovenDocumentError | undefined;
-  for (const gateway of options.gateways.map(normalizeGateway)) {
+  const gateways = options.gateways.map(normalizeGateway);
+  const imports = openImportBudget();
+  for (const [index, gateway] of gateways.entries()) {
     options.signal?.throwIfAborted();
     const timeout = AbortSignal.timeout(options.timeoutMs);
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
@@ -65,9 +71,12 @@ export async function fetchIpfsDocument(
       cid,
       maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
       signal,
+      imports,
+      gatewaysLeft: gateways.length - index,
     };
     try {
-      return await fetchProven(deps, source);
+      await using reach = openGatewayDispatcher(new URL(gateway));
+      return await fetchProven({ ...deps, dispatcher: deps.dispatcher ?? reach.dispatcher }, source);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof UnprovenDocumentError) unproven ??= error;
@@ -187,37 +196,9 @@ async function requireBlock(cid: CID, block: Uint8Array): Promise<Uint8Array> {
 
 async function fetchPlain(deps: HttpDeps, source: Source): Promise<Uint8Array> {
   const document = await get(deps, source, source.url, '*/*');
-  if (!(await isImportOf(document, source.cid))) throw new UnprovenDocumentError(source.url, document);
+  const isProven = await isImportOf(document, source.cid, source.imports, source.gatewaysLeft);
+  if (!isProven) throw new UnprovenDocumentError(source.url, document);
   return document;
-}
-
-/**
- * Whether any of the ways in which IPFS programs cut a file into blocks gives this CID: chunks of 256 KiB or 1 MiB,
- * 174 or 1024 links in a node, leaves raw or wrapped, a single leaf as the root or below one, links of either version.
- */
-async function isImportOf(document: Uint8Array, cid: CID): Promise<boolean> {
-  const nowhere = { put: (blockCid: CID) => blockCid };
-  for (const options of importVariants()) {
-    const root = (await importBytes(document, nowhere, options)).cid;
-    if (root.code === cid.code && equalBytes(root.multihash.bytes, cid.multihash.bytes)) return true;
-  }
-  return false;
-}
-
-function* importVariants() {
-  for (const chunkSize of [256 * 1024, 1024 * 1024]) {
-    for (const maxChildrenPerNode of [174, 1024]) {
-      for (const rawLeaves of [true, false]) {
-        for (const reduceSingleLeafToSelf of [true, false]) {
-          for (const cidVersion of [1, 0] as const) {
-            const chunker = fixedSize({ chunkSize });
-            const layout = balanced({ maxChildrenPerNode });
-            yield { chunker, layout, rawLeaves, reduceSingleLeafToSelf, cidVersion };
-          }
-        }
-      }
-    }
-  }
 }
 
 async function get(deps: HttpDeps, source: Source, url: string, accept: string): Promise<Uint8Array> {

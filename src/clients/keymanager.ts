@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
   openSignerEndpoint,
@@ -15,7 +17,7 @@ export const MAX_KEYMANAGER_BODY_BYTES = 10 * 1024 * 1024;
 
 export interface KeymanagerOptions {
   /** http or https URL, or `socketUrl(path)`. */
-  readonly url: string;
+  readonly url: EndpointUrl | string;
   readonly tls?: SignerTls | undefined;
   /** For one request; an import decrypts its keystores one after another. */
   readonly timeoutMs: number;
@@ -50,7 +52,7 @@ interface DeleteResult {
 
 /** The key manager API of one signer (https://ethereum.github.io/keymanager-APIs/). */
 export interface KeymanagerClient extends AsyncDisposable {
-  readonly url: string;
+  readonly url: EndpointUrl;
   /** Keys that are loaded, in lower case, from whatever source. */
   listKeystores(): Promise<ReadonlyMap<Hex, ListedKeystore>>;
   /**
@@ -74,7 +76,7 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const message = z
   .string()
   .nullish()
-  .transform(text => text ?? '');
+  .transform(text => foreignText(text ?? ''));
 const listAnswer = z.object({
   data: z.array(
     z.object({
@@ -127,7 +129,7 @@ export function openKeymanager(options: KeymanagerOptions): KeymanagerClient {
   }
 
   return {
-    url,
+    url: endpoint.url,
     async listKeystores() {
       const { data } = await send(listAnswer, { method: 'GET' });
       return new Map(

@@ -8,7 +8,7 @@ export interface LogSearch {
   readonly topics: readonly (string | null | readonly string[])[];
   readonly fromBlock: number;
   /** Default: the head. */
-  readonly toBlock?: number;
+  readonly toBlock?: number | undefined;
 }
 
 /** Windows that are asked for at once, when the node has taken one of that size. */
@@ -81,13 +81,12 @@ async function fetchLogs(
 ): Promise<Log[] | ExternalError> {
   try {
     const [fromBlock, toBlock] = window;
-    const logs = await node.getLogs({
+    return await node.getLogs({
       address: search.address,
       topics: writeTopics(search),
       fromBlock,
       toBlock,
     });
-    return logs.sort((a, b) => a.blockNumber - b.blockNumber || a.index - b.index);
   } catch (error) {
     if (isRefusal(error)) return error;
     throw error;

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CID } from 'multiformats/cid';
 import { z } from 'zod';
 import type { ApprovalRequest, OracleApproval } from '../domain/protocol/approval.ts';
 import type { Oracle } from '../domain/protocol/oracle-config.ts';
 import type { RotationRequest, SignaturesStatus } from '../domain/protocol/signature-rotation.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import {
   bodyJson,
   describeEndpoint,
@@ -23,11 +25,19 @@ export interface OracleCallOptions {
 const MAX_ANSWER_BYTES = 1024 * 1024;
 /** A status of a vault names the indexes of thousands of validators. */
 const MAX_STATUS_BYTES = 16 * 1024 * 1024;
-/** Of a refusal's body in a message. */
-const MAX_REASON_LENGTH = 300;
+
+/** What the contracts are given, and others fetch: no other text counts. */
+function isCid(text: string): boolean {
+  try {
+    CID.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const approvalAnswer = z.object({
-  ipfs_hash: z.string().min(1).max(200),
+  ipfs_hash: z.string().max(200).refine(isCid, 'must be an IPFS content identifier'),
   signature: z.string().regex(/^(0x)?[0-9a-fA-F]{130}$/, 'must be 65 bytes of hex'),
   deadline: z.int().min(0),
 });
@@ -216,11 +226,7 @@ function parseAnswer<T>(schema: z.ZodType<T>, answer: { readonly url: string; re
 
 /** A refusal in the oracle's own words: its form is not known, so whatever it is, is cut to a length for a message. */
 function refusal(url: string, error: HttpStatusError): ExternalError {
-  const words = new TextDecoder()
-    .decode(error.body)
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .trim();
-  const reason = words.length > MAX_REASON_LENGTH ? `${words.slice(0, MAX_REASON_LENGTH)}…` : words;
+  const reason = foreignText(new TextDecoder().decode(error.body));
   const because = reason === '' ? '' : `: ${reason}`;
   return new ExternalError('oracle-refused', `${describeEndpoint(url)} refuses the request${because}.`, {
     cause: error,

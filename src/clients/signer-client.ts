@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findInvalidSignatures, type SignatureSet, verifySignature } from '../domain/consensus/bls.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../domain/consensus/exit-message.ts';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
+import { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -27,7 +28,7 @@ import {
 
 export interface SignerClientOptions {
   /** Signers that hold the same keys: http or https URLs, or `socketUrl(path)`. */
-  readonly urls: readonly string[];
+  readonly urls: readonly (EndpointUrl | string)[];
   readonly tls?: SignerTls | undefined;
   /** Signatures asked for at a time, over all signers. Default: 64. */
   readonly concurrency?: number | undefined;
@@ -48,18 +49,20 @@ interface ExitRequest extends ExitMessage {
 
 /** A fleet of Web3Signers, or the built-in signer. */
 export interface SignerClient extends AsyncDisposable {
-  readonly urls: readonly string[];
+  readonly urls: readonly EndpointUrl[];
   /** Keys that every signer which answers has loaded, in lower case. @throws ExternalError when none answers */
   listPublicKeys(): Promise<ReadonlySet<Hex>>;
   /** @throws ExternalError when no signer is up; those that are not are warned of */
   checkUp(): Promise<void>;
   /** What each signer says of itself; an error for one that cannot be asked. */
-  checkHealth(): Promise<readonly { readonly url: string; readonly health: SignerHealth | ExternalError }[]>;
+  checkHealth(): Promise<
+    readonly { readonly url: EndpointUrl; readonly health: SignerHealth | ExternalError }[]
+  >;
   /** Has the signers read their key files again, one after another, so that the others go on signing unburdened. */
   reload(options: {
     readonly reloadTimeoutMs: number;
     readonly pollMs?: number;
-  }): Promise<readonly (ReloadOutcome & { readonly url: string })[]>;
+  }): Promise<readonly (ReloadOutcome & { readonly url: EndpointUrl })[]>;
   /**
    * A verified signature of 96 bytes.
    * @throws ExternalError `key-not-loaded`, `signer-refused-exit`, `invalid-signature` or that of the connection
@@ -93,7 +96,7 @@ interface Unverified extends SignatureSet {
  */
 export function openSignerClient(options: SignerClientOptions): SignerClient {
   const { timeoutMs, log, signal, tls, observe, concurrency = DEFAULT_CONCURRENCY } = options;
-  const endpoints = [...new Set(options.urls)].map(url =>
+  const endpoints = distinct(options.urls).map(url =>
     openSignerEndpoint({ url, tls, timeoutMs, log, observe, connections: concurrency }),
   );
   const fleet = createSignerFleet(endpoints, { ...(log !== undefined && { log }) });
@@ -164,7 +167,7 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
       return endpoints.map(({ url }, i) => ({ url, health: answers[i] as SignerHealth | ExternalError }));
     },
     async reload(reloadOptions) {
-      const outcomes: (ReloadOutcome & { readonly url: string })[] = [];
+      const outcomes: (ReloadOutcome & { readonly url: EndpointUrl })[] = [];
       for (const { http, url } of endpoints) {
         outcomes.push({ url, ...(await reloadSigner(http, { url, ...times, ...reloadOptions })) });
       }
@@ -192,6 +195,11 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
       await Promise.all(endpoints.map(endpoint => endpoint[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Each signer once, however often it was named. */
+function distinct(urls: readonly (EndpointUrl | string)[]): EndpointUrl[] {
+  return [...new Map(urls.map(EndpointUrl.from).map(url => [url.reveal(), url])).values()];
 }
 
 /** The request as Web3Signer takes it; with Capella on both sides of the fork it is right under every version's rules. */

@@ -1,15 +1,9 @@
 import { buildConnector, Pool } from 'undici';
 import type { z } from 'zod';
+import { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import {
-  bodyText,
-  describeEndpoint,
-  type HttpDeps,
-  type HttpResponse,
-  HttpStatusError,
-  requestHttp,
-} from './http.ts';
+import { bodyText, type HttpDeps, type HttpResponse, HttpStatusError, requestHttp } from './http.ts';
 import { explainSignerFailure, explainSignerStatus, type SignerRequestSubject } from './signer-errors.ts';
 import { type SignerTls, tlsConnectOptions } from './signer-tls.ts';
 
@@ -21,14 +15,13 @@ const SOCKET_SCHEME = 'unix:';
 export interface SignerEndpoint extends AsyncDisposable {
   /** As messages call it: origin, or path of the socket. */
   readonly name: string;
-  /** As it was given: http, https, or `unix:` and a path. */
-  readonly url: string;
+  readonly url: EndpointUrl;
   readonly http: HttpDeps;
 }
 
 export interface SignerEndpointOptions {
   /** http or https URL, or `unix:/path/of.sock`. */
-  readonly url: string;
+  readonly url: EndpointUrl | string;
   readonly tls?: SignerTls | undefined;
   /** Connections at most. */
   readonly connections: number;
@@ -61,9 +54,10 @@ export function socketUrl(path: string): string {
  * @throws UsageError when the TLS material cannot be used
  */
 export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoint {
-  const { url, tls, connections, timeoutMs, log, observe } = options;
-  const socketPath = url.startsWith(SOCKET_SCHEME) ? url.slice(SOCKET_SCHEME.length) : undefined;
-  const pool = new Pool(socketPath === undefined ? new URL(url).origin : 'http://localhost', {
+  const { tls, connections, timeoutMs, log, observe } = options;
+  const url = EndpointUrl.from(options.url);
+  const { socketPath } = url;
+  const pool = new Pool(socketPath === undefined ? url.name : 'http://localhost', {
     connections,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -80,7 +74,7 @@ export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoi
     ),
   });
   return {
-    name: nameOf(url),
+    name: url.name,
     url,
     http: { dispatcher: pool, log, observe },
     // Requests that still run would keep a stopping program alive.
@@ -106,7 +100,7 @@ function keepFirstError(connect: buildConnector.connector): buildConnector.conne
  * @throws ExternalError that says what to change: `signer-errors.ts`, and those of `requestHttp`
  */
 export async function requestSigner(
-  endpoint: Pick<SignerEndpoint, 'name' | 'url' | 'http'>,
+  endpoint: Pick<SignerEndpoint, 'name' | 'http'> & { readonly url: EndpointUrl | string },
   request: SignerRequest,
 ): Promise<HttpResponse> {
   const { path, signing, ...rest } = request;
@@ -142,10 +136,11 @@ function parseJson(response: HttpResponse): unknown {
 }
 
 /** A signer as messages call it: its origin, or its socket's path. */
-export function nameOf(url: string): string {
-  return url.startsWith(SOCKET_SCHEME) ? url.slice(SOCKET_SCHEME.length) : describeEndpoint(url);
+export function nameOf(url: EndpointUrl | string): string {
+  return EndpointUrl.from(url).name;
 }
 
-function baseUrl(url: string): string {
-  return url.startsWith(SOCKET_SCHEME) ? 'http://localhost' : url.replace(/\/+$/, '');
+function baseUrl(url: EndpointUrl | string): string {
+  const endpoint = EndpointUrl.from(url);
+  return endpoint.socketPath === undefined ? endpoint.reveal() : 'http://localhost';
 }

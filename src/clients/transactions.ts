@@ -1,9 +1,11 @@
 import { AbiCoder } from 'ethers/abi';
 import { keccak256 } from 'ethers/crypto';
+import { Transaction } from 'ethers/transaction';
 import { isCallException, isError } from 'ethers/utils';
 import { z } from 'zod';
-import { fromHex, type Hex } from '../lib/bytes.ts';
+import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { ExecutionNode } from './execution-node.ts';
 
 /** The newest block, and what a transaction of the account would need now. One request. */
@@ -67,6 +69,46 @@ export function transactionHash(raw: Uint8Array): Uint8Array {
   return fromHex(keccak256(raw), 32);
 }
 
+/** A signed EIP-1559 transaction, of which every member is read from its bytes. */
+export interface RecordedTransaction {
+  readonly chainId: bigint;
+  /** Who has signed it, 20 bytes. */
+  readonly from: Uint8Array;
+  /** 20 bytes; undefined for the creation of a contract. */
+  readonly to: Uint8Array | undefined;
+  readonly nonce: bigint;
+  readonly data: Uint8Array;
+  readonly valueWei: bigint;
+  readonly maxFeeWei: bigint;
+  readonly maxPriorityFeeWei: bigint;
+  /** 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
+/** Reads a signed transaction and recovers who has signed it; undefined when the bytes are none. */
+export function readRecordedTransaction(raw: Uint8Array): RecordedTransaction | undefined {
+  try {
+    const hex = toHex(raw);
+    const transaction = Transaction.from(hex);
+    const { type, from, to, maxFeePerGas, maxPriorityFeePerGas } = transaction;
+    // What reads otherwise than it is written is no transaction that this program has made.
+    if (type !== 2 || from === null || transaction.serialized !== hex) return undefined;
+    return {
+      chainId: transaction.chainId,
+      from: fromHex(from, 20),
+      to: to === null ? undefined : fromHex(to, 20),
+      nonce: BigInt(transaction.nonce),
+      data: fromHex(transaction.data),
+      valueWei: transaction.value,
+      maxFeeWei: maxFeePerGas ?? 0n,
+      maxPriorityFeeWei: maxPriorityFeePerGas ?? 0n,
+      hash: transactionHash(raw),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
 export async function readAccount(node: ExecutionNode, address: string): Promise<AccountView> {
   const [block, priority, nonce, pendingNonce, balanceWei] = await Promise.all([
     readHead(node),
@@ -106,14 +148,20 @@ export async function readAttempts(
   };
 }
 
+/** What a transaction would do. */
+export interface SimulatedCall {
+  readonly from: string;
+  readonly to: string;
+  readonly data: Hex;
+  /** Default: no ether. */
+  readonly valueWei?: bigint | undefined;
+}
+
 /** Runs a call on the newest block, without sending it. @throws ExternalError when the node cannot tell */
-export async function estimateCall(
-  node: ExecutionNode,
-  { from, to, data }: { readonly from: string; readonly to: string; readonly data: Hex },
-): Promise<CallEstimate> {
+export async function estimateCall(node: ExecutionNode, call: SimulatedCall): Promise<CallEstimate> {
   try {
     // Without the block some nodes count on what waits, which may be an earlier form of this very call.
-    const gas = await ask(node, quantity, 'eth_estimateGas', { from, to, data }, 'latest');
+    const gas = await ask(node, quantity, 'eth_estimateGas', rpcCall(call), 'latest');
     return { status: 'passes', gas };
   } catch (error) {
     return { status: 'reverts', ...readRevert(error) };
@@ -123,15 +171,19 @@ export async function estimateCall(
 /** Why a call that was mined and reverted did so, as far as the state before its block can tell. */
 export async function explainRevert(
   node: ExecutionNode,
-  call: { readonly from: string; readonly to: string; readonly data: Hex },
+  call: SimulatedCall,
   blockNumber: number,
 ): Promise<string> {
   try {
-    await node.send('eth_call', [call, `0x${(blockNumber - 1).toString(16)}`]);
+    await node.send('eth_call', [rpcCall(call), `0x${(blockNumber - 1).toString(16)}`]);
     return 'the state had changed before it in its block, or it ran out of gas';
   } catch (error) {
     return isCallException(error) ? readRevert(error).reason : 'unknown';
   }
+}
+
+function rpcCall({ from, to, data, valueWei = 0n }: SimulatedCall): Record<string, string> {
+  return valueWei === 0n ? { from, to, data } : { from, to, data, value: `0x${valueWei.toString(16)}` };
 }
 
 /** Hands a signed transaction to the nodes. To have it already counts as accepted. @throws ExternalError when none answers */
@@ -216,7 +268,9 @@ function readRevert(error: unknown): { reason: string; data: Hex | undefined } {
   if (!isCallException(error)) throw error;
   const { message } = rpcErrorSchema.safeParse(error.info?.error).data ?? {};
   const data = error.data === null ? undefined : (error.data as Hex);
-  return { reason: error.reason ?? describeRevertData(data) ?? message ?? error.shortMessage, data };
+  const reason = error.reason ?? describeRevertData(data) ?? message ?? error.shortMessage;
+  // A contract's words, or the node's.
+  return { reason: foreignText(reason), data };
 }
 
 const rpcErrorSchema = z.object({ message: z.string() });
@@ -225,5 +279,9 @@ function describeRevertData(data: Hex | undefined): string | undefined {
   if (data === undefined || data.length < 10) return undefined;
   const isText = data.startsWith('0x08c379a0');
   if (!isText) return `custom error ${data.slice(0, 10)}`;
-  return AbiCoder.defaultAbiCoder().decode(['string'], `0x${data.slice(10)}`)[0] as string;
+  try {
+    return AbiCoder.defaultAbiCoder().decode(['string'], `0x${data.slice(10)}`)[0] as string;
+  } catch {
+    return 'a reason that cannot be read';
+  }
 }

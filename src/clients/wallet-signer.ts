@@ -4,18 +4,21 @@ import { computeAddress, recoverAddress, Transaction } from 'ethers/transaction'
 import { z } from 'zod';
 import { concatBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from './http.ts';
 import { openSignerEndpoint, parseSignerAnswer, type SignerEndpoint, socketUrl } from './signer-endpoint.ts';
 import { explainSignerFailure } from './signer-errors.ts';
 
-/** An EIP-1559 transaction that carries no ether. */
+/** An EIP-1559 transaction. */
 export interface UnsignedTransaction {
   readonly chainId: number;
   readonly nonce: number;
   readonly to: string;
   readonly data: Hex;
+  /** Default: no ether. */
+  readonly valueWei?: bigint | undefined;
   readonly gasLimit: bigint;
   readonly maxFeePerGasWei: bigint;
   readonly maxPriorityFeePerGasWei: bigint;
@@ -31,7 +34,7 @@ interface VaultValidatorsMessage {
   readonly validators: Uint8Array;
 }
 
-/** The hot wallet, in a process that speaks Web3Signer's eth1 API. */
+/** The hot wallet, in a process that speaks Web3Signer's eth1 API, and has paths of its own for what that one lacks. */
 export interface WalletSigner extends AsyncDisposable {
   /** Checksummed. */
   readonly address: string;
@@ -39,6 +42,12 @@ export interface WalletSigner extends AsyncDisposable {
   signTransaction(transaction: UnsignedTransaction): Promise<Hex>;
   /** r, s and v, 65 bytes. @throws ExternalError 'wallet-refused', 'invalid-signature' */
   signVaultValidators(message: VaultValidatorsMessage): Promise<Uint8Array>;
+  /**
+   * Tag of a record, 32 bytes, under a key that only the wallet's process has: the same for the same record, wallet, chain
+   * and vault. What is kept in the database with its tag can be told from what others have written there.
+   * @throws ExternalError that of the connection
+   */
+  macRecord(purpose: 'intent' | 'oracle-set', record: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface WalletSignerOptions {
@@ -56,6 +65,7 @@ const VAULT_VALIDATORS = {
   ],
 };
 const publicKeysAnswer = z.array(z.string().regex(/^0x[0-9a-f]{128}$/i));
+const macAnswer = z.string().regex(/^0x[0-9a-f]{64}$/);
 const signatureAnswer = z.string().regex(/^0x[0-9a-f]{128}(1b|1c)$/i);
 
 /**
@@ -71,13 +81,13 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
   const publicKey = await findPublicKey(endpoint, timeoutMs);
   const address = computeAddress(`0x04${publicKey.slice(2)}`);
 
-  const signDigestOf = async (data: Uint8Array): Promise<Signature> => {
-    const body = JSON.stringify({ data: toHex(data) });
-    const text = await ask(endpoint, timeoutMs, 'POST', `/api/v1/eth1/sign/${publicKey}`, body);
+  /** The signature that a path answers with, when it is the wallet's own of these bytes. */
+  const signBytes = async (preimage: Uint8Array, path: string, request: object): Promise<Signature> => {
+    const text = await ask(endpoint, timeoutMs, 'POST', path, JSON.stringify(request));
     const answer = signatureAnswer.safeParse(text);
     if (!answer.success) throw invalidSignature(endpoint.name, address);
     const signature = Signature.from(answer.data);
-    if (recoverAddress(keccak256(data), signature) !== address)
+    if (recoverAddress(keccak256(preimage), signature) !== address)
       throw invalidSignature(endpoint.name, address);
     return signature;
   };
@@ -87,24 +97,39 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
     address,
     async signTransaction(unsigned) {
       const transaction = Transaction.from({
-        ...{ type: 2, chainId: unsigned.chainId, nonce: unsigned.nonce, value: 0n },
+        ...{ type: 2, chainId: unsigned.chainId, nonce: unsigned.nonce },
         ...{ to: unsigned.to, data: unsigned.data, gasLimit: unsigned.gasLimit },
+        value: unsigned.valueWei ?? 0n,
         maxFeePerGas: unsigned.maxFeePerGasWei,
         maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
       });
-      transaction.signature = await signDigestOf(fromHex(transaction.unsignedSerialized));
+      const data = transaction.unsignedSerialized;
+      transaction.signature = await signBytes(fromHex(data), `/api/v1/eth1/sign/${publicKey}`, { data });
       return transaction.serialized as Hex;
     },
     async signVaultValidators({ chainId, vault, validatorsRegistryRoot, validators }) {
       const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
-      const message = { validatorsRegistryRoot, validators };
-      const struct = TypedDataEncoder.hashStruct('VaultValidators', VAULT_VALIDATORS, message);
+      const message = {
+        validatorsRegistryRoot: toHex(validatorsRegistryRoot),
+        validators: toHex(validators),
+      };
       const preimage = concatBytes(
         Uint8Array.of(0x19, 0x01),
         fromHex(TypedDataEncoder.hashDomain(domain)),
-        fromHex(struct),
+        fromHex(TypedDataEncoder.hashStruct('VaultValidators', VAULT_VALIDATORS, message)),
       );
-      return fromHex((await signDigestOf(preimage)).serialized, 65);
+      // The members, not their hash: the signer sees what it signs.
+      const request = { chainId, vault, ...message };
+      const signature = await signBytes(preimage, '/api/v1/stakewise/sign/vault-validators', request);
+      return fromHex(signature.serialized, 65);
+    },
+    async macRecord(purpose, record) {
+      const body = JSON.stringify({ data: toHex(record) });
+      const answer = macAnswer.safeParse(
+        await ask(endpoint, timeoutMs, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
+      );
+      if (answer.success) return fromHex(answer.data, 32);
+      throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
@@ -143,7 +168,7 @@ function ask(
 }
 
 function refused(name: string, error: HttpStatusError): ExternalError {
-  const reason = new TextDecoder().decode(error.body).trim().slice(0, 300);
+  const reason = foreignText(new TextDecoder().decode(error.body));
   return new ExternalError('wallet-refused', `${name} refused (HTTP status ${error.status}): ${reason}`, {
     cause: error,
     retryable: error.retryable && error.status !== 500,

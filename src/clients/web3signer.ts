@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import { bodyText, type HttpDeps, type HttpResponse } from './http.ts';
 import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 
 export interface Web3SignerOptions {
   /** http, https, or `unix:` and the path of a socket: then `HttpDeps` must bring the dispatcher to it. */
-  readonly url: string;
+  readonly url: EndpointUrl | string;
   /** For one request. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -43,7 +45,7 @@ const publicKeysAnswer = z.array(z.string().regex(/^(0x)?[0-9a-fA-F]{96}$/));
 const reloadAnswer = z.object({
   status: z.enum(['idle', 'running', 'completed', 'completed_with_errors', 'failed']),
   lastOperationTime: z.string().optional(),
-  lastError: z.string().optional(),
+  lastError: z.string().transform(foreignText).optional(),
 });
 type ReloadState = z.infer<typeof reloadAnswer>;
 

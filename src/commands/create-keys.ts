@@ -6,8 +6,8 @@ import { poolSize } from '../cli/pool-size-option.ts';
 import { integer } from '../cli/value-kinds.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
 import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
-import { lockDirectory } from '../lib/directory-lock.ts';
 import { createKeys } from '../services/create-keys.ts';
+import { lockVaultDirectory } from '../services/lock-vault.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
@@ -38,18 +38,20 @@ export default class CreateKeys extends OperatorCommand {
     const { dataDir, vault, count } = given;
     await readVaultConfig(dataDir, vault);
     // Two runs at once would make the same keys twice.
-    await using _lock = await lockDirectory(vaultDirectory(dataDir, vault), {
-      code: 'vault-in-use',
-      subject: `the vault directory ${vaultDirectory(dataDir, vault)}`,
-      hint: 'Wait for the other create-keys to end, then run it again.',
-    });
+    await using lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
     const config = await readVaultConfig(dataDir, vault);
     const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;
     const network = networkOfConfig(config);
     await using pool = createWorkerPool({ size: given.poolSize });
     const saveNextIndex = (index: number) => updateMnemonicNextIndex(dataDir, vault, index);
     const created = await createKeys(
-      { pool, progress: this.progress, warn: this.alert, saveNextIndex },
+      {
+        pool,
+        progress: this.progress,
+        warn: this.alert,
+        assertHeld: () => lock.assertHeld(),
+        saveNextIndex,
+      },
       { ...given, vaultDirectory: vaultDirectory(dataDir, vault), network, firstIndex, firstPublicKey },
     );
     if (this.hasBars) this.say('');

@@ -3,6 +3,7 @@ import { OperatorCommand } from '../cli/operator-command.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
 import { readVaultConfig, vaultDirectory } from '../config.ts';
 import { createVaultWallet } from '../services/create-wallet.ts';
+import { lockVaultDirectory } from '../services/lock-vault.ts';
 
 const OPTIONS = {
   vault: vault('Enter the vault address'),
@@ -22,6 +23,7 @@ export default class CreateWallet extends OperatorCommand {
   async run() {
     const { dataDir, vault, mnemonic } = await this.resolve(OPTIONS);
     const { firstPublicKey } = await readVaultConfig(dataDir, vault);
+    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
     const wallet = await createVaultWallet(
       { warn: this.alert },
       { mnemonic, vault, firstPublicKey, vaultDirectory: vaultDirectory(dataDir, vault) },

@@ -4,10 +4,11 @@ import { OperatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/option.ts';
 import { choice, network } from '../cli/value-kinds.ts';
 import { newDataDir, vault } from '../cli/vault-options.ts';
-import { assertNoVaultConfig, createVaultConfig } from '../config.ts';
+import { assertNoVaultConfig, createVaultConfig, vaultDirectory } from '../config.ts';
 import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
 import { initializeVault } from '../services/initialize-vault.ts';
+import { lockVaultDirectory } from '../services/lock-vault.ts';
 
 const OPTIONS = {
   network: required({
@@ -45,14 +46,16 @@ export default class Init extends OperatorCommand {
     const mnemonic = generateMnemonic(language);
     if (!noVerify && this.prompter) await confirmMnemonic(this.prompter, mnemonic);
     else this.say(mnemonic);
+    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
     const config = await initializeVault(
       { saveConfig: config => createVaultConfig(dataDir, vault, config) },
       { mnemonic, network },
     );
     const result = `Successfully initialized configuration for vault ${vault}`;
-    if (noVerify)
-      this.advise(`${result}\nThe line above is your mnemonic: the ONLY way to recover your keys.`);
-    else this.say(result);
+    if (noVerify) {
+      this.advise(result);
+      this.advise('The line above is your mnemonic: the ONLY way to recover your keys.');
+    } else this.say(result);
     this.advise(`Next: ${this.config.bin} create-keys --vault ${vault}`);
     return { vault, network, firstPublicKey: toHex(config.firstPublicKey) };
   }

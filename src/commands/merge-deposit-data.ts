@@ -2,6 +2,7 @@ import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { repeated, required } from '../cli/option.ts';
 import { file } from '../cli/value-kinds.ts';
+import { lockVaultsOf } from '../services/lock-vault.ts';
 import { mergeDepositData } from '../services/merge-deposit-data.ts';
 
 const OPTIONS = {
@@ -33,6 +34,8 @@ export default class MergeDepositData extends OperatorCommand {
 
   async run() {
     const { depositDataFiles, outputFile } = await this.resolve(OPTIONS);
+    // Whoever appends to the file meanwhile would write over what is merged, or the other way round.
+    await using _lock = await lockVaultsOf([...depositDataFiles, outputFile], this.alert);
     const merged = await mergeDepositData({ warn: this.alert }, { files: depositDataFiles, outputFile });
     this.say(`The merged deposit data file saved to ${outputFile}`);
     return merged;

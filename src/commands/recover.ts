@@ -13,6 +13,7 @@ import { openBeaconNode, openExecutionNode, openHttp } from '../compose.ts';
 import { createVaultConfig, findVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
 import { resolveNetwork } from '../networks.ts';
 import { fetchVaultValidators } from '../services/fetch-vault-validators.ts';
+import { lockVaultDirectory } from '../services/lock-vault.ts';
 import { recoverVault } from '../services/recover-vault.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
@@ -54,7 +55,6 @@ export default class Recover extends OperatorCommand {
     const { dataDir, vault } = given;
     const network = resolveNetwork(given.network);
     const directory = vaultDirectory(dataDir, vault);
-    const present = await findVaultConfig(dataDir, vault);
     const question = `Vault directory ${directory} exists already. Its keystores will be replaced, and kept beside the new ones. Continue?`;
     if (existsSync(directory) && !given.noConfirm) {
       if (!(await confirm(this.prompter, question, { flag: '--no-confirm' }))) throw new Aborted();
@@ -67,12 +67,14 @@ export default class Recover extends OperatorCommand {
       {
         ...{ pool, node, progress: this.extraProgress, say: this.say, warn: this.alert },
         fetchRegistered: () => fetchVaultValidators(execution, { vault, network }),
-        saveConfig: config =>
-          present === undefined
+        lock: () => lockVaultDirectory(directory, this.alert),
+        findConfig: () => findVaultConfig(dataDir, vault),
+        saveConfig: async config =>
+          (await findVaultConfig(dataDir, vault)) === undefined
             ? createVaultConfig(dataDir, vault, { ...config, network: given.network })
             : updateMnemonicNextIndex(dataDir, vault, config.mnemonicNextIndex),
       },
-      { ...given, vaultDirectory: directory, present },
+      { ...given, vaultDirectory: directory },
     );
     if (this.hasBars) this.say('');
     this.say(`Keystores for vault ${vault} successfully recovered to ${recovered.keystoresDir}`);

@@ -1,6 +1,6 @@
 import { confirm } from '../cli/confirm.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation, keystoresDir } from '../cli/keystore-options.ts';
-import { allowUnverifiedIpfs, executionEndpoints, verbose } from '../cli/node-options.ts';
+import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash, verbose } from '../cli/node-options.ts';
 import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/option.ts';
@@ -10,18 +10,21 @@ import { dataDir, vault } from '../cli/vault-options.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer-client.ts';
-import { ipfsOptions, openExecutionNode, openHttp, readTimeoutMs } from '../compose.ts';
+import { ipfsOptions, openExecutionNode, openHttp, openVoters, readTimeoutMs } from '../compose.ts';
 import { networkOfConfig, readVaultConfig, vaultDirectory } from '../config.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { Network } from '../networks.ts';
 import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
+import { lockVaultsOf } from '../services/lock-vault.ts';
 import { findKeystores } from '../services/read-keystores.ts';
 import { removeObsoleteKeys } from '../services/remove-obsolete-keys.ts';
 import { setUpRemoteSigner } from '../services/set-up-remote-signer.ts';
+import { listValidatorKeys } from '../services/validator-keys.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
   executionEndpoints: requiredUnless('split', executionEndpoints),
+  oracleSetHash,
   vault: vault('Enter your vault address'),
   remoteSignerUrl: required(REMOTE_SIGNER_URL),
   ...SIGNER_TLS_OPTIONS,
@@ -55,8 +58,8 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const { vault, keepKeystores, remoteSignerUrl, prompter } = { ...given, prompter: this.prompter };
     const network = networkOfConfig(await readVaultConfig(given.dataDir, vault));
     const vaultDir = vaultDirectory(given.dataDir, vault);
-    const [url = '', ...others] = remoteSignerUrl;
-    if (others.length > 0) {
+    const [url, ...others] = remoteSignerUrl;
+    if (url === undefined || others.length > 0) {
       throw new UsageError(
         'one-signer-only',
         'Keys are imported into one signer: give one --remote-signer-url.',
@@ -66,12 +69,16 @@ export default class RemoteSignerSetup extends OperatorCommand {
     const tls = await readSignerTls(given);
     const signerOptions = { tls, timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30), log: http.log };
     await using keymanager = openKeymanager({ url, ...signerOptions });
-    const deps = { keymanager, say: this.say, warn: this.alert };
-    const keystores = await findKeystores(keystoreLocation(given, vaultDir), this.alert);
+    const location = keystoreLocation(given, vaultDir);
+    // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
+    await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.alert);
+    const deps = { keymanager, say: this.say, warn: this.alert, assertHeld: () => lock.assertHeld() };
+    const keystores = await findKeystores(location, this.alert);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
-      const options = { vaultDirectory: vaultDir };
-      return { removedKeys: given.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0 };
+      if (!given.removeExistingKeys) return { removedKeys: 0 };
+      const options = { vaultDirectory: vaultDir, validatorKeys: await listValidatorKeys(vaultDir) };
+      return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
     const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
     await using signer = openSignerClient({ ...signerOptions, log: undefined, urls: [url] });
@@ -91,10 +98,16 @@ export default class RemoteSignerSetup extends OperatorCommand {
   private async fetchOracles(
     http: HttpDeps,
     network: Network,
-    { executionEndpoints = [], allowUnverifiedIpfs }: Resolved<typeof OPTIONS>,
+    { executionEndpoints = [], allowUnverifiedIpfs, oracleSetHash: pinnedHash }: Resolved<typeof OPTIONS>,
   ) {
     using node = await openExecutionNode(http, executionEndpoints, network);
+    using opened = await openVoters(http, executionEndpoints, network);
     const ipfs = ipfsOptions(network, { allowUnverified: allowUnverifiedIpfs, warn: this.alert });
-    return (await fetchOracleSet({ node, http }, { keeper: network.contracts, ipfs })).set;
+    // There is no key here that could vouch for a memory of what was accepted: the endpoints are asked every time.
+    const { set } = await fetchOracleSet(
+      { node, voters: opened.voters, http, warn: this.alert, error: this.alert },
+      { contracts: network.contracts, ipfs, pinnedHash },
+    );
+    return set;
   }
 }

@@ -37,7 +37,10 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** Reads the URL again when the server refuses the password: a file that is replaced when passwords rotate. */
   readonly reloadUrl?: (() => Promise<string>) | undefined;
-  /** Told once when a server beyond this machine is reached without proof that it is the right one. */
+  /**
+   * Told once when a server beyond this machine is reached without proof that it is the right one, and when the embedded
+   * database takes longer to open because another process' lock has to be watched.
+   */
   readonly warn?: ((line: string) => void) | undefined;
 }
 
@@ -53,7 +56,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const url = parseDatabaseUrl(options.url);
   const schema = options.schema ?? DEFAULT_SCHEMA;
   const root = new Kysely<Schema>({
-    dialect: url.kind === 'pglite' ? await pgliteDialect(url) : postgresDialect(url, options),
+    dialect: url.kind === 'pglite' ? await pgliteDialect(url, options) : postgresDialect(url, options),
   });
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -69,8 +72,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return { db: root.withSchema(schema), kind: url.kind, schema, close, [Symbol.asyncDispose]: close };
 }
 
-async function pgliteDialect(url: Extract<DatabaseUrl, { kind: 'pglite' }>): Promise<PGliteDialect> {
-  return new PGliteDialect({ pglite: await openPglite(url.path) });
+async function pgliteDialect(
+  url: Extract<DatabaseUrl, { kind: 'pglite' }>,
+  { warn }: DatabaseOptions,
+): Promise<PGliteDialect> {
+  return new PGliteDialect({ pglite: await openPglite(url.path, { onWatch: warn }) });
 }
 
 function postgresDialect(

@@ -114,6 +114,7 @@ export function translateConnectError(error: unknown, endpoint: Endpoint): unkno
   const [name, hint] = CONNECT_CODES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
   const message = `failed to connect to the database server with provided URL.\nDetails: ${describeFailure(error, endpoint)}\n`;
   return new ExternalError(name, message, {
+    hasLines: true,
     retryable: name === 'db-unreachable' || code === '53300' || code === '57P03',
     hint: hint?.(endpoint),
     cause: error,

@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import type { PGlite, PGliteTransaction } from 'kysely';
-import { lockDirectory } from '../lib/directory-lock.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
+import { type FileLock, type FileLockOptions, lockFile } from '../lib/locks/file-lock.ts';
 import { translateQueryError } from './errors.ts';
+import { makePrivate, resolveDatabaseDirectory } from './pglite-directory.ts';
 
 const BIGINT = 20;
 
@@ -25,21 +24,22 @@ const SETTINGS = [
 ];
 
 /**
- * Opens the embedded database in a directory, which is made when it is missing. One process at a time.
+ * Opens the embedded database in a directory, which is made when it is missing. One process at a time, and nobody but its
+ * user.
  * @returns what kysely's dialect takes; its errors are this program's, and closing it gives the directory back
- * @throws OperatorError 'db-in-use', 'db-open-failed'
+ * @throws OperatorError 'db-in-use', 'db-open-failed', 'db-is-mount-point', 'not-permitted'; of a query also 'lock-lost'
  */
-export async function openPglite(path: string): Promise<PGlite> {
-  const directory = resolve(path);
-  await mkdir(dirname(directory), { recursive: true });
+export async function openPglite(path: string, lockOptions: FileLockOptions = {}): Promise<PGlite> {
+  const directory = resolveDatabaseDirectory(path);
   // Two processes at once destroy it.
-  const lock = await lockDirectory(directory, {
+  const busy = {
     code: 'db-in-use',
     subject: `the embedded database ${directory}`,
     hint: 'Wait for that process to end, or use a Postgres server: only it can serve several processes.',
-  });
-  const unlock = async () => lock[Symbol.asyncDispose]();
+  };
+  const lock = await lockFile(`${directory}.lock`, busy, lockOptions);
   try {
+    makePrivate(directory);
     // Loaded here only: it brings a whole Postgres of 20 MB.
     const { PGlite } = await import('@electric-sql/pglite');
     const pglite = await PGlite.create({
@@ -47,9 +47,11 @@ export async function openPglite(path: string): Promise<PGlite> {
       parsers: { [BIGINT]: BigInt },
       startParams: [...PGlite.defaultStartParams, ...SETTINGS.flatMap(setting => ['-c', setting])],
     });
-    return withTranslatedErrors(pglite, unlock);
+    // What it has made just now may be anybody's to read and write.
+    makePrivate(directory);
+    return guarded(pglite, lock);
   } catch (error) {
-    await unlock();
+    await lock[Symbol.asyncDispose]();
     throw new OperatorError(
       'db-open-failed',
       `cannot open the embedded database ${directory}: ${messageOf(error)}`,
@@ -60,7 +62,8 @@ export async function openPglite(path: string): Promise<PGlite> {
   }
 }
 
-function withTranslatedErrors(pglite: PGlite, unlock: () => Promise<void>): PGlite {
+/** The database with this program's errors, and only as long as the lock is held. */
+function guarded(pglite: PGlite, lock: FileLock): PGlite {
   const translate = (error: unknown) => {
     throw translateQueryError(error, undefined);
   };
@@ -72,16 +75,32 @@ function withTranslatedErrors(pglite: PGlite, unlock: () => Promise<void>): PGli
       return pglite.ready;
     },
     waitReady: pglite.waitReady,
-    close: () => pglite.close().finally(unlock),
-    query: (sql, parameters, options) => pglite.query<never>(sql, parameters, options).catch(translate),
-    transaction: callback => pglite.transaction(inner => callback(translated(inner))),
+    async close() {
+      try {
+        // Closing writes: not into files that are another process' now.
+        lock.assertHeld();
+        await pglite.close();
+      } finally {
+        await lock[Symbol.asyncDispose]();
+      }
+    },
+    async query(sql, parameters, options) {
+      lock.assertHeld();
+      return await pglite.query<never>(sql, parameters, options).catch(translate);
+    },
+    async transaction(callback) {
+      lock.assertHeld();
+      return await pglite.transaction(inner => callback(guardedTransaction(inner)));
+    },
   };
 
-  function translated(transaction: PGliteTransaction): PGliteTransaction {
+  function guardedTransaction(transaction: PGliteTransaction): PGliteTransaction {
     return {
       rollback: () => transaction.rollback(),
-      query: (sql, parameters, options) =>
-        transaction.query<never>(sql, parameters, options).catch(translate),
+      async query(sql, parameters, options) {
+        lock.assertHeld();
+        return await transaction.query<never>(sql, parameters, options).catch(translate);
+      },
     };
   }
 }

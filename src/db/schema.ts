@@ -108,6 +108,11 @@ export interface Schema {
     request: 'bump' | 'cancel' | null;
     /** In place of the configured ceiling. */
     fee_ceiling_wei: bigint | null;
+    value_wei: Generated<bigint>;
+    /** What the operator offers at most when `tx bump` asks for more. */
+    bump_ceiling_wei: bigint | null;
+    /** Tag under a key of the wallet's; null in rows of no operator's, or from before there were tags. */
+    mac: Uint8Array | null;
     created_at: Timestamp;
     updated_at: ColumnType<Date, never, Date>;
   };
@@ -120,7 +125,15 @@ export interface Schema {
     raw: Uint8Array;
     max_fee_wei: bigint;
     max_priority_fee_wei: bigint;
+    mac: Uint8Array | null;
     created_at: Timestamp;
+  };
+  wallet_turns: {
+    chain_id: bigint;
+    wallet: Uint8Array;
+    vault: Uint8Array;
+    nonce: bigint;
+    taken_at: Generated<Date>;
   };
   deposit_registries: {
     registry_id: Generated<number>;
@@ -135,6 +148,19 @@ export interface Schema {
     updated_at: ColumnType<Date, never, Date>;
   };
   network_validators: { registry_id: number; key_prefix: Uint8Array };
+  accepted_oracle_sets: {
+    chain_id: bigint;
+    vault: Uint8Array;
+    /** Whose key the MAC is made with. */
+    accepted_by: string;
+    keeper: Uint8Array;
+    oracle_set_hash: Uint8Array;
+    config_ipfs_hash: string;
+    event_block: bigint;
+    event_block_hash: Uint8Array;
+    mac: Uint8Array;
+    accepted_at: ColumnType<Date, never, Date>;
+  };
 }
 
 /** Schema of our own in the database, unless `--db-schema` names another. */

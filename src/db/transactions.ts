@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { equalBytes } from '../lib/bytes.ts';
 import { type Session, tableOf } from './database.ts';
 import { heldLease, type LeaseRef, type LeaseScope } from './leases.ts';
 import type { Schema } from './schema.ts';
@@ -16,10 +17,12 @@ export interface StoredAttempt {
   readonly raw: Uint8Array;
   readonly maxFeeWei: bigint;
   readonly maxPriorityFeeWei: bigint;
+  /** Tag of the operator that recorded it, 32 bytes; undefined from before there were tags. */
+  readonly mac: Uint8Array | undefined;
 }
 
-/** What is recorded of a call before anything is signed. */
-export interface NewTransaction {
+/** What a call is. */
+interface TransactionFields {
   readonly kind: string;
   readonly key: string;
   /** 20 bytes. */
@@ -28,12 +31,19 @@ export interface NewTransaction {
   /** 20 bytes. */
   readonly recipient: Uint8Array;
   readonly data: Uint8Array;
+  readonly valueWei: bigint;
   readonly gasLimit: bigint;
   /** Unix seconds on the chain's clock. */
   readonly deadline: bigint | undefined;
 }
 
-export interface StoredTransaction extends NewTransaction {
+/** What is recorded of a call before anything is signed. */
+export interface NewTransaction extends TransactionFields {
+  /** What is offered for its gas at most, however often it is replaced. */
+  readonly bumpCeilingWei: bigint;
+}
+
+export interface StoredTransaction extends TransactionFields {
   readonly id: bigint;
   readonly leaseEpoch: bigint;
   readonly state: TransactionState;
@@ -42,6 +52,10 @@ export interface StoredTransaction extends NewTransaction {
   readonly minedBlock: bigint | undefined;
   readonly request: 'bump' | 'cancel' | undefined;
   readonly feeCeilingWei: bigint | undefined;
+  /** Undefined from before there were tags. */
+  readonly bumpCeilingWei: bigint | undefined;
+  /** Tag of the operator that recorded it, 32 bytes; undefined from before there were tags. */
+  readonly mac: Uint8Array | undefined;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** Oldest first; also those of an earlier try, under another nonce. */
@@ -97,31 +111,54 @@ export async function listTransactions(
 }
 
 /**
- * Records a call as the one that is under way, if the lease is held. One that ended without success is begun anew.
+ * Records a call as the one that is under way, if the lease is held. One that ended without success is begun anew. It has
+ * no tag yet: that is over its number, too.
+ * @param options.replaces - number of a row of this key that is none of this operator's, whatever it says of its end
  * @returns its number; undefined when the lease is not held, or the key's transaction is under way or was confirmed
  */
 export async function recordIntent(
   session: Session,
   lease: LeaseRef,
   intent: NewTransaction,
+  { replaces }: { readonly replaces?: bigint | undefined } = {},
 ): Promise<bigint | undefined> {
-  const { kind, key, sender, nonce, recipient, data, gasLimit, deadline } = intent;
+  const { kind, key, sender, nonce, recipient, data, valueWei, gasLimit, deadline, bumpCeilingWei } = intent;
   const { rows } = await sql<{ transaction_id: bigint }>`
     with held as ${heldLease(session, lease)}
     insert into ${tableOf(session, 'transactions')} as t (chain_id, vault, kind, intent_key, lease_epoch, sender, nonce,
-      recipient, call_data, gas_limit, deadline, state)
+      recipient, call_data, value_wei, gas_limit, deadline, bump_ceiling_wei, state)
     select ${lease.chainId}::bigint, ${lease.vault}::bytea, ${kind}::text, ${key}::text, ${lease.epoch}::bigint,
-      ${sender}::bytea, ${nonce}::bigint, ${recipient}::bytea, ${data}::bytea, ${gasLimit}::bigint,
-      ${deadline ?? null}::bigint, 'intended'
+      ${sender}::bytea, ${nonce}::bigint, ${recipient}::bytea, ${data}::bytea, ${valueWei}::bigint,
+      ${gasLimit}::bigint, ${deadline ?? null}::bigint, ${bumpCeilingWei}::bigint, 'intended'
     from held
     on conflict (chain_id, vault, intent_key) do update set
       kind = excluded.kind, lease_epoch = excluded.lease_epoch, sender = excluded.sender, nonce = excluded.nonce,
-      recipient = excluded.recipient, call_data = excluded.call_data, gas_limit = excluded.gas_limit,
-      deadline = excluded.deadline, state = 'intended', reason = null, mined_hash = null, mined_block = null,
+      recipient = excluded.recipient, call_data = excluded.call_data, value_wei = excluded.value_wei,
+      gas_limit = excluded.gas_limit, deadline = excluded.deadline, bump_ceiling_wei = excluded.bump_ceiling_wei,
+      mac = null, state = 'intended', reason = null, mined_hash = null, mined_block = null,
       request = null, fee_ceiling_wei = null, updated_at = clock_timestamp()
-      where t.state in ('reverted', 'abandoned', 'cancelled')
+      where t.state in ('reverted', 'abandoned', 'cancelled') or t.transaction_id = ${replaces ?? null}::bigint
     returning transaction_id`.execute(session.db);
   return rows[0]?.transaction_id;
+}
+
+/**
+ * Gives a transaction that is under way its tag, and what may be offered for it at most.
+ * @returns false when the lease is not held, or the transaction is not this holder's
+ */
+export async function authenticateIntent(
+  session: Session,
+  lease: LeaseRef,
+  id: bigint,
+  { mac, bumpCeilingWei }: { readonly mac: Uint8Array; readonly bumpCeilingWei: bigint },
+): Promise<boolean> {
+  const { rows } = await sql`
+    with held as ${heldLease(session, lease)}
+    update ${tableOf(session, 'transactions')}
+    set mac = ${mac}::bytea, bump_ceiling_wei = ${bumpCeilingWei}::bigint, updated_at = clock_timestamp()
+    where transaction_id = ${id}::bigint and ${isHeldBy(lease)} and exists (select 1 from held)
+    returning 1`.execute(session.db);
+  return rows.length > 0;
 }
 
 /**
@@ -134,7 +171,7 @@ export async function recordAttempt(
   id: bigint,
   attempt: StoredAttempt,
 ): Promise<boolean> {
-  const { hash, nonce, purpose, raw, maxFeeWei, maxPriorityFeeWei } = attempt;
+  const { hash, nonce, purpose, raw, maxFeeWei, maxPriorityFeeWei, mac } = attempt;
   const { rows } = await sql`
     with held as ${heldLease(session, lease)},
     begun as (
@@ -144,11 +181,13 @@ export async function recordAttempt(
       returning transaction_id
     )
     insert into ${tableOf(session, 'transaction_attempts')} (hash, transaction_id, lease_epoch, nonce, purpose, raw,
-      max_fee_wei, max_priority_fee_wei)
+      max_fee_wei, max_priority_fee_wei, mac)
     select ${hash}::bytea, transaction_id, ${lease.epoch}::bigint, ${nonce}::bigint, ${purpose}::text, ${raw}::bytea,
-      ${maxFeeWei}::bigint, ${maxPriorityFeeWei}::bigint
+      ${maxFeeWei}::bigint, ${maxPriorityFeeWei}::bigint, ${mac ?? null}::bytea
     from begun
-    on conflict (hash) do update set lease_epoch = excluded.lease_epoch
+    on conflict (hash) do update set lease_epoch = excluded.lease_epoch, transaction_id = excluded.transaction_id,
+      nonce = excluded.nonce, purpose = excluded.purpose, raw = excluded.raw, max_fee_wei = excluded.max_fee_wei,
+      max_priority_fee_wei = excluded.max_priority_fee_wei, mac = excluded.mac
     returning 1`.execute(session.db);
   return rows.length > 0;
 }
@@ -221,25 +260,32 @@ export async function requestReplacement(
   return numUpdatedRows > 0n;
 }
 
-/** The highest fees that any recorded transaction of this nonce offers; undefined when there is none. */
-export async function findHighestFees(
+/** A signed form that is recorded for an account's nonce, by an operator of this vault or of another one. */
+interface RecordedForm {
+  readonly raw: Uint8Array;
+  readonly isOfVault: boolean;
+}
+
+/** More were never needed; what else may stand there was not signed by the wallet. */
+const MAX_FORMS = 200;
+
+/** The latest forms that are recorded for a nonce. Who has signed them is to be found out from the forms themselves. */
+export async function listForms(
   session: Session,
   scope: LeaseScope,
   { sender, nonce }: Pick<NewTransaction, 'sender' | 'nonce'>,
-): Promise<{ readonly maxFeeWei: bigint; readonly maxPriorityFeeWei: bigint } | undefined> {
-  const row = await session.db
+): Promise<RecordedForm[]> {
+  const rows = await session.db
     .selectFrom('transaction_attempts as a')
     .innerJoin('transactions as t', 't.transaction_id', 'a.transaction_id')
-    .select(({ fn }) => [
-      fn.max('a.max_fee_wei').as('maxFeeWei'),
-      fn.max('a.max_priority_fee_wei').as('maxPriorityFeeWei'),
-    ])
+    .select(['a.raw', 't.vault'])
     .where('t.chain_id', '=', BigInt(scope.chainId))
     .where('t.sender', '=', sender)
     .where('a.nonce', '=', nonce)
-    .executeTakeFirst();
-  if (row === undefined || row.maxFeeWei === null) return undefined;
-  return { maxFeeWei: BigInt(row.maxFeeWei), maxPriorityFeeWei: BigInt(row.maxPriorityFeeWei) };
+    .orderBy('a.created_at', 'desc')
+    .limit(MAX_FORMS)
+    .execute();
+  return rows.map(({ raw, vault }) => ({ raw, isOfVault: equalBytes(vault, scope.vault) }));
 }
 
 function isHeldBy({ epoch }: LeaseRef): RawBuilder<unknown> {
@@ -274,13 +320,15 @@ async function withAttempts({ db }: Session, rows: readonly Row[]): Promise<Stor
     ...{ gasLimit: row.gas_limit, deadline: row.deadline ?? undefined, state: row.state },
     ...{ reason: row.reason ?? undefined, request: row.request ?? undefined },
     ...{ minedHash: row.mined_hash ?? undefined, minedBlock: row.mined_block ?? undefined },
-    ...{ feeCeilingWei: row.fee_ceiling_wei ?? undefined },
+    ...{ feeCeilingWei: row.fee_ceiling_wei ?? undefined, valueWei: row.value_wei },
+    ...{ bumpCeilingWei: row.bump_ceiling_wei ?? undefined, mac: row.mac ?? undefined },
     ...{ createdAt: row.created_at, updatedAt: row.updated_at },
     attempts: attempts
       .filter(attempt => attempt.transaction_id === row.transaction_id)
       .map(one => ({
         ...{ hash: one.hash, nonce: one.nonce, purpose: one.purpose, raw: one.raw },
         ...{ maxFeeWei: one.max_fee_wei, maxPriorityFeeWei: one.max_priority_fee_wei },
+        mac: one.mac ?? undefined,
       })),
   }));
 }

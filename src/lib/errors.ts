@@ -1,8 +1,12 @@
+import { foreignText, oneLine, printable } from './foreign-text.ts';
+
 /** Exit codes of every command, in one place. */
 export const EXIT = { done: 0, failed: 1, usage: 2, differences: 3, bug: 70 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface ErrorOptionsWithHint {
+  /** Whether the message has line ends of its own; any other message is made one line, whatever was put into it. */
+  readonly hasLines?: boolean | undefined;
   /** What to do next, one sentence. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
@@ -18,7 +22,10 @@ export class OperatorError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: string, message: string, options: ErrorOptionsWithHint & { exitCode?: ExitCode } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options.hasLines ? printable(message) : oneLine(message),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = new.target.name;
     this.code = code;
     this.hint = options.hint;
@@ -51,8 +58,18 @@ export class DifferencesError extends OperatorError {
   }
 }
 
-/** The message of anything that was thrown. */
+/**
+ * The message of anything that was thrown. One of another maker (a parser that quotes its file, Postgres, Node) is a
+ * foreign text: see {@link foreignText}.
+ */
 export function messageOf(error: unknown): string {
+  if (error instanceof OperatorError) return error.message;
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  return foreignText(error instanceof Error ? error.message : String(error));
+}
+
+/** The stack of a bug. Its message may be of anybody: only its first line begins where a line begins. */
+export function stackOf(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return printable(stack).replaceAll(/\n(?! {4}at )/g, '\n    ');
 }

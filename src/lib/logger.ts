@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { oneLine, printable } from './foreign-text.ts';
 
 export type { Logger };
 
@@ -16,7 +17,8 @@ const SECRET_FIELDS = [
 
 /** Logger of a process whose lines are read by machines: one JSON document a line, on stderr. */
 export function createLogger(level: 'debug' | 'info' | 'warn'): Logger {
-  return pino({ level, base: null, redact: secretPaths() }, pino.destination({ dest: 2, sync: true }));
+  const write = openStderr();
+  return pino({ level, base: null, redact: secretPaths() }, { write: line => write(formatJson(line)) });
 }
 
 /** Logger of a command for whoever sits before it, on stderr: warnings; with `isVerbose` everything. */
@@ -60,7 +62,7 @@ const PINO_LEVELS = {
 /** Logger of a long-running process: lines as the Python operator writes them, or one JSON document a line. */
 export function createServiceLogger(options: ServiceLoggerOptions): Logger {
   const { level, format, scrub, write = openStderr() } = options;
-  const toLine = format === 'json' ? (line: string) => line : formatPlain;
+  const toLine = format === 'json' ? formatJson : formatPlain;
   return pino(
     {
       level: PINO_LEVELS[level],
@@ -88,22 +90,39 @@ const USER_PREFIXES: Readonly<Record<string, string>> = {
   fatal: 'Error: ',
 };
 
+/** What has to be looked at: escapes of JSON for controls, and characters that JSON leaves as they are. */
+const MAY_ACT = /\\[bfnrtu]|[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/** The document, every text in it one line without anything that acts on whoever shows it; a stack keeps its lines. */
+function parseLine(line: string): Record<string, unknown> {
+  return JSON.parse(line, (key, value: unknown) => {
+    if (typeof value !== 'string') return value;
+    return key === 'stack' ? printable(value) : oneLine(value);
+  });
+}
+
+function formatJson(line: string): string {
+  const document = line.trimEnd();
+  return MAY_ACT.test(document) ? `${JSON.stringify(parseLine(document))}\n` : line;
+}
+
 /** `Warning: message field=value` */
 function formatForUser(line: string): string {
-  const { level, msg = '', err: _, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const { level, msg = '', err: _, ...fields } = parseLine(line);
   return `${USER_PREFIXES[String(level)] ?? ''}${msg}${formatFields(fields)}\n`;
 }
 
 /** `2026-11-22 17:13:24 INFO     [task] message field=value`, in UTC. */
 function formatPlain(line: string): string {
-  const { level, time, task, msg = '', err, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const { level, time, task, msg = '', err, ...fields } = parseLine(line);
   const name = String(level)
     .toUpperCase()
     .replace(/^WARN$/, 'WARNING');
   const at = String(time).slice(0, 19).replace('T', ' ');
   const of = task === undefined ? '' : `[${task}] `;
   const { stack } = (err ?? {}) as { stack?: unknown };
-  const trace = stack === undefined ? '' : `\n${stack}`;
+  // Nobody's text in it begins where a line of the log begins.
+  const trace = stack === undefined ? '' : `\n${String(stack).replaceAll(/\n(?! {4}at )/g, '\n    ')}`;
   return `${at} ${name.padEnd(8)} ${of}${msg}${formatFields(fields)}${trace}\n`;
 }
 

@@ -23,9 +23,12 @@ export function createScrubber(secrets: readonly (string | undefined)[]): (text:
 
 /** The parts of a URL that may be secret: credentials, API keys in path and query. */
 export function secretPartsOf(url: string): string[] {
-  if (!URL.canParse(url)) return [];
+  // A database URL may name several hosts.
+  if (!URL.canParse(url)) return [/:\/\/[^:@/]*:([^@]*)@/.exec(url)?.[1] ?? ''].filter(Boolean);
   const { username, password, pathname, search } = new URL(url);
-  const credentials = password === '' ? [] : [decodeURIComponent(password), `${username}:${password}`];
+  // A name alone is a token.
+  const credentials =
+    password === '' ? [username].filter(Boolean) : [decodeURIComponent(password), `${username}:${password}`];
   const segments = pathname.split('/').filter(part => part.length >= 16);
   const values = [...new URLSearchParams(search).values()];
   return [...credentials, ...segments, ...values];

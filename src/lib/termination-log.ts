@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { messageOf } from './errors.ts';
+import { oneLine, printable } from './foreign-text.ts';
 
 /** What Kubernetes keeps of it. */
 const MAX_LENGTH = 4096;
@@ -10,8 +11,8 @@ const MAX_LENGTH = 4096;
  */
 export function writeTerminationLog(path: string, message: string): void {
   try {
-    appendFileSync(path, `${message.slice(0, MAX_LENGTH - 1)}\n`);
+    appendFileSync(path, `${printable(message).slice(0, MAX_LENGTH - 1)}\n`);
   } catch (error) {
-    process.stderr.write(`Warning: cannot write ${path}: ${messageOf(error)}\n`);
+    process.stderr.write(`Warning: cannot write ${oneLine(path)}: ${messageOf(error)}\n`);
   }
 }

@@ -1,19 +1,20 @@
 import type { BeaconNode } from '../clients/beacon-node.ts';
+import { fetchConfigEvent } from '../clients/contracts/keeper.ts';
 import { fetchVaultId, fetchVaultVersion } from '../clients/contracts/vault.ts';
 import { fetchMevEscrow, fetchValidatorsManager } from '../clients/contracts/vault-views.ts';
 import type { ExecutionNode } from '../clients/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
-import type { IpfsOptions } from '../clients/ipfs.ts';
 import { checkOracleUp } from '../clients/oracle.ts';
 import type { SignerClient } from '../clients/signer-client.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import type { Oracle, OracleConfig } from '../domain/protocol/oracle-config.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks.ts';
-import { fetchOracleSet } from '../services/fetch-oracle-set.ts';
 import type { OperatorSources } from '../services/operator-sources.ts';
+import type { OracleSetGuard } from '../services/oracle-set/oracle-set-guard.ts';
 import type { OperatorStatus } from './operator-status.ts';
 import { checkBeaconNodes, checkExecutionNodes } from './startup-checks.ts';
 import { passOver, waitOut } from './wait-out.ts';
@@ -27,7 +28,7 @@ export interface CheckStartupDeps {
   readonly signer: Pick<SignerClient, 'listPublicKeys'>;
   readonly sources: OperatorSources;
   readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
-  readonly ipfs: IpfsOptions;
+  readonly oracleSets: Pick<OracleSetGuard, 'begin'>;
 }
 
 export interface CheckStartupOptions {
@@ -37,7 +38,7 @@ export interface CheckStartupOptions {
   /** Checksummed. */
   readonly wallet: string;
   /** Undefined for the built-in signer. */
-  readonly remoteSignerUrl: readonly string[] | undefined;
+  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   /** Without deposit data nothing can be registered. */
   readonly isRegistering: boolean;
   /** Goes on past what is down or syncing; what is wrong stops all the same. */
@@ -119,13 +120,11 @@ async function checkWallet(
 
 /** An oracle that does not answer is no reason to wait: the others may be enough by the time they are needed. */
 async function checkOracles(
-  { log, node, http, ipfs }: CheckStartupDeps,
+  { log, node, http, oracleSets }: CheckStartupDeps,
   { network, oracleTimeoutMs, signal }: CheckStartupOptions,
 ): Promise<OracleConfig> {
-  const { config } = await fetchOracleSet(
-    { node, http: http.ipfs },
-    { keeper: network.contracts, ipfs },
-  ).catch((error: unknown) => {
+  const event = await fetchConfigEvent(node, network.contracts);
+  const config = await oracleSets.begin(event?.ipfsHash).catch((error: unknown) => {
     throw asOutage(error);
   });
   const up: Oracle[] = [];

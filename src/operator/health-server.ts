@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { OperatorError } from '../lib/errors.ts';
+import { printableMember } from '../lib/foreign-text.ts';
 import type { Registry } from '../lib/metrics.ts';
 import type { OperatorStatus } from './operator-status.ts';
 
@@ -56,7 +57,7 @@ async function answer(
   } else if (path === '/readyz') {
     const report = status.report();
     response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' });
-    response.end(`${JSON.stringify(report, undefined, 2)}\n`);
+    response.end(`${JSON.stringify(report, printableMember, 2)}\n`);
   } else if (registry !== undefined && (path === '/metrics' || path === '/')) {
     // Python's prometheus client answers every path.
     const body = await registry.metrics();

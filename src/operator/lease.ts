@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { findLeaseHolder, type LeaseScope, releaseLease, renewLease, takeLease } from '../db/leases.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 import type { Logger } from '../lib/logger.ts';
 
 /** The right to act for a vault, held by one process at a time. Disposing of it gives it back at once. */
@@ -68,7 +69,7 @@ export async function holdLease(deps: LeaseDeps, options: LeaseOptions): Promise
 
 async function tellHolder({ database, log }: LeaseDeps, scope: LeaseScope): Promise<void> {
   const holder = await findLeaseHolder(database, scope);
-  log.info({ holder }, 'Another process acts for the vault: standing by');
+  log.info({ holder: holder && foreignText(holder) }, 'Another process acts for the vault: standing by');
 }
 
 function keepLease(

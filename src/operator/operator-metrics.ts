@@ -18,6 +18,8 @@ export interface OperatorMetrics extends TaskObserver {
   readonly stakeableAssets: Gauge;
   readonly unusedValidatorKeys: Gauge;
   readonly leader: Gauge;
+  readonly oracleSetUnconfirmed: Gauge;
+  readonly oracleSetChanges: Counter;
   /** Shows the way in which the last exit shards were made. */
   showExitShardMode(mode: UsedExitShardMode): void;
   readonly transactions: Counter<'kind' | 'status'>;
@@ -75,6 +77,11 @@ export function createOperatorMetrics({ version, prefix }: OperatorMetricsOption
       'The number of unused validator keys in deposit data file',
     ),
     leader: gauge('leader', 'Whether this process is the one that sends transactions'),
+    oracleSetUnconfirmed: gauge(
+      'oracle_set_unconfirmed',
+      'Whether an execution node names an oracle set that is not confirmed, so that the old one stays in use, or none',
+    ),
+    oracleSetChanges: counter('oracle_set_changes_total', 'Confirmed changes of the oracle set'),
     showExitShardMode(mode) {
       for (const one of ['key-shares', 'split'] as const)
         exitShardsMode.set({ mode: one }, one === mode ? 1 : 0);

@@ -5,10 +5,10 @@ import { noOracleConfig } from '../clients/contracts/keeper.ts';
 import { fetchCanHarvest, fetchExitSignaturesNonce } from '../clients/contracts/vault-views.ts';
 import type { ExecutionNode } from '../clients/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
-import { fetchIpfsDocument, type IpfsOptions } from '../clients/ipfs.ts';
+import type { IpfsOptions } from '../clients/ipfs.ts';
 import type { SignerClient } from '../clients/signer-client.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
-import { type OracleConfig, parseOracleConfig } from '../domain/protocol/oracle-config.ts';
+import type { OracleConfig } from '../domain/protocol/oracle-config.ts';
 import type { HarvestParams, HarvestRules } from '../domain/protocol/rewards.ts';
 import { createPointCombiner, type PointCombiner } from '../domain/protocol/signature-share.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -18,6 +18,7 @@ import { harvestVault } from '../services/harvest-vault.ts';
 import type { ExitShardsOptions } from '../services/make-exit-shards.ts';
 import type { NetworkValidators } from '../services/network-validators.ts';
 import type { OperatorSources } from '../services/operator-sources.ts';
+import type { OracleSetGuard } from '../services/oracle-set/oracle-set-guard.ts';
 import { createValidatorRegistrar, type ValidatorRegistrar } from '../services/register-validators.ts';
 import type { RegistrationMode } from '../services/registration/registration-mode.ts';
 import { rotateExitSignatures } from '../services/rotate-exit-signatures.ts';
@@ -43,6 +44,7 @@ export interface OperatorTasksDeps {
   readonly sources: OperatorSources;
   readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
   readonly ipfs: IpfsOptions;
+  readonly oracleSets: Pick<OracleSetGuard, 'configFor'>;
 }
 
 export interface OperatorTasksOptions {
@@ -112,9 +114,8 @@ interface SharedReads {
 }
 
 function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
-  const { http, ipfs, sources } = deps;
+  const { http, ipfs, oracleSets, sources } = deps;
   let combiner: Promise<PointCombiner> | undefined;
-  let oracles: { readonly hash: string; readonly value: OracleConfig } | undefined;
   const harvests = new Map<string, HarvestParams | null>();
   return {
     harvests,
@@ -123,11 +124,7 @@ function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOption
       return combiner;
     },
     readRemoteSigner: async () => (options.isRemoteSigner ? sources.remoteSigner.read() : undefined),
-    async fetchOracleConfig(hash) {
-      if (oracles?.hash === hash) return oracles.value;
-      oracles = { hash, value: parseOracleConfig(await fetchIpfsDocument(http.ipfs, hash, ipfs)) };
-      return oracles.value;
-    },
+    fetchOracleConfig: hash => oracleSets.configFor(hash),
     fetchHarvest: ({ events }) =>
       fetchHarvestParams(
         { http: http.ipfs, cache: harvests },

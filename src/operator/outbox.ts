@@ -6,19 +6,28 @@ import type { Database } from '../db/database.ts';
 import type { LeaseRef } from '../db/leases.ts';
 import {
   adoptTransaction,
-  findHighestFees,
+  authenticateIntent,
   findTransaction,
   listOpenTransactions,
+  type NewTransaction,
   recordIntent,
   type StoredTransaction,
 } from '../db/transactions.ts';
+import { takeTurn } from '../db/wallet-turns.ts';
 import { fromHex, type Hex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
+import { IntentProofs, type JudgedTransaction } from './intent-proofs.ts';
 import { type Lease, leaseLost } from './lease.ts';
+import { findHighestFees } from './recorded-fees.ts';
+import type { AttemptDeps } from './transaction-attempts.ts';
 import { chooseFees, raiseFees } from './transaction-fees.ts';
-import { createTransactionFollower, type TransactionFollower } from './transaction-follower.ts';
+import {
+  createTransactionFollower,
+  type FollowerOptions,
+  type TransactionFollower,
+} from './transaction-follower.ts';
 
 /** A call of a contract that must happen once. */
 export interface TransactionIntent {
@@ -27,6 +36,8 @@ export interface TransactionIntent {
   readonly key: string;
   readonly to: string;
   readonly data: Hex;
+  /** Default: no ether. */
+  readonly valueWei?: bigint | undefined;
   /** Unix seconds on the chain's clock: in a later block the contract refuses the call. */
   readonly deadline?: bigint | undefined;
   /** Whether the contract's own state says that it has been done: by somebody else, or before a database was lost. */
@@ -73,6 +84,8 @@ export interface OutboxOptions {
   readonly vault: string;
   /** No transaction offers more for its gas. */
   readonly maxFeePerGasWei: bigint;
+  /** But for those of which `tx bump` has asked for more, up to this. Default: no more. */
+  readonly maxBumpFeePerGasWei?: bigint | undefined;
   /** Pause between looks at the chain: a slot. */
   readonly pollMs: number;
   /** How long a transaction waits before it is replaced by one that offers more. Default: four slots. */
@@ -87,16 +100,20 @@ export interface OutboxOptions {
  *   chain takes one. That excludes, too, what a stopped process sends when it wakes, and what a lost database knew of.
  * - Nothing is broadcast that is not in the database, and nothing gets into the database without the lease.
  * - The next one begins when the one before has its receipt, or can never have one.
+ * - Nothing is signed because a row says so: the call must be one that this wallet's operator has recorded, and still do
+ *   something on the chain; what it may cost is this process's own setting.
  */
-export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
-  const { database, lease } = deps;
+export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox {
+  const { database, lease } = given;
   const ref: LeaseRef = { chainId: options.chainId, vault: fromHex(options.vault, 20), epoch: lease.epoch };
-  const { pollMs, reconcileWaitMs = 3 * pollMs } = options;
-  const follower = createTransactionFollower(deps, ref, {
-    ...{ pollMs, stuckAfterMs: options.stuckAfterMs ?? 4 * pollMs },
-    ceilingWei: options.maxFeePerGasWei,
-  });
-  const sender = createSender(deps, ref, options, follower);
+  const { pollMs, reconcileWaitMs = 3 * pollMs, maxFeePerGasWei } = options;
+  const deps: SenderDeps = { ...given, proofs: new IntentProofs(given.signer, ref) };
+  const settings: SenderSettings = {
+    ...{ pollMs, stuckAfterMs: options.stuckAfterMs ?? 4 * pollMs, maxFeePerGasWei },
+    maxBumpFeePerGasWei: options.maxBumpFeePerGasWei ?? maxFeePerGasWei,
+  };
+  const follower = createTransactionFollower(deps, ref, settings);
+  const sender = createSender(deps, ref, settings, follower);
   const limit = createLimit(1);
 
   /** One at a time; the lease's end ends everything. */
@@ -118,7 +135,7 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
     reconcile: signal =>
       exclusively(signal, async both => {
         for (const row of await listOpenTransactions(database, ref)) {
-          await settle(deps, ref, follower, row, both, reconcileWaitMs);
+          await settle(deps, ref, settings, follower, row, both, reconcileWaitMs);
         }
       }),
     async hasPending(kind) {
@@ -128,45 +145,69 @@ export function createOutbox(deps: OutboxDeps, options: OutboxOptions): Outbox {
   };
 }
 
+type SenderDeps = AttemptDeps;
+type SenderSettings = FollowerOptions;
+
+/** Makes a transaction this holder's, and has its row say what this operator may be asked to offer. */
+async function adopt(
+  { database, proofs }: SenderDeps,
+  ref: LeaseRef,
+  { maxBumpFeePerGasWei: bumpCeilingWei }: SenderSettings,
+  row: JudgedTransaction,
+  options: { readonly reopen?: boolean } = {},
+): Promise<void> {
+  if (!(await adoptTransaction(database, ref, row.id, options))) throw leaseLost();
+  if (!row.isProven || row.bumpCeilingWei === bumpCeilingWei) return;
+  const mac = await proofs.macIntent({ ...row, bumpCeilingWei });
+  if (!(await authenticateIntent(database, ref, row.id, { mac, bumpCeilingWei }))) throw leaseLost();
+}
+
 /** Brings one that was left under way to its end, unless that takes too long. */
 async function settle(
-  { database }: OutboxDeps,
+  deps: SenderDeps,
   ref: LeaseRef,
+  settings: SenderSettings,
   follower: TransactionFollower,
-  row: StoredTransaction,
+  stored: StoredTransaction,
   signal: AbortSignal,
   waitMs: number,
 ): Promise<void> {
-  if (!(await adoptTransaction(database, ref, row.id))) throw leaseLost();
+  const row = await deps.proofs.judge(stored);
+  await adopt(deps, ref, settings, row);
+  if (row.attempts.some(one => row.isProven || one.nonce === row.nonce)) {
+    await follower.followFor(waitMs, row.key, { signal });
+    return;
+  }
   // What was not recorded was not broadcast, and can no longer be recorded by whoever signed it.
-  if (row.attempts.length === 0)
-    await follower.close(row, { state: 'abandoned', reason: 'it was never signed' });
-  else await follower.followFor(waitMs, row.key, { signal });
+  const reason = stored.attempts.length === 0 ? 'it was never signed' : 'no form of it is of its sender';
+  await follower.close(row, { state: 'abandoned', reason });
 }
 
 /** One try; 'wait' when it is to be made again after a pause, in which others may send. */
 type Sender = (intent: TransactionIntent, signal: AbortSignal) => Promise<TransactionOutcome | 'wait'>;
 
 function createSender(
-  deps: OutboxDeps,
+  deps: SenderDeps,
   ref: LeaseRef,
-  { maxFeePerGasWei, pollMs, stuckAfterMs = 4 * pollMs }: OutboxOptions,
+  settings: SenderSettings,
   follower: TransactionFollower,
 ): Sender {
-  const { database, node, signer, log } = deps;
-  /** Since when a transaction that is not ours has waited for the nonce. */
-  let strangerSince: { readonly nonce: bigint; readonly at: number } | undefined;
+  const { database, node, signer, proofs, log } = deps;
+  const { maxFeePerGasWei, maxBumpFeePerGasWei, stuckAfterMs } = settings;
+  /** Since when something that is not ours has had the nonce. */
+  let rivalSince: { readonly what: string; readonly at: number } | undefined;
   /** Keys of calls that wait for a lower base fee and have been told of: that may take days. */
   const priced = new Set<string>();
 
   return async (intent, signal) => {
     for (const row of await listOpenTransactions(database, ref)) {
-      if (row.key !== intent.key) await settle(deps, ref, follower, row, signal, Number.POSITIVE_INFINITY);
+      if (row.key === intent.key) continue;
+      await settle(deps, ref, settings, follower, row, signal, Number.POSITIVE_INFINITY);
     }
     const stored = await findTransaction(database, ref, intent.key);
     const joined = stored && (await join(stored, intent, signal));
     if (joined !== undefined) return joined;
-    return begin(intent, signal);
+    return begin(intent, signal, stored?.id);
   };
 
   /** What the recorded transaction of this key says; undefined when it has done nothing and never will. */
@@ -175,24 +216,34 @@ function createSender(
     intent: TransactionIntent,
     signal: AbortSignal,
   ): Promise<TransactionOutcome | undefined> {
-    if (stored.state === 'intended') await settle(deps, ref, follower, stored, signal, 0);
-    if (stored.attempts.length === 0) return undefined;
-    if (stored.state !== 'sent') {
-      const outcome = await follower.recheck(stored);
+    const row = await proofs.judge(stored);
+    const isOpen = row.state === 'intended' || row.state === 'sent';
+    if (!row.isProven || row.attempts.length === 0) {
+      if (isOpen) await settle(deps, ref, settings, follower, stored, signal, Number.POSITIVE_INFINITY);
+      return follower.findSuccess(row, callOf(intent));
+    }
+    if (row.state === 'intended') await settle(deps, ref, settings, follower, stored, signal, 0);
+    if (row.state !== 'sent') {
+      const outcome = await follower.recheck(row);
       if (outcome !== 'gone') return outcome;
     }
     // Also one whose end is no longer what was recorded: its nonce decides.
-    if (!(await adoptTransaction(database, ref, stored.id, { reopen: true }))) throw leaseLost();
-    return follower.follow(stored.key, { signal, isDone: intent.isDone });
+    await adopt(deps, ref, settings, row, { reopen: true });
+    return follower.follow(row.key, { signal, isDone: intent.isDone });
   }
 
-  async function begin(intent: TransactionIntent, signal: AbortSignal): Promise<TransactionOutcome | 'wait'> {
+  async function begin(
+    intent: TransactionIntent,
+    signal: AbortSignal,
+    replaces: bigint | undefined,
+  ): Promise<TransactionOutcome | 'wait'> {
     const from = signer.address;
     const account = await readAccount(node, from);
     if (intent.deadline !== undefined && account.block.timestamp >= intent.deadline)
       return { status: 'expired' };
     if (await intent.isDone?.()) return { status: 'already-done' };
-    const estimate = await estimateCall(node, { from, to: intent.to, data: intent.data });
+    const { to, data, valueWei = 0n } = intent;
+    const estimate = await estimateCall(node, { from, to, data, valueWei });
     if (estimate.status === 'reverts') {
       return { status: 'would-revert', reason: estimate.reason, data: estimate.data };
     }
@@ -206,43 +257,80 @@ function createSender(
       return 'wait';
     }
     priced.clear();
+    const wallet = fromHex(from, 20);
     // One that expired may still be waiting under this nonce.
-    const rival = await findHighestFees(database, ref, { sender: fromHex(from, 20), nonce });
-    if (rival === undefined && mustWaitForStranger(account)) return 'wait';
-    const fees = (rival && raiseFees(rival, market, maxFeePerGasWei)) ?? market;
+    const rivals = await findHighestFees(database, ref, { sender: wallet, nonce });
+    const fees = (rivals.all && raiseFees(rivals.all, market, maxFeePerGasWei)) ?? market;
     // The state may have changed a little by the time that it is mined; what is left over is not paid for.
     const gasLimit = estimate.gas + estimate.gas / 5n;
-    if (account.balanceWei < gasLimit * fees.maxFeeWei) throw insufficientFunds(from, account.balanceWei);
+    if (account.balanceWei < gasLimit * fees.maxFeeWei + valueWei) {
+      throw insufficientFunds(from, account.balanceWei);
+    }
+    if (await mustWaitForRival(account, wallet, rivals.own !== undefined)) return 'wait';
     signal.throwIfAborted();
-    const id = await recordIntent(database, ref, {
-      ...{ kind: intent.kind, key: intent.key, nonce, gasLimit, deadline: intent.deadline },
-      sender: fromHex(from, 20),
-      recipient: fromHex(intent.to, 20),
-      data: fromHex(intent.data),
-    });
-    if (id === undefined) throw leaseLost();
+    const { kind, key, deadline } = intent;
+    await record(
+      {
+        ...{ kind, key, nonce, gasLimit, deadline, sender: wallet, bumpCeilingWei: maxBumpFeePerGasWei },
+        ...callOf(intent),
+      },
+      replaces,
+    );
     return follower.start(intent.key, { fees, signal, isDone: intent.isDone });
   }
 
+  /** The tag is made of what is wanted, not of what the row says by then. */
+  async function record(intent: NewTransaction, replaces: bigint | undefined): Promise<void> {
+    const id = await recordIntent(database, ref, intent, { replaces });
+    if (id === undefined) throw leaseLost();
+    const { bumpCeilingWei } = intent;
+    const mac = await proofs.macIntent({ ...intent, id });
+    if (!(await authenticateIntent(database, ref, id, { mac, bumpCeilingWei }))) throw leaseLost();
+  }
+
   /**
-   * A transaction of this wallet waits that no database of ours knows, such as one from before a database was lost: it may
-   * do the very same. It is given time to get into a block; then its nonce is taken from it.
+   * Another vault with this wallet may have begun to send, or a transaction of this wallet waits that no database of ours
+   * knows, such as one from before a database was lost: it may do the very same. It is given time to get into a block;
+   * then its nonce is taken from it. Another vault that offers more for its own has been at work since.
    */
-  function mustWaitForStranger({ nonce, pendingNonce }: AccountView): boolean {
-    if (pendingNonce <= nonce) {
-      strangerSince = undefined;
+  async function mustWaitForRival(
+    { nonce, pendingNonce }: AccountView,
+    wallet: Uint8Array,
+    isOwn: boolean,
+  ): Promise<boolean> {
+    const facts = { nonce: String(nonce), sender: signer.address };
+    const turnSince = await takeTurn(database, ref, { wallet, nonce });
+    const isStranger = !isOwn && pendingNonce > nonce;
+    if (turnSince === undefined && !isStranger) {
+      rivalSince = undefined;
       return false;
     }
-    if (strangerSince?.nonce !== nonce) strangerSince = { nonce, at: performance.now() };
-    const isWaiting = performance.now() - strangerSince.at < stuckAfterMs;
+    const what = `${nonce} ${turnSince?.toISOString() ?? ''}`;
+    if (rivalSince?.what !== what) rivalSince = { what, at: performance.now() };
+    const isWaiting = performance.now() - rivalSince.at < stuckAfterMs;
+    const whose =
+      turnSince === undefined
+        ? 'transaction of this wallet is pending that was not sent from this database'
+        : 'transaction of this wallet is under way for another vault';
     log.info(
-      { nonce: String(nonce), sender: signer.address },
+      facts,
       isWaiting
-        ? 'Waiting: a transaction of this wallet is pending that was not sent from this database'
+        ? `Waiting: a ${whose}`
         : 'Replacing the pending transaction of this wallet, which does not get into a block',
     );
+    if (!isWaiting && turnSince !== undefined) {
+      await takeTurn(database, ref, { wallet, nonce, force: true });
+    }
     return isWaiting;
   }
+}
+
+function callOf({
+  to,
+  data,
+  valueWei = 0n,
+}: TransactionIntent): Pick<StoredTransaction, 'recipient' | 'data' | 'valueWei'> {
+  return { recipient: fromHex(to, 20), data: fromHex(data), valueWei };
 }
 
 function insufficientFunds(address: string, balanceWei: bigint): ExternalError {

@@ -7,6 +7,7 @@ import { recordAttempt, type StoredTransaction } from '../db/transactions.ts';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { IntentProofs, JudgedTransaction } from './intent-proofs.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import type { Fees } from './transaction-fees.ts';
 
@@ -14,6 +15,7 @@ export interface AttemptDeps {
   readonly database: Session;
   readonly node: ExecutionNode;
   readonly signer: WalletSigner;
+  readonly proofs: IntentProofs;
   readonly lease: Lease;
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
@@ -23,28 +25,30 @@ const CANCEL_GAS = 21_000n;
 
 /**
  * Signs one form of a recorded transaction, records it and broadcasts it, in this order: what may be out there is always
- * known to whoever comes next.
- * @throws OperatorError 'lease-lost', 'wallet-changed'
+ * known to whoever comes next. The call of a row that is not proven to be this operator's is never signed.
+ * @throws OperatorError 'lease-lost', 'wallet-changed', 'intent-unproven'
  */
 export async function sendAttempt(
   deps: AttemptDeps,
   ref: LeaseRef,
-  row: StoredTransaction,
+  row: JudgedTransaction,
   { purpose, fees }: { readonly purpose: 'call' | 'cancel'; readonly fees: Fees },
 ): Promise<BroadcastOutcome> {
   requireWallet(deps.signer, row);
+  if (purpose === 'call' && !row.isProven) throw unproven(row);
   const raw = await deps.signer.signTransaction({
     chainId: ref.chainId,
     nonce: Number(row.nonce),
     ...(purpose === 'call'
-      ? { to: toHex(row.recipient), data: toHex(row.data), gasLimit: row.gasLimit }
+      ? { to: toHex(row.recipient), data: toHex(row.data), valueWei: row.valueWei, gasLimit: row.gasLimit }
       : { to: deps.signer.address, data: '0x' as Hex, gasLimit: CANCEL_GAS }),
     maxFeePerGasWei: fees.maxFeeWei,
     maxPriorityFeePerGasWei: fees.maxPriorityFeeWei,
   });
   const bytes = fromHex(raw);
   const hash = transactionHash(bytes);
-  const attempt = { hash, nonce: row.nonce, purpose, raw: bytes, ...fees };
+  const mac = await deps.proofs.macForm(row, hash);
+  const attempt = { hash, nonce: row.nonce, purpose, raw: bytes, ...fees, mac };
   if (!(await recordAttempt(deps.database, ref, row.id, attempt))) throw leaseLost();
   const fields = { kind: row.kind, hash: toHex(hash), nonce: String(row.nonce), purpose };
   deps.log.info({ ...fields, maxFeeWei: String(fees.maxFeeWei) }, 'Sending transaction');
@@ -70,5 +74,13 @@ function requireWallet(signer: WalletSigner, row: StoredTransaction): void {
     'wallet-changed',
     `A transaction of the wallet ${sender} is under way, and this operator has the wallet ${signer.address}.`,
     { hint: 'Start the operator with that wallet until the transaction has its receipt.' },
+  );
+}
+
+function unproven({ id, kind }: StoredTransaction): OperatorError {
+  return new OperatorError(
+    'intent-unproven',
+    `Transaction ${id} (${kind}) of the database is not as this operator's wallet has recorded it: it is not signed.`,
+    { hint: 'Somebody else has written to the tables of the operator. See who may, and "tx list".' },
   );
 }

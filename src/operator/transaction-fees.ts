@@ -1,3 +1,5 @@
+import { UsageError } from '../lib/errors.ts';
+
 /** What a transaction offers, by EIP-1559. */
 export interface Fees {
   readonly maxFeeWei: bigint;
@@ -7,6 +9,40 @@ export interface Fees {
 export interface FeeMarket {
   readonly baseFeePerGasWei: bigint;
   readonly priorityFeeWei: bigint;
+}
+
+/** What no transaction offers more than, whatever is asked for. */
+export interface FeeCeilings {
+  readonly maxFeePerGasWei: bigint;
+  /** For those of which `tx bump` has asked for more; never less than the other. */
+  readonly maxBumpFeePerGasWei: bigint;
+}
+
+/** Gas that a transaction can have at most (EIP-7825). */
+export const MAX_TRANSACTION_GAS = 16_777_216n;
+const WEI_PER_GWEI = 1_000_000_000n;
+
+/** @throws UsageError when a bump could offer less than the transaction itself */
+export function feeCeilings(
+  given: {
+    readonly maxFeePerGasGwei: bigint | undefined;
+    readonly maxFeePerGasGweiBump: bigint | undefined;
+  },
+  network: { readonly maxFeePerGasGwei: bigint },
+): FeeCeilings {
+  const ceilingGwei = given.maxFeePerGasGwei ?? network.maxFeePerGasGwei;
+  const bumpCeilingGwei = given.maxFeePerGasGweiBump ?? ceilingGwei;
+  if (bumpCeilingGwei < ceilingGwei) {
+    throw new UsageError(
+      'contradiction',
+      `--max-fee-per-gas-gwei-bump is ${bumpCeilingGwei}, which is lower than the maximum fee of ${ceilingGwei} gwei.`,
+      { hint: 'Leave it out: a bump then offers no more than other transactions.' },
+    );
+  }
+  return {
+    maxFeePerGasWei: ceilingGwei * WEI_PER_GWEI,
+    maxBumpFeePerGasWei: bumpCeilingGwei * WEI_PER_GWEI,
+  };
 }
 
 /**

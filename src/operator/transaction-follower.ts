@@ -7,28 +7,30 @@ import {
   type Receipt,
   readAccount,
   readAttempts,
+  readRecordedTransaction,
+  type SimulatedCall,
 } from '../clients/transactions.ts';
 import type { LeaseRef } from '../db/leases.ts';
 import {
   closeTransaction,
-  findHighestFees,
   findTransaction,
   type StoredAttempt,
   type StoredTransaction,
   type TransactionEnd,
 } from '../db/transactions.ts';
+import { takeTurn } from '../db/wallet-turns.ts';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import { isCallOf, type JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
 import type { TransactionOutcome } from './outbox.ts';
+import { findHighestFees } from './recorded-fees.ts';
 import { type AttemptDeps, broadcast, sendAttempt } from './transaction-attempts.ts';
-import { chooseFees, type Fees, raiseFees } from './transaction-fees.ts';
+import { chooseFees, type FeeCeilings, type Fees, raiseFees } from './transaction-fees.ts';
 
-export interface FollowerOptions {
+export interface FollowerOptions extends FeeCeilings {
   readonly pollMs: number;
   readonly stuckAfterMs: number;
-  /** Of fees per gas. */
-  readonly ceilingWei: bigint;
 }
 
 interface FollowOptions {
@@ -48,7 +50,15 @@ export interface TransactionFollower {
    * Looks at one that has ended, whose end may have been another than recorded.
    * @returns its success; 'gone' when that is to be found out anew; undefined when it did nothing
    */
-  recheck(row: StoredTransaction): Promise<TransactionOutcome | 'gone' | undefined>;
+  recheck(row: JudgedTransaction): Promise<TransactionOutcome | 'gone' | undefined>;
+  /**
+   * Looks whether this very call has succeeded in one of the forms beside a row of which nothing else is believed.
+   * @returns its success; undefined when none has
+   */
+  findSuccess(
+    row: JudgedTransaction,
+    call: Pick<StoredTransaction, 'recipient' | 'data' | 'valueWei'>,
+  ): Promise<TransactionOutcome | undefined>;
   /** @throws OperatorError 'lease-lost' */
   close(row: StoredTransaction, end: TransactionEnd): Promise<void>;
 }
@@ -63,17 +73,21 @@ interface Watch {
   isUnderpriced: boolean;
   /** Whether it was said that the ceiling leaves no room. */
   isCeilingTold: boolean;
+  /** How often the wallet was another vault's when this one would have replaced what is stuck. */
+  yields: number;
 }
 
 /** A node that answers out of several may tell of a nonce before it tells of the receipt. */
 const MAX_LOST_LOOKS = 3;
+/** Another vault that has the wallet may be gone. */
+const MAX_YIELDS = 2;
 
 export function createTransactionFollower(
   deps: AttemptDeps,
   ref: LeaseRef,
-  { pollMs, stuckAfterMs, ceilingWei }: FollowerOptions,
+  { pollMs, stuckAfterMs, maxFeePerGasWei, maxBumpFeePerGasWei }: FollowerOptions,
 ): TransactionFollower {
-  const { database, node, signer, log } = deps;
+  const { database, node, signer, proofs, log } = deps;
 
   const close = async (row: StoredTransaction, end: TransactionEnd): Promise<void> => {
     if (!(await closeTransaction(database, ref, row.id, end))) throw leaseLost();
@@ -84,9 +98,17 @@ export function createTransactionFollower(
 
   const newWatch = (isDone: Watch['isDone']): Watch => ({
     ...{ isDone, lostLooks: 0, movedAt: performance.now(), isUnderpriced: false, isCeilingTold: false },
+    yields: 0,
   });
 
-  async function send(row: StoredTransaction, watch: Watch, purpose: 'call' | 'cancel', fees: Fees) {
+  /** The transaction of a key that this holder of the lease has begun or adopted. */
+  async function findOwn(key: string): Promise<JudgedTransaction> {
+    const row = await findTransaction(database, ref, key);
+    if (row === undefined || row.leaseEpoch !== ref.epoch) throw leaseLost();
+    return proofs.judge(row);
+  }
+
+  async function send(row: JudgedTransaction, watch: Watch, purpose: 'call' | 'cancel', fees: Fees) {
     const outcome = await sendAttempt(deps, ref, row, { purpose, fees });
     watch.movedAt = performance.now();
     watch.isUnderpriced = outcome.status === 'underpriced';
@@ -113,8 +135,7 @@ export function createTransactionFollower(
   }
 
   async function look(key: string, watch: Watch): Promise<TransactionOutcome | undefined> {
-    const row = await findTransaction(database, ref, key);
-    if (row === undefined || row.leaseEpoch !== ref.epoch) throw leaseLost();
+    const row = await findOwn(key);
     const view = await readAttempts(
       node,
       toHex(row.sender),
@@ -123,16 +144,19 @@ export function createTransactionFollower(
     const ended = await readEnd(row, view, watch);
     if (ended !== undefined) return ended;
     if (view.nonce > row.nonce) return undefined;
-    if (row.request === 'cancel') await replace(row, watch, 'cancel');
-    else if (row.request === 'bump' || watch.isUnderpriced) await replace(row, watch, 'call');
-    else if (performance.now() - watch.movedAt >= stuckAfterMs) await unstick(row, watch);
+    // What is none of this operator's is taken back at most, and only what stands in the way of others.
+    const mayReplace = row.isProven || view.nonce === row.nonce;
+    const isStuck = performance.now() - watch.movedAt >= stuckAfterMs;
+    const isUrgent = row.isProven && (row.request === 'bump' || watch.isUnderpriced);
+    if (row.request === 'cancel' && mayReplace) await replace(row, watch, 'cancel');
+    else if (mayReplace && (isUrgent || isStuck)) await unstick(row, watch);
     else if (!view.isLastKnown) await sendAgain(row, watch);
     return undefined;
   }
 
   /** The outcome once there is one; it is recorded. */
   async function readEnd(
-    row: StoredTransaction,
+    row: JudgedTransaction,
     view: AttemptsView,
     watch: Watch,
   ): Promise<TransactionOutcome | undefined> {
@@ -149,14 +173,14 @@ export function createTransactionFollower(
   }
 
   /** Whether a success that was recorded, or one that was not waited for, may still show. */
-  async function mayStillSucceed(row: StoredTransaction, view: AttemptsView): Promise<boolean> {
+  async function mayStillSucceed(row: JudgedTransaction, view: AttemptsView): Promise<boolean> {
     if (row.state !== 'abandoned' || view.nonce <= row.nonce) return row.state === 'confirmed';
     const search = { address: toHex(row.sender), nonce: row.nonce, head: view.block.number };
     const taker = await findNonceTaker(node, search);
     return taker !== undefined && attemptOf(row, taker) !== undefined;
   }
 
-  async function closeMined(row: StoredTransaction, receipt: Receipt): Promise<TransactionOutcome> {
+  async function closeMined(row: JudgedTransaction, receipt: Receipt): Promise<TransactionOutcome> {
     const { hash, isSuccess, blockNumber } = receipt;
     const mined = { minedHash: fromHex(hash, 32), minedBlock: BigInt(blockNumber) };
     if (attemptOf(row, hash)?.purpose === 'cancel') {
@@ -178,7 +202,7 @@ export function createTransactionFollower(
 
   /** The nonce is used, and no receipt is ours: proven by the transaction that used it, or believed after some looks. */
   async function closeTaken(
-    row: StoredTransaction,
+    row: JudgedTransaction,
     view: AttemptsView,
     watch: Watch,
   ): Promise<TransactionOutcome | undefined> {
@@ -196,21 +220,33 @@ export function createTransactionFollower(
     return isDone ? { status: 'already-done' } : { status: 'cancelled', hash: taker };
   }
 
-  /** Offers more, unless it would be for nothing: what could only revert now is taken back instead. */
-  async function unstick(row: StoredTransaction, watch: Watch): Promise<void> {
+  /**
+   * Offers more, unless it would be for nothing: what could only revert now, and what no operator with this wallet has
+   * recorded, is taken back instead. Not from another vault, whose turn the wallet is by now.
+   */
+  async function unstick(row: JudgedTransaction, watch: Watch): Promise<void> {
     watch.movedAt = performance.now();
     const isCancelled = row.attempts.some(one => one.nonce === row.nonce && one.purpose === 'cancel');
+    const turn = { wallet: row.sender, nonce: row.nonce, force: watch.yields >= MAX_YIELDS };
+    if ((await takeTurn(database, ref, turn)) !== undefined) {
+      watch.yields += 1;
+      log.info({ kind: row.kind, nonce: String(row.nonce) }, 'Waiting: another vault has the wallet’s nonce');
+      return;
+    }
     const isVain =
+      !row.isProven ||
       isCancelled ||
       (await watch.isDone?.()) === true ||
       (await estimateCall(node, callOf(row))).status === 'reverts';
     await replace(row, watch, isVain ? 'cancel' : 'call');
   }
 
-  async function replace(row: StoredTransaction, watch: Watch, purpose: 'call' | 'cancel'): Promise<void> {
-    const ceiling = row.feeCeilingWei ?? ceilingWei;
+  async function replace(row: JudgedTransaction, watch: Watch, purpose: 'call' | 'cancel'): Promise<void> {
+    // The row is only asked: what may be offered is this operator's own.
+    const asked = row.feeCeilingWei ?? maxFeePerGasWei;
+    const ceiling = asked < maxBumpFeePerGasWei ? asked : maxBumpFeePerGasWei;
     const wanted = chooseFees(await readMarket(), ceiling);
-    const current = await findHighestFees(database, ref, row);
+    const { all: current } = await findHighestFees(database, ref, row);
     const fees = current === undefined ? wanted : raiseFees(current, wanted, ceiling);
     if (fees !== undefined) return send(row, watch, purpose, fees);
     watch.isUnderpriced = false;
@@ -226,7 +262,7 @@ export function createTransactionFollower(
     return { ...account.block, priorityFeeWei: account.priorityFeeWei };
   }
 
-  async function sendAgain(row: StoredTransaction, watch: Watch): Promise<void> {
+  async function sendAgain(row: JudgedTransaction, watch: Watch): Promise<void> {
     const last = row.attempts.findLast(one => one.nonce === row.nonce);
     if (last === undefined) return;
     const outcome = await broadcast(deps, ref, toHex(last.raw));
@@ -240,8 +276,7 @@ export function createTransactionFollower(
     close,
     followFor,
     async start(key, { fees, signal, isDone }) {
-      const row = await findTransaction(database, ref, key);
-      if (row === undefined || row.leaseEpoch !== ref.epoch) throw leaseLost();
+      const row = await findOwn(key);
       const watch = newWatch(isDone);
       await send(row, watch, 'call', fees);
       return required(await run(key, watch, signal, Number.POSITIVE_INFINITY));
@@ -255,23 +290,34 @@ export function createTransactionFollower(
       if (row.state !== 'confirmed') return closeMined(row, success);
       return { status: 'confirmed', hash: success.hash, blockNumber: success.blockNumber };
     },
+    async findSuccess(row, call) {
+      const forms = row.attempts.filter(({ raw }) => {
+        const form = readRecordedTransaction(raw);
+        return form !== undefined && isCallOf(call, form);
+      });
+      const hashes = forms.map(one => toHex(one.hash));
+      const { receipts } = await readAttempts(node, toHex(row.sender), hashes);
+      const success = receipts.find(({ isSuccess }) => isSuccess);
+      return success && { status: 'confirmed', hash: success.hash, blockNumber: success.blockNumber };
+    },
   };
 }
 
-function callOf(row: StoredTransaction): { from: Hex; to: Hex; data: Hex } {
-  return { from: toHex(row.sender), to: toHex(row.recipient), data: toHex(row.data) };
+function callOf(row: StoredTransaction): SimulatedCall {
+  const { sender, recipient, data, valueWei } = row;
+  return { from: toHex(sender), to: toHex(recipient), data: toHex(data), valueWei };
 }
 
 /** A receipt of this try, or the success of an earlier one. */
-function isDecisive(row: StoredTransaction, receipt: Receipt): boolean {
+function isDecisive(row: JudgedTransaction, receipt: Receipt): boolean {
   return attemptOf(row, receipt.hash)?.nonce === row.nonce || isSuccessfulCall(row, receipt);
 }
 
-function isSuccessfulCall(row: StoredTransaction, { hash, isSuccess }: Receipt): boolean {
+function isSuccessfulCall(row: JudgedTransaction, { hash, isSuccess }: Receipt): boolean {
   return isSuccess && attemptOf(row, hash)?.purpose === 'call';
 }
 
-function attemptOf(row: StoredTransaction, hash: Hex): StoredAttempt | undefined {
+function attemptOf(row: JudgedTransaction, hash: Hex): StoredAttempt | undefined {
   return row.attempts.find(one => toHex(one.hash) === hash);
 }
 

@@ -15,6 +15,8 @@ export interface CreateKeysDeps {
   readonly pool: WorkerPool;
   readonly progress: ProgressReporter;
   readonly warn: (message: string) => void;
+  /** Throws when the vault's directory is another process' by now. */
+  readonly assertHeld: () => void;
   /** Stores the index of the key after the last one; called when everything else is on disk. */
   readonly saveNextIndex: (index: number) => Promise<void>;
 }
@@ -56,6 +58,7 @@ export async function createKeys(deps: CreateKeysDeps, options: CreateKeysOption
     const depositData = await appendDepositData(deps, options, keypairs);
     const keystoresDir = join(options.vaultDirectory, 'keystores');
     const addedKeystores = await writeKeystores(deps, { ...options, keystoresDir, keypairs });
+    deps.assertHeld();
     await depositData.write();
     await deps.saveNextIndex(options.firstIndex + options.count);
     return {

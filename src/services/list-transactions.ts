@@ -2,6 +2,7 @@ import type { Session } from '../db/database.ts';
 import type { LeaseScope } from '../db/leases.ts';
 import { listTransactions, type StoredTransaction } from '../db/transactions.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
+import { foreignText } from '../lib/foreign-text.ts';
 
 /** A transaction as a user sees it. */
 export interface TransactionSummary {
@@ -45,10 +46,16 @@ function summarize(row: StoredTransaction): TransactionSummary {
   const last = row.attempts.at(-1);
   const hash = row.minedHash ?? last?.hash;
   return {
-    ...{ id: String(row.id), kind: row.kind, state: row.state, nonce: String(row.nonce) },
+    id: String(row.id),
+    // Whoever may write to the database chooses these two.
+    kind: foreignText(row.kind),
+    state: row.state,
+    nonce: String(row.nonce),
     hash: hash && toHex(hash),
     maxFeePerGasGwei: last && formatGwei(last.maxFeeWei),
-    ...{ attempts: row.attempts.length, request: row.request, reason: row.reason },
+    attempts: row.attempts.length,
+    request: row.request,
+    reason: row.reason && foreignText(row.reason),
     block: row.minedBlock === undefined ? undefined : String(row.minedBlock),
     updatedAt: row.updatedAt.toISOString(),
   };

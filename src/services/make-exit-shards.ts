@@ -3,7 +3,7 @@ import { verifySignature } from '../domain/consensus/bls.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { encryptEcies } from '../domain/protocol/ecies.ts';
-import { type OracleConfig, oracleSetHash } from '../domain/protocol/oracle-config.ts';
+import { type OracleConfig, oracleSetHash, refuseThresholdOfOne } from '../domain/protocol/oracle-config.ts';
 import { type PointCombiner, splitSignature } from '../domain/protocol/signature-share.ts';
 import { equalBytes, type Hex, toHex, wipe } from '../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../lib/errors.ts';
@@ -64,13 +64,14 @@ interface PlainShards {
  * with the validator's key once and the signature is split here; the oracles cannot tell. Before anything is encrypted,
  * every signature is verified, the shares are proven to be of one polynomial of the oracles' threshold, and what they
  * recombine to is the validator's own signature.
- * @throws OperatorError 'shares-outdated', 'shares-not-loaded', 'exit-key-not-loaded'; ExternalError
+ * @throws OperatorError 'oracle-threshold-one', 'shares-outdated', 'shares-not-loaded', 'exit-key-not-loaded'; ExternalError
  *   'shares-inconsistent' and those of the signer
  */
 export async function makeExitShards(
   deps: MakeExitShardsDeps,
   options: ExitShardsOptions,
 ): Promise<ExitShardsResult> {
+  refuseThresholdOfOne(options.oracles.exitSignatureRecoverThreshold, 'The current oracle set');
   const plan = chooseMode(options);
   const { mode } = plan;
   deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
@@ -188,7 +189,8 @@ async function signWithShares(
 }
 
 /**
- * Every window of `threshold` neighbouring shares gives the validator's key: then all of them lie on the one polynomial
+ * Fewer than `threshold` shares do not give the validator's key, else fewer oracles would recover its exit; of the key
+ * itself named as each of its shares, one would. And every window of `threshold` neighbouring shares gives the validator's key: then all of them lie on the one polynomial
  * through it, and whichever oracles come together recover the same exit.
  */
 function assertOnePolynomial(
@@ -197,6 +199,10 @@ function assertOnePolynomial(
   threshold: number,
 ): void {
   const points = shares.map((point, index) => ({ index, point }));
+  const ofTooFew = combiner.combinePublicKeys(points.slice(0, threshold - 1));
+  if (equalBytes(ofTooFew, publicKey)) {
+    throw inconsistent(publicKey, `recombine to its public key when there are fewer than ${threshold}`);
+  }
   for (let from = 0; from + threshold <= points.length; from++) {
     const combined = combiner.combinePublicKeys(points.slice(from, from + threshold));
     if (!equalBytes(combined, publicKey)) {

@@ -59,7 +59,8 @@ export async function findKeystores(
   return paths.length === 0 ? [] : readKeystores(location, warn);
 }
 
-async function listKeystorePaths(directory: string): Promise<string[]> {
+/** Paths of the keystores of a directory and of those below it, sorted. */
+export async function listKeystorePaths(directory: string): Promise<string[]> {
   let entries: Dirent[];
   try {
     entries = await readdir(directory, { withFileTypes: true, recursive: true });

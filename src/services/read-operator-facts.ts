@@ -5,14 +5,15 @@ import { listActiveKeypairs } from '../db/keypairs.ts';
 import { findOracleSet, type OracleSet } from '../db/oracle-sets.ts';
 import type { VaultFacts } from '../db/vaults.ts';
 import { type OperatorFacts, operatorDigest } from '../domain/fleet/fact-digests.ts';
-import { isOracleSet } from '../domain/protocol/oracle-config.ts';
+import { isOracleSet, refuseThresholdOfOne } from '../domain/protocol/oracle-config.ts';
 import { equalBytes, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 
 /**
  * What the operator's files are written from, compared with the digest that the last upload stored: no encryption key is
  * needed to see that a row was removed, added, exchanged or changed.
- * @throws OperatorError 'no-remote-signer-config' before the first upload, 'oracle-set-changed', 'operator-facts-changed'
+ * @throws OperatorError 'no-remote-signer-config' before the first upload, 'oracle-set-changed', 'oracle-threshold-one',
+ *   'operator-facts-changed'
  */
 export async function readOperatorFacts(
   session: Session,
@@ -34,6 +35,7 @@ export async function readOperatorFacts(
       `The oracle set ${toHex(oracleSet.hash)} in the remote db is not what was written: its threshold or its oracles were changed.`,
     );
   }
+  refuseThresholdOfOne(oracleSet.threshold, `The oracle set ${toHex(oracleSet.hash)} in the remote db`);
   const facts = {
     oracleSet,
     document: depositData.document,

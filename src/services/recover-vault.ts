@@ -7,10 +7,11 @@ import { mnemonicToSeed } from '../domain/keys/mnemonic.ts';
 import { type Hex, toHex, wipe } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { asFileError, ensureDirectory, removeLeftovers, syncDirectoryEntry } from '../lib/files.ts';
+import type { FileLock } from '../lib/locks/file-lock.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import { PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from '../workers/jobs.ts';
 import type { WorkerPool } from '../workers/pool.ts';
-import { type Keypair, writeKeystores } from './write-keystores.ts';
+import { type Keypair, type WriteKeystoresDeps, writeKeystores } from './write-keystores.ts';
 
 export interface RecoverVaultDeps {
   readonly pool: WorkerPool;
@@ -20,11 +21,20 @@ export interface RecoverVaultDeps {
   readonly node: Pick<BeaconNode, 'fetchValidators'>;
   /** Public keys of the vault's validators on the chain. */
   readonly fetchRegistered: () => Promise<readonly Uint8Array[]>;
+  /** Takes the vault's directory for this process; called when all is found and nothing has been changed. */
+  readonly lock: () => Promise<FileLock>;
+  /** What config.json says now: another mnemonic's is refused. */
+  readonly findConfig: () => Promise<PresentConfig | undefined>;
   /** Replaces or makes config.json. */
   readonly saveConfig: (config: {
     readonly mnemonicNextIndex: number;
     readonly firstPublicKey: Uint8Array;
   }) => Promise<void>;
+}
+
+export interface PresentConfig {
+  readonly firstPublicKey: Uint8Array;
+  readonly mnemonicNextIndex: number;
 }
 
 export interface RecoverVaultOptions {
@@ -36,8 +46,6 @@ export interface RecoverVaultOptions {
   readonly kdf: KeystoreKdf;
   /** Keys in a row that are none of the vault's before the search ends. */
   readonly searchLimit: number;
-  /** Of the config.json that is there: another mnemonic's is refused. */
-  readonly present: { readonly firstPublicKey: Uint8Array; readonly mnemonicNextIndex: number } | undefined;
 }
 
 export interface RecoveredVault {
@@ -63,7 +71,7 @@ const SEARCH_CHUNK = 500;
  * proven first, by keys of the vault on the chain. New keystores are written into a directory of their own, which takes
  * the old one's place when all are there; the old one is kept under another name. Killed anywhere, the same command
  * continues.
- * @throws OperatorError 'no-registered-validators', 'wrong-mnemonic'; nothing is touched then
+ * @throws OperatorError 'no-registered-validators', 'wrong-mnemonic', 'vault-in-use'; nothing is touched then
  */
 export async function recoverVault(
   deps: RecoverVaultDeps,
@@ -97,11 +105,17 @@ export async function recoverVault(
         `${notFound} of the vault's validators are not among the first ${found.searched} keys of the mnemonic; the search ended after ${options.searchLimit} keys in a row without one (--search-limit).`,
       );
     }
+    await using lock = await deps.lock();
+    // Read again: another command may have made keys while these were searched.
+    const present = await deps.findConfig();
+    assertSameMnemonic(vault, present?.firstPublicKey, found.firstPublicKey);
     const mnemonicNextIndex = Math.max(
       (found.keypairs.at(-1)?.index ?? -1) + 1,
-      options.present?.mnemonicNextIndex ?? 0,
+      present?.mnemonicNextIndex ?? 0,
     );
-    await writeBeside(deps, options, active);
+    const assertHeld = () => lock.assertHeld();
+    await writeBeside({ ...deps, assertHeld }, options, active);
+    assertHeld();
     // Before the exchange: what a killed run leaves to do is then only that.
     await deps.saveConfig({ mnemonicNextIndex, firstPublicKey: found.firstPublicKey });
     const swap = await exchangeKeystores(options.vaultDirectory);
@@ -122,8 +136,8 @@ interface FoundKeys {
 }
 
 async function searchKeys(
-  { pool, progress }: RecoverVaultDeps,
-  { vault, searchLimit, present }: RecoverVaultOptions,
+  { pool, progress, findConfig }: RecoverVaultDeps,
+  { vault, searchLimit }: RecoverVaultOptions,
   seed: Uint8Array,
   registered: readonly Uint8Array[],
 ): Promise<FoundKeys> {
@@ -138,7 +152,7 @@ async function searchKeys(
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: searched, count });
     if (searched === 0) {
       firstPublicKey = publicKeys.slice(0, PUBLIC_KEY_WIDTH);
-      assertSameMnemonic(vault, present?.firstPublicKey, firstPublicKey);
+      assertSameMnemonic(vault, (await findConfig())?.firstPublicKey, firstPublicKey);
     }
     for (let i = 0; i < count; i++) {
       const publicKey = publicKeys.slice(i * PUBLIC_KEY_WIDTH, (i + 1) * PUBLIC_KEY_WIDTH);
@@ -171,7 +185,7 @@ function assertSameMnemonic(vault: string, expected: Uint8Array | undefined, act
 
 /** Writes all keystores into a directory beside that of the old ones. */
 async function writeBeside(
-  deps: RecoverVaultDeps,
+  deps: WriteKeystoresDeps,
   { vaultDirectory, perKeystorePassword, kdf }: RecoverVaultOptions,
   keypairs: readonly Keypair[],
 ): Promise<void> {

@@ -21,7 +21,7 @@ export async function reloadSigners(
   const { wanted, reloadTimeoutMs } = options;
   const signers: ReloadedSigner[] = [];
   for (const signer of deps.signers) {
-    const url = signer.urls.join(', ');
+    const url = signer.urls.map(({ name }) => name).join(', ');
     const outcomes = await signer.reload({ reloadTimeoutMs });
     const loaded = await signer.listPublicKeys();
     const trouble = outcomes.find(({ status }) => status !== 'completed');

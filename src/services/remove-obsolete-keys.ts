@@ -14,18 +14,27 @@ interface RemoveObsoleteKeysDeps {
 const DELETE_BATCH = 200;
 
 /**
- * Removes from the signer what this vault's configuration made obsolete, and nothing else.
+ * Removes from the signer what this vault's configuration made obsolete, and nothing else: never a validator's own key,
+ * whatever the list of obsolete keys says.
+ * @param options.validatorKeys - all that {@link listValidatorKeys} found, and others that are known
  * @returns how many keys went
  * @throws ExternalError 'removal-failed'; what was not removed stays remembered
  */
 export async function removeObsoleteKeys(
   { keymanager, say, warn }: RemoveObsoleteKeysDeps,
-  { vaultDirectory }: { readonly vaultDirectory: string },
+  {
+    vaultDirectory,
+    validatorKeys,
+  }: { readonly vaultDirectory: string; readonly validatorKeys: ReadonlySet<Hex> },
 ): Promise<number> {
   const config = await findRemoteSignerConfig(vaultDirectory);
   // A run that was killed before it replaced the configuration has remembered keys that are needed still.
   const needed = new Set(config?.validators.flatMap(({ shares }) => shares.map(toHex)));
-  const obsolete = [...(await readObsoleteKeys(vaultDirectory))].filter(key => !needed.has(key));
+  const named = [...(await readObsoleteKeys(vaultDirectory))].filter(key => !needed.has(key));
+  for (const key of named.filter(key => validatorKeys.has(key))) {
+    warn(`Key ${key} is named as obsolete, but it is a validator's own: it stays in the signer.`);
+  }
+  const obsolete = named.filter(key => !validatorKeys.has(key));
   if (obsolete.length === 0) return 0;
   const listed = await keymanager.listKeystores();
   const removable = obsolete.filter(key => listed.get(key)?.isReadOnly === false);

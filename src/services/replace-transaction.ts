@@ -1,3 +1,4 @@
+import { formatUnits } from 'ethers/utils';
 import type { Session } from '../db/database.ts';
 import type { LeaseScope } from '../db/leases.ts';
 import {
@@ -6,7 +7,7 @@ import {
   requestReplacement,
   type StoredTransaction,
 } from '../db/transactions.ts';
-import { OperatorError } from '../lib/errors.ts';
+import { OperatorError, UsageError } from '../lib/errors.ts';
 
 /**
  * Asks the operator to replace its transaction: by one that offers more, or by one that does nothing. Only the operator
@@ -14,7 +15,8 @@ import { OperatorError } from '../lib/errors.ts';
  * @param options.id - default: the one that is under way
  * @param options.feeCeilingWei - for `bump`: what this transaction may offer, in place of the operator's own ceiling
  * @returns the transaction as it was
- * @throws OperatorError 'no-transaction' when it is not under way
+ * @throws OperatorError 'no-transaction' when it is not under way; UsageError 'bump-above-ceiling' when its operator was
+ *   not started to offer so much, which it would not do
  */
 export async function askForReplacement(
   database: Session,
@@ -35,8 +37,33 @@ export async function askForReplacement(
       id === undefined ? 'No transaction of this vault is under way.' : `There is no transaction ${id}.`;
     throw new OperatorError('no-transaction', what, { hint: 'See "tx list".' });
   }
+  if (options.request === 'bump') requireBump(row, options.feeCeilingWei);
   if (await requestReplacement(database, scope, row.id, replacement)) return row;
   throw new OperatorError('no-transaction', `Transaction ${row.id} is not under way: it is ${row.state}.`, {
     hint: 'Only what waits for a block can be replaced.',
   });
+}
+
+/** Says beforehand what the operator would not do: it has a limit of its own, and signs nothing that it has not recorded. */
+function requireBump(
+  { id, bumpCeilingWei, mac }: StoredTransaction,
+  feeCeilingWei: bigint | undefined,
+): void {
+  if (mac === undefined || bumpCeilingWei === undefined) {
+    throw new OperatorError(
+      'no-bump',
+      `Transaction ${id} has no tag of the operator’s wallet, as one of an older version: it is not signed anew.`,
+      { hint: 'It still waits for a block, and can be taken back by "tx cancel".' },
+    );
+  }
+  if (feeCeilingWei === undefined || feeCeilingWei <= bumpCeilingWei) return;
+  throw new UsageError(
+    'bump-above-ceiling',
+    `--max-fee-per-gas-gwei is ${formatGwei(feeCeilingWei)}; the operator offers ${formatGwei(bumpCeilingWei)} gwei at most.`,
+    { hint: 'Start the operator with a higher --max-fee-per-gas-gwei-bump, or ask for less.' },
+  );
+}
+
+function formatGwei(wei: bigint): string {
+  return formatUnits(wei, 'gwei').replace(/\.0$/, '');
 }

@@ -12,6 +12,7 @@ import { publicKeyOf } from '../domain/keys/derivation.ts';
 import { deriveCoefficients } from '../domain/keys/derived-coefficients.ts';
 import { splitSecretKey } from '../domain/keys/key-share.ts';
 import { equalBytes, fromHex, type Hex, toHex, wipe } from '../lib/bytes.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../lib/errors.ts';
 import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../lib/files.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
@@ -19,9 +20,10 @@ import type { WorkerPool } from '../workers/pool.ts';
 import { importKeys, type TransportKey } from './import-keys.ts';
 import { ownPasswordPath, sharedPasswordPath } from './keystore-directory.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys.ts';
-import type { ReadKeystore } from './read-keystores.ts';
+import { listKeystorePaths, type ReadKeystore } from './read-keystores.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
 import { removeObsoleteKeys } from './remove-obsolete-keys.ts';
+import { listValidatorKeys } from './validator-keys.ts';
 
 /** The oracles for which shares are made; what `fetchOracleSet` gives. */
 interface ShareOracleSet {
@@ -38,6 +40,8 @@ export interface SetUpRemoteSignerDeps {
   readonly progress: ProgressReporter;
   readonly say: (line: string) => void;
   readonly warn: (message: string) => void;
+  /** Throws when the vault's directory is another process' by now. */
+  readonly assertHeld: () => void;
   /** Whether the local keystores go; asked when all else is done. */
   readonly confirmRemoval: () => Promise<boolean>;
 }
@@ -81,6 +85,8 @@ export async function setUpRemoteSigner(
   const configPath = remoteSignerConfigPath(vaultDirectory);
   const before = await findRemoteSignerConfig(vaultDirectory);
   const kept = keptValidators(before, options);
+  // Read before any of these files goes; what cannot be read stops the run before it has changed anything.
+  const known = options.removeExistingKeys ? await listValidatorKeys(vaultDirectory) : [];
   const { keys, validators } = await makeKeys(deps, options);
   try {
     if (oracleSet !== null) {
@@ -92,12 +98,16 @@ export async function setUpRemoteSigner(
     say(`Successfully imported ${keys.length} ${what} into remote signer.`);
 
     const config = { validators: [...kept, ...validators], ...oracleSetRef(oracleSet) };
+    deps.assertHeld();
     const obsolete = await findObsolete(vaultDirectory, before, config);
     await writeObsoleteKeys(vaultDirectory, obsolete);
     await writeFileAtomic(configPath, formatRemoteSignerConfig(config), { mode: PUBLIC_FILE_MODE });
-    const removedKeystores = (await deps.confirmRemoval()) ? await removeKeystores(keystores) : 0;
+    const removedKeystores = (await deps.confirmRemoval()) ? await removeKeystores(deps, keystores) : 0;
     if (removedKeystores > 0) say('Removed keystores from local filesystem.');
-    const removedKeys = options.removeExistingKeys ? await removeObsoleteKeys(deps, options) : 0;
+    const validatorKeys = new Set([...known, ...ownKeysOf(config)]);
+    const removedKeys = options.removeExistingKeys
+      ? await removeObsoleteKeys(deps, { vaultDirectory, validatorKeys })
+      : 0;
     if (!options.removeExistingKeys && obsolete.size > 0) {
       deps.warn(
         `${obsolete.size} keys of earlier configurations may still be in the signer; --remove-existing-keys removes them.`,
@@ -148,8 +158,9 @@ async function makeKeys(
   return { keys, validators };
 }
 
-function warnOfClearText(url: string, warn: (message: string) => void): void {
-  const { protocol, hostname } = new URL(url);
+function warnOfClearText({ socketPath, name }: EndpointUrl, warn: (message: string) => void): void {
+  if (socketPath !== undefined) return;
+  const { protocol, hostname } = new URL(name);
   const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
   if (protocol !== 'http:' || isLoopback) return;
   warn(
@@ -208,7 +219,12 @@ async function findObsolete(
   before: RemoteSignerConfig | undefined,
   config: RemoteSignerConfig,
 ): Promise<ReadonlySet<Hex>> {
-  const needed = new Set(sharesOf(config));
+  // A validator's own key is never obsolete, though a configuration names it as a share: of oracles with a threshold of 1.
+  const needed = new Set([
+    ...sharesOf(config),
+    ...ownKeysOf(config),
+    ...(before === undefined ? [] : ownKeysOf(before)),
+  ]);
   const earlier = [
     ...(await readObsoleteKeys(vaultDirectory)),
     ...(before === undefined ? [] : sharesOf(before)),
@@ -221,8 +237,20 @@ function sharesOf({ validators }: RemoteSignerConfig): Hex[] {
   return validators.flatMap(({ shares }) => shares.map(toHex));
 }
 
-/** Removes what was read: keystores first, so that no password goes before what it opens. */
-async function removeKeystores(keystores: readonly ReadKeystore[]): Promise<number> {
+function ownKeysOf({ validators }: RemoteSignerConfig): Hex[] {
+  return validators.map(({ publicKey }) => toHex(publicKey));
+}
+
+/**
+ * Removes what was read: keystores first, so that no password goes before what it opens; and a common password only when
+ * no keystore is left that it may open.
+ */
+async function removeKeystores(
+  { warn, assertHeld }: SetUpRemoteSignerDeps,
+  keystores: readonly ReadKeystore[],
+): Promise<number> {
+  // Somebody may have taken long to answer.
+  assertHeld();
   const remove = (path: string) =>
     unlink(path).catch((error: unknown) => {
       const failure = asFileError(error, path, 'write');
@@ -231,7 +259,14 @@ async function removeKeystores(keystores: readonly ReadKeystore[]): Promise<numb
   for (const { path } of keystores) await remove(path);
   for (const { path } of keystores) await remove(ownPasswordPath(path));
   const directories = new Set(keystores.map(({ path }) => dirname(path)));
-  for (const directory of directories) await remove(sharedPasswordPath(directory));
+  for (const directory of directories) {
+    const [left, ...more] = await listKeystorePaths(directory);
+    if (left === undefined) await remove(sharedPasswordPath(directory));
+    else
+      warn(
+        `The password file of ${directory} stays: ${more.length + 1} keystores are left, such as ${left}.`,
+      );
+  }
   for (const directory of directories) await syncDirectoryEntry(directory);
   return keystores.length;
 }

@@ -10,12 +10,14 @@ import { type DepositDataEntry, formatDepositData } from '../domain/consensus/de
 import { assignAdded } from '../domain/fleet/assignment.ts';
 import { operatorDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../domain/keys/manifest.ts';
+import { computeOracleSetMac } from '../domain/keys/oracle-set-mac.ts';
 import { compareBytes, fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { auditActor } from './audit-actor.ts';
 import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
+import { type AcceptedOracleSets, openAcceptedOracleSets } from './oracle-set/accepted-oracle-sets.ts';
 import { type KeystoreLocation, type ReadKeystore, readKeystores } from './read-keystores.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
@@ -26,7 +28,8 @@ export interface UploadDeps {
   readonly progress: ProgressReporter;
   /** Root that the chain has for the vault's deposit data; null when none is set. */
   readonly fetchDepositDataRoot: () => Promise<Uint8Array | null>;
-  readonly fetchOracleSet: () => Promise<OracleSet>;
+  /** Given the memory of what uploads under this encryption key have accepted. */
+  readonly fetchOracleSet: (accepted: AcceptedOracleSets) => Promise<OracleSet>;
   /** Lines of the manual. */
   readonly say: (line: string) => void;
   readonly warn: (line: string) => void;
@@ -80,8 +83,7 @@ async function uploadLocked(
   const keystores = await readKeystores(options.keystores, deps.warn);
   const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
   say('Fetching oracles config...');
-  const oracleSet = await deps.fetchOracleSet();
-  refuseThresholdOfOne(oracleSet);
+  const oracleSet = await deps.fetchOracleSet(acceptedSets(deps, options, unlocked));
   const plan = await planUpload(database, vault, oracleSet, keystores);
   assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
   warnOfUnlistedKeys(deps, options, keystores);
@@ -123,13 +125,21 @@ async function fetchRoot(deps: UploadDeps, { ref }: UploadOptions): Promise<Uint
   return root;
 }
 
-/** The polynomial would be constant: every share is the validator's own key. */
-function refuseThresholdOfOne({ threshold, configIpfsHash }: OracleSet): void {
-  if (threshold > 1) return;
-  throw new OperatorError(
-    'oracle-threshold-one',
-    `The oracle configuration ${configIpfsHash} has a threshold of 1: each oracle's share would be the validator key itself.`,
-    { hint: 'Check that the network and the keeper are the right ones.' },
+/** Remembered under the encryption key, which the database does not hold. */
+function acceptedSets(
+  { database, warn }: UploadDeps,
+  { ref: { network, address } }: UploadOptions,
+  { encryptionKey }: UnlockedVault,
+): AcceptedOracleSets {
+  const mac = async (record: Uint8Array) => computeOracleSetMac(encryptionKey, record);
+  return openAcceptedOracleSets(
+    { database, mac, warn },
+    {
+      chainId: network.chainId,
+      vault: address,
+      keeper: network.contracts.keeper,
+      acceptedBy: 'the encryption key',
+    },
   );
 }
 

@@ -151,6 +151,10 @@ function checkDigest(vault: Vault, publicKeys: readonly Uint8Array[], findings: 
 function checkOracleSets(vault: Vault, sets: readonly OracleSet[], findings: string[]): void {
   for (const set of sets) {
     if (!isOracleSet(set)) findings.push(`The oracle set ${toHex(set.hash)} is not what was written.`);
+    if (set.threshold < 2)
+      findings.push(
+        `The oracle set ${toHex(set.hash)} has a threshold of 1: its shares are the validator keys.`,
+      );
   }
   const { oracleSetHash: current } = vault;
   if (current !== null && !sets.some(({ hash }) => equalBytes(hash, current)))

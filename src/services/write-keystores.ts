@@ -28,6 +28,8 @@ export interface WriteKeystoresDeps {
   readonly pool: WorkerPool;
   readonly progress: ProgressReporter;
   readonly warn: (message: string) => void;
+  /** Throws when the directory is another process' by now: its password may be another one. */
+  readonly assertHeld: () => void;
 }
 
 export interface WriteKeystoresOptions {
@@ -71,6 +73,7 @@ export async function writeKeystores(
       kdf: options.kdf,
     }));
     const texts = await deps.pool.encryptKeystores(keys, () => bar.advance());
+    deps.assertHeld();
     for (const [i, text] of texts.entries()) {
       const { index = 0, password = '' } = keys[i] ?? {};
       const path = join(keystoresDir, keystoreName(index));

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { printable } from '../lib/foreign-text.ts';
 import { Refusal } from './refusal.ts';
 
 /** As Vert.x, which Web3Signer is made with: 10 MiB. */
@@ -30,7 +31,7 @@ export function answerJson(response: ServerResponse, status: number, value: unkn
 export function answerRefusal(response: ServerResponse, { status, body, headers }: Refusal): void {
   const phrase = status === 413 ? 'Request Entity Too Large' : (STATUS_CODES[status] ?? '');
   const type = body === undefined ? {} : { 'content-type': TEXT_TYPE };
-  answer(response, status, body ?? phrase, { ...type, ...headers });
+  answer(response, status, body === undefined ? phrase : printable(body), { ...type, ...headers });
 }
 
 export function answerNotFound(response: ServerResponse): void {

@@ -16,10 +16,12 @@ import {
   wantsJson,
 } from './http-answers.ts';
 import type { KeyRing } from './key-ring.ts';
+import { isMacPurpose, type RecordMac } from './record-mac.ts';
 import { Refusal } from './refusal.ts';
 import type { ExitGate } from './sign-exit.ts';
 import type { WalletGate } from './sign-wallet.ts';
 import type { SignerMetrics } from './signer-metrics.ts';
+import { readVaultValidators, type VaultValidatorsPolicy } from './vault-validators.ts';
 import type { SigningWallet } from './wallet.ts';
 import { readWalletRequest } from './wallet-request.ts';
 
@@ -33,6 +35,14 @@ export interface ValidatorSigning {
 export interface WalletSigning {
   readonly wallet: SigningWallet;
   readonly gate: WalletGate;
+  /** Only in the signer that the operator has started for itself, on a socket that nobody else opens. */
+  readonly forOperator?: OperatorSigning | undefined;
+}
+
+/** What Web3Signer has no paths for. */
+interface OperatorSigning {
+  readonly macRecord: RecordMac;
+  readonly approvals: VaultValidatorsPolicy;
 }
 
 export interface SignerDeps {
@@ -54,6 +64,8 @@ interface Route {
   readonly produces?: string;
 }
 
+const MAC_PATH = '/api/v1/stakewise/mac/';
+const APPROVAL_PATH = '/api/v1/stakewise/sign/vault-validators';
 const SIGN_PATHS = ['/api/v1/eth2/sign/', '/api/v1/eth1/sign/'] as const;
 
 /** Answers as Web3Signer does, in eth2 mode without slashing protection and without key manager, in eth1 mode, or both. */
@@ -81,7 +93,7 @@ async function dispatch(
   if (!isAllowedHost(request.headers.host, deps.hosts))
     return answerJson(response, 403, { message: 'Host not authorized.' });
   const path = readPath(request.url ?? '');
-  const route = signRoute(deps, path) ?? routes.get(path);
+  const route = signRoute(deps, path) ?? operatorRoute(deps, path) ?? routes.get(path);
   if (route === undefined) return answerNotFound(response);
   const handler = route.methods[request.method ?? ''];
   if (handler === undefined) return answerWrongMethod(request, response, Object.keys(route.methods).join());
@@ -212,6 +224,41 @@ async function signWithWallet(
   const message = gate(data);
   const signature = toHex(wallet.sign(data));
   log.info({ address: wallet.address, ...message }, 'signed');
+  return signature;
+}
+
+/** Undefined for another path, and where there is no operator that it would be for. */
+function operatorRoute(deps: SignerDeps, path: string): Route | undefined {
+  const { wallet, log } = deps;
+  const forOperator = wallet?.forOperator;
+  if (wallet === undefined || forOperator === undefined) return undefined;
+  if (path === APPROVAL_PATH) {
+    const make: Maker = (_, request) => approveValidators(log, wallet, forOperator, request);
+    const { publicKey } = wallet.wallet;
+    return { methods: { POST: (request, response) => sign(deps, publicKey, make, true, request, response) } };
+  }
+  const purpose = path.startsWith(MAC_PATH) ? path.slice(MAC_PATH.length) : '';
+  if (!isMacPurpose(purpose)) return undefined;
+  return {
+    methods: {
+      POST: async (request, response) => {
+        const record = readWalletRequest(await readBody(request));
+        answer(response, 200, toHex(forOperator.macRecord(purpose, record)), { 'content-type': TEXT_TYPE });
+      },
+    },
+  };
+}
+
+async function approveValidators(
+  log: SignerDeps['log'],
+  { wallet }: WalletSigning,
+  { approvals }: OperatorSigning,
+  request: IncomingMessage,
+): Promise<string> {
+  const { preimage, validators } = readVaultValidators(await readBody(request), approvals);
+  const signature = toHex(wallet.sign(preimage));
+  const { vault } = approvals;
+  log.info({ address: wallet.address, type: 'VAULT_VALIDATORS', vault, validators }, 'signed');
   return signature;
 }
 

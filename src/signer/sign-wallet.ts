@@ -1,61 +1,70 @@
-import { TypedDataEncoder } from 'ethers/hash';
 import { Transaction } from 'ethers/transaction';
-import { equalBytes, fromHex, toHex } from '../lib/bytes.ts';
+import { toHex } from '../lib/bytes.ts';
 import { Refusal } from './refusal.ts';
+import { type CallParties, createCallCheck } from './wallet-calls.ts';
 
-/** What the hot wallet may sign for. */
-export interface WalletPolicy {
+/** For whom the hot wallet signs transactions, and what they may cost. */
+export interface WalletPolicy extends CallParties {
   readonly chainId: number;
-  /** Whose validators manager the wallet may be; without it no EIP-712 message is signed. */
-  readonly vault?: string | undefined;
+  /** The wallet's own address. */
+  readonly wallet: string;
+  readonly maxFeePerGasWei: bigint;
+  readonly maxGas: bigint;
 }
 
-/** What the log says of a signed message. */
-type WalletMessage =
-  | { readonly type: 'TRANSACTION'; readonly to: string; readonly nonce: number }
-  | { readonly type: 'VAULT_VALIDATORS'; readonly vault: string };
+/** What the log says of a signed transaction. */
+interface WalletMessage {
+  readonly type: 'TRANSACTION';
+  readonly to: string;
+  readonly nonce: number;
+  /** The functions that are called; `nothing` for what only takes a nonce. */
+  readonly call: string;
+}
 
 /** Tells what the data is when it may be signed. @throws Refusal */
 export type WalletGate = (data: Uint8Array) => WalletMessage;
 
 const EIP1559_TYPE = 0x02;
-const EIP712_LENGTH = 66;
 
 /**
- * Lets transactions of one chain be signed, and the approvals of one vault. Nothing else: neither a transaction that
- * would be valid on other chains, nor a message that somebody else's contract takes for consent.
+ * Lets those transactions be signed that this vault needs: calls that are in the table of `createCallCheck`, and the
+ * transfer of nothing to the wallet itself, which takes back what waits. Whoever gives the data to sign, the operator's
+ * process or what it was made to believe, gets nothing else out of the wallet, nor at another price.
  */
-export function createWalletGate({ chainId, vault }: WalletPolicy): WalletGate {
-  const separator =
-    vault === undefined
-      ? undefined
-      : fromHex(
-          TypedDataEncoder.hashDomain({
-            ...{ name: 'VaultValidators', version: '1', chainId, verifyingContract: vault },
-          }),
-        );
+export function createWalletGate(policy: WalletPolicy): WalletGate {
+  const nameCall = createCallCheck(policy);
+  const { chainId, wallet, maxFeePerGasWei, maxGas } = policy;
   return data => {
-    if (data[0] === EIP1559_TYPE) return requireOwnTransaction(data, chainId);
-    const isTypedData = data.length === EIP712_LENGTH && data[0] === 0x19 && data[1] === 0x01;
-    if (!isTypedData) {
-      throw refused('This signer signs EIP-1559 transactions and approvals of validators only.');
+    if (data[0] !== EIP1559_TYPE) throw refused('This signer signs EIP-1559 transactions only.');
+    const transaction = parseTransaction(data);
+    const { to, nonce, gasLimit, maxFeePerGas } = transaction;
+    if (transaction.chainId !== BigInt(chainId)) {
+      throw refused(
+        `The transaction is for chain ${transaction.chainId}; this signer is for chain ${chainId}.`,
+      );
     }
-    if (vault === undefined || separator === undefined || !equalBytes(data.subarray(2, 34), separator)) {
-      throw refused(`This signer signs EIP-712 messages of the ${vault ?? 'configured'} vault only.`);
+    if (to === null) throw refused('This signer signs no creation of a contract.');
+    if ((transaction.accessList ?? []).length > 0)
+      throw refused('This signer signs no transaction with an access list.');
+    if (maxFeePerGas === null || maxFeePerGas > maxFeePerGasWei) {
+      throw refused(
+        `The transaction offers ${maxFeePerGas} wei per gas; this signer was started with a ceiling of ${maxFeePerGasWei}.`,
+      );
     }
-    return { type: 'VAULT_VALIDATORS', vault };
+    if (gasLimit > maxGas) {
+      throw refused(`The transaction may use ${gasLimit} gas; this signer has a ceiling of ${maxGas}.`);
+    }
+    const call = { to, data: transaction.data, valueWei: transaction.value };
+    return { type: 'TRANSACTION', to, nonce, call: isNothing(call, wallet) ? 'nothing' : nameCall(call) };
   };
 }
 
-function requireOwnTransaction(data: Uint8Array, chainId: number): WalletMessage {
-  const transaction = parseTransaction(data);
-  if (transaction.chainId !== BigInt(chainId)) {
-    throw refused(
-      `The transaction is for chain ${transaction.chainId}; this signer is for chain ${chainId}.`,
-    );
-  }
-  if (transaction.to === null) throw refused('This signer signs no creation of a contract.');
-  return { type: 'TRANSACTION', to: transaction.to, nonce: transaction.nonce };
+/** What `tx cancel` sends: it does nothing but take the nonce. */
+function isNothing(
+  { to, data, valueWei }: { readonly to: string; readonly data: string; readonly valueWei: bigint },
+  wallet: string,
+): boolean {
+  return to.toLowerCase() === wallet.toLowerCase() && data === '0x' && valueWei === 0n;
 }
 
 function parseTransaction(data: Uint8Array): Transaction {

@@ -7,7 +7,7 @@ import { parseStrictJson } from './strict-json.ts';
  * @throws Refusal 400, as Web3Signer
  */
 export function readWalletRequest(body: Uint8Array): Uint8Array {
-  const members = parseBody(body);
+  const members = readRequestMembers(body);
   const data =
     typeof members === 'object' && members !== null && 'data' in members ? members.data : undefined;
   if (typeof data !== 'string' || data === '') throw new Refusal(400, 'data is missing');
@@ -18,7 +18,8 @@ export function readWalletRequest(body: Uint8Array): Uint8Array {
   }
 }
 
-function parseBody(body: Uint8Array): unknown {
+/** The JSON of a body, no member of which stands twice. @throws Refusal 400 */
+export function readRequestMembers(body: Uint8Array): unknown {
   try {
     return parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
   } catch {

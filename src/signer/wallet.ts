@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import { keccak256 } from 'ethers/crypto';
 import secp256k1 from 'secp256k1';
 import { decryptWallet } from '../domain/keys/wallet.ts';
@@ -13,6 +14,8 @@ export interface SigningWallet extends Disposable {
   readonly publicKey: Hex;
   /** Signs the keccak-256 hash of the data: r, s (the lower one) and v of 27 or 28, 65 bytes. */
   sign(data: Uint8Array): Uint8Array;
+  /** A 32-byte key by HKDF-SHA256 of the wallet's, which tells nothing of it. The caller wipes it. */
+  deriveKey(info: Uint8Array): Uint8Array;
 }
 
 /**
@@ -32,6 +35,7 @@ export async function openWallet(files: {
       const { signature, recid } = secp256k1.ecdsaSign(fromHex(keccak256(data), 32), secretKey);
       return concatBytes(signature, Uint8Array.of(27 + recid));
     },
+    deriveKey: info => new Uint8Array(hkdfSync('sha256', secretKey, new Uint8Array(0), info, 32)),
     [Symbol.dispose]: () => wipe(secretKey),
   };
 }

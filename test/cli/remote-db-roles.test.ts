@@ -235,6 +235,8 @@ async function recordWaiting(url: string): Promise<void> {
       data: new Uint8Array(4),
       gasLimit: 90_000n,
       deadline: undefined,
+      valueWei: 0n,
+      bumpCeilingWei: 100_000_000_000n,
     },
   );
   await recordAttempt(opened, { ...lease, epoch }, id ?? 0n, {
@@ -244,5 +246,6 @@ async function recordWaiting(url: string): Promise<void> {
     raw: new Uint8Array(9),
     maxFeeWei: 12_500_000_000n,
     maxPriorityFeeWei: 1n,
+    mac: undefined,
   });
 }

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { takeLease } from '../../src/db/leases.ts';
-import { findTransaction, recordAttempt, recordIntent } from '../../src/db/transactions.ts';
+import {
+  authenticateIntent,
+  findTransaction,
+  recordAttempt,
+  recordIntent,
+} from '../../src/db/transactions.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { runCli, temporaryDirectory } from '../support/cli.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -35,7 +40,8 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
     { ...scope, epoch },
     {
       ...{ kind: 'harvest', key: 'one', sender: address, recipient: address, nonce: 4n },
-      ...{ data: new Uint8Array(4), gasLimit: 90_000n, deadline: undefined },
+      ...{ data: new Uint8Array(4), gasLimit: 90_000n, deadline: undefined, valueWei: 0n },
+      bumpCeilingWei: 80_000_000_000n,
     },
   );
   const attempt = {
@@ -43,6 +49,7 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
     nonce: 4n,
     purpose: 'call',
     raw: new Uint8Array(9),
+    mac: undefined,
   } as const;
   const fees = { maxFeeWei: 12_500_000_000n, maxPriorityFeeWei: 1n };
   await recordAttempt(database, { ...scope, epoch }, id ?? 0n, { ...attempt, ...fees });
@@ -51,6 +58,16 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
   expect(listed.stdout).toMatch(
     /^1 {2}\d{4}-\S+Z {2}harvest {2}sent {2}nonce 4 {2}0x(01){32} {2}up to 12\.500 gwei\n$/,
   );
+  const untagged = await tx('bump', '--max-fee-per-gas-gwei', '80');
+  expect([untagged.exitCode, untagged.stderr]).toEqual([1, expect.stringContaining('is not signed anew')]);
+  const tag = { mac: new Uint8Array(32), bumpCeilingWei: 80_000_000_000n };
+  await authenticateIntent(database, { ...scope, epoch }, id ?? 0n, tag);
+  const tooHigh = await tx('bump', '--max-fee-per-gas-gwei', '81');
+  expect([tooHigh.exitCode, tooHigh.stderr]).toEqual([
+    2,
+    expect.stringContaining('--max-fee-per-gas-gwei is 81; the operator offers 80 gwei at most.'),
+  ]);
+  expect(await findTransaction(database, scope, 'one')).toMatchObject({ request: undefined });
   const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
   expect(bumped.stdout).toBe('The operator will replace transaction 1 (harvest, nonce 4) by a dearer one.\n');
   expect(await findTransaction(database, scope, 'one')).toMatchObject({

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
+import { type OracleLie, tellLie } from './rpc-lies.ts';
 import { asOfBlock, isNewerThan } from './rpc-past.ts';
 
 interface RpcRequest {
@@ -38,6 +39,8 @@ export interface RpcFaults {
   refuses?: { readonly method: string; readonly message: string };
   /** Passes requests of this method on, but cuts the connection instead of answering. */
   losesAnswersOf?: string;
+  /** Says something else of the keeper's oracles than the chain has. */
+  lies?: OracleLie;
 }
 
 export interface RpcProxy extends AsyncDisposable {
@@ -130,7 +133,7 @@ async function answerOne(
   };
   const given = faults.behind === undefined ? await ask(request) : await askPast(faults.behind, request, ask);
   await proxy.onAnswer?.(request, given);
-  return given;
+  return faults.lies === undefined ? given : tellLie(faults.lies, request, given);
 }
 
 /** What the node is not asked for. */

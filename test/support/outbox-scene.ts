@@ -11,6 +11,7 @@ import {
   type OutboxOptions,
   type TransactionIntent,
 } from '../../src/operator/outbox.ts';
+import { localMac } from './local-mac.ts';
 
 /** Where an operator of these tests works: everything that it needs to be started in a process of its own. */
 export interface OutboxPlace {
@@ -54,6 +55,7 @@ export function localSigner(secretKey: string): WalletSigner {
         }),
       )) as Hex,
     signVaultValidators: () => Promise.reject(new Error('not for these tests')),
+    macRecord: localMac(secretKey),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
@@ -61,9 +63,9 @@ export function localSigner(secretKey: string): WalletSigner {
 /** Takes the lease and opens the outbox, as `start` does. */
 export async function startTestOperator(
   place: OutboxPlace,
-  options: Partial<OutboxOptions> & { readonly holder?: string } = {},
+  options: Partial<OutboxOptions> & { readonly holder?: string; readonly signer?: WalletSigner } = {},
 ): Promise<TestOperator> {
-  const { holder = 'test', ...outboxOptions } = options;
+  const { holder = 'test', signer = localSigner(place.secretKey), ...outboxOptions } = options;
   await using stack = new AsyncDisposableStack();
   const lines: string[] = [];
   const note = (fields: unknown, text: string) => {
@@ -79,7 +81,6 @@ export async function startTestOperator(
     ),
   );
   const lease = stack.use(await holdLease({ database, log }, { chainId, vault, holder, renewMs: 3_000 }));
-  const signer = localSigner(place.secretKey);
   const outbox = createOutbox(
     { database, node, signer, lease, log },
     { chainId, vault, maxFeePerGasWei: 100n * GWEI, pollMs: 20, stuckAfterMs: 60_000, ...outboxOptions },
@@ -91,7 +92,7 @@ export async function startTestOperator(
 /** Where the counter is. */
 export const COUNTER = '0x00000000000000000000000000000000000c0de0';
 /** PUSH0 CALLDATALOAD DUP1 ISZERO PUSH1 15 JUMPI DUP1 SLOAD PUSH1 1 ADD SWAP1 SSTORE STOP JUMPDEST PUSH0 DUP1 REVERT */
-const COUNTER_CODE = '0x5f358015600f5780546001019055005b5f80fd';
+export const COUNTER_CODE = '0x5f358015600f5780546001019055005b5f80fd';
 
 /** Puts a contract there that counts, in the storage slot that a call names, how often it was called; it reverts for slot 0. */
 export async function deployCounter(provider: JsonRpcProvider): Promise<void> {

@@ -33,6 +33,7 @@ import {
 import { chooseRegistrationMode } from '../../src/services/registration/choose-registration-mode.ts';
 import { type Devnet, type DevnetOptions, startDevnet } from '../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
+import { localMac } from './local-mac.ts';
 import { createTestDatabase } from './postgres.ts';
 
 /** A validator of a test, whose deposit is signed. */
@@ -241,6 +242,7 @@ function createWallet(): WalletSigner {
       const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
       return fromHex(await wallet.signTypedData(domain, types, message), 65);
     },
+    macRecord: localMac(wallet.privateKey),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -2,17 +2,18 @@ import { FILE_OPTIONS, fileAttributes } from '../../cli/file-options.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { optional } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { directory } from '../../cli/value-kinds.ts';
+import { directory as folder } from '../../cli/value-kinds.ts';
 import { openRemoteDb } from '../../compose.ts';
 import { vaultDirectory } from '../../config.ts';
 import { DifferencesError } from '../../lib/errors.ts';
+import { lockVaultsOf } from '../../services/lock-vault.ts';
 import { writeOperatorConfig } from '../../services/write-operator-config.ts';
 
 const OPTIONS = {
   outputDir: optional({
     description: "The folder where configuration files will be saved. Default is the vault's directory.",
     env: 'REMOTE_DB_OUTPUT_DIR',
-    value: directory({ exists: false }),
+    value: folder({ exists: false }),
   }),
   ...FILE_OPTIONS,
 };
@@ -28,9 +29,12 @@ export default class RemoteDbSetupOperator extends RemoteDbCommand {
   async run() {
     const options = await this.resolveWithGroup(OPTIONS);
     await using remote = await openRemoteDb(options, this.config.version);
+    const directory = options.outputDir ?? vaultDirectory(options.dataDir, options.vault);
+    // "create-keys" and "remote-signer-setup" write files of the same names.
+    await using _lock = await lockVaultsOf(options.check ? [] : [directory], this.alert);
     const result = await writeOperatorConfig(remote.database, {
       ref: remote.ref,
-      directory: options.outputDir ?? vaultDirectory(options.dataDir, options.vault),
+      directory,
       attributes: fileAttributes(options, 'public'),
       check: options.check,
     });

@@ -86,7 +86,8 @@ export default class RemoteDbSetupValidator extends RemoteDbCommand {
     this.say(`Validator definitions for Lighthouse saved to ${definitions} file.`);
     this.say(`Signer keys for Teku\\Prysm saved to ${signerKeys} file.`);
     this.say(`Proposer config for Teku\\Prysm saved to ${proposerConfig} file.`);
-    this.say('\nSuccessfully created validator configuration files.');
+    this.say('');
+    this.say('Successfully created validator configuration files.');
     this.advise(
       'Next: restart the validator client; Lighthouse needs --init-slashing-protection for new keys.',
     );

@@ -1,6 +1,6 @@
 import { encryptKey } from '../../cli/encrypt-key-option.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/keystore-options.ts';
-import { allowUnverifiedIpfs, executionEndpoints } from '../../cli/node-options.ts';
+import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash } from '../../cli/node-options.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { flag, optional } from '../../cli/option.ts';
 import { poolSize } from '../../cli/pool-size-option.ts';
@@ -8,7 +8,7 @@ import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { file } from '../../cli/value-kinds.ts';
 import { fetchDepositDataRoot } from '../../clients/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution-node.ts';
-import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb } from '../../compose.ts';
+import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb, openVoters } from '../../compose.ts';
 import { vaultDirectory } from '../../config.ts';
 import { readDepositData } from '../../services/deposit-data-file.ts';
 import { fetchOracleSet } from '../../services/fetch-oracle-set.ts';
@@ -18,6 +18,7 @@ import { createWorkerPool } from '../../workers/pool.ts';
 const OPTIONS = {
   encryptKey,
   executionEndpoints,
+  oracleSetHash,
   depositDataFile: optional({
     description:
       'Path to the deposit_data.json file. Default is the file generated with "create-keys" command.',
@@ -58,8 +59,14 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
       {
         ...{ database: remote.database, pool, progress: this.bars, say: this.say, warn: this.alert },
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
-        fetchOracleSet: async () =>
-          (await fetchOracleSet({ node: await openNode(), http }, { keeper: network.contracts, ipfs })).set,
+        fetchOracleSet: async accepted => {
+          const { voters } = resources.use(await openVoters(http, options.executionEndpoints, network));
+          const { set } = await fetchOracleSet(
+            { node: await openNode(), voters, http, accepted, warn: this.alert, error: this.alert },
+            { contracts: network.contracts, ipfs, pinnedHash: options.oracleSetHash },
+          );
+          return set;
+        },
       },
       {
         ...{ ref: remote.ref, encryptKey: options.encryptKey, depositData, pruneShares: options.pruneShares },

@@ -4,13 +4,15 @@ import { optional } from '../../cli/option.ts';
 import { TRANSACTION_OPTIONS, transactionId } from '../../cli/transaction-options.ts';
 import { integer } from '../../cli/value-kinds.ts';
 import { openTransactionStore } from '../../compose-transactions.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
 import { askForReplacement } from '../../services/replace-transaction.ts';
 
 const OPTIONS = {
   ...TRANSACTION_OPTIONS,
   id: transactionId,
   maxFeePerGasGwei: optional({
-    description: "What this transaction may offer per gas, in place of the operator's own maximum.",
+    description:
+      "What this transaction may offer per gas, in place of the operator's own maximum; up to what the operator was started with as --max-fee-per-gas-gwei-bump.",
     value: integer({ min: 1, max: 1_000_000 }),
   }),
 };
@@ -31,10 +33,11 @@ export default class TxBump extends OperatorCommand {
       request: 'bump',
       feeCeilingWei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei) * 1_000_000_000n,
     });
+    const kind = foreignText(row.kind);
     this.say(
-      `The operator will replace transaction ${row.id} (${row.kind}, nonce ${row.nonce}) by a dearer one.`,
+      `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) by a dearer one.`,
     );
     this.advise('It does so within a slot; one that does not run, when it is started.');
-    return { id: String(row.id), kind: row.kind, nonce: String(row.nonce), request: 'bump' };
+    return { id: String(row.id), kind, nonce: String(row.nonce), request: 'bump' };
   }
 }

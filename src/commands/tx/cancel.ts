@@ -2,6 +2,7 @@ import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { OperatorCommand } from '../../cli/operator-command.ts';
 import { TRANSACTION_OPTIONS, transactionId } from '../../cli/transaction-options.ts';
 import { openTransactionStore } from '../../compose-transactions.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
 import { askForReplacement } from '../../services/replace-transaction.ts';
 
 const OPTIONS = { ...TRANSACTION_OPTIONS, id: transactionId };
@@ -21,10 +22,11 @@ export default class TxCancel extends OperatorCommand {
       id: id === undefined ? undefined : BigInt(id),
       request: 'cancel',
     });
+    const kind = foreignText(row.kind);
     this.say(
-      `The operator will take back transaction ${row.id} (${row.kind}, nonce ${row.nonce}), if it still can.`,
+      `The operator will take back transaction ${row.id} (${kind}, nonce ${row.nonce}), if it still can.`,
     );
     this.advise('It does so within a slot; one that does not run, when it is started.');
-    return { id: String(row.id), kind: row.kind, nonce: String(row.nonce), request: 'cancel' };
+    return { id: String(row.id), kind, nonce: String(row.nonce), request: 'cancel' };
   }
 }

@@ -19,6 +19,16 @@ export interface TableGrant<Column extends string = string> {
   readonly write?: { readonly [R in Role]?: WriteGrant<Column> | undefined } | undefined;
 }
 
+/** What is recorded of an accepted oracle set, beside whose it is. */
+const ACCEPTANCE = [
+  'keeper',
+  'oracle_set_hash',
+  'config_ipfs_hash',
+  'event_block',
+  'event_block_hash',
+  'mac',
+] as const;
+
 /** Names of the two tables that kysely's migrator keeps for itself. */
 type MigratorTable = 'schema_migrations' | 'schema_migrations_lock';
 
@@ -166,6 +176,8 @@ export const TABLE_GRANTS: {
           'call_data',
           'gas_limit',
           'deadline',
+          'value_wei',
+          'bump_ceiling_wei',
           'state',
         ],
         update: [
@@ -177,6 +189,9 @@ export const TABLE_GRANTS: {
           'call_data',
           'gas_limit',
           'deadline',
+          'value_wei',
+          'bump_ceiling_wei',
+          'mac',
           'state',
           'reason',
           'mined_hash',
@@ -201,8 +216,18 @@ export const TABLE_GRANTS: {
           'raw',
           'max_fee_wei',
           'max_priority_fee_wei',
+          'mac',
         ],
-        update: ['lease_epoch'],
+        update: [
+          'lease_epoch',
+          'transaction_id',
+          'nonce',
+          'purpose',
+          'raw',
+          'max_fee_wei',
+          'max_priority_fee_wei',
+          'mac',
+        ],
       },
     },
   },
@@ -219,6 +244,29 @@ export const TABLE_GRANTS: {
     read: ['operator', 'auditor'],
     write: {
       operator: { insert: ['registry_id', 'key_prefix'] },
+    },
+  },
+  wallet_turns: {
+    read: ['operator', 'auditor'],
+    write: {
+      operator: {
+        insert: ['chain_id', 'wallet', 'vault', 'nonce', 'taken_at'],
+        update: ['vault', 'nonce', 'taken_at'],
+      },
+    },
+  },
+  // Each row carries a MAC of whoever accepted the set, so that neither role has to trust the other's rows.
+  accepted_oracle_sets: {
+    read: ['uploader', 'operator', 'auditor'],
+    write: {
+      uploader: {
+        insert: ['chain_id', 'vault', 'accepted_by', ...ACCEPTANCE],
+        update: [...ACCEPTANCE, 'accepted_at'],
+      },
+      operator: {
+        insert: ['chain_id', 'vault', 'accepted_by', ...ACCEPTANCE],
+        update: [...ACCEPTANCE, 'accepted_at'],
+      },
     },
   },
 };

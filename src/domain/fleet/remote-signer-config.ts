@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { messageOf, OperatorError } from '../../lib/errors.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 
 /** Which oracles the key shares are made for. */
@@ -76,11 +77,11 @@ export function parseRemoteSignerConfig(text: string, name: string): RemoteSigne
     throw invalid(messageOf(error));
   }
   const file = fileSchema.safeParse(json);
-  if (!file.success) throw invalid(z.prettifyError(file.error));
+  if (!file.success) throw invalid(foreignText(z.prettifyError(file.error)));
   const { pubkeys_to_shares: shares, oracle_set: set } = file.data;
   const validators = Object.entries(shares).map(([publicKey, of]) => {
     const key = publicKeySchema.safeParse(publicKey);
-    if (!key.success) throw invalid(`${publicKey} is not a public key`);
+    if (!key.success) throw invalid(`${foreignText(publicKey)} is not a public key`);
     return { publicKey: key.data, shares: of };
   });
   if (!set) return { validators };

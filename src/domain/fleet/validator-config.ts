@@ -1,5 +1,6 @@
 import { checksumAddress } from '../../lib/address.ts';
 import { type Hex, toHex } from '../../lib/bytes.ts';
+import { EndpointUrl, withoutSecrets } from '../../lib/endpoint-url.ts';
 import { UsageError } from '../../lib/errors.ts';
 
 /** What the templates of one validator client's files are given. */
@@ -8,7 +9,7 @@ export interface ValidatorConfig {
   readonly publicKeys: readonly Hex[];
   /** With EIP-55 checksum: Teku refuses a wrong one. */
   readonly feeRecipient: string;
-  /** Without a slash at the end: Prysm puts `/api/…` behind it as it is. */
+  /** With its credentials. Without a slash at the end: Prysm puts `/api/…` behind it as it is. */
   readonly signerUrl: string;
   readonly isBuilderEnabled: boolean;
 }
@@ -16,7 +17,7 @@ export interface ValidatorConfig {
 export interface ValidatorConfigOptions {
   readonly publicKeys: readonly Uint8Array[];
   readonly feeRecipient: string;
-  readonly signerUrl: string;
+  readonly signerUrl: EndpointUrl | string;
   readonly isBuilderEnabled: boolean;
 }
 
@@ -28,10 +29,11 @@ export function createValidatorConfig(options: ValidatorConfigOptions): {
   config: ValidatorConfig;
   warnings: string[];
 } {
+  const signerUrl = parseSignerUrl(options.signerUrl);
   const config: ValidatorConfig = {
     publicKeys: options.publicKeys.map(toHex),
     feeRecipient: checksumAddress(options.feeRecipient),
-    signerUrl: parseSignerUrl(options.signerUrl),
+    signerUrl: signerUrl.reveal(),
     isBuilderEnabled: options.isBuilderEnabled,
   };
   const warnings: string[] = [];
@@ -42,23 +44,27 @@ export function createValidatorConfig(options: ValidatorConfigOptions): {
   }
   if (new URL(config.signerUrl).pathname !== '/') {
     warnings.push(
-      `The path of ${config.signerUrl} is not used alike by the clients: Teku drops it, Lighthouse its last part. Give Web3Signer a host or port of its own.`,
+      `The path of ${signerUrl.secrets.length === 0 ? config.signerUrl : signerUrl} is not used alike by the clients: Teku drops it, Lighthouse its last part. Give Web3Signer a host or port of its own.`,
     );
   }
+  if (signerUrl.secrets.length > 0) warnings.push(...CREDENTIALS_WARNINGS);
   return { config, warnings };
 }
 
+const CREDENTIALS_WARNINGS = [
+  'The URL of the Web3Signer holds a password or a token: files with it can be read by their owner only (0600), whatever --file-mode says; --owner names the user of the client.',
+  'A client certificate takes its place: client_identity_path and client_identity_password (and root_certificate_path) in the definitions of Lighthouse, --validators-external-signer-keystore and --validators-external-signer-keystore-password-file (and --validators-external-signer-truststore) of Teku. Prysm has no options for one: put a proxy on its own machine in front of the signer.',
+];
+
 /**
- * Base URL of a Web3Signer as it goes into the files: the text given, without slashes at the end.
+ * Base URL of a Web3Signer as it goes into the files.
  * @throws UsageError 'invalid-signer-url'
  */
-export function parseSignerUrl(text: string): string {
+export function parseSignerUrl(given: EndpointUrl | string): EndpointUrl {
+  if (given instanceof EndpointUrl) return given;
   // `web3signer:9000` is a URL too, with the scheme "web3signer".
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new UsageError('invalid-signer-url', `"${text}" is not a URL of a Web3Signer.`, {
-      hint: 'Begin it with http:// or https://, as in http://web3signer:6174.',
-    });
-  }
-  return text.replace(/\/+$/, '');
+  if (URL.canParse(given) && /^https?:/i.test(given)) return EndpointUrl.parse(given);
+  throw new UsageError('invalid-signer-url', `"${withoutSecrets(given)}" is not a URL of a Web3Signer.`, {
+    hint: 'Begin it with http:// or https://, as in http://web3signer:6174.',
+  });
 }

@@ -99,7 +99,10 @@ export function openEncoded(dataKey: Uint8Array, associatedData: Uint8Array, sea
 }
 
 /** HKDF-SHA256 subkey of the user's encryption key, which itself encrypts nothing. */
-export function deriveSubkey(encryptionKey: Uint8Array, purpose: 'wrap' | 'manifest' | 'files'): Uint8Array {
+export function deriveSubkey(
+  encryptionKey: Uint8Array,
+  purpose: 'wrap' | 'manifest' | 'files' | 'oracle-set',
+): Uint8Array {
   const info = `stakewise-operator/v${FORMAT_VERSION}/${purpose}`;
   return new Uint8Array(hkdfSync('sha256', encryptionKey, new Uint8Array(0), info, KEY_LENGTH));
 }

@@ -3,6 +3,7 @@ import { create, decrypt, type IKdfModule, type IKeystore } from '@chainsafe/bls
 import { z } from 'zod';
 import { equalBytes, fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
 
@@ -78,7 +79,7 @@ export function parseKeystore(text: string, name = 'keystore'): Keystore {
   if (version !== undefined && version !== 4) {
     throw new OperatorError(
       'keystore-version',
-      `${name} is a keystore of version ${String(version)}, not 4.`,
+      `${name} is a keystore of version ${foreignText(String(version))}, not 4.`,
     );
   }
   const parsed = keystoreSchema.safeParse(json);

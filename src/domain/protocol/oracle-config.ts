@@ -47,8 +47,8 @@ const documentSchema = z.object({
  * Reads the oracle configuration document (StakeWise V3: IPFS JSON of the keeper's last ConfigUpdated event).
  * The legacy member `endpoint` of an oracle counts as a list of one.
  * @param document - the bytes as fetched from IPFS
- * @throws ExternalError `oracle-config-unparsable`, `oracle-config-invalid`, `oracle-config-threshold` or
- *   `oracle-config-duplicate-key`, each naming the member
+ * @throws ExternalError `oracle-config-unparsable`, `oracle-config-invalid`, `oracle-config-threshold`,
+ *   `oracle-threshold-one` or `oracle-config-duplicate-key`, each naming the member
  */
 export function parseOracleConfig(document: Uint8Array): OracleConfig {
   const fields = documentSchema.safeParse(parseJson(document));
@@ -62,6 +62,7 @@ export function parseOracleConfig(document: Uint8Array): OracleConfig {
       `The oracle configuration asks for ${threshold} shares (exit_signature_recover_threshold), but names only ${oracles.length} oracles.`,
     );
   }
+  refuseThresholdOfOne(threshold, 'The oracle configuration');
   return {
     oracles,
     exitSignatureRecoverThreshold: threshold,
@@ -69,6 +70,21 @@ export function parseOracleConfig(document: Uint8Array): OracleConfig {
     validatorsApprovalBatchLimit: fields.data.validators_approval_batch_limit,
     validatorsExitRotationBatchLimit: fields.data.validators_exit_rotation_batch_limit,
   };
+}
+
+/**
+ * Refuses a set of oracles of which each alone has all: the polynomial would be constant, every key share the validator's
+ * own key and every exit signature shard its complete exit.
+ * @param subject - names the set at the beginning of a sentence
+ * @throws ExternalError 'oracle-threshold-one'
+ */
+export function refuseThresholdOfOne(threshold: number, subject: string): void {
+  if (threshold > 1) return;
+  throw new ExternalError(
+    'oracle-threshold-one',
+    `${subject} has a threshold of ${threshold} (exit_signature_recover_threshold): each oracle's share would be the validator key itself.`,
+    { hint: 'Check that the network and the keeper are the right ones.' },
+  );
 }
 
 const ORACLE_SET_DOMAIN = new TextEncoder().encode('stakewise-operator/oracle-set/v1');

@@ -3,6 +3,7 @@ import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
 
 /** Rewards of one vault since the protocol's start, as the oracles have agreed on them. */
 export interface VaultRewards {
@@ -130,7 +131,7 @@ function parseWith<T>(schema: z.ZodType<T>, value: unknown): T {
   const [issue] = parsed.error.issues;
   throw new ExternalError(
     'rewards-invalid',
-    `The rewards document is not valid: ${issue?.path.join('.') || 'the document'}: ${issue?.message}.`,
+    `The rewards document is not valid: ${foreignText(issue?.path.join('.') || 'the document')}: ${issue?.message}.`,
     { cause: parsed.error },
   );
 }

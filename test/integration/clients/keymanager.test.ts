@@ -5,6 +5,7 @@ import {
   openKeymanager,
 } from '../../../src/clients/keymanager.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
+import { foreignText } from '../../../src/lib/foreign-text.ts';
 import { type Handler, startServer } from '../../support/http-server.ts';
 import { type RecordedExchange, readSignerExchanges } from '../../support/recorded-signer.ts';
 
@@ -109,7 +110,9 @@ describe('keymanager import', () => {
         const { data } = JSON.parse(exchange.response.body) as {
           data: { status: string; message: string | null }[];
         };
-        expect(results).toEqual(data.map(({ status, message }) => ({ status, message: message ?? '' })));
+        expect(results).toEqual(
+          data.map(({ status, message }) => ({ status, message: foreignText(message ?? '') })),
+        );
         for (const { status } of results) statuses.add(status);
         expect(JSON.parse(server.seen[0]?.body ?? '')).toEqual(JSON.parse(exchange.request.body ?? ''));
       });

@@ -16,7 +16,11 @@ const UNREACHABLE = 'http://127.0.0.1:1';
 const options = { timeoutMs: 2_000 };
 const [post] = readOracleRequests('local3').posts;
 const body = JSON.parse(post?.body_raw ?? '') as ApprovalRequest;
-const approval = recordedOracleAnswer('local3', 0);
+// The recorded document has a made-up name.
+const approval = {
+  ...recordedOracleAnswer('local3', 0),
+  ipfsHash: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
+};
 const answer = { ipfs_hash: approval.ipfsHash, deadline: Number(approval.deadline) };
 const good = JSON.stringify({ ...answer, signature: toHex(approval.signature), more: [] });
 
@@ -67,11 +71,16 @@ describe('an approval', () => {
 
   it.each([
     ['is in other bytes', { ...answer, signature: '0x12' }, 'signature'],
-    ['has no deadline', { ipfs_hash: 'Qm', signature: toHex(approval.signature) }, 'deadline'],
+    ['has no deadline', { ipfs_hash: answer.ipfs_hash, signature: toHex(approval.signature) }, 'deadline'],
     [
       'has a deadline of text',
       { ...answer, signature: toHex(approval.signature), deadline: '1' },
       'deadline',
+    ],
+    [
+      'names a document by no content identifier',
+      { ...answer, signature: toHex(approval.signature), ipfs_hash: 'bafyexitsigs' },
+      'ipfs_hash',
     ],
     ['names no document', { ...answer, signature: toHex(approval.signature), ipfs_hash: '' }, 'ipfs_hash'],
   ])('that %s is none', async (_, document, member) => {
@@ -90,7 +99,7 @@ describe('an approval', () => {
     ],
     ['text', { status: 400, body: 'not now' }, 'oracle-refused', 'not now'],
     ['nothing', { status: 400 }, 'oracle-refused', 'refuses the request.'],
-    ['too much', { status: 400, body: 'x'.repeat(900) }, 'oracle-refused', `${'x'.repeat(300)}….`],
+    ['too much', { status: 400, body: 'x'.repeat(900) }, 'oracle-refused', `${'x'.repeat(199)}….`],
     ['a page', { status: 200, body: '<html>' }, 'invalid-answer', 'did not answer with JSON'],
     ['an error', { status: 500, body: 'secret' }, 'http-status', 'HTTP status 500.'],
   ])('that is refused with %s is told with a bounded reason', async (_, given, code, reason) => {

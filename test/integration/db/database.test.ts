@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -299,7 +300,7 @@ describe('the embedded database', () => {
     const vault = await storeVault(database);
     await expect(openDatabase({ url: embedded.url })).rejects.toMatchObject({
       code: 'db-in-use',
-      message: `the embedded database ${embedded.path} is in use by process ${process.pid}`,
+      message: `the embedded database ${embedded.path} is in use by process ${process.pid} on ${hostname()}`,
     });
     expect(() => migrateElsewhere(embedded.url)).toThrow('is in use by process');
     await database.close();

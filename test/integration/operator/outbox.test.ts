@@ -269,7 +269,9 @@ describe('the outbox', () => {
   it('does what a user asks for: a higher fee, and nothing instead of the call', async () => {
     await chain.send('evm_setAutomine', [false]);
     const place = await newPlace();
-    await using operator = await startTestOperator(place, { maxFeePerGasWei: 5n * GWEI });
+    await using operator = await startTestOperator(place, {
+      ...{ maxFeePerGasWei: 5n * GWEI, maxBumpFeePerGasWei: 200n * GWEI },
+    });
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
     await untilPending(operator, place);
     const [row] = await listOpenTransactions(operator.database, scopeOf(place));
@@ -327,6 +329,6 @@ describe('the outbox', () => {
 
 /** What the loss of an embedded database leaves: nothing. */
 async function forget(place: OutboxPlace): Promise<void> {
-  const tables = ['transaction_attempts', 'transactions', 'operator_leases'];
+  const tables = ['transaction_attempts', 'transactions', 'operator_leases', 'wallet_turns'];
   for (const table of tables) await runSql(place.databaseUrl, `delete from stakewise_operator.${table}`);
 }

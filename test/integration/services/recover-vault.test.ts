@@ -6,8 +6,13 @@ import type { BeaconValidator } from '../../../src/clients/beacon-node.ts';
 import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
+import { lockVaultDirectory } from '../../../src/services/lock-vault.ts';
 import { readKeystores } from '../../../src/services/read-keystores.ts';
-import { type RecoverVaultOptions, recoverVault } from '../../../src/services/recover-vault.ts';
+import {
+  type PresentConfig,
+  type RecoverVaultOptions,
+  recoverVault,
+} from '../../../src/services/recover-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
 import {
   silentProgress,
@@ -47,7 +52,7 @@ afterEach(() => rmSync(vaultDirectory, { recursive: true, force: true }));
 const configPath = () => join(vaultDirectory, 'config.json');
 const keystoresDir = () => join(vaultDirectory, 'keystores');
 
-function recover(options: Partial<RecoverVaultOptions> = {}) {
+function recover({ present, ...options }: Partial<RecoverVaultOptions> & { present?: PresentConfig } = {}) {
   return recoverVault(
     {
       ...{ pool, progress: silentProgress, fetchRegistered: async () => registered },
@@ -62,11 +67,13 @@ function recover(options: Partial<RecoverVaultOptions> = {}) {
             }),
           ),
       },
+      lock: () => lockVaultDirectory(vaultDirectory, line => void warned.push(line)),
+      findConfig: async () => present,
       saveConfig: async config => writeFileSync(configPath(), String(config.mnemonicNextIndex)),
     },
     {
       ...{ vault: TEST_VAULT, vaultDirectory, mnemonic: MNEMONIC, perKeystorePassword: false },
-      ...{ kdf: 'pbkdf2', searchLimit: 20, present: undefined },
+      ...{ kdf: 'pbkdf2', searchLimit: 20 },
       ...options,
     },
   );

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { Interface } from 'ethers/abi';
+import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectBeaconNode } from '../../../src/clients/beacon-node.ts';
 import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
@@ -84,13 +87,19 @@ const status = (indexes: readonly bigint[], block = seenBlock) =>
     validators: indexes.map(index => ({ index: Number(index) })),
   });
 
+/** The content identifier of a document with these keys. */
+function nameOf(publicKeys: readonly string[]): string {
+  const sha256 = createDigest(0x12, createHash('sha256').update(publicKeys.join()).digest());
+  return CID.createV1(0x55, sha256).toString();
+}
+
 function honest(oracle: number): Handler {
   return ({ method, path, body }) => {
     if (method === 'GET') {
       return path === `/signatures/${TEST_VAULT}` ? { body: status(outdated) } : { status: 404 };
     }
     const { public_keys, deadline } = JSON.parse(body) as RotationBody;
-    const exitSignaturesIpfsHash = `bafy${public_keys.map(key => key.slice(2, 8)).join('')}`;
+    const exitSignaturesIpfsHash = nameOf(public_keys);
     const message = {
       vault: TEST_VAULT,
       exitSignaturesIpfsHash,

@@ -7,6 +7,7 @@ import { openSignerClient } from '../../../src/clients/signer-client.ts';
 import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer-config.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
+import { EndpointUrl } from '../../../src/lib/endpoint-url.ts';
 import { readKeystores } from '../../../src/services/read-keystores.ts';
 import { removeObsoleteKeys } from '../../../src/services/remove-obsolete-keys.ts';
 import {
@@ -66,9 +67,15 @@ async function setUp(
   const location = { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] };
   return await setUpRemoteSigner(
     {
-      ...{ keymanager: { ...keymanager, url: calledUrl }, signer, pool, progress: silentProgress },
+      ...{
+        keymanager: { ...keymanager, url: EndpointUrl.parse(calledUrl) },
+        signer,
+        pool,
+        progress: silentProgress,
+      },
       say: line => void said.push(line),
       warn: line => void warned.push(line),
+      assertHeld: () => undefined,
       confirmRemoval: async () => !keep,
     },
     {
@@ -178,7 +185,7 @@ describe('a remote signer', () => {
     writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(named));
     await using keymanager = openKeymanager({ url: server.url, timeoutMs: 5_000 });
     const deps = { keymanager, say: () => undefined, warn: () => undefined };
-    expect(await removeObsoleteKeys(deps, { vaultDirectory })).toBe(0);
+    expect(await removeObsoleteKeys(deps, { vaultDirectory, validatorKeys: new Set() })).toBe(0);
     expect([...server.keys.keys()]).toEqual(named);
   });
 

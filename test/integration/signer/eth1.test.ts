@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encryptKeystoreJson, Transaction, verifyTypedData, Wallet } from 'ethers';
+import { encryptKeystoreJson, Transaction, TypedDataEncoder, verifyTypedData, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   openWalletSigner,
@@ -8,6 +8,9 @@ import {
   type WalletSigner,
 } from '../../../src/clients/wallet-signer.ts';
 import { openSigner } from '../../../src/compose-signer.ts';
+import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
+import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
+import { concatBytes, fromHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks.ts';
 import { spawnSigner } from '../../../src/spawn-signer.ts';
 import { temporaryDirectory } from '../../support/cli.ts';
@@ -36,7 +39,7 @@ beforeAll(async () => {
   const json = await encryptKeystoreJson(key, PASSWORD, { scrypt: { N: 1024, r: 8, p: 1 } });
   await writeFile(settings.file, json);
   await writeFile(settings.passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
-  const wallet = { ...settings, vault: VAULT };
+  const wallet = { ...settings, vault: VAULT, ceilings: CEILINGS };
   const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
   const deps = { log: recordingLog(lines), warn: () => undefined };
   url = resources.use(await openSigner({ network: 'mainnet', wallet, listen }, deps)).address;
@@ -46,13 +49,42 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
+const CEILINGS = { maxFeePerGasWei: '30000000000', gas: '16777216' };
+/** The vault's harvest: what is signed must be a call that the vault needs. */
+const HARVEST = encodeUpdateState({
+  ...{ rewardsRoot: new Uint8Array(32).fill(1), rewardWei: -5n, unlockedMevRewardWei: 7n },
+  proof: [new Uint8Array(32).fill(2)],
+});
 const PUBLIC_KEY = key.signingKey.publicKey.slice(4);
 const CALL: UnsignedTransaction = {
-  ...{ chainId, nonce: 7, to: VAULT, data: '0x1234', gasLimit: 90_000n },
+  ...{ chainId, nonce: 7, to: VAULT, data: HARVEST, gasLimit: 90_000n },
   ...{ maxFeePerGasWei: 30_000_000_000n, maxPriorityFeePerGasWei: 1_000_000_000n },
 };
 const FEES = { maxFeePerGas: 30_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n };
-const BASE = { type: 2, chainId, nonce: 7, to: VAULT, data: '0x1234', gasLimit: 90_000n, value: 0n, ...FEES };
+const BASE = { type: 2, chainId, nonce: 7, to: VAULT, data: HARVEST, gasLimit: 90_000n, value: 0n, ...FEES };
+
+/** Entries of validators that deposit to the vault's own credentials. */
+function ownValidators(count: number): Uint8Array {
+  const entries = Array.from({ length: count }, (_, i) => {
+    const deposit = { publicKey: new Uint8Array(48).fill(i + 1), signature: new Uint8Array(96).fill(i + 1) };
+    const root = depositDataRoot(depositOfVault(deposit, fromHex(VAULT, 20)));
+    return concatBytes(deposit.publicKey, deposit.signature, root);
+  });
+  return concatBytes(...entries);
+}
+
+/** What EIP-712 hashes of an approval that would be signed if its members were given. */
+function ownDigest(): string {
+  const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: VAULT };
+  const types = {
+    VaultValidators: [
+      { name: 'validatorsRegistryRoot', type: 'bytes32' },
+      { name: 'validators', type: 'bytes' },
+    ],
+  };
+  const message = { validatorsRegistryRoot: Buffer.alloc(32, 3), validators: ownValidators(1) };
+  return TypedDataEncoder.encode(domain, types, message);
+}
 
 function post(data: unknown, identifier = PUBLIC_KEY): Promise<Response> {
   return fetch(`${url}/api/v1/eth1/sign/${identifier}`, {
@@ -70,7 +102,7 @@ describe('the wallet in the built-in signer', () => {
   });
 
   it('signs the approval of validators as the key itself does', async () => {
-    const message = { validatorsRegistryRoot: Buffer.alloc(32, 3), validators: Buffer.alloc(184, 5) };
+    const message = { validatorsRegistryRoot: Buffer.alloc(32, 3), validators: ownValidators(2) };
     const signature = await signer.signVaultValidators({ chainId, vault: VAULT, ...message });
     const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: VAULT };
     const types = {
@@ -90,14 +122,14 @@ describe('the wallet in the built-in signer', () => {
       code: 'wallet-refused',
       message: expect.stringContaining('for chain 5; this signer is for chain 1'),
     });
-    const message = { validatorsRegistryRoot: Buffer.alloc(32), validators: Buffer.alloc(184) };
+    const message = { validatorsRegistryRoot: Buffer.alloc(32, 3), validators: ownValidators(1) };
     await expect(
       signer.signVaultValidators({ chainId, vault: OTHER_VAULT, ...message }),
     ).rejects.toMatchObject({
       code: 'wallet-refused',
     });
     await expect(signer.signVaultValidators({ chainId: 5, vault: VAULT, ...message })).rejects.toThrow(
-      'vault only',
+      'vault only, on chain 1',
     );
   });
 
@@ -118,6 +150,7 @@ describe('the wallet in the built-in signer', () => {
     ['half a transaction', Transaction.from(BASE).unsignedSerialized.slice(0, -4)],
     ['a blob transaction’s type', `0x03${Transaction.from(BASE).unsignedSerialized.slice(4)}`],
     ['an EIP-712 message of another domain', `0x1901${'11'.repeat(64)}`],
+    ['an EIP-712 message of the vault itself, as a digest', ownDigest()],
     ['a personal message', `0x${Buffer.from('\x19Ethereum Signed Message:\n5hello').toString('hex')}`],
     ['the bytes of a recorded exchange', '0x1234'],
     ['nothing', '0x'],
@@ -174,18 +207,19 @@ describe('the wallet in the built-in signer', () => {
 
   it('logs what it signed, never the signature', () => {
     expect(lines.filter(line => line.text === 'signed')[0]?.fields).toEqual({
-      ...{ address: key.address, type: 'TRANSACTION', to: VAULT, nonce: 7 },
+      ...{ address: key.address, type: 'TRANSACTION', to: VAULT, nonce: 7, call: 'updateState' },
     });
     expect(JSON.stringify(lines)).not.toContain(key.privateKey.slice(2));
   });
 
-  it('serves validator keys beside it; without a vault it signs no message', async () => {
+  it('serves validator keys beside it; it signs no digest of a message', async () => {
     const directory = resources.use(temporaryDirectory());
     await writeKeyFile(directory.path, [`${'00'.repeat(31)}07`]);
     const both = resources.use(
       await openSigner(
         {
-          ...{ network: 'mainnet', keys: { kind: 'key-files', directory: directory.path }, wallet: settings },
+          ...{ network: 'mainnet', keys: { kind: 'key-files', directory: directory.path } },
+          wallet: { ...settings, vault: VAULT, ceilings: CEILINGS },
           ...{ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, poolSize: 1 },
         },
         { log: recordingLog([]), warn: () => undefined },
@@ -201,9 +235,28 @@ describe('the wallet in the built-in signer', () => {
     expect(response.status).toBe(412);
   });
 
+  it('authenticates records under keys that depend on purpose, chain and vault', async () => {
+    const record = Buffer.from('a record');
+    const tag = await signer.macRecord('oracle-set', record);
+    expect(tag).toHaveLength(32);
+    expect(await signer.macRecord('oracle-set', record)).toEqual(tag);
+    expect(await signer.macRecord('intent', record)).not.toEqual(tag);
+    expect(await signer.macRecord('oracle-set', Buffer.from('a recorD'))).not.toEqual(tag);
+  });
+
+  it('authenticates no record where others may ask', async () => {
+    for (const purpose of ['intent', 'oracle-set']) {
+      const response = await fetch(`${url}/api/v1/stakewise/mac/${purpose}`, {
+        method: 'POST',
+        body: JSON.stringify({ data: '0x00' }),
+      });
+      expect(response.status).toBe(404);
+    }
+  });
+
   it('says why a wallet cannot be opened', async () => {
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
-    const wrong = { ...settings, passwordFile: settings.file };
+    const wrong = { ...settings, passwordFile: settings.file, vault: VAULT, ceilings: CEILINGS };
     const opened = openSigner(
       { network: 'mainnet', wallet: wrong, listen },
       { log: recordingLog([]), warn: () => undefined },

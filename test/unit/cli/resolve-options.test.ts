@@ -87,9 +87,9 @@ describe('one option', () => {
       endpoints: optional({ description: '', value: httpUrls }),
     };
     const { input } = given({ flags: { endpoints: 'http://a/, https://b' }, environment: { URLS: 'a, b' } });
-    expect(await resolveOptions(options, input)).toEqual({
-      ...{ kdf: 'scrypt', urls: ['a', 'b'], endpoints: ['http://a', 'https://b'] },
-    });
+    const { endpoints, ...others } = await resolveOptions(options, input);
+    expect(others).toEqual({ kdf: 'scrypt', urls: ['a', 'b'] });
+    expect(endpoints?.map(url => url.reveal())).toEqual(['http://a', 'https://b']);
     const flags = { urls: ['c'], endpoints: 'b:9000' };
     await expect(resolveOptions(options, given({ flags }).input)).rejects.toThrow(
       "'b:9000' is not an http or https URL.",

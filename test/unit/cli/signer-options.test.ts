@@ -16,7 +16,7 @@ const none = {
 
 describe('signer options', () => {
   it('take one signer, a fleet, or a socket', async () => {
-    const parse = async (value: string) => await signerUrls.parse(value, source);
+    const parse = async (value: string) => (await signerUrls.parse(value, source)).map(url => url.reveal());
     expect(await parse('http://signer:9000/')).toEqual(['http://signer:9000']);
     expect(await parse('https://a:9000, https://b:9000')).toEqual(['https://a:9000', 'https://b:9000']);
     expect(await parse('unix:/run/signer.sock')).toEqual(['unix:/run/signer.sock']);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseFees, raiseFees } from '../../../src/operator/transaction-fees.ts';
+import { chooseFees, feeCeilings, raiseFees } from '../../../src/operator/transaction-fees.ts';
 
 const GWEI = 1_000_000_000n;
 const wei = fc.bigInt({ min: 0n, max: 1_000n * GWEI });
@@ -38,5 +38,23 @@ describe('raiseFees', () => {
     const current = { maxFeeWei: 100n * GWEI, maxPriorityFeeWei: GWEI };
     expect(raiseFees(current, undefined, 111n * GWEI)?.maxFeeWei).toBe(111n * GWEI);
     expect(raiseFees(current, undefined, 109n * GWEI)).toBeUndefined();
+  });
+});
+
+describe('feeCeilings', () => {
+  const network = { maxFeePerGasGwei: 10n };
+  const of = (maxFeePerGasGwei?: bigint, maxFeePerGasGweiBump?: bigint) =>
+    feeCeilings({ maxFeePerGasGwei, maxFeePerGasGweiBump }, network);
+
+  it('lets a bump offer no more than other transactions, unless it is said', () => {
+    expect(of()).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 10n * GWEI });
+    expect(of(30n)).toEqual({ maxFeePerGasWei: 30n * GWEI, maxBumpFeePerGasWei: 30n * GWEI });
+    expect(of(undefined, 80n)).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 80n * GWEI });
+  });
+
+  it('refuses a bump that could offer less', () => {
+    expect(() => of(undefined, 9n)).toThrow(
+      '--max-fee-per-gas-gwei-bump is 9, which is lower than the maximum fee of 10 gwei.',
+    );
   });
 });

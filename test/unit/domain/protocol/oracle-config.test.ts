@@ -45,17 +45,19 @@ describe('parseOracleConfig', () => {
 
   it('takes public keys without 0x and the legacy endpoint', () => {
     const oracle = { public_key: first.public_key.slice(2), endpoint: 'https://oracle.example/v1' };
-    const config = parseOracleConfig(configWith({ oracles: [oracle], exit_signature_recover_threshold: 1 }));
+    const config = parseOracleConfig(
+      configWith({ oracles: [oracle, second], exit_signature_recover_threshold: 2 }),
+    );
     expect(config.oracles[0]).toMatchObject({
       address: recorded.oracles[0]?.address,
       endpoints: ['https://oracle.example/v1'],
     });
   });
 
-  it('takes a threshold of one and of all', () => {
+  it('takes a threshold of two and of all', () => {
     expect(
-      parseOracleConfig(configWith({ exit_signature_recover_threshold: 1 })).exitSignatureRecoverThreshold,
-    ).toBe(1);
+      parseOracleConfig(configWith({ exit_signature_recover_threshold: 2 })).exitSignatureRecoverThreshold,
+    ).toBe(2);
     expect(
       parseOracleConfig(configWith({ exit_signature_recover_threshold: 4 })).exitSignatureRecoverThreshold,
     ).toBe(4);
@@ -121,6 +123,12 @@ describe('parseOracleConfig', () => {
       configWith({ oracles: [{ ...first, endpoints: ['oracle.example'] }] }),
       'oracle-config-invalid',
       /oracles\[0\]\.endpoints\[0\]: must be a http or https URL/,
+    ],
+    [
+      'a threshold of one',
+      configWith({ exit_signature_recover_threshold: 1 }),
+      'oracle-threshold-one',
+      /has a threshold of 1 \(exit_signature_recover_threshold\)/,
     ],
     [
       'one key twice',
