@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findAcceptance, storeAcceptance } from '../../../src/db/accepted-oracle-sets.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { grantsSql } from '../../../src/db/grants/grants-sql.ts';
 import { ROLES, type Role, TABLE_GRANTS } from '../../../src/db/grants/table-grants.ts';
@@ -14,10 +15,11 @@ import {
 } from '../../../src/db/network-validators.ts';
 import {
   adoptTransaction,
+  authenticateIntent,
   closeTransaction,
-  findHighestFees,
   findTransaction,
   findTransactionById,
+  listForms,
   listOpenTransactions,
   listTransactions,
   recordAttempt,
@@ -25,6 +27,7 @@ import {
   requestReplacement,
 } from '../../../src/db/transactions.ts';
 import { listVaults } from '../../../src/db/vaults.ts';
+import { takeTurn } from '../../../src/db/wallet-turns.ts';
 import {
   createRolesDatabase,
   listTables,
@@ -37,6 +40,7 @@ const PERMISSION_DENIED = '42501';
 
 /** What every role may do with every table: select, insert, update, delete. A hyphen stands for nothing. */
 const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
+  accepted_oracle_sets: rights('SIU', '-', '-', 'SIU', 'S'),
   assignment_plans: rights('SIUD', 'S', 'S', 'S', 'S'),
   assignments: rights('SID', 'S', 'S', 'S', 'S'),
   audit_log: rights('I', '-', '-', '-', 'S'),
@@ -55,6 +59,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
   transaction_attempts: rights('-', '-', '-', 'SIU', 'S'),
   transactions: rights('-', '-', '-', 'SIU', 'S'),
   vaults: rights('SIUD', 'S', 'S', 'S', 'S'),
+  wallet_turns: rights('-', '-', '-', 'SIU', 'S'),
 };
 
 /** Columns that the database fills, and nobody else. */
@@ -285,6 +290,25 @@ describe('the SQL of the grants', () => {
   );
 });
 
+describe('the roles that accept oracle sets', () => {
+  it.each(['uploader', 'operator'] as const)('%s remembers one, and the next in its place', async role => {
+    await using database = await openDatabase({ url: scene.urls[role] });
+    const whose = { chainId: 31337, vault: new Uint8Array(20).fill(1), acceptedBy: role };
+    for (const eventBlock of [1n, 2n]) {
+      const acceptance = {
+        keeper: new Uint8Array(20).fill(2),
+        setHash: new Uint8Array(32).fill(3),
+        configIpfsHash: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
+        eventBlock,
+        eventBlockHash: new Uint8Array(32).fill(4),
+        mac: new Uint8Array(32).fill(5),
+      };
+      await storeAcceptance(database, whose, acceptance);
+      expect(await findAcceptance(database, whose)).toEqual(acceptance);
+    }
+  });
+});
+
 describe('the operator’s role', () => {
   it('runs every statement about leases, transactions and the chain’s validators', async () => {
     await using database = await openDatabase({ url: scene.urls.operator });
@@ -303,10 +327,14 @@ describe('the operator’s role', () => {
       recipient: address,
       nonce: 4n,
       data: new Uint8Array(4),
+      valueWei: 0n,
       gasLimit: 90_000n,
       deadline: 5n,
+      bumpCeilingWei: 10n,
     };
     const id = (await recordIntent(database, lease, intent)) ?? 0n;
+    const mac = new Uint8Array(32).fill(9);
+    expect(await authenticateIntent(database, lease, id, { mac, bumpCeilingWei: 10n })).toBe(true);
     const attempt = {
       hash: new Uint8Array(32).fill(1),
       nonce: 4n,
@@ -314,6 +342,7 @@ describe('the operator’s role', () => {
       raw: new Uint8Array(9),
       maxFeeWei: 2n,
       maxPriorityFeeWei: 1n,
+      mac,
     } as const;
     for (let time = 0; time < 2; time++) expect(await recordAttempt(database, lease, id, attempt)).toBe(true);
     const bump = { request: 'bump', feeCeilingWei: 9n } as const;
@@ -329,7 +358,8 @@ describe('the operator’s role', () => {
     expect(await listOpenTransactions(database, scope)).toHaveLength(1);
     expect(await findTransaction(database, scope, 'one')).toMatchObject({ id });
     expect(await findTransactionById(database, scope, id)).toMatchObject({ key: 'one' });
-    expect(await findHighestFees(database, scope, intent)).toMatchObject({ maxFeeWei: 2n });
+    expect(await listForms(database, scope, intent)).toMatchObject([{ isOfVault: true }]);
+    expect(await takeTurn(database, lease, { wallet: address, nonce: 4n })).toBeUndefined();
     await releaseLease(database, lease);
     expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
 
