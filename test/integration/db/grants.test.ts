@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findAcceptance, storeAcceptance } from '../../../src/db/accepted-oracle-sets.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { grantsSql } from '../../../src/db/grants/grants-sql.ts';
 import { ROLES, type Role, TABLE_GRANTS } from '../../../src/db/grants/table-grants.ts';
@@ -289,6 +290,25 @@ describe('the SQL of the grants', () => {
   );
 });
 
+describe('the roles that accept oracle sets', () => {
+  it.each(['uploader', 'operator'] as const)('%s remembers one, and the next in its place', async role => {
+    await using database = await openDatabase({ url: scene.urls[role] });
+    const whose = { chainId: 31337, vault: new Uint8Array(20).fill(1), acceptedBy: role };
+    for (const eventBlock of [1n, 2n]) {
+      const acceptance = {
+        keeper: new Uint8Array(20).fill(2),
+        setHash: new Uint8Array(32).fill(3),
+        configIpfsHash: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
+        eventBlock,
+        eventBlockHash: new Uint8Array(32).fill(4),
+        mac: new Uint8Array(32).fill(5),
+      };
+      await storeAcceptance(database, whose, acceptance);
+      expect(await findAcceptance(database, whose)).toEqual(acceptance);
+    }
+  });
+});
+
 describe('the operator’s role', () => {
   it('runs every statement about leases, transactions and the chain’s validators', async () => {
     await using database = await openDatabase({ url: scene.urls.operator });
@@ -307,17 +327,14 @@ describe('the operator’s role', () => {
       recipient: address,
       nonce: 4n,
       data: new Uint8Array(4),
+      valueWei: 0n,
       gasLimit: 90_000n,
       deadline: 5n,
-      valueWei: 0n,
-      bumpCeilingWei: 100n,
+      bumpCeilingWei: 10n,
     };
-    const turn = { wallet: address, nonce: 4n };
-    expect(await takeTurn(database, lease, turn)).toBeUndefined();
-    expect(await takeTurn(database, lease, { ...turn, force: true })).toBeUndefined();
     const id = (await recordIntent(database, lease, intent)) ?? 0n;
-    const tag = { mac: new Uint8Array(32).fill(3), bumpCeilingWei: 100n };
-    expect(await authenticateIntent(database, lease, id, tag)).toBe(true);
+    const mac = new Uint8Array(32).fill(9);
+    expect(await authenticateIntent(database, lease, id, { mac, bumpCeilingWei: 10n })).toBe(true);
     const attempt = {
       hash: new Uint8Array(32).fill(1),
       nonce: 4n,
@@ -325,7 +342,7 @@ describe('the operator’s role', () => {
       raw: new Uint8Array(9),
       maxFeeWei: 2n,
       maxPriorityFeeWei: 1n,
-      mac: new Uint8Array(32).fill(2),
+      mac,
     } as const;
     for (let time = 0; time < 2; time++) expect(await recordAttempt(database, lease, id, attempt)).toBe(true);
     const bump = { request: 'bump', feeCeilingWei: 9n } as const;
@@ -341,7 +358,8 @@ describe('the operator’s role', () => {
     expect(await listOpenTransactions(database, scope)).toHaveLength(1);
     expect(await findTransaction(database, scope, 'one')).toMatchObject({ id });
     expect(await findTransactionById(database, scope, id)).toMatchObject({ key: 'one' });
-    expect(await listForms(database, scope, intent)).toEqual([{ raw: attempt.raw, isOfVault: true }]);
+    expect(await listForms(database, scope, intent)).toMatchObject([{ isOfVault: true }]);
+    expect(await takeTurn(database, lease, { wallet: address, nonce: 4n })).toBeUndefined();
     await releaseLease(database, lease);
     expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
 

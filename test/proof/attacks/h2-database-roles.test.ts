@@ -76,7 +76,7 @@ describe('H2 · instructions to the operator in the database', () => {
   );
 
   it.each(NOT_OPERATOR)(
-    'database writer: as %s, takes the lease or moves its clock → refused',
+    'database writer: as %s, takes the lease or the wallet’s turn, or moves the clock → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       const lease = `insert into stakewise_operator.operator_leases (chain_id, vault, epoch, holder, expires_at)
@@ -84,6 +84,8 @@ describe('H2 · instructions to the operator in the database', () => {
       expect(await connection.attempt(lease, [CHAIN_ID, VAULT])).toBe(PERMISSION_DENIED);
       const expiry = "update stakewise_operator.operator_leases set expires_at = '-infinity'";
       expect(await connection.attempt(expiry)).toBe(PERMISSION_DENIED);
+      const turn = `insert into stakewise_operator.wallet_turns (chain_id, wallet, vault, nonce) values ($1, $2, $2, 99)`;
+      expect(await connection.attempt(turn, [CHAIN_ID, VAULT])).toBe(PERMISSION_DENIED);
     },
   );
 
