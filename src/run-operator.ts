@@ -163,8 +163,8 @@ function createOracleSetGuard(
       voters: executionNodes,
       http: http.ipfs,
       onVerdict(wrong, right) {
-        for (const endpoint of endpointsAt(wrong)) node.leaveOut(endpoint.reveal());
-        for (const endpoint of endpointsAt(right)) node.takeBack(endpoint.reveal());
+        for (const endpoint of endpointsAt(wrong)) node.leaveOut(endpoint);
+        for (const endpoint of endpointsAt(right)) node.takeBack(endpoint);
       },
       showUnconfirmed: isUnconfirmed => metrics.oracleSetUnconfirmed.set(isUnconfirmed ? 1 : 0),
       countChange: () => metrics.oracleSetChanges.inc(),

@@ -104,12 +104,12 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   }
 
   /** Asks this endpoint no more, until it is taken back; the last one that is left is asked all the same. */
-  leaveOut(endpoint: string): void {
-    this.#leftOut.add(endpoint);
+  leaveOut(endpoint: EndpointUrl): void {
+    this.#leftOut.add(endpoint.reveal());
   }
 
-  takeBack(endpoint: string): void {
-    this.#leftOut.delete(endpoint);
+  takeBack(endpoint: EndpointUrl): void {
+    this.#leftOut.delete(endpoint.reveal());
   }
 
   override async send(method: string, params: unknown[] | Record<string, unknown>): Promise<unknown> {

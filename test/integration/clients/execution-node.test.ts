@@ -159,15 +159,15 @@ describe('connectExecutionNode', () => {
     await using second = await startRpcProxy(anvil.rpcUrl);
     using node = await connect([first.url, second.url]);
     const asked = first.methods.length;
-    node.leaveOut(first.url);
+    node.leaveOut(EndpointUrl.parse(first.url));
     second.faults.down = true;
     await expect(node.getBlockNumber()).rejects.toMatchObject({ code: 'unreachable' });
     second.faults.down = false;
     expect(await node.getBlockNumber()).toBe(0);
     expect(first.methods.length).toBe(asked);
-    node.leaveOut(second.url);
+    node.leaveOut(EndpointUrl.parse(second.url));
     expect(await node.getBlockNumber()).toBe(0);
-    node.takeBack(first.url);
+    node.takeBack(EndpointUrl.parse(first.url));
     expect(await node.getBlockNumber()).toBe(0);
     expect(node.endpoint).toBe(first.url);
   });
