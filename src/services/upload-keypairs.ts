@@ -52,8 +52,6 @@ export interface UploadResult {
   readonly keystores: number;
   /** Keypairs whose key or shares were stored by this run; the others were complete. */
   readonly stored: number;
-  /** Of them, those whose rows in the database were not what was written. */
-  readonly replaced: number;
   readonly shares: number;
   readonly oracles: number;
   readonly threshold: number;
@@ -94,21 +92,25 @@ async function uploadLocked(
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
   const { stored: added, unopened } = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
-  const proven = await proveUpload(deps, { ...unlocked, vault }, { ...plan, keystores, oracleSet, unopened });
+  const { publicKeys, activeAfterwards } = plan;
+  const proven = await proveUpload(
+    deps,
+    { ...unlocked, vault },
+    { publicKeys, keystores, oracleSet, unopened, activeAfterwards },
+  );
   const replaced = proven.replacements.length;
   if (replaced > 0) {
     deps.warn(
       `The rows of ${replaced} validators in the remote db were not what was written; they are replaced from the keystores.`,
     );
   }
-  const stored = added + replaced;
+  const stored = added + countReplacedOnly(plan, unopened, proven);
   say('Uploading updates to the remote db...');
   await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored, proven });
   const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
   return {
     keystores: keystores.length,
     stored,
-    replaced,
     shares: keystores.length * oracleSet.publicKeys.length,
     oracles: oracleSet.publicKeys.length,
     threshold: oracleSet.threshold,
@@ -116,7 +118,20 @@ async function uploadLocked(
   };
 }
 
-/** The vault as it is now that the lock is ours; what an upload would seal anew must be sound before. */
+/** Replaced keys that had not been stored by this run before. */
+function countReplacedOnly(
+  { fresh, stale }: UploadPlan,
+  unopened: ReadonlySet<Hex>,
+  { replacements }: ProvenUpload,
+): number {
+  const counted = new Set([
+    ...fresh.map(({ keystore }) => toHex(fromHex(keystore.pubkey, 48))),
+    ...stale.map(toHex).filter(publicKey => !unopened.has(publicKey)),
+  ]);
+  return replacements.filter(({ publicKey }) => !counted.has(toHex(publicKey))).length;
+}
+
+/** The vault as it is now that the lock is ours, and which keys its manifest has. */
 async function readCheckedVault(
   database: Database,
   unlocked: UnlockedVault,

@@ -223,8 +223,9 @@ describe('M1 · the upload opens what it seals', () => {
       message: expect.stringContaining('nothing was activated'),
     });
     expect(await counter()).toEqual(before);
-    const { result } = await uploadRecorded(session, pool, { keystoresDir });
-    expect(result).toMatchObject({ replaced: 1 });
+    const { result, warnings } = await uploadRecorded(session, pool, { keystoresDir });
+    expect(result).toMatchObject({ stored: 1 });
+    expect(warnings).toEqual([expect.stringContaining('The rows of 1 validators')]);
   });
 
   it('database writer: activates keys that an upload which was killed has left → no upload seals them unasked', async () => {
