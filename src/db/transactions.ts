@@ -320,8 +320,10 @@ async function withAttempts({ db }: Session, rows: readonly Row[]): Promise<Stor
     ...{ gasLimit: row.gas_limit, deadline: row.deadline ?? undefined, state: row.state },
     ...{ reason: row.reason ?? undefined, request: row.request ?? undefined },
     ...{ minedHash: row.mined_hash ?? undefined, minedBlock: row.mined_block ?? undefined },
-    ...{ feeCeilingWei: row.fee_ceiling_wei ?? undefined, valueWei: row.value_wei },
-    ...{ bumpCeilingWei: row.bump_ceiling_wei ?? undefined, mac: row.mac ?? undefined },
+    feeCeilingWei: row.fee_ceiling_wei ?? undefined,
+    valueWei: row.value_wei,
+    bumpCeilingWei: row.bump_ceiling_wei ?? undefined,
+    mac: row.mac ?? undefined,
     ...{ createdAt: row.created_at, updatedAt: row.updated_at },
     attempts: attempts
       .filter(attempt => attempt.transaction_id === row.transaction_id)

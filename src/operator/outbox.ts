@@ -109,7 +109,9 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
   const { pollMs, reconcileWaitMs = 3 * pollMs, maxFeePerGasWei } = options;
   const deps: SenderDeps = { ...given, proofs: new IntentProofs(given.signer, ref) };
   const settings: SenderSettings = {
-    ...{ pollMs, stuckAfterMs: options.stuckAfterMs ?? 4 * pollMs, maxFeePerGasWei },
+    pollMs,
+    stuckAfterMs: options.stuckAfterMs ?? 4 * pollMs,
+    maxFeePerGasWei,
     maxBumpFeePerGasWei: options.maxBumpFeePerGasWei ?? maxFeePerGasWei,
   };
   const follower = createTransactionFollower(deps, ref, settings);
@@ -271,8 +273,14 @@ function createSender(
     const { kind, key, deadline } = intent;
     await record(
       {
-        ...{ kind, key, nonce, gasLimit, deadline, sender: wallet, bumpCeilingWei: maxBumpFeePerGasWei },
         ...callOf(intent),
+        kind,
+        key,
+        sender: wallet,
+        nonce,
+        gasLimit,
+        deadline,
+        bumpCeilingWei: maxBumpFeePerGasWei,
       },
       replaces,
     );
