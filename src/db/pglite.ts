@@ -78,8 +78,7 @@ function guarded(pglite: PGlite, lock: FileLock): PGlite {
     async close() {
       try {
         // Closing writes: not into files that are another process' now.
-        lock.assertHeld();
-        await pglite.close();
+        if (isHeld(lock)) await pglite.close();
       } finally {
         await lock[Symbol.asyncDispose]();
       }
@@ -102,5 +101,14 @@ function guarded(pglite: PGlite, lock: FileLock): PGlite {
         return await transaction.query<never>(sql, parameters, options).catch(translate);
       },
     };
+  }
+}
+
+function isHeld(lock: FileLock): boolean {
+  try {
+    lock.assertHeld();
+    return true;
+  } catch {
+    return false;
   }
 }
