@@ -18,7 +18,11 @@ import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { auditActor } from './audit-actor.ts';
 import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
-import { type AcceptedOracleSets, openAcceptedOracleSets } from './oracle-set/accepted-oracle-sets.ts';
+import {
+  type AcceptedOracleSet,
+  type AcceptedOracleSets,
+  openAcceptedOracleSets,
+} from './oracle-set/accepted-oracle-sets.ts';
 import { type ProvenUpload, proveUpload } from './prove-upload.ts';
 import { type KeystoreLocation, type ReadKeystore, readKeystores } from './read-keystores.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
@@ -85,10 +89,12 @@ async function uploadLocked(
   const keystores = await readKeystores(options.keystores, deps.warn);
   const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
   say('Fetching oracles config...');
-  const oracleSet = await deps.fetchOracleSet(acceptedSets(deps, options, unlocked));
+  const accepted = rememberLater(acceptedSets(deps, options, unlocked));
+  const oracleSet = await deps.fetchOracleSet(accepted);
   const plan = await planUpload(database, vault, { oracleSet, keystores, isVisible });
   assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
   warnOfUnlistedKeys(deps, options, keystores);
+  await accepted.settle();
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
   const { stored: added, unopened } = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
@@ -174,6 +180,20 @@ function acceptedSets(
       acceptedBy: ACCEPTED_BY_UPLOADS,
     },
   );
+}
+
+/** Writes nothing down until `settle` is called: an upload that is refused changes nothing. */
+function rememberLater(sets: AcceptedOracleSets): AcceptedOracleSets & { settle(): Promise<void> } {
+  let accepted: AcceptedOracleSet | undefined;
+  return {
+    find: () => sets.find(),
+    async remember(set) {
+      accepted = set;
+    },
+    async settle() {
+      if (accepted !== undefined) await sets.remember(accepted);
+    },
+  };
 }
 
 interface UploadPlan {
