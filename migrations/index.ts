@@ -1,10 +1,12 @@
 import * as initial from './0001-initial.ts';
 import * as transactions from './0002-transactions.ts';
 import * as networkValidators from './0003-network-validators.ts';
+import * as statements from './0007-statements.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
 export const MIGRATIONS = {
   '0001-initial': initial,
   '0002-transactions': transactions,
   '0003-network-validators': networkValidators,
+  '0007-statements': statements,
 };

@@ -5,7 +5,7 @@ import {
   updateAssignmentPlan,
 } from '../db/assignments.ts';
 import { appendAuditEntry } from '../db/audit-log.ts';
-import type { Database } from '../db/database.ts';
+import type { Session } from '../db/database.ts';
 import type { Vault } from '../db/vaults.ts';
 import {
   assignAdded,
@@ -27,6 +27,13 @@ export interface AssignKeysOptions {
   readonly likeReference?: 'floor' | 'ceil' | undefined;
   /** Lets keys move to other clients. */
   readonly reassign: boolean;
+  /**
+   * Whether the stored plan may be gone on from; left out, it may. One that may not is refused, or with `reassign` replaced by
+   * another. It must not use the database.
+   */
+  readonly isTrusted?: ((stored: StoredPlan, publicKeys: readonly Uint8Array[]) => boolean) | undefined;
+  /** Told the plan before it is stored; what it throws undoes everything. It must not use the database. */
+  readonly accept?: ((plan: AssignmentPlan) => void) | undefined;
 }
 
 export interface AssignKeysResult {
@@ -40,16 +47,21 @@ export interface AssignKeysResult {
 /**
  * Stores which validator client runs which key, or finds that it is stored. Of two first calls at once one decides, and
  * both get its plan.
- * @throws DifferencesError 'keys-would-move' with their number, unless `reassign`; OperatorError 'no-keypairs',
- *   'keypairs-incomplete', 'assignments-incomplete'
+ * @param database - or a transaction that all of it is to be part of
+ * @throws DifferencesError 'keys-would-move' with their number, or 'plan-not-signed', unless `reassign`; OperatorError
+ *   'no-keypairs', 'keypairs-incomplete', 'assignments-incomplete', 'assignments-changed'
  */
-export async function assignKeys(database: Database, options: AssignKeysOptions): Promise<AssignKeysResult> {
+export async function assignKeys(database: Session, options: AssignKeysOptions): Promise<AssignKeysResult> {
   const vault = await requireVault(database, options.ref);
   let movedKeys = 0;
   const { plan, updated } = await updateAssignmentPlan(database, vault.vaultId, (stored, publicKeys) => {
     assertAllKeys(vault, publicKeys);
-    const decided = decidePlan(stored, publicKeys, options);
+    const isTrusted = stored === undefined || (options.isTrusted?.(stored, publicKeys) ?? true);
+    if (stored !== undefined && !isTrusted && !options.reassign) throw planNotSigned(stored);
+    const decided = decidePlan(isTrusted ? stored : undefined, publicKeys, options);
     movedKeys = stored && decided ? countMoves(stored.assignments, decided.assignments) : 0;
+    const plan = decided ?? stored;
+    if (plan !== undefined) options.accept?.(plan);
     return decided;
   });
   if (plan === undefined) throw new Error('a plan that was just stored is missing');
@@ -63,6 +75,26 @@ export async function assignKeys(database: Database, options: AssignKeysOptions)
     });
   }
   return { vault, plan, isNew: updated, movedKeys };
+}
+
+/**
+ * Insists that a plan names validators of the vault and clients that there are: whoever writes to the database can make any
+ * plan look as it was stored.
+ * @throws OperatorError 'assignments-changed'
+ */
+function assertPlanOfKeys(plan: AssignmentPlan, publicKeys: readonly Uint8Array[]): void {
+  const active = new Set(publicKeys.map(toHex));
+  const stray = plan.assignments.find(
+    ({ publicKey, clientIndex }) => clientIndex >= plan.totalClients || !active.has(toHex(publicKey)),
+  );
+  if (stray === undefined) return;
+  throw new OperatorError(
+    'assignments-changed',
+    `The stored plan gives ${toHex(stray.publicKey)} to validator ${stray.clientIndex} of ${plan.totalClients}: there is no such validator client, or no such key.`,
+    {
+      hint: 'Stop the validator clients, then run "remote-db assign --reassign" or restore the database from a backup.',
+    },
+  );
 }
 
 /**
@@ -98,7 +130,10 @@ function decidePlan(
       ? assignContiguous(publicKeys, totalClients)
       : assignLikeReference(publicKeys, totalClients, likeReference);
   if (stored === undefined) return { totalClients, assignments: fresh() };
-  if (!options.reassign) assertIntact(stored);
+  if (!options.reassign) {
+    assertIntact(stored);
+    assertPlanOfKeys(stored, publicKeys);
+  }
   const complete = completePlan(stored, publicKeys, options);
   const assignments = likeReference === undefined ? reassignIfNeeded(complete, options) : fresh();
   const moves = countMoves(stored.assignments, assignments);
@@ -114,9 +149,13 @@ function completePlan(
   publicKeys: readonly Uint8Array[],
   { reassign: mayMove }: AssignKeysOptions,
 ): AssignmentPlan {
-  const assigned = new Set(stored.assignments.map(({ publicKey }) => toHex(publicKey)));
+  const active = new Set(publicKeys.map(toHex));
+  const sound = stored.assignments.filter(
+    ({ publicKey, clientIndex }) => clientIndex < stored.totalClients && active.has(toHex(publicKey)),
+  );
+  const assigned = new Set(sound.map(({ publicKey }) => toHex(publicKey)));
   const unassigned = publicKeys.filter(publicKey => !assigned.has(toHex(publicKey)));
-  if (unassigned.length === 0) return stored;
+  if (unassigned.length === 0 && sound.length === stored.assignments.length) return stored;
   if (!mayMove) {
     throw new OperatorError(
       'assignments-incomplete',
@@ -124,14 +163,29 @@ function completePlan(
       { hint: 'Their rows were lost. Stop the validator clients, then run "remote-db assign --reassign".' },
     );
   }
-  const added = assignAdded(stored.assignments, unassigned, stored.totalClients);
-  return { ...stored, assignments: [...stored.assignments, ...added] };
+  const added = assignAdded(sound, unassigned, stored.totalClients);
+  return { totalClients: stored.totalClients, assignments: [...sound, ...added] };
 }
 
 function reassignIfNeeded(stored: AssignmentPlan, options: AssignKeysOptions) {
   return stored.totalClients === options.totalClients
     ? stored.assignments
     : reassign(stored.assignments, options.totalClients);
+}
+
+function planNotSigned({ totalClients, assignments }: AssignmentPlan): DifferencesError {
+  const counts = Array.from(
+    { length: Math.min(totalClients, 10) },
+    (_, client) => assignments.filter(({ clientIndex }) => clientIndex === client).length,
+  );
+  const more = totalClients > counts.length ? ', …' : '';
+  return new DifferencesError(
+    'plan-not-signed',
+    `The stored plan of ${totalClients} validator clients (${counts.join(', ')}${more} keys) was stored or changed without the encryption key, and is not signed.`,
+    {
+      hint: 'Compare it with the files of the validator clients. If it is right, repeat with --trust-stored; if not, stop all of them and repeat with --reassign, which makes another.',
+    },
+  );
 }
 
 function keysWouldMove(stored: AssignmentPlan, totalClients: number, moves: number): DifferencesError {

@@ -10,15 +10,18 @@ import { type DepositDataEntry, formatDepositData } from '../domain/consensus/de
 import { assignAdded } from '../domain/fleet/assignment.ts';
 import { operatorDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../domain/keys/manifest.ts';
-import { compareBytes, fromHex, toHex } from '../lib/bytes.ts';
+import { compareBytes, equalBytes, fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { auditActor } from './audit-actor.ts';
 import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
+import { proveKeys } from './prove-keys.ts';
 import { type KeystoreLocation, type ReadKeystore, readKeystores } from './read-keystores.ts';
+import { type PlanState, planStateOf, readHistory, signFacts } from './sign-facts.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { openVaultSigner, type VaultSigner } from './vault-signing-key.ts';
 
 export interface UploadDeps {
   readonly database: Database;
@@ -51,6 +54,8 @@ export interface UploadResult {
   readonly oracles: number;
   readonly threshold: number;
   readonly prunedShares: number;
+  /** The key that has signed what readers see now, 32 bytes. */
+  readonly verifyingKey: Uint8Array;
 }
 
 /**
@@ -76,6 +81,7 @@ async function uploadLocked(
 ): Promise<UploadResult> {
   const { database, say } = deps;
   const vault = await readCheckedVault(database, unlocked);
+  const vaultSigner = await openVaultSigner(database, unlocked);
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
   const keystores = await readKeystores(options.keystores, deps.warn);
   const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
@@ -83,13 +89,18 @@ async function uploadLocked(
   const oracleSet = await deps.fetchOracleSet();
   refuseThresholdOfOne(oracleSet);
   const plan = await planUpload(database, vault, oracleSet, keystores);
+  const { publicKeys: proven } = await proveKeys(deps, unlocked, {
+    verifyingKey: vaultSigner.signer.verifyingKey,
+    except: new Set(plan.publicKeys.map(toHex)),
+  });
+  assertKnown(plan, proven);
   assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
   warnOfUnlistedKeys(deps, options, keystores);
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
   const stored = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
   say('Uploading updates to the remote db...');
-  await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored });
+  await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored, vaultSigner });
   const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
   return {
     keystores: keystores.length,
@@ -98,6 +109,7 @@ async function uploadLocked(
     oracles: oracleSet.publicKeys.length,
     threshold: oracleSet.threshold,
     prunedShares: pruned,
+    verifyingKey: vaultSigner.signer.verifyingKey,
   };
 }
 
@@ -178,6 +190,24 @@ async function planUpload(
   };
 }
 
+/**
+ * Insists that readers will see no key but the uploaded ones and those that were proven to be the vault's.
+ * @throws OperatorError 'vault-changed'
+ */
+function assertKnown({ publicKeys, activeAfterwards }: UploadPlan, proven: readonly Uint8Array[]): void {
+  const known = new Set([...publicKeys, ...proven].map(toHex));
+  const stranger = activeAfterwards.find(publicKey => !known.has(toHex(publicKey)));
+  if (stranger !== undefined) throw changedMeanwhile(toHex(stranger));
+}
+
+function changedMeanwhile(what: string): OperatorError {
+  return new OperatorError(
+    'vault-changed',
+    `The validators of the vault were changed by somebody else meanwhile: ${what}.`,
+    { hint: 'Run "remote-db verify", then upload-keypairs again.' },
+  );
+}
+
 /** Keys of validators that were registered from earlier deposit data; worth a word, since a wrong file looks the same. */
 function warnOfUnlistedKeys(
   deps: UploadDeps,
@@ -208,12 +238,20 @@ async function storeMissing(
 }
 
 async function activate(
-  { database }: UploadDeps,
+  { database, warn }: UploadDeps,
   { ref, depositData }: UploadOptions,
   { vault, encryptionKey, context }: UnlockedVault,
-  upload: { oracleSet: OracleSet; root: Uint8Array; plan: UploadPlan; stored: number },
+  upload: {
+    oracleSet: OracleSet;
+    root: Uint8Array;
+    plan: UploadPlan;
+    stored: number;
+    vaultSigner: VaultSigner;
+  },
 ): Promise<void> {
-  const { oracleSet, root, plan } = upload;
+  const { oracleSet, root, plan, vaultSigner } = upload;
+  const validators = validatorsDigest(plan.activeAfterwards);
+  const outcome: { plan: PlanState } = { plan: 'none' };
   await activateUpload(database, {
     vaultId: vault.vaultId,
     expectedManifestCounter: vault.manifestCounter,
@@ -224,9 +262,21 @@ async function activate(
       document: formatDepositData(depositData.entries),
       entryCount: depositData.entries.length,
     },
-    validatorsDigest: validatorsDigest(plan.activeAfterwards),
+    validatorsDigest: validators,
     digestOperatorFacts: operatorDigest,
     sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
+    freshSigningKey: vaultSigner.fresh,
+    signFacts: facts => {
+      const publicKeys = facts.facts.keypairs.map(({ publicKey }) => publicKey);
+      if (!equalBytes(validatorsDigest(publicKeys), validators))
+        throw changedMeanwhile(`${publicKeys.length} instead of ${plan.activeAfterwards.length}`);
+      const history = readHistory(vaultSigner.signer, context, {
+        before: facts.before,
+        isExpected: vaultSigner.fresh === undefined && vault.manifestCounter > 0n,
+      });
+      outcome.plan = planStateOf(history, facts.planBefore);
+      return signFacts(history, facts, outcome.plan === 'signed' ? facts.planAfter : null);
+    },
     assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
     audit: {
       actor: auditActor(),
@@ -240,4 +290,10 @@ async function activate(
       },
     },
   });
+  // Whoever only uploads has not looked at the plan: a changed one must not become genuine by that.
+  if (outcome.plan === 'changed') {
+    warn(
+      'The plan of validator clients was changed without the encryption key and is not signed any more; "remote-db assign --encrypt-key-file" shows it and signs it.',
+    );
+  }
 }

@@ -1,5 +1,6 @@
+import { OperatorError } from '../lib/errors.ts';
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../lib/file-set.ts';
-import { directoryModeOf, ensureDirectory, type FileAttributes } from '../lib/files.ts';
+import { directoryModeOf, ensureDirectory, type FileAttributes, readFileBytes } from '../lib/files.ts';
 
 export interface WriteFilesOptions {
   readonly directory: string;
@@ -7,6 +8,18 @@ export interface WriteFilesOptions {
   readonly attributes: FileAttributes;
   /** Compares only. */
   readonly check: boolean;
+  /** Runs when the directory is there and nothing has been written yet; not with `check`. */
+  readonly beforeWriting?: (() => Promise<void>) | undefined;
+}
+
+/** Text of a file that may not be there. @throws OperatorError 'not-readable' and such */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  try {
+    return (await readFileBytes(path)).toString('utf8');
+  } catch (error) {
+    if (error instanceof OperatorError && error.code === 'file-missing') return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -21,6 +34,7 @@ export async function writeFiles(
   const plan = await planFileSet(directory, files, [], attributes);
   if (!check) {
     await ensureDirectory(directory, { ...attributes, mode: directoryModeOf(attributes.mode) });
+    await options.beforeWriting?.();
     await applyFileSet(directory, files, plan, attributes);
   }
   return { plan, isChanged: hasChanges(plan) };
