@@ -6,7 +6,7 @@ import {
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
 import { equalBytes, type Hex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { assertDepositsOfVault } from './deposits-of-vault.ts';
+import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
 import { type VaultRef, vaultContext } from './unlock-vault.ts';
 
 /**
@@ -14,7 +14,7 @@ import { type VaultRef, vaultContext } from './unlock-vault.ts';
  * @param entries - the file's
  * @param onChain - root that the chain has for the vault, 32 bytes; null when none is set
  * @param path - the file, for messages
- * @throws OperatorError those of {@link assertDepositsOfVault}, deposit-data-bad-signature, deposit-data-root-mismatch
+ * @throws OperatorError those of {@link assertDepositsOfVault} and {@link assertDepositRoots}, deposit-data-bad-signature, deposit-data-root-mismatch
  */
 export function checkDepositData(
   ref: VaultRef,
@@ -36,6 +36,7 @@ export function checkDepositData(
       { hint: 'Such a deposit would be lost. Create the deposit data again for this vault and network.' },
     );
   }
+  assertDepositRoots(ref, file);
   const { root } = buildDepositTree(entries, vault);
   if (onChain !== null && !equalBytes(root, onChain)) {
     throw new OperatorError(

@@ -54,7 +54,7 @@ export interface DatabaseSourceOptions {
   readonly signed: SignedSource | undefined;
 }
 
-export interface SignedSource {
+interface SignedSource {
   readonly verifyingKey: Uint8Array;
   /** Where the last statement that was believed is remembered. */
   readonly recordPath: string;

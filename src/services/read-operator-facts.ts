@@ -10,7 +10,7 @@ import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
 import { isOracleSet } from '../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { assertDepositsOfVault } from './deposits-of-vault.ts';
+import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
 /** The rows that the operator's files are written from. */
@@ -138,7 +138,9 @@ function assertDepositData(
       `${DEPOSIT_DATA} names ${toHex(stranger.publicKey)}, which is no validator of vault ${ref.address}.`,
     );
   }
-  assertDepositsOfVault(ref, { path: DEPOSIT_DATA, entries });
+  const file = { path: DEPOSIT_DATA, entries };
+  assertDepositsOfVault(ref, file);
+  assertDepositRoots(ref, file);
   const { root } = buildDepositTree(entries, fromHex(ref.address, 20));
   if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
   const stored = vault.depositDataRoot === null ? 'none' : toHex(vault.depositDataRoot);

@@ -278,8 +278,11 @@ async function checkStatement(
   });
   const verifyingKey = signer?.verifyingKey;
   const signed = await findStatement(session, vault.vaultId);
-  const isNothingSigned = signed === undefined && vault.manifestCounter === 0n;
-  if (verifyingKey === undefined || isNothingSigned) return { verifyingKey, isPlanSigned: false };
+  if (verifyingKey === undefined) {
+    if (signed !== undefined) findings.push("The key that has signed the vault's facts is not there.");
+    return { verifyingKey, isPlanSigned: false };
+  }
+  if (signed === undefined && vault.manifestCounter === 0n) return { verifyingKey, isPlanSigned: false };
   const statement = signed && openStatement(verifyingKey, unlocked.context, signed);
   if (statement === undefined) {
     findings.push("The vault's facts are not signed by its key.");

@@ -55,7 +55,7 @@ const OFFSET = {
 } as const;
 
 /** Length of {@link encodeStatement}'s bytes. */
-export const STATEMENT_LENGTH = OFFSET.operatorDigest + DIGEST_WIDTH;
+const STATEMENT_LENGTH = OFFSET.operatorDigest + DIGEST_WIDTH;
 
 /**
  * The bytes that are signed: a domain tag and every field at its place, numbers big-endian, an absent digest as zeros behind
