@@ -3,7 +3,7 @@ import { optional, type ValueKind } from './option.ts';
 
 const PUBLIC_KEY: ValueKind<Uint8Array> = { placeholder: 'HEX', parse: parseVaultPublicKey };
 
-/** `--vault-public-key` of commands that read the remote database without the encryption key. */
+/** `--vault-public-key` of commands that read the remote database. */
 export const vaultPublicKey = optional({
   description:
     "The vault's public key, as remote-db setup, upload-keypairs, assign and verify print it: then only what its holder has signed is believed, and nothing older than what was believed before.",

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createDepositData, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
 import { planDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { decodeStatement, encodeStatement } from '../../../src/domain/fleet/statement.ts';
@@ -20,7 +20,16 @@ import { addVault } from '../../support/bad-input-tamper.ts';
 import { type DatabaseState, openWorkshop, type Workshop } from '../../support/bad-input-workshop.ts';
 import { readRemoteSignerFile } from '../../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../../support/checkers/validator-clients.ts';
-import type { CliRun } from '../../support/cli.ts';
+import { type CliRun, runCli } from '../../support/cli.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../support/operator-process.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
+import {
+  createTestDatabase,
+  databaseUrl,
+  dropDatabase,
+  runSql,
+  type TestDatabase,
+} from '../../support/postgres.ts';
 import {
   attack,
   hideValidators,
@@ -258,7 +267,7 @@ describe('M2 · what a database writer makes commands without the encryption key
     expect(filesOf(place.path('operator'))).toEqual({});
   });
 
-  it('database writer: takes a share away, or gives one oracle’s to another → refused', async () => {
+  it('database writer: takes a share away → refused, nothing written', async () => {
     await using place = await openPlace('uploaded');
     const share =
       'where vault_id = 1 and share_index = 0 and parent_public_key = (select min(public_key) from keypairs where vault_id = 1)';
@@ -317,18 +326,24 @@ describe('M2 · facts that are signed', () => {
     await using older = await openPlace('older');
     expectSuccess(await newer.setupValidator(1, 3, ...signed()));
     expectSuccess(await newer.setupOperator(...signed()));
-    for (const name of ['validator1', 'operator']) {
+    const key = ['--encrypt-key-file', join(workshop.folder, 'encrypt-key')];
+    const setupWeb3Signer = (place: Place) =>
+      place.run('setup-web3signer', '--output-dir', place.path('web3signer'), ...key, ...signed());
+    expectSuccess(await setupWeb3Signer(newer));
+    const names = ['validator1', 'operator', 'web3signer'];
+    for (const name of names) {
       mkdirSync(older.path(name));
       for (const [file, text] of Object.entries(filesOf(newer.path(name)))) {
         writeFileSync(join(older.path(name), file), text);
       }
     }
-    const before = [filesOf(older.path('validator1')), filesOf(older.path('operator'))];
+    const before = names.map(name => filesOf(older.path(name)));
     const rolledBack =
       /has an older state than was seen here before: upload 1 and plan 1, after upload 2 and plan 2/;
     expectRefusal(await older.setupValidator(1, 2, ...signed(), '--removals', 'allow'), 1, rolledBack);
     expectRefusal(await older.setupOperator(...signed()), 1, rolledBack);
-    expect([filesOf(older.path('validator1')), filesOf(older.path('operator'))]).toEqual(before);
+    expectRefusal(await setupWeb3Signer(older), 1, rolledBack);
+    expect(names.map(name => filesOf(older.path(name)))).toEqual(before);
   });
 
   it('database writer: puts another vault’s genuine statement and key beside the rows → refused', async () => {
@@ -472,3 +487,79 @@ describe('M2 · facts that are signed', () => {
     expectRefusal(await place.setupOperator(), 1, /0x(ab){48} has the shares of 0 oracles/);
   });
 });
+
+describe('M2 · what a database writer makes an operator work with', () => {
+  let scene: OperatorScene;
+  beforeAll(async () => {
+    scene = await startOperatorScene();
+  });
+  afterAll(() => scene[Symbol.asyncDispose]());
+
+  /** `start` with keys, facts and state in this database, and a data directory of its own. */
+  function startFrom(url: string, dataDir: string, ...more: readonly string[]): OperatorProcess {
+    const wallet = join(scene.vaultDir, 'wallet');
+    return startOperatorProcess([
+      ...['--vault', scene.vault, '--data-dir', dataDir, '--db-url', url, '--network', scene.networkFile],
+      ...['--encrypt-key-file', join(scene.folder, 'encrypt-key'), ...scene.args.slice(4)],
+      ...['--wallet-file', join(wallet, 'wallet.json')],
+      ...['--wallet-password-file', join(wallet, 'password.txt'), ...more],
+    ]);
+  }
+
+  async function remoteDb(url: string, ...args: readonly string[]): Promise<string> {
+    const run = await runCli([
+      ...['remote-db', '--db-url', url, '--vault', scene.vault, '--data-dir', scene.dataDir],
+      ...[...args, '--encrypt-key-file', join(scene.folder, 'encrypt-key'), '--json'],
+    ]);
+    expect(run.exitCode, run.stderr).toBe(0);
+    return JSON.parse(run.stdout).vaultPublicKey;
+  }
+
+  it('database writer: rolls facts back, takes the statement or the facts away → the operator does not start', async () => {
+    await using first = await createTestDatabase();
+    const upload = ['upload-keypairs', '--execution-endpoints', scene.devnet.rpcUrl];
+    await remoteDb(first.url, 'setup');
+    const key = await remoteDb(first.url, ...upload);
+    await using kept = await copyDatabase(first);
+    expect(await remoteDb(first.url, ...upload)).toBe(key);
+    const dataDir = join(scene.folder, 'signed');
+    {
+      await using operator = startFrom(first.url, dataDir, '--vault-public-key', key);
+      await operator.printed('Only what the vault has signed is believed of the remote database.');
+      await operator.printed('Started operator service');
+      expect((await operator.stop()).exitCode).toBe(0);
+    }
+    const refusal = async (url: string, text: string | RegExp) => {
+      await using operator = startFrom(url, dataDir, '--vault-public-key', key);
+      expect(await operator.ended, operator.output).toBe(1);
+      expect(operator.output).toMatch(text);
+      expect(operator.output).not.toContain('Started operator service');
+    };
+    await refusal(
+      kept.url,
+      'has an older state than was seen here before: upload 1 and plan 0, after upload 2 and plan 0',
+    );
+    const other = `0x${'11'.repeat(32)}`;
+    {
+      await using operator = startFrom(first.url, dataDir, '--vault-public-key', other);
+      expect(await operator.ended, operator.output).toBe(1);
+      expect(operator.output).toContain(`is not signed by the key ${other}`);
+    }
+    await attack(first.url, 'delete from statements');
+    await refusal(first.url, 'is not signed, and --vault-public-key asks for it');
+    // Without rows the files of the data directory would be taken: whoever asked for signed facts gets none.
+    await attack(first.url, 'update vaults set operator_digest = null');
+    await refusal(first.url, 'is not signed, and --vault-public-key asks for it');
+  }, 120_000);
+});
+
+async function copyDatabase(database: TestDatabase): Promise<TestDatabase> {
+  const server = inject('postgres').url;
+  const name = `${database.name}_kept`;
+  await runSql(server, `create database ${name} template ${database.name}`);
+  return {
+    url: databaseUrl(server, name),
+    name,
+    [Symbol.asyncDispose]: () => dropDatabase(server, name),
+  };
+}
