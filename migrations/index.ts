@@ -4,6 +4,7 @@ import * as networkValidators from './0003-network-validators.ts';
 import * as authenticatedIntents from './0004-authenticated-intents.ts';
 import * as auditFacts from './0005-audit-facts.ts';
 import * as acceptedOracleSets from './0006-accepted-oracle-sets.ts';
+import * as statements from './0007-statements.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
 export const MIGRATIONS = {
@@ -13,4 +14,5 @@ export const MIGRATIONS = {
   '0004-authenticated-intents': authenticatedIntents,
   '0005-audit-facts': auditFacts,
   '0006-accepted-oracle-sets': acceptedOracleSets,
+  '0007-statements': statements,
 };

@@ -15,6 +15,7 @@ import { type Database, openDatabase } from './db/database.ts';
 import { checkSchema, migrateDatabase } from './db/migrator.ts';
 import type { EndpointUrl } from './lib/endpoint-url.ts';
 import { UsageError } from './lib/errors.ts';
+import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from './lib/files.ts';
 import type { LogFormat, Logger, LogLevel } from './lib/logger.ts';
 import { type Network, resolveNetwork } from './networks.ts';
 import type { OperatorMetrics } from './operator/operator-metrics.ts';
@@ -23,6 +24,7 @@ import { feeCeilings, MAX_TRANSACTION_GAS } from './operator/transaction-fees.ts
 import { waitOut } from './operator/wait-out.ts';
 import type { ExitShardsOptions } from './services/make-exit-shards.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from './services/operator-sources.ts';
+import { seenStatementPath } from './services/seen-statement.ts';
 import { type SpawnOptions, spawnSigner } from './spawn-signer.ts';
 
 /** All that `start` is told. */
@@ -34,6 +36,8 @@ export interface OperatorSettings {
   readonly dataDir: string;
   /** The remote database, or where the embedded one is. */
   readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
+  /** Of facts in the remote database only those are believed that this key, of 32 bytes, has signed. */
+  readonly vaultPublicKey: Uint8Array | undefined;
   readonly executionEndpoints: readonly EndpointUrl[];
   readonly executionJwtSecret: string | undefined;
   /** The only oracle set that is accepted, 32 bytes. */
@@ -198,14 +202,21 @@ async function openState(
 /** Named files come before the remote database, that before the files beside the keystores. */
 async function openSources(
   log: Logger,
-  { dataDir, vault, depositDataFile, database: settings }: OperatorSettings,
+  { dataDir, vault, depositDataFile, vaultPublicKey, database: settings }: OperatorSettings,
   database: Database,
   network: Network,
 ): Promise<OperatorSources> {
-  const files = fileSources({ vaultDirectory: vaultDirectory(dataDir, vault), depositDataFile });
-  const rows =
-    'dbUrl' in settings ? await findDatabaseSources(database, { network: network.name, vault }) : undefined;
+  const ownDirectory = vaultDirectory(dataDir, vault);
+  const files = fileSources({ vaultDirectory: ownDirectory, depositDataFile });
+  const ref = { network, address: vault };
+  const signed = vaultPublicKey && {
+    verifyingKey: vaultPublicKey,
+    recordPath: seenStatementPath(ownDirectory, ref),
+  };
+  if (signed !== undefined) await ensureDirectory(ownDirectory, { mode: directoryModeOf(SECRET_FILE_MODE) });
+  const rows = 'dbUrl' in settings ? await findDatabaseSources(database, { ref, signed }) : undefined;
   if (rows === undefined) return files;
+  if (signed !== undefined) log.info('Only what the vault has signed is believed of the remote database.');
   log.info(
     depositDataFile === undefined
       ? 'Configuration and deposit data are those of the remote database.'

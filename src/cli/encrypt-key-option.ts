@@ -12,6 +12,13 @@ const SPEC: OptionSpec<string> = {
 /** `--encrypt-key`, `--encrypt-key-file` and their variables. */
 export const encryptKey = required({ ...SPEC, prompt: 'Enter the encryption key for the remote database' });
 
+/** `--encrypt-key` of `assign`, which signs the plan with it. */
+export const signingEncryptKey = optional({
+  ...SPEC,
+  description:
+    'The encryption key for the remote database: signs the plan, and all that is read without this key.',
+});
+
 /** `--encrypt-key` of `setup`, which writes a new key to `--encrypt-key-file`. */
 export const existingEncryptKey = optional({
   ...SPEC,

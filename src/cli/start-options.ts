@@ -13,6 +13,7 @@ import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db-flags.ts';
 import { readSignerTls, SIGNER_OPTIONS } from './signer-options.ts';
 import { choice, directory, file, integer, text } from './value-kinds.ts';
 import { networkOfVault, newDataDir, vault } from './vault-options.ts';
+import { vaultPublicKey } from './vault-public-key-option.ts';
 
 const port = integer({ min: 0, max: 65_535 });
 const existingFile = file({ exists: true });
@@ -40,6 +41,7 @@ export const START_OPTIONS = {
   }),
   dbUrl: optionalDbUrl,
   dbSchema: REMOTE_DB_OPTIONS.dbSchema,
+  vaultPublicKey,
   encryptKey: optional({
     description: 'Encryption key of the remote database, for the built-in signer to read keys from it.',
     env: 'REMOTE_DB_ENCRYPT_KEY',
@@ -149,12 +151,19 @@ export type StartGiven = Resolved<typeof START_OPTIONS>;
 /** What `start` was told, as the composition takes it. @throws UsageError for options that do not go together */
 export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
   const { vault, dataDir, dbUrl, dbSchema, encryptKey, network } = given;
+  if (given.vaultPublicKey !== undefined && dbUrl === undefined) {
+    throw new UsageError(
+      'contradiction',
+      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
+    );
+  }
   const own = vaultDirectory(dataDir, vault);
   const walletFile = agree(given, 'hotWalletFile', 'walletFile');
   const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
   return {
     ...{ vault, network, dataDir },
     database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
+    vaultPublicKey: given.vaultPublicKey,
     executionEndpoints: given.executionEndpoints,
     executionJwtSecret: given.executionJwtSecret,
     oracleSetHash: given.oracleSetHash,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import type { OperatorFacts } from '../domain/fleet/fact-digests.ts';
+import { type OperatorFacts, planDigest } from '../domain/fleet/fact-digests.ts';
+import type { SignedStatement } from '../domain/fleet/statement.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { type Assignment, type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
@@ -17,6 +18,7 @@ import {
   replaceKeypairs,
 } from './keypairs.ts';
 import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
+import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
 import { lockVault, type Vault } from './vaults.ts';
 
 interface ManifestFacts {
@@ -24,6 +26,18 @@ interface ManifestFacts {
   readonly depositDataRoot: Uint8Array | null;
   /** What readers will see, in public-key order. */
   readonly entries: readonly ManifestEntry[];
+}
+
+/** What an upload's statement is made of. */
+export interface FactsToSign {
+  /** What was signed last; nothing is proven of it. */
+  readonly before: SignedStatement | undefined;
+  /** Digests over the plan's rows as they were and as they are now; null without a plan. */
+  readonly planBefore: Uint8Array | null;
+  readonly planAfter: Uint8Array | null;
+  readonly manifestCounter: bigint;
+  readonly depositDataRoot: Uint8Array | null;
+  readonly facts: OperatorFacts;
 }
 
 export interface UploadActivation {
@@ -44,6 +58,10 @@ export interface UploadActivation {
   readonly digestOperatorFacts: (facts: OperatorFacts) => Uint8Array;
   /** MAC over the facts. What it throws undoes everything; it must not use the database. */
   readonly sealManifest: (facts: ManifestFacts) => Uint8Array;
+  /** A signing key that the vault is to have from now on. */
+  readonly freshSigningKey?: SealedSigningKey | undefined;
+  /** Signs what readers see now. What it throws undoes everything; it must not use the database. */
+  readonly signFacts?: ((facts: FactsToSign) => SignedStatement) | undefined;
   /** Clients for the active keys that the stored plan lacks, in public-key order. Called only when there is a plan. */
   readonly assignNewKeys: (plan: AssignmentPlan, newKeys: readonly Uint8Array[]) => readonly Assignment[];
   readonly audit: AuditEntry;
@@ -68,8 +86,8 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       if (upload.depositData !== undefined) {
         await replaceDepositData(transaction, vault.vaultId, upload.depositData);
       }
-      await assignUnassigned(transaction, upload);
-      const activated = await updateVault(transaction, vault, upload);
+      const plan = await assignUnassigned(transaction, upload);
+      const activated = await updateVault(transaction, vault, upload, plan);
       await appendAuditEntry(transaction, upload.audit);
       return activated;
     }),
@@ -170,25 +188,55 @@ async function activateKeypairs(
   );
 }
 
-async function assignUnassigned(transaction: Session, upload: UploadActivation): Promise<void> {
+type PlanDigests = Pick<FactsToSign, 'planBefore' | 'planAfter'>;
+
+async function assignUnassigned(transaction: Session, upload: UploadActivation): Promise<PlanDigests> {
   const plan = await findAssignmentPlan(transaction, upload.vaultId);
-  if (plan === undefined) return;
+  if (plan === undefined) return { planBefore: null, planAfter: null };
   const assigned = new Set(
     plan.assignments.map(({ publicKey }) => Buffer.from(publicKey).toString('latin1')),
   );
   const active = await listValidatorPublicKeys(transaction, upload.vaultId);
   const fresh = active.filter(publicKey => !assigned.has(Buffer.from(publicKey).toString('latin1')));
-  await extendPlan(transaction, upload.vaultId, plan, upload.assignNewKeys(plan, fresh));
+  const added = upload.assignNewKeys(plan, fresh);
+  return {
+    planBefore: planDigest(plan),
+    planAfter: await extendPlan(transaction, upload.vaultId, plan, added),
+  };
 }
 
-async function updateVault(transaction: Session, vault: Vault, upload: UploadActivation): Promise<Vault> {
+async function updateVault(
+  transaction: Session,
+  vault: Vault,
+  upload: UploadActivation,
+  plan: PlanDigests,
+): Promise<Vault> {
   const counter = vault.manifestCounter + 1n;
   const depositDataRoot = upload.depositData?.root ?? vault.depositDataRoot;
   const validatorsDigest =
     upload.validatorsDigest === undefined ? vault.validatorsDigest : upload.validatorsDigest;
   const entries = await listManifestEntries(transaction, vault.vaultId);
   const manifestMac = upload.sealManifest({ counter, depositDataRoot, entries });
-  const operatorDigest = upload.digestOperatorFacts(await readOperatorFacts(transaction, vault, upload));
+  const facts = await readOperatorFacts(transaction, vault, upload);
+  const operatorDigest = upload.digestOperatorFacts(facts);
+  if (upload.signFacts !== undefined) {
+    const before = await findStatement(transaction, vault.vaultId);
+    const { planBefore, planAfter } = plan;
+    const signed = upload.signFacts({
+      before,
+      planBefore,
+      planAfter,
+      manifestCounter: counter,
+      depositDataRoot,
+      facts,
+    });
+    if (upload.freshSigningKey !== undefined) {
+      const stored = await insertSigningKey(transaction, vault.vaultId, upload.freshSigningKey);
+      if (!equalBytes(stored.verifyingKey, upload.freshSigningKey.verifyingKey))
+        throw vaultChanged(vault, upload);
+    }
+    await storeStatement(transaction, vault.vaultId, signed);
+  }
   await transaction.db
     .updateTable('vaults')
     .set({

@@ -85,6 +85,7 @@ async function storePlan(transaction: Session, vaultId: number, plan: Assignment
 
 /**
  * Adds keys to a plan that was read in this transaction; its own keys stay where they are.
+ * @returns the digest over the plan as it is then
  * @throws OperatorError 'assignments-changed' when the plan is not as it was stored
  */
 export async function extendPlan(
@@ -92,15 +93,17 @@ export async function extendPlan(
   vaultId: number,
   plan: StoredPlan,
   added: readonly Assignment[],
-): Promise<void> {
+): Promise<Uint8Array> {
   assertIntact(plan);
   const assignments = [...plan.assignments, ...added].sort((a, b) => compareBytes(a.publicKey, b.publicKey));
+  const digest = planDigest({ ...plan, assignments });
   await insertRows(transaction, vaultId, added);
   await transaction.db
     .updateTable('assignment_plans')
-    .set({ digest: planDigest({ ...plan, assignments }) })
+    .set({ digest })
     .where('vault_id', '=', vaultId)
     .execute();
+  return digest;
 }
 
 /** @throws OperatorError 'assignments-changed' when the plan is not as it was stored */

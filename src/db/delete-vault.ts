@@ -29,6 +29,8 @@ export async function countVaultRows(session: Session, vaultId: number): Promise
 
 // Those that reference first. The vault's own references to the last two are checked at the end of the transaction.
 const TABLES = [
+  'statements',
+  'signing_keys',
   'assignments',
   'assignment_plans',
   'deposit_data',

@@ -27,6 +27,21 @@ export interface Schema {
     ciphertext: Uint8Array;
     created_at: Timestamp;
   };
+  signing_keys: {
+    vault_id: number;
+    data_key_id: number;
+    /** The public half, 32 bytes. */
+    verifying_key: Uint8Array;
+    nonce: Uint8Array;
+    ciphertext: Uint8Array;
+    created_at: Timestamp;
+  };
+  statements: {
+    vault_id: number;
+    body: Uint8Array;
+    signature: Uint8Array;
+    updated_at: ColumnType<Date, never, Date>;
+  };
   oracle_sets: {
     vault_id: number;
     oracle_set_hash: Uint8Array;

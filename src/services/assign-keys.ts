@@ -6,7 +6,7 @@ import {
   updateAssignmentPlan,
 } from '../db/assignments.ts';
 import { appendAuditEntry } from '../db/audit-log.ts';
-import { type Database, inSnapshot, inTransaction } from '../db/database.ts';
+import { type Database, inSnapshot, inTransaction, type Session } from '../db/database.ts';
 import { listValidatorPublicKeys } from '../db/keypairs.ts';
 import type { VaultFacts } from '../db/vaults.ts';
 import {
@@ -29,6 +29,13 @@ export interface AssignKeysOptions {
   readonly likeReference?: 'floor' | 'ceil' | undefined;
   /** Lets keys move to other clients. */
   readonly reassign: boolean;
+  /**
+   * Whether the stored plan may be gone on from; left out, it may. One that may not is refused, or with `reassign` replaced by
+   * another. It must not use the database.
+   */
+  readonly isTrusted?: ((stored: StoredPlan, publicKeys: readonly Uint8Array[]) => boolean) | undefined;
+  /** Told the plan before it is stored; what it throws undoes everything. It must not use the database. */
+  readonly accept?: ((plan: AssignmentPlan) => void) | undefined;
 }
 
 export interface AssignKeysResult {
@@ -42,61 +49,74 @@ export interface AssignKeysResult {
 /**
  * Stores which validator client runs which key, or finds that it is stored: then nothing is written or locked, which a role
  * that may only read can do. Of two first calls at once one decides, and both get its plan.
- * @throws DifferencesError 'keys-would-move' with their number, unless `reassign`; OperatorError 'no-keypairs',
- *   'keypairs-incomplete', 'assignments-incomplete'; ExternalError 'db-permission-denied' when there is something to store
- *   and the role may not
+ * @throws DifferencesError 'keys-would-move' with their number, or 'plan-not-signed', unless `reassign`; OperatorError
+ *   'no-keypairs', 'keypairs-incomplete', 'assignments-incomplete', 'assignments-changed'; ExternalError
+ *   'db-permission-denied' when there is something to store and the role may not
  */
 export async function assignKeys(database: Database, options: AssignKeysOptions): Promise<AssignKeysResult> {
   const vault = await requireVault(database, options.ref);
-  const decide = (stored: StoredPlan | undefined, publicKeys: readonly Uint8Array[]) => {
-    assertAllKeys(vault, publicKeys);
-    return decidePlan(stored, publicKeys, options);
-  };
   const stored = await inSnapshot(database, async session => {
     const plan = await findAssignmentPlan(session, vault.vaultId);
-    const decided = decide(plan, await listValidatorPublicKeys(session, vault.vaultId));
-    return { plan, isRight: decided === undefined };
+    const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
+    return { plan, isRight: decide(vault, plan, publicKeys, options) === undefined };
   });
   if (stored.plan !== undefined && stored.isRight) {
     return { vault, plan: stored.plan, isNew: false, movedKeys: 0 };
   }
-  return storeDecided(database, vault, options, decide).catch((error: unknown) => {
-    throw tellWhoMayStore(error, options, stored.plan !== undefined);
-  });
+  return inTransaction(database, transaction => storeDecided(transaction, vault, options)).catch(
+    (error: unknown) => {
+      throw tellWhoMayStore(error, options, stored.plan !== undefined);
+    },
+  );
 }
 
-type Decide = Parameters<typeof updateAssignmentPlan>[2];
+/** Like {@link assignKeys}, as a part of a transaction that keeps every other writer of the vault out. */
+export async function assignKeysWithin(
+  transaction: Session,
+  options: AssignKeysOptions,
+): Promise<AssignKeysResult> {
+  return storeDecided(transaction, await requireVault(transaction, options.ref), options);
+}
 
 /** Decides again, now that every other writer is kept out. */
-function storeDecided(
-  database: Database,
+async function storeDecided(
+  transaction: Session,
   vault: VaultFacts,
-  { ref }: AssignKeysOptions,
-  decide: Decide,
+  options: AssignKeysOptions,
 ): Promise<AssignKeysResult> {
-  return inTransaction(database, async transaction => {
-    let movedKeys = 0;
-    const { plan, updated } = await updateAssignmentPlan(
-      transaction,
-      vault.vaultId,
-      (current, publicKeys) => {
-        const decided = decide(current, publicKeys);
-        movedKeys = current && decided ? countMoves(current.assignments, decided.assignments) : 0;
-        return decided;
-      },
-    );
-    if (plan === undefined) throw new Error('a plan that was just stored is missing');
-    if (updated) {
-      await appendAuditEntry(transaction, {
-        actor: auditActor(),
-        command: 'remote-db assign',
-        network: ref.network.name,
-        vault: vaultContext(ref).vault,
-        counts: { clients: plan.totalClients, keys: plan.assignments.length, moved: movedKeys },
-      });
-    }
-    return { vault, plan, isNew: updated, movedKeys };
+  let movedKeys = 0;
+  const { plan, updated } = await updateAssignmentPlan(transaction, vault.vaultId, (current, publicKeys) => {
+    const decided = decide(vault, current, publicKeys, options);
+    movedKeys = current && decided ? countMoves(current.assignments, decided.assignments) : 0;
+    return decided;
   });
+  if (plan === undefined) throw new Error('a plan that was just stored is missing');
+  if (updated) {
+    await appendAuditEntry(transaction, {
+      actor: auditActor(),
+      command: 'remote-db assign',
+      network: options.ref.network.name,
+      vault: vaultContext(options.ref).vault,
+      counts: { clients: plan.totalClients, keys: plan.assignments.length, moved: movedKeys },
+    });
+  }
+  return { vault, plan, isNew: updated, movedKeys };
+}
+
+/** The plan to store, or undefined where the stored one is right. Both are checked, and shown to who may refuse them. */
+function decide(
+  vault: VaultFacts,
+  stored: StoredPlan | undefined,
+  publicKeys: readonly Uint8Array[],
+  options: AssignKeysOptions,
+): AssignmentPlan | undefined {
+  assertAllKeys(vault, publicKeys);
+  const isTrusted = stored === undefined || (options.isTrusted?.(stored, publicKeys) ?? true);
+  if (stored !== undefined && !isTrusted && !options.reassign) throw planNotSigned(stored);
+  const decided = decidePlan(isTrusted ? stored : undefined, publicKeys, options);
+  const plan = decided ?? stored;
+  if (plan !== undefined) options.accept?.(plan);
+  return decided;
 }
 
 /** Files of a validator client are written by a role that may not decide which keys it runs. */
@@ -110,6 +130,26 @@ function tellWhoMayStore(error: unknown, options: AssignKeysOptions, isStored: b
     hint: `${why}: run "${assign}" with the uploader's role of "remote-db grants" first.`,
     cause: error,
   });
+}
+
+/**
+ * Insists that a plan names validators of the vault and clients that there are: whoever writes to the database can make any
+ * plan look as it was stored.
+ * @throws OperatorError 'assignments-changed'
+ */
+function assertPlanOfKeys(plan: AssignmentPlan, publicKeys: readonly Uint8Array[]): void {
+  const active = new Set(publicKeys.map(toHex));
+  const stray = plan.assignments.find(
+    ({ publicKey, clientIndex }) => clientIndex >= plan.totalClients || !active.has(toHex(publicKey)),
+  );
+  if (stray === undefined) return;
+  throw new OperatorError(
+    'assignments-changed',
+    `The stored plan gives ${toHex(stray.publicKey)} to validator ${stray.clientIndex} of ${plan.totalClients}: there is no such validator client, or no such key.`,
+    {
+      hint: 'Stop the validator clients, then run "remote-db assign --reassign" or restore the database from a backup.',
+    },
+  );
 }
 
 /**
@@ -145,7 +185,10 @@ function decidePlan(
       ? assignContiguous(publicKeys, totalClients)
       : assignLikeReference(publicKeys, totalClients, likeReference);
   if (stored === undefined) return { totalClients, assignments: fresh() };
-  if (!options.reassign) assertIntact(stored);
+  if (!options.reassign) {
+    assertIntact(stored);
+    assertPlanOfKeys(stored, publicKeys);
+  }
   const complete = completePlan(stored, publicKeys, options);
   const assignments = likeReference === undefined ? reassignIfNeeded(complete, options) : fresh();
   const moves = countMoves(stored.assignments, assignments);
@@ -161,9 +204,13 @@ function completePlan(
   publicKeys: readonly Uint8Array[],
   { reassign: mayMove }: AssignKeysOptions,
 ): AssignmentPlan {
-  const assigned = new Set(stored.assignments.map(({ publicKey }) => toHex(publicKey)));
+  const active = new Set(publicKeys.map(toHex));
+  const sound = stored.assignments.filter(
+    ({ publicKey, clientIndex }) => clientIndex < stored.totalClients && active.has(toHex(publicKey)),
+  );
+  const assigned = new Set(sound.map(({ publicKey }) => toHex(publicKey)));
   const unassigned = publicKeys.filter(publicKey => !assigned.has(toHex(publicKey)));
-  if (unassigned.length === 0) return stored;
+  if (unassigned.length === 0 && sound.length === stored.assignments.length) return stored;
   if (!mayMove) {
     throw new OperatorError(
       'assignments-incomplete',
@@ -171,14 +218,29 @@ function completePlan(
       { hint: 'Their rows were lost. Stop the validator clients, then run "remote-db assign --reassign".' },
     );
   }
-  const added = assignAdded(stored.assignments, unassigned, stored.totalClients);
-  return { ...stored, assignments: [...stored.assignments, ...added] };
+  const added = assignAdded(sound, unassigned, stored.totalClients);
+  return { totalClients: stored.totalClients, assignments: [...sound, ...added] };
 }
 
 function reassignIfNeeded(stored: AssignmentPlan, options: AssignKeysOptions) {
   return stored.totalClients === options.totalClients
     ? stored.assignments
     : reassign(stored.assignments, options.totalClients);
+}
+
+function planNotSigned({ totalClients, assignments }: AssignmentPlan): DifferencesError {
+  const counts = Array.from(
+    { length: Math.min(totalClients, 10) },
+    (_, client) => assignments.filter(({ clientIndex }) => clientIndex === client).length,
+  );
+  const more = totalClients > counts.length ? ', …' : '';
+  return new DifferencesError(
+    'plan-not-signed',
+    `The stored plan of ${totalClients} validator clients (${counts.join(', ')}${more} keys) was stored or changed without the encryption key, and is not signed.`,
+    {
+      hint: 'Compare it with the files of the validator clients. If it is right, repeat with --trust-stored; if not, stop all of them and repeat with --reassign, which makes another.',
+    },
+  );
 }
 
 function keysWouldMove(stored: AssignmentPlan, totalClients: number, moves: number): DifferencesError {

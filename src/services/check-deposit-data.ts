@@ -1,13 +1,12 @@
 import {
-  assertUniqueDeposits,
   type DepositDataEntry,
   depositOfVault,
   findInvalidDeposits,
-  vaultCredentials,
 } from '../domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
-import { equalBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
+import { equalBytes, type Hex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
 import { type VaultRef, vaultContext } from './unlock-vault.ts';
 
 /**
@@ -15,8 +14,7 @@ import { type VaultRef, vaultContext } from './unlock-vault.ts';
  * @param entries - the file's
  * @param onChain - root that the chain has for the vault, 32 bytes; null when none is set
  * @param path - the file, for messages
- * @throws OperatorError deposit-data-duplicate, deposit-data-other-vault, deposit-data-other-network,
- *   deposit-data-bad-signature, deposit-data-root-mismatch
+ * @throws OperatorError those of {@link assertDepositsOfVault} and {@link assertDepositRoots}, deposit-data-bad-signature, deposit-data-root-mismatch
  */
 export function checkDepositData(
   ref: VaultRef,
@@ -25,8 +23,7 @@ export function checkDepositData(
 ): Uint8Array {
   const { entries, path } = file;
   const { vault } = vaultContext(ref);
-  assertUniqueDeposits(entries, path);
-  for (const entry of entries) assertOfVault(ref, vault, entry, path);
+  assertDepositsOfVault(ref, file);
   const [invalid] = findInvalidDeposits(
     entries.map(entry => depositOfVault(entry, vault)),
     ref.network.genesisForkVersion,
@@ -39,6 +36,7 @@ export function checkDepositData(
       { hint: 'Such a deposit would be lost. Create the deposit data again for this vault and network.' },
     );
   }
+  assertDepositRoots(ref, file);
   const { root } = buildDepositTree(entries, vault);
   if (onChain !== null && !equalBytes(root, onChain)) {
     throw new OperatorError(
@@ -68,37 +66,4 @@ export function assertKeysAtHand(
     `${file.path} does not match the keystores: ${missing.length} of its ${file.entries.length} public keys have neither a keystore nor a row in the remote db, first ${toHex(first.publicKey)}.`,
     { hint: 'Add the missing keystores, or name the right file with --deposit-data-file.' },
   );
-}
-
-/** What the file says of itself, where it says so; the tree is made for this vault whatever it says. */
-function assertOfVault(
-  ref: VaultRef,
-  vault: Uint8Array,
-  { json, publicKey }: DepositDataEntry,
-  path: string,
-): void {
-  const differs = (field: string, expected: Uint8Array) => {
-    const value = json[field];
-    return typeof value === 'string' && !isHexOf(value, expected);
-  };
-  if (differs('withdrawal_credentials', vaultCredentials(vault))) {
-    throw new OperatorError(
-      'deposit-data-other-vault',
-      `${path}: the withdrawal credentials of ${toHex(publicKey)} are ${String(json.withdrawal_credentials)}, not those of vault ${ref.address}.`,
-    );
-  }
-  if (differs('fork_version', ref.network.genesisForkVersion)) {
-    throw new OperatorError(
-      'deposit-data-other-network',
-      `${path}: the fork version of ${toHex(publicKey)} is ${String(json.fork_version)}, not that of ${ref.network.name}.`,
-    );
-  }
-}
-
-function isHexOf(text: string, expected: Uint8Array): boolean {
-  try {
-    return equalBytes(fromHex(text), expected);
-  } catch {
-    return false;
-  }
 }

@@ -61,7 +61,7 @@ class OpenedKey implements SigningKey {
 }
 
 /** Opens rows of one vault: secret keys of 32 bytes, flat, in their order; each proven by its public key. */
-function openPage(
+export function openPage(
   pool: WorkerPool,
   unlocked: UnlockedVault,
   rows: { readonly length: number; slice(from: number, to: number): readonly StoredSecret[] },

@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises';
-import type { Database } from '../db/database.ts';
-import { inSnapshot } from '../db/database.ts';
-import { findVaultFacts } from '../db/vaults.ts';
-import { type DepositDataEntry, parseDepositData } from '../domain/consensus/deposit-data.ts';
+import { type Database, inSnapshot, type Session } from '../db/database.ts';
+import { findVaultFacts, type VaultFacts } from '../db/vaults.ts';
+import type { DepositDataEntry } from '../domain/consensus/deposit-data.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
+import { OperatorError } from '../lib/errors.ts';
+import { PUBLIC_FILE_MODE } from '../lib/files.ts';
 import { findDepositDataPath, readDepositData } from './deposit-data-file.ts';
-import { readOperatorConfig } from './read-operator-config.ts';
+import { type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';
 import type { DepositDataSource } from './registration/deposit-entries.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
+import { assertNotOlder, recordSeen } from './seen-statement.ts';
+import type { VaultRef } from './unlock-vault.ts';
 
 /** Where an operator's configuration is; read again when something does not fit any more. */
 export interface OperatorSources {
@@ -45,40 +48,91 @@ export function fileSources({ vaultDirectory, depositDataFile }: FileSourceOptio
   };
 }
 
+export interface DatabaseSourceOptions {
+  readonly ref: VaultRef;
+  /** The vault's public key: then only what it has signed is believed, and nothing older than what was believed before. */
+  readonly signed: SignedSource | undefined;
+}
+
+interface SignedSource {
+  readonly verifyingKey: Uint8Array;
+  /** Where the last statement that was believed is remembered. */
+  readonly recordPath: string;
+}
+
 /**
  * Configuration straight from the remote database, which `upload-keypairs` wrote.
- * @param options.vault - checksummed
- * @returns undefined when the database does not know the vault, or it has no validators yet
+ * @returns undefined when the database does not know the vault, or it has no validators yet; never where signed facts are
+ *   asked for, since whoever can write to the database can make it look so
+ * @throws OperatorError 'vault-other-chain'; where signed facts are asked for, 'vault-not-set-up'
  */
 export async function findDatabaseSources(
   database: Database,
-  options: { readonly network: string; readonly vault: string },
+  options: DatabaseSourceOptions,
 ): Promise<OperatorSources | undefined> {
-  const identity = { network: options.network, address: fromHex(options.vault, 20) };
-  const vault = await findVaultFacts(database, identity);
-  if (vault === undefined || vault.operatorDigest === null) return undefined;
-  const name = `the remote db's rows of vault ${options.vault}`;
-  const read = () =>
-    inSnapshot(database, async session => {
-      const current = await findVaultFacts(session, identity);
-      return current && (await readOperatorConfig(session, current));
-    });
+  const { ref, signed } = options;
+  const vault = await findOwnVault(database, ref);
+  if (signed === undefined && (vault === undefined || vault.operatorDigest === null)) return undefined;
+  const name = `the remote db's rows of vault ${ref.address}`;
+  let checkedBefore: Uint8Array | undefined;
+  const read = async () => {
+    const found = await readDatabase(database, options, checkedBefore);
+    checkedBefore = found?.operatorDigest;
+    return found?.config;
+  };
   return {
     depositData: {
       name,
-      async read(): Promise<readonly DepositDataEntry[]> {
-        const found = await read();
-        return found === undefined ? [] : parseDepositData(found.document, name);
-      },
+      read: async (): Promise<readonly DepositDataEntry[]> => (await read())?.depositData ?? [],
     },
     remoteSigner: {
       name,
       read: readWhenChanged(
-        async () => toHex((await findVaultFacts(database, identity))?.operatorDigest ?? new Uint8Array()),
+        async () => toHex((await findOwnVault(database, ref))?.operatorDigest ?? new Uint8Array()),
         async () => (await read())?.config,
       ),
     },
   };
+}
+
+async function readDatabase(
+  database: Database,
+  { ref, signed }: DatabaseSourceOptions,
+  checkedBefore: Uint8Array | undefined,
+): Promise<{ readonly config: OperatorConfig; readonly operatorDigest: Uint8Array | undefined } | undefined> {
+  const found = await inSnapshot(database, async session => {
+    const vault = await findOwnVault(session, ref);
+    if (vault !== undefined) {
+      const read = { ref, checkedBefore, verifyingKey: signed?.verifyingKey };
+      const config = await readOperatorConfig(session, vault, read);
+      return { config, operatorDigest: vault.operatorDigest ?? undefined };
+    }
+    if (signed === undefined) return undefined;
+    throw new OperatorError(
+      'vault-not-set-up',
+      `The vault ${ref.address} of ${ref.network.name} is not in the remote db.`,
+      { hint: 'Check --vault, --network and --db-schema.' },
+    );
+  });
+  const proven = found?.config.proven;
+  if (signed !== undefined && proven !== undefined) {
+    await assertNotOlder(signed.recordPath, proven);
+    await recordSeen(signed.recordPath, proven, { mode: PUBLIC_FILE_MODE });
+  }
+  return found;
+}
+
+/** @throws OperatorError 'vault-other-chain' */
+async function findOwnVault(
+  session: Session,
+  { network, address }: VaultRef,
+): Promise<VaultFacts | undefined> {
+  const vault = await findVaultFacts(session, { network: network.name, address: fromHex(address, 20) });
+  if (vault === undefined || vault.chainId === network.chainId) return vault;
+  throw new OperatorError(
+    'vault-other-chain',
+    `The vault ${address} was set up for chain id ${vault.chainId}; ${network.name} is chain ${network.chainId} here.`,
+  );
 }
 
 /** Reads again only when the version has changed. */

@@ -15,6 +15,7 @@ import { createFileExclusive } from '../lib/files.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import { auditActor } from './audit-actor.ts';
 import { requireVault, unlockVault, type VaultRef, vaultContext } from './unlock-vault.ts';
+import { findVaultSigner, openVaultSigner, storeFreshKey } from './vault-signing-key.ts';
 
 export interface SetupVaultOptions {
   readonly ref: VaultRef;
@@ -34,6 +35,8 @@ export interface SetupVaultResult {
   readonly encryptionKey: string | undefined;
   /** Set when a fresh key was written to a file. */
   readonly keyFile: string | undefined;
+  /** The key that signs the vault's facts, 32 bytes; undefined when it has none or the encryption key is not at hand. */
+  readonly verifyingKey: Uint8Array | undefined;
 }
 
 /**
@@ -49,8 +52,8 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
     address: vaultContext(options.ref).vault,
   });
   if (stored !== undefined && options.ifNeeded) {
-    await checkKey(database, options, givenKey);
-    return { migrations, created: false, encryptionKey: undefined, keyFile: undefined };
+    const verifyingKey = await checkKey(database, options, givenKey);
+    return { migrations, created: false, encryptionKey: undefined, keyFile: undefined, verifyingKey };
   }
   if (stored !== undefined) {
     await requireVault(database, options.ref);
@@ -58,6 +61,7 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
   }
   const key = await provideKey(options, givenKey);
   await storeVault(database, options.ref, stored, key.text);
+  const verifyingKey = await storeSigningKey(database, options.ref, key.text);
   await appendAuditEntry(database, {
     actor: auditActor(),
     command: 'remote-db setup',
@@ -70,7 +74,15 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
     created: true,
     encryptionKey: key.isFresh && options.encryptKeyFile === undefined ? key.text : undefined,
     keyFile: key.isFresh ? options.encryptKeyFile : undefined,
+    verifyingKey,
   };
+}
+
+async function storeSigningKey(database: Database, ref: VaultRef, encryptKey: string): Promise<Uint8Array> {
+  using unlocked = await unlockVault(database, ref, encryptKey);
+  const vaultSigner = await openVaultSigner(database, unlocked);
+  await storeFreshKey(database, unlocked.vault.vaultId, vaultSigner);
+  return vaultSigner.signer.verifyingKey;
 }
 
 /** The key that there is already. Read once, as it may be a pipe, and refused before anything is changed, tables included. */
@@ -85,17 +97,21 @@ async function checkKey(
   database: Database,
   { ref, encryptKeyFile }: SetupVaultOptions,
   givenKey: string | undefined,
-): Promise<void> {
+): Promise<Uint8Array | undefined> {
   if (givenKey === undefined) {
     // Nothing to compare with: the vault is there, and that is all that was asked.
-    if (encryptKeyFile === undefined) return void (await requireVault(database, ref));
+    if (encryptKeyFile === undefined) {
+      await requireVault(database, ref);
+      return undefined;
+    }
     throw new OperatorError(
       'encryption-key-missing',
       `The vault ${ref.address} is set up already, and ${encryptKeyFile} with its encryption key does not exist.`,
       { hint: 'Bring the key file back, or run "remote-db cleanup" if the vault has no keys of worth.' },
     );
   }
-  using _unlocked = await unlockVault(database, ref, givenKey);
+  using unlocked = await unlockVault(database, ref, givenKey);
+  return (await findVaultSigner(database, unlocked))?.verifyingKey;
 }
 
 /** A fresh key is on disk before the database knows it: the other way round it could be lost. */

@@ -7,6 +7,8 @@ import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { openKeys } from './open-keys.ts';
 import { type ReloadedSigner, reloadSigners } from './reload-signers.ts';
+import { assertNotOlder, recordSeen, seenStatementPath } from './seen-statement.ts';
+import { type ProvenStatement, requireStatement } from './signed-statement.ts';
 import {
   type SyncKeyFilesOptions,
   type SyncKeyFilesResult,
@@ -38,6 +40,8 @@ export interface SyncWeb3SignerOptions
   readonly ref: VaultRef;
   readonly encryptKey: string;
   readonly reloadTimeoutMs: number;
+  /** The vault's public key: then rows older than those that were written here before are refused. */
+  readonly verifyingKey?: Uint8Array | undefined;
 }
 
 type SyncedFiles = Omit<SyncKeyFilesResult, 'hashes'>;
@@ -64,13 +68,36 @@ export async function syncWeb3Signer(
       hint: 'Run "remote-db upload-keypairs" first.',
     });
   }
+  const recordPath = seenStatementPath(options.directory, options.ref);
+  const proven = await requireNewest(deps.database, options, rows);
+  if (proven !== undefined) await assertNotOlder(recordPath, proven);
   const files =
     (await keepUnchanged(deps, options, unlocked, rows)) ?? (await writeKeys(deps, options, unlocked, rows));
   for (const warning of files.warnings) deps.warn(warning);
   if (options.check) return { files, signers: [] };
+  if (proven !== undefined) await recordSeen(recordPath, proven, options.attributes);
   const wanted = new Set(Array.from(rows.publicKeys(), toHex));
   const signers = await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
   return { files, signers };
+}
+
+/**
+ * The manifest proves rows of one upload, of whichever: the statement tells which one it is.
+ * @throws OperatorError of {@link requireStatement}, 'statement-mismatch'
+ */
+async function requireNewest(
+  database: Database,
+  { ref, verifyingKey }: SyncWeb3SignerOptions,
+  { vault }: VisibleRows,
+): Promise<ProvenStatement | undefined> {
+  if (verifyingKey === undefined) return undefined;
+  const proven = await requireStatement(database, vault, { ref, verifyingKey });
+  if (proven.statement.manifestCounter === vault.manifestCounter) return proven;
+  throw new OperatorError(
+    'statement-mismatch',
+    `The rows of vault ${ref.address} are of upload ${vault.manifestCounter}, and the signed ones of upload ${proven.statement.manifestCounter}.`,
+    { hint: 'If an upload ended just now, run the command again; else run "remote-db verify".' },
+  );
 }
 
 /** Files that were written from these very rows are left as they are, and no row is opened. */

@@ -12,7 +12,7 @@ import { assignAdded } from '../domain/fleet/assignment.ts';
 import { operatorDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../domain/keys/manifest.ts';
 import { computeOracleSetMac } from '../domain/keys/oracle-set-mac.ts';
-import { compareBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
+import { compareBytes, equalBytes, fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
@@ -23,10 +23,13 @@ import {
   type AcceptedOracleSets,
   openAcceptedOracleSets,
 } from './oracle-set/accepted-oracle-sets.ts';
+import { proveKeys } from './prove-keys.ts';
 import { type ProvenUpload, proveUpload } from './prove-upload.ts';
 import { type KeystoreLocation, type ReadKeystore, readKeystores } from './read-keystores.ts';
+import { type PlanState, planStateOf, readHistory, signFacts } from './sign-facts.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { openVaultSigner, type VaultSigner } from './vault-signing-key.ts';
 
 export interface UploadDeps {
   readonly database: Database;
@@ -60,6 +63,8 @@ export interface UploadResult {
   readonly oracles: number;
   readonly threshold: number;
   readonly prunedShares: number;
+  /** The key that has signed what readers see now, 32 bytes. */
+  readonly verifyingKey: Uint8Array;
 }
 
 /**
@@ -85,6 +90,7 @@ async function uploadLocked(
 ): Promise<UploadResult> {
   const { database, say } = deps;
   const { vault, isVisible } = await readCheckedVault(database, unlocked);
+  const vaultSigner = await openVaultSigner(database, unlocked);
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
   const keystores = await readKeystores(options.keystores, deps.warn);
   const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
@@ -110,9 +116,15 @@ async function uploadLocked(
       `The rows of ${replaced} validators in the remote db were not what was written; they are replaced from the keystores.`,
     );
   }
+  const { publicKeys: known } = await proveKeys(deps, unlocked, {
+    verifyingKey: vaultSigner.signer.verifyingKey,
+    except: new Set(plan.publicKeys.map(toHex)),
+  });
+  assertKnown(plan, known);
   const stored = added + countReplacedOnly(plan, unopened, proven);
   say('Uploading updates to the remote db...');
-  await activate(deps, options, { ...unlocked, vault }, { oracleSet, root, plan, stored, proven });
+  const upload = { oracleSet, root, plan, stored, proven, vaultSigner };
+  await activate(deps, options, { ...unlocked, vault }, upload);
   const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
   return {
     keystores: keystores.length,
@@ -121,6 +133,7 @@ async function uploadLocked(
     oracles: oracleSet.publicKeys.length,
     threshold: oracleSet.threshold,
     prunedShares: pruned,
+    verifyingKey: vaultSigner.signer.verifyingKey,
   };
 }
 
@@ -248,6 +261,24 @@ async function planUpload(
   };
 }
 
+/**
+ * Insists that readers will see no key but the uploaded ones and those that were proven to be the vault's.
+ * @throws OperatorError 'vault-changed'
+ */
+function assertKnown({ publicKeys, activeAfterwards }: UploadPlan, proven: readonly Uint8Array[]): void {
+  const known = new Set([...publicKeys, ...proven].map(toHex));
+  const stranger = activeAfterwards.find(publicKey => !known.has(toHex(publicKey)));
+  if (stranger !== undefined) throw changedMeanwhile(toHex(stranger));
+}
+
+function changedMeanwhile(what: string): OperatorError {
+  return new OperatorError(
+    'vault-changed',
+    `The validators of the vault were changed by somebody else meanwhile: ${what}.`,
+    { hint: 'Run "remote-db verify", then upload-keypairs again.' },
+  );
+}
+
 /** Keys of validators that were registered from earlier deposit data; worth a word, since a wrong file looks the same. */
 function warnOfUnlistedKeys(
   deps: UploadDeps,
@@ -277,7 +308,7 @@ async function storeMissing(
 }
 
 async function activate(
-  { database }: UploadDeps,
+  { database, warn }: UploadDeps,
   { ref, depositData }: UploadOptions,
   { vault, encryptionKey, context }: UnlockedVault,
   upload: {
@@ -286,9 +317,12 @@ async function activate(
     readonly plan: UploadPlan;
     readonly stored: number;
     readonly proven: ProvenUpload;
+    readonly vaultSigner: VaultSigner;
   },
 ): Promise<void> {
-  const { oracleSet, root, plan } = upload;
+  const { oracleSet, root, plan, vaultSigner } = upload;
+  const validators = validatorsDigest(plan.activeAfterwards);
+  const outcome: { plan: PlanState } = { plan: 'none' };
   await activateUpload(database, {
     vaultId: vault.vaultId,
     expectedManifestCounter: vault.manifestCounter,
@@ -301,9 +335,21 @@ async function activate(
       document: formatDepositData(depositData.entries),
       entryCount: depositData.entries.length,
     },
-    validatorsDigest: validatorsDigest(plan.activeAfterwards),
+    validatorsDigest: validators,
     digestOperatorFacts: operatorDigest,
     sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
+    freshSigningKey: vaultSigner.fresh,
+    signFacts: facts => {
+      const publicKeys = facts.facts.keypairs.map(({ publicKey }) => publicKey);
+      if (!equalBytes(validatorsDigest(publicKeys), validators))
+        throw changedMeanwhile(`${publicKeys.length} instead of ${plan.activeAfterwards.length}`);
+      const history = readHistory(vaultSigner.signer, context, {
+        before: facts.before,
+        isExpected: vaultSigner.fresh === undefined && vault.manifestCounter > 0n,
+      });
+      outcome.plan = planStateOf(history, facts.planBefore);
+      return signFacts(history, facts, outcome.plan === 'signed' ? facts.planAfter : null);
+    },
     assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
     audit: {
       actor: auditActor(),
@@ -317,4 +363,10 @@ async function activate(
       },
     },
   });
+  // Whoever only uploads has not looked at the plan: a changed one must not become genuine by that.
+  if (outcome.plan === 'changed') {
+    warn(
+      'The plan of validator clients was changed without the encryption key and is not signed any more; "remote-db assign --encrypt-key-file" shows it and signs it.',
+    );
+  }
 }

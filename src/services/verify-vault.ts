@@ -4,11 +4,14 @@ import { findDepositData } from '../db/deposit-data.ts';
 import { pageActiveSecrets, type StoredSecret } from '../db/key-secrets.ts';
 import { countVisibleKeys, listActiveKeypairs, listValidatorPublicKeys } from '../db/keypairs.ts';
 import { listOracleSets, type OracleSet } from '../db/oracle-sets.ts';
+import { findStatement } from '../db/statements.ts';
 import { readVault, type Vault } from '../db/vaults.ts';
 import { parseDepositData } from '../domain/consensus/deposit-data.ts';
-import { validatorsDigest } from '../domain/fleet/fact-digests.ts';
+import { operatorDigest, planDigest, validatorsDigest } from '../domain/fleet/fact-digests.ts';
+import { depositDataDigest, openStatement } from '../domain/fleet/statement.ts';
 import type { ShareTest } from '../domain/keys/key-share.ts';
 import type { ManifestEntry } from '../domain/keys/manifest.ts';
+import type { StatementSigner } from '../domain/keys/signing-key.ts';
 import { buildDepositTree } from '../domain/protocol/deposit-tree.ts';
 import { isOracleSet } from '../domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../lib/bytes.ts';
@@ -17,8 +20,9 @@ import type { ProgressReporter } from '../lib/progress.ts';
 import type { WorkerPool } from '../workers/pool.ts';
 import { createShareTests } from './find-broken-keys.ts';
 import { openEach } from './open-keys.ts';
-import { readOperatorFacts } from './read-operator-facts.ts';
+import { findOperatorFacts, readOperatorFacts } from './read-operator-facts.ts';
 import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { findVaultSigner } from './vault-signing-key.ts';
 
 export interface VerifyResult {
   readonly validators: number;
@@ -27,6 +31,10 @@ export interface VerifyResult {
   readonly staleValidators: number;
   readonly depositDataEntries: number;
   readonly manifestCounter: bigint;
+  /** The key that signs the vault's facts, 32 bytes; undefined when it has none, or one that does not open. */
+  readonly verifyingKey: Uint8Array | undefined;
+  /** Whether the plan of validator clients is signed: where there is none, it is not. */
+  readonly isPlanSigned: boolean;
   /** What is not as it was written, one sentence each; empty when all is well. */
   readonly findings: readonly string[];
 }
@@ -47,13 +55,14 @@ export async function verifyVault(
   options: { ref: VaultRef; encryptKey: string },
 ): Promise<VerifyResult> {
   using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
-  return await inSnapshot(deps.database, session => verifyInSnapshot(session, deps, unlocked));
+  return await inSnapshot(deps.database, session => verifyInSnapshot(session, deps, unlocked, options.ref));
 }
 
 async function verifyInSnapshot(
   session: Session,
   deps: Deps,
   unlocked: UnlockedVault,
+  ref: VaultRef,
 ): Promise<VerifyResult> {
   const findings: string[] = [];
   const vault = await readVault(session, unlocked.vault.vaultId);
@@ -71,7 +80,9 @@ async function verifyInSnapshot(
     checkShares(keypairs, sets, rows, findings);
     const depositDataEntries = await checkDepositData(session, vault, publicKeys, unlocked, findings);
     await checkAssignments(session, vault, publicKeys, findings);
-    if (vault.operatorDigest !== null) await collect(findings, () => readOperatorFacts(session, vault));
+    if (vault.operatorDigest !== null)
+      await collect(findings, () => readOperatorFacts(session, vault, { ref }));
+    const signed = await checkStatement(session, vault, unlocked, findings);
     const current = keypairs.filter(
       ({ sharesSetHash }) => vault.oracleSetHash && equalBytes(sharesSetHash, vault.oracleSetHash),
     );
@@ -84,6 +95,8 @@ async function verifyInSnapshot(
       staleValidators: keypairs.length - current.length,
       depositDataEntries,
       manifestCounter: vault.manifestCounter,
+      verifyingKey: signed.verifyingKey,
+      isPlanSigned: signed.isPlanSigned,
       findings,
     };
   } finally {
@@ -222,6 +235,50 @@ async function checkAssignments(
   if (plan.assignments.some(({ clientIndex }) => clientIndex >= plan.totalClients)) {
     findings.push('The plan of validator clients names a client that does not exist.');
   }
+}
+
+/** What commands without the encryption key are to believe. A vault of an earlier version has signed nothing yet. */
+async function checkStatement(
+  session: Session,
+  vault: Vault,
+  unlocked: UnlockedVault,
+  findings: string[],
+): Promise<{ readonly verifyingKey: Uint8Array | undefined; readonly isPlanSigned: boolean }> {
+  let signer: StatementSigner | undefined;
+  await collect(findings, async () => {
+    signer = await findVaultSigner(session, unlocked);
+  });
+  const verifyingKey = signer?.verifyingKey;
+  const signed = await findStatement(session, vault.vaultId);
+  if (verifyingKey === undefined) {
+    if (signed !== undefined) findings.push("The key that has signed the vault's facts is not there.");
+    return { verifyingKey, isPlanSigned: false };
+  }
+  if (signed === undefined && vault.manifestCounter === 0n) return { verifyingKey, isPlanSigned: false };
+  const statement = signed && openStatement(verifyingKey, unlocked.context, signed);
+  if (statement === undefined) {
+    findings.push("The vault's facts are not signed by its key.");
+    return { verifyingKey, isPlanSigned: false };
+  }
+  const facts = await findOperatorFacts(session, vault);
+  const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
+  const isSame =
+    statement.manifestCounter === vault.manifestCounter &&
+    equalBytes(statement.validatorsDigest, validatorsDigest(publicKeys)) &&
+    isEqual(statement.depositDataRoot, vault.depositDataRoot) &&
+    isEqual(statement.depositDataDigest, facts ? depositDataDigest(facts.document) : null) &&
+    facts !== undefined &&
+    equalBytes(statement.operatorDigest, operatorDigest(facts));
+  if (!isSame) findings.push("The vault's facts are not those that were signed.");
+  const plan = await findAssignmentPlan(session, vault.vaultId).catch(() => undefined);
+  const isPlanSigned = plan !== undefined && isEqual(statement.planDigest, planDigest(plan));
+  if (statement.planDigest !== null && !isPlanSigned)
+    findings.push('The plan of validator clients is not the one that was signed.');
+  return { verifyingKey, isPlanSigned };
+}
+
+function isEqual(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : equalBytes(a, b);
 }
 
 async function collect(findings: string[], check: () => unknown): Promise<void> {

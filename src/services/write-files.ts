@@ -1,5 +1,6 @@
+import { OperatorError } from '../lib/errors.ts';
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../lib/file-set.ts';
-import { directoryModeOf, type FileAttributes } from '../lib/files.ts';
+import { directoryModeOf, type FileAttributes, readFileBytes } from '../lib/files.ts';
 import { findDirectory, prepareDirectory } from '../lib/output-directory.ts';
 
 export interface WriteFilesOptions {
@@ -8,6 +9,18 @@ export interface WriteFilesOptions {
   readonly attributes: FileAttributes;
   /** Compares only. */
   readonly check: boolean;
+  /** Runs when the directory is there and nothing has been written yet; not with `check`. */
+  readonly beforeWriting?: (() => Promise<void>) | undefined;
+}
+
+/** Text of a file that may not be there. @throws OperatorError 'not-readable' and such */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  try {
+    return (await readFileBytes(path)).toString('utf8');
+  } catch (error) {
+    if (error instanceof OperatorError && error.code === 'file-missing') return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -24,6 +37,7 @@ export async function writeFiles(
   if (!check) {
     const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
     await using target = await prepareDirectory(directory, directoryAttributes, present);
+    await options.beforeWriting?.();
     await applyFileSet(target, files, plan, attributes);
   }
   return { plan, isChanged: hasChanges(plan) };

@@ -69,9 +69,22 @@ const count = z.int().min(0);
 const out = join(directory.path, 'out');
 
 const FILE_COUNTS = z.strictObject({ added: count, changed: count, adjusted: count, removed: count });
+const PUBLIC_KEY = z.string().regex(/^0x[0-9a-f]{64}$/);
 const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
-  ['setup', key, z.strictObject({ migrations: z.array(z.string()).min(1), created: z.literal(true) })],
-  ['setup', [...key, '--if-needed'], z.strictObject({ migrations: z.tuple([]), created: z.literal(false) })],
+  [
+    'setup',
+    key,
+    z.strictObject({
+      migrations: z.array(z.string()).min(1),
+      created: z.literal(true),
+      vaultPublicKey: PUBLIC_KEY,
+    }),
+  ],
+  [
+    'setup',
+    [...key, '--if-needed'],
+    z.strictObject({ migrations: z.tuple([]), created: z.literal(false), vaultPublicKey: PUBLIC_KEY }),
+  ],
   ['migrate', [], z.strictObject({ migrations: z.tuple([]) })],
   [
     'upload-keypairs',
@@ -79,6 +92,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
     z.strictObject({
       ...{ keystores: z.literal(3), stored: z.literal(3), shares: z.literal(12) },
       ...{ oracles: z.literal(4), threshold: z.literal(3), prunedShares: z.literal(0) },
+      vaultPublicKey: PUBLIC_KEY,
     }),
   ],
   [
@@ -105,6 +119,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
     ],
     z.strictObject({
       ...{ validatorIndex: z.literal(1), totalValidators: z.literal(2), keys: z.literal(1) },
+      ...{ removedKeys: z.literal(0), keptKeys: z.literal(0) },
       ...{ files: z.array(z.string()).length(3), changed: z.literal(true) },
     }),
   ],
@@ -122,6 +137,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
     z.strictObject({
       ...{ validators: z.literal(3), shares: z.literal(12), staleValidators: z.literal(0) },
       ...{ depositDataEntries: z.literal(3), manifestCounter: z.literal('1'), findings: z.tuple([]) },
+      ...{ isPlanSigned: z.literal(false), vaultPublicKey: PUBLIC_KEY },
     }),
   ],
 ];
@@ -136,7 +152,8 @@ describe('--json', () => {
     await runSql(url, 'update stakewise_operator.vaults set manifest_counter = manifest_counter + 1');
     const run = await runJson('verify', ...key);
     expect(run.exitCode).toBe(3);
-    expect(JSON.parse(run.stdout).findings).toHaveLength(1);
+    // The manifest, and the statement that names it.
+    expect(JSON.parse(run.stdout).findings).toHaveLength(2);
     await runSql(url, 'update stakewise_operator.vaults set manifest_counter = manifest_counter - 1');
   });
 
@@ -209,7 +226,11 @@ describe('--json', () => {
     const other = await devnet.createVault(1);
     const group = ['--db-url', url, '--network', networkFile];
     const setup = await runCli(['remote-db', ...group, '--vault', other, 'setup', '--json']);
-    expect(JSON.parse(setup.stdout)).toEqual({ migrations: [], created: true });
+    expect(JSON.parse(setup.stdout)).toEqual({
+      migrations: [],
+      created: true,
+      vaultPublicKey: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+    });
     const shown = /Encryption key: (\S{44})\n/.exec(setup.stderr)?.[1] ?? '';
     expect(Buffer.from(shown, 'base64')).toHaveLength(32);
 

@@ -151,7 +151,10 @@ describe.each([
     const { shown, beside, exitCode } = await run(place, step('setup').args, onTerminal);
     encryptKey = /^Encryption key: (\S{44})$/m.exec(shown)?.[1] ?? '';
     expect(shown).toBe(step('setup').stdout);
-    expect(beside.replace(ARGV_WARNING, '')).toBe('Next: remote-db upload-keypairs.\n');
+    expect(beside.replace(ARGV_WARNING, '').replace(/0x[0-9a-f]{64}/, 'PUBLIC KEY')).toBe(
+      'Next: remote-db upload-keypairs.\n' +
+        'Next: to have only signed facts believed, give setup-validator, setup-operator and start --vault-public-key PUBLIC KEY\n',
+    );
     expect(exitCode).toBe(0);
   });
 

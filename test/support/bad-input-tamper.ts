@@ -138,7 +138,7 @@ async function runReader(scene: Scene, reader: Reader) {
 }
 
 /** A second vault of the same database, with another mnemonic. */
-async function addVault(workshop: Workshop, uploadArgs: readonly string[]): Promise<string> {
+export async function addVault(workshop: Workshop, uploadArgs: readonly string[]): Promise<string> {
   const { devnet, folder } = workshop;
   const vault = await devnet.createVault(1);
   const file = (name: string) => join(folder, name);

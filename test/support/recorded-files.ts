@@ -16,6 +16,8 @@ const FEE_RECIPIENT = '0x48319f97e5da1233c21c48b80097c0fb7a20ff86';
 export async function readOperatorView(database: Database, directory: string) {
   const { staleValidators } = await writeOperatorConfig(database, {
     ...{ ref: recordedRef, directory, check: false, attributes: { mode: 0o644 } },
+    // Whatever a run before has written there.
+    removals: 'allow',
   });
   const file = readRemoteSignerFile(readFileSync(join(directory, 'remote_signer_config.json'), 'utf8'));
   return { shares: file.shares, threshold: file.threshold, staleValidators };

@@ -1,9 +1,15 @@
+import { signingEncryptKey } from '../../cli/encrypt-key-option.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { defaulted, flag, required } from '../../cli/option.ts';
+import { defaulted, flag, type Resolved, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { choice, integer } from '../../cli/value-kinds.ts';
-import { openRemoteDb } from '../../compose.ts';
+import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
+import { openRemoteDb, type RemoteDb } from '../../compose.ts';
+import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
+import { UsageError } from '../../lib/errors.ts';
 import { assignKeys } from '../../services/assign-keys.ts';
+import { assignSignedKeys } from '../../services/assign-signed-keys.ts';
+import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {
   totalValidators: required({
@@ -17,6 +23,10 @@ const OPTIONS = {
     value: choice(['1.0.1', '1.0.2']),
   }),
   reassign: flag({ description: 'Lets keys move between validators. Stop those that lose keys first.' }),
+  encryptKey: signingEncryptKey,
+  trustStored: flag({
+    description: 'Signs the stored plan although it was stored or changed without the encryption key.',
+  }),
 };
 
 export default class RemoteDbAssign extends RemoteDbCommand {
@@ -25,22 +35,14 @@ export default class RemoteDbAssign extends RemoteDbCommand {
   static override examples = [
     '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10',
     '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 3 --like-reference',
+    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --encrypt-key-file ./encrypt-key',
   ];
   static override flags = oclifFlags(OPTIONS);
 
   async run() {
     const options = await this.resolveWithGroup(OPTIONS);
     await using remote = await openRemoteDb(options, this.config.version);
-    const { plan, isNew, movedKeys } = await assignKeys(remote.database, {
-      ref: remote.ref,
-      totalClients: options.totalValidators,
-      likeReference: options.likeReference
-        ? options.referenceVersion === '1.0.1'
-          ? 'floor'
-          : 'ceil'
-        : undefined,
-      reassign: options.reassign,
-    });
+    const { plan, isNew, movedKeys, verifyingKey } = await this.assign(remote, options);
     const counts = Array.from(
       { length: plan.totalClients },
       (_, client) => plan.assignments.filter(each => each.clientIndex === client).length,
@@ -53,12 +55,43 @@ export default class RemoteDbAssign extends RemoteDbCommand {
     this.advise(
       'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
     );
+    if (verifyingKey !== undefined) {
+      this.advise(`Signed: ${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys.`);
+      this.advise(adviseVaultPublicKey(verifyingKey));
+    }
     return {
       totalValidators: plan.totalClients,
       keys: plan.assignments.length,
       keysPerValidator: counts,
       changed: isNew,
       movedKeys,
+      vaultPublicKey: verifyingKey && formatVaultPublicKey(verifyingKey),
     };
   }
+
+  /** With the encryption key the plan is signed, too. */
+  private async assign(remote: RemoteDb, options: Resolved<typeof OPTIONS>) {
+    const { encryptKey, trustStored, reassign } = options;
+    const plan = {
+      ref: remote.ref,
+      totalClients: options.totalValidators,
+      likeReference: rangesOf(options),
+      reassign,
+    };
+    if (encryptKey === undefined) {
+      if (trustStored)
+        throw new UsageError('contradiction', '--trust-stored is of use with --encrypt-key-file only.');
+      return { ...(await assignKeys(remote.database, plan)), verifyingKey: undefined };
+    }
+    await using pool = createWorkerPool();
+    return await assignSignedKeys({ database: remote.database, pool }, { ...plan, encryptKey, trustStored });
+  }
+}
+
+function rangesOf({
+  likeReference,
+  referenceVersion,
+}: Resolved<typeof OPTIONS>): 'floor' | 'ceil' | undefined {
+  if (!likeReference) return undefined;
+  return referenceVersion === '1.0.1' ? 'floor' : 'ceil';
 }

@@ -1,13 +1,14 @@
 import { FILE_OPTIONS, fileAttributes } from '../../cli/file-options.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { optional } from '../../cli/option.ts';
+import { defaulted, optional } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { directory as folder } from '../../cli/value-kinds.ts';
+import { choice, directory as folder } from '../../cli/value-kinds.ts';
+import { vaultPublicKey } from '../../cli/vault-public-key-option.ts';
 import { openRemoteDb } from '../../compose.ts';
 import { vaultDirectory } from '../../config.ts';
 import { DifferencesError } from '../../lib/errors.ts';
 import { lockVaultsOf } from '../../services/lock-vault.ts';
-import { writeOperatorConfig } from '../../services/write-operator-config.ts';
+import { OPERATOR_REMOVAL_POLICIES, writeOperatorConfig } from '../../services/write-operator-config.ts';
 
 const OPTIONS = {
   outputDir: optional({
@@ -15,6 +16,12 @@ const OPTIONS = {
     env: 'REMOTE_DB_OUTPUT_DIR',
     value: folder({ exists: false }),
   }),
+  removals: defaulted(() => 'refuse', {
+    description:
+      'What to do when more than a tenth of the validators of a file would vanish from it: refuse, or allow it.',
+    value: choice(OPERATOR_REMOVAL_POLICIES),
+  }),
+  vaultPublicKey,
   ...FILE_OPTIONS,
 };
 
@@ -37,6 +44,8 @@ export default class RemoteDbSetupOperator extends RemoteDbCommand {
       directory,
       attributes: fileAttributes(options, 'public'),
       check: options.check,
+      removals: options.removals,
+      verifyingKey: options.vaultPublicKey,
     });
     if (result.staleValidators > 0) {
       this.alert(

@@ -1,10 +1,12 @@
 import { CommandLineError } from '../../cli/command-line-error.ts';
 import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/file-options.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { flag, optional, required } from '../../cli/option.ts';
+import { defaulted, flag, optional, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { address, directory, httpUrl, integer } from '../../cli/value-kinds.ts';
+import { address, choice, directory, httpUrl, integer } from '../../cli/value-kinds.ts';
+import { vaultPublicKey } from '../../cli/vault-public-key-option.ts';
 import { openRemoteDb } from '../../compose.ts';
+import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { DifferencesError } from '../../lib/errors.ts';
 import { writeValidatorConfigs } from '../../services/write-validator-configs.ts';
 
@@ -41,6 +43,12 @@ const OPTIONS = {
     value: directory({ exists: true }),
   }),
   reassign: flag({ description: 'Lets keys move between validators when their number changes.' }),
+  removals: defaulted(() => 'refuse', {
+    description:
+      "What to do when more than a tenth of the files' keys would be removed: refuse, keep them, or allow it.",
+    value: choice(REMOVAL_POLICIES),
+  }),
+  vaultPublicKey,
   ...FILE_OPTIONS,
 };
 
@@ -62,16 +70,25 @@ export default class RemoteDbSetupValidator extends RemoteDbCommand {
         'Invalid value: validator index must be less than total validators',
       );
     }
+    if (options.reassign && options.vaultPublicKey !== undefined) {
+      throw new CommandLineError(
+        'contradiction',
+        'With --vault-public-key the plan is changed by "remote-db assign --reassign --encrypt-key-file" only, not by --reassign.',
+      );
+    }
     await using remote = await openRemoteDb(options, this.config.version);
     const result = await writeValidatorConfigs(remote.database, {
-      ...{
-        ref: remote.ref,
-        clientIndex: validatorIndex,
-        totalClients: totalValidators,
-        reassign: options.reassign,
-      },
-      ...{ signerUrl: options.web3signerEndpoint, feeRecipient: options.feeRecipient, check: options.check },
-      ...{ directory: options.outputDir, templateDirectory: options.templateDir },
+      ref: remote.ref,
+      clientIndex: validatorIndex,
+      totalClients: totalValidators,
+      reassign: options.reassign,
+      signerUrl: options.web3signerEndpoint,
+      feeRecipient: options.feeRecipient,
+      check: options.check,
+      directory: options.outputDir,
+      templateDirectory: options.templateDir,
+      removals: options.removals,
+      verifyingKey: options.vaultPublicKey,
       isBuilderEnabled: !options.disableProposalBuilder,
       attributes: fileAttributes(options, 'public'),
     });
@@ -95,6 +112,8 @@ export default class RemoteDbSetupValidator extends RemoteDbCommand {
       validatorIndex,
       totalValidators,
       keys: result.keyCount,
+      removedKeys: result.removedKeys,
+      keptKeys: result.keptKeys,
       files: result.paths,
       changed: result.isChanged,
     };

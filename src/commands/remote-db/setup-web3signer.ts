@@ -5,6 +5,7 @@ import { defaulted, flag, repeated, required } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { readSignerTls, SIGNER_TLS_OPTIONS } from '../../cli/signer-options.ts';
 import { choice, httpUrl } from '../../cli/value-kinds.ts';
+import { vaultPublicKey } from '../../cli/vault-public-key-option.ts';
 import { openRemoteDb, openRemoteSigner } from '../../compose.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
@@ -35,6 +36,7 @@ const OPTIONS = {
     description: 'A Web3Signer to reload and to compare with; may be given several times.',
     value: httpUrl,
   }),
+  vaultPublicKey,
   ...SIGNER_TLS_OPTIONS,
   ...FILE_OPTIONS,
 };
@@ -75,6 +77,7 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
         ...{ removals: options.removals, adopt: options.adopt, check: options.check },
         ...{ attributes: fileAttributes(options, 'keys') },
         reloadTimeoutMs: 30 * 60_000,
+        verifyingKey: options.vaultPublicKey,
       },
     );
     const { added, changed, adjusted, removed } = files.files;

@@ -4,7 +4,9 @@ import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { flag, optional } from '../../cli/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { file } from '../../cli/value-kinds.ts';
+import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
 import { openRemoteDb } from '../../compose.ts';
+import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { setupVault } from '../../services/setup-vault.ts';
 
 const OPTIONS = {
@@ -52,8 +54,14 @@ export default class RemoteDbSetup extends RemoteDbCommand {
       this.say('NB! You must store your encryption in a secure cold storage!');
       this.advise('Next: remote-db upload-keypairs.');
     }
-    const { migrations, created, keyFile } = result;
-    return { migrations, created, keyFile };
+    const { migrations, created, keyFile, verifyingKey } = result;
+    if (verifyingKey !== undefined) this.advise(adviseVaultPublicKey(verifyingKey));
+    return {
+      migrations,
+      created,
+      keyFile,
+      vaultPublicKey: verifyingKey && formatVaultPublicKey(verifyingKey),
+    };
   }
 
   /** The only time it is shown; with --json it goes to stderr like all that is not the result. */

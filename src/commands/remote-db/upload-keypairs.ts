@@ -6,10 +6,12 @@ import { flag, optional } from '../../cli/option.ts';
 import { poolSize } from '../../cli/pool-size-option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { file } from '../../cli/value-kinds.ts';
+import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
 import { fetchDepositDataRoot } from '../../clients/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb, openVoters } from '../../compose.ts';
 import { vaultDirectory } from '../../config.ts';
+import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { readDepositData } from '../../services/deposit-data-file.ts';
 import { fetchOracleSet } from '../../services/fetch-oracle-set.ts';
 import { uploadKeypairs } from '../../services/upload-keypairs.ts';
@@ -78,6 +80,8 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     this.advise(
       'Next: remote-db setup-web3signer, then setup-validator and setup-operator, wherever their files are used.',
     );
-    return result;
+    const { verifyingKey, ...counts } = result;
+    this.advise(adviseVaultPublicKey(verifyingKey));
+    return { ...counts, vaultPublicKey: formatVaultPublicKey(verifyingKey) };
   }
 }

@@ -1,7 +1,9 @@
 import { encryptKey } from '../../cli/encrypt-key-option.ts';
 import { oclifFlags } from '../../cli/oclif-flags.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
 import { openRemoteDb } from '../../compose.ts';
+import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { EXIT } from '../../lib/errors.ts';
 import { verifyVault } from '../../services/verify-vault.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
@@ -35,6 +37,8 @@ export default class RemoteDbVerify extends RemoteDbCommand {
       this.advise('Next: stop syncing from this database, and restore it from a backup.');
       process.exitCode = EXIT.differences;
     }
-    return result;
+    const { verifyingKey, ...report } = result;
+    if (verifyingKey !== undefined) this.advise(adviseVaultPublicKey(verifyingKey));
+    return { ...report, vaultPublicKey: verifyingKey && formatVaultPublicKey(verifyingKey) };
   }
 }

@@ -34,7 +34,7 @@ type MigratorTable = 'schema_migrations' | 'schema_migrations_lock';
 
 /**
  * Rights on every table: one that is missing here does not compile, and fails the tests. What sets the roles apart: sealed
- * keys (`data_keys`, `key_secrets`) are read by those alone who open them; what the operator is told to send
+ * keys (`data_keys`, `key_secrets`, `signing_keys`) are read by those alone who open them; what the operator is told to send
  * (`transactions*`, `operator_leases`) and believes of the chain (`deposit_registries`, `network_validators`) is written by it
  * alone; the audit log is added to, on the columns that a writer may choose.
  */
@@ -67,6 +67,25 @@ export const TABLE_GRANTS: {
     write: {
       uploader: {
         insert: ['vault_id', 'data_key_id', 'nonce', 'ciphertext'],
+        delete: true,
+      },
+    },
+  },
+  signing_keys: {
+    read: ['uploader', 'signer-sync'],
+    write: {
+      uploader: {
+        insert: ['vault_id', 'data_key_id', 'verifying_key', 'nonce', 'ciphertext'],
+        delete: true,
+      },
+    },
+  },
+  statements: {
+    read: ROLES,
+    write: {
+      uploader: {
+        insert: ['vault_id', 'body', 'signature'],
+        update: ['body', 'signature', 'updated_at'],
         delete: true,
       },
     },

@@ -2,8 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 
 /**
  * Digests over public facts, stored beside them: they show commands that have no encryption key whether a row was
- * removed, added, exchanged or changed by accident. They are no protection from somebody who can write to the database;
- * whoever has the encryption key checks the manifest and the sealed rows.
+ * removed, added, exchanged or changed by accident. They are no protection from somebody who can write to the database:
+ * whoever has the encryption key checks the manifest and the sealed rows, and whoever was given the vault's public key
+ * believes those digests only that a statement names.
  */
 function digest(domain: string, write: (hash: Hash) => void): Uint8Array {
   const hash = createHash('sha256').update(`stakewise-operator/${domain}/v1`);

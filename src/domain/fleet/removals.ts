@@ -10,6 +10,10 @@ export interface Removals {
   /** Of these, keys that the run would remove. */
   readonly removed: number;
   readonly policy: RemovalPolicy;
+  /** What they are removed from, for the message. */
+  readonly from?: string | undefined;
+  /** What to do about it. */
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -18,15 +22,17 @@ export interface Removals {
  * @returns 'remove', or 'keep' when the removed keys are to stay beside the new ones
  * @throws DifferencesError 'too-many-removals' with the counts (exit 3) under the policy 'refuse'
  */
-export function decideRemovals({ before, removed, policy }: Removals): 'remove' | 'keep' {
+export function decideRemovals({ before, removed, policy, from, hint }: Removals): 'remove' | 'keep' {
   const suspicious = removed > 0 && (removed * 10 > before || removed === before);
   if (!suspicious || policy === 'allow') return 'remove';
   if (policy === 'keep') return 'keep';
   throw new DifferencesError(
     'too-many-removals',
-    `This run would remove ${removed} of ${before} keys from the signer's directory; nothing was changed.`,
+    `This run would remove ${removed} of ${before} keys from ${from ?? "the signer's directory"}; nothing was changed.`,
     {
-      hint: 'Check that this is the right database and vault, then repeat with --removals keep (adds only) or --removals allow.',
+      hint:
+        hint ??
+        'Check that this is the right database and vault, then repeat with --removals keep (adds only) or --removals allow.',
     },
   );
 }

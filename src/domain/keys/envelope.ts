@@ -4,6 +4,7 @@ import { OperatorError } from '../../lib/errors.ts';
 import {
   encodeDataKeyContext,
   encodeKeyContext,
+  encodeSigningKeyContext,
   FORMAT_VERSION,
   type KeyContext,
   readKeyContext,
@@ -76,6 +77,48 @@ export function unwrapDataKey(
   }
 }
 
+/** What a vault's sealed signing key is bound to: whose it is, the data key beside it, and its own public half. */
+export type SigningKeyContext = DataKeyContext & { readonly verifyingKey: Uint8Array };
+
+/** Encrypts the 32-byte seed of a vault's signing key under the 'sign' subkey of the user's encryption key. */
+export function sealSigningKey(
+  encryptionKey: Uint8Array,
+  context: SigningKeyContext,
+  seed: Uint8Array,
+): Sealed {
+  const key = deriveSubkey(encryptionKey, 'sign');
+  try {
+    return seal(key, encodeSigningKeyContext(context), seed);
+  } finally {
+    wipe(key);
+  }
+}
+
+/**
+ * Decrypts the seed of a vault's signing key; the caller wipes it.
+ * @throws OperatorError 'signing-key-tampered' when it is not what {@link sealSigningKey} wrote for this vault
+ */
+export function openSigningKey(
+  encryptionKey: Uint8Array,
+  context: SigningKeyContext,
+  sealed: Sealed,
+): Uint8Array {
+  const key = deriveSubkey(encryptionKey, 'sign');
+  try {
+    return open(key, encodeSigningKeyContext(context), sealed);
+  } catch {
+    throw new OperatorError(
+      'signing-key-tampered',
+      'The signing key of the vault in the remote db is not what was written for it.',
+      {
+        hint: "Restore the database from a backup. Without one, delete the vault's row of signing_keys: the next upload makes another key, whose public half then goes to whoever has --vault-public-key.",
+      },
+    );
+  } finally {
+    wipe(key);
+  }
+}
+
 /** Encrypts a 32-byte secret key under the vault's data key, bound to everything in its context. */
 export function sealSecretKey(dataKey: Uint8Array, context: KeyContext, secretKey: Uint8Array): Sealed {
   return seal(dataKey, encodeKeyContext(context), secretKey);
@@ -101,7 +144,7 @@ export function openEncoded(dataKey: Uint8Array, associatedData: Uint8Array, sea
 /** HKDF-SHA256 subkey of the user's encryption key, which itself encrypts nothing. */
 export function deriveSubkey(
   encryptionKey: Uint8Array,
-  purpose: 'wrap' | 'manifest' | 'files' | 'oracle-set',
+  purpose: 'wrap' | 'manifest' | 'files' | 'oracle-set' | 'sign',
 ): Uint8Array {
   const info = `stakewise-operator/v${FORMAT_VERSION}/${purpose}`;
   return new Uint8Array(hkdfSync('sha256', encryptionKey, new Uint8Array(0), info, KEY_LENGTH));

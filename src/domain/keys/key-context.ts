@@ -74,6 +74,17 @@ export function encodeDataKeyContext(context: VaultContext & { readonly dataKeyI
   return bytes;
 }
 
+/** Associated data of a sealed signing key. */
+export function encodeSigningKeyContext(
+  context: VaultContext & { readonly dataKeyId: number; readonly verifyingKey: Uint8Array },
+): Uint8Array {
+  const bytes = new Uint8Array(VAULT_WIDTH + 4 + 32);
+  writeVault(bytes, 'stakewise/sign', context);
+  writeUint32(bytes, VAULT_WIDTH, context.dataKeyId);
+  writeBytes(bytes, VAULT_WIDTH + 4, context.verifyingKey, 32);
+  return bytes;
+}
+
 /** What the manifest's MAC begins with: counter, deposit data root and number of entries. */
 export function encodeManifestHead(
   context: VaultContext,

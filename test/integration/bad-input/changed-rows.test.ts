@@ -23,6 +23,8 @@ const ROWS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   deposit_data: { document: 'true' },
   assignment_plans: { plan: 'true' },
   assignments: { assignment: 'true' },
+  signing_keys: { 'signing key': 'true' },
+  statements: { statement: 'true' },
 };
 /** Nobody reads these, and no output depends on them. */
 const UNREAD = new Set(['created_at', 'inserted_at', 'updated_at']);
@@ -97,6 +99,14 @@ const COLUMNS: readonly (readonly [table: string, column: string, type: string])
   ['assignments', 'vault_id', 'integer'],
   ['assignments', 'public_key', 'bytea'],
   ['assignments', 'client_index', 'integer'],
+  ['signing_keys', 'vault_id', 'integer'],
+  ['signing_keys', 'data_key_id', 'integer'],
+  ['signing_keys', 'verifying_key', 'bytea'],
+  ['signing_keys', 'nonce', 'bytea'],
+  ['signing_keys', 'ciphertext', 'bytea'],
+  ['statements', 'vault_id', 'integer'],
+  ['statements', 'body', 'bytea'],
+  ['statements', 'signature', 'bytea'],
 ];
 
 const CASES = COLUMNS.flatMap(([table, column, type]) =>

@@ -56,6 +56,8 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
   schema_migrations: rights('-', '-', '-', '-', '-'),
   schema_migrations_lock: rights('-', '-', '-', '-', '-'),
   schema_steps: rights('S', 'S', 'S', 'S', 'S'),
+  signing_keys: rights('SID', 'S', '-', '-', '-'),
+  statements: rights('SIUD', 'S', 'S', 'S', 'S'),
   transaction_attempts: rights('-', '-', '-', 'SIU', 'S'),
   transactions: rights('-', '-', '-', 'SIU', 'S'),
   vaults: rights('SIUD', 'S', 'S', 'S', 'S'),

@@ -6,8 +6,10 @@ import {
   generateDataKey,
   generateEncryptionKey,
   openSecretKey,
+  openSigningKey,
   parseEncryptionKey,
   sealSecretKey,
+  sealSigningKey,
   unwrapDataKey,
   wrapDataKey,
 } from '../../../../src/domain/keys/envelope.ts';
@@ -34,6 +36,35 @@ const contextFields = {
 const context: fc.Arbitrary<KeyContext> = fc.record(contextFields);
 
 const tampered = expect.objectContaining({ code: 'row-tampered' });
+
+describe('a sealed signing key', () => {
+  const encryptionKey = new Uint8Array(32).fill(3);
+  const own = {
+    chainId: 17000,
+    vault: new Uint8Array(20).fill(1),
+    dataKeyId: 1,
+    verifyingKey: new Uint8Array(32).fill(2),
+  };
+  const seed = new Uint8Array(32).fill(4);
+
+  it('opens for its own vault, data key and public half, under its own encryption key', () => {
+    const sealed = sealSigningKey(encryptionKey, own, seed);
+    expect(openSigningKey(encryptionKey, own, sealed)).toEqual(seed);
+    const others = [
+      { ...own, chainId: 1 },
+      { ...own, vault: new Uint8Array(20).fill(9) },
+      { ...own, dataKeyId: 2 },
+      { ...own, verifyingKey: new Uint8Array(32).fill(9) },
+    ];
+    const refused = expect.objectContaining({ code: 'signing-key-tampered' });
+    for (const other of others) expect(() => openSigningKey(encryptionKey, other, sealed)).toThrow(refused);
+    expect(() => openSigningKey(new Uint8Array(32).fill(9), own, sealed)).toThrow(refused);
+    // The data key is sealed under another subkey: neither passes for the other.
+    const dataKey = wrapDataKey(encryptionKey, own, seed);
+    expect(() => openSigningKey(encryptionKey, own, dataKey)).toThrow(refused);
+    expect(() => unwrapDataKey(encryptionKey, own, sealed)).toThrow();
+  });
+});
 
 describe('sealed keys', () => {
   it('open under their own key and context', () => {
