@@ -18,7 +18,7 @@ export const FILE_OPTIONS = {
     value: { placeholder: 'MODE', parse: parseFileMode },
   }),
   owner: optional<FileOwner>({
-    description: 'Numeric owner of written files and directories.',
+    description: 'Numeric owner of written files and directories; the output directory must be no link.',
     env: 'REMOTE_DB_FILE_OWNER',
     value: { placeholder: 'UID[:GID]', parse: parseOwner },
   }),
