@@ -35,6 +35,7 @@ const OTHER_TABLES = new Set([
   ...['audit_log', 'schema_steps', 'schema_migrations', 'schema_migrations_lock'],
   // The operator's own, which no upload writes.
   ...['operator_leases', 'transactions', 'transaction_attempts', 'deposit_registries', 'network_validators'],
+  'wallet_turns',
 ]);
 
 /** How one bit, or the smallest step that the column's type has, is changed. */

@@ -197,6 +197,26 @@ describe('start with local keystores', () => {
   );
 });
 
+describe('start with the hot wallet as validators manager', () => {
+  it('has its process sign the approval of validators by their members', {
+    timeout: 120 * SECONDS,
+  }, async () => {
+    await using managed = await startOperatorScene({ validators: 2, vaultVersion: 5 });
+    await using database = await createTestDatabase();
+    const urlFile = join(managed.folder, 'db-url');
+    writeFileSync(urlFile, database.url, { mode: 0o600 });
+    await using operator = startOperatorProcess([...managed.args, '--db-url-file', urlFile]);
+    await operator.printed('Started operator service');
+    await managed.devnet.depositEther(STAKE);
+    await operator.printed('Successfully registered validators');
+    expect((await managed.devnet.readVaultLog()).registered).toHaveLength(1);
+    expect(operator.output).toMatch(
+      / INFO {5}\[signer\] signed address=0x\S+ type=VAULT_VALIDATORS vault=0x\S+ validators=1\n/,
+    );
+    expect(operator.output).toMatch(/type=TRANSACTION to=0x\S+ nonce=0 call=registerValidators\n/);
+  });
+});
+
 describe('start with a remote signer', () => {
   it(
     'prints the line of the manual, needs no keystores directory, and signs through it',
