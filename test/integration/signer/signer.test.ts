@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
@@ -99,6 +100,26 @@ describe('signing', () => {
   ])('%s', async (_, body, status) => {
     await using signer = await startBuiltIn(hexOf(first));
     expect((await post(signer.address, body)).status).toBe(status);
+  });
+
+  it('reads a body that comes in pieces, of any size', async () => {
+    await using signer = await startBuiltIn(hexOf(first));
+    const whole = (await post(signer.address, exitBody())).text;
+    const body = Buffer.from(exitBody({ padding: 'x'.repeat(6_000) }));
+    for (const size of [1, 7, 1_000, 4_095, 4_096, 6_000]) {
+      const pieces = async function* () {
+        for (let from = 0; from < body.length; from += size) {
+          yield body.subarray(from, from + size);
+          if (size > 100) await sleep(2);
+        }
+      };
+      const answer = await request(`${signer.address}/api/v1/eth2/sign/${first.hex}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: Readable.from(pieces()),
+      });
+      expect([answer.statusCode, await answer.body.text()]).toEqual([200, whole]);
+    }
   });
 
   it('counts keys, signatures and refusals', async () => {
