@@ -33,6 +33,8 @@ const REFUSED = new Set(['vaults.vault_id']);
 /** Their own checks: append-only, and the schema's level. */
 const OTHER_TABLES = new Set([
   ...['audit_log', 'schema_steps', 'schema_migrations', 'schema_migrations_lock'],
+  // Read by what accepts oracle sets only, with a MAC of its own for each row.
+  'accepted_oracle_sets',
   // The operator's own, which no upload writes.
   ...['operator_leases', 'transactions', 'transaction_attempts', 'deposit_registries', 'network_validators'],
   'wallet_turns',
