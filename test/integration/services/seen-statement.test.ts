@@ -1,4 +1,5 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resolveNetwork } from '../../../src/networks.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../../src/services/seen-statement.ts';
@@ -67,6 +68,11 @@ describe('the last statement that was believed', () => {
   it('counts for its key alone, and must be readable', async () => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
     await assertNotOlder(path, provenOf(1n, 0n, 1, 8));
+    // A pipe of whoever owns the directory holds up nobody.
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    await assertNotOlder(path, provenOf(1n, 0n));
+    rmSync(path);
     writeFileSync(path, 'upload 0\n');
     await expect(assertNotOlder(path, provenOf(5n, 2n))).rejects.toMatchObject({
       code: 'statement-record-invalid',
