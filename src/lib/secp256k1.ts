@@ -1,7 +1,7 @@
 // libsecp256k1 as WebAssembly: one file, the same code on every platform, made to take the same time for every key. Native
 // packages have no part for some platforms (linux-arm64) and calculate in JavaScript there without a word, in a time that
 // tells of the key. A thousand signatures: 0.1 s here, 0.03 s natively, 0.4 s in the best JavaScript (@noble/curves), which
-// is twelve times slower at ECIES and promises no constant time, since BigInt has none.
+// is nine times slower at ECIES and promises no constant time, since BigInt has none.
 import { isPrivate, pointFromScalar, pointMultiply, recover, signRecoverable } from 'tiny-secp256k1';
 
 /** Half of the group's order, rounded down: the largest s that contracts take. */
