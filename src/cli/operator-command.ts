@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
-import { oneLine, printableMember } from '../lib/foreign-text.ts';
+import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { Options, Resolved } from './option.ts';
 import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './progress.ts';
@@ -59,6 +59,11 @@ export abstract class OperatorCommand extends Command {
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
   protected readonly say = (line: string): void => {
     this.output.write(`${oneLine(line)}\n`);
+  };
+
+  /** Prints a document with the lines that it has: what is to be put into a file. */
+  protected readonly print = (document: string): void => {
+    this.output.write(printable(document));
   };
 
   /** Tells what to do next, beside the result. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
 import { takeLease } from '../../src/db/leases.ts';
-import { recordAttempt, recordIntent } from '../../src/db/transactions.ts';
+import { authenticateIntent, recordAttempt, recordIntent } from '../../src/db/transactions.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { type CliRun, runCli } from '../support/cli.ts';
 import { createRolesDatabase, type RolesDatabase } from '../support/database-roles.ts';
@@ -113,7 +113,10 @@ describe('with the roles of "remote-db grants"', () => {
   });
 
   it('upload-keypairs needs the uploader', async () => {
-    expectRefused(await remoteDb('signer-sync', 'upload-keypairs', ...upload()), 'vaults|oracle_sets');
+    expectRefused(
+      await remoteDb('signer-sync', 'upload-keypairs', ...upload()),
+      'vaults|accepted_oracle_sets',
+    );
     expectRefused(await remoteDb('operator', 'upload-keypairs', ...upload()), 'data_keys');
     expectDone(await remoteDb('uploader', 'upload-keypairs', ...upload()));
     expectDone(await remoteDb('uploader', 'upload-keypairs', '--prune-shares', ...upload()));
@@ -181,7 +184,9 @@ describe('with the roles of "remote-db grants"', () => {
   it('start as any other is refused', async () => {
     for (const who of ['uploader', 'signer-sync', 'validator-config', 'auditor'] as const) {
       await using operator = startOperatorProcess(scene.args, { env: { REMOTE_DB_URL: urlOf(who) } });
-      await operator.printed(/permission denied for table (operator_leases|deposit_registries)/);
+      await operator.printed(
+        /permission denied for table (operator_leases|deposit_registries|accepted_oracle_sets)/,
+      );
     }
   });
 
@@ -212,14 +217,11 @@ describe('with the roles of "remote-db grants"', () => {
   });
 });
 
-/** A transaction under way of another chain's clock would be looked for; this one only waits in the table. */
+/** Records a transaction that seems to be under way, for the commands that ask for a replacement. */
 async function recordWaiting(url: string): Promise<void> {
   await using opened = await openDatabase({ url });
-  const scope = {
-    chainId: (await scene.devnet.protocol.provider.getNetwork()).chainId,
-    vault: fromHex(scene.vault, 20),
-  };
-  const lease = { chainId: Number(scope.chainId), vault: scope.vault };
+  const { chainId } = await scene.devnet.protocol.provider.getNetwork();
+  const lease = { chainId: Number(chainId), vault: fromHex(scene.vault, 20) };
   const epoch = await takeLease(opened, lease, { holder: 'test', ttlMs: 60_000 });
   if (epoch === undefined) throw new Error('the lease of the operator that has ended is still held');
   const address = new Uint8Array(20).fill(7);
@@ -239,6 +241,8 @@ async function recordWaiting(url: string): Promise<void> {
       bumpCeilingWei: 100_000_000_000n,
     },
   );
+  const mac = new Uint8Array(32).fill(9);
+  await authenticateIntent(opened, { ...lease, epoch }, id ?? 0n, { mac, bumpCeilingWei: 90_000_000_000n });
   await recordAttempt(opened, { ...lease, epoch }, id ?? 0n, {
     hash: new Uint8Array(32).fill(1),
     nonce: 4n,

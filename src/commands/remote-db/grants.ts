@@ -49,7 +49,7 @@ export default class RemoteDbGrants extends RemoteDbCommand {
       this.alert('everybody else who uses schema "public" by the rights of PUBLIC loses them there.');
     }
     // Not for stderr beside the JSON, as other results are: it is a document, not a line for people.
-    if (!this.jsonEnabled()) this.say(sql.trimEnd());
+    if (!this.jsonEnabled()) this.print(sql);
     this.advise(
       'Next: run it as the owner of the tables; then give each role a login and a password, or grant it to a login role.',
     );

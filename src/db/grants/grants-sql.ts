@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { UsageError } from '../../lib/errors.ts';
+import { oneLine } from '../../lib/foreign-text.ts';
 import { ROLES, type Role, TABLE_GRANTS, type WriteGrant } from './table-grants.ts';
 
 /** Names of the database's roles that play the five parts. */
@@ -147,9 +148,9 @@ function assertRoleName(name: string, role: Role): void {
 
 function assertIdentifier(name: string, code: string, what: string): void {
   const length = Buffer.byteLength(name);
-  if (length > 0 && length <= MAX_IDENTIFIER_BYTES && !/\p{Cc}/u.test(name)) return;
+  if (length > 0 && length <= MAX_IDENTIFIER_BYTES && oneLine(name) === name) return;
   throw new UsageError(
     code,
-    `Invalid name of the ${what}: Postgres takes 1 to ${MAX_IDENTIFIER_BYTES} bytes, and here no control characters.`,
+    `Invalid name of the ${what}: Postgres takes 1 to ${MAX_IDENTIFIER_BYTES} bytes, and here none that do not show.`,
   );
 }

@@ -284,7 +284,7 @@ describe('the SQL of the grants', () => {
     await expect(runSql(scene.ownerUrl, sql)).rejects.toThrow(`grants would not hold role "${owner}"`);
   });
 
-  it.each(['', 'public', 'pg_monitor', 'none', 'a\nb', 'x'.repeat(64), 'é'.repeat(32)])(
+  it.each(['', 'public', 'pg_monitor', 'none', 'a\nb', 'a\u202eb', 'x'.repeat(64), 'é'.repeat(32)])(
     'is not printed for a role named %j',
     name => {
       expect(() => grantsSql({ schema: 'one', roles: { ...scene.roles, auditor: name } })).toThrow(/name/);
