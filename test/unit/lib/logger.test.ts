@@ -64,6 +64,30 @@ describe('logger of the service', () => {
   });
 });
 
+describe('a text that acts, in whatever it comes', () => {
+  const text = 'x\r\n2026-11-29 07:00:00 INFO     forged\u001b[2J\u009b\u202e';
+
+  it('is one line in the plain format; lines of a stack begin with spaces', () => {
+    const { log, lines } = logTo('plain');
+    log.child({ task: 't' }).error({ reason: text, err: new Error(text) }, text);
+    const [first = '', ...others] = (lines[0] ?? '').trimEnd().split('\n');
+    expect(first).toMatch(
+      /^\d{4}-\S+ \S+ ERROR {4}\[t\] x 2026-11-29 07:00:00 INFO forged \[2J reason="x 2026/,
+    );
+    expect(others[0]).toBe('Error: x ');
+    for (const line of others.slice(1)) expect(line).toMatch(/^ {4}/);
+    expect(lines.join('').replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
+
+  it('does nothing in the JSON format either, once it is decoded', () => {
+    const { log, lines } = logTo('json');
+    log.info({ reason: text, deep: { list: [text] } }, text);
+    const clean = 'x 2026-11-29 07:00:00 INFO forged [2J';
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ msg: clean, reason: clean, deep: { list: [clean] } });
+    expect(lines[0]).toMatch(/\}\n$/);
+  });
+});
+
 describe('secret parts of a URL', () => {
   it('are the password, long path segments and values of the query', () => {
     expect(secretPartsOf('https://user:p%40ss@host/v3/0123456789abcdef0123?key=abcdef')).toEqual([
@@ -74,6 +98,8 @@ describe('secret parts of a URL', () => {
     ]);
     expect(secretPartsOf('http://localhost:8545')).toEqual([]);
     expect(secretPartsOf('not a url')).toEqual([]);
+    expect(secretPartsOf('https://token@host/')).toEqual(['token']);
+    expect(secretPartsOf('postgresql://u:pw@a:1,b:2/db')).toEqual(['pw']);
   });
 });
 
