@@ -6,7 +6,7 @@ export default defineConfig({
     // Postgres, anvil and scrypt (256 MiB a derivation) share the machine with the tests: two files at a time.
     pool: 'forks',
     maxWorkers: 2,
-    globalSetup: ['test/support/global-postgres.ts'],
+    globalSetup: ['test/support/postgres/global-postgres.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

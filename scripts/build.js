@@ -10,8 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** What is started by itself, besides commands. */
 const STARTED = [
   'src/cli/main.ts',
-  'src/signer-child.ts',
-  'src/signer/sign-worker.ts',
+  'src/compose/signer-child.ts',
+  'src/signer/keys/sign-worker.ts',
   'src/workers/worker.ts',
   'src/workers/verify-worker.ts',
 ];

@@ -103,7 +103,7 @@ describe('who imports whom', () => {
   });
 
   it('whoever spawns the signer never reaches its code: keys stay in the child', () => {
-    const reached = new Set(['src/spawn-signer.ts']);
+    const reached = new Set(['src/signer-process/spawn-signer.ts']);
     for (const file of reached) {
       for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
     }
@@ -118,7 +118,7 @@ describe('who imports whom', () => {
     for (const file of reached) {
       for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
     }
-    expect(reached.has('src/spawn-signer.ts')).toBe(true);
+    expect(reached.has('src/signer-process/spawn-signer.ts')).toBe(true);
     expect(reached.has('src/workers/verify-worker.ts')).toBe(true);
     expect(
       [...reached].filter(to => /^src\/(signer\/|domain\/keys|compose-signer|signer-child)/.test(to)),
@@ -167,10 +167,10 @@ describe('the edges', () => {
       'src/cli/prompt.ts',
       'src/lib/logger.ts',
       'src/lib/termination-log.ts',
-      'src/signer-child.ts',
+      'src/compose/signer-child.ts',
     ]);
     // The version; what presentError gives; a stack.
-    const byOthers = ['src/cli/main.ts', 'src/cli/program.ts', 'src/signer-child.ts'];
+    const byOthers = ['src/cli/main.ts', 'src/cli/program.ts', 'src/compose/signer-child.ts'];
     const cleaning = edges.filter(file => /from '\..*\/foreign-text\.ts'/.test(read(file)));
     expect([...cleaning, ...byOthers].sort()).toEqual(edges);
   });

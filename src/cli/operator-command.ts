@@ -2,10 +2,10 @@ import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
-import type { Options, Resolved } from './option.ts';
-import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './progress.ts';
-import { createPrompter, type Prompter } from './prompt.ts';
-import { resolveOptions } from './resolve-options.ts';
+import type { Options, Resolved } from './options/option.ts';
+import { resolveOptions } from './options/resolve-options.ts';
+import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './terminal/progress.ts';
+import { createPrompter, type Prompter } from './terminal/prompt.ts';
 
 /**
  * Base of every command: typed options, and one rule for output. Results go to stdout, hints and warnings to stderr;

@@ -2,9 +2,9 @@ import { Errors } from '@oclif/core';
 import { withoutSecrets } from '../lib/endpoint-url.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { printable } from '../lib/foreign-text.ts';
-import { Aborted } from './aborted.ts';
-import { CommandLineError } from './command-line-error.ts';
+import { CommandLineError } from './options/command-line-error.ts';
 import { RouteError } from './route.ts';
+import { Aborted } from './terminal/aborted.ts';
 
 /** An error as it is shown: lines for stderr, a document for `--json`, the exit code. */
 export interface PresentedError {

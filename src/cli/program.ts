@@ -1,8 +1,8 @@
 import { Config, type Interfaces, loadHelpClass, settings } from '@oclif/core';
 import { EXIT } from '../lib/errors.ts';
 import { assertNoDebugger } from '../lib/guard-memory.ts';
+import { groupOptions } from './flags/remote-db.ts';
 import { presentError } from './present-error.ts';
-import { groupOptions } from './remote-db-flags.ts';
 import { routeArgv } from './route.ts';
 
 export interface ProgramStart {

@@ -1,10 +1,10 @@
 import type { Interfaces } from '@oclif/core';
 import { UsageError } from '../lib/errors.ts';
-import { invalidValue } from './command-line-error.ts';
-import { oclifFlags } from './oclif-flags.ts';
+import { REMOTE_DB_OPTIONS } from './flags/remote-db.ts';
 import { OperatorCommand } from './operator-command.ts';
-import type { Options, Resolved } from './option.ts';
-import { REMOTE_DB_OPTIONS } from './remote-db-flags.ts';
+import { invalidValue } from './options/command-line-error.ts';
+import { oclifFlags } from './options/oclif-flags.ts';
+import type { Options, Resolved } from './options/option.ts';
 
 /** Base of the commands below `remote-db`: they take the group's options beside their own. */
 export abstract class RemoteDbCommand extends OperatorCommand {

@@ -1,4 +1,4 @@
-import { CommandLineError } from './command-line-error.ts';
+import { CommandLineError } from './options/command-line-error.ts';
 
 /** What the words of a command line ask for. */
 export type Route =

@@ -9,8 +9,8 @@ import {
   parseSignerAnswer,
   requestSigner,
   type SignerRequest,
-} from './signer-endpoint.ts';
-import type { SignerTls } from './signer-tls.ts';
+} from './signer/signer-endpoint.ts';
+import type { SignerTls } from './signer/signer-tls.ts';
 
 /** Web3Signer takes 10 MiB and not a byte more. */
 export const MAX_KEYMANAGER_BODY_BYTES = 10 * 1024 * 1024;

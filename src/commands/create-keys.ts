@@ -1,13 +1,18 @@
-import { keystoreKdf } from '../cli/keystore-options.ts';
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { keystoreKdf } from '../cli/flags/keystores.ts';
+import { poolSize } from '../cli/flags/pool-size.ts';
+import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { flag, required } from '../cli/option.ts';
-import { poolSize } from '../cli/pool-size-option.ts';
-import { integer } from '../cli/value-kinds.ts';
-import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
-import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
-import { createKeys } from '../services/create-keys.ts';
-import { lockVaultDirectory } from '../services/lock-vault.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { flag, required } from '../cli/options/option.ts';
+import { integer } from '../cli/options/value-kinds.ts';
+import { createKeys } from '../services/local-keys/create-keys.ts';
+import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
+import {
+  networkOfConfig,
+  readVaultConfig,
+  updateMnemonicNextIndex,
+  vaultDirectory,
+} from '../settings/vault-config.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {

@@ -1,9 +1,9 @@
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { dataDir, mnemonicFor, vault } from '../cli/vault-options.ts';
-import { readVaultConfig, vaultDirectory } from '../config.ts';
-import { createVaultWallet } from '../services/create-wallet.ts';
-import { lockVaultDirectory } from '../services/lock-vault.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { createVaultWallet } from '../services/local-keys/create-wallet.ts';
+import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
+import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   vault: vault('Enter the vault address'),

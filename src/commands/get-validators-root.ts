@@ -1,10 +1,10 @@
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { dataDir, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { optional } from '../cli/option.ts';
-import { file } from '../cli/value-kinds.ts';
-import { dataDir, vault } from '../cli/vault-options.ts';
-import { vaultDirectory } from '../config.ts';
-import { computeValidatorsRoot } from '../services/compute-validators-root.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { optional } from '../cli/options/option.ts';
+import { file } from '../cli/options/value-kinds.ts';
+import { computeValidatorsRoot } from '../services/local-keys/compute-validators-root.ts';
+import { vaultDirectory } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   vault: vault('Enter the vault address'),

@@ -1,14 +1,14 @@
-import { confirmMnemonic } from '../cli/confirm-mnemonic.ts';
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { newDataDir, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { flag, required } from '../cli/option.ts';
-import { choice, network } from '../cli/value-kinds.ts';
-import { newDataDir, vault } from '../cli/vault-options.ts';
-import { assertNoVaultConfig, createVaultConfig, vaultDirectory } from '../config.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { flag, required } from '../cli/options/option.ts';
+import { choice, network } from '../cli/options/value-kinds.ts';
+import { confirmMnemonic } from '../cli/terminal/confirm-mnemonic.ts';
 import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
-import { initializeVault } from '../services/initialize-vault.ts';
-import { lockVaultDirectory } from '../services/lock-vault.ts';
+import { initializeVault } from '../services/local-keys/initialize-vault.ts';
+import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
+import { assertNoVaultConfig, createVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   network: required({

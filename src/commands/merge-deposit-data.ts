@@ -1,9 +1,9 @@
-import { oclifFlags } from '../cli/oclif-flags.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { repeated, required } from '../cli/option.ts';
-import { file } from '../cli/value-kinds.ts';
-import { lockVaultsOf } from '../services/lock-vault.ts';
-import { mergeDepositData } from '../services/merge-deposit-data.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { repeated, required } from '../cli/options/option.ts';
+import { file } from '../cli/options/value-kinds.ts';
+import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
+import { mergeDepositData } from '../services/local-keys/merge-deposit-data.ts';
 
 const OPTIONS = {
   depositDataFiles: repeated({

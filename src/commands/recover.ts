@@ -1,20 +1,25 @@
 import { existsSync } from 'node:fs';
-import { Aborted } from '../cli/aborted.ts';
-import { confirm } from '../cli/confirm.ts';
-import { keystoreKdf } from '../cli/keystore-options.ts';
-import { consensusEndpoints, executionEndpoints, verbose } from '../cli/node-options.ts';
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { keystoreKdf } from '../cli/flags/keystores.ts';
+import { consensusEndpoints, executionEndpoints, verbose } from '../cli/flags/nodes.ts';
+import { poolSize } from '../cli/flags/pool-size.ts';
+import { mnemonicFor, newDataDir, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { defaulted, flag, required } from '../cli/option.ts';
-import { poolSize } from '../cli/pool-size-option.ts';
-import { integer, network } from '../cli/value-kinds.ts';
-import { mnemonicFor, newDataDir, vault } from '../cli/vault-options.ts';
-import { openBeaconNode, openExecutionNode, openHttp } from '../compose.ts';
-import { createVaultConfig, findVaultConfig, updateMnemonicNextIndex, vaultDirectory } from '../config.ts';
-import { resolveNetwork } from '../networks.ts';
-import { fetchVaultValidators } from '../services/fetch-vault-validators.ts';
-import { lockVaultDirectory } from '../services/lock-vault.ts';
-import { recoverVault } from '../services/recover-vault.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { defaulted, flag, required } from '../cli/options/option.ts';
+import { integer, network } from '../cli/options/value-kinds.ts';
+import { Aborted } from '../cli/terminal/aborted.ts';
+import { confirm } from '../cli/terminal/confirm.ts';
+import { openBeaconNode, openExecutionNode, openHttp } from '../compose/remote-db.ts';
+import { resolveNetwork } from '../networks/built-in.ts';
+import { fetchVaultValidators } from '../services/local-keys/fetch-vault-validators.ts';
+import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
+import { recoverVault } from '../services/local-keys/recover-vault.ts';
+import {
+  createVaultConfig,
+  findVaultConfig,
+  updateMnemonicNextIndex,
+  vaultDirectory,
+} from '../settings/vault-config.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {

@@ -1,16 +1,16 @@
-import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from '../cli/key-source-options.ts';
-import { LISTEN_OPTIONS, listenSettings } from '../cli/listen-options.ts';
-import { verbose } from '../cli/node-options.ts';
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
+import { LISTEN_OPTIONS, listenSettings } from '../cli/flags/listener.ts';
+import { verbose } from '../cli/flags/nodes.ts';
+import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/flags/remote-db.ts';
+import { networkOfVault, newDataDir } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { optional, type Resolved } from '../cli/option.ts';
-import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/remote-db-flags.ts';
-import { address, directory, integer } from '../cli/value-kinds.ts';
-import { networkOfVault, newDataDir } from '../cli/vault-options.ts';
-import { type KeySourceSettings, openSigner, type SecretSetting, untilStopped } from '../compose-signer.ts';
-import { readVaultConfig } from '../config.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { optional, type Resolved } from '../cli/options/option.ts';
+import { address, directory, integer } from '../cli/options/value-kinds.ts';
+import { type KeySourceSettings, openSigner, type SecretSetting, untilStopped } from '../compose/signer.ts';
 import { UsageError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
+import { readVaultConfig } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   vault: optional({ description: 'The address of the vault.', env: 'VAULT', value: address }),

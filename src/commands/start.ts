@@ -1,10 +1,10 @@
-import { IGNORED_OPTIONS } from '../cli/ignored-options.ts';
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { IGNORED_OPTIONS } from '../cli/flags/ignored.ts';
+import { operatorSettings, START_OPTIONS } from '../cli/flags/start.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { operatorSettings, START_OPTIONS } from '../cli/start-options.ts';
-import { readEnvironment } from '../config.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
 import { messageOf } from '../lib/errors.ts';
 import { writeTerminationLog } from '../lib/termination-log.ts';
+import { readEnvironment } from '../settings/vault-config.ts';
 
 const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
 
@@ -30,7 +30,7 @@ export default class Start extends OperatorCommand {
     try {
       const settings = await operatorSettings(await this.resolve(OPTIONS));
       // Loaded when it is known that there is something to run.
-      const { runOperator } = await import('../run-operator.ts');
+      const { runOperator } = await import('../compose/run-operator.ts');
       await runOperator(settings, { version: this.config.version });
       return { stopped: true };
     } catch (error) {

@@ -1,23 +1,28 @@
-import { missingOptions } from '../cli/command-line-error.ts';
-import { confirm } from '../cli/confirm.ts';
-import { chooseKeySource, KEY_SOURCE_OPTIONS } from '../cli/key-source-options.ts';
-import { validatorIndexes } from '../cli/listen-options.ts';
-import { consensusEndpoints, verbose } from '../cli/node-options.ts';
-import { oclifFlags } from '../cli/oclif-flags.ts';
+import { chooseKeySource, KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
+import { validatorIndexes } from '../cli/flags/listener.ts';
+import { consensusEndpoints, verbose } from '../cli/flags/nodes.ts';
+import { readSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
+import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
-import { flag, optional } from '../cli/option.ts';
-import { readSignerTls, SIGNER_OPTIONS } from '../cli/signer-options.ts';
-import { integer } from '../cli/value-kinds.ts';
-import { dataDir, networkOfVault, vault } from '../cli/vault-options.ts';
-import { openBeaconNode, openHttp } from '../compose.ts';
-import { openExitSigner } from '../compose-exit-signer.ts';
-import { readVaultConfig, vaultDirectory } from '../config.ts';
+import { missingOptions } from '../cli/options/command-line-error.ts';
+import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { flag, optional } from '../cli/options/option.ts';
+import { integer } from '../cli/options/value-kinds.ts';
+import { confirm } from '../cli/terminal/confirm.ts';
+import { openExitSigner } from '../compose/exit-signer.ts';
+import { openBeaconNode, openHttp } from '../compose/remote-db.ts';
 import { createPointCombiner } from '../domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { createCommandLogger } from '../lib/logger.ts';
-import { resolveNetwork } from '../networks.ts';
-import { assertAllExited, type ExitPlan, exitValidators, planExits } from '../services/exit-validators.ts';
-import { findRemoteSignerConfig } from '../services/remote-signer-config-file.ts';
+import { resolveNetwork } from '../networks/built-in.ts';
+import {
+  assertAllExited,
+  type ExitPlan,
+  exitValidators,
+  planExits,
+} from '../services/exits/exit-validators.ts';
+import { findRemoteSignerConfig } from '../services/fleet/remote-signer/remote-signer-config-file.ts';
+import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   consensusEndpoints: consensusEndpoints('Enter the comma separated'),

@@ -1,11 +1,11 @@
 import { openDatabase } from '../../src/db/database.ts';
 import { insertKeypairs, type NewKeypair } from '../../src/db/keypairs.ts';
 import { insertOracleSet } from '../../src/db/oracle-sets.ts';
-import { resolveNetwork } from '../../src/networks.ts';
-import { setupVault } from '../../src/services/setup-vault.ts';
-import { unlockVault } from '../../src/services/unlock-vault.ts';
+import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { setupVault } from '../../src/services/remote-db/setup-vault.ts';
+import { unlockVault } from '../../src/services/remote-db/unlock-vault.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
-import { activateRawKeys, sealRawKeys } from '../support/sealed-vault.ts';
+import { activateRawKeys, sealRawKeys } from '../support/scenes/sealed-vault.ts';
 import type { StepResult } from './child-process.ts';
 import { copyRows } from './copy-rows.ts';
 import { benchKeys, fixedBytes, NETWORK, type Scheme, VAULT } from './inputs.ts';

@@ -2,9 +2,9 @@
 // and again: node test/bench/deposit-steady.mjs DB_URL SERVER. Prints JSON.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectExecutionNode } from '../../src/clients/execution-node.ts';
+import { connectExecutionNode } from '../../src/clients/execution/execution-node.ts';
 import { openDatabase } from '../../src/db/database.ts';
-import { createNetworkValidators } from '../../src/services/network-validators.ts';
+import { createNetworkValidators } from '../../src/services/staking/network-validators/network-validators.ts';
 
 const [url, server, network, count] = process.argv.slice(2);
 const { rpcUrl } = JSON.parse(server);

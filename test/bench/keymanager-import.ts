@@ -7,9 +7,9 @@ import { createKeyDeriver, publicKeyOf } from '../../src/domain/keys/derivation.
 import { splitSecretKey } from '../../src/domain/keys/key-share.ts';
 import { encryptTransportKeystore } from '../../src/domain/keys/keystore.ts';
 import { toHex } from '../../src/lib/bytes.ts';
-import { importKeys, type TransportKey } from '../../src/services/import-keys.ts';
+import { importKeys, type TransportKey } from '../../src/services/fleet/remote-signer/import-keys.ts';
 import { decryptKeystoreV4 } from '../devnet/keystore-v4.ts';
-import { silentProgress } from '../support/signing-fixtures.ts';
+import { silentProgress } from '../support/scenes/signing-fixtures.ts';
 import type { Received } from './keymanager-process.ts';
 import { type Cost, check, measure } from './measure.ts';
 

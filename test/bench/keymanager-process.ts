@@ -1,6 +1,6 @@
 // The devnet's key manager in a process of its own: prints its URL, and when stdin ends what it has received.
 import { startKeymanager } from '../devnet/keymanager.ts';
-import { EXIT_CHAIN } from '../support/signing-fixtures.ts';
+import { EXIT_CHAIN } from '../support/scenes/signing-fixtures.ts';
 
 export interface Received {
   readonly imports: number;

@@ -15,8 +15,8 @@ import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { encryptEcies } from '../../src/domain/protocol/ecies.ts';
 import { splitSignature } from '../../src/domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../../src/lib/bytes.ts';
-import { type Network, resolveNetwork } from '../../src/networks.ts';
-import { createCheapKeystore } from '../support/bad-input-keystore.ts';
+import { type Network, resolveNetwork } from '../../src/networks/built-in.ts';
+import { createCheapKeystore } from '../support/scenes/bad-input/keystore.ts';
 import { type Cost, check, measure } from './measure.ts';
 import type { Mark, WorldMethod, WorldOptions, WorldPlaces } from './operator-world.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateEncryptionKey } from '../../src/domain/keys/envelope.ts';
-import { startPostgresServer } from '../support/postgres-server.ts';
+import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 import { runStep, type StepResult } from './child-process.ts';
 import { NETWORK, type Scheme, VAULT } from './inputs.ts';
 import { withClient } from './with-client.ts';

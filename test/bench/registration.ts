@@ -2,7 +2,7 @@
 // beside the bare primitives of a registration.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { startOperatorProcess } from '../support/operator-process.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { check } from './measure.ts';
 import {
   judge,

@@ -1,6 +1,6 @@
 // All exit signatures of a vault anew, after the oracles were replaced: `operator start` as it is run, with the built-in
 // signer, beside the bare primitives. The oracles sign at once; the devnet's strict ones take a third of a second for a validator.
-import { startOperatorProcess } from '../support/operator-process.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { check } from './measure.ts';
 import {
   childOf,

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { embeddedDatabasePath } from '../../src/compose-transactions.ts';
-import { startOperatorProcess } from '../support/operator-process.ts';
-import { startPostgresServer } from '../support/postgres-server.ts';
+import { embeddedDatabasePath } from '../../src/compose/transaction-store.ts';
+import { startPostgresServer } from '../support/postgres/postgres-server.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { check } from './measure.ts';
 import { childOf, judge, loadText, type OperatorBench, prepareOperator, usageOf } from './operator-bench.ts';
 

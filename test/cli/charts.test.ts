@@ -6,17 +6,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRemoteSignerFile } from '../support/checkers/operator-files.ts';
 import { readLighthouseDefinitions, readSignerKeys } from '../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
-import { type CliOptions, PROJECT_ROOT, runCli, temporaryDirectory } from '../support/cli.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import type { TestDatabase } from '../support/postgres.ts';
-import { canRead } from '../support/read-as.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
+import type { TestDatabase } from '../support/postgres/postgres.ts';
+import { type CliOptions, PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { canRead } from '../support/programs/read-as.ts';
 import {
   fillWithRecordedVault,
   RECORDED_ENCRYPT_KEY,
   RECORDED_VAULT,
   recordedSecretKeys,
   writeKeystores,
-} from '../support/recorded-vault.ts';
+} from '../support/recorded/recorded-vault.ts';
 
 const VAULT = RECORDED_VAULT.toLowerCase();
 const FEE_RECIPIENT = '0x48319f97e5da1233c21c48b80097c0fb7a20ff86';
@@ -217,7 +217,7 @@ describe('the v3-operator chart', () => {
 
   it('runs as a uid without a name, home and shell, as containers do', async () => {
     using volume = mountVolume();
-    const preload = join(import.meta.dirname, '../support/nameless-user.mjs');
+    const preload = join(import.meta.dirname, '../support/programs/nameless-user.mjs');
     const run = await runCli(
       [
         ...['-u', 'HOME', '-u', 'SHELL', join(PROJECT_ROOT, 'bin/python'), 'src/main.py', 'remote-db'],

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory } from '../support/cli.ts';
+import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
@@ -142,7 +142,7 @@ describe('.env.example', () => {
   });
 
   it('has every variable that an option reads', () => {
-    const sources = globSync(['src/commands/**/*.ts', 'src/cli/*.ts', 'src/compose.ts'], {
+    const sources = globSync('src/**/*.ts', {
       cwd: PROJECT_ROOT,
     });
     const text = sources.map(file => readFileSync(join(PROJECT_ROOT, file), 'utf8')).join('\n');

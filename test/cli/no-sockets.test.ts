@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROJECT_ROOT, temporaryDirectory } from '../support/cli.ts';
+import { PROJECT_ROOT, temporaryDirectory } from '../support/programs/cli.ts';
 
-const GUARD = `--import=${join(PROJECT_ROOT, 'test/support/forbid-sockets.mjs')}`;
+const GUARD = `--import=${join(PROJECT_ROOT, 'test/support/programs/forbid-sockets.mjs')}`;
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const WORKER = "data:text/javascript,import net from 'node:net'; net.connect(9, '127.0.0.1');";
 

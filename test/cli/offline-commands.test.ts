@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/cli.ts';
+import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
 
 const VECTORS = join(PROJECT_ROOT, 'test/vectors/v3-operator/01-create-keys');
 const MNEMONIC =

@@ -1,7 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory, withoutEscapes } from '../support/cli.ts';
+import {
+  PROJECT_ROOT,
+  runCli,
+  runOnTerminal,
+  temporaryDirectory,
+  withoutEscapes,
+} from '../support/programs/cli.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC =

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
-import { runCli, temporaryDirectory } from '../support/cli.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { startFakeSigner } from '../support/fake-signer.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
+import { listTree } from '../support/postgres/snapshot.ts';
+import { runCli, temporaryDirectory } from '../support/programs/cli.ts';
 import {
   fillWithRecordedVault,
   inventOracleSet,
@@ -15,9 +15,9 @@ import {
   recordedSecretKeys,
   uploadRecorded,
   writeKeystores,
-} from '../support/recorded-vault.ts';
-import { listTree } from '../support/snapshot.ts';
-import { recordedPath } from '../support/vectors.ts';
+} from '../support/recorded/recorded-vault.ts';
+import { recordedPath } from '../support/recorded/vectors.ts';
+import { startFakeSigner } from '../support/servers/fake-signer.ts';
 
 const keystores = temporaryDirectory();
 let template: DatabaseTemplate;

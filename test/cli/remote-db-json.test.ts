@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { createDepositData, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../src/networks.ts';
+import { resolveNetwork } from '../../src/networks/built-in.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
-import { type CliRun, runCli, temporaryDirectory } from '../support/cli.ts';
-import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../support/postgres.ts';
-import { KEYSTORE_PASSWORD, recordedSecretKeys, writeKeystores } from '../support/recorded-vault.ts';
+import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../support/postgres/postgres.ts';
+import { type CliRun, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { KEYSTORE_PASSWORD, recordedSecretKeys, writeKeystores } from '../support/recorded/recorded-vault.ts';
 
 const ENCRYPT_KEY = Buffer.alloc(32, 'planted encryption key').toString('base64');
 const DB_PASSWORD = 'planted-db-password';

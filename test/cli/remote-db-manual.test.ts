@@ -4,15 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDepositData, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../src/networks.ts';
+import { resolveNetwork } from '../../src/networks/built-in.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { readRemoteSignerFile } from '../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
-import { type DialogueStep, runCli, runOnTerminal, temporaryDirectory } from '../support/cli.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { recordedSecretKeys, writeKeystores } from '../support/recorded-vault.ts';
-import { renderScreen } from '../support/screen.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts';
+import { type DialogueStep, runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
+import { renderScreen } from '../support/programs/screen.ts';
+import { recordedSecretKeys, writeKeystores } from '../support/recorded/recorded-vault.ts';
 
 const FEE_RECIPIENT = '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B';
 

@@ -5,12 +5,12 @@ import { openDatabase } from '../../src/db/database.ts';
 import { takeLease } from '../../src/db/leases.ts';
 import { authenticateIntent, recordAttempt, recordIntent } from '../../src/db/transactions.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { type CliRun, runCli } from '../support/cli.ts';
-import { createRolesDatabase, type RolesDatabase } from '../support/database-roles.ts';
-import { freePort, startOperatorProcess } from '../support/operator-process.ts';
-import { type OperatorScene, startOperatorScene } from '../support/operator-scene.ts';
-import { runSql } from '../support/postgres.ts';
-import { spawnSignerProcess } from '../support/signer-process.ts';
+import { createRolesDatabase, type RolesDatabase } from '../support/postgres/database-roles.ts';
+import { runSql } from '../support/postgres/postgres.ts';
+import { type CliRun, runCli } from '../support/programs/cli.ts';
+import { freePort, startOperatorProcess } from '../support/programs/operator-process.ts';
+import { spawnSignerProcess } from '../support/programs/signer-process.ts';
+import { type OperatorScene, startOperatorScene } from '../support/scenes/operator-scene.ts';
 
 /** Which role each command of the README's table is run with; what it needs is found by running it. */
 type Who = 'owner' | keyof RolesDatabase['urls'];

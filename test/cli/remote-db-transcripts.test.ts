@@ -2,19 +2,19 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from 'no
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
-import { runCli, runOnTerminal, temporaryDirectory } from '../support/cli.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { createTestDatabase, runSql } from '../support/postgres.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
+import { createTestDatabase, runSql } from '../support/postgres/postgres.ts';
+import { runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
+import { renderScreen } from '../support/programs/screen.ts';
 import {
   fillWithRecordedVault,
   RECORDED_ENCRYPT_KEY,
   RECORDED_VAULT,
   recordedSecretKeys,
   writeKeystores,
-} from '../support/recorded-vault.ts';
-import { readRecordedRun, SPELLINGS, spell } from '../support/remote-db-command-lines.ts';
-import { renderScreen } from '../support/screen.ts';
-import { recordedPath } from '../support/vectors.ts';
+} from '../support/recorded/recorded-vault.ts';
+import { readRecordedRun, SPELLINGS, spell } from '../support/recorded/remote-db-command-lines.ts';
+import { recordedPath } from '../support/recorded/vectors.ts';
 
 const RECORDED_URL = 'postgresql://op:pw@127.0.0.1:55432/op';
 

@@ -8,10 +8,10 @@ import { startBeaconNode } from '../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
 import { decryptKeystoreV4 } from '../devnet/keystore-v4.ts';
-import { type DialogueStep, runCli, runOnTerminal, temporaryDirectory } from '../support/cli.ts';
-import { RECORDED_MNEMONIC, recordedSecretKeys, writeKeystores } from '../support/recorded-vault.ts';
-import { renderScreen } from '../support/screen.ts';
-import { credentialsOf, EXIT_CHAIN } from '../support/signing-fixtures.ts';
+import { type DialogueStep, runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
+import { renderScreen } from '../support/programs/screen.ts';
+import { RECORDED_MNEMONIC, recordedSecretKeys, writeKeystores } from '../support/recorded/recorded-vault.ts';
+import { credentialsOf, EXIT_CHAIN } from '../support/scenes/signing-fixtures.ts';
 
 const ORACLES = 3;
 const secretKeys = recordedSecretKeys(2);

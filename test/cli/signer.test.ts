@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/cli.ts';
+import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 

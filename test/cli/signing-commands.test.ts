@@ -5,9 +5,14 @@ import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
-import { runCli, runOnTerminal, temporaryDirectory, withoutEscapes } from '../support/cli.ts';
-import { credentialsOf, TEST_VAULT, testSecretKey, writeTestKeystores } from '../support/signing-fixtures.ts';
-import { readRecorded } from '../support/vectors.ts';
+import { runCli, runOnTerminal, temporaryDirectory, withoutEscapes } from '../support/programs/cli.ts';
+import { readRecorded } from '../support/recorded/vectors.ts';
+import {
+  credentialsOf,
+  TEST_VAULT,
+  testSecretKey,
+  writeTestKeystores,
+} from '../support/scenes/signing-fixtures.ts';
 
 const HOLESKY = {
   genesisValidatorsRoot: Buffer.from(

@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { toHex } from '../../src/lib/bytes.ts';
 import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
 import { publicKeyOf, unhex } from '../devnet/exit-signature.ts';
-import { type Certificate, issueCertificate, toPkcs12 } from '../support/certificates.ts';
-import { type CliRun, PROJECT_ROOT, runCli, temporaryDirectory } from '../support/cli.ts';
-import { recordedVaultResponse, startVaultServer } from '../support/hashi-vault-server.ts';
-import { credentialsOf, TEST_VAULT, testSecretKey } from '../support/signing-fixtures.ts';
+import { type CliRun, PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { credentialsOf, TEST_VAULT, testSecretKey } from '../support/scenes/signing-fixtures.ts';
+import { type Certificate, issueCertificate, toPkcs12 } from '../support/servers/certificates.ts';
+import { recordedVaultResponse, startVaultServer } from '../support/servers/hashi-vault-server.ts';
 
 const HOLESKY = {
   genesisValidatorsRoot: unhex('9143aa7c615a7f7115e2b6aac319c03529df8242ae705fba9df39b79c59fa8b1'),

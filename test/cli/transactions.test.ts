@@ -8,8 +8,8 @@ import {
   recordIntent,
 } from '../../src/db/transactions.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { runCli, temporaryDirectory } from '../support/cli.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createTestDatabase } from '../support/postgres/postgres.ts';
+import { runCli, temporaryDirectory } from '../support/programs/cli.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 const scope = { chainId: 1, vault: fromHex(VAULT, 20) };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { startPostgresServer } from '../support/postgres-server.ts';
+import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 
 /**
  * An empty database of the demo's own: on the server that REMOTE_DB_URL names, or on one that is started. What an operator

@@ -2,7 +2,7 @@ import { parseEther } from 'ethers/utils';
 import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { Devnet } from '../devnet/devnet.ts';
 import type { VaultLog } from '../devnet/vault-log.ts';
-import { freePort } from '../support/operator-process.ts';
+import { freePort } from '../support/programs/operator-process.ts';
 import { checkDeposits, checkExits, readApprovedExits } from './check-operator.ts';
 import { expectEqual } from './expectations.ts';
 import { type RunningProgram, secondsSince, startProgram } from './runner.ts';

@@ -4,13 +4,13 @@
 // woken, or killed, and after the embedded database was lost.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Step } from '../support/faults/step-gate.ts';
 import {
   type Deeds,
   type GatedOperator,
   type OperatorLane,
   startOperatorLane,
-} from '../support/operator-lane.ts';
-import type { Step } from '../support/step-gate.ts';
+} from '../support/programs/operator-lane.ts';
 
 const SECONDS = 1000;
 const STAKE = 32;

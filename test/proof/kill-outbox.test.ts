@@ -8,18 +8,18 @@ import { text } from 'node:stream/consumers';
 import { JsonRpcProvider, parseEther, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnvil } from '../devnet/anvil.ts';
-import { PROJECT_ROOT } from '../support/cli.ts';
-import { forEveryPoint } from '../support/killed-process.ts';
+import { forEveryPoint } from '../support/faults/killed-process.ts';
+import { startRpcGate } from '../support/faults/rpc-gate.ts';
+import { startWireProxy } from '../support/faults/wire-proxy.ts';
+import { createTestDatabase, runSql } from '../support/postgres/postgres.ts';
+import { PROJECT_ROOT } from '../support/programs/cli.ts';
 import {
   countOf,
   deployCounter,
   intentOf,
   type OutboxPlace,
   startTestOperator,
-} from '../support/outbox-scene.ts';
-import { createTestDatabase, runSql } from '../support/postgres.ts';
-import { startRpcGate } from '../support/rpc-gate.ts';
-import { startWireProxy } from '../support/wire-proxy.ts';
+} from '../support/scenes/outbox-scene.ts';
 
 const CHAIN_ID = 31337;
 const LANES = 3;
@@ -49,7 +49,7 @@ async function newPlace(): Promise<{ place: OutboxPlace; slot: number }> {
 }
 
 function startChild(place: OutboxPlace, slot: number): ChildProcess {
-  const file = join(PROJECT_ROOT, 'test/support/outbox-child.ts');
+  const file = join(PROJECT_ROOT, 'test/support/faults/outbox-child.ts');
   return spawn(process.execPath, [file, JSON.stringify(place), String(slot)], {
     cwd: PROJECT_ROOT,
     env: {

@@ -9,10 +9,19 @@ import { mnemonicToSeed } from '../../src/domain/keys/mnemonic.ts';
 import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { decryptKeystoreV4 } from '../devnet/keystore-v4.ts';
-import { temporaryDirectory } from '../support/cli.ts';
-import { forEveryPoint, type LauncherKillPoint, runLauncherKilledAt } from '../support/killed-process.ts';
-import { credentialsOf, EXIT_CHAIN, testSecretKey, writeTestKeystores } from '../support/signing-fixtures.ts';
-import { type StandingProgram, startStandingPrograms } from '../support/standing-program.ts';
+import {
+  forEveryPoint,
+  type LauncherKillPoint,
+  runLauncherKilledAt,
+} from '../support/faults/killed-process.ts';
+import { temporaryDirectory } from '../support/programs/cli.ts';
+import { type StandingProgram, startStandingPrograms } from '../support/programs/standing-program.ts';
+import {
+  credentialsOf,
+  EXIT_CHAIN,
+  testSecretKey,
+  writeTestKeystores,
+} from '../support/scenes/signing-fixtures.ts';
 
 const LANES = 3;
 const MNEMONIC = `${'abandon '.repeat(23)}art`;

@@ -10,11 +10,15 @@ import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
-import { createCheapKeystore } from '../support/bad-input-keystore.ts';
-import { temporaryDirectory } from '../support/cli.ts';
-import { forEveryPoint, type LauncherKillPoint, runLauncherKilledAt } from '../support/killed-process.ts';
-import { EXIT_CHAIN, testSecretKey } from '../support/signing-fixtures.ts';
-import { type StandingProgram, startStandingPrograms } from '../support/standing-program.ts';
+import {
+  forEveryPoint,
+  type LauncherKillPoint,
+  runLauncherKilledAt,
+} from '../support/faults/killed-process.ts';
+import { temporaryDirectory } from '../support/programs/cli.ts';
+import { type StandingProgram, startStandingPrograms } from '../support/programs/standing-program.ts';
+import { createCheapKeystore } from '../support/scenes/bad-input/keystore.ts';
+import { EXIT_CHAIN, testSecretKey } from '../support/scenes/signing-fixtures.ts';
 
 const LANES = 3;
 const ORACLES = 3;

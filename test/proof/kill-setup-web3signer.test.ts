@@ -7,9 +7,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
-import { forEveryPoint, type KillPoint, runKilledAt } from '../support/killed-process.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/workflow-fixture.ts';
+import { forEveryPoint, type KillPoint, runKilledAt } from '../support/faults/killed-process.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/scenes/workflow-scene.ts';
 
 const LANES = 3;
 const resources = new AsyncDisposableStack();

@@ -4,16 +4,16 @@
 // those points are gone through once, for the situation where most is stored.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { forEveryPoint, type KillPoint, runKilledAt } from '../support/killed-process.ts';
+import { forEveryPoint, type KillPoint, runKilledAt } from '../support/faults/killed-process.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
 import {
   checkByVerify,
   checkUploadedView,
   countSecrets,
   digestDatabase,
   readVaultView,
-} from '../support/vault-view.ts';
-import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/workflow-fixture.ts';
+} from '../support/scenes/vault-view.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/scenes/workflow-scene.ts';
 
 const LANES = 3;
 const resources = new AsyncDisposableStack();

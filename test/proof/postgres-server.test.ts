@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { PROJECT_ROOT } from '../support/cli.ts';
-import { runSql } from '../support/postgres.ts';
+import { runSql } from '../support/postgres/postgres.ts';
+import { PROJECT_ROOT } from '../support/programs/cli.ts';
 
 it('ends the tests’ Postgres with the process that started it, killed or not', async () => {
-  const server = join(PROJECT_ROOT, 'test/support/postgres-server.ts');
+  const server = join(PROJECT_ROOT, 'test/support/postgres/postgres-server.ts');
   const program = `
     import { startPostgresServer } from ${JSON.stringify(server)};
     console.log((await startPostgresServer()).url);

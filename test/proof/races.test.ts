@@ -5,12 +5,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
 import { readLighthouseDefinitions, readSignerKeys } from '../support/checkers/validator-clients.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../support/database-template.ts';
-import { type ProcessRun, runRemoteDb, runRemoteDbIn } from '../support/killed-process.ts';
-import { createTestDatabase, runSql } from '../support/postgres.ts';
-import { type StandingProgram, startStandingProgram } from '../support/standing-program.ts';
-import { checkByVerify, checkUploadedView, countSecrets, readVaultView } from '../support/vault-view.ts';
-import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/workflow-fixture.ts';
+import { type ProcessRun, runRemoteDb, runRemoteDbIn } from '../support/faults/killed-process.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
+import { createTestDatabase, runSql } from '../support/postgres/postgres.ts';
+import { type StandingProgram, startStandingProgram } from '../support/programs/standing-program.ts';
+import {
+  checkByVerify,
+  checkUploadedView,
+  countSecrets,
+  readVaultView,
+} from '../support/scenes/vault-view.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../support/scenes/workflow-scene.ts';
 
 const ROUNDS = 100;
 /** Rounds by processes of their own, of as many. */

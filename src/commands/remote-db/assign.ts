@@ -1,14 +1,14 @@
-import { signingEncryptKey } from '../../cli/encrypt-key-option.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { defaulted, flag, type Resolved, required } from '../../cli/option.ts';
+import { signingEncryptKey } from '../../cli/flags/encrypt-key.ts';
+import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { defaulted, flag, type Resolved, required } from '../../cli/options/option.ts';
+import { choice, integer } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { choice, integer } from '../../cli/value-kinds.ts';
-import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { openRemoteDb, type RemoteDb } from '../../compose.ts';
+import { openRemoteDb, type RemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { assignKeys } from '../../services/assign-keys.ts';
-import { assignSignedKeys } from '../../services/assign-signed-keys.ts';
+import { assignKeys } from '../../services/fleet/assign-keys.ts';
+import { assignSignedKeys } from '../../services/fleet/assign-signed-keys.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {

@@ -1,9 +1,9 @@
-import { Aborted } from '../../cli/aborted.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { flag } from '../../cli/option.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { flag } from '../../cli/options/option.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { openRemoteDb } from '../../compose.ts';
-import { cleanUpVault, countVault } from '../../services/clean-up-vault.ts';
+import { Aborted } from '../../cli/terminal/aborted.ts';
+import { openRemoteDb } from '../../compose/remote-db.ts';
+import { cleanUpVault, countVault } from '../../services/remote-db/clean-up-vault.ts';
 
 const OPTIONS = { yes: flag({ description: 'Removes without asking.' }) };
 

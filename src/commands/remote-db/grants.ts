@@ -1,8 +1,8 @@
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { defaulted, optional } from '../../cli/option.ts';
+import { REMOTE_DB_OPTIONS } from '../../cli/flags/remote-db.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { defaulted, optional } from '../../cli/options/option.ts';
+import { text } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { REMOTE_DB_OPTIONS } from '../../cli/remote-db-flags.ts';
-import { text } from '../../cli/value-kinds.ts';
 import { grantsSql } from '../../db/grants/grants-sql.ts';
 import { DEFAULT_SCHEMA } from '../../db/schema.ts';
 

@@ -1,5 +1,5 @@
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { openRemoteDatabase } from '../../compose.ts';
+import { openRemoteDatabase } from '../../compose/remote-db.ts';
 import { migrateDatabase } from '../../db/migrator.ts';
 
 export default class RemoteDbMigrate extends RemoteDbCommand {

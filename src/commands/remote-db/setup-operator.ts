@@ -1,14 +1,17 @@
-import { FILE_OPTIONS, fileAttributes } from '../../cli/file-options.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { defaulted, optional } from '../../cli/option.ts';
+import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { FILE_OPTIONS, fileAttributes } from '../../cli/flags/written-files.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { defaulted, optional } from '../../cli/options/option.ts';
+import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { choice, directory as folder } from '../../cli/value-kinds.ts';
-import { vaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { openRemoteDb } from '../../compose.ts';
-import { vaultDirectory } from '../../config.ts';
+import { openRemoteDb } from '../../compose/remote-db.ts';
 import { DifferencesError } from '../../lib/errors.ts';
-import { lockVaultsOf } from '../../services/lock-vault.ts';
-import { OPERATOR_REMOVAL_POLICIES, writeOperatorConfig } from '../../services/write-operator-config.ts';
+import {
+  OPERATOR_REMOVAL_POLICIES,
+  writeOperatorConfig,
+} from '../../services/fleet/operator-files/write-operator-config.ts';
+import { lockVaultsOf } from '../../services/local-keys/lock-vault.ts';
+import { vaultDirectory } from '../../settings/vault-config.ts';
 
 const OPTIONS = {
   outputDir: optional({

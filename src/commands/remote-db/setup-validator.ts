@@ -1,14 +1,14 @@
-import { CommandLineError } from '../../cli/command-line-error.ts';
-import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/file-options.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { defaulted, flag, optional, required } from '../../cli/option.ts';
+import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
+import { CommandLineError } from '../../cli/options/command-line-error.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { defaulted, flag, optional, required } from '../../cli/options/option.ts';
+import { address, choice, directory, httpUrl, integer } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { address, choice, directory, httpUrl, integer } from '../../cli/value-kinds.ts';
-import { vaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { openRemoteDb } from '../../compose.ts';
+import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { DifferencesError } from '../../lib/errors.ts';
-import { writeValidatorConfigs } from '../../services/write-validator-configs.ts';
+import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
 
 const OPTIONS = {
   validatorIndex: required({

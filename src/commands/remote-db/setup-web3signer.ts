@@ -1,16 +1,16 @@
-import { encryptKey } from '../../cli/encrypt-key-option.ts';
-import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/file-options.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { defaulted, flag, repeated, required } from '../../cli/option.ts';
+import { encryptKey } from '../../cli/flags/encrypt-key.ts';
+import { readSignerTls, SIGNER_TLS_OPTIONS } from '../../cli/flags/signer.ts';
+import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
+import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { readSignerTls, SIGNER_TLS_OPTIONS } from '../../cli/signer-options.ts';
-import { choice, httpUrl } from '../../cli/value-kinds.ts';
-import { vaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { openRemoteDb, openRemoteSigner } from '../../compose.ts';
+import { openRemoteDb, openRemoteSigner } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
 import { DifferencesError } from '../../lib/errors.ts';
-import { syncWeb3Signer } from '../../services/sync-web3signer.ts';
+import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {

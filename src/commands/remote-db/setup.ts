@@ -1,13 +1,13 @@
-import { CommandLineError } from '../../cli/command-line-error.ts';
-import { existingEncryptKey } from '../../cli/encrypt-key-option.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { flag, optional } from '../../cli/option.ts';
+import { existingEncryptKey } from '../../cli/flags/encrypt-key.ts';
+import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { CommandLineError } from '../../cli/options/command-line-error.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { flag, optional } from '../../cli/options/option.ts';
+import { file } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { file } from '../../cli/value-kinds.ts';
-import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { openRemoteDb } from '../../compose.ts';
+import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
-import { setupVault } from '../../services/setup-vault.ts';
+import { setupVault } from '../../services/remote-db/setup-vault.ts';
 
 const OPTIONS = {
   encryptKeyFile: optional({

@@ -1,20 +1,26 @@
-import { encryptKey } from '../../cli/encrypt-key-option.ts';
-import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/keystore-options.ts';
-import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash } from '../../cli/node-options.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
-import { flag, optional } from '../../cli/option.ts';
-import { poolSize } from '../../cli/pool-size-option.ts';
+import { encryptKey } from '../../cli/flags/encrypt-key.ts';
+import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/flags/keystores.ts';
+import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash } from '../../cli/flags/nodes.ts';
+import { poolSize } from '../../cli/flags/pool-size.ts';
+import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { flag, optional } from '../../cli/options/option.ts';
+import { file } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { file } from '../../cli/value-kinds.ts';
-import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { fetchDepositDataRoot } from '../../clients/contracts/vault.ts';
-import type { ExecutionNode } from '../../clients/execution-node.ts';
-import { ipfsOptions, openExecutionNode, openHttp, openRemoteDb, openVoters } from '../../compose.ts';
-import { vaultDirectory } from '../../config.ts';
+import { fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
+import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
+import {
+  ipfsOptions,
+  openExecutionNode,
+  openHttp,
+  openRemoteDb,
+  openVoters,
+} from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
-import { readDepositData } from '../../services/deposit-data-file.ts';
-import { fetchOracleSet } from '../../services/fetch-oracle-set.ts';
-import { uploadKeypairs } from '../../services/upload-keypairs.ts';
+import { readDepositData } from '../../services/local-keys/deposit-data-file.ts';
+import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
+import { uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
+import { vaultDirectory } from '../../settings/vault-config.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {

@@ -1,11 +1,11 @@
-import { encryptKey } from '../../cli/encrypt-key-option.ts';
-import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { encryptKey } from '../../cli/flags/encrypt-key.ts';
+import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
-import { adviseVaultPublicKey } from '../../cli/vault-public-key-option.ts';
-import { openRemoteDb } from '../../compose.ts';
+import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { EXIT } from '../../lib/errors.ts';
-import { verifyVault } from '../../services/verify-vault.ts';
+import { verifyVault } from '../../services/remote-db/verify-vault.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = { encryptKey };

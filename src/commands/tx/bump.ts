@@ -1,11 +1,11 @@
-import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { TRANSACTION_OPTIONS, transactionId } from '../../cli/flags/transactions.ts';
 import { OperatorCommand } from '../../cli/operator-command.ts';
-import { optional } from '../../cli/option.ts';
-import { TRANSACTION_OPTIONS, transactionId } from '../../cli/transaction-options.ts';
-import { integer } from '../../cli/value-kinds.ts';
-import { openTransactionStore } from '../../compose-transactions.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { optional } from '../../cli/options/option.ts';
+import { integer } from '../../cli/options/value-kinds.ts';
+import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { askForReplacement } from '../../services/replace-transaction.ts';
+import { askForReplacement } from '../../transactions/replace-transaction.ts';
 
 const OPTIONS = {
   ...TRANSACTION_OPTIONS,

@@ -1,10 +1,10 @@
-import { oclifFlags } from '../../cli/oclif-flags.ts';
+import { TRANSACTION_OPTIONS } from '../../cli/flags/transactions.ts';
 import { OperatorCommand } from '../../cli/operator-command.ts';
-import { defaulted } from '../../cli/option.ts';
-import { TRANSACTION_OPTIONS } from '../../cli/transaction-options.ts';
-import { integer } from '../../cli/value-kinds.ts';
-import { openTransactionStore } from '../../compose-transactions.ts';
-import { describeTransaction, listRecentTransactions } from '../../services/list-transactions.ts';
+import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { defaulted } from '../../cli/options/option.ts';
+import { integer } from '../../cli/options/value-kinds.ts';
+import { openTransactionStore } from '../../compose/transaction-store.ts';
+import { describeTransaction, listRecentTransactions } from '../../transactions/list-transactions.ts';
 
 const OPTIONS = {
   ...TRANSACTION_OPTIONS,

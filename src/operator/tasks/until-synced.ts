@@ -1,5 +1,5 @@
 import { OperatorError } from '../../lib/errors.ts';
-import type { Task } from '../run-task.ts';
+import type { Task } from '../loop/run-task.ts';
 
 /** A task that needs the network's validators: it waits, and does not fail, until they have been read to the end. */
 export function untilSynced(task: Task): Task {

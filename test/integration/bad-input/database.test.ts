@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { databaseUrl, roleUrl, runSql } from '../../support/postgres/postgres.ts';
 import {
   type BadCase,
   encryptKey,
@@ -8,9 +9,8 @@ import {
   remoteDb,
   type Scene,
   upload,
-} from '../../support/bad-input-scene.ts';
-import { openWorkshop, setupValidator, type Workshop } from '../../support/bad-input-workshop.ts';
-import { databaseUrl, roleUrl, runSql } from '../../support/postgres.ts';
+} from '../../support/scenes/bad-input/scene.ts';
+import { openWorkshop, setupValidator, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
 
 let workshop: Workshop;
 beforeAll(async () => {

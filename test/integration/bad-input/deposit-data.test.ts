@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { createDepositData } from '../../../src/domain/consensus/deposit-data.ts';
-import { type BadCase, expectRefusal, type Scene, upload } from '../../support/bad-input-scene.ts';
-import { openWorkshop, type Workshop } from '../../support/bad-input-workshop.ts';
+import { type BadCase, expectRefusal, type Scene, upload } from '../../support/scenes/bad-input/scene.ts';
+import { openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
 
 type Entry = Record<string, string | number>;
 

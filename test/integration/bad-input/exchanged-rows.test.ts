@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openTamperBench, runReaders, type TamperBench, tamper } from '../../support/bad-input-tamper.ts';
-import { runSql } from '../../support/postgres.ts';
+import { runSql } from '../../support/postgres/postgres.ts';
+import {
+  openTamperBench,
+  runReaders,
+  type TamperBench,
+  tamper,
+} from '../../support/scenes/bad-input/tamper.ts';
 
 let bench: TamperBench;
 beforeAll(async () => {

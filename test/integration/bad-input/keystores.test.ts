@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { type CheapKeystore, createCheapKeystore } from '../../support/bad-input-keystore.ts';
-import { type BadCase, expectRefusal, type Scene, upload } from '../../support/bad-input-scene.ts';
-import { openWorkshop, type Workshop } from '../../support/bad-input-workshop.ts';
+import { type CheapKeystore, createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
+import { type BadCase, expectRefusal, type Scene, upload } from '../../support/scenes/bad-input/scene.ts';
+import { openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
 
 let workshop: Workshop;
 beforeAll(async () => {

@@ -12,8 +12,8 @@ import {
   type Scene,
   upload,
   withScene,
-} from '../../support/bad-input-scene.ts';
-import { openWorkshop, type Workshop } from '../../support/bad-input-workshop.ts';
+} from '../../support/scenes/bad-input/scene.ts';
+import { openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
 
 let workshop: Workshop;
 beforeAll(async () => {

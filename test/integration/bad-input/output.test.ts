@@ -10,8 +10,8 @@ import {
   runInScene,
   type Scene,
   withScene,
-} from '../../support/bad-input-scene.ts';
-import { openWorkshop, setupValidator, type Workshop } from '../../support/bad-input-workshop.ts';
+} from '../../support/scenes/bad-input/scene.ts';
+import { openWorkshop, setupValidator, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
 
 let workshop: Workshop;
 beforeAll(async () => {

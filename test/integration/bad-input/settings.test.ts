@@ -8,8 +8,13 @@ import {
   remoteDb,
   type Scene,
   upload,
-} from '../../support/bad-input-scene.ts';
-import { FEE_RECIPIENT, openWorkshop, SIGNER_URL, type Workshop } from '../../support/bad-input-workshop.ts';
+} from '../../support/scenes/bad-input/scene.ts';
+import {
+  FEE_RECIPIENT,
+  openWorkshop,
+  SIGNER_URL,
+  type Workshop,
+} from '../../support/scenes/bad-input/workshop.ts';
 
 let workshop: Workshop;
 beforeAll(async () => {

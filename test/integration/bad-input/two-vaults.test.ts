@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dumpDatabase } from '../../support/postgres/snapshot.ts';
 import {
   encryptKey,
   remoteDb,
@@ -6,9 +7,8 @@ import {
   type Scene,
   upload,
   withScene,
-} from '../../support/bad-input-scene.ts';
-import { openTamperBench, type TamperBench } from '../../support/bad-input-tamper.ts';
-import { dumpDatabase } from '../../support/snapshot.ts';
+} from '../../support/scenes/bad-input/scene.ts';
+import { openTamperBench, type TamperBench } from '../../support/scenes/bad-input/tamper.ts';
 
 let bench: TamperBench;
 beforeAll(async () => {

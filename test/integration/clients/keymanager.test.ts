@@ -6,8 +6,8 @@ import {
 } from '../../../src/clients/keymanager.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { foreignText } from '../../../src/lib/foreign-text.ts';
-import { type Handler, startServer } from '../../support/http-server.ts';
-import { type RecordedExchange, readSignerExchanges } from '../../support/recorded-signer.ts';
+import { type RecordedExchange, readSignerExchanges } from '../../support/recorded/recorded-signer.ts';
+import { type Handler, startServer } from '../../support/servers/http-server.ts';
 
 const exchanges = readSignerExchanges('keymanager').filter(
   ({ request }) => request.path === '/eth/v1/keystores',

@@ -8,9 +8,14 @@ import {
 import type { ApprovalRequest } from '../../../src/domain/protocol/approval.ts';
 import type { Oracle } from '../../../src/domain/protocol/oracle-config.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
-import { type Answer, type Handler, startServer, type TestServer } from '../../support/http-server.ts';
-import { readOracleRequests, recordedOracleAnswer } from '../../support/recorded-oracles.ts';
-import { TEST_VAULT } from '../../support/signing-fixtures.ts';
+import { readOracleRequests, recordedOracleAnswer } from '../../support/recorded/recorded-oracles.ts';
+import { TEST_VAULT } from '../../support/scenes/signing-fixtures.ts';
+import {
+  type Answer,
+  type Handler,
+  startServer,
+  type TestServer,
+} from '../../support/servers/http-server.ts';
 
 const UNREACHABLE = 'http://127.0.0.1:1';
 const options = { timeoutMs: 2_000 };

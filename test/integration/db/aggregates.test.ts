@@ -22,8 +22,8 @@ import {
 } from '../../../src/db/oracle-sets.ts';
 import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
 import { compareBytes } from '../../../src/lib/bytes.ts';
-import { createPgliteUrl } from '../../support/pglite.ts';
-import { createTestDatabase } from '../../support/postgres.ts';
+import { createPgliteUrl } from '../../support/postgres/pglite.ts';
+import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import {
   activationOf,
   newKeypair,
@@ -32,7 +32,7 @@ import {
   randomKey,
   sealedKey,
   storeVault,
-} from '../../support/stored-keys.ts';
+} from '../../support/scenes/stored-keys.ts';
 
 const SHARES = 3;
 

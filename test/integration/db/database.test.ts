@@ -18,15 +18,15 @@ import { withVaultLock } from '../../../src/db/locks.ts';
 import { checkSchema, migrateDatabase } from '../../../src/db/migrator.ts';
 import { findVault, listVaults } from '../../../src/db/vaults.ts';
 import { packageRoot } from '../../../src/lib/package-root.ts';
-import { createPgliteUrl } from '../../support/pglite.ts';
+import { createPgliteUrl } from '../../support/postgres/pglite.ts';
 import {
   createTestDatabase,
   databaseUrl,
   roleUrl,
   runSql,
   type TestDatabase,
-} from '../../support/postgres.ts';
-import { storeVault } from '../../support/stored-keys.ts';
+} from '../../support/postgres/postgres.ts';
+import { storeVault } from '../../support/scenes/stored-keys.ts';
 
 let migrated: TestDatabase;
 let server: URL;
@@ -331,7 +331,7 @@ describe('the embedded database', () => {
 });
 
 function migrateElsewhere(url: string): string {
-  const program = join(packageRoot(), 'test/support/migrate.ts');
+  const program = join(packageRoot(), 'test/support/postgres/migrate.ts');
   return execFileSync(process.execPath, [program, url], { encoding: 'utf8', stdio: 'pipe' });
 }
 

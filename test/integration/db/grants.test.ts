@@ -33,8 +33,8 @@ import {
   listTables,
   openAttempts,
   type RolesDatabase,
-} from '../../support/database-roles.ts';
-import { createTestDatabase, runSql } from '../../support/postgres.ts';
+} from '../../support/postgres/database-roles.ts';
+import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
 
 const PERMISSION_DENIED = '42501';
 

@@ -8,7 +8,7 @@ import { MIGRATIONS } from '../../../migrations/index.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { checkSchema, listSchemaSteps, type Migration, migrateDatabase } from '../../../src/db/migrator.ts';
 import { packageRoot } from '../../../src/lib/package-root.ts';
-import { createTestDatabase, runSql } from '../../support/postgres.ts';
+import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
 
 const VERSION = { programVersion: '1.0.0' };
 const ALL = Object.keys(MIGRATIONS);
@@ -42,7 +42,7 @@ describe('migrateDatabase', () => {
   });
 
   it('may be run by several processes at once', async () => {
-    const program = join(packageRoot(), 'test/support/migrate.ts');
+    const program = join(packageRoot(), 'test/support/postgres/migrate.ts');
     for (let round = 0; round < 3; round++) {
       await using empty = await createTestDatabase({ migrated: false });
       const run = () => promisify(execFile)(process.execPath, [program, empty.url]);

@@ -6,8 +6,8 @@ import { startKeymanager } from '../../devnet/keymanager.ts';
 import { BEACON_CHAIN } from '../../devnet/network-file.ts';
 import type { OracleFaults, OracleServer } from '../../devnet/oracle-server.ts';
 import { type RpcFaults, type RpcProxy, startRpcProxy } from '../../devnet/rpc-proxy.ts';
-import { type OperatorProcess, startOperatorProcess } from '../../support/operator-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 
 /** Each fault of the world around a running operator: what it does then, and that nothing is lost or done twice. */
 

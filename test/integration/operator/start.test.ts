@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
-import { runCli } from '../../support/cli.ts';
-import { freePort, startOperatorProcess } from '../../support/operator-process.ts';
+import { createTestDatabase } from '../../support/postgres/postgres.ts';
+import { runCli } from '../../support/programs/cli.ts';
+import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
 import {
   KEYSTORE_PASSWORD,
   type OperatorScene,
   startOperatorScene,
   WALLET_PASSWORD,
-} from '../../support/operator-scene.ts';
-import { createTestDatabase } from '../../support/postgres.ts';
+} from '../../support/scenes/operator-scene.ts';
 
 /** Ether of one validator. */
 const STAKE = 32;
@@ -225,7 +225,7 @@ describe('start with a remote signer', () => {
       const dataDir = scene.writeDataDir('remote');
       const own = join(dataDir, scene.vault.toLowerCase());
       const keys = ['--keystores-dir', join(scene.vaultDir, 'keystores'), '--network', scene.networkFile];
-      const { spawnSignerProcess } = await import('../../support/signer-process.ts');
+      const { spawnSignerProcess } = await import('../../support/programs/signer-process.ts');
       await using _signer = await spawnSignerProcess([...keys, '--listen', `127.0.0.1:${port}`]);
       const { rmSync } = await import('node:fs');
       rmSync(join(own, 'keystores'), { recursive: true });

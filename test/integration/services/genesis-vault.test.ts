@@ -8,9 +8,9 @@ import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivatio
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import { type BeaconNode, startBeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
-import { temporaryDirectory } from '../../support/cli.ts';
-import { credentialsOf, EXIT_CHAIN } from '../../support/signing-fixtures.ts';
-import { type StandingProgram, startStandingProgram } from '../../support/standing-program.ts';
+import { temporaryDirectory } from '../../support/programs/cli.ts';
+import { type StandingProgram, startStandingProgram } from '../../support/programs/standing-program.ts';
+import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
 const seed = mnemonicToSeed(MNEMONIC);

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/db/database.ts';
-import { assignKeys } from '../../../src/services/assign-keys.ts';
-import { cleanUpVault } from '../../../src/services/clean-up-vault.ts';
-import { setupVault } from '../../../src/services/setup-vault.ts';
-import { verifyVault } from '../../../src/services/verify-vault.ts';
+import { assignKeys } from '../../../src/services/fleet/assign-keys.ts';
+import { cleanUpVault } from '../../../src/services/remote-db/clean-up-vault.ts';
+import { setupVault } from '../../../src/services/remote-db/setup-vault.ts';
+import { verifyVault } from '../../../src/services/remote-db/verify-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
-import { runCli, temporaryDirectory } from '../../support/cli.ts';
-import { createPgliteUrl } from '../../support/pglite.ts';
-import { readOperatorView, readSignerView, writeClient } from '../../support/recorded-files.ts';
+import { createPgliteUrl } from '../../support/postgres/pglite.ts';
+import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
+import { readOperatorView, readSignerView, writeClient } from '../../support/recorded/recorded-files.ts';
 import {
   inventOracleSet,
   RECORDED_ENCRYPT_KEY,
@@ -19,8 +19,8 @@ import {
   setupRecorded,
   uploadRecorded,
   writeKeystores,
-} from '../../support/recorded-vault.ts';
-import { readRecorded } from '../../support/vectors.ts';
+} from '../../support/recorded/recorded-vault.ts';
+import { readRecorded } from '../../support/recorded/vectors.ts';
 
 let pool: WorkerPool;
 const files = temporaryDirectory();

@@ -2,30 +2,30 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BeaconNode, connectBeaconNode } from '../../../src/clients/beacon-node.ts';
-import { fetchValidatorsMinOracles } from '../../../src/clients/contracts/keeper.ts';
+import { type BeaconNode, connectBeaconNode } from '../../../src/clients/beacon/beacon-node.ts';
+import { fetchValidatorsMinOracles } from '../../../src/clients/execution/contracts/keeper.ts';
 import {
   fetchCanHarvest,
   fetchExitSignaturesNonce,
   fetchMevEscrow,
-} from '../../../src/clients/contracts/vault-views.ts';
-import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution-node.ts';
-import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
+} from '../../../src/clients/execution/contracts/vault-views.ts';
+import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution/execution-node.ts';
+import { openSignerClient, type SignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
-import { type Network, resolveNetwork } from '../../../src/networks.ts';
-import type { TransactionIntent, TransactionOutcome } from '../../../src/operator/outbox.ts';
-import { fetchOracleSet } from '../../../src/services/fetch-oracle-set.ts';
-import { harvestVault } from '../../../src/services/harvest-vault.ts';
+import { type Network, resolveNetwork } from '../../../src/networks/built-in.ts';
 import {
   type RotateExitSignaturesOptions,
   rotateExitSignatures,
-} from '../../../src/services/rotate-exit-signatures.ts';
+} from '../../../src/services/exits/rotation/rotate-exit-signatures.ts';
+import { fetchOracleSet } from '../../../src/services/oracles/fetch-oracle-set.ts';
+import { harvestVault } from '../../../src/services/staking/harvest/harvest-vault.ts';
+import type { TransactionIntent, TransactionOutcome } from '../../../src/transactions/outbox.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { BEACON_CHAIN } from '../../devnet/network-file.ts';
-import { testSecretKey } from '../../support/signing-fixtures.ts';
+import { testSecretKey } from '../../support/scenes/signing-fixtures.ts';
 
 const COUNT = 5;
 const SLOTS_PER_EPOCH = 2;

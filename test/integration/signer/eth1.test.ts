@@ -6,15 +6,15 @@ import {
   openWalletSigner,
   type UnsignedTransaction,
   type WalletSigner,
-} from '../../../src/clients/wallet-signer.ts';
-import { openSigner } from '../../../src/compose-signer.ts';
+} from '../../../src/clients/signer/wallet-signer.ts';
+import { openSigner } from '../../../src/compose/signer.ts';
 import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
 import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
 import { concatBytes, fromHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks.ts';
-import { spawnSigner } from '../../../src/spawn-signer.ts';
-import { temporaryDirectory } from '../../support/cli.ts';
-import { readSignerExchanges } from '../../support/recorded-signer.ts';
+import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
+import { temporaryDirectory } from '../../support/programs/cli.ts';
+import { readSignerExchanges } from '../../support/recorded/recorded-signer.ts';
 import { type LogLine, recordingLog, writeKeyFile } from './built-in.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type HashiVaultOptions, readVaultKeys } from '../../../src/clients/hashi-vault.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
-import { hashiVaultSource } from '../../../src/signer/key-sources/hashi-vault.ts';
+import { hashiVaultSource } from '../../../src/signer/keys/sources/hashi-vault.ts';
 import {
   recordedVaultResponse,
   startVaultServer,
   type VaultAnswer,
   type VaultServer,
-} from '../../support/hashi-vault-server.ts';
+} from '../../support/servers/hashi-vault-server.ts';
 
 const TOKEN = 's.throwaway';
 

@@ -4,12 +4,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { openSignerClient } from '../../../src/clients/signer-client.ts';
-import { socketUrl } from '../../../src/clients/signer-endpoint.ts';
-import { resolveNetwork } from '../../../src/networks.ts';
-import { spawnSigner } from '../../../src/spawn-signer.ts';
-import { PROJECT_ROOT, temporaryDirectory } from '../../support/cli.ts';
-import { type TestKey, testKeys } from '../../support/exit-signer.ts';
+import { openSignerClient } from '../../../src/clients/signer/signer-client.ts';
+import { socketUrl } from '../../../src/clients/signer/signer-endpoint.ts';
+import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
+import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
 import { type LogLine, recordingLog, writeKeyFile } from './built-in.ts';
 
 const network = resolveNetwork('mainnet');

@@ -23,12 +23,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startServer } from '../../../src/signer/signer-server.ts';
-import { prepareSocketDirectory } from '../../../src/signer/socket-directory.ts';
+import { startServer } from '../../../src/signer/http/signer-server.ts';
+import { prepareSocketDirectory } from '../../../src/signer/http/socket-directory.ts';
 import { readKeyDirectory } from '../../support/checkers/web3signer.ts';
-import { type ProcessRun, runRemoteDb } from '../../support/killed-process.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { ORACLES, startWorkflow, type WorkflowFixture } from '../../support/workflow-fixture.ts';
+import { type ProcessRun, runRemoteDb } from '../../support/faults/killed-process.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../../support/scenes/workflow-scene.ts';
 
 const UID = 1000;
 const OWNER = ['--owner', `${UID}:${UID}`];

@@ -4,9 +4,13 @@ import { updateAssignmentPlan } from '../../../src/db/assignments.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { ROLES, type Role } from '../../../src/db/grants/table-grants.ts';
 import { insertVault } from '../../../src/db/vaults.ts';
-import { createRolesDatabase, openAttempts, type RolesDatabase } from '../../support/database-roles.ts';
-import { runSql } from '../../support/postgres.ts';
-import { randomKey, sealedKey } from '../../support/stored-keys.ts';
+import {
+  createRolesDatabase,
+  openAttempts,
+  type RolesDatabase,
+} from '../../support/postgres/database-roles.ts';
+import { runSql } from '../../support/postgres/postgres.ts';
+import { randomKey, sealedKey } from '../../support/scenes/stored-keys.ts';
 
 const PERMISSION_DENIED = '42501';
 /** "cannot insert a non-DEFAULT value into column". */

@@ -3,11 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interface, SigningKey, Transaction, TypedDataEncoder, Wallet } from 'ethers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { UnsignedTransaction } from '../../../src/clients/wallet-signer.ts';
+import type { UnsignedTransaction } from '../../../src/clients/signer/wallet-signer.ts';
 import { listOpenTransactions, listTransactions } from '../../../src/db/transactions.ts';
 import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
 import { concatBytes, fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
-import { GWEI, localSigner, type TestOperator } from '../../support/outbox-scene.ts';
+import { GWEI, localSigner, type TestOperator } from '../../support/scenes/outbox-scene.ts';
 import {
   CEILING_WEI,
   harvestOf,
@@ -17,7 +17,7 @@ import {
   startWalletScene,
   type WalletPlace,
   type WalletScene,
-} from '../../support/wallet-scene.ts';
+} from '../../support/scenes/wallet-scene.ts';
 
 const TRANSACTIONS = 'stakewise_operator.transactions';
 const ATTEMPTS = 'stakewise_operator.transaction_attempts';

@@ -16,18 +16,23 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { embeddedDatabasePath } from '../../../src/compose-transactions.ts';
+import { embeddedDatabasePath } from '../../../src/compose/transaction-store.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
 import { openPglite } from '../../../src/db/pglite.ts';
 import { type FileLockOptions, lockFile } from '../../../src/lib/locks/file-lock.ts';
-import { PROJECT_ROOT, temporaryDirectory } from '../../support/cli.ts';
-import { startLineProcess } from '../../support/line-process.ts';
-import { asUser, inContainer, requireNamespaces, requireOtherUsers } from '../../support/namespaces.ts';
-import { runProcess } from '../../support/run-process.ts';
+import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { startLineProcess } from '../../support/programs/line-process.ts';
+import {
+  asUser,
+  inContainer,
+  requireNamespaces,
+  requireOtherUsers,
+} from '../../support/programs/namespaces.ts';
+import { runProcess } from '../../support/programs/run-process.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
-const HOLDER = join(PROJECT_ROOT, 'test/support/embedded-child.ts');
+const HOLDER = join(PROJECT_ROOT, 'test/support/programs/embedded-child.ts');
 const BUSY = { code: 'in-use', subject: 'the thing', hint: '' };
 /** An ordinary user of this machine, who is not the one that runs the tests. */
 const OTHER_USER = 1000;

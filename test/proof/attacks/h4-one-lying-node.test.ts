@@ -7,11 +7,20 @@ import { BEACON_CHAIN } from '../../devnet/network-file.ts';
 import { createOracleKey, describeOracleSet, type OracleKey } from '../../devnet/oracle-set.ts';
 import type { OracleLie } from '../../devnet/rpc-lies.ts';
 import { type RpcFaults, type RpcProxy, startRpcProxy } from '../../devnet/rpc-proxy.ts';
-import { runCli } from '../../support/cli.ts';
-import { freePort, type OperatorProcess, startOperatorProcess } from '../../support/operator-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
-import { createTestDatabase, runSql, type TestDatabase } from '../../support/postgres.ts';
-import { ORACLES, startWorkflow, THRESHOLD, type WorkflowFixture } from '../../support/workflow-fixture.ts';
+import { createTestDatabase, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
+import { runCli } from '../../support/programs/cli.ts';
+import {
+  freePort,
+  type OperatorProcess,
+  startOperatorProcess,
+} from '../../support/programs/operator-process.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
+import {
+  ORACLES,
+  startWorkflow,
+  THRESHOLD,
+  type WorkflowFixture,
+} from '../../support/scenes/workflow-scene.ts';
 
 /**
  * The attack: a node says that the keeper has published another document, which lists keys of the attacker. Exit shards

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encryptKeystoreJson, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSigner } from '../../../src/compose-signer.ts';
-import { startHealthServer } from '../../../src/operator/health-server.ts';
+import { openSigner } from '../../../src/compose/signer.ts';
+import { startHealthServer } from '../../../src/operator/probes/probe-server.ts';
 import { recordingLog, writeKeyFile } from '../../integration/signer/built-in.ts';
-import { issueCertificate } from '../../support/certificates.ts';
-import { PROJECT_ROOT, temporaryDirectory } from '../../support/cli.ts';
+import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { issueCertificate } from '../../support/servers/certificates.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 const PUBLIC_KEY =

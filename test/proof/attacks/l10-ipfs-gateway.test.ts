@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fetchIpfsDocument } from '../../../src/clients/ipfs.ts';
+import { fetchIpfsDocument } from '../../../src/clients/ipfs/ipfs.ts';
 import { startIpfsGateway } from '../../devnet/ipfs-gateway.ts';
-import type { RedirectCase, RedirectOutcome } from '../../support/gateway-redirect-child.ts';
-import { startServer } from '../../support/http-server.ts';
+import type { RedirectCase, RedirectOutcome } from '../../support/programs/gateway-redirect-child.ts';
+import { startServer } from '../../support/servers/http-server.ts';
 
 const MIB = 1024 * 1024;
 const GATEWAY = '93.184.216.34';

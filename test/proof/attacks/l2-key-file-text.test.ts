@@ -2,29 +2,29 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSignerEndpoint } from '../../../src/clients/signer-endpoint.ts';
-import { openSigner } from '../../../src/compose-signer.ts';
+import { openSignerEndpoint } from '../../../src/clients/signer/signer-endpoint.ts';
+import { openSigner } from '../../../src/compose/signer.ts';
 import { parseDepositData } from '../../../src/domain/consensus/deposit-data.ts';
 import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer-config.ts';
 import { readKeyFile } from '../../../src/domain/fleet/web3signer-key-file.ts';
 import { parseKeystore } from '../../../src/domain/keys/keystore.ts';
 import { decryptWallet } from '../../../src/domain/keys/wallet.ts';
-import { parseNetworkFile } from '../../../src/networks.ts';
-import { openKeyRing } from '../../../src/signer/key-ring.ts';
-import { hashiVaultSource } from '../../../src/signer/key-sources/hashi-vault.ts';
-import type { SignThreads } from '../../../src/signer/sign-threads.ts';
+import { parseNetworkFile } from '../../../src/networks/built-in.ts';
+import { openKeyRing } from '../../../src/signer/keys/key-ring.ts';
+import type { SignThreads } from '../../../src/signer/keys/sign-threads.ts';
+import { hashiVaultSource } from '../../../src/signer/keys/sources/hashi-vault.ts';
 import { recordingLog, startBuiltIn } from '../../integration/signer/built-in.ts';
-import { issueCertificate } from '../../support/certificates.ts';
-import { runCli, temporaryDirectory } from '../../support/cli.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../../support/database-template.ts';
-import { startServer } from '../../support/http-server.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../../support/postgres/database-template.ts';
+import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
 import {
   fillWithRecordedVault,
   RECORDED_ENCRYPT_KEY,
   RECORDED_VAULT,
   recordedSecretKeys,
   writeKeystores,
-} from '../../support/recorded-vault.ts';
+} from '../../support/recorded/recorded-vault.ts';
+import { issueCertificate } from '../../support/servers/certificates.ts';
+import { startServer } from '../../support/servers/http-server.ts';
 
 /** What no answer, log or error may repeat: not even eight characters of it. */
 const SECRET = 'deadbeef00112233445566778899aabbccddeeff0123456789fedcba98765432';

@@ -10,7 +10,7 @@ import { decryptKeystore, memoryToDecrypt, parseKeystore } from '../../../src/do
 import { decryptWallet } from '../../../src/domain/keys/wallet.ts';
 import { MemoryGate } from '../../../src/workers/memory-gate.ts';
 import { createWorkerPool } from '../../../src/workers/pool.ts';
-import { runCli, temporaryDirectory } from '../../support/cli.ts';
+import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
 
 const PASSWORD = 'correct horse';
 const SALT = 'd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3';

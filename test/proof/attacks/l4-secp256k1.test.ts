@@ -7,8 +7,8 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { encryptKeystoreJson, Transaction, Wallet } from 'ethers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { signHash } from '../../../src/lib/secp256k1.ts';
-import { openWallet } from '../../../src/signer/wallet.ts';
-import { PROJECT_ROOT, temporaryDirectory } from '../../support/cli.ts';
+import { openWallet } from '../../../src/signer/keys/signing-wallet.ts';
+import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 
 const key = new Wallet('0x0102030405060708f1f2f3f4f5f6f7f8a1a2a3a4a5a6a7a8b1b2b3b4b5b6b7b8');
 const secretKey = Buffer.from(key.privateKey.slice(2), 'hex');

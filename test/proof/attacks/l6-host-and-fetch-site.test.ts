@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startHealthServer } from '../../../src/operator/health-server.ts';
+import { startHealthServer } from '../../../src/operator/probes/probe-server.ts';
 import { type BuiltInSigner, startBuiltIn } from '../../integration/signer/built-in.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSigner } from '../../../src/compose-signer.ts';
+import { openSigner } from '../../../src/compose/signer.ts';
 import { type BuiltInSigner, recordingLog, startBuiltIn } from '../../integration/signer/built-in.ts';
-import { type Certificate, issueCertificate } from '../../support/certificates.ts';
-import { runCli, temporaryDirectory } from '../../support/cli.ts';
+import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
+import { type Certificate, issueCertificate } from '../../support/servers/certificates.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 const NAMES = ['operator', 'exits.example.org'];

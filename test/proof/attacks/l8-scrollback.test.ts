@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type DialogueStep, runOnTerminal, temporaryDirectory } from '../../support/cli.ts';
+import { type DialogueStep, runOnTerminal, temporaryDirectory } from '../../support/programs/cli.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 const ANY_KEY = 'Press any key when you have written down your mnemonic.';

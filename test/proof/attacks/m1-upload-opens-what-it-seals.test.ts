@@ -11,9 +11,9 @@ import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { equalBytes, fromHex } from '../../../src/lib/bytes.ts';
 import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
 import { readKeyDirectory } from '../../support/checkers/web3signer.ts';
-import { temporaryDirectory } from '../../support/cli.ts';
-import { createDatabaseTemplate, type DatabaseTemplate } from '../../support/database-template.ts';
-import { createTestDatabase, runSql } from '../../support/postgres.ts';
+import { createDatabaseTemplate, type DatabaseTemplate } from '../../support/postgres/database-template.ts';
+import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
+import { temporaryDirectory } from '../../support/programs/cli.ts';
 import {
   fillWithRecordedVault,
   RECORDED_VAULT,
@@ -22,9 +22,9 @@ import {
   setupRecorded,
   uploadRecorded,
   writeKeystores,
-} from '../../support/recorded-vault.ts';
-import { checkByVerify, checkUploadedView, readVaultView } from '../../support/vault-view.ts';
-import { ORACLES, startWorkflow, type WorkflowFixture } from '../../support/workflow-fixture.ts';
+} from '../../support/recorded/recorded-vault.ts';
+import { checkByVerify, checkUploadedView, readVaultView } from '../../support/scenes/vault-view.ts';
+import { ORACLES, startWorkflow, type WorkflowFixture } from '../../support/scenes/workflow-scene.ts';
 
 const KEYS = 3;
 const SCHEMA = 'stakewise_operator';

@@ -15,28 +15,28 @@ import { planDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { decodeStatement, encodeStatement } from '../../../src/domain/fleet/statement.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks.ts';
-import { addVault } from '../../support/bad-input-tamper.ts';
-import { type DatabaseState, openWorkshop, type Workshop } from '../../support/bad-input-workshop.ts';
+import { resolveNetwork } from '../../../src/networks/built-in.ts';
 import { readRemoteSignerFile } from '../../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../../support/checkers/validator-clients.ts';
-import { type CliRun, runCli } from '../../support/cli.ts';
-import { type OperatorProcess, startOperatorProcess } from '../../support/operator-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
 import {
   createTestDatabase,
   databaseUrl,
   dropDatabase,
   runSql,
   type TestDatabase,
-} from '../../support/postgres.ts';
+} from '../../support/postgres/postgres.ts';
+import { type CliRun, runCli } from '../../support/programs/cli.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { addVault } from '../../support/scenes/bad-input/tamper.ts';
+import { type DatabaseState, openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 import {
   attack,
   hideValidators,
   replaceDepositData,
   resealFacts,
   rewritePlan,
-} from '../../support/unkeyed-attacker.ts';
+} from '../../support/scenes/unkeyed-attacker.ts';
 
 const KEYS = 10;
 let workshop: Workshop;

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
+import { openSignerClient, type SignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { findDepositData } from '../../../src/db/deposit-data.ts';
 import { listVisibleShares } from '../../../src/db/key-shares.ts';
@@ -15,16 +15,16 @@ import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
-import { makeExitShards } from '../../../src/services/make-exit-shards.ts';
+import { makeExitShards } from '../../../src/services/exits/make-exit-shards.ts';
 import type { Devnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { createOracleKey } from '../../devnet/oracle-set.ts';
-import { runCli } from '../../support/cli.ts';
-import { startOperatorProcess } from '../../support/operator-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
-import { createTestDatabase, runSql } from '../../support/postgres.ts';
-import { EXIT_CHAIN, TEST_VAULT, testSecretKey } from '../../support/signing-fixtures.ts';
-import { storeTestVault } from '../../support/stored-vault.ts';
+import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
+import { runCli } from '../../support/programs/cli.ts';
+import { startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
+import { EXIT_CHAIN, TEST_VAULT, testSecretKey } from '../../support/scenes/signing-fixtures.ts';
+import { storeTestVault } from '../../support/scenes/stored-vault.ts';
 
 const REFUSED =
   "Error: The oracle configuration has a threshold of 1 (exit_signature_recover_threshold): each oracle's share would be the validator key itself.\nCheck that the network and the keeper are the right ones.\n";

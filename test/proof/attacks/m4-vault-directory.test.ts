@@ -8,16 +8,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
-import { readKeystores } from '../../../src/services/read-keystores.ts';
+import { readKeystores } from '../../../src/services/local-keys/read-keystores.ts';
 import { createWorkerPool, type WorkerPool } from '../../../src/workers/pool.ts';
 import { type BeaconNode, startBeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
-import { PROJECT_ROOT, runOnTerminal, temporaryDirectory } from '../../support/cli.ts';
-import { inContainer, requireNamespaces } from '../../support/namespaces.ts';
-import { RECORDED_MNEMONIC, recordedSecretKeys, writeKeystores } from '../../support/recorded-vault.ts';
-import { runProcess } from '../../support/run-process.ts';
-import { credentialsOf, EXIT_CHAIN } from '../../support/signing-fixtures.ts';
+import { PROJECT_ROOT, runOnTerminal, temporaryDirectory } from '../../support/programs/cli.ts';
+import { inContainer, requireNamespaces } from '../../support/programs/namespaces.ts';
+import { runProcess } from '../../support/programs/run-process.ts';
+import {
+  RECORDED_MNEMONIC,
+  recordedSecretKeys,
+  writeKeystores,
+} from '../../support/recorded/recorded-vault.ts';
+import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 
 const OPERATOR = join(PROJECT_ROOT, 'operator');
 /** Of the mnemonic, whose first two are the vault's when a test begins. */

@@ -11,8 +11,8 @@ import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivatio
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
-import { runCli } from '../../support/cli.ts';
-import { startFakeSigner } from '../../support/fake-signer.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.ts';
+import { runCli } from '../../support/programs/cli.ts';
 import {
   type BareProcess,
   childrenOf,
@@ -20,10 +20,10 @@ import {
   startBareProcess,
   startHoldingServers,
   until,
-} from '../../support/held-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/operator-scene.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { EXIT_CHAIN } from '../../support/signing-fixtures.ts';
+} from '../../support/programs/held-process.ts';
+import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
+import { EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
+import { startFakeSigner } from '../../support/servers/fake-signer.ts';
 
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
 /** Where Node's inspector listens when a signal opens it. */

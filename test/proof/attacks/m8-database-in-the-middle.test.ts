@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openDatabase } from '../../../src/db/database.ts';
-import { type Certificate, issueCertificate } from '../../support/certificates.ts';
-import { type CliRun, runCli, temporaryDirectory } from '../../support/cli.ts';
-import { createTestDatabase, runSql } from '../../support/postgres.ts';
-import { serverIdentity } from '../../support/postgres-binaries.ts';
-import { type ImpostorOptions, networkAddress, startImpostor } from '../../support/postgres-impostor.ts';
-import { startOwnPostgresServer } from '../../support/postgres-server.ts';
+import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
+import { serverIdentity } from '../../support/postgres/postgres-binaries.ts';
+import {
+  type ImpostorOptions,
+  networkAddress,
+  startImpostor,
+} from '../../support/postgres/postgres-impostor.ts';
+import { startOwnPostgresServer } from '../../support/postgres/postgres-server.ts';
+import { type CliRun, runCli, temporaryDirectory } from '../../support/programs/cli.ts';
+import { type Certificate, issueCertificate } from '../../support/servers/certificates.ts';
 
 const PASSWORD = 'TopSecretDbPw';
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';

@@ -1,8 +1,8 @@
 // A case as this program's client meets it: what it asks, and what it has to make of the answer.
-import { openSignerClient, type SignerClient } from '../../../src/clients/signer-client.ts';
+import { openSignerClient, type SignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { ExternalError } from '../../../src/lib/errors.ts';
 import { exitSigningRoot, isSignedBy, unhex } from '../../devnet/exit-signature.ts';
-import { type SeenRequest, startServer } from '../http-server.ts';
+import { type SeenRequest, startServer } from '../servers/http-server.ts';
 import type { ClientAsk, ConformanceCase } from './cases.ts';
 import { type Answer, RECORDED_PUBLIC_KEY } from './exchanges.ts';
 

@@ -4,7 +4,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSignerExchanges } from '../recorded-signer.ts';
+import { readSignerExchanges } from '../recorded/recorded-signer.ts';
 
 /** Secret key that the recorded requests are signed with; Web3Signer's own tests have it, too. */
 export const RECORDED_SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Aborted } from '../../../src/cli/aborted.ts';
-import { CommandLineError } from '../../../src/cli/command-line-error.ts';
+import { CommandLineError } from '../../../src/cli/options/command-line-error.ts';
 import { presentError } from '../../../src/cli/present-error.ts';
+import { Aborted } from '../../../src/cli/terminal/aborted.ts';
 import { DifferencesError, ExternalError, OperatorError, UsageError } from '../../../src/lib/errors.ts';
 
 const context = { program: 'v3-operator', words: ['remote-db', 'setup'], isGroup: false };

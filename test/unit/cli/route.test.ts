@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { groupOptions } from '../../../src/cli/remote-db-flags.ts';
+import { groupOptions } from '../../../src/cli/flags/remote-db.ts';
 import { routeArgv } from '../../../src/cli/route.ts';
 
 const tree = {

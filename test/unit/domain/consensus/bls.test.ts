@@ -7,7 +7,7 @@ import {
 } from '../../../../src/domain/consensus/bls.ts';
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { equalBytes, fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedSignature {
   private_key: string;

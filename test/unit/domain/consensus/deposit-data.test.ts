@@ -16,7 +16,7 @@ import { computeDomain, DOMAIN } from '../../../../src/domain/consensus/signing-
 import { createKeyDeriver } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecorded, readRecordedJson } from '../../../support/vectors.ts';
+import { readRecorded, readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 const VAULT = fromHex('0x1234567890abcdef1234567890abcdef12345678');
 const MNEMONIC =

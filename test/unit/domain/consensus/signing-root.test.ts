@@ -3,7 +3,7 @@ import { verifySignatures } from '../../../../src/domain/consensus/bls.ts';
 import { computeDomain, computeSigningRoot, DOMAIN } from '../../../../src/domain/consensus/signing-root.ts';
 import { VoluntaryExit } from '../../../../src/domain/consensus/ssz.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedExit {
   fork_version: string;

@@ -8,7 +8,7 @@ import {
   readDepositKeys,
 } from '../../../../src/domain/fleet/written-keys.ts';
 import { fromHex } from '../../../../src/lib/bytes.ts';
-import { recordedPath } from '../../../support/vectors.ts';
+import { recordedPath } from '../../../support/recorded/vectors.ts';
 
 const recorded = (name: string) => readFileSync(join(recordedPath('03-remote-db'), name), 'utf8');
 const key = (digit: string) => `0x${digit.repeat(96)}` as const;

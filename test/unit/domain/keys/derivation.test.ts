@@ -8,7 +8,7 @@ import {
 } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 /** The test cases of EIP-2333. */
 const EIP_2333 = [

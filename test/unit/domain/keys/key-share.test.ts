@@ -5,7 +5,7 @@ import { CURVE_ORDER, randomCoefficients } from '../../../../src/domain/consensu
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { combineKeyShares, createShareTest, splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedShares {
   private_key: string;

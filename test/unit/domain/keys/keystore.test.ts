@@ -7,7 +7,7 @@ import {
   parseKeystore,
 } from '../../../../src/domain/keys/keystore.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecorded } from '../../../support/vectors.ts';
+import { readRecorded } from '../../../support/recorded/vectors.ts';
 
 const RECORDED = '01-create-keys/holesky/1-after-first/keystores/keystore-m_12381_3600_0_0_0-1795366760.json';
 const PASSWORDS = '01-create-keys/holesky/1-after-first/keystores/password.txt';

@@ -2,7 +2,7 @@ import { computeAddress } from 'ethers/transaction';
 import { describe, expect, it } from 'vitest';
 import { createWallet, decryptWallet } from '../../../../src/domain/keys/wallet.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
-import { readRecorded } from '../../../support/vectors.ts';
+import { readRecorded } from '../../../support/recorded/vectors.ts';
 
 const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';

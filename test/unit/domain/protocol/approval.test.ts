@@ -7,7 +7,7 @@ import {
 } from '../../../../src/domain/protocol/approval.ts';
 import { createRotationRequest, rotationDigest } from '../../../../src/domain/protocol/signature-rotation.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { type RecordedCase, readOracleRequests } from '../../../support/recorded-oracles.ts';
+import { type RecordedCase, readOracleRequests } from '../../../support/recorded/recorded-oracles.ts';
 
 interface RecordedBody {
   readonly validator_index: number;

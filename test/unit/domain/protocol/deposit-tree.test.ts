@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDepositData } from '../../../../src/domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecorded, readRecordedJson } from '../../../support/vectors.ts';
+import { readRecorded, readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedTrees {
   vault: string;

@@ -3,7 +3,7 @@ import { decrypt, PrivateKey } from 'eciesjs';
 import { describe, expect, it } from 'vitest';
 import { ECIES_OVERHEAD, encryptEcies } from '../../../../src/domain/protocol/ecies.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedShards {
   oracles: { private_key: string; public_key_64: string }[];

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { oracleSetHash, parseOracleConfig } from '../../../../src/domain/protocol/oracle-config.ts';
 import { OperatorError } from '../../../../src/lib/errors.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedInputs {
   readonly oracles: readonly { readonly public_key: string; readonly address: string }[];

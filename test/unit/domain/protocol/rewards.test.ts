@@ -8,8 +8,8 @@ import {
   parseVaultRewards,
 } from '../../../../src/domain/protocol/rewards.ts';
 import { fromHex } from '../../../../src/lib/bytes.ts';
-import { readOracleRequests } from '../../../support/recorded-oracles.ts';
-import { readRecorded } from '../../../support/vectors.ts';
+import { readOracleRequests } from '../../../support/recorded/recorded-oracles.ts';
+import { readRecorded } from '../../../support/recorded/vectors.ts';
 
 const { vault, calls } = readOracleRequests('harvest');
 const other = `0x${'11'.repeat(20)}`;

@@ -5,7 +5,7 @@ import {
   type SignaturesStatus,
 } from '../../../../src/domain/protocol/signature-rotation.ts';
 import { concatBytes, fromHex } from '../../../../src/lib/bytes.ts';
-import { readOracleRequests } from '../../../support/recorded-oracles.ts';
+import { readOracleRequests } from '../../../support/recorded/recorded-oracles.ts';
 
 it('the call of the keeper is the recorded one', () => {
   const { approvals, calls, vault, domain, config } = readOracleRequests('rotatelocal');

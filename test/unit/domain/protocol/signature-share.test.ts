@@ -10,7 +10,7 @@ import {
   splitSignature,
 } from '../../../../src/domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { readRecordedJson } from '../../../support/vectors.ts';
+import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedShares {
   private_key: string;

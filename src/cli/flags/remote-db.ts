@@ -1,0 +1,76 @@
+import {
+  flagName,
+  type Option,
+  type OptionSource,
+  type OptionSpec,
+  optional,
+  required,
+} from '../options/option.ts';
+import { address, text } from '../options/value-kinds.ts';
+import type { GroupOptions } from '../route.ts';
+import { keystoresDir } from './keystores.ts';
+import { verbose } from './nodes.ts';
+import { networkOfVault, newDataDir } from './vault.ts';
+
+/** A database URL and, when it came from a file, where to read it again after the password has changed. */
+interface DatabaseUrl {
+  readonly url: string;
+  readonly file: string | undefined;
+}
+
+const DB_URL: OptionSpec<DatabaseUrl> = {
+  description:
+    'The Postgres DB connection URL, for example postgresql://username:pass@hostname/dbname; ' +
+    'pglite:PATH for the embedded database.',
+  env: 'REMOTE_DB_URL',
+  value: { placeholder: 'URL', parse: parseDatabaseUrl },
+  secret: hasPassword,
+};
+
+/** `--db-url` of commands that work without a remote database, too. */
+export const optionalDbUrl = optional<DatabaseUrl>(DB_URL);
+
+/** Options of `remote-db` itself, accepted before and after the subcommand. Asked in this order. */
+export const REMOTE_DB_OPTIONS = {
+  vault: required({
+    description: 'The vault address.',
+    env: 'VAULT',
+    value: address,
+    prompt: 'Enter your vault address',
+  }),
+  network: networkOfVault,
+  dbUrl: required({
+    ...DB_URL,
+    prompt: 'Enter the Postgres DB connection URL (e.g. postgresql://username:pass@hostname/dbname)',
+  }),
+  dbSchema: optional({
+    description: 'The Postgres schema of the tables. Default is stakewise_operator.',
+    env: 'REMOTE_DB_SCHEMA',
+    value: text,
+  }),
+  dataDir: newDataDir,
+  keystoresDir,
+  verbose,
+} as const;
+
+/** What may stand between `remote-db` and its subcommand. */
+export function groupOptions(): GroupOptions {
+  const valued = new Set<string>();
+  const switches = new Set<string>(['--json']);
+  for (const [key, option] of Object.entries<Option<unknown>>(REMOTE_DB_OPTIONS)) {
+    const words = option.presence === 'switch' ? switches : valued;
+    words.add(`--${flagName(key)}`);
+    if (option.char !== undefined) words.add(`-${option.char}`);
+    if (option.secret) words.add(`--${flagName(key)}-file`);
+  }
+  return { valued, switches };
+}
+
+/** The schema of the URL is checked where it is opened; here only that it is not empty. */
+function parseDatabaseUrl(url: string, source: OptionSource): DatabaseUrl {
+  return { url: url.trim(), file: source.kind === 'file' ? source.path : undefined };
+}
+
+function hasPassword(url: string): boolean {
+  return URL.canParse(url) && new URL(url).password !== '';
+}

@@ -1,0 +1,72 @@
+import type { SignerTls } from '../../clients/signer/signer-tls.ts';
+import type { EndpointUrl } from '../../lib/endpoint-url.ts';
+import { readFileBytes } from '../../lib/files.ts';
+import { defaulted, type OptionSpec, optional, type Resolved } from '../options/option.ts';
+import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
+
+/** `--remote-signer-url`: one signer, or several that hold the same keys. */
+export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
+  description:
+    'The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH of its socket; several that hold the same keys are separated by commas.',
+  env: 'REMOTE_SIGNER_URL',
+  value: signerUrls,
+};
+
+/** How to know a signer, and to prove oneself to it. */
+export const SIGNER_TLS_OPTIONS = {
+  signerCa: optional<string>({
+    description: 'Certificate authority of the signer, or its self-signed certificate (PEM).',
+    env: 'SIGNER_CA',
+    value: file({ exists: true }),
+  }),
+  signerCert: optional<string>({
+    description: 'Client certificate for the signer (PEM).',
+    env: 'SIGNER_CERT',
+    value: file({ exists: true }),
+  }),
+  signerKey: optional<string>({
+    description: 'Key of the client certificate (PEM).',
+    env: 'SIGNER_KEY',
+    value: file({ exists: true }),
+  }),
+  signerPfx: optional<string>({
+    description: 'Client certificate and key in one PKCS#12 file, instead of the two.',
+    env: 'SIGNER_PFX',
+    value: file({ exists: true }),
+  }),
+  signerPfxPassword: optional<string>({
+    description: 'Password of the PKCS#12 file, or of the key of the client certificate.',
+    env: 'SIGNER_PFX_PASSWORD',
+    secret: true,
+    hidden: true,
+    value: text,
+  }),
+} as const;
+
+/** Options of commands that have exits signed; without a URL the built-in signer does it. */
+export const SIGNER_OPTIONS = {
+  remoteSignerUrl: optional(REMOTE_SIGNER_URL),
+  ...SIGNER_TLS_OPTIONS,
+  signerConcurrency: defaulted<number>(() => '64', {
+    description: 'Signatures asked for at a time. Default is 64.',
+    env: 'SIGNER_CONCURRENCY',
+    value: integer({ min: 1, max: 1024 }),
+  }),
+} as const;
+
+/**
+ * Reads the TLS files of the options; undefined when there is none.
+ * @throws OperatorError naming the file
+ */
+export async function readSignerTls(
+  options: Resolved<typeof SIGNER_TLS_OPTIONS>,
+): Promise<SignerTls | undefined> {
+  const { signerCa, signerCert, signerKey, signerPfx, signerPfxPassword } = options;
+  if ([signerCa, signerCert, signerKey, signerPfx].every(path => path === undefined)) return undefined;
+  const [ca, cert, key, pfx] = await Promise.all(
+    [signerCa, signerCert, signerKey, signerPfx].map(path =>
+      path === undefined ? undefined : readFileBytes(path),
+    ),
+  );
+  return { ca, cert, key, pfx, passphrase: signerPfxPassword };
+}

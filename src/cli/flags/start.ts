@@ -1,0 +1,229 @@
+import { join } from 'node:path';
+import type { OperatorSettings } from '../../compose/operator.ts';
+import { UsageError } from '../../lib/errors.ts';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../../lib/logger.ts';
+import { secretPartsOf } from '../../lib/scrub.ts';
+import { readEnvironment, vaultDirectory } from '../../settings/vault-config.ts';
+import { defaulted, flag, optional, type Resolved } from '../options/option.ts';
+import { choice, directory, file, integer, text } from '../options/value-kinds.ts';
+import { listIgnored } from './ignored.ts';
+import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
+import { consensusEndpoints, executionEndpoints, oracleSetHash, verbose } from './nodes.ts';
+import { poolSize } from './pool-size.ts';
+import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db.ts';
+import { readSignerTls, SIGNER_OPTIONS } from './signer.ts';
+import { networkOfVault, newDataDir, vault } from './vault.ts';
+import { vaultPublicKey } from './vault-public-key.ts';
+
+const port = integer({ min: 0, max: 65_535 });
+const existingFile = file({ exists: true });
+
+/** Options of `start`; asked for in this order, as the Python operator does. */
+export const START_OPTIONS = {
+  vault: vault('Enter the vault address'),
+  consensusEndpoints: consensusEndpoints('Enter comma separated'),
+  executionEndpoints,
+  executionJwtSecret: optional({
+    description: 'JWT secret of the execution nodes, 32 bytes of hex.',
+    env: 'EXECUTION_JWT_SECRET',
+    secret: true,
+    hidden: true,
+    value: text,
+  }),
+  oracleSetHash,
+  network: networkOfVault,
+  dataDir: newDataDir,
+  databaseDir: optional({
+    description:
+      'Directory of the embedded database, when there is no --db-url. Default is the data directory.',
+    env: 'DATABASE_DIR',
+    value: directory({ exists: false }),
+  }),
+  dbUrl: optionalDbUrl,
+  dbSchema: REMOTE_DB_OPTIONS.dbSchema,
+  vaultPublicKey,
+  encryptKey: optional({
+    description: 'Encryption key of the remote database, for the built-in signer to read keys from it.',
+    env: 'REMOTE_DB_ENCRYPT_KEY',
+    secret: true,
+    hidden: true,
+    value: rereadable,
+  }),
+  depositDataFile: optional({
+    description:
+      'Path to the deposit_data.json file. Default is the file generated with "create-keys" command.',
+    env: 'DEPOSIT_DATA_FILE',
+    value: existingFile,
+  }),
+  hotWalletFile: optional({
+    description: 'Path to the hot wallet. Default is the file generated with "create-wallet" command.',
+    env: 'HOT_WALLET_FILE',
+    value: existingFile,
+  }),
+  hotWalletPasswordFile: optional({
+    description:
+      'Path to the hot wallet password file. Default is the file generated with "create-wallet" command.',
+    env: 'HOT_WALLET_PASSWORD_FILE',
+    value: existingFile,
+  }),
+  walletFile: optional({ description: '--hot-wallet-file.', env: 'WALLET_FILE', value: existingFile }),
+  walletPasswordFile: optional({
+    description: '--hot-wallet-password-file.',
+    env: 'WALLET_PASSWORD_FILE',
+    value: existingFile,
+  }),
+  maxFeePerGasGwei: optional({
+    description: 'Maximum fee per gas for transactions. Default is that of the network.',
+    env: 'MAX_FEE_PER_GAS_GWEI',
+    value: integer({ min: 1 }),
+  }),
+  maxFeePerGasGweiBump: optional({
+    description:
+      'What a transaction may offer per gas when "tx bump" asks for it. Default is --max-fee-per-gas-gwei.',
+    env: 'MAX_FEE_PER_GAS_GWEI_BUMP',
+    value: integer({ min: 1 }),
+  }),
+  harvestVault: flag({
+    description: 'Whether to submit vault harvest transactions. Default is false.',
+    env: 'HARVEST_VAULT',
+  }),
+  vaultMinBalanceGwei: optional({
+    description: 'What stays in the vault and is never staked. Default is 0.',
+    env: 'VAULT_MIN_BALANCE_GWEI',
+    value: integer({ min: 0 }),
+  }),
+  disableValidatorsRegistration: flag({
+    description: 'Registers no validators.',
+    env: 'DISABLE_VALIDATORS_REGISTRATION',
+  }),
+  ...SIGNER_OPTIONS,
+  ...KEY_SOURCE_OPTIONS,
+  exitShards: defaulted(() => 'auto', {
+    description:
+      'How exit signatures are shared among the oracles: by key shares in the signer, or by splitting the signature. Default is auto.',
+    env: 'EXIT_SHARDS',
+    value: choice(['auto', 'key-shares', 'split']),
+  }),
+  poolSize,
+  enableMetrics: flag({
+    description: 'Whether to enable metrics server. Disabled by default.',
+    env: 'ENABLE_METRICS',
+  }),
+  metricsHost: defaulted(() => '127.0.0.1', {
+    description: 'The prometheus metrics host. Default is 127.0.0.1.',
+    env: 'METRICS_HOST',
+    value: text,
+  }),
+  metricsPort: defaulted(() => '9100', {
+    description: 'The prometheus metrics port. Default is 9100.',
+    env: 'METRICS_PORT',
+    value: port,
+  }),
+  metricsPrefix: optional({
+    description: 'Comes before the names of metrics, with a "_". Default is none.',
+    env: 'METRICS_PREFIX',
+    value: text,
+  }),
+  healthPort: optional({
+    description: 'Port of /livez and /readyz, on the metrics host. Default is none.',
+    env: 'HEALTH_PORT',
+    value: port,
+  }),
+  skipStartupChecks: flag({
+    description: 'Does not wait for nodes that are down or syncing.',
+    env: 'SKIP_STARTUP_CHECKS',
+  }),
+  logFormat: defaulted<LogFormat>(() => 'plain', {
+    description: 'Default is plain.',
+    env: 'LOG_FORMAT',
+    value: choice(LOG_FORMATS),
+  }),
+  logLevel: defaulted<LogLevel>(() => 'INFO', {
+    description: 'Default is INFO.',
+    env: 'LOG_LEVEL',
+    value: choice(LOG_LEVELS),
+  }),
+  verbose,
+} as const;
+
+export type StartGiven = Resolved<typeof START_OPTIONS>;
+
+/** What `start` was told, as the composition takes it. @throws UsageError for options that do not go together */
+export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
+  const { vault, dataDir, dbUrl, dbSchema, encryptKey, network } = given;
+  if (given.vaultPublicKey !== undefined && dbUrl === undefined) {
+    throw new UsageError(
+      'contradiction',
+      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
+    );
+  }
+  const own = vaultDirectory(dataDir, vault);
+  const walletFile = agree(given, 'hotWalletFile', 'walletFile');
+  const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
+  return {
+    ...{ vault, network, dataDir },
+    database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
+    vaultPublicKey: given.vaultPublicKey,
+    executionEndpoints: given.executionEndpoints,
+    executionJwtSecret: given.executionJwtSecret,
+    oracleSetHash: given.oracleSetHash,
+    consensusEndpoints: given.consensusEndpoints,
+    depositDataFile: given.depositDataFile,
+    wallet: {
+      file: walletFile ?? join(own, 'wallet', 'wallet.json'),
+      passwordFile: walletPasswordFile ?? join(own, 'wallet', 'password.txt'),
+    },
+    maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
+    maxFeePerGasGweiBump:
+      given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
+    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * 1_000_000_000n,
+    harvest: given.harvestVault,
+    register: !given.disableValidatorsRegistration,
+    exitShards: given.exitShards,
+    poolSize: given.poolSize,
+    remoteSignerUrl: given.remoteSignerUrl,
+    tls: await readSignerTls(given),
+    signerConcurrency: given.signerConcurrency,
+    keys: say =>
+      chooseKeySource(given, say) ??
+      (dbUrl !== undefined && encryptKey !== undefined
+        ? { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey }
+        : undefined),
+    metrics: {
+      ...{ isEnabled: given.enableMetrics, host: given.metricsHost, port: given.metricsPort },
+      prefix: given.metricsPrefix ?? '',
+    },
+    healthPort: given.healthPort,
+    skipWaiting: given.skipStartupChecks,
+    log: { level: given.verbose ? 'DEBUG' : given.logLevel, format: given.logFormat },
+    secrets: secretsOf(given),
+    ignored: listIgnored(given),
+  };
+}
+
+/** Two names of one option. */
+function agree<K extends keyof StartGiven>(given: StartGiven, old: K, newer: K): StartGiven[K] {
+  if (given[old] !== undefined && given[newer] !== undefined && given[old] !== given[newer]) {
+    throw new UsageError('contradiction', '--hot-wallet and --wallet options name different files.');
+  }
+  return given[old] ?? given[newer];
+}
+
+/** What must never be printed, in whatever message it comes back. */
+function secretsOf(given: StartGiven): (string | undefined)[] {
+  const urls = [
+    ...given.executionEndpoints,
+    ...given.consensusEndpoints,
+    ...(given.remoteSignerUrl ?? []),
+    ...(given.hashiVaultUrl === undefined ? [] : [given.hashiVaultUrl]),
+  ];
+  const texts = [given.dbUrl?.url ?? '', ...(readEnvironment('IPFS_FETCH_ENDPOINTS')?.split(',') ?? [])];
+  return [
+    ...urls.flatMap(url => url.secrets),
+    ...texts.flatMap(secretPartsOf),
+    given.executionJwtSecret,
+    given.hashiVaultToken?.value,
+    given.signerPfxPassword,
+    given.encryptKey?.value,
+  ];
+}

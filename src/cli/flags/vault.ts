@@ -1,0 +1,40 @@
+import { defaultDataDirectory } from '../../settings/vault-config.ts';
+import { defaulted, optional, required } from '../options/option.ts';
+import { address, directory, mnemonic, network } from '../options/value-kinds.ts';
+
+/** `--data-dir` of commands that need one that exists. */
+export const dataDir = defaulted(defaultDataDirectory, {
+  description: 'Path where the vault data will be placed. Default is ~/.stakewise.',
+  env: 'DATA_DIR',
+  value: directory({ exists: true }),
+});
+
+/** `--data-dir` of commands that make it. */
+export const newDataDir = defaulted(defaultDataDirectory, {
+  description: 'Path where the vault data will be placed. Default is ~/.stakewise.',
+  env: 'DATA_DIR',
+  value: directory({ exists: false }),
+});
+
+/** `--vault`; the question differs between commands. */
+export function vault(prompt: 'Enter the vault address' | 'Enter your vault address') {
+  return required({ description: 'The address of the vault.', env: 'VAULT', value: address, prompt });
+}
+
+/** `--network` of commands that find it in config.json otherwise. */
+export const networkOfVault = optional({
+  description: 'The network of the vault. Default is the network specified at "init" command.',
+  env: 'NETWORK',
+  value: network,
+});
+
+/** `--mnemonic` of commands that derive keys or wallets. */
+export function mnemonicFor(what: 'the validator keys' | 'the wallet') {
+  return required({
+    description: `The mnemonic for generating ${what}.`,
+    envFile: 'MNEMONIC_FILE',
+    secret: true,
+    value: mnemonic,
+    prompt: `Enter the mnemonic for generating ${what}`,
+  });
+}

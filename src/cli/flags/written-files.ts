@@ -1,0 +1,46 @@
+import {
+  type FileAttributes,
+  type FileOwner,
+  PUBLIC_FILE_MODE,
+  parseFileMode,
+  parseOwner,
+  SECRET_FILE_MODE,
+} from '../../lib/files.ts';
+import { flag, optional } from '../options/option.ts';
+import { directory } from '../options/value-kinds.ts';
+
+/** Mode and owner of written files, and `--check`: common to the commands that write other programs' files. */
+export const FILE_OPTIONS = {
+  fileMode: optional<number>({
+    description:
+      'Permissions of written files. Default is 0600 for keys and 0644 for others; directories follow.',
+    env: 'REMOTE_DB_FILE_MODE',
+    value: { placeholder: 'MODE', parse: parseFileMode },
+  }),
+  owner: optional<FileOwner>({
+    description: 'Numeric owner of written files and directories; the output directory must be no link.',
+    env: 'REMOTE_DB_FILE_OWNER',
+    value: { placeholder: 'UID[:GID]', parse: parseOwner },
+  }),
+  check: flag({ description: 'Writes nothing; exits with 3 when a file would change.' }),
+} as const;
+
+/** Attributes of files that hold keys, or of others. */
+export function fileAttributes(
+  options: { readonly fileMode: number | undefined; readonly owner: FileOwner | undefined },
+  content: 'keys' | 'public',
+): FileAttributes {
+  const mode = options.fileMode ?? (content === 'keys' ? SECRET_FILE_MODE : PUBLIC_FILE_MODE);
+  return { mode, owner: options.owner };
+}
+
+/** `--output-dir`: the variable, else asked for with the working directory as default. */
+export function outputDir(prompt: string, description: string) {
+  return {
+    description,
+    env: 'REMOTE_DB_OUTPUT_DIR',
+    value: directory({ exists: false }),
+    prompt,
+    fallback: () => process.cwd(),
+  } as const;
+}

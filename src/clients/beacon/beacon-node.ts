@@ -1,0 +1,362 @@
+import type { z } from 'zod';
+import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
+import { ExternalError, messageOf, UsageError } from '../../lib/errors.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
+import { retry } from '../../lib/retry.ts';
+import {
+  bodyJson,
+  bodyText,
+  describeEndpoint,
+  type HttpDeps,
+  type HttpRequest,
+  type HttpResponse,
+  logRetry,
+  requestHttp,
+} from '../http.ts';
+import {
+  depositContractAnswer,
+  genesisAnswer,
+  pendingPartialWithdrawalsAnswer,
+  refusalAnswer,
+  syncingAnswer,
+  type ValidatorStatus,
+  validatorsAnswer,
+} from './beacon-answers.ts';
+
+export interface BeaconNodeOptions {
+  /** Base URLs of nodes of one chain, the preferred one first. */
+  readonly endpoints: readonly string[];
+  /** 32 bytes: tells the chain. */
+  readonly genesisValidatorsRoot: Uint8Array;
+  readonly slotsPerEpoch: number;
+  /** For one request to one endpoint. */
+  readonly timeoutMs: number;
+  /** How long all endpoints are tried again when none answers. */
+  readonly retryTimeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface BeaconValidator {
+  readonly index: bigint;
+  readonly status: ValidatorStatus;
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly withdrawalCredentials: Uint8Array;
+  readonly activationEpoch: bigint;
+  readonly exitEpoch: bigint;
+}
+
+/** What a node made of an exit. A refusal is told, not thrown: whether it matters depends on the validator's status. */
+export type ExitAnswer =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly reason: string; readonly isAlreadyKnown: boolean };
+
+/** Nimbus takes 16,384 ids, other nodes more; a failed request of this size is soon sent again. */
+const POST_BATCH = 1000;
+/** `maxItems` of the specification for ids in a query. */
+const GET_BATCH = 64;
+/** 1,000 validators are some 0.5 MB; all pending withdrawals of a chain may be 10 MB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Answers of nodes that do not know the POST form of the validators query (Grandine, proxies). */
+const NO_POST: ReadonlySet<number> = new Set([404, 405, 415]);
+/** Answers of nodes that do not serve pending withdrawals, or of a state before Electra. */
+const NOT_SERVED: ReadonlySet<number> = new Set([400, 404, 405, 501]);
+/** Lodestar: VOLUNTARY_EXIT_ERROR_ALREADY_EXISTS; Prysm: "has already submitted an exit"; Nimbus: "already seen". */
+const ALREADY_KNOWN = /already|duplicate/i;
+
+/**
+ * Connects to the consensus layer over several endpoints: a request goes to the one that answered last, and to the others
+ * in turn when it fails. Every endpoint must prove its chain, and that it is synced, before it is used.
+ * @throws UsageError `no-consensus-endpoint`; ExternalError `wrong-network`, `beacon-node-not-ready`, or what the
+ *   endpoints failed with
+ */
+export async function connectBeaconNode(deps: HttpDeps, options: BeaconNodeOptions): Promise<BeaconNode> {
+  if (options.endpoints.length === 0) {
+    throw new UsageError('no-consensus-endpoint', 'No consensus endpoint is given.', {
+      hint: 'Set --consensus-endpoints.',
+    });
+  }
+  const node = new BeaconNode(deps, options);
+  await node.fetchCurrentEpoch();
+  return node;
+}
+
+/** Beacon node API over several endpoints with failover. */
+export class BeaconNode {
+  readonly #deps: HttpDeps;
+  readonly #options: BeaconNodeOptions;
+  readonly #trusted = new Set<string>();
+  readonly #withoutPost = new Set<string>();
+  #preferred = 0;
+
+  constructor(deps: HttpDeps, options: BeaconNodeOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** What stands in messages: the endpoint in use, without path and credentials. */
+  get endpoint(): string {
+    return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
+  }
+
+  /** Epoch of the head of the chain. @throws ExternalError `beacon-node-not-ready` when no endpoint is synced */
+  fetchCurrentEpoch(): Promise<bigint> {
+    return this.#ask(async endpoint => {
+      const { head_slot } = await this.#requireSynced(endpoint);
+      return head_slot / BigInt(this.#options.slotsPerEpoch);
+    });
+  }
+
+  /**
+   * The deposit contract that the chain follows; undefined from a node that does not tell.
+   * @returns the address as the node writes it
+   */
+  fetchDepositContract(): Promise<{ readonly chainId: number; readonly address: string } | undefined> {
+    return this.#ask(async endpoint => {
+      const response = await this.#request(endpoint, {
+        path: '/eth/v1/config/deposit_contract',
+        isExpected: status => status === 200 || NOT_SERVED.has(status),
+      });
+      if (response.status !== 200) return undefined;
+      const { chain_id, address } = parseAnswer(depositContractAnswer, response, endpoint).data;
+      return { chainId: chain_id, address };
+    });
+  }
+
+  /**
+   * Validators of these public keys in the head state. Keys that the chain does not know are missing in the answer.
+   * @param publicKeys - 48 bytes each
+   * @returns by public key in lower-case hex
+   */
+  async fetchValidators(publicKeys: readonly Uint8Array[]): Promise<ReadonlyMap<Hex, BeaconValidator>> {
+    const wanted = [...new Set(publicKeys.map(toHex))];
+    const found = new Map<Hex, BeaconValidator>();
+    // An empty list of ids would ask for all validators of the chain.
+    for (let from = 0; from < wanted.length; from += POST_BATCH) {
+      const batch = wanted.slice(from, from + POST_BATCH);
+      const asked = new Set(batch);
+      for (const validator of await this.#ask(endpoint => this.#fetchBatch(endpoint, batch))) {
+        const publicKey = toHex(validator.publicKey);
+        if (asked.has(publicKey)) found.set(publicKey, validator);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Validators of these indexes in the head state. Indexes that the chain does not know are missing in the answer.
+   * @returns by index
+   */
+  async fetchValidatorsByIndex(indexes: readonly bigint[]): Promise<ReadonlyMap<bigint, BeaconValidator>> {
+    const wanted = [...new Set(indexes)];
+    const found = new Map<bigint, BeaconValidator>();
+    for (let from = 0; from < wanted.length; from += POST_BATCH) {
+      const batch = wanted.slice(from, from + POST_BATCH);
+      const asked = new Set(batch);
+      for (const validator of await this.#ask(endpoint => this.#fetchBatch(endpoint, batch.map(String)))) {
+        if (asked.has(validator.index)) found.set(validator.index, validator);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Indexes of the validators with pending partial withdrawals (EIP-7251), which may not exit.
+   * @returns undefined from a node that does not serve them
+   */
+  fetchPendingPartialWithdrawals(): Promise<ReadonlySet<bigint> | undefined> {
+    return this.#ask(async endpoint => {
+      const response = await this.#request(endpoint, {
+        path: '/eth/v1/beacon/states/head/pending_partial_withdrawals',
+        isExpected: status => status === 200 || NOT_SERVED.has(status),
+      });
+      if (response.status !== 200) return undefined;
+      const { data } = parseAnswer(pendingPartialWithdrawalsAnswer, response, endpoint);
+      return new Set(data.map(withdrawal => withdrawal.validator_index));
+    });
+  }
+
+  /**
+   * Gives a voluntary exit to the pool of one node. It may be given again: nodes differ in what they answer then.
+   * @param exit.signature - 96 bytes, verified by the caller
+   */
+  submitVoluntaryExit(exit: {
+    readonly epoch: bigint;
+    readonly validatorIndex: bigint;
+    readonly signature: Uint8Array;
+  }): Promise<ExitAnswer> {
+    const body = JSON.stringify({
+      message: { epoch: String(exit.epoch), validator_index: String(exit.validatorIndex) },
+      signature: toHex(exit.signature),
+    });
+    return this.#ask(async endpoint => {
+      const response = await this.#request(endpoint, {
+        ...{ path: '/eth/v1/beacon/pool/voluntary_exits', method: 'POST', body },
+        // Lodestar throws on an exit that it has already, which makes a 500 of it.
+        isExpected: status => status === 200 || status === 202 || status === 400 || status === 500,
+      });
+      if (response.status < 300) return { kind: 'accepted' };
+      const reason = reasonOf(response);
+      return { kind: 'refused', reason, isAlreadyKnown: ALREADY_KNOWN.test(reason) };
+    });
+  }
+
+  async #fetchBatch(endpoint: string, ids: readonly string[]): Promise<BeaconValidator[]> {
+    const path = '/eth/v1/beacon/states/head/validators';
+    if (!this.#withoutPost.has(endpoint)) {
+      const isExpected = (status: number) => status === 200 || NO_POST.has(status);
+      const body = JSON.stringify({ ids });
+      const response = await this.#request(endpoint, { path, method: 'POST', body, isExpected });
+      if (response.status === 200) return readValidators(response, endpoint);
+      this.#withoutPost.add(endpoint);
+    }
+    const validators: BeaconValidator[] = [];
+    for (let from = 0; from < ids.length; from += GET_BATCH) {
+      const query = ids.slice(from, from + GET_BATCH).join(',');
+      const response = await this.#request(endpoint, { path: `${path}?id=${query}` });
+      validators.push(...readValidators(response, endpoint));
+    }
+    return validators;
+  }
+
+  /** Asks the endpoints in turn until one answers, and again with pauses while that may help. */
+  #ask<T>(question: (endpoint: string) => Promise<T>): Promise<T> {
+    const { retryTimeoutMs, endpoints, signal } = this.#options;
+    return retry(() => this.#askAny(question), {
+      timeoutMs: retryTimeoutMs,
+      signal,
+      onRetry: logRetry(this.#deps, endpoints[0] ?? ''),
+    });
+  }
+
+  async #askAny<T>(question: (endpoint: string) => Promise<T>): Promise<T> {
+    const { endpoints } = this.#options;
+    const failures: unknown[] = [];
+    for (let tried = 0; tried < endpoints.length; tried++) {
+      const index = (this.#preferred + tried) % endpoints.length;
+      const endpoint = endpoints[index] ?? '';
+      try {
+        await this.#requireTrust(endpoint);
+        const answer = await question(endpoint);
+        this.#preferred = index;
+        return answer;
+      } catch (error) {
+        // A mistake in the configuration, which going on with the other endpoints would hide.
+        if (error instanceof ExternalError && error.code === 'wrong-network') throw error;
+        // It may be syncing when it comes back.
+        this.#trusted.delete(endpoint);
+        failures.push(error);
+      }
+    }
+    throw joinFailures(failures);
+  }
+
+  async #requireTrust(endpoint: string): Promise<void> {
+    if (this.#trusted.has(endpoint)) return;
+    const response = await this.#request(endpoint, { path: '/eth/v1/beacon/genesis' });
+    const root = parseAnswer(genesisAnswer, response, endpoint).data.genesis_validators_root;
+    if (!equalBytes(root, this.#options.genesisValidatorsRoot)) {
+      throw new ExternalError(
+        'wrong-network',
+        `${describeEndpoint(endpoint)} is a node of another network: genesis validators root ${toHex(root)} instead of ${toHex(this.#options.genesisValidatorsRoot)}.`,
+        { hint: 'Check the network and the consensus endpoints.' },
+      );
+    }
+    await this.#requireSynced(endpoint);
+    this.#trusted.add(endpoint);
+  }
+
+  async #requireSynced(endpoint: string) {
+    const response = await this.#request(endpoint, { path: '/eth/v1/node/syncing' });
+    const state = parseAnswer(syncingAnswer, response, endpoint).data;
+    const reason = state.is_syncing
+      ? `it is syncing, ${state.sync_distance} slots behind`
+      : state.is_optimistic
+        ? 'its head is optimistic: the execution node has not verified it'
+        : state.el_offline
+          ? 'its execution node is offline'
+          : undefined;
+    if (reason !== undefined) throw notReady(endpoint, reason);
+    return state;
+  }
+
+  async #request(
+    endpoint: string,
+    request: Pick<HttpRequest, 'method' | 'isExpected'> & { path: string; body?: string },
+  ): Promise<HttpResponse> {
+    const { path, body, ...rest } = request;
+    return await requestHttp(this.#deps, {
+      ...rest,
+      ...(body === undefined ? {} : { body }),
+      url: `${endpoint.replace(/\/+$/, '')}${path}`,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      timeoutMs: this.#options.timeoutMs,
+      maxBytes: MAX_ANSWER_BYTES,
+      // The next endpoint comes first.
+      retries: 0,
+      signal: this.#options.signal,
+    });
+  }
+}
+
+function readValidators(response: HttpResponse, endpoint: string): BeaconValidator[] {
+  const { data, execution_optimistic } = parseAnswer(validatorsAnswer, response, endpoint);
+  if (execution_optimistic) {
+    throw notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
+  }
+  return data.map(({ index, status, validator }) => ({
+    index,
+    status,
+    publicKey: validator.pubkey,
+    withdrawalCredentials: validator.withdrawal_credentials,
+    activationEpoch: validator.activation_epoch,
+    exitEpoch: validator.exit_epoch,
+  }));
+}
+
+function parseAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, endpoint: string): T {
+  const answer = schema.safeParse(bodyJson(response, endpoint));
+  if (answer.success) return answer.data;
+  const [issue] = answer.error.issues;
+  throw new ExternalError(
+    'invalid-answer',
+    `${describeEndpoint(endpoint)} does not answer as a beacon node does: ${issue?.path.join('.')}: ${issue?.message}.`,
+    { cause: answer.error },
+  );
+}
+
+function notReady(endpoint: string, reason: string): ExternalError {
+  return new ExternalError(
+    'beacon-node-not-ready',
+    `${describeEndpoint(endpoint)} is not ready: ${reason}.`,
+    { retryable: true, hint: 'Wait until it is synced, or name another with --consensus-endpoints.' },
+  );
+}
+
+/** The node's own words. */
+function reasonOf(response: HttpResponse): string {
+  const text = bodyText(response);
+  let message = text;
+  try {
+    message = refusalAnswer.parse(JSON.parse(text)).message;
+  } catch {
+    // Some nodes and proxies answer with plain text.
+  }
+  return foreignText(message) || `HTTP status ${response.status}`;
+}
+
+function joinFailures(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  const external = failures.filter(error => error instanceof ExternalError);
+  const codes = new Set(external.map(error => error.code));
+  const code = codes.size === 1 ? ([...codes][0] ?? 'unreachable') : 'beacon-node-unavailable';
+  return new ExternalError(code, failures.map(messageOf).join(' '), {
+    retryable: external.some(error => error.retryable),
+    hint: external.find(error => error.hint !== undefined)?.hint,
+    cause: new AggregateError(failures),
+  });
+}

@@ -1,0 +1,287 @@
+import { AbiCoder } from 'ethers/abi';
+import { keccak256 } from 'ethers/crypto';
+import { Transaction } from 'ethers/transaction';
+import { isCallException, isError } from 'ethers/utils';
+import { z } from 'zod';
+import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
+import type { ExecutionNode } from './execution-node.ts';
+
+/** The newest block, and what a transaction of the account would need now. One request. */
+export interface AccountView {
+  readonly block: BlockHead;
+  /** What the node advises to give the proposer. */
+  readonly priorityFeeWei: bigint;
+  /** Transactions of the account that are in blocks: the nonce of the next one. */
+  readonly nonce: bigint;
+  /** The same with those that wait. */
+  readonly pendingNonce: bigint;
+  readonly balanceWei: bigint;
+}
+
+interface BlockHead {
+  readonly number: number;
+  /** Unix seconds. */
+  readonly timestamp: bigint;
+  readonly baseFeePerGasWei: bigint;
+}
+
+export interface Receipt {
+  readonly hash: Hex;
+  readonly isSuccess: boolean;
+  readonly blockNumber: number;
+}
+
+/** What has become of a transaction's signed forms. One request, so that all of it is one node's view. */
+export interface AttemptsView {
+  readonly block: BlockHead;
+  readonly nonce: bigint;
+  readonly receipts: readonly Receipt[];
+  /** Whether the node has the last of them at all. */
+  readonly isLastKnown: boolean;
+}
+
+export type CallEstimate =
+  | { readonly status: 'passes'; readonly gas: bigint }
+  | { readonly status: 'reverts'; readonly reason: string; readonly data: Hex | undefined };
+
+export type BroadcastOutcome =
+  | { readonly status: 'accepted' }
+  /** Another transaction has this nonce: in a block, or waiting with fees that must be beaten. */
+  | { readonly status: 'nonce-taken' | 'underpriced' }
+  /** Not accepted, for a reason that may pass. */
+  | { readonly status: 'refused'; readonly reason: string };
+
+const quantity = z
+  .string()
+  .regex(/^0x[0-9a-f]+$/i)
+  .transform(BigInt);
+const blockAnswer = z.object({ number: quantity, timestamp: quantity, baseFeePerGas: quantity });
+const receiptAnswer = z.object({ status: quantity, blockNumber: quantity.nullable() }).nullable();
+const transactionAnswer = z.object({ hash: z.string() }).nullable();
+const fullBlockAnswer = z.object({
+  transactions: z.array(z.object({ hash: z.string(), from: z.string(), nonce: quantity })),
+});
+
+/** Hash of a signed transaction. */
+export function transactionHash(raw: Uint8Array): Uint8Array {
+  return fromHex(keccak256(raw), 32);
+}
+
+/** A signed EIP-1559 transaction, of which every member is read from its bytes. */
+export interface RecordedTransaction {
+  readonly chainId: bigint;
+  /** Who has signed it, 20 bytes. */
+  readonly from: Uint8Array;
+  /** 20 bytes; undefined for the creation of a contract. */
+  readonly to: Uint8Array | undefined;
+  readonly nonce: bigint;
+  readonly data: Uint8Array;
+  readonly valueWei: bigint;
+  readonly maxFeeWei: bigint;
+  readonly maxPriorityFeeWei: bigint;
+  /** 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
+/** Reads a signed transaction and recovers who has signed it; undefined when the bytes are none. */
+export function readRecordedTransaction(raw: Uint8Array): RecordedTransaction | undefined {
+  try {
+    const hex = toHex(raw);
+    const transaction = Transaction.from(hex);
+    const { type, from, to, maxFeePerGas, maxPriorityFeePerGas } = transaction;
+    // What reads otherwise than it is written is no transaction that this program has made.
+    if (type !== 2 || from === null || transaction.serialized !== hex) return undefined;
+    return {
+      chainId: transaction.chainId,
+      from: fromHex(from, 20),
+      to: to === null ? undefined : fromHex(to, 20),
+      nonce: BigInt(transaction.nonce),
+      data: fromHex(transaction.data),
+      valueWei: transaction.value,
+      maxFeeWei: maxFeePerGas ?? 0n,
+      maxPriorityFeeWei: maxPriorityFeePerGas ?? 0n,
+      hash: transactionHash(raw),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+export async function readAccount(node: ExecutionNode, address: string): Promise<AccountView> {
+  const [block, priority, nonce, pendingNonce, balanceWei] = await Promise.all([
+    readHead(node),
+    ask(node, z.unknown(), 'eth_maxPriorityFeePerGas').catch(() => undefined),
+    ask(node, quantity, 'eth_getTransactionCount', address, 'latest'),
+    ask(node, quantity, 'eth_getTransactionCount', address, 'pending'),
+    ask(node, quantity, 'eth_getBalance', address, 'latest'),
+  ]);
+  const priorityFeeWei = quantity.safeParse(priority).data ?? DEFAULT_PRIORITY_FEE_WEI;
+  return { block, priorityFeeWei, nonce, pendingNonce, balanceWei };
+}
+
+/** For nodes that do not advise. */
+const DEFAULT_PRIORITY_FEE_WEI = 1_000_000_000n;
+
+/** @param hashes - of one account's transactions, the newest last */
+export async function readAttempts(
+  node: ExecutionNode,
+  address: string,
+  hashes: readonly Hex[],
+): Promise<AttemptsView> {
+  const last = hashes.at(-1);
+  const [block, nonce, known, ...receipts] = await Promise.all([
+    readHead(node),
+    ask(node, quantity, 'eth_getTransactionCount', address, 'latest'),
+    last === undefined ? null : ask(node, transactionAnswer, 'eth_getTransactionByHash', last),
+    ...hashes.map(hash => ask(node, receiptAnswer, 'eth_getTransactionReceipt', hash)),
+  ]);
+  return {
+    ...{ block, nonce, isLastKnown: known !== null },
+    receipts: receipts.flatMap((receipt, index) => {
+      const hash = hashes[index];
+      return receipt === null || receipt.blockNumber === null || hash === undefined
+        ? []
+        : [{ hash, isSuccess: receipt.status === 1n, blockNumber: Number(receipt.blockNumber) }];
+    }),
+  };
+}
+
+/** What a transaction would do. */
+export interface SimulatedCall {
+  readonly from: string;
+  readonly to: string;
+  readonly data: Hex;
+  /** Default: no ether. */
+  readonly valueWei?: bigint | undefined;
+}
+
+/** Runs a call on the newest block, without sending it. @throws ExternalError when the node cannot tell */
+export async function estimateCall(node: ExecutionNode, call: SimulatedCall): Promise<CallEstimate> {
+  try {
+    // Without the block some nodes count on what waits, which may be an earlier form of this very call.
+    const gas = await ask(node, quantity, 'eth_estimateGas', rpcCall(call), 'latest');
+    return { status: 'passes', gas };
+  } catch (error) {
+    return { status: 'reverts', ...readRevert(error) };
+  }
+}
+
+/** Why a call that was mined and reverted did so, as far as the state before its block can tell. */
+export async function explainRevert(
+  node: ExecutionNode,
+  call: SimulatedCall,
+  blockNumber: number,
+): Promise<string> {
+  try {
+    await node.send('eth_call', [rpcCall(call), `0x${(blockNumber - 1).toString(16)}`]);
+    return 'the state had changed before it in its block, or it ran out of gas';
+  } catch (error) {
+    return isCallException(error) ? readRevert(error).reason : 'unknown';
+  }
+}
+
+function rpcCall({ from, to, data, valueWei = 0n }: SimulatedCall): Record<string, string> {
+  return valueWei === 0n ? { from, to, data } : { from, to, data, value: `0x${valueWei.toString(16)}` };
+}
+
+/** Hands a signed transaction to the nodes. To have it already counts as accepted. @throws ExternalError when none answers */
+export async function broadcastTransaction(node: ExecutionNode, raw: Hex): Promise<BroadcastOutcome> {
+  try {
+    await node.send('eth_sendRawTransaction', [raw]);
+    return { status: 'accepted' };
+  } catch (error) {
+    if (isError(error, 'NONCE_EXPIRED')) return { status: 'nonce-taken' };
+    if (isError(error, 'REPLACEMENT_UNDERPRICED')) return { status: 'underpriced' };
+    if (isError(error, 'INSUFFICIENT_FUNDS')) return { status: 'refused', reason: 'insufficient funds' };
+    if (!(error instanceof ExternalError) || error.code !== 'rpc-error') throw error;
+    const reason = messageOf(error);
+    if (ALREADY_KNOWN.test(reason)) return { status: 'accepted' };
+    return UNDERPRICED.test(reason) ? { status: 'underpriced' } : { status: 'refused', reason };
+  }
+}
+
+/** In the words of geth, Erigon, Nethermind, Besu, Reth and anvil. */
+const ALREADY_KNOWN =
+  /already ?(known|imported|exists)|known transaction|existing tx with same hash|already in (the )?pool/i;
+const UNDERPRICED =
+  /underpriced|replacement.*(fee|price)|replacement ?not ?allowed|fee ?too ?low ?to ?(replace|compete)/i;
+
+/**
+ * Finds the transaction in a block that has an account's nonce.
+ * @returns its hash; undefined when the node no longer knows the state of that time
+ */
+export async function findNonceTaker(
+  node: ExecutionNode,
+  { address, nonce, head }: { readonly address: string; readonly nonce: bigint; readonly head: number },
+): Promise<Hex | undefined> {
+  const countAt = (block: number) =>
+    ask(node, quantity, 'eth_getTransactionCount', address, `0x${block.toString(16)}`);
+  try {
+    let [before, at] = [Math.max(-1, head - SEARCH_DEPTH_BLOCKS), head];
+    if (before >= 0 && (await countAt(before)) > nonce) return undefined;
+    // The first block after which the account has sent more than `nonce` transactions.
+    while (at - before > 1) {
+      const middle = Math.floor((before + at) / 2);
+      if ((await countAt(middle)) > nonce) at = middle;
+      else before = middle;
+    }
+    const block = await ask(node, fullBlockAnswer, 'eth_getBlockByNumber', `0x${at.toString(16)}`, true);
+    const taker = block.transactions.find(
+      one => one.from.toLowerCase() === address.toLowerCase() && one.nonce === nonce,
+    );
+    return taker && (taker.hash.toLowerCase() as Hex);
+  } catch (error) {
+    if (error instanceof ExternalError) return undefined;
+    throw error;
+  }
+}
+
+/** Nodes that are no archives have the states of 128 blocks. */
+const SEARCH_DEPTH_BLOCKS = 120;
+
+async function readHead(node: ExecutionNode): Promise<BlockHead> {
+  const block = await ask(node, blockAnswer, 'eth_getBlockByNumber', 'latest', false);
+  return {
+    number: Number(block.number),
+    timestamp: block.timestamp,
+    baseFeePerGasWei: block.baseFeePerGas,
+  };
+}
+
+async function ask<T>(
+  node: ExecutionNode,
+  schema: z.ZodType<T>,
+  method: string,
+  ...params: unknown[]
+): Promise<T> {
+  const answer = schema.safeParse(await node.send(method, params));
+  if (answer.success) return answer.data;
+  throw new ExternalError('invalid-answer', `${node.endpoint} did not answer ${method} as a node does.`, {
+    retryable: true,
+    cause: answer.error,
+  });
+}
+
+function readRevert(error: unknown): { reason: string; data: Hex | undefined } {
+  if (!isCallException(error)) throw error;
+  const { message } = rpcErrorSchema.safeParse(error.info?.error).data ?? {};
+  const data = error.data === null ? undefined : (error.data as Hex);
+  const reason = error.reason ?? describeRevertData(data) ?? message ?? error.shortMessage;
+  // A contract's words, or the node's.
+  return { reason: foreignText(reason), data };
+}
+
+const rpcErrorSchema = z.object({ message: z.string() });
+
+function describeRevertData(data: Hex | undefined): string | undefined {
+  if (data === undefined || data.length < 10) return undefined;
+  const isText = data.startsWith('0x08c379a0');
+  if (!isText) return `custom error ${data.slice(0, 10)}`;
+  try {
+    return AbiCoder.defaultAbiCoder().decode(['string'], `0x${data.slice(10)}`)[0] as string;
+  } catch {
+    return 'a reason that cannot be read';
+  }
+}

@@ -1,0 +1,297 @@
+import { lookup } from 'node:dns/promises';
+import { isIPv6 } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { UsageError } from '../lib/errors.ts';
+import { readFileBytes } from '../lib/files.ts';
+import type { Logger } from '../lib/logger.ts';
+import { readSecretFile } from '../lib/secret.ts';
+import { type Network, resolveNetwork } from '../networks/built-in.ts';
+import { createExitGate } from '../signer/gates/exit-gate.ts';
+import { createRateLimiter, type RateLimit } from '../signer/gates/rate-limit.ts';
+import { createWalletGate } from '../signer/gates/wallet-gate.ts';
+import {
+  createRequestHandler,
+  type ValidatorSigning,
+  type WalletSigning,
+} from '../signer/http/request-handler.ts';
+import { createSignerMetrics } from '../signer/http/signer-metrics.ts';
+import { type ListenAddress, type ServerTls, startServer } from '../signer/http/signer-server.ts';
+import { prepareSocketDirectory } from '../signer/http/socket-directory.ts';
+import { type KeySource, openKeyRing } from '../signer/keys/key-ring.ts';
+import { createRecordMac } from '../signer/keys/record-mac.ts';
+import { startSignThreads } from '../signer/keys/sign-threads.ts';
+import { openWallet } from '../signer/keys/signing-wallet.ts';
+import { hashiVaultSource } from '../signer/keys/sources/hashi-vault.ts';
+import { keyFileSource } from '../signer/keys/sources/key-files.ts';
+import { keystoreSource } from '../signer/keys/sources/keystores.ts';
+import { remoteDbSource } from '../signer/keys/sources/remote-db.ts';
+import { openHttp, openRemoteDb, type RemoteDbSettings } from './remote-db.ts';
+
+/** A secret, and the file to read it from again when it came from one. */
+export interface SecretSetting {
+  readonly value: string;
+  readonly file: string | undefined;
+}
+
+/** Where a signer's keys are; plain data, so that it can be handed to a process. */
+export type KeySourceSettings =
+  | {
+      readonly kind: 'keystores';
+      readonly keystoresDir: string;
+      readonly passwordsDir?: string | undefined;
+      readonly passwordFiles: readonly string[];
+    }
+  | { readonly kind: 'key-files'; readonly directory: string }
+  | {
+      readonly kind: 'hashi-vault';
+      readonly url: string;
+      readonly token: SecretSetting;
+      readonly mount: string;
+      readonly keyPaths: readonly string[];
+      readonly keyPrefixes: readonly string[];
+      readonly parallelism: number;
+      readonly caFile?: string | undefined;
+      readonly timeoutMs: number;
+      readonly retryTimeoutMs: number;
+    }
+  | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
+
+/** Where the hot wallet is, and what it may sign; plain data. */
+export interface WalletSettings {
+  /** A version 3 JSON wallet. */
+  readonly file: string;
+  readonly passwordFile: string;
+  /** For which the wallet works; the protocol's contracts are those of the network. */
+  readonly vault: string;
+  /** Above which it signs no transaction; decimal. */
+  readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
+}
+
+/** All that a signer is told; plain data. */
+export interface SignerSettings {
+  /** Name or path. */
+  readonly network: string;
+  /** Validator keys; without them it must have a wallet. */
+  readonly keys?: KeySourceSettings | undefined;
+  readonly wallet?: WalletSettings | undefined;
+  readonly listen:
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'socket'; readonly path: string };
+  /** Files in PEM. */
+  readonly tls?:
+    | { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined }
+    | undefined;
+  /** Names of the clients that may ask, of all that the authority has signed for; all of them when left out. */
+  readonly clientNames?: readonly string[] | undefined;
+  readonly allowUnauthenticated?: boolean;
+  /** Further names by which it may be called; `*` for all. */
+  readonly hosts?: readonly string[];
+  /** Decimal. */
+  readonly onlyValidatorIndexes?: readonly string[] | undefined;
+  readonly rateLimit?: RateLimit | undefined;
+  /** Signing threads, and threads that open keys at a load. */
+  readonly poolSize?: number | undefined;
+}
+
+export interface RunningSigner extends AsyncDisposable {
+  /** URL, or path of the socket. */
+  readonly address: string;
+  /** Validator keys. */
+  readonly keyCount: number;
+  /** Checksummed address of the hot wallet. */
+  readonly walletAddress: string | undefined;
+}
+
+const MAX_DEFAULT_THREADS = 4;
+
+/**
+ * Loads the keys, then listens. Disposing of it lets requests under way end and overwrites the keys.
+ * @throws UsageError before anything is opened; OperatorError when keys cannot be loaded
+ */
+export async function openSigner(
+  settings: SignerSettings,
+  { log, warn }: { readonly log: Logger; readonly warn: (line: string) => void },
+): Promise<RunningSigner> {
+  const network = resolveNetwork(settings.network);
+  const listen = await resolveListenAddress(settings);
+  const tls = await readTls(settings.tls);
+  const { clientNames } = settings;
+  if (clientNames !== undefined && tls?.clientCa === undefined) throw namesWithoutAuthority();
+  if (listen.kind === 'tcp' && tls?.clientCa === undefined) warn(openToAll(listen));
+  await using stack = new AsyncDisposableStack();
+  const socket = listen.kind === 'socket' && stack.use(await prepareSocketDirectory(listen.path));
+  const validators =
+    settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
+  const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, listen, log));
+  const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
+  const metrics = createSignerMetrics(countKeys);
+  const handler = createRequestHandler({ validators, wallet, metrics, log, hosts: allowedHosts(settings) });
+  const options = { tls, clientNames, log };
+  const server = stack.use(
+    socket
+      ? await socket.bind(at =>
+          startServer(handler, { ...options, listen: { kind: 'socket', path: socket.path, at } }),
+        )
+      : await startServer(handler, { ...options, listen }),
+  );
+  const open = stack.move();
+  return {
+    address: server.address,
+    keyCount: countKeys(),
+    walletAddress: wallet?.wallet.address,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+async function openValidators(
+  stack: AsyncDisposableStack,
+  network: Network,
+  { poolSize, rateLimit, onlyValidatorIndexes }: SignerSettings,
+  keys: KeySourceSettings,
+  { log, warn }: { readonly log: Logger; readonly warn: (line: string) => void },
+): Promise<ValidatorSigning> {
+  const threads = stack.use(
+    startSignThreads(poolSize ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS)),
+  );
+  const source = openKeySource(keys, poolSize, warn);
+  const ring = stack.use(await openKeyRing({ source, threads, log }));
+  const gate = createExitGate(network, {
+    validatorIndexes: onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt)),
+    limiter: rateLimit && createRateLimiter(rateLimit),
+  });
+  return { ring, gate };
+}
+
+async function openWalletSigning(
+  stack: AsyncDisposableStack,
+  { chainId, contracts }: Network,
+  { vault, ceilings, ...files }: WalletSettings,
+  listen: ListenAddress,
+  log: Logger,
+): Promise<WalletSigning> {
+  const wallet = stack.use(await openWallet(files));
+  log.info({ address: wallet.address }, 'wallet loaded');
+  // Whoever can ask for a record's MAC can forge the record: only on a socket that is the asker's own.
+  const scope = { chainId, vault };
+  const forOperator =
+    listen.kind === 'socket' ? { macRecord: createRecordMac(wallet, scope), approvals: scope } : undefined;
+  const gate = createWalletGate({
+    chainId,
+    wallet: wallet.address,
+    vault,
+    keeper: contracts.keeper,
+    depositDataRegistry: contracts.depositDataRegistry,
+    maxFeePerGasWei: BigInt(ceilings.maxFeePerGasWei),
+    maxGas: BigInt(ceilings.gas),
+  });
+  return { wallet, gate, forOperator };
+}
+
+function openKeySource(
+  keys: KeySourceSettings,
+  poolSize: number | undefined,
+  warn: (line: string) => void,
+): KeySource {
+  switch (keys.kind) {
+    case 'keystores':
+      return keystoreSource({ warn }, { ...keys, poolSize });
+    case 'key-files':
+      return keyFileSource({ directory: keys.directory, poolSize });
+    case 'hashi-vault':
+      return openHashiVault(keys, poolSize);
+    case 'remote-db':
+      return remoteDbSource({
+        vault: keys.db.vault,
+        open: () => openRemoteDb({ ...keys.db, warn }),
+        readEncryptKey: () => readAgain(keys.encryptKey),
+        poolSize,
+      });
+  }
+}
+
+function openHashiVault(
+  keys: Extract<KeySourceSettings, { kind: 'hashi-vault' }>,
+  poolSize: number | undefined,
+): KeySource {
+  const source = (ca?: Uint8Array) =>
+    hashiVaultSource(openHttp({ verbose: false }), {
+      ...keys,
+      ca,
+      poolSize,
+      readToken: async () => (await readAgain(keys.token)).trim(),
+    });
+  const { caFile } = keys;
+  if (caFile === undefined) return source();
+  const { description } = source();
+  return { description, load: async () => source(await readFileBytes(caFile)).load() };
+}
+
+async function readAgain({ value, file }: SecretSetting): Promise<string> {
+  return file === undefined ? value : (await readSecretFile(file)).value;
+}
+
+/** Whoever reaches the listener can exit every validator: beyond this machine it asks for certificates. */
+async function resolveListenAddress(settings: SignerSettings): Promise<ListenAddress> {
+  const { listen, tls, allowUnauthenticated } = settings;
+  if (listen.kind === 'socket') return listen;
+  const address = await lookup(listen.host).then(
+    found => found.address,
+    (cause: unknown) => {
+      throw new UsageError('invalid-listen', `The host ${listen.host} to listen on is not known.`, { cause });
+    },
+  );
+  if (!isLoopback(address) && tls?.clientCa === undefined && !allowUnauthenticated) {
+    throw new UsageError(
+      'listener-unauthenticated',
+      `Whoever reaches ${listen.host} could exit every validator: a listener that is not on loopback needs client certificates.`,
+      {
+        hint: 'Give --tls-cert, --tls-key and --tls-client-ca, or --allow-unauthenticated when the network itself keeps others out.',
+      },
+    );
+  }
+  return { kind: 'tcp', address, port: listen.port };
+}
+
+function openToAll({ address, port }: { readonly address: string; readonly port: number }): string {
+  const where = `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+  return (
+    `Whoever reaches ${where} can exit every validator, every user of this machine among them: --socket keeps others out, ` +
+    'and so do client certificates (--tls-cert, --tls-key, --tls-client-ca, --client-names).'
+  );
+}
+
+function namesWithoutAuthority(): UsageError {
+  return new UsageError(
+    'client-names-without-ca',
+    'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
+  );
+}
+
+function isLoopback(address: string): boolean {
+  return isIPv6(address) ? address === '::1' : address.startsWith('127.');
+}
+
+async function readTls(tls: SignerSettings['tls']): Promise<ServerTls | undefined> {
+  if (tls === undefined) return undefined;
+  return {
+    certificate: await readFileBytes(tls.cert),
+    key: await readFileBytes(tls.key),
+    clientCa: tls.clientCa === undefined ? undefined : await readFileBytes(tls.clientCa),
+  };
+}
+
+/** Web3Signer's default, and the name that was given to listen on. A socket is not reached by name. */
+function allowedHosts({ listen, hosts = [] }: SignerSettings): ReadonlySet<string> {
+  if (listen.kind === 'socket') return new Set(['*']);
+  const own = isIPv6(listen.host) ? `[${listen.host}]` : listen.host;
+  return new Set(['localhost', '127.0.0.1', own, ...hosts].map(host => host.toLowerCase()));
+}
+
+/** Resolves at one of the signals, or when the other one given is aborted. */
+export async function untilStopped(signals: readonly NodeJS.Signals[], also?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const name of signals) process.once(name, () => resolve());
+  also?.addEventListener('abort', () => resolve(), { once: true });
+  if (also?.aborted) resolve();
+  await promise;
+}

@@ -1,0 +1,370 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { checksumAddress } from '../lib/address.ts';
+import { fromHex } from '../lib/bytes.ts';
+import { messageOf, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
+import { describeJsonError } from '../lib/json-error.ts';
+
+/** Everything the program knows about a chain. One form for built-in networks and network files. */
+export interface Network {
+  /** What rows, files and logs carry: 1 to 32 of `a-z0-9-`. */
+  readonly name: string;
+  readonly chainId: number;
+  /** Of the wallet's balance and of gas. */
+  readonly currency: string;
+  readonly secondsPerSlot: number;
+  readonly slotsPerEpoch: number;
+  /** Unix seconds. */
+  readonly genesisTimestamp: number;
+  /** 4 bytes. */
+  readonly genesisForkVersion: Uint8Array;
+  /** 32 bytes. */
+  readonly genesisValidatorsRoot: Uint8Array;
+  /** 4 bytes: the fork of every exit signature (EIP-7044). */
+  readonly capellaForkVersion: Uint8Array;
+  readonly capellaForkEpoch: number;
+  readonly contracts: NetworkContracts;
+  readonly minWalletBalanceGwei: bigint;
+  readonly maxFeePerGasGwei: bigint;
+  /** URLs, asked in this order. */
+  readonly ipfsGateways: readonly string[];
+  /** CID of the dump of validators before the StakeWise deployment, or empty. */
+  readonly genesisValidatorsIpfsHash: string;
+}
+
+/** Checksummed addresses. */
+interface NetworkContracts {
+  readonly keeper: string;
+  readonly keeperGenesisBlock: number;
+  readonly depositContract: string;
+  readonly depositContractGenesisBlock: number;
+  readonly vaultsRegistry: string;
+  readonly sharedMevEscrow: string;
+  readonly multicall: string;
+  readonly depositDataRegistry?: string | undefined;
+  readonly genesisVault?: string | undefined;
+  readonly v2Pool?: string | undefined;
+  readonly v2PoolEscrow?: string | undefined;
+}
+
+/** As offered in prompts; holesky and goerli are retired. */
+export const NETWORK_NAMES = ['mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'] as const;
+type NetworkName = (typeof NETWORK_NAMES)[number];
+
+const MULTICALL3 = '0xcA11bde05977b3631167028862bE2a173976CA11';
+const PUBLIC_IPFS_GATEWAYS = [
+  'https://ipfs.io',
+  'https://stakewise.myfilebase.com',
+  'https://stakewise-ipfs.quicknode-ipfs.com',
+  'https://gateway.pinata.cloud',
+];
+const ETH_MIN_WALLET_BALANCE_GWEI = 30_000_000n;
+const XDAI_MIN_WALLET_BALANCE_GWEI = 10_000_000n;
+
+const ethereum = {
+  currency: 'ETH',
+  secondsPerSlot: 12,
+  slotsPerEpoch: 32,
+  minWalletBalanceGwei: ETH_MIN_WALLET_BALANCE_GWEI,
+  maxFeePerGasGwei: 100n,
+  ipfsGateways: PUBLIC_IPFS_GATEWAYS,
+} as const;
+
+const gnosisChain = {
+  ...ethereum,
+  currency: 'xDAI',
+  secondsPerSlot: 5,
+  slotsPerEpoch: 16,
+  minWalletBalanceGwei: XDAI_MIN_WALLET_BALANCE_GWEI,
+  maxFeePerGasGwei: 2n,
+} as const;
+
+/** Values of the deployed protocol and of the chains' own configurations. */
+const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
+  mainnet: {
+    ...ethereum,
+    name: 'mainnet',
+    chainId: 1,
+    genesisTimestamp: 1606824023,
+    genesisForkVersion: fromHex('0x00000000', 4),
+    genesisValidatorsRoot: fromHex('0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95', 32),
+    capellaForkVersion: fromHex('0x03000000', 4),
+    capellaForkEpoch: 194048,
+    contracts: {
+      keeper: '0x6B5815467da09DaA7DC83Db21c9239d98Bb487b5',
+      keeperGenesisBlock: 18470089,
+      depositContract: '0x00000000219ab540356cBB839Cbe05303d7705Fa',
+      depositContractGenesisBlock: 11052983,
+      vaultsRegistry: '0x3a0008a588772446f6e656133C2D5029CC4FC20E',
+      sharedMevEscrow: '0x48319f97E5Da1233c21c48b80097c0FB7a20Ff86',
+      multicall: MULTICALL3,
+      depositDataRegistry: '0x75AB6DdCe07556639333d3Df1eaa684F5735223e',
+      genesisVault: '0xAC0F906E433d58FA868F936E8A43230473652885',
+      v2Pool: '0xC874b064f465bdD6411D45734b56fac750Cda29A',
+      v2PoolEscrow: '0x2296e122c1a20Fca3CAc3371357BdAd3be0dF079',
+    },
+    genesisValidatorsIpfsHash: 'bafybeih7iqn3ke2cydzctd6bmg5j3xyjdhpg352lvzhxd2fld7h2erzpuu',
+  },
+  hoodi: {
+    ...ethereum,
+    name: 'hoodi',
+    chainId: 560048,
+    genesisTimestamp: 1742213400,
+    genesisForkVersion: fromHex('0x10000910', 4),
+    genesisValidatorsRoot: fromHex('0x212f13fc4df078b6cb7db228f1c8307566dcecf900867401a92023d7ba99cb5f', 32),
+    capellaForkVersion: fromHex('0x40000910', 4),
+    capellaForkEpoch: 0,
+    contracts: {
+      keeper: '0xA7D1Ac9D6F32B404C75626874BA56f7654c1dC0f',
+      keeperGenesisBlock: 94074,
+      depositContract: '0x00000000219ab540356cBB839Cbe05303d7705Fa',
+      depositContractGenesisBlock: 0,
+      vaultsRegistry: '0xf16fea93D3253A401C3f73B0De890C6586740B25',
+      sharedMevEscrow: '0x51FD45BAEfB12f54766B5C4d639b360Ea50063bd',
+      multicall: MULTICALL3,
+      depositDataRegistry: '0x93a3f880E07B27dacA6Ef2d3C23E77DBd6294487',
+      genesisVault: '0xba447498DC4c169f2b4f427B2c4D532320457E89',
+      v2PoolEscrow: '0x291Fa5849215847081B475450cBE5De46CfD4fAE',
+    },
+    maxFeePerGasGwei: 10n,
+    genesisValidatorsIpfsHash: 'bafybeihgdexvx4oca6proa5adhcumf66zo5ugy5oppunsh2wnlo4ejnxgm',
+  },
+  gnosis: {
+    ...gnosisChain,
+    name: 'gnosis',
+    chainId: 100,
+    genesisTimestamp: 1638993340,
+    genesisForkVersion: fromHex('0x00000064', 4),
+    genesisValidatorsRoot: fromHex('0xf5dcb5564e829aab27264b9becd5dfaa017085611224cb3036f573368dbb9d47', 32),
+    capellaForkVersion: fromHex('0x03000064', 4),
+    capellaForkEpoch: 648704,
+    contracts: {
+      keeper: '0xcAC0e3E35d3BA271cd2aaBE688ac9DB1898C26aa',
+      keeperGenesisBlock: 34778552,
+      depositContract: '0x0B98057eA310F4d31F2a452B414647007d1645d9',
+      depositContractGenesisBlock: 19469076,
+      vaultsRegistry: '0x7d014B3C6ee446563d4e0cB6fBD8C3D0419867cB',
+      sharedMevEscrow: '0x30db0d10d3774e78f8cB214b9e8B72D4B402488a',
+      multicall: MULTICALL3,
+      depositDataRegistry: '0x58e16621B5c0786D6667D2d54E28A20940269E16',
+      genesisVault: '0x4b4406Ed8659D03423490D8b62a1639206dA0A7a',
+      v2Pool: '0x2f99472b727e15EECf9B9eFF9F7481B85d3b4444',
+      v2PoolEscrow: '0xfc9B67b6034F6B306EA9Bd8Ec1baf3eFA2490394',
+    },
+    genesisValidatorsIpfsHash: 'bafybeih5addmhcgkuwliowdu5in3y2o5jtcayazol4mgi2jmcgm3dkxqpu',
+  },
+  chiado: {
+    ...gnosisChain,
+    name: 'chiado',
+    chainId: 10200,
+    genesisTimestamp: 1665396300,
+    genesisForkVersion: fromHex('0x0000006f', 4),
+    genesisValidatorsRoot: fromHex('0x9d642dac73058fbf39c0ae41ab1e34e4d889043cb199851ded7095bc99eb4c1e', 32),
+    capellaForkVersion: fromHex('0x0300006f', 4),
+    capellaForkEpoch: 244224,
+    contracts: {
+      keeper: '0x5f31eD13eBF81B67a9f9498F3d1D2Da553058988',
+      keeperGenesisBlock: 10627588,
+      depositContract: '0xb97036A26259B7147018913bD58a774cf91acf25',
+      depositContractGenesisBlock: 155434,
+      vaultsRegistry: '0x8750594B33516232e751C8B9C350a660cD5f1BB8',
+      sharedMevEscrow: '0x453056f0bc4631abB15eEC656139f88067668E3E',
+      multicall: MULTICALL3,
+      depositDataRegistry: '0xFAce8504462AEb9BB6ae7Ecb206BD7B1EdF7956D',
+      genesisVault: '0xF82f6E46d0d0a9536b9CA4bc480372EeaFcd9E6c',
+      v2PoolEscrow: '0x928F9a91E674C886Cae0c377670109aBeF7e19d6',
+    },
+    genesisValidatorsIpfsHash: 'bafybeihkagspdbjaj4n5an4q5gzwyc6y3zu5s7xwjc5d7oqvzh7c4v4lfe',
+  },
+  holesky: {
+    ...ethereum,
+    name: 'holesky',
+    chainId: 17000,
+    genesisTimestamp: 1695902400,
+    genesisForkVersion: fromHex('0x01017000', 4),
+    genesisValidatorsRoot: fromHex('0x9143aa7c615a7f7115e2b6aac319c03529df8242ae705fba9df39b79c59fa8b1', 32),
+    // The Python operator before v1.0.6 had the genesis version here; its exit signatures were invalid.
+    capellaForkVersion: fromHex('0x04017000', 4),
+    capellaForkEpoch: 256,
+    contracts: {
+      keeper: '0xB580799Bf7d62721D1a523f0FDF2f5Ed7BA4e259',
+      keeperGenesisBlock: 215379,
+      depositContract: '0x4242424242424242424242424242424242424242',
+      depositContractGenesisBlock: 0,
+      vaultsRegistry: '0xAa773c035Af95721C518eCd8250CadAC0AAB7ed0',
+      sharedMevEscrow: '0xc98F25BcAA6B812a07460f18da77AF8385be7b56',
+      multicall: MULTICALL3,
+      depositDataRegistry: '0xAC0F906E433d58FA868F936E8A43230473652885',
+      genesisVault: '0x8A94e1d22D83990205843cda08376d16F150c9bb',
+      v2PoolEscrow: '0xA9f21D016E2846BC9Be972Cf45d9e410283c971e',
+    },
+    genesisValidatorsIpfsHash: 'bafybeifg4pobtkdhav577d354d6j4wga3krvrnz3zbviqbm7rfqewh6foy',
+  },
+  goerli: {
+    ...ethereum,
+    name: 'goerli',
+    chainId: 5,
+    genesisTimestamp: 1616508000,
+    genesisForkVersion: fromHex('0x00001020', 4),
+    genesisValidatorsRoot: fromHex('0x043db0d9a83813551ee2f33450d23797757d430911a9320530ad8a0eabc43efb', 32),
+    capellaForkVersion: fromHex('0x03001020', 4),
+    capellaForkEpoch: 162304,
+    contracts: {
+      keeper: '0x893ceb1cF23475defE3747670EbE4b40e629c6fD',
+      keeperGenesisBlock: 9583358,
+      depositContract: '0xff50ed3d0ec03aC01D4C79aAd74928BFF48a7b2b',
+      depositContractGenesisBlock: 4367321,
+      vaultsRegistry: '0xA7b1A1469b6eCAF941E0Bb8d5BB50C572072Ec20',
+      sharedMevEscrow: '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B',
+      multicall: MULTICALL3,
+      genesisVault: '0x8B5c0d4c067Cf480766140B251B464de7F03B515',
+      v2Pool: '0x8c1EfEcFb5c4F1099AB0460b5659342943764Df7',
+      v2PoolEscrow: '0x040F15C6b5Bfc5F324eCaB5864C38D4e1EEF4218',
+    },
+    genesisValidatorsIpfsHash: 'QmQo3oLYxqWm75fbgJJkCaUttZoYVqZhZj9r99r1UsZVpu',
+  },
+};
+
+/** Whether a vault (checksummed) is the one that took over the validators of the StakeWise V2 pool. */
+export function isGenesisVault({ contracts }: Pick<Network, 'contracts'>, vault: string): boolean {
+  return contracts.genesisVault === vault;
+}
+
+/** Where validators of a vault may withdraw to: the vault itself; for the genesis vault the V2 pool's escrow, too. */
+export function withdrawalAddresses(network: Pick<Network, 'contracts'>, vault: string): readonly string[] {
+  const { v2PoolEscrow } = network.contracts;
+  return v2PoolEscrow !== undefined && isGenesisVault(network, vault) ? [vault, v2PoolEscrow] : [vault];
+}
+
+/** Whether text is meant as a network file's path: it has a `/` or ends in `.json`. */
+export function isNetworkPath(text: string): boolean {
+  return text.includes('/') || text.endsWith('.json');
+}
+
+/**
+ * The built-in name in lower case, or the absolute path of a network file: what `config.json` stores.
+ * @throws UsageError 'unknown-network' in click's words for a choice
+ */
+export function canonicalNetworkName(nameOrPath: string): string {
+  if (isNetworkPath(nameOrPath)) return isAbsolute(nameOrPath) ? nameOrPath : resolve(nameOrPath);
+  const name = NETWORK_NAMES.find(known => known === nameOrPath.toLowerCase());
+  if (name !== undefined) return name;
+  const choices = NETWORK_NAMES.map(known => `'${known}'`).join(', ');
+  throw new UsageError('unknown-network', `'${nameOrPath}' is not one of ${choices}.`, {
+    hint: 'The path of a network file (with a "/" or ending in .json) is possible, too.',
+  });
+}
+
+/**
+ * The network of a built-in name (in any case) or of a network file's path.
+ * @throws UsageError naming the file and the field
+ */
+export function resolveNetwork(nameOrPath: string): Network {
+  const canonical = canonicalNetworkName(nameOrPath);
+  const builtIn = NETWORK_NAMES.find(name => name === canonical);
+  if (builtIn !== undefined) return BUILT_IN[builtIn];
+  let text: string;
+  try {
+    text = readFileSync(canonical, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      'invalid-network-file',
+      `Cannot read network file ${canonical}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return parseNetworkFile(text, canonical);
+}
+
+/** A gateway's URL without a slash at its end; `https` when it has no scheme. @throws RangeError */
+export function parseIpfsGateway(text: string): string {
+  const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new RangeError('expected an http or https URL');
+  return url.href.replace(/\/+$/, '');
+}
+
+const address = z.string().transform((text, context) => attempt(context, () => checksumAddress(text)));
+const bytes = (length: number) =>
+  z
+    .string()
+    .regex(/^0x/, 'must begin with 0x')
+    .transform((text, context) => attempt(context, () => fromHex(text, length)));
+const count = z.int().min(0);
+
+const networkFileSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and "-"')
+    .refine(
+      name => !NETWORK_NAMES.some(known => known === name),
+      'must not be the name of a built-in network',
+    ),
+  chainId: z.int().min(1),
+  currency: z.string().min(1),
+  secondsPerSlot: z.int().min(1),
+  slotsPerEpoch: z.int().min(1),
+  genesisTimestamp: count,
+  genesisForkVersion: bytes(4),
+  genesisValidatorsRoot: bytes(32),
+  capellaForkVersion: bytes(4),
+  capellaForkEpoch: count,
+  contracts: z.strictObject({
+    keeper: address,
+    keeperGenesisBlock: count,
+    depositContract: address,
+    depositContractGenesisBlock: count,
+    vaultsRegistry: address,
+    sharedMevEscrow: address,
+    multicall: address,
+    depositDataRegistry: address.optional(),
+    genesisVault: address.optional(),
+    v2Pool: address.optional(),
+    v2PoolEscrow: address.optional(),
+  }),
+  minWalletBalanceGwei: count.default(Number(ETH_MIN_WALLET_BALANCE_GWEI)).transform(BigInt),
+  maxFeePerGasGwei: z.int().min(1).default(Number(ethereum.maxFeePerGasGwei)).transform(BigInt),
+  ipfsGateways: z
+    .array(z.string().transform((text, context) => attempt(context, () => parseIpfsGateway(text))))
+    .default(PUBLIC_IPFS_GATEWAYS),
+  genesisValidatorsIpfsHash: z.string().default(''),
+});
+
+/**
+ * A network file's content.
+ * @param file - named in errors
+ * @throws UsageError naming the field and the file
+ */
+export function parseNetworkFile(text: string, file: string): Network {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(
+      'invalid-network-file',
+      `Network file ${file} is not JSON: ${describeJsonError(error)}`,
+    );
+  }
+  const parsed = networkFileSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field =
+    issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'the document');
+  throw new UsageError(
+    'invalid-network-file',
+    `Network file ${file}: ${foreignText(field)}: ${foreignText(issue?.message ?? 'invalid')}`,
+  );
+}
+
+function attempt<T>(context: z.RefinementCtx, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+    return z.NEVER;
+  }
+}

@@ -1,0 +1,95 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { messageOf, OperatorError } from '../../lib/errors.ts';
+import { printableMember } from '../../lib/foreign-text.ts';
+import { isAskedByPage, readHost } from '../../lib/http-caller.ts';
+import { type HttpLimits, limitConnections, serverOptions } from '../../lib/http-limits.ts';
+import type { Registry } from '../../lib/metrics.ts';
+import type { OperatorStatus } from './status.ts';
+
+export interface HealthServerOptions {
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** As messages call it: "metrics" or "health". */
+  readonly name: string;
+  /** Left out: no `/metrics`. */
+  readonly registry?: Registry | undefined;
+  readonly status: Pick<OperatorStatus, 'report'>;
+}
+
+export interface HealthServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Probes and scrapers are few. */
+const LIMITS: HttpLimits = { connections: 64, headersMs: 10_000, requestMs: 10_000, idleMs: 30_000 };
+
+/**
+ * Answers probes: `/livez` as long as the process answers at all, `/readyz` 200 or 503 with the state of every task, and
+ * `/metrics` where it is given figures.
+ * @throws OperatorError 'port-in-use', 'not-listening'
+ */
+export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  const { host, port, name } = options;
+  const server = createServer(serverOptions(LIMITS), (request, response) => {
+    answer(options, request, response).catch(() => response.writeHead(500).end());
+  });
+  limitConnections(server, LIMITS);
+  await listen(server, { host, port, name });
+  const address = server.address();
+  const actual = typeof address === 'object' ? (address?.port ?? port) : port;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
+    [Symbol.asyncDispose]: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  { registry, status }: HealthServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '/').split('?', 1)[0];
+  if (readHost(request) === 'invalid') {
+    response.writeHead(400, { connection: 'close' }).end();
+  } else if (isAskedByPage(request) && request.headers['sec-fetch-mode'] !== 'navigate') {
+    // A link to it may be followed; a page of another site gets nothing.
+    response.writeHead(403).end();
+  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+  } else if (path === '/livez') {
+    response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
+  } else if (path === '/readyz') {
+    const report = status.report();
+    response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' });
+    response.end(`${JSON.stringify(report, printableMember, 2)}\n`);
+  } else if (registry !== undefined && (path === '/metrics' || path === '/')) {
+    // Python's prometheus client answers every path.
+    const body = await registry.metrics();
+    response.writeHead(200, { 'content-type': registry.contentType }).end(body);
+  } else {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+  }
+}
+
+async function listen(
+  server: Server,
+  { host, port, name }: { readonly host: string; readonly port: number; readonly name: string },
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject).listen({ host, port }, resolve);
+  await promise.catch((error: NodeJS.ErrnoException) => {
+    const isTaken = error.code === 'EADDRINUSE';
+    throw new OperatorError(
+      isTaken ? 'port-in-use' : 'not-listening',
+      isTaken
+        ? `The ${name} port ${port} of ${host} is in use.`
+        : `Cannot listen for ${name} on port ${port} of ${host}: ${messageOf(error)}.`,
+      { cause: error, hint: `Choose another --${name}-port or --${name}-host.` },
+    );
+  });
+}

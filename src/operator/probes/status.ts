@@ -1,0 +1,110 @@
+import { messageOf } from '../../lib/errors.ts';
+import type { PassOutcome, TaskObserver } from '../loop/run-task.ts';
+
+type Phase = 'starting' | 'standby' | 'running' | 'stopping';
+
+/** What `/readyz` answers with. */
+interface StatusReport {
+  readonly ready: boolean;
+  readonly phase: Phase;
+  /** While it starts or stands by. */
+  readonly waitsFor: string | null;
+  readonly tasks: readonly TaskReport[];
+}
+
+interface TaskReport {
+  readonly name: string;
+  readonly running: boolean;
+  /** ISO 8601. */
+  readonly lastSuccess: string | null;
+  /** Since the last success, if there was one. */
+  readonly lastError: { readonly at: string; readonly message: string } | null;
+  readonly waitsFor: string | null;
+  readonly failures: number;
+}
+
+/** What the process is doing; kept for probes. */
+export interface OperatorStatus extends TaskObserver {
+  enter(phase: Phase, waitsFor?: string): void;
+  /** Shows a task before its first pass. */
+  expect(task: string): void;
+  report(): StatusReport;
+}
+
+interface TaskState {
+  running: boolean;
+  lastSuccess: Date | undefined;
+  lastError: { at: Date; message: string } | undefined;
+  waitsFor: string | undefined;
+  failures: number;
+}
+
+/** A task that fails so often in a row makes the process unready: once is no trouble yet. */
+const UNREADY_FAILURES = 3;
+
+/**
+ * Keeps what probes ask for.
+ * @param scrub - takes secrets out of messages
+ */
+export function createOperatorStatus(scrub: (text: string) => string): OperatorStatus {
+  const tasks = new Map<string, TaskState>();
+  let phase: Phase = 'starting';
+  let waitsFor: string | undefined;
+  const stateOf = (name: string): TaskState => {
+    const state = tasks.get(name) ?? {
+      ...{ running: false, failures: 0 },
+      ...{ lastSuccess: undefined, lastError: undefined, waitsFor: undefined },
+    };
+    tasks.set(name, state);
+    return state;
+  };
+  return {
+    enter(next, what) {
+      phase = next;
+      waitsFor = what;
+    },
+    expect: name => void stateOf(name),
+    passBegan(name) {
+      stateOf(name).running = true;
+    },
+    passEnded(name, pass) {
+      noteOutcome(stateOf(name), pass, scrub);
+    },
+    report() {
+      const isServing = phase === 'running' || phase === 'standby';
+      const isFailing = [...tasks.values()].some(({ failures }) => failures >= UNREADY_FAILURES);
+      return {
+        ready: isServing && !isFailing,
+        phase,
+        waitsFor: waitsFor === undefined ? null : scrub(waitsFor),
+        tasks: [...tasks].map(([name, state]) => describeTask(name, state)),
+      };
+    },
+  };
+}
+
+function noteOutcome(state: TaskState, pass: PassOutcome, scrub: (text: string) => string): void {
+  state.running = false;
+  state.waitsFor = pass.waitsFor === undefined ? undefined : scrub(pass.waitsFor);
+  if (pass.error === undefined) {
+    state.lastSuccess = new Date();
+    state.lastError = undefined;
+    state.failures = 0;
+  } else {
+    state.lastError = { at: new Date(), message: scrub(messageOf(pass.error)) };
+    state.failures++;
+  }
+}
+
+function describeTask(name: string, state: TaskState): TaskReport {
+  const { running, lastSuccess, lastError, waitsFor, failures } = state;
+  return {
+    name,
+    running,
+    lastSuccess: lastSuccess?.toISOString() ?? null,
+    lastError:
+      lastError === undefined ? null : { at: lastError.at.toISOString(), message: lastError.message },
+    waitsFor: waitsFor ?? null,
+    failures,
+  };
+}

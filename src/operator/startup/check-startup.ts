@@ -1,0 +1,184 @@
+import type { BeaconNode } from '../../clients/beacon/beacon-node.ts';
+import { fetchConfigEvent } from '../../clients/execution/contracts/keeper.ts';
+import { fetchVaultId, fetchVaultVersion } from '../../clients/execution/contracts/vault.ts';
+import { fetchMevEscrow, fetchValidatorsManager } from '../../clients/execution/contracts/vault-views.ts';
+import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
+import type { HttpDeps } from '../../clients/http.ts';
+import { checkOracleUp } from '../../clients/oracle.ts';
+import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
+import type { Oracle, OracleConfig } from '../../domain/protocol/oracle-config.ts';
+import { type Hex, toHex } from '../../lib/bytes.ts';
+import type { EndpointUrl } from '../../lib/endpoint-url.ts';
+import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Network } from '../../networks/built-in.ts';
+import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
+import { passOver, waitOut } from '../loop/wait-out.ts';
+import type { OperatorStatus } from '../probes/status.ts';
+import type { OperatorSources } from '../sources.ts';
+import { checkBeaconNodes, checkExecutionNodes } from './check-nodes.ts';
+
+export interface CheckStartupDeps {
+  readonly log: Logger;
+  readonly status: Pick<OperatorStatus, 'enter'>;
+  readonly node: ExecutionNode;
+  readonly executionNodes: readonly ExecutionNode[];
+  readonly beaconNodes: readonly BeaconNode[];
+  readonly signer: Pick<SignerClient, 'listPublicKeys'>;
+  readonly sources: OperatorSources;
+  readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
+  readonly oracleSets: Pick<OracleSetGuard, 'begin'>;
+}
+
+export interface CheckStartupOptions {
+  readonly network: Network;
+  /** Checksummed. */
+  readonly vault: string;
+  /** Checksummed. */
+  readonly wallet: string;
+  /** Undefined for the built-in signer. */
+  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
+  /** Without deposit data nothing can be registered. */
+  readonly isRegistering: boolean;
+  /** Goes on past what is down or syncing; what is wrong stops all the same. */
+  readonly skipWaiting: boolean;
+  readonly oracleTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface StartupFacts {
+  readonly vaultVersion: number;
+  /** Kind of the vault, 32 bytes. */
+  readonly vaultId: Uint8Array;
+  /** Checksummed; null for version 1, which has none. */
+  readonly validatorsManager: string | null;
+  readonly hasOwnMevEscrow: boolean;
+}
+
+const WEI_PER_GWEI = 1_000_000_000n;
+
+/**
+ * Finds out before anything is done whether it can be done: an outage is waited out, a mismatch stops.
+ * @throws OperatorError naming what does not fit; the signal's reason
+ */
+export async function checkStartup(
+  deps: CheckStartupDeps,
+  options: CheckStartupOptions,
+): Promise<StartupFacts> {
+  const { log, status, node } = deps;
+  const { network, vault, skipWaiting, signal } = options;
+  const onWait = (what: string | undefined) => status.enter('starting', what);
+  const wait = <T>(step: () => Promise<T>) => waitOut(log, { onWait, signal }, step);
+  const check = (step: () => Promise<unknown>) => (skipWaiting ? passOver(log, step) : wait(step));
+
+  if (options.isRegistering) await checkDepositData(deps);
+  log.info('Checking connection to consensus nodes...');
+  await check(() => checkBeaconNodes(log, deps.beaconNodes, network));
+  log.info('Checking connection to execution nodes...');
+  await check(() => checkExecutionNodes(log, deps.executionNodes, network));
+  const facts = await wait(() => readVaultFacts(node, vault, network));
+  log.info(`Vault ${vault} has version ${facts.vaultVersion}`);
+  log.info(`Checking hot wallet balance ${options.wallet}...`);
+  await check(() => checkWallet(deps, options));
+  log.info('Checking connection to ipfs nodes and oracles set...');
+  await check(() => checkOracles(deps, options));
+  await check(() => checkSigner(deps, options));
+  return facts;
+}
+
+async function readVaultFacts(
+  node: ExecutionNode,
+  vault: string,
+  { contracts }: Network,
+): Promise<StartupFacts> {
+  const vaultVersion = await fetchVaultVersion(node, vault, contracts);
+  const [vaultId, escrow, validatorsManager] = await Promise.all([
+    fetchVaultId(node, vault),
+    fetchMevEscrow(node, vault),
+    vaultVersion === 1 ? null : fetchValidatorsManager(node, vault),
+  ]);
+  return { vaultVersion, vaultId, validatorsManager, hasOwnMevEscrow: escrow !== contracts.sharedMevEscrow };
+}
+
+async function checkDepositData({ log, sources }: CheckStartupDeps): Promise<void> {
+  const { name } = sources.depositData;
+  const entries = await sources.depositData.read();
+  log.info(`Found deposit data ${name} of ${entries.length} validators`);
+}
+
+async function checkWallet(
+  { log, node }: CheckStartupDeps,
+  { network, wallet }: CheckStartupOptions,
+): Promise<void> {
+  const balance = await node.getBalance(wallet);
+  if (balance >= network.minWalletBalanceGwei * WEI_PER_GWEI) return;
+  log.warn(
+    `The hot wallet ${wallet} has ${balance} wei, at least ${network.minWalletBalanceGwei} gwei of ${network.currency} are recommended`,
+  );
+}
+
+/** An oracle that does not answer is no reason to wait: the others may be enough by the time they are needed. */
+async function checkOracles(
+  { log, node, http, oracleSets }: CheckStartupDeps,
+  { network, oracleTimeoutMs, signal }: CheckStartupOptions,
+): Promise<OracleConfig> {
+  const event = await fetchConfigEvent(node, network.contracts);
+  const config = await oracleSets.begin(event?.ipfsHash).catch((error: unknown) => {
+    throw asOutage(error);
+  });
+  const up: Oracle[] = [];
+  await Promise.all(
+    config.oracles.map(async oracle => {
+      try {
+        await checkOracleUp(http.oracle, oracle, { timeoutMs: oracleTimeoutMs, signal });
+        up.push(oracle);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn({ oracle: oracle.address }, `Oracle does not answer: ${messageOf(error)}`);
+      }
+    }),
+  );
+  log.info(`Connected to ${up.length} of ${config.oracles.length} oracles`);
+  return config;
+}
+
+/** Gateways that serve wrong bytes are as good as gateways that are down: nothing of this side is misconfigured. */
+function asOutage(error: unknown): unknown {
+  if (!(error instanceof ExternalError) || error.code !== 'ipfs-document-unproven') return error;
+  const { code, message, hint, cause } = error;
+  return new ExternalError(code, message, { hint, cause, retryable: true });
+}
+
+/** The manual's line, and what the signer lacks. @throws OperatorError 'signer-without-keys' */
+async function checkSigner(
+  { log, signer, sources }: CheckStartupDeps,
+  { remoteSignerUrl }: CheckStartupOptions,
+): Promise<void> {
+  const [config, loaded] = await Promise.all([sources.remoteSigner.read(), signer.listPublicKeys()]);
+  if (remoteSignerUrl === undefined) return;
+  const expected = config?.validators.length ?? loaded.size;
+  const missing = config?.validators.filter(validator => !canSign(validator, loaded)) ?? [];
+  if (expected === 0 || missing.length === expected) {
+    throw new OperatorError(
+      'signer-without-keys',
+      `The remote signer at ${remoteSignerUrl.join(', ')} has none of the vault's keys.`,
+      { hint: 'Load its key files, or run "remote-signer-setup"; then start the operator again.' },
+    );
+  }
+  log.info(`Using remote signer at ${remoteSignerUrl.join(', ')} for ${expected} public keys`);
+  const [first] = missing;
+  if (first !== undefined) {
+    log.warn(
+      `The remote signer has neither the key nor all shares of ${missing.length} validators, such as ${toHex(first.publicKey)}`,
+    );
+  }
+}
+
+function canSign(
+  { publicKey, shares }: RemoteSignerConfig['validators'][number],
+  loaded: ReadonlySet<Hex>,
+): boolean {
+  const hasShares = shares.length > 0 && shares.every(share => loaded.has(toHex(share)));
+  return hasShares || loaded.has(toHex(publicKey));
+}

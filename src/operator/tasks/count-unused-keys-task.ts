@@ -1,0 +1,59 @@
+import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import { joinBytes, toHex } from '../../lib/bytes.ts';
+import type { Network } from '../../networks/built-in.ts';
+import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
+import type { Task } from '../loop/run-task.ts';
+import type { OperatorMetrics } from '../probes/metrics.ts';
+import type { OperatorSources } from '../sources.ts';
+
+export interface CountUnusedKeysDeps {
+  readonly sources: OperatorSources;
+  readonly signer: Pick<SignerClient, 'listPublicKeys'>;
+  readonly networkValidators: Pick<NetworkValidators, 'findRegistered'>;
+  readonly metrics: Pick<OperatorMetrics, 'unusedValidatorKeys'>;
+}
+
+/** Deposit data of ten thousand validators takes a tenth of a second to read. */
+const READ_AGAIN_MS = 600_000;
+const KEY_BYTES = 48;
+
+/** Shows how many validators of the deposit data can still be registered with the keys at hand. */
+export function countUnusedKeys(
+  deps: CountUnusedKeysDeps,
+  { secondsPerSlot, slotsPerEpoch }: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>,
+): Task {
+  // Flat: a view of its own for each key would stay for as long as the process lives.
+  let known: { readonly at: number; readonly keys: Uint8Array } | undefined;
+  const readKeys = async () => {
+    if (known === undefined || performance.now() - known.at >= READ_AGAIN_MS) {
+      const entries = await deps.sources.depositData.read();
+      known = { at: performance.now(), keys: joinBytes(entries.map(entry => entry.publicKey)) };
+    }
+    const { keys } = known;
+    return Array.from({ length: keys.length / KEY_BYTES }, (_, i) =>
+      keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES),
+    );
+  };
+  return {
+    name: 'count-unused-keys',
+    intervalMs: secondsPerSlot * slotsPerEpoch * 1000,
+    async run() {
+      const [keys, loaded, config] = await Promise.all([
+        readKeys(),
+        deps.signer.listPublicKeys(),
+        deps.sources.remoteSigner.read(),
+      ]);
+      const shares = new Map(config?.validators.map(one => [toHex(one.publicKey), one.shares]));
+      const registered = await deps.networkValidators.findRegistered(keys);
+      const unused = keys.filter(publicKey => {
+        const name = toHex(publicKey);
+        const parts = shares.get(name) ?? [];
+        const isAtHand =
+          loaded.has(name) || (parts.length > 0 && parts.every(part => loaded.has(toHex(part))));
+        return isAtHand && !registered.has(name);
+      });
+      deps.metrics.unusedValidatorKeys.set(unused.length);
+      return unused.length === 0 ? 'more validators in the deposit data, or their keys' : undefined;
+    },
+  };
+}

@@ -1,0 +1,221 @@
+import type { BeaconNode } from '../../clients/beacon/beacon-node.ts';
+import { fetchHeader } from '../../clients/execution/block-headers.ts';
+import type { ChainReader, ChainSnapshot } from '../../clients/execution/chain-snapshot.ts';
+import { noOracleConfig } from '../../clients/execution/contracts/keeper.ts';
+import { fetchCanHarvest, fetchExitSignaturesNonce } from '../../clients/execution/contracts/vault-views.ts';
+import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
+import type { HttpDeps } from '../../clients/http.ts';
+import type { IpfsOptions } from '../../clients/ipfs/ipfs.ts';
+import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
+import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
+import type { HarvestParams, HarvestRules } from '../../domain/protocol/rewards.ts';
+import { createPointCombiner, type PointCombiner } from '../../domain/protocol/signature-share.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Network } from '../../networks/built-in.ts';
+import type { ExitShardsOptions } from '../../services/exits/make-exit-shards.ts';
+import { rotateExitSignatures } from '../../services/exits/rotation/rotate-exit-signatures.ts';
+import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
+import { fetchHarvestParams } from '../../services/staking/harvest/fetch-harvest-params.ts';
+import { harvestVault } from '../../services/staking/harvest/harvest-vault.ts';
+import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
+import {
+  createValidatorRegistrar,
+  type ValidatorRegistrar,
+} from '../../services/staking/registration/register-validators.ts';
+import type { RegistrationMode } from '../../services/staking/registration/registration-mode.ts';
+import type { Outbox } from '../../transactions/outbox.ts';
+import type { Task } from '../loop/run-task.ts';
+import type { OperatorMetrics } from '../probes/metrics.ts';
+import type { OperatorSources } from '../sources.ts';
+import { countUnusedKeys } from './count-unused-keys-task.ts';
+import { harvestVaultTask } from './harvest-task.ts';
+import { registerValidators } from './registration-task.ts';
+import { rotateExitSignaturesTask } from './rotation-task.ts';
+import { trackValidators } from './track-validators-task.ts';
+import { untilSynced } from './until-synced.ts';
+import { watchChain } from './watch-chain-task.ts';
+
+export interface OperatorTasksDeps {
+  readonly log: Logger;
+  readonly metrics: OperatorMetrics;
+  readonly chain: ChainReader;
+  readonly node: ExecutionNode;
+  readonly beacon: BeaconNode;
+  readonly signer: SignerClient;
+  readonly networkValidators: NetworkValidators;
+  readonly sources: OperatorSources;
+  readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
+  readonly ipfs: IpfsOptions;
+  readonly oracleSets: Pick<OracleSetGuard, 'configFor'>;
+}
+
+export interface OperatorTasksOptions {
+  readonly network: Network;
+  /** Checksummed. */
+  readonly vault: string;
+  readonly vaultVersion: number;
+  readonly harvestRules: HarvestRules;
+  readonly exitShards: ExitShardsOptions['mode'];
+  /** Whether a remote signer is used: only then its configuration counts. */
+  readonly isRemoteSigner: boolean;
+  readonly maxFeePerGasGwei: bigint;
+  readonly minVaultBalanceWei: bigint;
+  /** For all oracles together. */
+  readonly oraclesTimeoutMs: number;
+  /** Undefined when nothing is to be registered. */
+  readonly registrationMode: RegistrationMode | undefined;
+  readonly harvest: boolean;
+}
+
+/** What is done all the time, whoever acts for the vault. */
+export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTasksOptions): Task[] {
+  const of = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
+  return [
+    watchChain(of('watch-chain'), network),
+    trackValidators(of('track-validators'), network),
+    untilSynced(countUnusedKeys(deps, network)),
+  ];
+}
+
+/** What the holder of the lease does. */
+export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: OperatorTasksOptions): Task[] {
+  const { metrics } = deps;
+  const { network, registrationMode, harvest } = options;
+  const shared = createSharedReads(deps, options);
+  const parts = { deps, options, shared, outbox: countTransactions(outbox, metrics) };
+  const log = deps.log.child({ task: 'rotate-exit-signatures' });
+  return [
+    ...(registrationMode
+      ? [
+          untilSynced(
+            registerValidators({ metrics, loadRegistrar: registrarLoader(parts, registrationMode) }, network),
+          ),
+        ]
+      : []),
+    rotateExitSignaturesTask({ metrics, rotate: rotator({ ...parts, log }) }, network),
+    ...(harvest ? [harvestVaultTask({ harvest: harvester(parts) }, network)] : []),
+  ];
+}
+
+interface Parts {
+  readonly deps: OperatorTasksDeps;
+  readonly outbox: Outbox;
+  readonly options: OperatorTasksOptions;
+  readonly shared: SharedReads;
+}
+
+/** What several tasks look at, read once. */
+interface SharedReads {
+  /** Brings a WebAssembly module: only what makes exit shards loads it. */
+  loadCombiner(): Promise<PointCombiner>;
+  readRemoteSigner(): Promise<RemoteSignerConfig | undefined>;
+  fetchOracleConfig(configIpfsHash: string): Promise<OracleConfig>;
+  fetchHarvest(snapshot: ChainSnapshot): Promise<HarvestParams | null>;
+  /** What has been fetched of them. */
+  readonly harvests: Map<string, HarvestParams | null>;
+}
+
+function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
+  const { http, ipfs, oracleSets, sources } = deps;
+  let combiner: Promise<PointCombiner> | undefined;
+  const harvests = new Map<string, HarvestParams | null>();
+  return {
+    harvests,
+    loadCombiner() {
+      combiner ??= createPointCombiner();
+      return combiner;
+    },
+    readRemoteSigner: async () => (options.isRemoteSigner ? sources.remoteSigner.read() : undefined),
+    fetchOracleConfig: hash => oracleSets.configFor(hash),
+    fetchHarvest: ({ events }) =>
+      fetchHarvestParams(
+        { http: http.ipfs, cache: harvests },
+        { vault: options.vault, rewards: events.rewards, rules: options.harvestRules, ipfs },
+      ),
+  };
+}
+
+/** A registrar keeps what its passes have in common; another configuration of the signer makes another one. */
+function registrarLoader(
+  { deps, outbox, options, shared }: Parts,
+  mode: RegistrationMode,
+): () => Promise<ValidatorRegistrar> {
+  const log = deps.log.child({ task: 'register-validators' });
+  let last:
+    | { readonly config: RemoteSignerConfig | undefined; readonly value: ValidatorRegistrar }
+    | undefined;
+  return async () => {
+    const config = await shared.readRemoteSigner();
+    if (last !== undefined && last.config === config) return last.value;
+    const { fetchOracleConfig, fetchHarvest } = shared;
+    const value = createValidatorRegistrar(
+      {
+        ...deps,
+        ...{ log, mode, outbox, fetchOracleConfig, fetchHarvest, loadCombiner: shared.loadCombiner },
+        ...{ http: deps.http.oracle, now: Date.now, onExitShardMode: deps.metrics.showExitShardMode },
+      },
+      { ...options, exitShards: { mode: options.exitShards, config } },
+    );
+    last = { config, value };
+    return value;
+  };
+}
+
+function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log: Logger }) {
+  const { chain, node, beacon, signer, http } = deps;
+  const { vault, network, exitShards, oraclesTimeoutMs } = options;
+  const warned = new Set<string>();
+  return async (signal: AbortSignal) => {
+    const { keeper, events } = await chain.readSnapshot({ signal });
+    if (events.config === null) throw noOracleConfig(network.contracts.keeper);
+    const [oracles, config] = await Promise.all([
+      shared.fetchOracleConfig(events.config.ipfsHash),
+      shared.readRemoteSigner(),
+    ]);
+    return rotateExitSignatures(
+      {
+        loadCombiner: shared.loadCombiner,
+        ...{ beacon, signer, outbox, log, warned, http: http.oracle, now: Date.now },
+        ...{ onExitShardMode: deps.metrics.showExitShardMode },
+        fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
+        fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),
+      },
+      {
+        ...{ vault, network, oracles, signal, exitShards: { mode: exitShards, config } },
+        threshold: keeper.validatorsMinOracles,
+        isCollateralized: keeper.isCollateralized,
+        lastUpdateBlock: events.exitSignatures?.blockNumber ?? null,
+        nonce: keeper.exitSignaturesNonce,
+        oracleTimeoutMs: oraclesTimeoutMs,
+      },
+    );
+  };
+}
+
+function countTransactions(outbox: Outbox, metrics: OperatorMetrics): Outbox {
+  return {
+    ...outbox,
+    async send(intent, options) {
+      const outcome = await outbox.send(intent, options);
+      metrics.transactions.inc({ kind: intent.kind, status: outcome.status });
+      return outcome;
+    },
+  };
+}
+
+function harvester({ deps, outbox, options, shared }: Parts) {
+  const { chain, node, http, ipfs } = deps;
+  const { vault, network, harvestRules: rules } = options;
+  const log = deps.log.child({ task: 'harvest-vault' });
+  return async (signal: AbortSignal) => {
+    const { keeper, events } = await chain.readSnapshot({ signal });
+    return harvestVault(
+      {
+        ...{ log, outbox, cache: shared.harvests, http: http.ipfs },
+        fetchCanHarvest: () => fetchCanHarvest(node, network.contracts.keeper, vault),
+      },
+      { vault, rules, ipfs, signal, rewards: events.rewards, canHarvest: keeper.canHarvest },
+    );
+  };
+}

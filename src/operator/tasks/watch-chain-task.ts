@@ -1,0 +1,39 @@
+import type { ChainReader } from '../../clients/execution/chain-snapshot.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Network } from '../../networks/built-in.ts';
+import type { Task } from '../loop/run-task.ts';
+import type { OperatorMetrics } from '../probes/metrics.ts';
+
+export interface WatchChainDeps {
+  readonly chain: Pick<ChainReader, 'readSnapshot'>;
+  readonly metrics: Pick<OperatorMetrics, 'blockNumber' | 'slotNumber' | 'walletBalance'>;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+const WEI_PER_GWEI = 1_000_000_000n;
+
+/** Shows where the chain is and what the hot wallet has; warns when that goes below the network's minimum. */
+export function watchChain(
+  { chain, metrics, log }: WatchChainDeps,
+  network: Pick<Network, 'secondsPerSlot' | 'genesisTimestamp' | 'minWalletBalanceGwei' | 'currency'>,
+): Task {
+  let isLow = false;
+  return {
+    name: 'watch-chain',
+    intervalMs: network.secondsPerSlot * 1000,
+    async run(signal) {
+      const snapshot = await chain.readSnapshot({ signal });
+      metrics.blockNumber.set(snapshot.blockNumber);
+      const age = snapshot.timestamp - network.genesisTimestamp;
+      metrics.slotNumber.set(Math.max(0, Math.floor(age / network.secondsPerSlot)));
+      const balance = snapshot.walletBalanceWei;
+      if (balance === null) return undefined;
+      metrics.walletBalance.set(Number(balance));
+      const wasLow = isLow;
+      isLow = balance < network.minWalletBalanceGwei * WEI_PER_GWEI;
+      const minimum = `${network.minWalletBalanceGwei} gwei of ${network.currency}`;
+      if (isLow && !wasLow) log.warn(`The hot wallet has ${balance} wei, less than ${minimum}`);
+      return isLow ? `at least ${minimum} in the hot wallet` : undefined;
+    },
+  };
+}

@@ -1,0 +1,260 @@
+import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import { verifySignature } from '../../domain/consensus/bls.ts';
+import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domain/consensus/exit-message.ts';
+import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
+import { encryptEcies } from '../../domain/protocol/ecies.ts';
+import {
+  type OracleConfig,
+  oracleSetHash,
+  refuseThresholdOfOne,
+} from '../../domain/protocol/oracle-config.ts';
+import { type PointCombiner, splitSignature } from '../../domain/protocol/signature-share.ts';
+import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { ExternalError, OperatorError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+
+const EXIT_SHARD_MODES = ['auto', 'key-shares', 'split'] as const;
+/** How shards are wished to be made; and how they were made. */
+type ExitShardMode = (typeof EXIT_SHARD_MODES)[number];
+export type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
+
+export interface MakeExitShardsDeps {
+  readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
+  /** Brings a WebAssembly module: loaded for the first shards. */
+  readonly loadCombiner: () => Promise<PointCombiner>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Told how the shards of a batch are made. */
+  readonly onExitShardMode?: ((mode: UsedExitShardMode) => void) | undefined;
+}
+
+export interface ExitShardsOptions {
+  /** Checksummed, for messages. */
+  readonly vault: string;
+  readonly validators: readonly { readonly publicKey: Uint8Array; readonly validatorIndex: bigint }[];
+  readonly network: ExitNetwork;
+  /** The current oracle set. */
+  readonly oracles: Pick<OracleConfig, 'oracles' | 'exitSignatureRecoverThreshold'>;
+  readonly mode: ExitShardMode;
+  /** Shares in the signer; undefined when it was never told of any. */
+  readonly config: RemoteSignerConfig | undefined;
+  /** What the signer has loaded, lower case. */
+  readonly loadedKeys: ReadonlySet<Hex>;
+}
+
+/** What the oracles are sent for one validator; in oracle order. */
+interface ExitShards {
+  readonly publicKey: Uint8Array;
+  readonly validatorIndex: bigint;
+  /** 48 bytes each. */
+  readonly publicKeyShards: readonly Uint8Array[];
+  /** Exit signature shards of 96 bytes, each encrypted for its oracle: 193 bytes. */
+  readonly encryptedShards: readonly Uint8Array[];
+}
+
+export interface ExitShardsResult {
+  /** One for the whole batch. */
+  readonly mode: UsedExitShardMode;
+  readonly validators: readonly ExitShards[];
+}
+
+/** Of one validator before encryption. */
+interface PlainShards {
+  readonly publicKeys: readonly Uint8Array[];
+  readonly signatures: readonly Uint8Array[];
+}
+
+/**
+ * Shares of the validators' exit signatures, encrypted for the oracles. Either the signer signs with each key share, or
+ * with the validator's key once and the signature is split here; the oracles cannot tell. Before anything is encrypted,
+ * every signature is verified, the shares are proven to be of one polynomial of the oracles' threshold, and what they
+ * recombine to is the validator's own signature.
+ * @throws OperatorError 'oracle-threshold-one', 'shares-outdated', 'shares-not-loaded', 'exit-key-not-loaded'; ExternalError
+ *   'shares-inconsistent' and those of the signer
+ */
+export async function makeExitShards(
+  deps: MakeExitShardsDeps,
+  options: ExitShardsOptions,
+): Promise<ExitShardsResult> {
+  refuseThresholdOfOne(options.oracles.exitSignatureRecoverThreshold, 'The current oracle set');
+  const plan = chooseMode(options);
+  const { mode } = plan;
+  deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
+  deps.onExitShardMode?.(mode);
+  const parts = { signer: deps.signer, combiner: await deps.loadCombiner() };
+  const validators = await Promise.all(
+    options.validators.map(async ({ publicKey, validatorIndex }, i) => {
+      const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };
+      const plain =
+        plan.mode === 'split'
+          ? await splitExit(parts, options, publicKey, exit)
+          : await signWithShares(parts, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
+      return { publicKey, validatorIndex, ...encryptShards(plain, options) };
+    }),
+  );
+  return { mode, validators };
+}
+
+type SigningParts = Pick<MakeExitShardsDeps, 'signer'> & { readonly combiner: PointCombiner };
+
+type Plan =
+  | { readonly mode: 'split'; readonly reason: string }
+  | {
+      readonly mode: 'key-shares';
+      readonly reason: string;
+      /** Public keys of the shares of each validator. */
+      readonly shares: readonly (readonly Uint8Array[])[];
+    };
+
+function chooseMode(options: ExitShardsOptions): Plan {
+  if (options.mode === 'split') return splitPlan(options, 'Exit signatures are split, as configured.');
+  const found = findShares(options);
+  if (!(found instanceof OperatorError)) {
+    return {
+      mode: 'key-shares',
+      reason: 'Exits are signed with the key shares in the signer.',
+      shares: found,
+    };
+  }
+  if (options.mode === 'key-shares') throw found;
+  return splitPlan(options, `Exit signatures are split: ${found.message}`);
+}
+
+/** The shares of every validator of the batch, or why they cannot be used. */
+function findShares({
+  validators,
+  config,
+  oracles,
+  loadedKeys,
+}: ExitShardsOptions): readonly (readonly Uint8Array[])[] | OperatorError {
+  const hint = 'Run "remote-db upload-keypairs" and "setup-operator", or "remote-signer-setup", again.';
+  if (config === undefined) {
+    return new OperatorError('shares-outdated', 'There is no remote signer configuration.', { hint });
+  }
+  if (config.oracleSet !== undefined && !equalBytes(config.oracleSet.configHash, oracleSetHash(oracles))) {
+    return new OperatorError(
+      'shares-outdated',
+      'The remote signer configuration has shares of another oracle set.',
+      { hint },
+    );
+  }
+  const known = new Map(config.validators.map(({ publicKey, shares }) => [toHex(publicKey), shares]));
+  const found: (readonly Uint8Array[])[] = [];
+  for (const { publicKey } of validators) {
+    const name = toHex(publicKey);
+    const shares = known.get(name) ?? [];
+    if (shares.length !== oracles.oracles.length) {
+      return new OperatorError(
+        'shares-outdated',
+        `The remote signer configuration has ${shares.length} shares of validator ${name} for ${oracles.oracles.length} oracles.`,
+        { hint },
+      );
+    }
+    const missing = shares.filter(share => !loadedKeys.has(toHex(share))).length;
+    if (missing > 0) {
+      return new OperatorError(
+        'shares-not-loaded',
+        `The signer has not loaded ${missing} of the ${shares.length} shares of validator ${name}.`,
+        { hint: 'Have it read its key files again, or upload the shares again.' },
+      );
+    }
+    found.push(shares);
+  }
+  return found;
+}
+
+function splitPlan({ validators, loadedKeys }: ExitShardsOptions, reason: string): Plan {
+  const missing = validators.find(({ publicKey }) => !loadedKeys.has(toHex(publicKey)));
+  if (missing === undefined) return { mode: 'split', reason };
+  throw new OperatorError(
+    'exit-key-not-loaded',
+    `The signer has not loaded the key of validator ${toHex(missing.publicKey)}. ${reason}`,
+    { hint: 'Load the validator’s key into the signer, or shares of the current oracle set.' },
+  );
+}
+
+async function signWithShares(
+  { signer, combiner }: SigningParts,
+  { network, oracles, vault }: ExitShardsOptions,
+  validator: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
+  exit: ExitMessage,
+): Promise<PlainShards> {
+  const { publicKey, shares } = validator;
+  const threshold = oracles.exitSignatureRecoverThreshold;
+  assertOnePolynomial(combiner, validator, threshold);
+  const requests = shares.map(share => ({ ...exit, network, publicKey: share }));
+  const signatures = await signer.signExits(requests, { verify: 'batch' });
+  const points = signatures.slice(0, threshold).map((point, index) => ({ index, point }));
+  const signature = combiner.combineSignatures(points);
+  // A key has one signature of a message: the valid one is the validator's own.
+  const isOwn = verifySignature({ publicKey, message: exitSigningRoot(exit, network), signature });
+  wipe(signature);
+  if (!isOwn) throw inconsistent(publicKey, `of vault ${vault} do not recombine to its signature`);
+  return { publicKeys: shares, signatures };
+}
+
+/**
+ * Fewer than `threshold` shares do not give the validator's key, else fewer oracles would recover its exit; of the key
+ * itself named as each of its shares, one would. And every window of `threshold` neighbouring shares gives the validator's key: then all of them lie on the one polynomial
+ * through it, and whichever oracles come together recover the same exit.
+ */
+function assertOnePolynomial(
+  combiner: PointCombiner,
+  { publicKey, shares }: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
+  threshold: number,
+): void {
+  const points = shares.map((point, index) => ({ index, point }));
+  const ofTooFew = combiner.combinePublicKeys(points.slice(0, threshold - 1));
+  if (equalBytes(ofTooFew, publicKey)) {
+    throw inconsistent(publicKey, `recombine to its public key when there are fewer than ${threshold}`);
+  }
+  for (let from = 0; from + threshold <= points.length; from++) {
+    const combined = combiner.combinePublicKeys(points.slice(from, from + threshold));
+    if (!equalBytes(combined, publicKey)) {
+      throw inconsistent(publicKey, `${from} to ${from + threshold - 1} do not recombine to its public key`);
+    }
+  }
+}
+
+async function splitExit(
+  { signer, combiner }: SigningParts,
+  { network, oracles }: ExitShardsOptions,
+  publicKey: Uint8Array,
+  exit: ExitMessage,
+): Promise<PlainShards> {
+  const signature = await signer.signExit({ ...exit, network, publicKey });
+  const threshold = oracles.exitSignatureRecoverThreshold;
+  const split = splitSignature({
+    ...{ publicKey, signature, threshold, count: oracles.oracles.length },
+    message: exitSigningRoot(exit, network),
+  });
+  const points = split.signatures.slice(-threshold).map((point, i) => ({
+    index: split.signatures.length - threshold + i,
+    point,
+  }));
+  const combined = combiner.combineSignatures(points);
+  const isOwn = equalBytes(combined, signature);
+  wipe(signature, combined);
+  if (!isOwn) throw inconsistent(publicKey, 'of its signature do not recombine to it');
+  return split;
+}
+
+function encryptShards(
+  { publicKeys, signatures }: PlainShards,
+  { oracles }: ExitShardsOptions,
+): Pick<ExitShards, 'publicKeyShards' | 'encryptedShards'> {
+  const encryptedShards = oracles.oracles.map((oracle, i) =>
+    encryptEcies(oracle.publicKey, signatures[i] ?? new Uint8Array()),
+  );
+  wipe(...signatures);
+  return { publicKeyShards: publicKeys, encryptedShards };
+}
+
+function inconsistent(publicKey: Uint8Array, reason: string): ExternalError {
+  return new ExternalError(
+    'shares-inconsistent',
+    `The shares of validator ${toHex(publicKey)} ${reason}; nothing is sent.`,
+    {
+      hint: 'Make the shares anew: "remote-db upload-keypairs" or "remote-signer-setup"; or split signatures.',
+    },
+  );
+}

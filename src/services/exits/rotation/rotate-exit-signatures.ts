@@ -1,0 +1,221 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BeaconNode } from '../../../clients/beacon/beacon-node.ts';
+import { postRotation } from '../../../clients/oracle.ts';
+import type { SignerClient } from '../../../clients/signer/signer-client.ts';
+import type { Approval } from '../../../domain/protocol/approval.ts';
+import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
+import {
+  createRotationRequest,
+  encodeUpdateExitSignatures,
+  rotationDigest,
+} from '../../../domain/protocol/signature-rotation.ts';
+import { ExternalError, messageOf } from '../../../lib/errors.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import type { Network } from '../../../networks/built-in.ts';
+import type { Outbox } from '../../../transactions/outbox.ts';
+import { collectApprovals } from '../../oracles/collect-approvals.ts';
+import type { ExitShardsOptions, MakeExitShardsDeps } from '../make-exit-shards.ts';
+import {
+  type FetchOutdatedSignaturesDeps,
+  type FetchOutdatedSignaturesOptions,
+  fetchOutdatedSignatures,
+} from './outdated-signatures.ts';
+import {
+  findRotatable,
+  makeRotationBatches,
+  type RotationBatch,
+  type SkippedRotation,
+} from './rotation-batch.ts';
+
+export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, MakeExitShardsDeps {
+  readonly beacon: Pick<BeaconNode, 'fetchValidatorsByIndex'>;
+  readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
+  readonly outbox: Pick<Outbox, 'send'>;
+  /** `Keeper.exitSignaturesNonces(vault)` at the head. */
+  readonly fetchNonce: () => Promise<bigint>;
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** What has been warned of; its owner keeps it from one pass to the next, so that it is said once. */
+  readonly warned: Set<string>;
+}
+
+export interface RotateExitSignaturesOptions extends Omit<FetchOutdatedSignaturesOptions, 'oracles'> {
+  readonly network: Network;
+  readonly oracles: OracleConfig;
+  /** Of the keeper: before the vault's first registration there is nothing to rotate. */
+  readonly isCollateralized: boolean;
+  /** `Keeper.exitSignaturesNonces(vault)`. */
+  readonly nonce: bigint;
+  readonly exitShards: Pick<ExitShardsOptions, 'mode' | 'config'>;
+}
+
+export type RotationOutcome = {
+  /** Signatures that are outdated after the pass; null when the oracles could not tell. */
+  readonly outdated: number | null;
+  readonly rotated: readonly bigint[];
+  readonly skipped: readonly SkippedRotation[];
+} & (
+  | { readonly status: 'up-to-date' | 'rotated' }
+  /** The same text as long as nothing changes. */
+  | { readonly status: 'waiting'; readonly waitsFor: string }
+  /** Something changed in the middle; the next round starts again. */
+  | { readonly status: 'restarted'; readonly reason: string }
+);
+
+/** Oracles sign the nonce that their own node tells them: after a batch it may be a block behind. */
+const APPROVAL_ATTEMPTS = 4;
+
+/**
+ * One pass: makes anew, batch by batch, the exit signatures that the oracles call outdated, has each batch approved and
+ * tells the keeper. Validators that cannot be signed for are reported and do not hold up the others.
+ * @throws ExternalError `not-enough-approvals`, `rotation-refused`, and what signer, beacon node, execution node or outbox fail with
+ */
+export async function rotateExitSignatures(
+  deps: RotateExitSignaturesDeps,
+  options: RotateExitSignaturesOptions,
+): Promise<RotationOutcome> {
+  if (!options.isCollateralized) return { status: 'up-to-date', outdated: 0, rotated: [], skipped: [] };
+  const found = await fetchOutdatedSignatures(deps, { ...options, oracles: options.oracles.oracles });
+  if (found.kind === 'waiting') {
+    return { status: 'waiting', waitsFor: found.reason, outdated: null, rotated: [], skipped: [] };
+  }
+  if (found.indexes.length === 0) return { status: 'up-to-date', outdated: 0, rotated: [], skipped: [] };
+  const { rotated, skipped, restart } = await rotateAll(deps, options, found.indexes);
+  const facts = { outdated: found.indexes.length - rotated.length, rotated, skipped };
+  if (restart !== undefined) return { status: 'restarted', reason: restart, ...facts };
+  if (rotated.length > 0) return { status: 'rotated', ...facts };
+  return { status: 'waiting', waitsFor: describeSkipped(skipped), ...facts };
+}
+
+interface Progress {
+  readonly rotated: readonly bigint[];
+  readonly skipped: readonly SkippedRotation[];
+  /** Why it ended before the last batch. */
+  readonly restart: string | undefined;
+}
+
+async function rotateAll(
+  deps: RotateExitSignaturesDeps,
+  options: RotateExitSignaturesOptions,
+  indexes: readonly bigint[],
+): Promise<Progress> {
+  const skipped: SkippedRotation[] = [];
+  const rotated: bigint[] = [];
+  const withKeys = { ...options, loadedKeys: await deps.signer.listPublicKeys() };
+  const validators = await findRotatable(deps.beacon, withKeys, indexes, skipped);
+  if (validators.length > 0) {
+    deps.log.info(
+      { vault: options.vault, validators: validators.length, skipped: skipped.length },
+      'Starting exit signature rotation',
+    );
+  }
+  const limit = options.oracles.validatorsExitRotationBatchLimit;
+  let { nonce } = options;
+  try {
+    for (let from = 0; from < validators.length; from += limit) {
+      const wanted = validators.slice(from, from + limit);
+      for (const batch of await makeRotationBatches(deps, withKeys, wanted, skipped)) {
+        const restart = await rotateBatch(deps, options, { ...batch, nonce });
+        if (restart !== undefined) return { rotated, skipped, restart };
+        rotated.push(...batch.indexes);
+        nonce++;
+      }
+    }
+    return { rotated, skipped, restart: undefined };
+  } finally {
+    warnOnce(deps, options, skipped);
+  }
+}
+
+/** @returns why the pass has to start again; undefined when the batch is done */
+async function rotateBatch(
+  deps: RotateExitSignaturesDeps,
+  options: RotateExitSignaturesOptions,
+  batch: RotationBatch & { readonly nonce: bigint },
+): Promise<string | undefined> {
+  const { vault, network, signal } = options;
+  const approval = await approveBatch(deps, options, batch);
+  const outcome = await deps.outbox.send(
+    {
+      kind: 'update-exit-signatures',
+      key: `update-exit-signatures ${batch.nonce}`,
+      to: network.contracts.keeper,
+      data: encodeUpdateExitSignatures(vault, approval),
+      deadline: approval.deadline,
+      isDone: async () => (await deps.fetchNonce()) > batch.nonce,
+    },
+    { signal },
+  );
+  const { status } = outcome;
+  if (status === 'reverted' || status === 'would-revert') {
+    throw new ExternalError(
+      'rotation-refused',
+      `The keeper refuses the exit signatures: ${outcome.reason.replace(/\.$/, '')}.`,
+      { retryable: true },
+    );
+  }
+  const facts = { vault, indexes: batch.indexes.map(String) };
+  if (status === 'confirmed') {
+    deps.log.info({ ...facts, hash: outcome.hash }, 'Successfully rotated exit signatures');
+    return undefined;
+  }
+  const reason = RESTARTS[status];
+  deps.log.info(facts, `Rotation begins again: ${reason}`);
+  return reason;
+}
+
+const RESTARTS = {
+  expired: 'the approval of the exit signatures expired before its transaction was mined',
+  'already-done': 'the exit signatures were updated by another transaction',
+  cancelled: 'the transaction of the exit signatures was cancelled',
+};
+
+async function approveBatch(
+  deps: RotateExitSignaturesDeps,
+  options: RotateExitSignaturesOptions,
+  { shards, nonce }: RotationBatch & { readonly nonce: bigint },
+): Promise<Approval> {
+  const { vault, network, oracles, threshold, oracleTimeoutMs, signal } = options;
+  const domain = { chainId: network.chainId, keeper: network.contracts.keeper };
+  for (let attempt = 1; ; attempt++) {
+    const nowMs = deps.now();
+    const deadline = BigInt(Math.floor((nowMs + oracles.signatureValidityPeriodMs) / 1000));
+    const body = createRotationRequest({ vault, validators: shards, deadline });
+    try {
+      return await collectApprovals(deps, {
+        ...{ oracles: oracles.oracles, threshold, timeoutMs: oracleTimeoutMs, signal },
+        now: BigInt(Math.floor(nowMs / 1000)),
+        digestOf: (ipfsHash, until) => rotationDigest(domain, { vault, ipfsHash, nonce, deadline: until }),
+        send: (oracle, ended) =>
+          postRotation(deps.http, oracle, body, { timeoutMs: oracleTimeoutMs, signal: ended }),
+      });
+    } catch (error) {
+      const isBehind = nonce > options.nonce && attempt < APPROVAL_ATTEMPTS;
+      if (!isBehind || !(error instanceof ExternalError)) throw error;
+      deps.log.debug({ vault, attempt }, messageOf(error));
+      await sleep(network.secondsPerSlot * 1000, undefined, { signal });
+    }
+  }
+}
+
+function describeSkipped(skipped: readonly SkippedRotation[]): string {
+  const [first] = skipped;
+  const more = skipped.length > 1 ? ` (and ${skipped.length - 1} more)` : '';
+  return `keys of ${skipped.length} validators with outdated exit signatures: validator ${first?.validatorIndex}${more}: ${first?.reason}`;
+}
+
+function warnOnce(
+  { log, warned }: RotateExitSignaturesDeps,
+  { vault }: RotateExitSignaturesOptions,
+  skipped: readonly SkippedRotation[],
+): void {
+  const news = skipped.filter(({ validatorIndex, reason }) => !warned.has(`${validatorIndex} ${reason}`));
+  warned.clear();
+  for (const { validatorIndex, reason } of skipped) warned.add(`${validatorIndex} ${reason}`);
+  if (news.length === 0) return;
+  log.warn(
+    { vault, indexes: news.map(({ validatorIndex }) => String(validatorIndex)) },
+    `Exit signatures cannot be rotated: the protocol waits for ${describeSkipped(news)}`,
+  );
+}

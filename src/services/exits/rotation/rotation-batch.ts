@@ -1,0 +1,125 @@
+import type { BeaconNode, BeaconValidator } from '../../../clients/beacon/beacon-node.ts';
+import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
+import { equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { OperatorError } from '../../../lib/errors.ts';
+import type { Network } from '../../../networks/built-in.ts';
+import {
+  type ExitShardsOptions,
+  type MakeExitShardsDeps,
+  makeExitShards,
+  type UsedExitShardMode,
+} from '../make-exit-shards.ts';
+
+/** A validator whose exit signature is outdated and cannot be made anew here. */
+export interface SkippedRotation {
+  readonly validatorIndex: bigint;
+  /** Null when the beacon node does not know the index. */
+  readonly publicKey: Hex | null;
+  readonly reason: string;
+}
+
+export interface RotatableOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  readonly network: Network;
+  readonly exitShards: Pick<ExitShardsOptions, 'mode' | 'config'>;
+  /** What the signer has loaded, lower case. */
+  readonly loadedKeys: ReadonlySet<Hex>;
+}
+
+/** The validators of these indexes that are the vault's and that the signer has keys of; the others are skipped. */
+export async function findRotatable(
+  beacon: Pick<BeaconNode, 'fetchValidatorsByIndex'>,
+  options: RotatableOptions,
+  indexes: readonly bigint[],
+  skipped: SkippedRotation[],
+): Promise<BeaconValidator[]> {
+  const known = await beacon.fetchValidatorsByIndex(indexes);
+  const addresses = withdrawalAddresses(options);
+  const sharedKeys = findSharedKeys(options);
+  const validators: BeaconValidator[] = [];
+  for (const validatorIndex of indexes) {
+    const validator = known.get(validatorIndex);
+    const publicKey = validator === undefined ? null : toHex(validator.publicKey);
+    const skip = (reason: string) => skipped.push({ validatorIndex, publicKey, reason });
+    if (validator === undefined || publicKey === null) skip('the beacon node does not know it');
+    else if (!addresses.some(address => equalBytes(validator.withdrawalCredentials.subarray(12), address))) {
+      skip('it does not withdraw to the vault');
+    } else if (!options.loadedKeys.has(publicKey) && !sharedKeys.has(publicKey)) {
+      skip('the signer has not loaded its key');
+    } else validators.push(validator);
+  }
+  return validators;
+}
+
+/** An exit is never signed for a validator of another vault, even if the oracles ask for it. */
+function withdrawalAddresses({ vault, network }: RotatableOptions): Uint8Array[] {
+  const { genesisVault, v2PoolEscrow } = network.contracts;
+  // The genesis vault took over the validators of the second version of the protocol.
+  const own = vault === genesisVault && v2PoolEscrow !== undefined ? [vault, v2PoolEscrow] : [vault];
+  return own.map(address => fromHex(address, 20));
+}
+
+/** Validators of which the signer has all shares. */
+function findSharedKeys({ exitShards, loadedKeys }: RotatableOptions): ReadonlySet<Hex> {
+  const validators = exitShards.config?.validators ?? [];
+  const isLoaded = (share: Uint8Array) => loadedKeys.has(toHex(share));
+  return new Set(
+    validators
+      .filter(({ shares }) => shares.length > 0 && shares.every(isLoaded))
+      .map(({ publicKey }) => toHex(publicKey)),
+  );
+}
+
+/** Codes of what is wrong with one validator's key, not with the signer. */
+const KEY_ERRORS: ReadonlySet<string> = new Set([
+  'shares-outdated',
+  'shares-not-loaded',
+  'shares-inconsistent',
+  'exit-key-not-loaded',
+  'key-not-loaded',
+  'signer-refused-exit',
+]);
+
+/** Validators that are rotated together, their shards all made in one way. */
+export interface RotationBatch {
+  readonly mode: UsedExitShardMode;
+  readonly indexes: readonly bigint[];
+  readonly shards: readonly ValidatorShards[];
+}
+
+/**
+ * Shards of a batch; when it fails for a key, of each of its validators alone, so that the key is found and skipped. What
+ * is then made in different ways goes into different batches.
+ */
+export async function makeRotationBatches(
+  deps: MakeExitShardsDeps,
+  options: RotatableOptions & Pick<ExitShardsOptions, 'oracles'> & { readonly signal: AbortSignal },
+  validators: readonly BeaconValidator[],
+  skipped: SkippedRotation[],
+): Promise<RotationBatch[]> {
+  const { vault, network, oracles, exitShards, loadedKeys, signal } = options;
+  signal.throwIfAborted();
+  try {
+    const { mode, validators: shards } = await makeExitShards(deps, {
+      ...{ vault, network, oracles, ...exitShards, loadedKeys },
+      validators: validators.map(({ publicKey, index }) => ({ publicKey, validatorIndex: index })),
+    });
+    return [{ mode, indexes: validators.map(({ index }) => index), shards }];
+  } catch (error) {
+    if (!(error instanceof OperatorError && KEY_ERRORS.has(error.code))) throw error;
+    if (validators.length > 1) {
+      const alone: RotationBatch[] = [];
+      for (const one of validators) alone.push(...(await makeRotationBatches(deps, options, [one], skipped)));
+      return [...Map.groupBy(alone, ({ mode }) => mode)].map(([mode, batches]) => ({
+        mode,
+        indexes: batches.flatMap(({ indexes }) => indexes),
+        shards: batches.flatMap(({ shards }) => shards),
+      }));
+    }
+    for (const { index, publicKey } of validators) {
+      skipped.push({ validatorIndex: index, publicKey: toHex(publicKey), reason: error.message });
+    }
+    return [];
+  }
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import type { AssignmentPlan } from '../../../db/assignments.ts';
+import { decideRemovals, type RemovalPolicy } from '../../../domain/fleet/removals.ts';
+import { findRemoved, readClientKeys } from '../../../domain/fleet/written-keys.ts';
+import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { DifferencesError } from '../../../lib/errors.ts';
+import { readTextIfThere } from '../write-files.ts';
+import { VALIDATOR_FILES } from './render-templates.ts';
+
+export interface ClientKeysOptions {
+  readonly directory: string;
+  /** {@link readPresentKeys} of it. */
+  readonly present: ReadonlySet<Hex>;
+  readonly clientIndex: number;
+  readonly removals: RemovalPolicy;
+  /** Keys may move to other clients: whoever asked for that has stopped this one. */
+  readonly mayMove: boolean;
+}
+
+export interface ClientKeys {
+  /** In order. */
+  readonly publicKeys: readonly Uint8Array[];
+  readonly removedKeys: number;
+  /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
+  readonly keptKeys: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The keys that a validator client's files are to have: those of the plan, compared with the files that are there. Nobody
+ * needs an encryption key to change a plan, so the files are the witness: too many keys that go are a hollowed database, or
+ * another client's gain.
+ * @throws DifferencesError 'too-many-removals'; 'keys-of-another-client' when keys that are another client's now were to be
+ *   kept
+ */
+export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOptions): ClientKeys {
+  const { directory, present, clientIndex, removals: policy } = options;
+  const planned = plan.assignments
+    .filter(assignment => assignment.clientIndex === clientIndex)
+    .map(({ publicKey }) => publicKey);
+  const removed = findRemoved(present, planned);
+  const clientOf = new Map(plan.assignments.map(each => [toHex(each.publicKey), each.clientIndex]));
+  const moved = removed.filter(key => clientOf.has(key));
+  const questioned = options.mayMove ? removed.filter(key => !clientOf.has(key)) : removed;
+  const decision = decideRemovals({
+    before: present.size,
+    removed: questioned.length,
+    policy,
+    from: `the files of this validator client in ${directory}${describeMoves(moved, clientOf)}`,
+    hint: 'Check that this is the right database, vault and --validator-index; if the keys are to go, stop this client and repeat with --removals allow.',
+  });
+  const warnings = [...warnOfGrowth(present, planned)];
+  if (decision === 'remove')
+    return { publicKeys: planned, removedKeys: removed.length, keptKeys: 0, warnings };
+  if (moved.length > 0 && !options.mayMove) throw keysOfAnotherClient(moved, clientOf);
+  const kept = removed.filter(key => !clientOf.has(key)).map(key => fromHex(key, 48));
+  warnings.push(
+    `${kept.length} of ${present.size} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
+  );
+  return {
+    publicKeys: [...planned, ...kept].sort(compareBytes),
+    removedKeys: removed.length - kept.length,
+    keptKeys: kept.length,
+    warnings,
+  };
+}
+
+/** Keys of the files that are there, by whomever they were written. */
+export async function readPresentKeys(directory: string): Promise<ReadonlySet<Hex>> {
+  const present = new Set<Hex>();
+  for (const name of VALIDATOR_FILES.filter(name => name.endsWith('.yml'))) {
+    for (const key of readClientKeys((await readTextIfThere(join(directory, name))) ?? '')) present.add(key);
+  }
+  return present;
+}
+
+/** No brake can tell new keys from another client's; what is certain is that somebody should know. */
+function warnOfGrowth(present: ReadonlySet<Hex>, planned: readonly Uint8Array[]): string[] {
+  const added = planned.filter(publicKey => !present.has(toHex(publicKey))).length;
+  if (present.size === 0 || added * 10 <= present.size) return [];
+  return [
+    `This validator client gets ${added} keys beside the ${present.size} in its files: if another client has run them so far, stop that one first. --vault-public-key proves the plan.`,
+  ];
+}
+
+function describeMoves(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, number>): string {
+  if (moved.length === 0) return '';
+  return ` (${moved.length} of them are ${clientsOf(moved, clientOf)} now)`;
+}
+
+function keysOfAnotherClient(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, number>): DifferencesError {
+  return new DifferencesError(
+    'keys-of-another-client',
+    `${moved.length} keys of these files, such as ${moved[0]}, are ${clientsOf(moved, clientOf)} now: kept here, they would run on two clients. Nothing was changed.`,
+    {
+      hint: 'Stop this client and repeat with --removals allow, or see "remote-db assign" for the plan.',
+    },
+  );
+}
+
+function clientsOf(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, number>): string {
+  const clients = [...new Set(moved.map(key => clientOf.get(key)))].sort((a, b) => (a ?? 0) - (b ?? 0));
+  const named = clients.slice(0, 5).join(', ');
+  return clients.length > 5 ? `those of validators ${named} and others` : `those of validator ${named}`;
+}

@@ -1,0 +1,148 @@
+import type { SignerClient } from '../../../clients/signer/signer-client.ts';
+import type { Database } from '../../../db/database.ts';
+import { toHex } from '../../../lib/bytes.ts';
+import { OperatorError } from '../../../lib/errors.ts';
+import { hasChanges } from '../../../lib/file-set.ts';
+import type { ProgressReporter } from '../../../lib/progress.ts';
+import type { WorkerPool } from '../../../workers/pool.ts';
+import { openKeys } from '../../remote-db/open-keys.ts';
+import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
+import { type ProvenStatement, requireStatement } from '../../remote-db/statements/signed-statement.ts';
+import { type UnlockedVault, unlockVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
+import { readVisibleRows, type VisibleRows } from '../../remote-db/visible-rows.ts';
+import { type ReloadedSigner, reloadSigners } from './reload-signers.ts';
+import {
+  type SyncKeyFilesOptions,
+  type SyncKeyFilesResult,
+  syncKeyFiles,
+  warnOfDisk,
+} from './sync-key-files.ts';
+import {
+  applyUnchanged,
+  type KeyFilesDirectory,
+  planUnchanged,
+  recordKeyFiles,
+} from './written-key-files.ts';
+
+export interface SyncWeb3SignerDeps {
+  readonly database: Database;
+  readonly pool: WorkerPool;
+  /** Signers to reload and to compare with, one by one. */
+  readonly signers: readonly SignerClient[];
+  readonly progress: ProgressReporter;
+  /** Lines of the manual. */
+  readonly say: (line: string) => void;
+  readonly warn: (line: string) => void;
+}
+
+export interface SyncWeb3SignerOptions
+  extends Pick<SyncKeyFilesOptions, 'directory' | 'layout' | 'removals' | 'adopt' | 'check' | 'attributes'> {
+  readonly ref: VaultRef;
+  readonly encryptKey: string;
+  readonly reloadTimeoutMs: number;
+  /** The vault's public key: then rows older than those that were written here before are refused. */
+  readonly verifyingKey?: Uint8Array | undefined;
+}
+
+type SyncedFiles = Omit<SyncKeyFilesResult, 'hashes'>;
+
+export interface SyncWeb3SignerResult {
+  readonly files: SyncedFiles;
+  readonly signers: readonly ReloadedSigner[];
+}
+
+/**
+ * Brings a Web3Signer key directory to what the database has for the vault, and has the signers read it.
+ * @throws OperatorError when any row is not what was written; DifferencesError when too many keys would go;
+ *   ExternalError 'signer-lacks-keys'
+ */
+export async function syncWeb3Signer(
+  deps: SyncWeb3SignerDeps,
+  options: SyncWeb3SignerOptions,
+): Promise<SyncWeb3SignerResult> {
+  using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
+  deps.say('Fetching keypairs from the remote db...');
+  const rows = await readVisibleRows(deps.database, unlocked.vault.vaultId);
+  if (rows.length === 0 && rows.vault.manifestCounter === 0n) {
+    throw new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
+      hint: 'Run "remote-db upload-keypairs" first.',
+    });
+  }
+  const recordPath = seenStatementPath(options.directory, options.ref);
+  const proven = await requireNewest(deps.database, options, rows);
+  if (proven !== undefined) await assertNotOlder(recordPath, proven);
+  const files =
+    (await keepUnchanged(deps, options, unlocked, rows)) ?? (await writeKeys(deps, options, unlocked, rows));
+  for (const warning of files.warnings) deps.warn(warning);
+  if (options.check) return { files, signers: [] };
+  if (proven !== undefined) await recordSeen(recordPath, proven, options.attributes);
+  const wanted = new Set(Array.from(rows.publicKeys(), toHex));
+  const signers = await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
+  return { files, signers };
+}
+
+/**
+ * The manifest proves rows of one upload, of whichever: the statement tells which one it is.
+ * @throws OperatorError of {@link requireStatement}, 'statement-mismatch'
+ */
+async function requireNewest(
+  database: Database,
+  { ref, verifyingKey }: SyncWeb3SignerOptions,
+  { vault }: VisibleRows,
+): Promise<ProvenStatement | undefined> {
+  if (verifyingKey === undefined) return undefined;
+  const proven = await requireStatement(database, vault, { ref, verifyingKey });
+  if (proven.statement.manifestCounter === vault.manifestCounter) return proven;
+  throw new OperatorError(
+    'statement-mismatch',
+    `The rows of vault ${ref.address} are of upload ${vault.manifestCounter}, and the signed ones of upload ${proven.statement.manifestCounter}.`,
+    { hint: 'If an upload ended just now, run the command again; else run "remote-db verify".' },
+  );
+}
+
+/** Files that were written from these very rows are left as they are, and no row is opened. */
+async function keepUnchanged(
+  deps: SyncWeb3SignerDeps,
+  options: SyncWeb3SignerOptions,
+  unlocked: UnlockedVault,
+  rows: VisibleRows,
+): Promise<SyncedFiles | undefined> {
+  const directory = directoryOf(options);
+  // --adopt looks at files of others, which no record knows.
+  await using unchanged = options.adopt ? undefined : await planUnchanged(directory, unlocked, rows);
+  if (unchanged === undefined) return undefined;
+  deps.say(`The private keys in ${options.directory} are those of these ${rows.length} keystores already.`);
+  if (!options.check) await applyUnchanged(directory, unchanged);
+  return {
+    keyCount: rows.length,
+    removedKeys: 0,
+    keptKeys: 0,
+    files: unchanged.plan,
+    isChanged: hasChanges(unchanged.plan),
+    warnings: await warnOfDisk(options.directory),
+  };
+}
+
+async function writeKeys(
+  deps: SyncWeb3SignerDeps,
+  options: SyncWeb3SignerOptions,
+  unlocked: UnlockedVault,
+  rows: VisibleRows,
+): Promise<SyncedFiles> {
+  deps.say(`Decrypting ${rows.length} keystores...`);
+  const bar = deps.progress.start('Decrypting keystores', rows.length);
+  using opened = await openKeys(deps.pool, unlocked, rows, bar);
+  bar.finish();
+  deps.say(`Saving ${rows.length} private keys to ${options.directory}...`);
+  const directory = directoryOf(options);
+  const files = await syncKeyFiles({ ...options, ...directory, keys: opened.keys });
+  if (!options.check) {
+    // Keys that were kept beside the database's must be seen, and be decided about, by every run.
+    await recordKeyFiles(directory, unlocked, rows, files.keptKeys > 0 ? undefined : files.hashes);
+  }
+  return files;
+}
+
+function directoryOf({ ref, directory, layout, attributes }: SyncWeb3SignerOptions): KeyFilesDirectory {
+  return { directory, layout, attributes, network: ref.network.name, vault: ref.address };
+}

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import {
+  formatKeyFilesRecord,
+  type KeyFilesSource,
+  readKeyFilesRecord,
+} from '../../../domain/fleet/key-files-record.ts';
+import { type KeyFileOwner, type KeyLayout, keyFileOf } from '../../../domain/fleet/web3signer-key-file.ts';
+import { equalBytes, wipe } from '../../../lib/bytes.ts';
+import { hasAttributes } from '../../../lib/file-attributes.ts';
+import { applyFileSet, type FileSetPlan, listEntries } from '../../../lib/file-set.ts';
+import { directoryModeOf, type FileAttributes } from '../../../lib/files.ts';
+import type { HeldDirectory } from '../../../lib/held-directory.ts';
+import { removeEntry, writeEntryIfChanged } from '../../../lib/held-files.ts';
+import { findDirectory, prepareDirectory } from '../../../lib/output-directory.ts';
+import { isManifest, type UnlockedVault } from '../../remote-db/unlock-vault.ts';
+import type { VisibleRows } from '../../remote-db/visible-rows.ts';
+import { formatRecordOfHashes, recordName } from './present-key-files.ts';
+
+export interface KeyFilesDirectory extends KeyFileOwner {
+  readonly directory: string;
+  readonly layout: KeyLayout;
+  readonly attributes: FileAttributes;
+}
+
+/** Beside the key files; a dot file, which Web3Signer skips. */
+function provenName({ network, vault }: KeyFilesDirectory): string {
+  return `.${network}-${vault.toLowerCase()}.proven`;
+}
+
+/** Files of these very rows, and what their modes and owners need. Disposing of it lets the directory go and wipes keys. */
+export interface UnchangedKeyFiles extends AsyncDisposable {
+  readonly plan: FileSetPlan;
+  readonly present: HeldDirectory;
+  /** Contents to write anew by file name: of key files with another mode or owner, and of the records. */
+  readonly adjusted: ReadonlyMap<string, Uint8Array>;
+  readonly records: ReadonlyMap<string, Uint8Array | string>;
+}
+
+/**
+ * What it takes to bring the directory to these rows when its files were written from the very same ones: nothing, or to
+ * correct modes and owners. See `key-files-record.ts` for why this needs no row to be opened. Every file is read and
+ * hashed; no file of this vault may be there that the record does not name. Reads only.
+ * @returns undefined when anything differs: then the rows must be opened and the files compared
+ */
+export async function planUnchanged(
+  directory: KeyFilesDirectory,
+  unlocked: UnlockedVault,
+  rows: VisibleRows,
+): Promise<UnchangedKeyFiles | undefined> {
+  await using stack = new AsyncDisposableStack();
+  const present = await findDirectory(directory.directory, directory.attributes);
+  if (present === undefined) return undefined;
+  stack.use(present);
+  const proven = await present.read(provenName(directory));
+  if (typeof proven === 'string' || !isManifest(unlocked, rows.vault, rows.manifestEntries()))
+    return undefined;
+  const { encryptionKey, context } = unlocked;
+  const source = sourceOf(directory, rows);
+  const recorded = readKeyFilesRecord(encryptionKey, context, source, proven.content.toString('utf8'));
+  if (recorded === undefined) return undefined;
+  const record = await present.read(recordName(directory));
+  const hasNumberedFiles = record !== 'missing';
+  if (hasNumberedFiles !== (directory.layout === 'one-per-key')) return undefined;
+  const compared = await compareWithRecord(directory, present, recorded);
+  if (compared === undefined) return undefined;
+  const records = new Map<string, Uint8Array | string>([[provenName(directory), proven.content]]);
+  if (hasNumberedFiles) records.set(recordName(directory), formatRecordOfHashes(recorded));
+  stack.defer(() => wipeAll(compared.adjusted));
+  const owned = stack.move();
+  return { present, records, ...compared, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Corrects modes and owners by writing the files anew, and removes what a killed run left. */
+export async function applyUnchanged(directory: KeyFilesDirectory, files: UnchangedKeyFiles): Promise<void> {
+  const { attributes } = directory;
+  const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
+  await using target = await prepareDirectory(directory.directory, directoryAttributes, files.present);
+  await applyFileSet(target, files.adjusted, files.plan, attributes);
+  for (const [name, content] of files.records) await writeEntryIfChanged(target, name, content, attributes);
+}
+
+/**
+ * Records that these files were written from these rows, all of which were proven; to be called last. Killed before, the
+ * record of an earlier run stays, whose hashes fit no changed file.
+ * @param files - SHA-256 by name; undefined when the directory holds more than these rows: then there is no record
+ */
+export async function recordKeyFiles(
+  directory: KeyFilesDirectory,
+  { encryptionKey, context }: UnlockedVault,
+  rows: VisibleRows,
+  files: ReadonlyMap<string, Uint8Array> | undefined,
+): Promise<void> {
+  await using held = await findDirectory(directory.directory, directory.attributes);
+  if (held === undefined) return;
+  const name = provenName(directory);
+  if (files === undefined || rows.vault.manifestMac === null) {
+    await removeEntry(held, name).catch(() => undefined);
+    return;
+  }
+  const text = formatKeyFilesRecord(encryptionKey, context, sourceOf(directory, rows), files);
+  await writeEntryIfChanged(held, name, text, directory.attributes);
+}
+
+function sourceOf({ layout }: KeyFilesDirectory, rows: VisibleRows): KeyFilesSource {
+  return {
+    manifestCounter: rows.vault.manifestCounter,
+    manifestMac: rows.vault.manifestMac ?? new Uint8Array(0),
+    rowCount: rows.length,
+    rowsDigest: rows.digest(),
+    layout,
+  };
+}
+
+async function compareWithRecord(
+  options: KeyFilesDirectory,
+  directory: HeldDirectory,
+  recorded: ReadonlyMap<string, Uint8Array>,
+): Promise<Pick<UnchangedKeyFiles, 'plan' | 'adjusted'> | undefined> {
+  const names = await listEntries(directory);
+  const isOfOthers = (name: string) => {
+    const ofLayout = keyFileOf(name, options);
+    // Another vault may have numbered files of its own; that this one has none left says the record of such files.
+    return ofLayout === undefined || (ofLayout === 'one-per-key' && options.layout === 'buckets');
+  };
+  if (names.some(name => !recorded.has(name) && !isOfOthers(name))) return undefined;
+  const unchanged: string[] = [];
+  const adjusted = new Map<string, Uint8Array>();
+  let isSame = true;
+  for (const [name, hash] of recorded) {
+    const entry = await directory.read(name);
+    // A link may lead to a file of somebody else's.
+    if (typeof entry === 'string') isSame = false;
+    else if (!equalBytes(createHash('sha256').update(entry.content).digest(), hash)) isSame = false;
+    else if (!hasAttributes(entry.stats, options.attributes)) adjusted.set(name, entry.content);
+    else unchanged.push(name);
+    if (typeof entry !== 'string' && !adjusted.has(name)) wipe(entry.content);
+    if (!isSame) break;
+  }
+  if (!isSame) {
+    wipeAll(adjusted);
+    return undefined;
+  }
+  const plan = { added: [], changed: [], removed: [], adjusted: [...adjusted.keys()], unchanged };
+  return { plan, adjusted };
+}
+
+/** One by one: a call takes only so many arguments. */
+function wipeAll(contents: ReadonlyMap<string, Uint8Array>): void {
+  for (const content of contents.values()) wipe(content);
+}

@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { type Database, inSnapshot } from '../../../db/database.ts';
+import { formatRemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
+import { decideRemovals } from '../../../domain/fleet/removals.ts';
+import { findRemoved, readConfiguredKeys, readDepositKeys } from '../../../domain/fleet/written-keys.ts';
+import type { Hex } from '../../../lib/bytes.ts';
+import type { FileAttributes } from '../../../lib/files.ts';
+import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
+import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
+import { readTextIfThere, writeFiles } from '../write-files.ts';
+import { type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';
+
+/** Keys that were kept would have shares of other oracles, and deposit data with them another root than the chain's. */
+export const OPERATOR_REMOVAL_POLICIES = ['refuse', 'allow'] as const;
+
+export interface WriteOperatorConfigOptions {
+  readonly ref: VaultRef;
+  readonly directory: string;
+  readonly attributes: FileAttributes;
+  readonly check: boolean;
+  /** Default: refuse. */
+  readonly removals?: (typeof OPERATOR_REMOVAL_POLICIES)[number] | undefined;
+  /** The vault's public key: then only what it has signed is written, and nothing older than what was written before. */
+  readonly verifyingKey?: Uint8Array | undefined;
+}
+
+export interface WriteOperatorConfigResult {
+  readonly remoteSignerConfigPath: string;
+  readonly depositDataPath: string;
+  readonly validators: number;
+  /** Active validators that are left out, since their shares are of an earlier oracle set. */
+  readonly staleValidators: number;
+  readonly isChanged: boolean;
+}
+
+/**
+ * Writes the operator's `remote_signer_config.json` and `deposit_data.json`. Needs no encryption key.
+ * @throws OperatorError of {@link readOperatorConfig}, 'statement-old'; DifferencesError 'too-many-removals' when validators
+ *   that the files have would vanish from them; file errors. Nothing has changed then.
+ */
+export async function writeOperatorConfig(
+  database: Database,
+  options: WriteOperatorConfigOptions,
+): Promise<WriteOperatorConfigResult> {
+  const { ref, directory, attributes, verifyingKey } = options;
+  const found = await inSnapshot(database, async session =>
+    readOperatorConfig(session, await requireVault(session, ref), { ref, verifyingKey }),
+  );
+  const { config, staleValidators, document, proven } = found;
+  const recordPath = seenStatementPath(directory, ref);
+  if (proven !== undefined) await assertNotOlder(recordPath, proven);
+  const remoteSignerConfigPath = join(directory, 'remote_signer_config.json');
+  const depositDataPath = join(directory, 'deposit_data.json');
+  await refuseRemovals(options, { remoteSignerConfigPath, depositDataPath }, found);
+  const encode = (text: string) => new TextEncoder().encode(text);
+  const files = new Map([
+    ['remote_signer_config.json', encode(formatRemoteSignerConfig(config))],
+    ['deposit_data.json', encode(document)],
+  ]);
+  const { isChanged } = await writeFiles({
+    directory,
+    files,
+    attributes,
+    check: options.check,
+    beforeWriting: proven && (() => recordSeen(recordPath, proven, attributes)),
+  });
+  return {
+    remoteSignerConfigPath,
+    depositDataPath,
+    validators: config.validators.length,
+    staleValidators,
+    isChanged,
+  };
+}
+
+/** The files that are there tell which validators a wrong or hollowed database would take away. */
+async function refuseRemovals(
+  { removals: policy = 'refuse' }: WriteOperatorConfigOptions,
+  paths: { readonly remoteSignerConfigPath: string; readonly depositDataPath: string },
+  { config, depositData }: OperatorConfig,
+): Promise<void> {
+  const refuse = async (
+    path: string,
+    read: (text: string) => ReadonlySet<Hex>,
+    wanted: readonly { readonly publicKey: Uint8Array }[],
+  ) => {
+    const present = read((await readTextIfThere(path)) ?? '');
+    const removed = findRemoved(
+      present,
+      wanted.map(({ publicKey }) => publicKey),
+    );
+    decideRemovals({
+      before: present.size,
+      removed: removed.length,
+      policy,
+      from: path,
+      hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',
+    });
+  };
+  await refuse(paths.remoteSignerConfigPath, readConfiguredKeys, config.validators);
+  await refuse(paths.depositDataPath, readDepositKeys, depositData);
+}

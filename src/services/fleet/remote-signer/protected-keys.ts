@@ -1,0 +1,60 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { parseKeystore } from '../../../domain/keys/keystore.ts';
+import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { asFileError, readFileBytes } from '../../../lib/files.ts';
+import { findDepositDataPath, readDepositData } from '../../local-keys/deposit-data-file.ts';
+import { listKeystorePaths } from '../../local-keys/read-keystores.ts';
+import { findRemoteSignerConfig } from './remote-signer-config-file.ts';
+
+/** How the commands name a vault's directory. */
+export const VAULT_DIRECTORY_NAME = /^0x[0-9a-f]{40}$/;
+
+/**
+ * The keys that are never removed from a vault's signer: the validators' own, of all that the vault's directory and those
+ * of the vaults beside it know of, in remote signer configurations, keystores (also those that `recover` has put aside) and
+ * deposit data; and the shares of the other vaults, which may be in the same signer.
+ * @throws OperatorError naming the file that cannot be read: it may name a validator
+ */
+export async function listProtectedKeys(vaultDirectory: string): Promise<ReadonlySet<Hex>> {
+  const own = resolve(vaultDirectory);
+  const beside = dirname(own);
+  const vaults = (await namesIn(beside)).filter(name => VAULT_DIRECTORY_NAME.test(name));
+  const directories = new Set([own, ...vaults.map(name => join(beside, name))]);
+  const keys = new Set<Hex>();
+  for (const directory of directories) {
+    const config = await findRemoteSignerConfig(directory);
+    for (const { publicKey, shares } of config?.validators ?? []) {
+      keys.add(toHex(publicKey));
+      if (directory !== own) for (const share of shares) keys.add(toHex(share));
+    }
+    for (const key of await listKeysInFiles(directory)) keys.add(toHex(key));
+  }
+  return keys;
+}
+
+async function listKeysInFiles(directory: string): Promise<Uint8Array[]> {
+  const keys: Uint8Array[] = [];
+  const depositData = findDepositDataPath(directory);
+  if (depositData !== undefined) {
+    const { entries } = await readDepositData(directory, depositData);
+    for (const { publicKey } of entries) keys.push(publicKey);
+  }
+  for (const name of await namesIn(directory)) {
+    if (!name.startsWith('keystores')) continue;
+    for (const path of await listKeystorePaths(join(directory, name))) {
+      const { pubkey } = parseKeystore((await readFileBytes(path)).toString(), path);
+      keys.push(fromHex(pubkey, 48));
+    }
+  }
+  return keys;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.filter(entry => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name);
+  } catch (error) {
+    throw asFileError(error, directory, 'read');
+  }
+}

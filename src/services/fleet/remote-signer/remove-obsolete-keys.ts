@@ -1,0 +1,85 @@
+import type { KeymanagerClient } from '../../../clients/keymanager.ts';
+import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { ExternalError } from '../../../lib/errors.ts';
+import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
+import { findRemoteSignerConfig } from './remote-signer-config-file.ts';
+
+interface RemoveObsoleteKeysDeps {
+  readonly keymanager: KeymanagerClient;
+  readonly say: (line: string) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** Keys deleted in one request, which takes Web3Signer some 3 s. */
+const DELETE_BATCH = 200;
+
+/**
+ * Removes from the signer what this vault's configuration made obsolete, and nothing else: never a validator's own key,
+ * whatever the list of obsolete keys says.
+ * @param options.protectedKeys - what {@link listProtectedKeys} found, and others that are known
+ * @returns how many keys went
+ * @throws ExternalError 'removal-failed'; what was not removed stays remembered
+ */
+export async function removeObsoleteKeys(
+  { keymanager, say, warn }: RemoveObsoleteKeysDeps,
+  {
+    vaultDirectory,
+    protectedKeys,
+  }: { readonly vaultDirectory: string; readonly protectedKeys: ReadonlySet<Hex> },
+): Promise<number> {
+  const config = await findRemoteSignerConfig(vaultDirectory);
+  // A run that was killed before it replaced the configuration has remembered keys that are needed still.
+  const needed = new Set(config?.validators.flatMap(({ shares }) => shares.map(toHex)));
+  const remembered = [...(await readObsoleteKeys(vaultDirectory))];
+  const stays = remembered.filter(key => protectedKeys.has(key));
+  for (const key of stays) {
+    warn(
+      `Key ${key} was named as obsolete, but it is a validator's own or another vault's: it stays in the signer.`,
+    );
+  }
+  const others = remembered.filter(key => !protectedKeys.has(key));
+  if (stays.length > 0) await writeObsoleteKeys(vaultDirectory, new Set(others));
+  const obsolete = others.filter(key => !needed.has(key));
+  if (obsolete.length === 0) return 0;
+  const listed = await keymanager.listKeystores();
+  const removable = obsolete.filter(key => listed.get(key)?.isReadOnly === false);
+  for (const key of obsolete.filter(key => listed.get(key)?.isReadOnly === true)) {
+    warn(`Key ${key} is obsolete, but the signer reads it from a file of its own: remove it there.`);
+  }
+  if (removable.length > 0) {
+    warn(
+      'Removing keys disables them in the slashing protection database, for all signers that share it: a key that is needed again must be imported through the key manager.',
+    );
+    say(`Removing ${removable.length} obsolete keys from remote signer: ${removable.join(', ')}`);
+    const failed = await deleteKeys(keymanager, removable);
+    const [first] = failed.values();
+    if (failed.size > 0) {
+      await writeObsoleteKeys(vaultDirectory, new Set(failed.keys()));
+      throw new ExternalError(
+        'removal-failed',
+        `The remote signer did not remove ${failed.size} of ${removable.length} obsolete keys: ${first || 'no reason given'}.`,
+        { hint: 'The new keys are in place. Run the command again to remove the rest.' },
+      );
+    }
+    say(`Removed ${removable.length} keys from remote signer`);
+  }
+  await writeObsoleteKeys(vaultDirectory, new Set());
+  return removable.length;
+}
+
+/** In batches that end long before the signer cuts the connection. @returns why the others were not removed */
+async function deleteKeys(
+  keymanager: KeymanagerClient,
+  publicKeys: readonly Hex[],
+): Promise<ReadonlyMap<Hex, string>> {
+  const failed = new Map<Hex, string>();
+  for (let from = 0; from < publicKeys.length; from += DELETE_BATCH) {
+    const batch = publicKeys.slice(from, from + DELETE_BATCH);
+    const { results } = await keymanager.deleteKeystores(batch.map(key => fromHex(key, 48)));
+    for (const [i, key] of batch.entries()) {
+      const result = results[i];
+      if (result?.status === 'error') failed.set(key, result.message);
+    }
+  }
+  return failed;
+}

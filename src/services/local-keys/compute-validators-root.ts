@@ -1,0 +1,24 @@
+import { assertUniqueDeposits } from '../../domain/consensus/deposit-data.ts';
+import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
+import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { readDepositData } from './deposit-data-file.ts';
+
+export interface ValidatorsRoot {
+  readonly vault: string;
+  /** 32 bytes, as `setValidatorsRoot` takes it. */
+  readonly root: Hex;
+  readonly depositDataFile: string;
+  readonly validators: number;
+}
+
+/** The Merkle root of a vault's deposit data. */
+export async function computeValidatorsRoot(options: {
+  readonly vault: string;
+  readonly vaultDirectory: string;
+  readonly depositDataFile: string | undefined;
+}): Promise<ValidatorsRoot> {
+  const { path, entries } = await readDepositData(options.vaultDirectory, options.depositDataFile);
+  assertUniqueDeposits(entries, path);
+  const { root } = buildDepositTree(entries, fromHex(options.vault, 20));
+  return { vault: options.vault, root: toHex(root), depositDataFile: path, validators: entries.length };
+}

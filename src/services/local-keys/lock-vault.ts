@@ -1,0 +1,78 @@
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { asFileError, ensureDirectory } from '../../lib/files.ts';
+import { type FileLock, lockFile } from '../../lib/locks/file-lock.ts';
+import { VAULT_DIRECTORY_NAME } from '../fleet/remote-signer/protected-keys.ts';
+
+/**
+ * Takes a vault's directory for this process: whatever changes keystores, passwords, deposit data or configuration there
+ * does it alone. The directory is made when it is missing.
+ * @param onWatch - told when the lock of a process has to be watched that may be dead
+ * @throws OperatorError 'vault-in-use' naming the other process, 'not-permitted'
+ */
+export async function lockVaultDirectory(
+  vaultDirectory: string,
+  onWatch: (message: string) => void,
+): Promise<FileLock> {
+  await ensureDirectory(vaultDirectory, { mode: 0o755 });
+  // Inside, since a volume may be mounted at this very directory.
+  const path = join(vaultDirectory, '.lock');
+  const subject = `the vault directory ${vaultDirectory}`;
+  const hint = 'Wait for the other command to end, then run this one again.';
+  return await lockFile(path, { code: 'vault-in-use', subject, hint }, { onWatch });
+}
+
+/**
+ * Takes the directories of all initialised vaults in which these files and directories lie; none where they lie elsewhere.
+ * One that this user can only read is left out: it is not he who changes it.
+ * @throws OperatorError of {@link lockVaultDirectory}
+ */
+export async function lockVaultsOf(
+  paths: readonly string[],
+  onWatch: (message: string) => void,
+): Promise<FileLock> {
+  await using stack = new AsyncDisposableStack();
+  const locks: FileLock[] = [];
+  const directories = new Set(paths.flatMap(findVaultDirectories));
+  for (const directory of [...directories].sort()) {
+    if (isWritable(directory)) locks.push(stack.use(await lockVaultDirectory(directory, onWatch)));
+  }
+  const held = stack.move();
+  return {
+    assertHeld() {
+      for (const lock of locks) lock.assertHeld();
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** By the path as it is given and by where its links lead; each by its real path, so that none is taken twice. */
+function findVaultDirectories(path: string): string[] {
+  let existing = resolve(path);
+  while (!existsSync(existing)) existing = dirname(existing);
+  try {
+    return [existing, realpathSync(existing)]
+      .flatMap(start => vaultDirectoryAbove(start) ?? [])
+      .map(directory => realpathSync(directory));
+  } catch (error) {
+    throw asFileError(error, existing, 'read');
+  }
+}
+
+function vaultDirectoryAbove(start: string): string | undefined {
+  for (let directory = start; ; directory = dirname(directory)) {
+    if (VAULT_DIRECTORY_NAME.test(basename(directory)) && existsSync(join(directory, 'config.json'))) {
+      return directory;
+    }
+    if (directory === dirname(directory)) return undefined;
+  }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,234 @@
+import { existsSync } from 'node:fs';
+import { readdir, rename, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BeaconNode } from '../../clients/beacon/beacon-node.ts';
+import type { KeystoreKdf } from '../../domain/keys/keystore.ts';
+import { mnemonicToSeed } from '../../domain/keys/mnemonic.ts';
+import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import { asFileError, ensureDirectory, removeLeftovers, syncDirectoryEntry } from '../../lib/files.ts';
+import type { FileLock } from '../../lib/locks/file-lock.ts';
+import type { ProgressReporter } from '../../lib/progress.ts';
+import { PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from '../../workers/jobs.ts';
+import type { WorkerPool } from '../../workers/pool.ts';
+import { type Keypair, type WriteKeystoresDeps, writeKeystores } from './write-keystores.ts';
+
+export interface RecoverVaultDeps {
+  readonly pool: WorkerPool;
+  readonly progress: ProgressReporter;
+  readonly say: (line: string) => void;
+  readonly warn: (message: string) => void;
+  readonly node: Pick<BeaconNode, 'fetchValidators'>;
+  /** Public keys of the vault's validators on the chain. */
+  readonly fetchRegistered: () => Promise<readonly Uint8Array[]>;
+  /** Takes the vault's directory for this process; called when all is found and nothing has been changed. */
+  readonly lock: () => Promise<FileLock>;
+  /** What config.json says now: another mnemonic's is refused. */
+  readonly findConfig: () => Promise<PresentConfig | undefined>;
+  /** Replaces or makes config.json. */
+  readonly saveConfig: (config: {
+    readonly mnemonicNextIndex: number;
+    readonly firstPublicKey: Uint8Array;
+  }) => Promise<void>;
+}
+
+export interface PresentConfig {
+  readonly firstPublicKey: Uint8Array;
+  readonly mnemonicNextIndex: number;
+}
+
+export interface RecoverVaultOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  readonly vaultDirectory: string;
+  readonly mnemonic: string;
+  readonly perKeystorePassword: boolean;
+  readonly kdf: KeystoreKdf;
+  /** Keys in a row that are none of the vault's before the search ends. */
+  readonly searchLimit: number;
+}
+
+export interface RecoveredVault {
+  readonly vault: string;
+  readonly registered: number;
+  /** Of active validators, by their index in the mnemonic. */
+  readonly recovered: readonly { readonly index: number; readonly publicKey: Hex }[];
+  /** Exited ones, which need no keystore. */
+  readonly exited: number;
+  /** Registered, but not found among the mnemonic's keys. */
+  readonly notFound: number;
+  readonly mnemonicNextIndex: number;
+  readonly keystoresDir: string;
+  /** Where the keystores are that were there before. */
+  readonly previousKeystoresDir: string | undefined;
+}
+
+/** Keys derived at a time while searching. */
+const SEARCH_CHUNK = 500;
+
+/**
+ * Makes a vault's directory anew from its mnemonic: keystores of the active validators, and config.json. The mnemonic is
+ * proven first, by keys of the vault on the chain. New keystores are written into a directory of their own, which takes
+ * the old one's place when all are there; the old one is kept under another name. Killed anywhere, the same command
+ * continues.
+ * @throws OperatorError 'no-registered-validators', 'wrong-mnemonic', 'vault-in-use'; nothing is touched then
+ */
+export async function recoverVault(
+  deps: RecoverVaultDeps,
+  options: RecoverVaultOptions,
+): Promise<RecoveredVault> {
+  const { say, warn } = deps;
+  const { vault } = options;
+  say('Fetching registered validators...');
+  const registered = await deps.fetchRegistered();
+  say(`Fetched ${registered.length} registered validators`);
+  if (registered.length === 0) {
+    throw new OperatorError('no-registered-validators', `Vault ${vault} has registered no validators.`, {
+      hint: 'There is nothing to prove the mnemonic by: use "init" and "create-keys". Check vault and network otherwise.',
+    });
+  }
+  say('Fetching validators statuses...');
+  const statuses = await deps.node.fetchValidators(registered);
+  say('Fetched statuses for registered validators');
+
+  const seed = mnemonicToSeed(options.mnemonic);
+  const found = await searchKeys(deps, options, seed, registered).finally(() => wipe(seed));
+  try {
+    const isExited = ({ publicKey }: Keypair) =>
+      /^(exited|withdrawal)/.test(statuses.get(toHex(publicKey))?.status ?? '');
+    const active = found.keypairs.filter(keypair => !isExited(keypair));
+    const exited = found.keypairs.length - active.length;
+    say(`Found ${registered.length} validators, recovering...`);
+    const notFound = registered.length - found.keypairs.length;
+    if (notFound > 0) {
+      warn(
+        `${notFound} of the vault's validators are not among the first ${found.searched} keys of the mnemonic; the search ended after ${options.searchLimit} keys in a row without one (--search-limit).`,
+      );
+    }
+    await using lock = await deps.lock();
+    // Read again: another command may have made keys while these were searched.
+    const present = await deps.findConfig();
+    assertSameMnemonic(vault, present?.firstPublicKey, found.firstPublicKey);
+    const mnemonicNextIndex = Math.max(
+      (found.keypairs.at(-1)?.index ?? -1) + 1,
+      present?.mnemonicNextIndex ?? 0,
+    );
+    const assertHeld = () => lock.assertHeld();
+    await writeBeside({ ...deps, assertHeld }, options, active);
+    assertHeld();
+    // Before the exchange: what a killed run leaves to do is then only that.
+    await deps.saveConfig({ mnemonicNextIndex, firstPublicKey: found.firstPublicKey });
+    const swap = await exchangeKeystores(options.vaultDirectory);
+    return {
+      ...{ vault, registered: registered.length, exited, notFound, mnemonicNextIndex, ...swap },
+      recovered: active.map(({ index, publicKey }) => ({ index, publicKey: toHex(publicKey) })),
+    };
+  } finally {
+    wipe(...found.keypairs.map(keypair => keypair.secretKey));
+  }
+}
+
+interface FoundKeys {
+  /** Of the vault's validators, by index. */
+  readonly keypairs: readonly Keypair[];
+  readonly firstPublicKey: Uint8Array;
+  readonly searched: number;
+}
+
+async function searchKeys(
+  { pool, progress, findConfig }: RecoverVaultDeps,
+  { vault, searchLimit }: RecoverVaultOptions,
+  seed: Uint8Array,
+  registered: readonly Uint8Array[],
+): Promise<FoundKeys> {
+  const wanted = new Set(registered.map(toHex));
+  const keypairs: Keypair[] = [];
+  const bar = progress.start('Searching validator keys\t\t', wanted.size);
+  let firstPublicKey: Uint8Array = new Uint8Array();
+  let searched = 0;
+  let lastHit = -1;
+  while (keypairs.length < wanted.size && searched - lastHit - 1 < searchLimit) {
+    const count = Math.min(SEARCH_CHUNK, searchLimit - (searched - lastHit - 1));
+    const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: searched, count });
+    if (searched === 0) {
+      firstPublicKey = publicKeys.slice(0, PUBLIC_KEY_WIDTH);
+      assertSameMnemonic(vault, (await findConfig())?.firstPublicKey, firstPublicKey);
+    }
+    for (let i = 0; i < count; i++) {
+      const publicKey = publicKeys.slice(i * PUBLIC_KEY_WIDTH, (i + 1) * PUBLIC_KEY_WIDTH);
+      if (!wanted.has(toHex(publicKey))) continue;
+      const secretKey = secretKeys.slice(i * SECRET_KEY_WIDTH, (i + 1) * SECRET_KEY_WIDTH);
+      keypairs.push({ index: searched + i, secretKey, publicKey });
+      lastHit = searched + i;
+      bar.advance();
+    }
+    wipe(secretKeys);
+    searched += count;
+  }
+  bar.finish();
+  if (keypairs.length > 0) return { keypairs, firstPublicKey, searched };
+  throw new OperatorError(
+    'wrong-mnemonic',
+    `None of the ${wanted.size} validators of vault ${vault} is among the first ${searched} keys of the mnemonic; nothing was changed.`,
+    { hint: 'Check mnemonic, vault and network; --search-limit searches further.' },
+  );
+}
+
+function assertSameMnemonic(vault: string, expected: Uint8Array | undefined, actual: Uint8Array): void {
+  if (expected === undefined || toHex(expected) === toHex(actual)) return;
+  throw new OperatorError(
+    'wrong-mnemonic',
+    `The mnemonic is not the one of vault ${vault}: its first public key is ${toHex(actual)}, config.json has ${toHex(expected)}.`,
+    { hint: 'Give the mnemonic of the vault, or move its directory away to begin anew.' },
+  );
+}
+
+/** Writes all keystores into a directory beside that of the old ones. */
+async function writeBeside(
+  deps: WriteKeystoresDeps,
+  { vaultDirectory, perKeystorePassword, kdf }: RecoverVaultOptions,
+  keypairs: readonly Keypair[],
+): Promise<void> {
+  const keystoresDir = besideDirectory(vaultDirectory);
+  await ensureDirectory(vaultDirectory, { mode: 0o755 });
+  await removeLeftovers(keystoresDir);
+  const label = 'Generating keystores\t\t\t';
+  await writeKeystores(deps, { keystoresDir, keypairs, perKeystorePassword, kdf, label });
+}
+
+async function exchangeKeystores(
+  vaultDirectory: string,
+): Promise<Pick<RecoveredVault, 'keystoresDir' | 'previousKeystoresDir'>> {
+  const keystoresDir = join(vaultDirectory, 'keystores');
+  const previousKeystoresDir = await moveAside(keystoresDir);
+  try {
+    await rename(besideDirectory(vaultDirectory), keystoresDir);
+  } catch (error) {
+    throw asFileError(error, keystoresDir, 'write');
+  }
+  await syncDirectoryEntry(vaultDirectory);
+  return { keystoresDir, previousKeystoresDir };
+}
+
+function besideDirectory(vaultDirectory: string): string {
+  return join(vaultDirectory, 'keystores.recovering');
+}
+
+/** Keystores that are there may be of keys that the chain does not know yet: they are never removed. */
+async function moveAside(directory: string): Promise<string | undefined> {
+  if (!existsSync(directory)) return undefined;
+  try {
+    if ((await readdir(directory)).length === 0) {
+      await rmdir(directory);
+      return undefined;
+    }
+    for (let number = 1; ; number++) {
+      const aside = `${directory}.before-recover-${number}`;
+      if (existsSync(aside)) continue;
+      await rename(directory, aside);
+      return aside;
+    }
+  } catch (error) {
+    throw asFileError(error, directory, 'write');
+  }
+}

@@ -1,0 +1,148 @@
+import { type Approval, type OracleApproval, recoverSigner } from '../../domain/protocol/approval.ts';
+import type { Oracle } from '../../domain/protocol/oracle-config.ts';
+import { concatBytes } from '../../lib/bytes.ts';
+import { ExternalError, messageOf } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+
+export interface CollectApprovalsDeps {
+  readonly log: Pick<Logger, 'debug' | 'warn'>;
+}
+
+export interface CollectApprovalsOptions {
+  readonly oracles: readonly Oracle[];
+  /** `Keeper.validatorsMinOracles`: so many signatures, and no more. */
+  readonly threshold: number;
+  /** Asks one oracle; ends, at the latest, when the signal is aborted. */
+  readonly send: (oracle: Oracle, signal: AbortSignal) => Promise<OracleApproval>;
+  /** What an oracle has to have signed, 32 bytes: `registrationDigest` or `rotationDigest`. */
+  readonly digestOf: (ipfsHash: string, deadline: bigint) => Uint8Array;
+  /** For all oracles together. */
+  readonly timeoutMs: number;
+  /** Unix seconds: an approval that ends before does not count. */
+  readonly now: bigint;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A vote that counts. */
+interface Vote extends OracleApproval {
+  readonly oracle: Oracle;
+}
+
+/**
+ * Asks all oracles at once and ends with the first group of as many as the keeper asks for that name the same document
+ * and the same deadline. Only a signature that is the asked oracle's own counts; an oracle that is down, slow, silent or
+ * lying costs its own vote and nothing else: no time either, once the others are enough, or cannot be any more.
+ * @throws ExternalError `not-enough-approvals`, naming each oracle and what it said; the signal's reason
+ */
+export async function collectApprovals(
+  { log }: CollectApprovalsDeps,
+  options: CollectApprovalsOptions,
+): Promise<Approval> {
+  const { oracles, threshold, timeoutMs, signal } = options;
+  signal?.throwIfAborted();
+  const end = new AbortController();
+  const time = AbortSignal.timeout(timeoutMs);
+  const ended = AbortSignal.any([end.signal, time, ...(signal === undefined ? [] : [signal])]);
+  const groups = new Map<string, Vote[]>();
+  const checked = { ...options, digestOf: onceEach(options.digestOf) };
+  const replies = new Map<Oracle, string>();
+  try {
+    const group = await new Promise<readonly Vote[] | undefined>(resolve => {
+      ended.addEventListener('abort', () => resolve(undefined), { once: true });
+      const settle = (oracle: Oracle, reply: string, vote?: Vote) => {
+        if (ended.aborted) return;
+        replies.set(oracle, reply);
+        const group = vote === undefined ? undefined : addVote(groups, vote);
+        if (group !== undefined && group.length >= threshold) resolve(group);
+        else if (largest(groups) + oracles.length - replies.size < threshold) resolve(undefined);
+      };
+      if (oracles.length < threshold) resolve(undefined);
+      for (const oracle of oracles) {
+        options.send(oracle, ended).then(
+          answer => {
+            if (ended.aborted) return;
+            const vote = checkVote(oracle, answer, checked);
+            if (typeof vote !== 'string') return settle(oracle, describeVote(vote), vote);
+            log.warn({ oracle: oracle.address }, `Approval not counted: ${vote}`);
+            settle(oracle, vote);
+          },
+          (error: unknown) => {
+            if (!ended.aborted) log.debug({ oracle: oracle.address }, `No approval: ${messageOf(error)}`);
+            settle(oracle, messageOf(error));
+          },
+        );
+      }
+    });
+    signal?.throwIfAborted();
+    if (group === undefined) throw new NotEnoughApprovalsError(options, replies, largest(groups));
+    return joinVotes(group);
+  } finally {
+    end.abort();
+  }
+}
+
+/** The digest takes longer than its signature's check, and honest oracles sign the same one. */
+function onceEach(digestOf: CollectApprovalsOptions['digestOf']): CollectApprovalsOptions['digestOf'] {
+  const known = new Map<string, Uint8Array>();
+  return (ipfsHash, deadline) => {
+    const key = `${deadline} ${ipfsHash}`;
+    const digest = known.get(key) ?? digestOf(ipfsHash, deadline);
+    known.set(key, digest);
+    return digest;
+  };
+}
+
+/** The answer as a vote, its signature in the contracts' form; or why it is none. */
+function checkVote(
+  oracle: Oracle,
+  answer: OracleApproval,
+  { digestOf, now }: CollectApprovalsOptions,
+): Vote | string {
+  const { ipfsHash, deadline } = answer;
+  if (deadline < now) return `its deadline ${deadline} has passed`;
+  const signer = recoverSigner(digestOf(ipfsHash, deadline), answer.signature);
+  if (signer === undefined) return 'what it gives as its signature is none';
+  if (signer.address !== oracle.address) return `its signature is by ${signer.address}`;
+  return { oracle, ipfsHash, deadline, signature: signer.signature };
+}
+
+function describeVote({ ipfsHash, deadline }: Vote): string {
+  return `approved ${ipfsHash} until ${deadline}`;
+}
+
+function addVote(groups: Map<string, Vote[]>, vote: Vote): readonly Vote[] {
+  const key = `${vote.deadline} ${vote.ipfsHash}`;
+  const group = [...(groups.get(key) ?? []), vote];
+  groups.set(key, group);
+  return group;
+}
+
+function largest(groups: ReadonlyMap<string, readonly Vote[]>): number {
+  return Math.max(0, ...[...groups.values()].map(group => group.length));
+}
+
+/** In the order of the oracles' addresses as numbers: the keeper refuses any other. */
+function joinVotes(group: readonly Vote[]): Approval {
+  const ordered = [...group].sort((a, b) => (BigInt(a.oracle.address) < BigInt(b.oracle.address) ? -1 : 1));
+  const [{ ipfsHash, deadline } = { ipfsHash: '', deadline: 0n }] = ordered;
+  return { ipfsHash, deadline, signatures: concatBytes(...ordered.map(vote => vote.signature)) };
+}
+
+/** Fewer oracles than the keeper asks for have approved of the same. They may do so later. */
+class NotEnoughApprovalsError extends ExternalError {
+  constructor(
+    { oracles, threshold, timeoutMs }: CollectApprovalsOptions,
+    replies: ReadonlyMap<Oracle, string>,
+    count: number,
+  ) {
+    const silent = `did not answer within ${timeoutMs / 1000} s`;
+    const said = oracles.map(
+      oracle => `${oracle.address} ${(replies.get(oracle) ?? silent).replace(/\.$/, '')}`,
+    );
+    super(
+      'not-enough-approvals',
+      `${count} of the ${threshold} oracles approved that are needed: ${said.join('; ')}.`,
+      { retryable: true },
+    );
+  }
+}

@@ -1,0 +1,76 @@
+import {
+  assertUniqueDeposits,
+  type DepositDataEntry,
+  depositDataRoot,
+  depositOfVault,
+  vaultCredentials,
+} from '../../domain/consensus/deposit-data.ts';
+import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import type { VaultRef } from './unlock-vault.ts';
+
+/**
+ * Checks what deposit data says of itself: each key once, credentials and fork version of every entry those of this
+ * vault and network, where the entry names them.
+ * @param file.path - for messages
+ * @throws OperatorError deposit-data-duplicate, deposit-data-other-vault, deposit-data-other-network
+ */
+export function assertDepositsOfVault(
+  ref: VaultRef,
+  { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
+): void {
+  const vault = fromHex(ref.address, 20);
+  assertUniqueDeposits(entries, path);
+  for (const entry of entries) assertOfVault(ref, vault, entry, path);
+}
+
+/**
+ * Checks the deposit data root of every entry that names one.
+ * @throws OperatorError 'deposit-data-bad-root'
+ */
+export function assertDepositRoots(
+  ref: VaultRef,
+  { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
+): void {
+  const vault = fromHex(ref.address, 20);
+  const entry = entries.find(one =>
+    differs(one, 'deposit_data_root', depositDataRoot(depositOfVault(one, vault))),
+  );
+  if (entry === undefined) return;
+  throw new OperatorError(
+    'deposit-data-bad-root',
+    `${path}: the deposit data root of ${toHex(entry.publicKey)} is not that of its deposit to vault ${ref.address}.`,
+    { hint: 'Create the deposit data again for this vault and network.' },
+  );
+}
+
+/** What the file says of itself, where it says so; the tree is made for this vault whatever it says. */
+function assertOfVault(ref: VaultRef, vault: Uint8Array, entry: DepositDataEntry, path: string): void {
+  const { json, publicKey } = entry;
+  if (differs(entry, 'withdrawal_credentials', vaultCredentials(vault))) {
+    throw new OperatorError(
+      'deposit-data-other-vault',
+      `${path}: the withdrawal credentials of ${toHex(publicKey)} are ${String(json.withdrawal_credentials)}, not those of vault ${ref.address}.`,
+    );
+  }
+  if (differs(entry, 'fork_version', ref.network.genesisForkVersion)) {
+    throw new OperatorError(
+      'deposit-data-other-network',
+      `${path}: the fork version of ${toHex(publicKey)} is ${String(json.fork_version)}, not that of ${ref.network.name}.`,
+    );
+  }
+}
+
+/** Where the entry has such a member at all. */
+function differs({ json }: DepositDataEntry, field: string, expected: Uint8Array): boolean {
+  const value = json[field];
+  return typeof value === 'string' && !isHexOf(value, expected);
+}
+
+function isHexOf(text: string, expected: Uint8Array): boolean {
+  try {
+    return equalBytes(fromHex(text), expected);
+  } catch {
+    return false;
+  }
+}

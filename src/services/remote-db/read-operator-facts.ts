@@ -1,0 +1,158 @@
+import type { Session } from '../../db/database.ts';
+import { findDepositData } from '../../db/deposit-data.ts';
+import { listVisibleShares } from '../../db/key-shares.ts';
+import { listActiveKeypairs } from '../../db/keypairs.ts';
+import { findOracleSet, type OracleSet } from '../../db/oracle-sets.ts';
+import type { VaultFacts } from '../../db/vaults.ts';
+import { type DepositDataEntry, parseDepositData } from '../../domain/consensus/deposit-data.ts';
+import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-digests.ts';
+import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
+import { isOracleSet, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
+import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
+import type { VaultRef } from './unlock-vault.ts';
+
+/** The rows that the operator's files are written from. */
+export interface StoredOperatorFacts extends OperatorFacts {
+  readonly oracleSet: OracleSet;
+}
+
+export interface ProvenOperatorFacts extends StoredOperatorFacts {
+  /** The document's entries. */
+  readonly depositData: readonly DepositDataEntry[];
+}
+
+// As the keeper's event names it: a CID, or one behind ipfs://.
+const IPFS_NAME = /^[\w:/.-]{1,200}$/;
+/** How messages call deposit data that is in no file. */
+const DEPOSIT_DATA = 'The deposit data in the remote db';
+
+/** The rows as they stand; undefined before the first upload. Nothing is proven of them. */
+export async function findOperatorFacts(
+  session: Session,
+  { vaultId, oracleSetHash }: VaultFacts,
+): Promise<StoredOperatorFacts | undefined> {
+  const depositData = await findDepositData(session, vaultId);
+  const oracleSet = oracleSetHash && (await findOracleSet(session, vaultId, oracleSetHash));
+  if (!oracleSet || depositData === undefined) return undefined;
+  return {
+    oracleSet,
+    document: depositData.document,
+    keypairs: await listActiveKeypairs(session, vaultId),
+    shares: await listVisibleShares(session, vaultId),
+  };
+}
+
+/**
+ * What the operator's files are written from, compared with the digest that the last upload stored: no encryption key is
+ * needed to see that a row was removed, added, exchanged or changed. Since whoever writes to the database can compute a
+ * digest, too, what can be proven without it is proven: the oracle set against its hash, shares against its size, and the
+ * deposit data against the vault, its validators and the root of the last upload.
+ * @param options.checkedBefore - the operator digest of facts that were found good: of the same ones the deposit data need
+ *   not be proven again, which takes a second for ten thousand validators
+ * @throws OperatorError 'no-remote-signer-config' before the first upload, 'oracle-set-changed', 'oracle-threshold-one',
+ *   'operator-facts-changed', 'shares-incomplete', 'deposit-data-changed', and those of a file of deposit data
+ */
+export async function readOperatorFacts(
+  session: Session,
+  vault: VaultFacts,
+  options: { readonly ref: VaultRef; readonly checkedBefore?: Uint8Array | undefined },
+): Promise<ProvenOperatorFacts> {
+  const facts = await findOperatorFacts(session, vault);
+  if (facts === undefined) {
+    throw new OperatorError(
+      'no-remote-signer-config',
+      'No remote signer configuration found in the remote db.',
+      { hint: 'Run "remote-db upload-keypairs" first.' },
+    );
+  }
+  const { oracleSet } = facts;
+  if (!isOracleSet(oracleSet)) {
+    throw changed(
+      'oracle-set-changed',
+      `The oracle set ${toHex(oracleSet.hash)} in the remote db is not what was written: its threshold or its oracles were changed.`,
+    );
+  }
+  refuseThresholdOfOne(oracleSet.threshold, `The oracle set ${toHex(oracleSet.hash)} in the remote db`);
+  if (!IPFS_NAME.test(oracleSet.configIpfsHash)) {
+    throw changed(
+      'oracle-set-changed',
+      `The oracle set ${toHex(oracleSet.hash)} in the remote db names no IPFS document.`,
+    );
+  }
+  if (vault.operatorDigest === null || !equalBytes(operatorDigest(facts), vault.operatorDigest)) {
+    throw changed(
+      'operator-facts-changed',
+      'The oracles, shares or deposit data in the remote db are not those of the last upload: rows were removed, added or changed.',
+    );
+  }
+  assertShares(facts);
+  const depositData = parseDepositData(facts.document, DEPOSIT_DATA);
+  const { ref, checkedBefore } = options;
+  const isChecked = checkedBefore !== undefined && equalBytes(checkedBefore, vault.operatorDigest);
+  if (!isChecked) assertDepositData(ref, vault, facts, depositData);
+  return {
+    oracleSet,
+    document: facts.document,
+    keypairs: facts.keypairs,
+    shares: facts.shares,
+    depositData,
+  };
+}
+
+/** Every validator of the current oracle set has one share for each oracle, and no share stands twice. */
+function assertShares({ oracleSet, keypairs, shares }: StoredOperatorFacts): void {
+  const seen = new Set<string>();
+  let next = 0;
+  for (const { publicKey, sharesSetHash } of keypairs) {
+    const isCurrent = equalBytes(sharesSetHash, oracleSet.hash);
+    let count = 0;
+    // Both lists are in the order of the validators.
+    for (; ; next++) {
+      const share = shares[next];
+      if (share === undefined || !equalBytes(share.parentPublicKey, publicKey)) break;
+      if (share.shareIndex === count) count++;
+      seen.add(Buffer.from(share.publicKey).toString('latin1'));
+    }
+    if (!isCurrent || count === oracleSet.publicKeys.length) continue;
+    throw changed(
+      'shares-incomplete',
+      `The validator ${toHex(publicKey)} has the shares of ${count} oracles in the remote db, and there are ${oracleSet.publicKeys.length}.`,
+    );
+  }
+  if (seen.size === shares.length) return;
+  throw changed('shares-incomplete', 'A share in the remote db stands for two oracles or validators.');
+}
+
+function assertDepositData(
+  ref: VaultRef,
+  vault: VaultFacts,
+  { keypairs }: StoredOperatorFacts,
+  entries: readonly DepositDataEntry[],
+): void {
+  const known = new Set(keypairs.map(({ publicKey }) => toHex(publicKey)));
+  const stranger = entries.find(entry => !known.has(toHex(entry.publicKey)));
+  if (stranger !== undefined) {
+    throw changed(
+      'deposit-data-changed',
+      `${DEPOSIT_DATA} names ${toHex(stranger.publicKey)}, which is no validator of vault ${ref.address}.`,
+    );
+  }
+  const file = { path: DEPOSIT_DATA, entries };
+  assertDepositsOfVault(ref, file);
+  assertDepositRoots(ref, file);
+  const { root } = buildDepositTree(entries, fromHex(ref.address, 20));
+  if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
+  const stored = vault.depositDataRoot === null ? 'none' : toHex(vault.depositDataRoot);
+  throw changed(
+    'deposit-data-changed',
+    `${DEPOSIT_DATA} has the root ${toHex(root)}, and that of the last upload is ${stored}.`,
+  );
+}
+
+function changed(code: string, message: string): OperatorError {
+  return new OperatorError(code, message, {
+    hint: 'Run "remote-db verify" for the details, and restore the database from a backup.',
+  });
+}

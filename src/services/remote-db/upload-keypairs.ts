@@ -1,0 +1,372 @@
+import { ACCEPTED_BY_UPLOADS } from '../../db/accepted-oracle-sets.ts';
+import { activateUpload } from '../../db/activate-upload.ts';
+import type { Database } from '../../db/database.ts';
+import { listManifestEntries } from '../../db/key-secrets.ts';
+import { pruneShares } from '../../db/key-shares.ts';
+import { listStoredKeypairs } from '../../db/keypairs.ts';
+import { withVaultLock } from '../../db/locks.ts';
+import type { OracleSet } from '../../db/oracle-sets.ts';
+import { readVault, type Vault } from '../../db/vaults.ts';
+import { type DepositDataEntry, formatDepositData } from '../../domain/consensus/deposit-data.ts';
+import { assignAdded } from '../../domain/fleet/assignment.ts';
+import { operatorDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
+import { computeManifestMac } from '../../domain/keys/manifest.ts';
+import { computeOracleSetMac } from '../../domain/keys/oracle-set-mac.ts';
+import { compareBytes, equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import type { ProgressReporter } from '../../lib/progress.ts';
+import type { WorkerPool } from '../../workers/pool.ts';
+import { type KeystoreLocation, type ReadKeystore, readKeystores } from '../local-keys/read-keystores.ts';
+import {
+  type AcceptedOracleSet,
+  type AcceptedOracleSets,
+  openAcceptedOracleSets,
+} from '../oracles/accepted-oracle-sets.ts';
+import { auditActor } from './audit-actor.ts';
+import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
+import { proveKeys } from './prove-keys.ts';
+import { type ProvenUpload, proveUpload } from './prove-upload.ts';
+import { type PlanState, planStateOf, readHistory, signFacts } from './statements/sign-facts.ts';
+import { openVaultSigner, type VaultSigner } from './statements/vault-signing-key.ts';
+import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
+import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+
+export interface UploadDeps {
+  readonly database: Database;
+  readonly pool: WorkerPool;
+  readonly progress: ProgressReporter;
+  /** Root that the chain has for the vault's deposit data; null when none is set. */
+  readonly fetchDepositDataRoot: () => Promise<Uint8Array | null>;
+  /** Given the memory of what uploads under this encryption key have accepted. */
+  readonly fetchOracleSet: (accepted: AcceptedOracleSets) => Promise<OracleSet>;
+  /** Lines of the manual. */
+  readonly say: (line: string) => void;
+  readonly warn: (line: string) => void;
+}
+
+export interface UploadOptions {
+  readonly ref: VaultRef;
+  readonly encryptKey: string;
+  readonly keystores: KeystoreLocation;
+  readonly depositData: { readonly path: string; readonly entries: readonly DepositDataEntry[] };
+  /** Removes oracle sets that are no longer anybody's. */
+  readonly pruneShares: boolean;
+  /** How long another upload of this vault is waited for. */
+  readonly lockTimeoutMs: number;
+}
+
+export interface UploadResult {
+  readonly keystores: number;
+  /** Keypairs whose key or shares were stored by this run; the others were complete. */
+  readonly stored: number;
+  readonly shares: number;
+  readonly oracles: number;
+  readonly threshold: number;
+  readonly prunedShares: number;
+  /** The key that has signed what readers see now, 32 bytes. */
+  readonly verifyingKey: Uint8Array;
+}
+
+/**
+ * Puts the vault's keystores and their shares of the current oracle set into the remote database. Batches are committed
+ * as they are ready and seen by nobody; the last transaction makes all of it current at once. Can be killed anywhere
+ * and run again.
+ * @throws OperatorError for whatever is wrong with key, database, keystores, deposit data, chain or oracle configuration;
+ *   readers then see what they saw before
+ */
+export async function uploadKeypairs(deps: UploadDeps, options: UploadOptions): Promise<UploadResult> {
+  using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
+  const { vaultId } = unlocked.vault;
+  const onWait = () => deps.warn('Another upload of this vault is running; waiting for its end.');
+  return await withVaultLock(deps.database, { vaultId, timeoutMs: options.lockTimeoutMs, onWait }, () =>
+    uploadLocked(deps, options, unlocked),
+  );
+}
+
+async function uploadLocked(
+  deps: UploadDeps,
+  options: UploadOptions,
+  unlocked: UnlockedVault,
+): Promise<UploadResult> {
+  const { database, say } = deps;
+  const { vault, isVisible } = await readCheckedVault(database, unlocked);
+  const vaultSigner = await openVaultSigner(database, unlocked);
+  say(`Loading keystores from ${options.keystores.keystoresDir}...`);
+  const keystores = await readKeystores(options.keystores, deps.warn);
+  const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
+  say('Fetching oracles config...');
+  const accepted = rememberLater(acceptedSets(deps, options, unlocked));
+  const oracleSet = await deps.fetchOracleSet(accepted);
+  const plan = await planUpload(database, vault, { oracleSet, keystores, isVisible });
+  assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
+  warnOfUnlistedKeys(deps, options, keystores);
+  await accepted.settle();
+
+  say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
+  const { stored: added, unopened } = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
+  const { publicKeys, activeAfterwards } = plan;
+  const proven = await proveUpload(
+    deps,
+    { ...unlocked, vault },
+    { publicKeys, keystores, oracleSet, unopened, activeAfterwards },
+  );
+  const replaced = proven.replacements.length;
+  if (replaced > 0) {
+    deps.warn(
+      `The rows of ${replaced} validators in the remote db were not what was written; they are replaced from the keystores.`,
+    );
+  }
+  const { publicKeys: known } = await proveKeys(deps, unlocked, {
+    verifyingKey: vaultSigner.signer.verifyingKey,
+    except: new Set(plan.publicKeys.map(toHex)),
+  });
+  assertKnown(plan, known);
+  const stored = added + countReplacedOnly(plan, unopened, proven);
+  say('Uploading updates to the remote db...');
+  const upload = { oracleSet, root, plan, stored, proven, vaultSigner };
+  await activate(deps, options, { ...unlocked, vault }, upload);
+  const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
+  return {
+    keystores: keystores.length,
+    stored,
+    shares: keystores.length * oracleSet.publicKeys.length,
+    oracles: oracleSet.publicKeys.length,
+    threshold: oracleSet.threshold,
+    prunedShares: pruned,
+    verifyingKey: vaultSigner.signer.verifyingKey,
+  };
+}
+
+/** Replaced keys that had not been stored by this run before. */
+function countReplacedOnly(
+  { fresh, stale }: UploadPlan,
+  unopened: ReadonlySet<Hex>,
+  { replacements }: ProvenUpload,
+): number {
+  const counted = new Set([
+    ...fresh.map(({ keystore }) => toHex(fromHex(keystore.pubkey, 48))),
+    ...stale.map(toHex).filter(publicKey => !unopened.has(publicKey)),
+  ]);
+  return replacements.filter(({ publicKey }) => !counted.has(toHex(publicKey))).length;
+}
+
+/** The vault as it is now that the lock is ours, and which keys its manifest has. */
+async function readCheckedVault(
+  database: Database,
+  unlocked: UnlockedVault,
+): Promise<{ vault: Vault; isVisible: (publicKey: Uint8Array) => boolean }> {
+  const vault = await readVault(database, unlocked.vault.vaultId);
+  if (vault === undefined || vault.dataKeyId !== unlocked.vault.dataKeyId) {
+    throw new OperatorError('vault-changed', 'The vault was set up anew meanwhile.', {
+      hint: 'Run the command again.',
+    });
+  }
+  const entries = await listManifestEntries(database, vault.vaultId);
+  assertManifest(unlocked, vault, entries);
+  const visible = new Set(entries.map(({ publicKey }) => Buffer.from(publicKey).toString('latin1')));
+  return { vault, isVisible: publicKey => visible.has(Buffer.from(publicKey).toString('latin1')) };
+}
+
+async function fetchRoot(deps: UploadDeps, { ref }: UploadOptions): Promise<Uint8Array | null> {
+  const root = await deps.fetchDepositDataRoot();
+  if (root === null) {
+    deps.warn(
+      `No deposit data root is set on the chain for vault ${ref.address}: the deposit data could not be compared.`,
+    );
+  }
+  return root;
+}
+
+/** Remembered under the encryption key, which the database does not hold. */
+function acceptedSets(
+  { database, warn }: UploadDeps,
+  { ref: { network, address } }: UploadOptions,
+  { encryptionKey }: UnlockedVault,
+): AcceptedOracleSets {
+  const mac = async (record: Uint8Array) => computeOracleSetMac(encryptionKey, record);
+  return openAcceptedOracleSets(
+    { database, mac, warn },
+    {
+      chainId: network.chainId,
+      vault: address,
+      keeper: network.contracts.keeper,
+      acceptedBy: ACCEPTED_BY_UPLOADS,
+    },
+  );
+}
+
+/** Writes nothing down until `settle` is called: an upload that is refused changes nothing. */
+function rememberLater(sets: AcceptedOracleSets): AcceptedOracleSets & { settle(): Promise<void> } {
+  let accepted: AcceptedOracleSet | undefined;
+  return {
+    find: () => sets.find(),
+    async remember(set) {
+      accepted = set;
+    },
+    async settle() {
+      if (accepted !== undefined) await sets.remember(accepted);
+    },
+  };
+}
+
+interface UploadPlan {
+  /** All keys of this upload, in public-key order. */
+  readonly publicKeys: readonly Uint8Array[];
+  /** Keystores to decrypt, since the database has no such key. */
+  readonly fresh: readonly ReadKeystore[];
+  /** Stored keys that lack shares of this oracle set: opened from the database, which costs no KDF. */
+  readonly stale: readonly Uint8Array[];
+  readonly publicKeysAtHand: ReadonlySet<`0x${string}`>;
+  /** What readers will see. */
+  readonly activeAfterwards: readonly Uint8Array[];
+}
+
+async function planUpload(
+  database: Database,
+  { vaultId }: Vault,
+  upload: {
+    readonly oracleSet: OracleSet;
+    readonly keystores: readonly ReadKeystore[];
+    /** Whether a key is one of the manifest's. */
+    readonly isVisible: (publicKey: Uint8Array) => boolean;
+  },
+): Promise<UploadPlan> {
+  const { keystores } = upload;
+  const { hash, publicKeys: oracles } = upload.oracleSet;
+  const stored = await listStoredKeypairs(database, {
+    vaultId,
+    oracleSetHash: hash,
+    shareCount: oracles.length,
+  });
+  const byKey = new Map(stored.map(keypair => [toHex(keypair.publicKey), keypair]));
+  const fresh: ReadKeystore[] = [];
+  const stale: Uint8Array[] = [];
+  const publicKeys = keystores.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+  for (const [index, publicKey] of publicKeys.entries()) {
+    const known = byKey.get(toHex(publicKey));
+    if (known?.isComplete) continue;
+    const keystore = keystores[index];
+    if (known?.isActive) stale.push(publicKey);
+    else if (keystore !== undefined) fresh.push(keystore);
+  }
+  // By the manifest, and not by a column that anybody who writes to the database can set.
+  const active = stored.map(keypair => keypair.publicKey).filter(upload.isVisible);
+  const after = new Map([...active, ...publicKeys].map(publicKey => [toHex(publicKey), publicKey]));
+  return {
+    publicKeys: publicKeys.toSorted(compareBytes),
+    fresh,
+    stale,
+    publicKeysAtHand: new Set(after.keys()),
+    activeAfterwards: [...after.values()].sort(compareBytes),
+  };
+}
+
+/**
+ * Insists that readers will see no key but the uploaded ones and those that were proven to be the vault's.
+ * @throws OperatorError 'vault-changed'
+ */
+function assertKnown({ publicKeys, activeAfterwards }: UploadPlan, proven: readonly Uint8Array[]): void {
+  const known = new Set([...publicKeys, ...proven].map(toHex));
+  const stranger = activeAfterwards.find(publicKey => !known.has(toHex(publicKey)));
+  if (stranger !== undefined) throw changedMeanwhile(toHex(stranger));
+}
+
+function changedMeanwhile(what: string): OperatorError {
+  return new OperatorError(
+    'vault-changed',
+    `The validators of the vault were changed by somebody else meanwhile: ${what}.`,
+    { hint: 'Run "remote-db verify", then upload-keypairs again.' },
+  );
+}
+
+/** Keys of validators that were registered from earlier deposit data; worth a word, since a wrong file looks the same. */
+function warnOfUnlistedKeys(
+  deps: UploadDeps,
+  { depositData }: UploadOptions,
+  keystores: readonly ReadKeystore[],
+): void {
+  const listed = new Set(depositData.entries.map(entry => toHex(entry.publicKey)));
+  const unlisted = keystores.filter(
+    ({ keystore }) => !listed.has(toHex(fromHex(keystore.pubkey, 48))),
+  ).length;
+  if (unlisted > 0) deps.warn(`${unlisted} of ${keystores.length} keystores are not in ${depositData.path}.`);
+}
+
+async function storeMissing(
+  deps: UploadDeps,
+  unlocked: UnlockedVault,
+  oracleSet: OracleSet,
+  plan: UploadPlan,
+): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
+  const total = plan.fresh.length + plan.stale.length;
+  if (total === 0) return { stored: 0, unopened: new Set() };
+  const bar = deps.progress.start('Encrypting keypairs', total);
+  const { stored, unopened } = await storeSharesAnew(deps, unlocked, oracleSet, plan.stale, bar);
+  const fresh = await storeKeystores(deps, unlocked, oracleSet, plan.fresh, bar);
+  bar.finish();
+  return { stored: stored + fresh, unopened };
+}
+
+async function activate(
+  { database, warn }: UploadDeps,
+  { ref, depositData }: UploadOptions,
+  { vault, encryptionKey, context }: UnlockedVault,
+  upload: {
+    readonly oracleSet: OracleSet;
+    readonly root: Uint8Array;
+    readonly plan: UploadPlan;
+    readonly stored: number;
+    readonly proven: ProvenUpload;
+    readonly vaultSigner: VaultSigner;
+  },
+): Promise<void> {
+  const { oracleSet, root, plan, vaultSigner } = upload;
+  const validators = validatorsDigest(plan.activeAfterwards);
+  const outcome: { plan: PlanState } = { plan: 'none' };
+  await activateUpload(database, {
+    vaultId: vault.vaultId,
+    expectedManifestCounter: vault.manifestCounter,
+    publicKeys: plan.publicKeys,
+    oracleSet,
+    replacements: upload.proven.replacements,
+    rowsDigest: upload.proven.rowsDigest,
+    depositData: {
+      root,
+      document: formatDepositData(depositData.entries),
+      entryCount: depositData.entries.length,
+    },
+    validatorsDigest: validators,
+    digestOperatorFacts: operatorDigest,
+    sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
+    freshSigningKey: vaultSigner.fresh,
+    signFacts: facts => {
+      const publicKeys = facts.facts.keypairs.map(({ publicKey }) => publicKey);
+      if (!equalBytes(validatorsDigest(publicKeys), validators))
+        throw changedMeanwhile(`${publicKeys.length} instead of ${plan.activeAfterwards.length}`);
+      const history = readHistory(vaultSigner.signer, context, {
+        before: facts.before,
+        isExpected: vaultSigner.fresh === undefined && vault.manifestCounter > 0n,
+      });
+      outcome.plan = planStateOf(history, facts.planBefore);
+      return signFacts(history, facts, outcome.plan === 'signed' ? facts.planAfter : null);
+    },
+    assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
+    audit: {
+      actor: auditActor(),
+      command: 'remote-db upload-keypairs',
+      network: ref.network.name,
+      vault: context.vault,
+      counts: {
+        keystores: plan.publicKeys.length,
+        stored: upload.stored,
+        oracles: oracleSet.publicKeys.length,
+      },
+    },
+  });
+  // Whoever only uploads has not looked at the plan: a changed one must not become genuine by that.
+  if (outcome.plan === 'changed') {
+    warn(
+      'The plan of validator clients was changed without the encryption key and is not signed any more; "remote-db assign --encrypt-key-file" shows it and signs it.',
+    );
+  }
+}

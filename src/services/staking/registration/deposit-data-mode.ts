@@ -1,0 +1,176 @@
+import {
+  type ApprovedValidators,
+  type ContractProof,
+  encodeCalls,
+  encodeProvenRegistration,
+  encodeRegistryRegistration,
+  encodeRegistryStateUpdate,
+} from '../../../clients/execution/contracts/vault-calldata.ts';
+import type { DepositDataEntry } from '../../../domain/consensus/deposit-data.ts';
+import { buildDepositTree, type DepositTree } from '../../../domain/protocol/deposit-tree.ts';
+import { encodeUpdateState, type HarvestParams } from '../../../domain/protocol/rewards.ts';
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import type { DepositEntries } from './deposit-entries.ts';
+import type {
+  ContractCall,
+  NoBatch,
+  PlanBatchOptions,
+  RegistrationBatch,
+  RegistrationFacts,
+  RegistrationMode,
+} from './registration-mode.ts';
+
+export interface DepositDataModeOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  /** Where root and index are, and whom the transaction goes to; null for a vault of version 1, which has them itself. */
+  readonly registry: string | null;
+}
+
+interface Indexed {
+  readonly entries: readonly DepositDataEntry[];
+  readonly tree: DepositTree;
+}
+
+/**
+ * Registration by deposit data: the chain has the root of its tree and the place of the next validator, the contract
+ * takes the entries strictly in their order, and anybody with the oracles' approvals may send them.
+ */
+export function createDepositDataMode(
+  deposits: DepositEntries,
+  options: DepositDataModeOptions,
+): RegistrationMode {
+  const { vault, registry } = options;
+  const vaultBytes = fromHex(vault, 20);
+  let indexed: Indexed | undefined;
+
+  const index = async (): Promise<Indexed> => {
+    const entries = await deposits.current();
+    if (indexed?.entries !== entries) indexed = { entries, tree: buildDepositTree(entries, vaultBytes) };
+    return indexed;
+  };
+
+  /** The deposit data that the chain has the root of; reads it again when it is another. */
+  const findCurrent = async (facts: RegistrationFacts): Promise<(Indexed & { first: number }) | NoBatch> => {
+    const manager = facts.vault.validatorsManager;
+    if (registry !== null && manager !== registry) {
+      return refuse(
+        'not-validators-manager',
+        `the validators manager of vault ${vault} to be the deposit data registry ${registry} again; it is ${manager}. Restart the operator if that is meant`,
+      );
+    }
+    const state = facts.vault.depositData;
+    let current = await index();
+    if (state === null || state.root.every(byte => byte === 0)) {
+      return refuse(
+        'deposit-data-root-not-set',
+        `a deposit data root to be set for vault ${vault}; that of ${deposits.source} is ${toHex(current.tree.root)}`,
+      );
+    }
+    if (!equalBytes(current.tree.root, state.root) && (await deposits.reload())) current = await index();
+    if (!equalBytes(current.tree.root, state.root)) {
+      return refuse(
+        'deposit-data-root-mismatch',
+        `deposit data with the root ${toHex(state.root)} that the chain has for vault ${vault}; ${deposits.source} has ${toHex(current.tree.root)}`,
+      );
+    }
+    return { ...current, first: state.index };
+  };
+
+  return {
+    kind: 'deposit-data',
+    async prepare(facts, limit) {
+      const current = await findCurrent(facts);
+      if ('tree' in current) deposits.findInvalid(placesFrom(current, limit));
+    },
+    async planBatch(facts, planOptions) {
+      const current = await findCurrent(facts);
+      if (!('tree' in current)) return current;
+      const places = await choosePlaces(deposits, current, planOptions);
+      return Array.isArray(places) ? createBatch(options, current, places) : places;
+    },
+  };
+}
+
+function placesFrom(
+  { entries, first }: { readonly entries: readonly unknown[]; readonly first: number },
+  limit: number,
+): number[] {
+  const count = Math.max(0, Math.min(limit, entries.length - first));
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** The longest run of places from the next one on that can be registered: the contract takes no other. */
+async function choosePlaces(
+  deposits: DepositEntries,
+  current: Indexed & { readonly first: number },
+  { limit, isAtHand, findRegistered }: PlanBatchOptions,
+): Promise<number[] | NoBatch> {
+  const { entries, first } = current;
+  const places = placesFrom(current, limit);
+  if (places.length === 0) {
+    return refuse(
+      'deposit-data-used-up',
+      `more deposit data: all ${entries.length} validators of ${deposits.source} are registered`,
+    );
+  }
+  const keyAt = (place: number): Uint8Array => entries[place]?.publicKey ?? new Uint8Array();
+  const registered = await findRegistered(places.map(keyAt));
+  const invalid = deposits.findInvalid(places);
+  const obstacle = (place: number): NoBatch | undefined => {
+    const name = `entry ${place} of ${deposits.source}, ${toHex(keyAt(place))}`;
+    if (!isAtHand(keyAt(place)))
+      return refuse('key-not-in-signer', `the signer to have the key of the next validator: ${name}`);
+    if (registered.has(toHex(keyAt(place))))
+      return refuse('key-already-registered', `new deposit data: the next validator is registered: ${name}`);
+    if (place === invalid)
+      return refuse('deposit-data-bad-signature', `new deposit data: no valid deposit signature: ${name}`);
+    return undefined;
+  };
+  for (const [length, place] of places.entries()) {
+    const found = obstacle(place);
+    if (found !== undefined) return place === first ? found : places.slice(0, length);
+  }
+  return places;
+}
+
+function createBatch(
+  { vault, registry }: DepositDataModeOptions,
+  { entries, tree }: Indexed,
+  places: readonly number[],
+): RegistrationBatch {
+  const { proof, proofFlags, leafIndexes, contractIndexes } = tree.proveEntries(places);
+  const contractProof = { indexes: contractIndexes, proofFlags, proof };
+  return {
+    validators: places.flatMap(place => {
+      const entry = entries[place];
+      return entry === undefined ? [] : [{ publicKey: entry.publicKey, depositSignature: entry.signature }];
+    }),
+    encoded: concatBytes(...places.map(place => tree.validatorAt(place))),
+    authorize: async () => ({
+      ...{ kind: 'proof', proof: proof.map(node => fromHex(node, 32)) },
+      ...{ proofFlags, proofIndexes: leafIndexes },
+    }),
+    encodeCall: (approved, harvest) => encodeCall({ vault, registry }, contractProof, approved, harvest),
+  };
+}
+
+function encodeCall(
+  { vault, registry }: DepositDataModeOptions,
+  proof: ContractProof,
+  approved: ApprovedValidators,
+  harvest: HarvestParams | null,
+): ContractCall {
+  const calls: Hex[] =
+    registry === null
+      ? [...(harvest ? [encodeUpdateState(harvest)] : []), encodeProvenRegistration(approved, proof)]
+      : [
+          ...(harvest ? [encodeRegistryStateUpdate(vault, harvest)] : []),
+          encodeRegistryRegistration(vault, approved, proof),
+        ];
+  return { to: registry ?? vault, data: encodeCalls(calls) };
+}
+
+function refuse(code: NoBatch['code'], waitsFor: string): NoBatch {
+  return { code, waitsFor };
+}

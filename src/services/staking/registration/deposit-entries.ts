@@ -1,0 +1,110 @@
+import {
+  type DepositDataEntry,
+  depositOfVault,
+  findInvalidDeposits,
+} from '../../../domain/consensus/deposit-data.ts';
+import { equalBytes, joinBytes } from '../../../lib/bytes.ts';
+
+/** Where a vault's deposit data comes from: a file, or the remote database. */
+export interface DepositDataSource {
+  /** For messages, such as the file's path. */
+  readonly name: string;
+  read(): Promise<readonly DepositDataEntry[]>;
+}
+
+/** A vault's deposit data as last read. */
+export interface DepositEntries {
+  readonly source: string;
+  /** The entries, read the first time. */
+  current(): Promise<readonly DepositDataEntry[]>;
+  /** Reads again, unless that was just done. @returns whether there are other entries now */
+  reload(): Promise<boolean>;
+  /** The first of these places whose deposit the beacon chain would not accept; each is verified once. */
+  findInvalid(places: readonly number[]): number | undefined;
+}
+
+/** How long what was read counts, when it does not fit: the file may be replaced at any time. */
+const RELOAD_AFTER_MS = 60_000;
+const KEY_BYTES = 48;
+const ENTRY_BYTES = KEY_BYTES + 96;
+
+/** An entry whose key and signature stand beside those of all others. */
+class PackedEntry implements DepositDataEntry {
+  readonly #packed: Uint8Array;
+  readonly #offset: number;
+
+  constructor(packed: Uint8Array, place: number) {
+    this.#packed = packed;
+    this.#offset = place * ENTRY_BYTES;
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#packed.subarray(this.#offset, this.#offset + KEY_BYTES);
+  }
+
+  get signature(): Uint8Array {
+    return this.#packed.subarray(this.#offset + KEY_BYTES, this.#offset + ENTRY_BYTES);
+  }
+
+  get json(): DepositDataEntry['json'] {
+    return {};
+  }
+}
+
+export function openDepositEntries(
+  { source, now }: { readonly source: DepositDataSource; readonly now: () => number },
+  { vault, genesisForkVersion }: { readonly vault: Uint8Array; readonly genesisForkVersion: Uint8Array },
+): DepositEntries {
+  let entries: readonly DepositDataEntry[] | undefined;
+  let readAtMs = 0;
+  /** Places whose signature is known to be valid, or not. */
+  const verified = new Map<number, boolean>();
+
+  const read = async () => {
+    // Only public key and signature are of use here: the members of the document, ten thousand times, are not kept, nor is
+    // an array of its own for each of them.
+    const entries = await source.read();
+    readAtMs = now();
+    const packed = joinBytes(entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
+    return entries.map((_, place) => new PackedEntry(packed, place));
+  };
+  return {
+    source: source.name,
+    async current() {
+      entries ??= await read();
+      return entries;
+    },
+    async reload() {
+      if (entries !== undefined && now() - readAtMs < RELOAD_AFTER_MS) return false;
+      const before = entries;
+      entries = await read();
+      if (before !== undefined && areEqual(before, entries)) return false;
+      verified.clear();
+      return true;
+    },
+    findInvalid(places) {
+      const unknown = places.filter(place => !verified.has(place) && entries?.[place] !== undefined);
+      const deposits = unknown.flatMap(place => {
+        const entry = entries?.[place];
+        return entry === undefined ? [] : [depositOfVault(entry, vault)];
+      });
+      const invalid = new Set(findInvalidDeposits(deposits, genesisForkVersion));
+      for (const [i, place] of unknown.entries()) verified.set(place, !invalid.has(i));
+      return places.find(place => verified.get(place) === false);
+    },
+  };
+}
+
+function areEqual(before: readonly DepositDataEntry[], after: readonly DepositDataEntry[]): boolean {
+  return (
+    before.length === after.length &&
+    before.every((entry, i) => {
+      const other = after[i];
+      return (
+        other !== undefined &&
+        equalBytes(entry.publicKey, other.publicKey) &&
+        equalBytes(entry.signature, other.signature)
+      );
+    })
+  );
+}

@@ -1,0 +1,80 @@
+import type { ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
+import type { ApprovedValidators } from '../../../clients/execution/contracts/vault-calldata.ts';
+import type { RegistrationAuthority } from '../../../domain/protocol/approval.ts';
+import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
+import type { Hex } from '../../../lib/bytes.ts';
+
+/** A validator that the vault registers next, with the deposit signature of the vault's deposit data. */
+export interface NextValidator {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 96 bytes. */
+  readonly depositSignature: Uint8Array;
+}
+
+/** A call of a contract that the hot wallet sends. */
+export interface ContractCall {
+  /** Checksummed. */
+  readonly to: string;
+  readonly data: Hex;
+}
+
+/** What a round has read of the chain and a mode looks at. */
+export type RegistrationFacts = Pick<ChainSnapshot, 'vault'>;
+
+export interface PlanBatchOptions {
+  /** At most so many validators. */
+  readonly limit: number;
+  /** Whether the signer can sign the exit of the validator with this public key. */
+  readonly isAtHand: (publicKey: Uint8Array) => boolean;
+  /** Which of these public keys the deposit contract has taken a deposit for, lower case. */
+  readonly findRegistered: (publicKeys: readonly Uint8Array[]) => Promise<ReadonlySet<Hex>>;
+}
+
+/** Validators that are registered together, by one transaction. */
+export interface RegistrationBatch {
+  /** At least one, in the order of registration. */
+  readonly validators: readonly NextValidator[];
+  /** Their entries of 176 bytes: public key, deposit signature, deposit data root. The oracles sign these. */
+  readonly encoded: Uint8Array;
+  /**
+   * What tells the oracles that these validators are the vault's choice.
+   * @param registryRoot - of the deposit contract, 32 bytes
+   */
+  authorize(registryRoot: Uint8Array): Promise<RegistrationAuthority>;
+  /** @param harvest - a pending harvest that goes before the registration; null when there is none */
+  encodeCall(approved: ApprovedValidators, harvest: HarvestParams | null): ContractCall;
+}
+
+/** Why there is nothing to register although the vault has the assets. */
+export interface NoBatch {
+  readonly code:
+    | 'deposit-data-root-not-set'
+    | 'deposit-data-root-mismatch'
+    | 'deposit-data-used-up'
+    | 'deposit-data-bad-signature'
+    | 'key-not-in-signer'
+    | 'key-already-registered'
+    | 'not-validators-manager';
+  /** Names the thing and the value; the same text as long as nothing changes. */
+  readonly waitsFor: string;
+}
+
+/**
+ * How a vault takes validators. Nothing outside this directory knows which modes there are; see
+ * {@link chooseRegistrationMode}.
+ */
+export interface RegistrationMode {
+  readonly kind: 'deposit-data' | 'validators-manager';
+  /**
+   * Does ahead what does not depend on assets: reads the deposit data, builds its tree, verifies the deposit signatures
+   * that come next. Cheap when nothing has changed.
+   */
+  prepare(facts: RegistrationFacts, limit: number): Promise<void>;
+  /** The next validators of the vault. */
+  planBatch(facts: RegistrationFacts, options: PlanBatchOptions): Promise<RegistrationBatch | NoBatch>;
+}
+
+export function isBatch(plan: RegistrationBatch | NoBatch): plan is RegistrationBatch {
+  return 'encoded' in plan;
+}

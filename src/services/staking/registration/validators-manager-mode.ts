@@ -1,0 +1,181 @@
+import {
+  encodeCalls,
+  encodeManagedRegistration,
+} from '../../../clients/execution/contracts/vault-calldata.ts';
+import type { WalletSigner } from '../../../clients/signer/wallet-signer.ts';
+import {
+  type DepositDataEntry,
+  depositDataRoot,
+  depositOfVault,
+} from '../../../domain/consensus/deposit-data.ts';
+import { encodeUpdateState } from '../../../domain/protocol/rewards.ts';
+import { concatBytes, fromHex, toHex } from '../../../lib/bytes.ts';
+import type { DepositEntries } from './deposit-entries.ts';
+import type {
+  NoBatch,
+  PlanBatchOptions,
+  RegistrationBatch,
+  RegistrationFacts,
+  RegistrationMode,
+} from './registration-mode.ts';
+
+export interface ValidatorsManagerModeOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  readonly chainId: number;
+}
+
+type Wallet = Pick<WalletSigner, 'address' | 'signVaultValidators'>;
+
+/** How many entries are looked up at once when those before are registered. */
+const LOOKUP_PAGE = 1000;
+
+/**
+ * Registration by the vault's validators manager, which is the hot wallet: the chain knows no order, so entries that
+ * cannot be used are passed over. The deposit data serves its deposit signatures only.
+ */
+export function createValidatorsManagerMode(
+  { deposits, wallet }: { readonly deposits: DepositEntries; readonly wallet: Wallet },
+  options: ValidatorsManagerModeOptions,
+): RegistrationMode {
+  const { vault } = options;
+  const vaultBytes = fromHex(vault, 20);
+  /** Entries before this place were registered when last looked at. */
+  let firstOpen: { readonly entries: readonly DepositDataEntry[]; readonly place: number } | undefined;
+
+  const openFrom = (entries: readonly DepositDataEntry[]): number =>
+    firstOpen?.entries === entries ? firstOpen.place : 0;
+
+  const choosePlaces = async (planOptions: PlanBatchOptions): Promise<number[] | NoBatch> => {
+    const entries = await deposits.current();
+    const from = openFrom(entries);
+    const scan = await scanEntries(deposits, entries, from, planOptions);
+    firstOpen = { entries, place: scan.firstOpen };
+    if (scan.places.length > 0) return scan.places;
+    // A reorganisation may have undone registrations: before it gives up it looks at all of them.
+    if (from > 0) {
+      firstOpen = undefined;
+      return choosePlaces(planOptions);
+    }
+    return (await deposits.reload()) ? choosePlaces(planOptions) : explain(deposits, entries, scan);
+  };
+
+  return {
+    kind: 'validators-manager',
+    async prepare(_facts, limit) {
+      const entries = await deposits.current();
+      const from = openFrom(entries);
+      deposits.findInvalid(entries.slice(from, from + limit).map((_, i) => from + i));
+    },
+    async planBatch(facts, planOptions) {
+      const stranger = findStranger(facts, vault, wallet.address);
+      if (stranger !== undefined) return stranger;
+      const places = await choosePlaces(planOptions);
+      if (!Array.isArray(places)) return places;
+      const entries = await deposits.current();
+      const chosen = places.flatMap(place => entries[place] ?? []);
+      return createBatch(wallet, options, chosen, vaultBytes);
+    },
+  };
+}
+
+function findStranger(
+  { vault: state }: RegistrationFacts,
+  vault: string,
+  wallet: string,
+): NoBatch | undefined {
+  if (state.validatorsManager === wallet) return undefined;
+  return {
+    code: 'not-validators-manager',
+    waitsFor: `the hot wallet ${wallet} to be the validators manager of vault ${vault} again; it is ${state.validatorsManager}`,
+  };
+}
+
+interface Scan {
+  readonly places: number[];
+  /** Nothing before it has to be looked at again. */
+  readonly firstOpen: number;
+  /** Entries that are not registered, but whose key the signer does not have. */
+  readonly withoutKey: number[];
+  readonly invalid: number[];
+}
+
+async function scanEntries(
+  deposits: DepositEntries,
+  entries: readonly DepositDataEntry[],
+  from: number,
+  { limit, isAtHand, findRegistered }: PlanBatchOptions,
+): Promise<Scan> {
+  const scan: Scan = { places: [], firstOpen: entries.length, withoutKey: [], invalid: [] };
+  let firstOpen = entries.length;
+  for (let start = from; start < entries.length && scan.places.length < limit; start += LOOKUP_PAGE) {
+    const page = entries.slice(start, start + LOOKUP_PAGE);
+    const registered = await findRegistered(page.map(({ publicKey }) => publicKey));
+    const open = page.flatMap(({ publicKey }, i) =>
+      registered.has(toHex(publicKey)) ? [] : [{ publicKey, place: start + i }],
+    );
+    firstOpen = Math.min(firstOpen, open[0]?.place ?? firstOpen);
+    // Together, which is cheaper than one by one below.
+    deposits.findInvalid(open.slice(0, limit).map(({ place }) => place));
+    for (const { publicKey, place } of open) {
+      if (!isAtHand(publicKey)) scan.withoutKey.push(place);
+      else if (deposits.findInvalid([place]) !== undefined) scan.invalid.push(place);
+      else if (scan.places.push(place) === limit) break;
+    }
+  }
+  return { ...scan, firstOpen };
+}
+
+function explain(deposits: DepositEntries, entries: readonly DepositDataEntry[], scan: Scan): NoBatch {
+  const nameOf = (place: number) => toHex(entries[place]?.publicKey ?? new Uint8Array());
+  const [keyless] = scan.withoutKey;
+  if (keyless !== undefined) {
+    return {
+      code: 'key-not-in-signer',
+      waitsFor: `the signer to have the keys of ${scan.withoutKey.length} validators of ${deposits.source}, first ${nameOf(keyless)}`,
+    };
+  }
+  const [invalid] = scan.invalid;
+  if (invalid !== undefined) {
+    return {
+      code: 'deposit-data-bad-signature',
+      waitsFor: `new deposit data: ${scan.invalid.length} validators of ${deposits.source} have no valid deposit signature, first ${nameOf(invalid)}`,
+    };
+  }
+  return {
+    code: 'deposit-data-used-up',
+    waitsFor: `more deposit data: all ${entries.length} validators of ${deposits.source} are registered`,
+  };
+}
+
+function createBatch(
+  wallet: Wallet,
+  { vault, chainId }: ValidatorsManagerModeOptions,
+  entries: readonly DepositDataEntry[],
+  vaultBytes: Uint8Array,
+): RegistrationBatch {
+  const encoded = concatBytes(
+    ...entries.flatMap(entry => [
+      ...[entry.publicKey, entry.signature],
+      depositDataRoot(depositOfVault(entry, vaultBytes)),
+    ]),
+  );
+  return {
+    validators: entries.map(({ publicKey, signature }) => ({ publicKey, depositSignature: signature })),
+    encoded,
+    authorize: async validatorsRegistryRoot => ({
+      kind: 'manager-signature',
+      signature: await wallet.signVaultValidators({
+        ...{ chainId, vault, validatorsRegistryRoot, validators: encoded },
+      }),
+    }),
+    // The manager itself sends it, and so need not sign it a second time.
+    encodeCall: (approved, harvest) => ({
+      to: vault,
+      data: encodeCalls([
+        ...(harvest ? [encodeUpdateState(harvest)] : []),
+        encodeManagedRegistration(approved),
+      ]),
+    }),
+  };
+}

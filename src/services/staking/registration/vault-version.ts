@@ -1,0 +1,40 @@
+import { id } from 'ethers/hash';
+import { toHex } from '../../../lib/bytes.ts';
+import type { Network } from '../../../networks/built-in.ts';
+
+/** Gnosis stakes GNO, its chain's own currency is another. */
+function isGnosis({ currency }: Pick<Network, 'currency'>): boolean {
+  return currency === 'xDAI';
+}
+
+/** What a vault's assets lose to one validator: 32 ETH, or 1 GNO, which the deposit contract counts as 32. */
+export function validatorAssetsWei(network: Pick<Network, 'currency'>): bigint {
+  return (isGnosis(network) ? 1n : 32n) * 10n ** 18n;
+}
+
+/**
+ * The version by which Ethereum's vaults have the same interface: on Gnosis, version 3 (of the genesis vault 4) has that
+ * of Ethereum's version 5 (stakewise.md §1.1).
+ */
+export function ethereumVaultVersion(
+  network: Pick<Network, 'currency'> & { readonly contracts: Pick<Network['contracts'], 'genesisVault'> },
+  vault: string,
+  version: number,
+): number {
+  if (!isGnosis(network)) return version;
+  const isGenesis = network.contracts.genesisVault?.toLowerCase() === vault.toLowerCase();
+  const pectra = isGenesis ? 4 : 3;
+  if (version < pectra) return Math.min(version, 2);
+  return version - pectra + 5;
+}
+
+/** Vaults that have no validators of their own, but shares of other vaults. */
+const META_VAULTS = ['EthMetaVault', 'EthPrivMetaVault', 'GnoMetaVault', 'GnoPrivMetaVault'];
+
+/**
+ * The name of a kind of vault that registers no validators; undefined for others.
+ * @param vaultId - `vaultId()`, 32 bytes: hash of the contract's name
+ */
+export function metaVaultName(vaultId: Uint8Array): string | undefined {
+  return META_VAULTS.find(name => id(name) === toHex(vaultId));
+}

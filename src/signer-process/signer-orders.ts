@@ -1,0 +1,28 @@
+import type { SignerSettings } from '../compose/signer.ts';
+import type { ExitCode } from '../lib/errors.ts';
+import type { LogFormat } from '../lib/logger.ts';
+
+/** The pipe between a command and the signer that it spawned: one JSON document a line, in both directions. */
+export const ORDERS_FD = 3;
+
+/** The first line that the child reads. The pipe then stays open: its end tells the child that its parent is gone. */
+export interface SignerOrders {
+  readonly settings: SignerSettings;
+  readonly logLevel: 'debug' | 'info' | 'warn';
+  /** Lines like those of the service that has spawned it; left out, documents of JSON. */
+  readonly logFormat?: LogFormat | undefined;
+}
+
+/** What the child tells once: that it listens, or why it does not. */
+export type SignerReport =
+  | { readonly ready: { readonly keys: number; readonly wallet?: string | undefined } }
+  | {
+      readonly error: {
+        readonly code: string;
+        readonly message: string;
+        readonly hint?: string | undefined;
+        readonly exitCode: ExitCode;
+        /** Whether it may be over by itself later. */
+        readonly retryable?: boolean | undefined;
+      };
+    };

@@ -1,0 +1,225 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SignerSettings } from '../compose/signer.ts';
+import { EXIT, ExternalError, messageOf, OperatorError, UsageError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { startedFile } from '../lib/package-root.ts';
+import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
+
+export type SpawnSettings = Omit<
+  SignerSettings,
+  'listen' | 'tls' | 'clientNames' | 'hosts' | 'allowUnauthenticated'
+>;
+
+export interface SpawnedSigner extends AsyncDisposable {
+  /** Where it speaks Web3Signer's API; the same after a restart. */
+  readonly socketPath: string;
+  /** Keys that it had when it was ready first. */
+  readonly keyCount: number;
+  /** Checksummed address of its hot wallet, when it was given one. */
+  readonly walletAddress: string | undefined;
+}
+
+export interface SpawnOptions {
+  /** `info` has a line for every signature; they go to stderr. Default: warn. */
+  readonly logLevel?: SignerOrders['logLevel'];
+  readonly logFormat?: SignerOrders['logFormat'];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** All that the child is given of the environment: passwords and tokens stand in the rest. */
+const PASSED_VARIABLES = [
+  'PATH',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+];
+const CHILD_FILE = startedFile('compose/signer-child');
+const MIN_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 30_000;
+/** A child that lived so long had no trouble starting. */
+const STABLE_MS = 60_000;
+const STOP_TIMEOUT_MS = 8_000;
+
+/**
+ * Starts the built-in signer as a process of its own on a private socket and waits until it listens. It holds the keys;
+ * this process never sees one. It is started again, with growing pauses, when it dies, and ends with this process
+ * whatever ends that. No core dump, inspector or report can write its memory out.
+ * @throws OperatorError that the signer met at its first start
+ */
+export async function spawnSigner(
+  deps: { readonly log: Pick<Logger, 'warn' | 'error'> },
+  settings: SpawnSettings,
+  options: SpawnOptions = {},
+): Promise<SpawnedSigner> {
+  // Made by the child, which removes it at its end, also when this process is gone by then.
+  const directory = join(tmpdir(), `stakewise-signer-${randomBytes(12).toString('hex')}`);
+  const socketPath = join(directory, 'signer.sock');
+  const orders: SignerOrders = {
+    settings: { ...settings, listen: { kind: 'socket', path: socketPath } },
+    logLevel: options.logLevel ?? 'warn',
+    logFormat: options.logFormat,
+  };
+  const stop = new AbortController();
+  const stopped = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
+  try {
+    const first = await startChild(orders, stopped);
+    const supervision = supervise(deps, first, orders, stopped);
+    return {
+      socketPath,
+      keyCount: first.ready.keys,
+      walletAddress: first.ready.wallet,
+      [Symbol.asyncDispose]: async () => {
+        stop.abort();
+        await supervision;
+        await rm(directory, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+interface ReadyChild {
+  readonly process: ChildProcess;
+  readonly exit: Promise<string>;
+  readonly ready: ReadyReport;
+}
+
+type ReadyReport = Extract<SignerReport, { readonly ready: unknown }>['ready'];
+
+/** Ends when it is told to stop and the child is gone. */
+async function supervise(
+  { log }: { readonly log: Pick<Logger, 'warn' | 'error'> },
+  first: ReadyChild,
+  orders: SignerOrders,
+  stopped: AbortSignal,
+): Promise<void> {
+  let backoffMs = MIN_BACKOFF_MS;
+  let child: ReadyChild | undefined = first;
+  while (child !== undefined || !stopped.aborted) {
+    if (child !== undefined) {
+      const startedAt = performance.now();
+      const how = await endOf(child, stopped);
+      if (stopped.aborted) return;
+      if (performance.now() - startedAt > STABLE_MS) backoffMs = MIN_BACKOFF_MS;
+      log.error({ how, restartInMs: backoffMs }, 'the signer ended unexpectedly');
+    }
+    await sleep(backoffMs, undefined, { signal: stopped }).catch(() => undefined);
+    backoffMs = Math.min(MAX_BACKOFF_MS, 2 * backoffMs);
+    if (stopped.aborted) return;
+    child = await startChild(orders, stopped).catch((error: unknown) => {
+      if (!stopped.aborted)
+        log.error({ reason: messageOf(error), restartInMs: backoffMs }, 'the signer does not start');
+      return undefined;
+    });
+    if (child !== undefined) log.warn({ keys: child.ready.keys }, 'the signer is back');
+  }
+}
+
+/** Waits for the child's end; told to stop, asks it to end and, if it does not, makes it. */
+async function endOf(child: ReadyChild, stopped: AbortSignal): Promise<string> {
+  const asked = Promise.withResolvers<'stop'>();
+  const ask = () => asked.resolve('stop');
+  stopped.addEventListener('abort', ask, { once: true });
+  if (stopped.aborted) ask();
+  const outcome = await Promise.race([child.exit, asked.promise]);
+  stopped.removeEventListener('abort', ask);
+  return outcome === 'stop' ? endChild(child.process, child.exit) : outcome;
+}
+
+async function endChild(child: ChildProcess, exit: Promise<string>): Promise<string> {
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  const how = await exit;
+  clearTimeout(timer);
+  return how;
+}
+
+async function startChild(orders: SignerOrders, stopped: AbortSignal): Promise<ReadyChild> {
+  stopped.throwIfAborted();
+  const child = launch();
+  const exit = exitOf(child);
+  try {
+    const ready = await exchange(child, orders, exit, stopped);
+    return { process: child, exit, ready };
+  } catch (error) {
+    await endChild(child, exit);
+    throw error;
+  }
+}
+
+/**
+ * The shell sets the limit, which Node cannot, and becomes the signer. Where the kernel pipes core dumps to a program it
+ * does not look at the limit: there the filter leaves all memory out.
+ */
+function launch(): ChildProcess {
+  const environment = Object.fromEntries(
+    PASSED_VARIABLES.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+  const command = 'ulimit -c 0 && { echo 0 > /proc/self/coredump_filter; } 2> /dev/null; exec "$0" "$@"';
+  return spawn('/bin/sh', ['-c', command, process.execPath, '--disable-sigusr1', CHILD_FILE], {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  });
+}
+
+async function exitOf(child: ChildProcess): Promise<string> {
+  try {
+    const [code, signal] = await once(child, 'exit');
+    return signal === null ? `exit code ${code}` : `signal ${signal}`;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Never settles when the pipe fails or ends: that is the child's end, which tells more. */
+function nextLine(lines: Interface, stopped: AbortSignal): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  lines.once('line', resolve);
+  stopped.addEventListener('abort', () => reject(stopped.reason), { once: true });
+  return promise;
+}
+
+/** Gives the orders and waits for the report. */
+async function exchange(
+  child: ChildProcess,
+  orders: SignerOrders,
+  exit: Promise<string>,
+  stopped: AbortSignal,
+): Promise<ReadyReport> {
+  const pipe = child.stdio[ORDERS_FD] as Socket;
+  // Kept open: the child ends when it closes. Its errors are seen as the child's end.
+  pipe.on('error', () => undefined);
+  pipe.write(`${JSON.stringify(orders)}\n`);
+  const lines = createInterface({ input: pipe });
+  lines.on('error', () => undefined);
+  const line = await Promise.race([
+    nextLine(lines, stopped),
+    exit.then(async how => {
+      // The report may have come with the end.
+      await sleep(50);
+      throw new OperatorError('signer-crashed', `The signer ended before it was ready (${how}).`);
+    }),
+  ]);
+  pipe.unref();
+  const report = JSON.parse(line) as SignerReport;
+  if ('ready' in report) return report.ready;
+  const { code, message, hint, exitCode, retryable } = report.error;
+  if (retryable) throw new ExternalError(code, message, { hint, retryable });
+  throw exitCode === EXIT.usage
+    ? new UsageError(code, message, { hint })
+    : new OperatorError(code, message, { hint, exitCode });
+}

@@ -1,0 +1,100 @@
+import { TypedDataEncoder } from 'ethers/hash';
+import { z } from 'zod';
+import { depositDataRoot, depositOfVault } from '../../domain/consensus/deposit-data.ts';
+import { concatBytes, equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { Refusal } from '../http/refusal.ts';
+import { readRequestMembers } from '../http/wallet-request.ts';
+
+/** Of which vault the wallet is the validators manager. */
+export interface VaultValidatorsPolicy {
+  readonly chainId: number;
+  readonly vault: string;
+}
+
+/** What is signed of an approval, and what the log says of it. */
+interface ApprovedValidators {
+  /** EIP-712's bytes before they are hashed: 0x1901, domain and message. */
+  readonly preimage: Uint8Array;
+  readonly validators: number;
+}
+
+const TYPES = {
+  VaultValidators: [
+    { name: 'validatorsRegistryRoot', type: 'bytes32' },
+    { name: 'validators', type: 'bytes' },
+  ],
+};
+const [KEY_LENGTH, SIGNATURE_LENGTH, ROOT_LENGTH] = [48, 96, 32];
+/** Key, deposit signature and root of the deposit; there are longer ones for other credentials, which nobody asks for. */
+const ENTRY_LENGTH = KEY_LENGTH + SIGNATURE_LENGTH + ROOT_LENGTH;
+/** A number is no root: a hash does not begin with so many zeros. */
+const ROOT_PREFIX_LENGTH = 16;
+
+const hex = z.string().regex(/^0x([0-9a-f]{2})*$/);
+const requestSchema = z.strictObject({
+  chainId: z.int().positive(),
+  vault: z.string(),
+  validatorsRegistryRoot: hex.length(2 + 2 * ROOT_LENGTH),
+  validators: hex,
+});
+
+/**
+ * Reads a request to approve of validators (EIP-712 `VaultValidators`) and makes of it what is signed: the members are
+ * given, not their hash, so that it is known what they are. Only deposits to this vault's own withdrawal credentials are
+ * approved. A message whose first member is a number is another one, with a nonce: that of a withdrawal, a consolidation
+ * or a top-up.
+ * @throws Refusal
+ */
+export function readVaultValidators(
+  body: Uint8Array,
+  { chainId, vault }: VaultValidatorsPolicy,
+): ApprovedValidators {
+  const request = requestSchema.safeParse(readRequestMembers(body));
+  if (!request.success) throw new Refusal(400, 'the body is not a request to approve of validators');
+  const { validatorsRegistryRoot } = request.data;
+  if (request.data.chainId !== chainId || request.data.vault.toLowerCase() !== vault.toLowerCase()) {
+    throw refused(`This signer signs approvals of the ${vault} vault only, on chain ${chainId}.`);
+  }
+  const root = fromHex(validatorsRegistryRoot, ROOT_LENGTH);
+  if (root.subarray(0, ROOT_PREFIX_LENGTH).every(byte => byte === 0)) {
+    throw refused(
+      `The message begins with ${validatorsRegistryRoot}, a nonce: this signer signs registrations only.`,
+    );
+  }
+  const validators = fromHex(request.data.validators);
+  requireOwnDeposits(validators, fromHex(vault, 20));
+  const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
+  const preimage = concatBytes(
+    Uint8Array.of(0x19, 0x01),
+    fromHex(TypedDataEncoder.hashDomain(domain), 32),
+    fromHex(
+      TypedDataEncoder.hashStruct('VaultValidators', TYPES, {
+        validatorsRegistryRoot: root,
+        validators,
+      }),
+      32,
+    ),
+  );
+  return { preimage, validators: validators.length / ENTRY_LENGTH };
+}
+
+function requireOwnDeposits(validators: Uint8Array, vault: Uint8Array): void {
+  if (validators.length === 0 || validators.length % ENTRY_LENGTH !== 0) {
+    throw refused(`Validators to approve of have ${ENTRY_LENGTH} bytes each, not ${validators.length}.`);
+  }
+  for (let from = 0; from < validators.length; from += ENTRY_LENGTH) {
+    const entry = validators.subarray(from, from + ENTRY_LENGTH);
+    const publicKey = entry.subarray(0, KEY_LENGTH);
+    const signature = entry.subarray(KEY_LENGTH, KEY_LENGTH + SIGNATURE_LENGTH);
+    const root = depositDataRoot(depositOfVault({ publicKey, signature }, vault));
+    if (!equalBytes(root, entry.subarray(KEY_LENGTH + SIGNATURE_LENGTH))) {
+      throw refused(
+        `The deposit of the validator ${toHex(publicKey)} is not one of 32 ETH to the vault's own withdrawal credentials.`,
+      );
+    }
+  }
+}
+
+function refused(reason: string): Refusal {
+  return new Refusal(412, reason, { told: true });
+}

@@ -1,0 +1,147 @@
+import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { SignThreads } from './sign-threads.ts';
+
+/** Keys as a source gives them; the ring overwrites the secret ones. */
+interface SourceKeys {
+  /** 48 bytes each, proven to be those of the secret keys. */
+  readonly publicKeys: readonly Uint8Array[];
+  /** 32 bytes each, flat, in the same order. */
+  readonly secretKeys: Uint8Array;
+}
+
+/** Where keys come from; asked again at every reload. */
+export interface KeySource {
+  /** For the log: kind and place, never a secret. */
+  readonly description: string;
+  /** @throws OperatorError when any key cannot be had: half a set is never given */
+  load(): Promise<SourceKeys>;
+}
+
+/** As `GET /reload` tells it. */
+interface ReloadState {
+  readonly status: 'idle' | 'running' | 'completed' | 'failed';
+  readonly lastOperationTime?: string;
+  readonly lastError?: string;
+}
+
+export interface KeyRing extends AsyncDisposable {
+  /** Lower-case hex. */
+  listPublicKeys(): readonly Hex[];
+  has(publicKey: string): boolean;
+  /** Undefined when there is no such key. */
+  sign(publicKey: string, root: Uint8Array): Promise<Uint8Array> | undefined;
+  /** Starts to load the keys again; false when that is being done already. Present keys stay until all new ones are there. */
+  startReload(): boolean;
+  readonly reloadState: ReloadState;
+}
+
+/** Keys of one load, in memory that the signing threads share: one copy, to be overwritten in one place. */
+interface KeySet {
+  readonly secretKeys: SharedArrayBuffer;
+  readonly places: ReadonlyMap<string, number>;
+  readonly publicKeys: readonly Hex[];
+  inFlight: number;
+  isRetired: boolean;
+}
+
+/**
+ * Loads the keys of a source and keeps them.
+ * @throws OperatorError 'no-keys', or what the source throws
+ */
+export async function openKeyRing(deps: {
+  readonly source: KeySource;
+  readonly threads: SignThreads;
+  readonly log: Pick<Logger, 'info' | 'error'>;
+}): Promise<KeyRing> {
+  const { source, threads, log } = deps;
+  let current = await loadKeySet(source);
+  let reloadState: ReloadState = { status: 'idle' };
+  let reloading: Promise<void> | undefined;
+  log.info({ keys: current.publicKeys.length, source: source.description }, 'keys loaded');
+
+  const reload = async (): Promise<void> => {
+    reloadState = { ...reloadState, status: 'running' };
+    try {
+      const next = await loadKeySet(source);
+      const removed = current.publicKeys.filter(key => !next.places.has(key)).length;
+      retire(current);
+      current = next;
+      reloadState = { status: 'completed', lastOperationTime: new Date().toISOString() };
+      log.info({ keys: next.publicKeys.length, removed, source: source.description }, 'keys reloaded');
+    } catch (error) {
+      // The present keys stay: a source that is away for a moment must not end the signing.
+      const lastError = reasonOf(error);
+      reloadState = { status: 'failed', lastOperationTime: new Date().toISOString(), lastError };
+      log.error({ source: source.description, reason: lastError }, 'reload failed, the present keys stay');
+    }
+  };
+
+  return {
+    listPublicKeys: () => current.publicKeys,
+    has: publicKey => current.places.has(publicKey),
+    sign: (publicKey, root) => {
+      const place = current.places.get(publicKey);
+      return place === undefined ? undefined : signWith(threads, current, place, root);
+    },
+    startReload: () => {
+      if (reloading !== undefined) return false;
+      reloading = reload().finally(() => {
+        reloading = undefined;
+      });
+      return true;
+    },
+    get reloadState() {
+      return reloadState;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await reloading;
+      wipe(new Uint8Array(current.secretKeys));
+    },
+  };
+}
+
+/**
+ * Why keys could not be loaded, as it is told to whoever asks. Sentences of this program name no secret; what something
+ * else has thrown may quote the file that it stumbled over.
+ */
+function reasonOf(error: unknown): string {
+  return error instanceof OperatorError ? error.message : 'The keys could not be loaded: an internal error.';
+}
+
+async function signWith(
+  threads: SignThreads,
+  set: KeySet,
+  place: number,
+  root: Uint8Array,
+): Promise<Uint8Array> {
+  set.inFlight += 1;
+  try {
+    return await threads.sign(set.secretKeys, place, root);
+  } finally {
+    set.inFlight -= 1;
+    if (set.isRetired) retire(set);
+  }
+}
+
+/** Overwrites the keys as soon as no thread reads them any more. */
+function retire(set: KeySet): void {
+  set.isRetired = true;
+  if (set.inFlight === 0) wipe(new Uint8Array(set.secretKeys));
+}
+
+async function loadKeySet(source: KeySource): Promise<KeySet> {
+  const { publicKeys, secretKeys } = await source.load();
+  try {
+    const places = new Map<string, number>();
+    for (const [place, publicKey] of publicKeys.entries()) places.set(toHex(publicKey), place);
+    if (places.size === 0) throw new OperatorError('no-keys', `${source.description} holds no keys.`);
+    const shared = new SharedArrayBuffer(secretKeys.length);
+    new Uint8Array(shared).set(secretKeys);
+    const listed = [...places.keys()] as Hex[];
+    return { secretKeys: shared, places, publicKeys: listed, inFlight: 0, isRetired: false };
+  } finally {
+    wipe(secretKeys);
+  }
+}

@@ -1,0 +1,21 @@
+import { OperatorError } from '../../../lib/errors.ts';
+import type { WorkerPool } from '../../../workers/pool.ts';
+
+/**
+ * Public keys of secret keys of 32 bytes, flat.
+ * @param describe - begins the sentence about a secret key that is none
+ * @throws OperatorError 'invalid-key' for zero and for what is not below the group's order: Web3Signer would list the
+ *   point at infinity for zero, under which everybody can sign
+ */
+export async function deriveRecords(
+  pool: WorkerPool,
+  secretKeys: Uint8Array,
+  describe: (place: number) => string,
+): Promise<Uint8Array[]> {
+  const flat = await pool.derivePublicKeys(secretKeys);
+  return Array.from({ length: secretKeys.length / 32 }, (_, place) => {
+    const publicKey = flat.slice(48 * place, 48 * (place + 1));
+    if (publicKey[0] !== 0) return publicKey;
+    throw new OperatorError('invalid-key', `${describe(place)} zero or not below the group's order.`);
+  });
+}

@@ -1,0 +1,442 @@
+import { createHash } from 'node:crypto';
+import { Interface } from 'ethers/abi';
+import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connectBeaconNode } from '../../../../../src/clients/beacon/beacon-node.ts';
+import { openSignerClient, type SignerClient } from '../../../../../src/clients/signer/signer-client.ts';
+import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
+import { splitSecretKey } from '../../../../../src/domain/keys/key-share.ts';
+import { oracleSetHash } from '../../../../../src/domain/protocol/oracle-config.ts';
+import { createPointCombiner } from '../../../../../src/domain/protocol/signature-share.ts';
+import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
+import { resolveNetwork } from '../../../../../src/networks/built-in.ts';
+import {
+  type RotateExitSignaturesDeps,
+  type RotateExitSignaturesOptions,
+  rotateExitSignatures,
+} from '../../../../../src/services/exits/rotation/rotate-exit-signatures.ts';
+import type { TransactionIntent, TransactionOutcome } from '../../../../../src/transactions/outbox.ts';
+import { type BeaconNode, startBeaconNode } from '../../../../devnet/beacon-node.ts';
+import { type Keymanager, startKeymanager } from '../../../../devnet/keymanager.ts';
+import { recoverSigner, rotationDigest, signDigest } from '../../../../devnet/typed-data.ts';
+import { readOracleRequests, recordedOracleKey } from '../../../../support/recorded/recorded-oracles.ts';
+import {
+  credentialsOf,
+  EXIT_CHAIN,
+  TEST_VAULT,
+  testSecretKey,
+} from '../../../../support/scenes/signing-fixtures.ts';
+import { type Handler, startServer, type TestServer } from '../../../../support/servers/http-server.ts';
+
+const OTHER_VAULT = `0x${'22'.repeat(20)}`;
+const SLOT_SECONDS = 0.05;
+const recorded = readOracleRequests('rotatelocal').config;
+const network = { ...resolveNetwork('mainnet'), ...EXIT_CHAIN, secondsPerSlot: SLOT_SECONDS };
+const domain = { chainId: network.chainId, keeper: network.contracts.keeper };
+const NOW_MS = 1_795_000_000_000;
+const DEADLINE = NOW_MS / 1000 + 3_600;
+const keeperAbi = new Interface([
+  'function updateExitSignatures(address vault, uint256 deadline, string exitSignaturesIpfsHash, bytes oraclesSignatures)',
+]);
+
+interface RotationBody {
+  readonly vault_address: string;
+  readonly public_keys: readonly string[];
+  readonly public_key_shards: readonly (readonly string[])[];
+  readonly exit_signature_shards: readonly (readonly string[])[];
+  readonly deadline: number;
+}
+
+let beacon: BeaconNode;
+let keys: Keymanager;
+let signer: SignerClient;
+let servers: TestServer[];
+/** What an oracle does instead of what it should. */
+let faults: Map<number, Handler>;
+let outdated: bigint[];
+let lastUpdateBlock: number | null;
+/** What the oracles have seen, and what they take for the keeper's nonce. */
+let seenBlock: number | null;
+let seenNonce: () => bigint;
+let nonce: bigint;
+let intents: TransactionIntent[];
+let outcome: TransactionOutcome | undefined;
+let lines: string[];
+const warned = new Set<string>();
+
+beforeAll(async () => {
+  await createPointCombiner();
+});
+beforeEach(async () => {
+  [beacon, keys] = await Promise.all([startBeaconNode(EXIT_CHAIN), startKeymanager(EXIT_CHAIN)]);
+  signer = openSignerClient({ urls: [keys.url], timeoutMs: 5_000 });
+  servers = await Promise.all(
+    recorded.oracles.map((_, i) =>
+      startServer((request, response) => (faults.get(i) ?? honest(i))(request, response)),
+    ),
+  );
+  [faults, outdated, intents, lines] = [new Map(), [], [], []];
+  [lastUpdateBlock, seenBlock, nonce, outcome] = [null, null, 0n, undefined];
+  seenNonce = () => nonce;
+  warned.clear();
+});
+afterEach(async () => {
+  await signer[Symbol.asyncDispose]();
+  await Promise.all([beacon, keys, ...servers].map(one => one[Symbol.asyncDispose]()));
+});
+
+const status = (indexes: readonly bigint[], block = seenBlock) =>
+  JSON.stringify({
+    exit_signature_block_number: block,
+    validators: indexes.map(index => ({ index: Number(index) })),
+  });
+
+/** The content identifier of a document with these keys. */
+function nameOf(publicKeys: readonly string[]): string {
+  const sha256 = createDigest(0x12, createHash('sha256').update(publicKeys.join()).digest());
+  return CID.createV1(0x55, sha256).toString();
+}
+
+function honest(oracle: number): Handler {
+  return ({ method, path, body }) => {
+    if (method === 'GET') {
+      return path === `/signatures/${TEST_VAULT}` ? { body: status(outdated) } : { status: 404 };
+    }
+    const { public_keys, deadline } = JSON.parse(body) as RotationBody;
+    const exitSignaturesIpfsHash = nameOf(public_keys);
+    const message = {
+      vault: TEST_VAULT,
+      exitSignaturesIpfsHash,
+      nonce: seenNonce(),
+      deadline: BigInt(deadline),
+    };
+    const signature = toHex(signDigest(recordedOracleKey(oracle), rotationDigest(domain, message)));
+    return { body: JSON.stringify({ ipfs_hash: exitSignaturesIpfsHash, signature, deadline }) };
+  };
+}
+
+/** The keeper: takes an update that three oracles have signed, in ascending order. */
+function updateExitSignatures({ to, data }: TransactionIntent): TransactionOutcome {
+  const [vault, deadline, exitSignaturesIpfsHash, given] = keeperAbi.decodeFunctionData(
+    'updateExitSignatures',
+    data,
+  ) as unknown as [string, bigint, string, Hex];
+  const signatures = fromHex(given, 3 * 65);
+  const digest = rotationDigest(domain, { vault, exitSignaturesIpfsHash, nonce, deadline });
+  const signers = [0, 1, 2].map(i => recoverSigner(digest, signatures.subarray(65 * i, 65 * (i + 1))));
+  expect([to, vault]).toEqual([domain.keeper, TEST_VAULT]);
+  expect(signers).toEqual([...signers].sort());
+  for (const one of signers)
+    expect(recorded.oracles.map(({ address }) => address.toLowerCase())).toContain(one);
+  nonce++;
+  return { status: 'confirmed', hash: '0x01', blockNumber: 100 };
+}
+
+/** Validators with outdated exit signatures, whose keys are in the signer. */
+function addValidators(count: number, { vault = TEST_VAULT, first = 1, isLoaded = true } = {}) {
+  return Array.from({ length: count }, (_, i) => {
+    const secretKey = testSecretKey(first + i);
+    const publicKey = publicKeyOf(secretKey);
+    if (isLoaded) keys.addKey(toHex(publicKey), { secretKey, path: '', isReadOnly: false });
+    const { index } = beacon.addValidator(publicKey, { withdrawalCredentials: credentialsOf(vault) });
+    outdated.push(index);
+    return { index, publicKey: toHex(publicKey) };
+  });
+}
+
+async function rotate(
+  changes: Partial<RotateExitSignaturesOptions> = {},
+  otherDeps: Partial<RotateExitSignaturesDeps> = {},
+) {
+  const say = (_: unknown, line: string) => void lines.push(line);
+  const log = { debug: () => undefined, info: () => undefined, warn: say } as never;
+  const node = await connectBeaconNode(
+    {},
+    { ...EXIT_CHAIN, endpoints: [beacon.url], slotsPerEpoch: 32, timeoutMs: 2_000, retryTimeoutMs: 0 },
+  );
+  const outbox = {
+    send: async (intent: TransactionIntent) => {
+      intents.push(intent);
+      return outcome ?? updateExitSignatures(intent);
+    },
+  };
+  const oracles = recorded.oracles.map((oracle, i) => ({ ...oracle, endpoints: [servers[i]?.url ?? ''] }));
+  return rotateExitSignatures(
+    {
+      ...{
+        http: {},
+        beacon: node,
+        signer,
+        loadCombiner: createPointCombiner,
+        outbox,
+        log,
+        warned,
+        now: () => NOW_MS,
+      },
+      fetchFinalizedBlock: async () => 60,
+      fetchNonce: async () => nonce,
+      ...otherDeps,
+    },
+    {
+      ...{ vault: TEST_VAULT, network, threshold: 3, isCollateralized: true, lastUpdateBlock, nonce },
+      oracles: { ...recorded, oracles, validatorsExitRotationBatchLimit: 2 },
+      exitShards: { mode: 'auto', config: undefined },
+      oracleTimeoutMs: 3_000,
+      signal: new AbortController().signal,
+      ...changes,
+    },
+  );
+}
+
+const posts = (oracle: number) =>
+  (servers[oracle]?.seen ?? [])
+    .filter(({ method }) => method === 'POST')
+    .map(({ body }) => JSON.parse(body) as RotationBody);
+
+describe('nothing is rotated', () => {
+  it('before the vault has registered a validator, and nobody is asked', async () => {
+    expect(await rotate({ isCollateralized: false })).toMatchObject({ status: 'up-to-date', outdated: 0 });
+    expect(servers.flatMap(({ seen }) => seen)).toEqual([]);
+  });
+
+  it('while the oracles name no validator', async () => {
+    expect(await rotate()).toEqual({ status: 'up-to-date', outdated: 0, rotated: [], skipped: [] });
+    expect(intents).toEqual([]);
+  });
+
+  it('while the last update is not final, and nobody is asked', async () => {
+    addValidators(1);
+    lastUpdateBlock = 61;
+    expect(await rotate()).toMatchObject({
+      status: 'waiting',
+      outdated: null,
+      waitsFor: expect.stringContaining('finalized'),
+    });
+    expect(servers.flatMap(({ seen }) => seen)).toEqual([]);
+  });
+
+  it('while too few oracles have seen the last update', async () => {
+    addValidators(1);
+    [lastUpdateBlock, seenBlock] = [50, 50];
+    faults.set(0, () => ({ body: status(outdated, 49) }));
+    faults.set(3, () => ({ body: status(outdated, null) }));
+    expect(await rotate()).toMatchObject({
+      status: 'waiting',
+      waitsFor: expect.stringMatching(/^3 oracles.*now 2/),
+    });
+    faults.delete(3);
+    expect(await rotate()).toMatchObject({ status: 'rotated' });
+  });
+});
+
+describe('exit signatures', () => {
+  it('are rotated batch by batch until none is outdated', async () => {
+    const validators = addValidators(5);
+    expect(await rotate()).toEqual({ status: 'rotated', outdated: 0, rotated: outdated, skipped: [] });
+    expect(intents.map(({ kind, key }) => [kind, key])).toEqual(
+      [0, 1, 2].map(i => ['update-exit-signatures', `update-exit-signatures ${i}`]),
+    );
+    expect(intents.map(({ deadline }) => deadline)).toEqual([DEADLINE, DEADLINE, DEADLINE].map(BigInt));
+    const batches = [validators.slice(0, 2), validators.slice(2, 4), validators.slice(4)];
+    const asked = [0, 1, 2, 3].map(posts);
+    for (const bodies of asked) {
+      expect(bodies.map(({ public_keys }) => public_keys)).toEqual(
+        batches.slice(0, bodies.length).map(batch => batch.map(({ publicKey }) => publicKey)),
+      );
+      for (const body of bodies) {
+        expect(Object.keys(body)).toEqual([
+          'vault_address',
+          'public_keys',
+          'public_key_shards',
+          'exit_signature_shards',
+          'deadline',
+        ]);
+        expect(body.vault_address).toBe(TEST_VAULT);
+        expect(body.deadline).toBe(DEADLINE);
+        for (const shards of body.exit_signature_shards)
+          expect(shards.map(one => one.length)).toEqual(Array(4).fill(2 + 2 * 193));
+        for (const shards of body.public_key_shards)
+          expect(shards.map(one => one.length)).toEqual(Array(4).fill(2 + 2 * 48));
+      }
+    }
+  });
+
+  it('can be found to have been rotated, by whoever it was', async () => {
+    addValidators(1);
+    outcome = { status: 'already-done' };
+    expect(await rotate()).toMatchObject({ status: 'restarted', outdated: 1 });
+    const [intent] = intents;
+    expect(await intent?.isDone?.()).toBe(false);
+    nonce++;
+    expect(await intent?.isDone?.()).toBe(true);
+  });
+
+  it.each<[TransactionOutcome, string]>([
+    [{ status: 'expired' }, 'expired'],
+    [{ status: 'cancelled', hash: undefined }, 'cancelled'],
+  ])('whose transaction is %o are left to the next round', async (given, reason) => {
+    addValidators(3);
+    outcome = given;
+    expect(await rotate()).toMatchObject({
+      ...{ status: 'restarted', outdated: 3, rotated: [], reason: expect.stringContaining(reason) },
+    });
+    expect(intents).toHaveLength(1);
+  });
+
+  it.each<TransactionOutcome>([
+    { status: 'would-revert', reason: 'InvalidOracle', data: undefined },
+    { status: 'reverted', hash: '0x01', reason: 'InvalidOracle' },
+  ])(
+    'that the keeper refuses are an error, so that it is told and not tried at once again: %o',
+    async given => {
+      addValidators(3);
+      outcome = given;
+      await expect(rotate()).rejects.toMatchObject({
+        ...{ code: 'rotation-refused', retryable: true, message: expect.stringContaining('InvalidOracle') },
+      });
+      expect(intents).toHaveLength(1);
+    },
+  );
+
+  it('of a later batch are asked for again while oracles have not seen the batch before', async () => {
+    addValidators(4);
+    let asked = 0;
+    seenNonce = () => {
+      if (nonce === 0n) return nonce;
+      return ++asked <= 5 ? nonce - 1n : nonce;
+    };
+    expect(await rotate()).toMatchObject({ status: 'rotated', outdated: 0 });
+    expect(intents).toHaveLength(2);
+  });
+
+  it('of the first batch are not asked for again in the same pass', async () => {
+    addValidators(1);
+    for (const i of [0, 1])
+      faults.set(i, request =>
+        request.method === 'GET' ? { body: status(outdated) } : { status: 400, body: 'no' },
+      );
+    await expect(rotate()).rejects.toMatchObject({ code: 'not-enough-approvals', retryable: true });
+    expect(posts(0)).toHaveLength(1);
+  });
+});
+
+describe('shards of one batch', () => {
+  it('are made in one way: where the signer has only shares of one validator and only the key of another, they part', async () => {
+    const threshold = recorded.exitSignatureRecoverThreshold;
+    const [shared] = addValidators(1, { isLoaded: false });
+    const [whole] = addValidators(1, { first: 2 });
+    const shares = splitSecretKey(testSecretKey(1), { threshold, count: recorded.oracles.length });
+    for (const secretKey of shares)
+      keys.addKey(toHex(publicKeyOf(secretKey)), { secretKey, path: '', isReadOnly: false });
+    const config = {
+      validators: [{ publicKey: publicKeyOf(testSecretKey(1)), shares: shares.map(publicKeyOf) }],
+      oracleSet: { configHash: oracleSetHash(recorded), ipfsHash: 'Qm', threshold },
+    };
+    const result = await rotate({ exitShards: { mode: 'auto', config } });
+    expect(result).toMatchObject({ status: 'rotated', outdated: 0, skipped: [] });
+    expect(posts(0).map(({ public_keys }) => public_keys)).toEqual([[shared?.publicKey], [whole?.publicKey]]);
+    expect(keys.signed).toHaveLength(recorded.oracles.length + 1);
+  });
+});
+
+describe('a validator that cannot be signed for', () => {
+  it('is reported, once, and does not hold up the others', async () => {
+    const [missing] = addValidators(1, { isLoaded: false });
+    const good = addValidators(3, { first: 10 });
+    const [foreign] = addValidators(1, { first: 20, vault: OTHER_VAULT });
+    outdated.push(999_999n);
+    const result = await rotate();
+    expect(result).toMatchObject({ status: 'rotated', outdated: 3, rotated: good.map(({ index }) => index) });
+    expect(result.skipped).toEqual([
+      {
+        validatorIndex: missing?.index,
+        publicKey: missing?.publicKey,
+        reason: 'the signer has not loaded its key',
+      },
+      {
+        validatorIndex: foreign?.index,
+        publicKey: foreign?.publicKey,
+        reason: 'it does not withdraw to the vault',
+      },
+      { validatorIndex: 999_999n, publicKey: null, reason: 'the beacon node does not know it' },
+    ]);
+    expect(keys.signed.map(one => BigInt(one.validatorIndex))).toEqual(good.map(({ index }) => index));
+    expect(lines).toHaveLength(1);
+    outdated = outdated.filter(index => !good.some(one => one.index === index));
+    expect(await rotate()).toMatchObject({
+      status: 'waiting',
+      outdated: 3,
+      rotated: [],
+      waitsFor: expect.stringContaining('keys of 3 validators'),
+    });
+    expect(lines).toHaveLength(1);
+  });
+
+  it('is reported also when the others are not approved of', async () => {
+    addValidators(1, { isLoaded: false });
+    addValidators(1, { first: 10 });
+    for (const i of [0, 1]) {
+      faults.set(i, ({ method }) => (method === 'GET' ? { body: status(outdated) } : { status: 400 }));
+    }
+    await expect(rotate()).rejects.toMatchObject({ code: 'not-enough-approvals' });
+    expect(lines.filter(line => line.includes('has not loaded its key'))).toHaveLength(1);
+  });
+
+  it('although the signer lists its key is found among its batch', async () => {
+    const [first, second] = addValidators(2);
+    const lost = addValidators(1, { first: 20, isLoaded: false });
+    const listed = new Set([...(await signer.listPublicKeys()), lost[0]?.publicKey as Hex]);
+    const result = await rotate(
+      {
+        oracles: {
+          ...recorded,
+          oracles: recorded.oracles.map((one, i) => ({ ...one, endpoints: [servers[i]?.url ?? ''] })),
+          validatorsExitRotationBatchLimit: 10,
+        },
+      },
+      { signer: { ...signer, listPublicKeys: async () => listed } },
+    );
+    expect(result).toMatchObject({ status: 'rotated', rotated: [first?.index, second?.index] });
+    expect(result.skipped).toMatchObject([{ validatorIndex: lost[0]?.index }]);
+    expect(intents).toHaveLength(1);
+  });
+
+  it('of the pool before the genesis vault is one of the genesis vault only', async () => {
+    const { genesisVault, v2PoolEscrow } = resolveNetwork('mainnet').contracts;
+    addValidators(1, { vault: v2PoolEscrow ?? '' });
+    expect(await rotate()).toMatchObject({ status: 'waiting' });
+    const genesis = { ...network, contracts: { ...network.contracts, genesisVault: TEST_VAULT } };
+    expect(genesisVault).not.toBe(TEST_VAULT);
+    expect(await rotate({ network: genesis })).toMatchObject({ status: 'rotated' });
+  });
+});
+
+describe('one oracle that', () => {
+  it.each<[string, Handler]>([
+    ['is silent', () => undefined],
+    ['fails', () => ({ status: 500 })],
+    [
+      'hides what is outdated',
+      request => (request.method === 'GET' ? { body: status([]) } : { status: 400 }),
+    ],
+    [
+      'names all validators',
+      request => (request.method === 'GET' ? { body: status([...outdated, 5n, 6n]) } : { body: '{}' }),
+    ],
+  ])('%s costs the others nothing', async (_, handler) => {
+    addValidators(2);
+    faults.set(2, handler);
+    const start = performance.now();
+    expect(await rotate()).toEqual({ status: 'rotated', outdated: 0, rotated: outdated, skipped: [] });
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});
+
+it('ends with the signal of the process', async () => {
+  addValidators(1);
+  for (const i of [0, 1, 2, 3]) faults.set(i, () => undefined);
+  const end = new AbortController();
+  setTimeout(() => end.abort(new Error('SIGTERM')), 50);
+  await expect(rotate({ signal: end.signal })).rejects.toThrow('SIGTERM');
+});

@@ -1,0 +1,151 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../../../../src/db/database.ts';
+import { toHex } from '../../../../src/lib/bytes.ts';
+import { type AssignKeysOptions, assignKeys } from '../../../../src/services/fleet/assign-keys.ts';
+import { readSignerKeys } from '../../../support/checkers/validator-clients.ts';
+import {
+  createDatabaseTemplate,
+  type DatabaseTemplate,
+} from '../../../support/postgres/database-template.ts';
+import { temporaryDirectory } from '../../../support/programs/cli.ts';
+import { writeClient } from '../../../support/recorded/recorded-files.ts';
+import {
+  fillWithRecordedVault,
+  recordedRef,
+  recordedSecretKeys,
+  writeKeystores,
+} from '../../../support/recorded/recorded-vault.ts';
+import { readRecorded, recordedPath } from '../../../support/recorded/vectors.ts';
+
+let template: DatabaseTemplate;
+beforeAll(async () => {
+  using keystores = temporaryDirectory();
+  writeKeystores(keystores.path, recordedSecretKeys(10));
+  template = await createDatabaseTemplate(url => fillWithRecordedVault(url, keystores.path));
+});
+afterAll(() => template[Symbol.asyncDispose]());
+
+async function openUploaded() {
+  const clone = await template.clone();
+  const database = await openDatabase({ url: clone.url });
+  const files = temporaryDirectory();
+  return {
+    database,
+    path: files.path,
+    [Symbol.asyncDispose]: async () => {
+      files[Symbol.dispose]();
+      await database.close();
+      await clone[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const assign = (database: Database, options: Omit<AssignKeysOptions, 'ref'>) =>
+  assignKeys(database, { ref: recordedRef, ...options });
+
+function expectRecorded(directory: string, recorded: string): void {
+  const names = readdirSync(recordedPath(recorded)).sort();
+  expect(readdirSync(directory).sort()).toEqual(names);
+  for (const name of names) {
+    expect(readFileSync(join(directory, name), 'utf8'), `${recorded}/${name}`).toBe(
+      readRecorded(`${recorded}/${name}`),
+    );
+  }
+}
+
+/** Keys of a recorded client. */
+const recordedKeys = (total: number, index: number) =>
+  readSignerKeys(readRecorded(`03-remote-db/4-validator-total${total}-index${index}/signer_keys.yml`));
+
+describe('the files of validator clients', () => {
+  it('are the recorded ones for ten keys over ten clients, without the builder', async () => {
+    await using vault = await openUploaded();
+    const { keyCount } = await writeClient(vault.database, vault.path, {
+      ...{ index: 0, total: 10, isBuilderEnabled: false },
+    });
+    expect(keyCount).toBe(1);
+    expectRecorded(vault.path, '03-remote-db/4-validator-builder-off');
+  });
+
+  it.each([
+    [3, [3, 3, 4]],
+    [4, [2, 2, 3, 3]],
+  ])(
+    'like the reference over %i: its ranges, and each key it leaves out is in exactly one',
+    async (total, counts) => {
+      await using vault = await openUploaded();
+      const { plan } = await assign(vault.database, {
+        ...{ totalClients: total, likeReference: 'floor', reassign: false },
+      });
+      const clients = counts.map((_, index) =>
+        plan.assignments.filter(each => each.clientIndex === index).map(each => toHex(each.publicKey)),
+      );
+      expect(clients.map(keys => keys.length)).toEqual(counts);
+      expect(new Set(clients.flat()).size).toBe(10);
+      for (const [index, keys] of clients.entries()) {
+        const recorded = recordedKeys(total, index);
+        expect(keys.slice(0, recorded.length)).toEqual(recorded);
+        const directory = join(vault.path, String(index));
+        await writeClient(vault.database, directory, { index, total });
+        if (keys.length === recorded.length)
+          expectRecorded(directory, `03-remote-db/4-validator-total${total}-index${index}`);
+        else expect(readSignerKeys(readFileSync(join(directory, 'signer_keys.yml'), 'utf8'))).toEqual(keys);
+      }
+    },
+  );
+});
+
+describe('a stored plan', () => {
+  it('stays: the same total changes nothing, another is refused with the number of moves', async () => {
+    await using vault = await openUploaded();
+    const first = await assign(vault.database, { totalClients: 5, reassign: false });
+    expect(first).toMatchObject({ isNew: true, movedKeys: 0 });
+    expect(await assign(vault.database, { totalClients: 5, reassign: false })).toMatchObject({
+      ...{ isNew: false, movedKeys: 0, plan: first.plan },
+    });
+    await expect(assign(vault.database, { totalClients: 4, reassign: false })).rejects.toMatchObject({
+      ...{ code: 'keys-would-move', exitCode: 3 },
+      message: expect.stringContaining('with 4, 2 of 10 keys would move'),
+    });
+    await expect(writeClient(vault.database, vault.path, { index: 0, total: 4 })).rejects.toMatchObject({
+      code: 'keys-would-move',
+    });
+    expect(readdirSync(vault.path)).toEqual([]);
+    expect((await assign(vault.database, { totalClients: 5, reassign: false })).plan).toEqual(first.plan);
+  });
+
+  it('moves as few keys as can be when it may', async () => {
+    await using vault = await openUploaded();
+    await assign(vault.database, { totalClients: 5, reassign: false });
+    const fewer = await assign(vault.database, { totalClients: 4, reassign: true });
+    expect(fewer).toMatchObject({ isNew: true, movedKeys: 2 });
+    const counts = [0, 1, 2, 3].map(
+      client => fewer.plan.assignments.filter(each => each.clientIndex === client).length,
+    );
+    expect(counts.toSorted()).toEqual([2, 2, 3, 3]);
+    const more = await writeClient(vault.database, vault.path, { index: 4, total: 5, reassign: true });
+    expect(more.keyCount).toBe(2);
+  });
+
+  it('can be replaced by the reference’s ranges only when keys may move', async () => {
+    await using vault = await openUploaded();
+    await assign(vault.database, { totalClients: 3, reassign: false });
+    const like = { totalClients: 3, likeReference: 'floor' } as const;
+    await expect(assign(vault.database, { ...like, reassign: false })).rejects.toMatchObject({
+      code: 'keys-would-move',
+    });
+    expect((await assign(vault.database, { ...like, reassign: true })).movedKeys).toBe(2);
+  });
+
+  it('of two first calls at once one decides and both get its plan', async () => {
+    await using vault = await openUploaded();
+    const plans = await Promise.all([
+      assign(vault.database, { totalClients: 5, reassign: false }),
+      assign(vault.database, { totalClients: 5, reassign: false }),
+    ]);
+    expect(plans[0]?.plan).toEqual(plans[1]?.plan);
+    expect(plans.filter(each => each.isNew)).toHaveLength(1);
+  });
+});

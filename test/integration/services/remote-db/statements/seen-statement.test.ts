@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resolveNetwork } from '../../../../../src/networks/built-in.ts';
+import {
+  assertNotOlder,
+  recordSeen,
+  seenStatementPath,
+} from '../../../../../src/services/remote-db/statements/seen-statement.ts';
+import type { ProvenStatement } from '../../../../../src/services/remote-db/statements/signed-statement.ts';
+import { temporaryDirectory } from '../../../../support/programs/cli.ts';
+
+const REF = { network: resolveNetwork('holesky'), address: '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc' };
+
+function provenOf(manifestCounter: bigint, planCounter: bigint, fill = 1, key = 7): ProvenStatement {
+  const digest = new Uint8Array(32).fill(fill);
+  return {
+    statement: {
+      chainId: REF.network.chainId,
+      vault: new Uint8Array(20),
+      manifestCounter,
+      planCounter,
+      validatorsDigest: digest,
+      planDigest: null,
+      depositDataRoot: null,
+      depositDataDigest: null,
+      operatorDigest: digest,
+    },
+    digest,
+    verifyingKey: new Uint8Array(32).fill(key),
+  };
+}
+
+describe('the last statement that was believed', () => {
+  let directory: ReturnType<typeof temporaryDirectory>;
+  let path: string;
+  beforeEach(() => {
+    directory = temporaryDirectory();
+    path = seenStatementPath(directory.path, REF);
+  });
+  afterEach(() => directory[Symbol.dispose]());
+
+  it('is a dot file of its vault, and the first one is free', async () => {
+    await assertNotOlder(path, provenOf(0n, 0n));
+    await recordSeen(path, provenOf(5n, 2n), { mode: 0o640 });
+    expect(path).toContain('/.holesky-0x8189af89a7718c1bab5628399fc0ba50c6949bcc.statement');
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+    expect(readFileSync(path, 'utf8')).toContain('\nupload 5\nplan 2\n');
+  });
+
+  it.each([
+    ['an older upload', 4n, 2n, 'statement-old'],
+    ['an older plan', 6n, 1n, 'statement-old'],
+  ])('refuses %s', async (_, manifestCounter, planCounter, code) => {
+    await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
+    await expect(assertNotOlder(path, provenOf(manifestCounter, planCounter, 2))).rejects.toMatchObject({
+      ...{ code, exitCode: 1 },
+      hint: expect.stringContaining(path),
+    });
+  });
+
+  it('refuses another state of the same counters, and takes the same and every later one', async () => {
+    await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
+    await assertNotOlder(path, provenOf(5n, 2n));
+    await assertNotOlder(path, provenOf(6n, 2n, 2));
+    await assertNotOlder(path, provenOf(5n, 3n, 2));
+    await expect(assertNotOlder(path, provenOf(5n, 2n, 2))).rejects.toMatchObject({
+      code: 'statement-forked',
+    });
+  });
+
+  it('counts for its key alone, and must be readable', async () => {
+    await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
+    await assertNotOlder(path, provenOf(1n, 0n, 1, 8));
+    // A pipe of whoever owns the directory holds up nobody.
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    await assertNotOlder(path, provenOf(1n, 0n));
+    rmSync(path);
+    writeFileSync(path, 'upload 0\n');
+    await expect(assertNotOlder(path, provenOf(5n, 2n))).rejects.toMatchObject({
+      code: 'statement-record-invalid',
+    });
+  });
+});

@@ -1,0 +1,43 @@
+import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSignerTls } from '../../../../src/cli/flags/signer.ts';
+import { signerUrls } from '../../../../src/cli/options/value-kinds.ts';
+
+const source = { kind: 'flag' } as const;
+const none = {
+  signerCa: undefined,
+  signerCert: undefined,
+  signerKey: undefined,
+  signerPfx: undefined,
+  signerPfxPassword: undefined,
+};
+
+describe('signer options', () => {
+  it('take one signer, a fleet, or a socket', async () => {
+    const parse = async (value: string) => (await signerUrls.parse(value, source)).map(url => url.reveal());
+    expect(await parse('http://signer:9000/')).toEqual(['http://signer:9000']);
+    expect(await parse('https://a:9000, https://b:9000')).toEqual(['https://a:9000', 'https://b:9000']);
+    expect(await parse('unix:/run/signer.sock')).toEqual(['unix:/run/signer.sock']);
+    for (const wrong of ['signer:9000', 'unix:', ' , ', 'ftp://signer']) {
+      await expect(parse(wrong)).rejects.toMatchObject({ code: 'invalid-url', exitCode: 2 });
+    }
+  });
+
+  it('read the TLS files that are named', async () => {
+    using directory = mkdtempDisposableSync(join(tmpdir(), 'signer-options-'));
+    const path = join(directory.path, 'ca.pem');
+    writeFileSync(path, 'certificate');
+    expect(await readSignerTls(none)).toBeUndefined();
+    expect(await readSignerTls({ ...none, signerCa: path, signerPfxPassword: 'secret' })).toEqual({
+      ca: Buffer.from('certificate'),
+      cert: undefined,
+      key: undefined,
+      pfx: undefined,
+      passphrase: 'secret',
+    });
+    const missing = readSignerTls({ ...none, signerPfx: join(directory.path, 'nowhere') });
+    await expect(missing).rejects.toMatchObject({ code: 'file-missing' });
+  });
+});

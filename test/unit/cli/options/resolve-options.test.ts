@@ -1,0 +1,213 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  defaulted,
+  flag,
+  optional,
+  repeated,
+  required,
+  requiredUnless,
+} from '../../../../src/cli/options/option.ts';
+import { type OptionInput, resolveOptions } from '../../../../src/cli/options/resolve-options.ts';
+import { choice, httpUrls, integer, text } from '../../../../src/cli/options/value-kinds.ts';
+import type { Prompter } from '../../../../src/cli/terminal/prompt.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'options-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function secretFile(name: string, content: string, mode = 0o600): string {
+  const path = join(directory, name);
+  writeFileSync(path, content, { mode });
+  return path;
+}
+
+function given(input: Partial<OptionInput> = {}) {
+  const warnings: string[] = [];
+  return {
+    warnings,
+    input: {
+      flags: {},
+      environment: {},
+      prompter: undefined,
+      warn: (w: string) => warnings.push(w),
+      ...input,
+    },
+  };
+}
+
+/** A user who gives these answers one after another. */
+function user(answers: string[]): Prompter & { readonly log: string[] } {
+  const log: string[] = [];
+  return {
+    log,
+    askLine: async (question, hidden) => {
+      log.push(hidden ? `${question}(hidden)` : question);
+      return answers.shift() ?? '';
+    },
+    waitForKey: async () => {},
+    print: line => void log.push(line),
+    clear() {},
+  };
+}
+
+const KEY = {
+  key: required({
+    description: '',
+    value: text,
+    env: 'KEY',
+    secret: true,
+    prompt: 'Enter the key',
+    hidden: true,
+  }),
+};
+
+describe('one option', () => {
+  it('prefers the flag, then its variable, and an empty variable is unset', async () => {
+    const options = { count: optional({ description: '', value: integer({ min: 1 }), env: 'COUNT' }) };
+    const resolve = (flags: object, environment: NodeJS.ProcessEnv) =>
+      resolveOptions(options, given({ flags: { ...flags }, environment }).input);
+    expect(await resolve({ count: '3' }, { COUNT: '4' })).toEqual({ count: 3 });
+    expect(await resolve({}, { COUNT: '4' })).toEqual({ count: 4 });
+    expect(await resolve({}, { COUNT: '' })).toEqual({ count: undefined });
+    await expect(resolve({}, { COUNT: 'x' })).rejects.toThrow(
+      "Invalid value for '--count': 'x' is not a valid integer.",
+    );
+  });
+
+  it('reads switches as click reads booleans', async () => {
+    const options = { verbose: flag({ description: '', env: 'VERBOSE' }) };
+    const resolve = async (VERBOSE: string) =>
+      (await resolveOptions(options, given({ environment: { VERBOSE } }).input)).verbose;
+    for (const word of ['1', 'true', 'T', 'Yes', 'y', 'ON']) expect(await resolve(word)).toBe(true);
+    for (const word of ['', '0', 'False', 'f', 'no', 'N', 'off']) expect(await resolve(word)).toBe(false);
+    await expect(resolve('maybe')).rejects.toThrow(
+      "Invalid value for 'VERBOSE': 'maybe' is not a valid boolean.",
+    );
+  });
+
+  it('takes its default, and repeated ones from commas of the variable', async () => {
+    const options = {
+      kdf: defaulted(() => 'scrypt', { description: '', value: choice(['scrypt', 'pbkdf2']) }),
+      urls: repeated({ description: '', value: text, env: 'URLS' }),
+      endpoints: optional({ description: '', value: httpUrls }),
+    };
+    const { input } = given({ flags: { endpoints: 'http://a/, https://b' }, environment: { URLS: 'a, b' } });
+    const { endpoints, ...others } = await resolveOptions(options, input);
+    expect(others).toEqual({ kdf: 'scrypt', urls: ['a', 'b'] });
+    expect(endpoints?.map(url => url.reveal())).toEqual(['http://a', 'https://b']);
+    const flags = { urls: ['c'], endpoints: 'b:9000' };
+    await expect(resolveOptions(options, given({ flags }).input)).rejects.toThrow(
+      "'b:9000' is not an http or https URL.",
+    );
+  });
+});
+
+describe('secrets', () => {
+  it('come from flag, file flag, variable, file variable, in this order', async () => {
+    const flagFile = secretFile('flag', 'from-flag-file\n');
+    const envFile = secretFile('env', 'from-env-file');
+    const all = { flags: { 'key-file': flagFile }, environment: { KEY: 'from-env', KEY_FILE: '' } };
+    expect(await resolveOptions(KEY, given(all).input)).toEqual({ key: 'from-flag-file' });
+    expect(await resolveOptions(KEY, given({ environment: { KEY: 'from-env' } }).input)).toEqual({
+      key: 'from-env',
+    });
+    expect(await resolveOptions(KEY, given({ environment: { KEY_FILE: envFile } }).input)).toEqual({
+      key: 'from-env-file',
+    });
+  });
+
+  it('warn when they stand in argv or in a file that others can read, and never repeat the secret', async () => {
+    const inArgv = given({ flags: { key: 'hunter2' } });
+    await resolveOptions(KEY, inArgv.input);
+    expect(inArgv.warnings).toEqual([
+      "--key on the command line can be seen by other users and stays in the shell's history; --key-file or KEY_FILE keeps it private.",
+    ]);
+    const open = given({ flags: { 'key-file': secretFile('open', 'hunter2', 0o644) } });
+    await resolveOptions(KEY, open.input);
+    expect(open.warnings[0]).toMatch(/open can be read by other users \(mode 0644\)/);
+  });
+
+  it('may not contradict each other on one level', async () => {
+    const file = secretFile('other', 'b');
+    const both = given({ flags: { key: 'a', 'key-file': file } });
+    await expect(resolveOptions(KEY, both.input)).rejects.toThrow(
+      '--key and --key-file give different values; use one of them.',
+    );
+    const variables = given({ environment: { KEY: 'a', KEY_FILE: file } });
+    await expect(resolveOptions(KEY, variables.input)).rejects.toThrow(
+      'KEY and KEY_FILE give different values',
+    );
+    const same = given({ flags: { key: 'b', 'key-file': file } });
+    expect(await resolveOptions(KEY, same.input)).toEqual({ key: 'b' });
+  });
+
+  it('name a file that is missing', async () => {
+    const { input } = given({ environment: { KEY_FILE: '/nowhere/key' } });
+    await expect(resolveOptions(KEY, input)).rejects.toThrow(
+      "Invalid value for 'KEY_FILE': /nowhere/key does not exist.",
+    );
+  });
+});
+
+describe('missing answers', () => {
+  const options = {
+    index: required({ description: '', value: integer({ min: 0 }), prompt: 'Enter the index' }),
+    ...KEY,
+    outputDir: required({
+      description: '',
+      value: text,
+      prompt: 'Enter the folder',
+      suggestion: () => '/here',
+    }),
+    size: required({
+      description: '',
+      value: choice(['S', 'L']),
+      prompt: 'Choose a size',
+      fallback: () => 'L',
+    }),
+  };
+
+  it('are one error without a terminal; what a prompt would only suggest is missing, too', async () => {
+    await expect(resolveOptions(options, given().input)).rejects.toThrow(
+      expect.objectContaining({
+        message: "Missing options '--index', '--key', '--output-dir'.",
+        hint: 'There is no terminal to ask on. Secrets are better read from a file: --key-file or KEY_FILE.',
+        exitCode: 2,
+      }),
+    );
+    const flags = { index: '0', key: 'k', 'output-dir': '/x' };
+    expect(await resolveOptions(options, given({ flags }).input)).toMatchObject({ size: 'L' });
+  });
+
+  it('are none of an option that a switch makes needless', async () => {
+    const pair = { key: requiredUnless('bare', KEY.key), bare: flag({ description: '' }) };
+    expect(await resolveOptions(pair, given({ flags: { bare: true } }).input)).toEqual({ bare: true });
+    const prompter = user([]);
+    await resolveOptions(pair, given({ flags: { bare: true }, prompter }).input);
+    expect(prompter.log).toEqual([]);
+    await expect(resolveOptions(pair, given().input)).rejects.toThrow("Missing option '--key'.");
+  });
+
+  it('are asked on a terminal in the order of the options, until they are right', async () => {
+    const prompter = user(['-1', '2', '', 'k', '', 'x', '']);
+    expect(await resolveOptions(options, given({ prompter }).input)).toEqual({
+      index: 2,
+      key: 'k',
+      outputDir: '/here',
+      size: 'L',
+    });
+    expect(prompter.log).toEqual([
+      'Enter the index: ',
+      'Error: -1 is not in the range x>=0.\n',
+      'Enter the index: ',
+      'Enter the key: (hidden)',
+      'Enter the key: (hidden)',
+      'Enter the folder [/here]: ',
+      'Choose a size (S, L) [L]: ',
+      "Error: 'x' is not one of 'S', 'L'.\n",
+      'Choose a size (S, L) [L]: ',
+    ]);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
+import {
+  type ClientKeysOptions,
+  chooseClientKeys,
+} from '../../../../../src/services/fleet/clients/keys-of-client.ts';
+
+const key = (number: number): Hex => `0x${number.toString(16).padStart(96, '0')}`;
+const keys = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => key(from + i));
+
+/** A plan of two clients. */
+function planOf(first: readonly Hex[], second: readonly Hex[] = []) {
+  const of = (list: readonly Hex[], clientIndex: number) =>
+    list.map(publicKey => ({ publicKey: fromHex(publicKey), clientIndex }));
+  return { totalClients: 2, assignments: [...of(first, 0), ...of(second, 1)] };
+}
+
+const choose = (
+  plan: ReturnType<typeof planOf>,
+  present: readonly Hex[],
+  options: Partial<ClientKeysOptions> = {},
+) =>
+  chooseClientKeys(plan, {
+    directory: './validator0',
+    present: new Set(present),
+    clientIndex: 0,
+    removals: options.removals ?? 'refuse',
+    mayMove: options.mayMove ?? false,
+  });
+
+describe('the keys of a validator client', () => {
+  it('are those of the plan, where nothing is there yet or up to a tenth goes', () => {
+    expect(choose(planOf(keys(0, 3), keys(3, 5)), [])).toMatchObject({ removedKeys: 0, warnings: [] });
+    const most = choose(planOf(keys(0, 9)), keys(0, 10));
+    expect(most.publicKeys.map(toHex)).toEqual(keys(0, 9));
+    expect(most.removedKeys).toBe(1);
+  });
+
+  it.each([
+    ['more than a tenth', keys(0, 8), []],
+    ['all', [], []],
+    ['all, to another client', [], keys(0, 10)],
+  ])('are refused when %s of the present ones would go', (_, first, second) => {
+    expect(() => choose(planOf(first, second), keys(0, 10))).toThrow(
+      expect.objectContaining({ code: 'too-many-removals', exitCode: 3 }),
+    );
+    expect(choose(planOf(first, second), keys(0, 10), { removals: 'allow' }).publicKeys).toHaveLength(
+      first.length,
+    );
+  });
+
+  it('stay by "keep" when the vault knows them no more, and never when they are another client’s', () => {
+    const kept = choose(planOf(keys(5, 6)), keys(0, 10), { removals: 'keep' });
+    expect(kept.publicKeys.map(toHex)).toEqual(keys(0, 10));
+    expect(kept).toMatchObject({ keptKeys: 9, removedKeys: 0 });
+    expect(kept.warnings[0]).toContain('9 of 10 keys');
+    expect(() => choose(planOf(keys(0, 1), keys(9, 10)), keys(0, 10), { removals: 'keep' })).toThrow(
+      expect.objectContaining({ code: 'keys-of-another-client', exitCode: 3 }),
+    );
+  });
+
+  it('may go to another client where that was asked for, but not get lost', () => {
+    const moved = choose(planOf(keys(0, 2), keys(2, 10)), keys(0, 10), { mayMove: true });
+    expect(moved.publicKeys).toHaveLength(2);
+    expect(() => choose(planOf(keys(0, 2), keys(2, 5)), keys(0, 10), { mayMove: true })).toThrow(
+      expect.objectContaining({ code: 'too-many-removals' }),
+    );
+    const kept = choose(planOf(keys(0, 2), keys(2, 5)), keys(0, 10), { mayMove: true, removals: 'keep' });
+    expect(kept.publicKeys.map(toHex)).toEqual([...keys(0, 2), ...keys(5, 10)]);
+  });
+
+  it('come with a warning when they grow by more than a tenth: another client may run them', () => {
+    expect(choose(planOf(keys(0, 11)), keys(0, 10)).warnings).toEqual([]);
+    expect(choose(planOf(keys(0, 12)), keys(0, 10)).warnings[0]).toContain('2 keys beside the 10');
+  });
+});

@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { chooseFees, feeCeilings, raiseFees } from '../../../src/transactions/transaction-fees.ts';
+
+const GWEI = 1_000_000_000n;
+const wei = fc.bigInt({ min: 0n, max: 1_000n * GWEI });
+const fees = fc
+  .tuple(wei, wei)
+  .map(([a, b]) => ({ maxFeeWei: a > b ? a : b, maxPriorityFeeWei: a > b ? b : a }));
+
+describe('chooseFees', () => {
+  it('offers twice the base fee, below the ceiling', () => {
+    const market = { baseFeePerGasWei: 10n * GWEI, priorityFeeWei: GWEI };
+    expect(chooseFees(market, 100n * GWEI)).toEqual({ maxFeeWei: 21n * GWEI, maxPriorityFeeWei: GWEI });
+    expect(chooseFees(market, 15n * GWEI)).toEqual({ maxFeeWei: 15n * GWEI, maxPriorityFeeWei: GWEI });
+    expect(chooseFees(market, 10n * GWEI)).toBeUndefined();
+    expect(chooseFees({ ...market, priorityFeeWei: 50n * GWEI }, 15n * GWEI)).toEqual({
+      ...{ maxFeeWei: 15n * GWEI, maxPriorityFeeWei: 15n * GWEI },
+    });
+  });
+});
+
+describe('raiseFees', () => {
+  it('is a tenth more of both, never above the ceiling, or nothing', () => {
+    fc.assert(
+      fc.property(fees, fc.option(fees, { nil: undefined }), wei, (current, wanted, ceiling) => {
+        const raised = raiseFees(current, wanted, ceiling);
+        if (raised === undefined) return;
+        expect(raised.maxFeeWei).toBeLessThanOrEqual(ceiling);
+        expect(raised.maxPriorityFeeWei).toBeLessThanOrEqual(raised.maxFeeWei);
+        expect(10n * raised.maxFeeWei).toBeGreaterThanOrEqual(11n * current.maxFeeWei);
+        expect(10n * raised.maxPriorityFeeWei).toBeGreaterThanOrEqual(11n * current.maxPriorityFeeWei);
+      }),
+    );
+  });
+
+  it('takes the last tenth that the ceiling leaves, and no less', () => {
+    const current = { maxFeeWei: 100n * GWEI, maxPriorityFeeWei: GWEI };
+    expect(raiseFees(current, undefined, 111n * GWEI)?.maxFeeWei).toBe(111n * GWEI);
+    expect(raiseFees(current, undefined, 109n * GWEI)).toBeUndefined();
+  });
+});
+
+describe('feeCeilings', () => {
+  const network = { maxFeePerGasGwei: 10n };
+  const of = (maxFeePerGasGwei?: bigint, maxFeePerGasGweiBump?: bigint) =>
+    feeCeilings({ maxFeePerGasGwei, maxFeePerGasGweiBump }, network);
+
+  it('lets a bump offer no more than other transactions, unless it is said', () => {
+    expect(of()).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 10n * GWEI });
+    expect(of(30n)).toEqual({ maxFeePerGasWei: 30n * GWEI, maxBumpFeePerGasWei: 30n * GWEI });
+    expect(of(undefined, 80n)).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 80n * GWEI });
+  });
+
+  it('refuses a bump that could offer less', () => {
+    expect(() => of(undefined, 9n)).toThrow(
+      '--max-fee-per-gas-gwei-bump is 9, which is lower than the maximum fee of 10 gwei.',
+    );
+  });
+});
