@@ -8,7 +8,7 @@ import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { findDepositData, replaceDepositData, type StoredDepositData } from './deposit-data.ts';
 import { rowsOf } from './flat-bytes.ts';
-import { digestActiveRecords, listManifestEntries, type ManifestEntry } from './key-secrets.ts';
+import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
 import {
   listActiveKeypairs,
@@ -18,6 +18,7 @@ import {
   replaceKeypairs,
 } from './keypairs.ts';
 import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
+import type { ManifestEntry } from './sealed-record.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
 import { lockVault, type Vault } from './vaults.ts';
 

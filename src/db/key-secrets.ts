@@ -3,28 +3,15 @@ import { type RawBuilder, sql } from 'kysely';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
-import type { SealedKey } from './keypairs.ts';
-import { readSealedRecord, SEALED_RECORD_LENGTH, sealedRecord } from './sealed-record.ts';
+import {
+  type ManifestEntry,
+  readSealedRecord,
+  SEALED_RECORD_LENGTH,
+  type StoredSecret,
+  sealedRecord,
+} from './sealed-record.ts';
 
 const DIGEST_PAGE_SIZE = 2_000;
-
-/** A sealed key with the public facts that it is bound to. */
-export interface StoredSecret extends SealedKey {
-  readonly kind: 'validator' | 'share';
-  readonly publicKey: Uint8Array;
-  /** These three are null for a validator's own key. */
-  readonly parentPublicKey: Uint8Array | null;
-  readonly oracleSetHash: Uint8Array | null;
-  readonly shareIndex: number | null;
-  readonly dataKeyId: number;
-}
-
-/** What the manifest's MAC covers of each row that readers see. */
-export interface ManifestEntry {
-  readonly publicKey: Uint8Array;
-  readonly dataKeyId: number;
-  readonly nonce: Uint8Array;
-}
 
 /**
  * Every sealed key that readers see, in public-key order, page by page in one snapshot: the active validators, and of each

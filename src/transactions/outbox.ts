@@ -14,13 +14,14 @@ import {
   type StoredTransaction,
 } from '../db/transactions.ts';
 import { takeTurn } from '../db/wallet-turns.ts';
-import { fromHex, type Hex } from '../lib/bytes.ts';
+import { fromHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
 import { IntentProofs, type JudgedTransaction } from './intent-proofs.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import { findHighestFees } from './recorded-fees.ts';
+import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
 import type { AttemptDeps } from './transaction-attempts.ts';
 import { chooseFees, raiseFees } from './transaction-fees.ts';
 import {
@@ -28,32 +29,6 @@ import {
   type FollowerOptions,
   type TransactionFollower,
 } from './transaction-follower.ts';
-
-/** A call of a contract that must happen once. */
-export interface TransactionIntent {
-  readonly kind: 'register-validators' | 'update-exit-signatures' | 'harvest';
-  /** Of two intents with one key only one ever becomes a transaction that succeeds. */
-  readonly key: string;
-  readonly to: string;
-  readonly data: Hex;
-  /** Default: no ether. */
-  readonly valueWei?: bigint | undefined;
-  /** Unix seconds on the chain's clock: in a later block the contract refuses the call. */
-  readonly deadline?: bigint | undefined;
-  /** Whether the contract's own state says that it has been done: by somebody else, or before a database was lost. */
-  readonly isDone?: (() => Promise<boolean>) | undefined;
-}
-
-export type TransactionOutcome =
-  | { readonly status: 'confirmed'; readonly hash: Hex; readonly blockNumber: number }
-  | { readonly status: 'reverted'; readonly hash: Hex; readonly reason: string }
-  /** The simulation failed: nothing was sent. `data` is what the contract reverted with. */
-  | { readonly status: 'would-revert'; readonly reason: string; readonly data: Hex | undefined }
-  /** Its deadline has passed, before or after it was sent; it can do nothing any more. */
-  | { readonly status: 'expired' }
-  | { readonly status: 'already-done' }
-  /** Its nonce was taken by another transaction: `tx cancel`, or another program with this wallet. It never happens. */
-  | { readonly status: 'cancelled'; readonly hash: Hex | undefined };
 
 /** All transactions of a vault, one at a time. */
 export interface Outbox {

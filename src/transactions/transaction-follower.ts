@@ -23,8 +23,8 @@ import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { isCallOf, type JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
-import type { TransactionOutcome } from './outbox.ts';
 import { findHighestFees } from './recorded-fees.ts';
+import type { TransactionOutcome } from './transaction.ts';
 import { type AttemptDeps, broadcast, sendAttempt } from './transaction-attempts.ts';
 import { chooseFees, type FeeCeilings, type Fees, raiseFees } from './transaction-fees.ts';
 

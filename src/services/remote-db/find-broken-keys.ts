@@ -1,5 +1,5 @@
-import type { StoredSecret } from '../../db/key-secrets.ts';
 import type { OracleSet } from '../../db/oracle-sets.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import { createShareTest, type ShareTest } from '../../domain/keys/key-share.ts';
 import { isOracleSet } from '../../domain/protocol/oracle-config.ts';
 import { type Hex, toHex, wipe } from '../../lib/bytes.ts';

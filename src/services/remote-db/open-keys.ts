@@ -1,4 +1,4 @@
-import type { StoredSecret } from '../../db/key-secrets.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import type { SigningKey } from '../../domain/fleet/web3signer-key-file.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';

@@ -1,7 +1,8 @@
 import { type Database, inSnapshot } from '../../db/database.ts';
-import { listManifestEntries, type StoredSecret } from '../../db/key-secrets.ts';
+import { listManifestEntries } from '../../db/key-secrets.ts';
 import { listVisibleShares } from '../../db/key-shares.ts';
 import { listActiveKeypairs } from '../../db/keypairs.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
 import { readVault } from '../../db/vaults.ts';
 import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-digests.ts';

@@ -1,7 +1,8 @@
 import type { Database } from '../../db/database.ts';
-import { pageActiveSecrets, type StoredSecret } from '../../db/key-secrets.ts';
+import { pageActiveSecrets } from '../../db/key-secrets.ts';
 import { insertKeypairs, type NewKeypair } from '../../db/keypairs.ts';
 import { insertOracleSet, type OracleSet } from '../../db/oracle-sets.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import { formatKeystore } from '../../domain/keys/keystore.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import type { ProgressBar } from '../../lib/progress.ts';

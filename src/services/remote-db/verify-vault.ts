@@ -1,9 +1,10 @@
 import { findAssignmentPlan } from '../../db/assignments.ts';
 import { type Database, inSnapshot, type Session } from '../../db/database.ts';
 import { findDepositData } from '../../db/deposit-data.ts';
-import { pageActiveSecrets, type StoredSecret } from '../../db/key-secrets.ts';
+import { pageActiveSecrets } from '../../db/key-secrets.ts';
 import { countVisibleKeys, listActiveKeypairs, listValidatorPublicKeys } from '../../db/keypairs.ts';
 import { listOracleSets, type OracleSet } from '../../db/oracle-sets.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
 import { readVault, type Vault } from '../../db/vaults.ts';
 import { parseDepositData } from '../../domain/consensus/deposit-data.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Database, inSnapshot, type Session } from '../../db/database.ts';
-import { pageActiveRecords, type StoredSecret } from '../../db/key-secrets.ts';
+import { pageActiveRecords } from '../../db/key-secrets.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import {
   readManifestEntry,
   readPublicKey,

@@ -10,7 +10,7 @@ import { appendAuditEntry, listAuditEntries } from '../../../src/db/audit-log.ts
 import { type Database, inSnapshot, openDatabase, type Session, tableOf } from '../../../src/db/database.ts';
 import { countVaultRows, deleteVault } from '../../../src/db/delete-vault.ts';
 import { findDepositData } from '../../../src/db/deposit-data.ts';
-import { listManifestEntries, pageActiveSecrets, type StoredSecret } from '../../../src/db/key-secrets.ts';
+import { listManifestEntries, pageActiveSecrets } from '../../../src/db/key-secrets.ts';
 import { listVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
 import { insertKeypairs, listStoredKeypairs, listValidatorPublicKeys } from '../../../src/db/keypairs.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
@@ -20,6 +20,7 @@ import {
   listOracleSets,
   type OracleSet,
 } from '../../../src/db/oracle-sets.ts';
+import type { StoredSecret } from '../../../src/db/sealed-record.ts';
 import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
 import { compareBytes } from '../../../src/lib/bytes.ts';
 import { createPgliteUrl } from '../../support/postgres/pglite.ts';

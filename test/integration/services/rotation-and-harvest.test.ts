@@ -21,7 +21,7 @@ import {
 } from '../../../src/services/exits/rotation/rotate-exit-signatures.ts';
 import { fetchOracleSet } from '../../../src/services/oracles/fetch-oracle-set.ts';
 import { harvestVault } from '../../../src/services/staking/harvest/harvest-vault.ts';
-import type { TransactionIntent, TransactionOutcome } from '../../../src/transactions/outbox.ts';
+import type { TransactionIntent, TransactionOutcome } from '../../../src/transactions/transaction.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { BEACON_CHAIN } from '../../devnet/network-file.ts';

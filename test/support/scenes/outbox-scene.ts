@@ -5,12 +5,8 @@ import { type Database, openDatabase } from '../../../src/db/database.ts';
 import type { Hex } from '../../../src/lib/bytes.ts';
 import type { Logger } from '../../../src/lib/logger.ts';
 import { holdLease, type Lease } from '../../../src/transactions/lease.ts';
-import {
-  createOutbox,
-  type Outbox,
-  type OutboxOptions,
-  type TransactionIntent,
-} from '../../../src/transactions/outbox.ts';
+import { createOutbox, type Outbox, type OutboxOptions } from '../../../src/transactions/outbox.ts';
+import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
 import { localMac } from './local-mac.ts';
 
 /** Where an operator of these tests works: everything that it needs to be started in a process of its own. */

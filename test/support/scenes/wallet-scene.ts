@@ -7,7 +7,8 @@ import { encryptKeystoreJson, getAddress, hexlify, JsonRpcProvider, parseEther, 
 import { openWalletSigner, type WalletSigner } from '../../../src/clients/signer/wallet-signer.ts';
 import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
-import type { OutboxOptions, TransactionIntent } from '../../../src/transactions/outbox.ts';
+import type { OutboxOptions } from '../../../src/transactions/outbox.ts';
+import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
 import { startAnvil } from '../../devnet/anvil.ts';
 import { createTestDatabase, runSql } from '../postgres/postgres.ts';
 import { temporaryDirectory } from '../programs/cli.ts';

@@ -7,7 +7,8 @@ import type { Approval } from '../../../domain/protocol/approval.ts';
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { toHex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
-import type { Outbox, TransactionOutcome } from '../../../transactions/outbox.ts';
+import type { Outbox } from '../../../transactions/outbox.ts';
+import type { TransactionOutcome } from '../../../transactions/transaction.ts';
 import type { RegistrationBatch } from './registration-mode.ts';
 
 export interface ApprovedRegistration {

@@ -16,7 +16,7 @@ import {
   type RotateExitSignaturesOptions,
   rotateExitSignatures,
 } from '../../../../../src/services/exits/rotation/rotate-exit-signatures.ts';
-import type { TransactionIntent, TransactionOutcome } from '../../../../../src/transactions/outbox.ts';
+import type { TransactionIntent, TransactionOutcome } from '../../../../../src/transactions/transaction.ts';
 import { type BeaconNode, startBeaconNode } from '../../../../devnet/beacon-node.ts';
 import { type Keymanager, startKeymanager } from '../../../../devnet/keymanager.ts';
 import { recoverSigner, rotationDigest, signDigest } from '../../../../devnet/typed-data.ts';

@@ -8,7 +8,7 @@ import {
   type HarvestVaultOptions,
   harvestVault,
 } from '../../../../../src/services/staking/harvest/harvest-vault.ts';
-import type { TransactionIntent, TransactionOutcome } from '../../../../../src/transactions/outbox.ts';
+import type { TransactionIntent, TransactionOutcome } from '../../../../../src/transactions/transaction.ts';
 import { type IpfsGateway, startIpfsGateway } from '../../../../devnet/ipfs-gateway.ts';
 import { TEST_VAULT } from '../../../../support/scenes/signing-fixtures.ts';
 
