@@ -10,15 +10,16 @@ import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer/signer-client.ts';
-import { ipfsOptions, openExecutionNode, openHttp, openVoters, readTimeoutMs } from '../compose/remote-db.ts';
+import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../compose/nodes.ts';
 import { UsageError } from '../lib/errors.ts';
-import type { Network } from '../networks/built-in.ts';
+import type { Network } from '../networks/network.ts';
 import { listProtectedKeys } from '../services/fleet/remote-signer/protected-keys.ts';
 import { removeObsoleteKeys } from '../services/fleet/remote-signer/remove-obsolete-keys.ts';
 import { setUpRemoteSigner } from '../services/fleet/remote-signer/set-up-remote-signer.ts';
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { findKeystores } from '../services/local-keys/read-keystores.ts';
 import { fetchOracleSet } from '../services/oracles/fetch-oracle-set.ts';
+import { readTimeoutMs } from '../settings/timeouts.ts';
 import { networkOfConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 

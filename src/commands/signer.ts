@@ -1,4 +1,5 @@
-import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
+import { chooseKeySource } from '../cli/choose-key-source.ts';
+import { KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
 import { LISTEN_OPTIONS, listenSettings } from '../cli/flags/listener.ts';
 import { verbose } from '../cli/flags/nodes.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/flags/remote-db.ts';
@@ -7,9 +8,10 @@ import { OperatorCommand } from '../cli/operator-command.ts';
 import { oclifFlags } from '../cli/options/oclif-flags.ts';
 import { optional, type Resolved } from '../cli/options/option.ts';
 import { address, directory, integer } from '../cli/options/value-kinds.ts';
-import { type KeySourceSettings, openSigner, type SecretSetting, untilStopped } from '../compose/signer.ts';
+import { openSigner, untilStopped } from '../compose/signer.ts';
 import { UsageError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
+import type { KeySourceSettings, SecretSetting } from '../settings/signer-settings.ts';
 import { readVaultConfig } from '../settings/vault-config.ts';
 
 const OPTIONS = {

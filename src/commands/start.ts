@@ -1,10 +1,11 @@
 import { IGNORED_OPTIONS } from '../cli/flags/ignored.ts';
-import { operatorSettings, START_OPTIONS } from '../cli/flags/start.ts';
+import { START_OPTIONS } from '../cli/flags/start.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { operatorSettings } from '../cli/start-settings.ts';
 import { messageOf } from '../lib/errors.ts';
 import { writeTerminationLog } from '../lib/termination-log.ts';
-import { readEnvironment } from '../settings/vault-config.ts';
+import { readEnvironment } from '../settings/environment.ts';
 
 const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
 

@@ -1,4 +1,5 @@
-import { chooseKeySource, KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
+import { chooseKeySource } from '../cli/choose-key-source.ts';
+import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
 import { consensusEndpoints, verbose } from '../cli/flags/nodes.ts';
 import { readSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
@@ -10,11 +11,11 @@ import { flag, optional } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
-import { openBeaconNode, openHttp } from '../compose/remote-db.ts';
+import { openBeaconNode, openHttp } from '../compose/nodes.ts';
 import { createPointCombiner } from '../domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { createCommandLogger } from '../lib/logger.ts';
-import { resolveNetwork } from '../networks/built-in.ts';
+import { resolveNetwork } from '../networks/resolve-network.ts';
 import {
   assertAllExited,
   type ExitPlan,

@@ -4,9 +4,9 @@ import type { SignerTls } from '../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { KeySourceSettings } from '../settings/signer-settings.ts';
+import { readTimeoutMs } from '../settings/timeouts.ts';
 import { spawnSigner } from '../signer-process/spawn-signer.ts';
-import { readTimeoutMs } from './remote-db.ts';
-import type { KeySourceSettings } from './signer.ts';
 
 export interface ExitSignerSettings {
   /** Name or path. */

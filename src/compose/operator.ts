@@ -5,75 +5,28 @@ import { parseJwtSecret } from '../clients/execution/jwt.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import { socketUrl } from '../clients/signer/signer-endpoint.ts';
-import type { SignerTls } from '../clients/signer/signer-tls.ts';
 import { openWalletSigner, type WalletSigner } from '../clients/signer/wallet-signer.ts';
 import { type Database, openDatabase } from '../db/database.ts';
 import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
-import type { LogFormat, Logger, LogLevel } from '../lib/logger.ts';
-import { type Network, resolveNetwork } from '../networks/built-in.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Network } from '../networks/network.ts';
+import { resolveNetwork } from '../networks/resolve-network.ts';
 import { waitOut } from '../operator/loop/wait-out.ts';
 import type { OperatorMetrics } from '../operator/probes/metrics.ts';
 import type { OperatorStatus } from '../operator/probes/status.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from '../operator/sources.ts';
-import type { ExitShardsOptions } from '../services/exits/make-exit-shards.ts';
 import { seenStatementPath } from '../services/remote-db/statements/seen-statement.ts';
+import type { OperatorSettings } from '../settings/operator-settings.ts';
+import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
+import { readTimeoutMs } from '../settings/timeouts.ts';
 import { findVaultConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.ts';
 import { feeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
-import { openRemoteDatabase, type RemoteDbSettings, readTimeoutMs } from './remote-db.ts';
-import type { KeySourceSettings, WalletSettings } from './signer.ts';
+import { openRemoteDatabase } from './remote-db.ts';
 import { embeddedDatabasePath } from './transaction-store.ts';
-
-/** All that `start` is told. */
-export interface OperatorSettings {
-  /** Checksummed. */
-  readonly vault: string;
-  /** Name or path; that of the vault's config.json when left out. */
-  readonly network: string | undefined;
-  readonly dataDir: string;
-  /** The remote database, or where the embedded one is. */
-  readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
-  /** Of facts in the remote database only those are believed that this key, of 32 bytes, has signed. */
-  readonly vaultPublicKey: Uint8Array | undefined;
-  readonly executionEndpoints: readonly EndpointUrl[];
-  readonly executionJwtSecret: string | undefined;
-  /** The only oracle set that is accepted, 32 bytes. */
-  readonly oracleSetHash: Uint8Array | undefined;
-  readonly consensusEndpoints: readonly EndpointUrl[];
-  readonly depositDataFile: string | undefined;
-  /** Read by the built-in signer only. */
-  readonly wallet: { readonly file: string; readonly passwordFile: string };
-  /** Default: the network's. */
-  readonly maxFeePerGasGwei: bigint | undefined;
-  /** What `tx bump` may have it offer; default: no more than the other. */
-  readonly maxFeePerGasGweiBump: bigint | undefined;
-  readonly minVaultBalanceWei: bigint;
-  readonly harvest: boolean;
-  readonly register: boolean;
-  readonly exitShards: ExitShardsOptions['mode'];
-  readonly poolSize: number | undefined;
-  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
-  readonly tls: SignerTls | undefined;
-  readonly signerConcurrency: number;
-  /** For the built-in signer, when there is no remote one. */
-  readonly keys: (say: (line: string) => void) => KeySourceSettings | undefined;
-  readonly metrics: {
-    readonly isEnabled: boolean;
-    readonly host: string;
-    readonly port: number;
-    readonly prefix: string;
-  };
-  readonly healthPort: number | undefined;
-  readonly skipWaiting: boolean;
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
-  /** What must never be printed. */
-  readonly secrets: readonly (string | undefined)[];
-  /** Names of options and variables that mean nothing here. */
-  readonly ignored: readonly string[];
-}
 
 export interface OperatorContext {
   readonly log: Logger;

@@ -21,17 +21,13 @@ import { openAcceptedOracleSets } from '../services/oracles/accepted-oracle-sets
 import { OracleSetGuard } from '../services/oracles/oracle-set-guard.ts';
 import { createNetworkValidators } from '../services/staking/network-validators/network-validators.ts';
 import { chooseRegistrationMode } from '../services/staking/registration/choose-registration-mode.ts';
+import type { OperatorSettings } from '../settings/operator-settings.ts';
+import { readTimeoutMs } from '../settings/timeouts.ts';
 import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
 import { feeCeilings } from '../transactions/transaction-fees.ts';
-import {
-  findNetworkName,
-  type OperatorContext,
-  type OperatorHandles,
-  type OperatorSettings,
-  openOperator,
-} from './operator.ts';
-import { ipfsOptions, readTimeoutMs } from './remote-db.ts';
+import { ipfsOptions } from './nodes.ts';
+import { findNetworkName, type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
 
 /** From the first signal to the end of the process, at most. */
 const STOP_MS = 9_000;

@@ -5,9 +5,16 @@ import { UsageError } from '../lib/errors.ts';
 import { readFileBytes } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
 import { readSecretFile } from '../lib/secret.ts';
-import { type Network, resolveNetwork } from '../networks/built-in.ts';
+import type { Network } from '../networks/network.ts';
+import { resolveNetwork } from '../networks/resolve-network.ts';
+import type {
+  KeySourceSettings,
+  SecretSetting,
+  SignerSettings,
+  WalletSettings,
+} from '../settings/signer-settings.ts';
 import { createExitGate } from '../signer/gates/exit-gate.ts';
-import { createRateLimiter, type RateLimit } from '../signer/gates/rate-limit.ts';
+import { createRateLimiter } from '../signer/gates/rate-limit.ts';
 import { createWalletGate } from '../signer/gates/wallet-gate.ts';
 import {
   createRequestHandler,
@@ -25,73 +32,8 @@ import { hashiVaultSource } from '../signer/keys/sources/hashi-vault.ts';
 import { keyFileSource } from '../signer/keys/sources/key-files.ts';
 import { keystoreSource } from '../signer/keys/sources/keystores.ts';
 import { remoteDbSource } from '../signer/keys/sources/remote-db.ts';
-import { openHttp, openRemoteDb, type RemoteDbSettings } from './remote-db.ts';
-
-/** A secret, and the file to read it from again when it came from one. */
-export interface SecretSetting {
-  readonly value: string;
-  readonly file: string | undefined;
-}
-
-/** Where a signer's keys are; plain data, so that it can be handed to a process. */
-export type KeySourceSettings =
-  | {
-      readonly kind: 'keystores';
-      readonly keystoresDir: string;
-      readonly passwordsDir?: string | undefined;
-      readonly passwordFiles: readonly string[];
-    }
-  | { readonly kind: 'key-files'; readonly directory: string }
-  | {
-      readonly kind: 'hashi-vault';
-      readonly url: string;
-      readonly token: SecretSetting;
-      readonly mount: string;
-      readonly keyPaths: readonly string[];
-      readonly keyPrefixes: readonly string[];
-      readonly parallelism: number;
-      readonly caFile?: string | undefined;
-      readonly timeoutMs: number;
-      readonly retryTimeoutMs: number;
-    }
-  | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
-
-/** Where the hot wallet is, and what it may sign; plain data. */
-export interface WalletSettings {
-  /** A version 3 JSON wallet. */
-  readonly file: string;
-  readonly passwordFile: string;
-  /** For which the wallet works; the protocol's contracts are those of the network. */
-  readonly vault: string;
-  /** Above which it signs no transaction; decimal. */
-  readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
-}
-
-/** All that a signer is told; plain data. */
-export interface SignerSettings {
-  /** Name or path. */
-  readonly network: string;
-  /** Validator keys; without them it must have a wallet. */
-  readonly keys?: KeySourceSettings | undefined;
-  readonly wallet?: WalletSettings | undefined;
-  readonly listen:
-    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-    | { readonly kind: 'socket'; readonly path: string };
-  /** Files in PEM. */
-  readonly tls?:
-    | { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined }
-    | undefined;
-  /** Names of the clients that may ask, of all that the authority has signed for; all of them when left out. */
-  readonly clientNames?: readonly string[] | undefined;
-  readonly allowUnauthenticated?: boolean;
-  /** Further names by which it may be called; `*` for all. */
-  readonly hosts?: readonly string[];
-  /** Decimal. */
-  readonly onlyValidatorIndexes?: readonly string[] | undefined;
-  readonly rateLimit?: RateLimit | undefined;
-  /** Signing threads, and threads that open keys at a load. */
-  readonly poolSize?: number | undefined;
-}
+import { openHttp } from './nodes.ts';
+import { openRemoteDb } from './remote-db.ts';
 
 export interface RunningSigner extends AsyncDisposable {
   /** URL, or path of the socket. */

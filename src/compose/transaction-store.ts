@@ -5,8 +5,9 @@ import type { LeaseScope } from '../db/leases.ts';
 import { checkSchema } from '../db/migrator.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import type { RemoteDbSettings } from '../settings/remote-db-settings.ts';
 import { resolveVaultNetwork, vaultDirectory } from '../settings/vault-config.ts';
-import { openRemoteDatabase, type RemoteDbSettings } from './remote-db.ts';
+import { openRemoteDatabase } from './remote-db.ts';
 
 export interface TransactionStoreSettings {
   readonly vault: string;

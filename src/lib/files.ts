@@ -1,4 +1,4 @@
-import { type FileHandle, open, statfs } from 'node:fs/promises';
+import { constants, type FileHandle, open, statfs } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from './errors.ts';
 import type { FileAttributes, FileOwner } from './file-attributes.ts';
@@ -82,6 +82,25 @@ export async function readFileBytes(path: string): Promise<Buffer> {
     return await file.readFile();
   } catch (error) {
     throw asFileError(error, path, 'read');
+  } finally {
+    await file?.close();
+  }
+}
+
+/**
+ * Text of a file that may not be there; undefined also for what is no regular file. Others may own the directory: a pipe in
+ * the file's place must not hold up whoever reads.
+ * @throws OperatorError 'not-readable' and such
+ */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined;
+  } catch (error) {
+    const failure = asFileError(error, path, 'read');
+    if (failure.code === 'file-missing') return undefined;
+    throw failure;
   } finally {
     await file?.close();
   }

@@ -1,69 +1,21 @@
-import { readFileSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
-import { z } from 'zod';
-import { checksumAddress } from '../lib/address.ts';
 import { fromHex } from '../lib/bytes.ts';
-import { messageOf, UsageError } from '../lib/errors.ts';
-import { foreignText } from '../lib/foreign-text.ts';
-import { describeJsonError } from '../lib/json-error.ts';
-
-/** Everything the program knows about a chain. One form for built-in networks and network files. */
-export interface Network {
-  /** What rows, files and logs carry: 1 to 32 of `a-z0-9-`. */
-  readonly name: string;
-  readonly chainId: number;
-  /** Of the wallet's balance and of gas. */
-  readonly currency: string;
-  readonly secondsPerSlot: number;
-  readonly slotsPerEpoch: number;
-  /** Unix seconds. */
-  readonly genesisTimestamp: number;
-  /** 4 bytes. */
-  readonly genesisForkVersion: Uint8Array;
-  /** 32 bytes. */
-  readonly genesisValidatorsRoot: Uint8Array;
-  /** 4 bytes: the fork of every exit signature (EIP-7044). */
-  readonly capellaForkVersion: Uint8Array;
-  readonly capellaForkEpoch: number;
-  readonly contracts: NetworkContracts;
-  readonly minWalletBalanceGwei: bigint;
-  readonly maxFeePerGasGwei: bigint;
-  /** URLs, asked in this order. */
-  readonly ipfsGateways: readonly string[];
-  /** CID of the dump of validators before the StakeWise deployment, or empty. */
-  readonly genesisValidatorsIpfsHash: string;
-}
-
-/** Checksummed addresses. */
-interface NetworkContracts {
-  readonly keeper: string;
-  readonly keeperGenesisBlock: number;
-  readonly depositContract: string;
-  readonly depositContractGenesisBlock: number;
-  readonly vaultsRegistry: string;
-  readonly sharedMevEscrow: string;
-  readonly multicall: string;
-  readonly depositDataRegistry?: string | undefined;
-  readonly genesisVault?: string | undefined;
-  readonly v2Pool?: string | undefined;
-  readonly v2PoolEscrow?: string | undefined;
-}
+import type { Network } from './network.ts';
 
 /** As offered in prompts; holesky and goerli are retired. */
 export const NETWORK_NAMES = ['mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'] as const;
 type NetworkName = (typeof NETWORK_NAMES)[number];
 
 const MULTICALL3 = '0xcA11bde05977b3631167028862bE2a173976CA11';
-const PUBLIC_IPFS_GATEWAYS = [
+export const PUBLIC_IPFS_GATEWAYS = [
   'https://ipfs.io',
   'https://stakewise.myfilebase.com',
   'https://stakewise-ipfs.quicknode-ipfs.com',
   'https://gateway.pinata.cloud',
 ];
-const ETH_MIN_WALLET_BALANCE_GWEI = 30_000_000n;
+export const ETH_MIN_WALLET_BALANCE_GWEI = 30_000_000n;
 const XDAI_MIN_WALLET_BALANCE_GWEI = 10_000_000n;
 
-const ethereum = {
+export const ethereum = {
   currency: 'ETH',
   secondsPerSlot: 12,
   slotsPerEpoch: 32,
@@ -82,7 +34,7 @@ const gnosisChain = {
 } as const;
 
 /** Values of the deployed protocol and of the chains' own configurations. */
-const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
+export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
   mainnet: {
     ...ethereum,
     name: 'mainnet',
@@ -226,145 +178,3 @@ const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     genesisValidatorsIpfsHash: 'QmQo3oLYxqWm75fbgJJkCaUttZoYVqZhZj9r99r1UsZVpu',
   },
 };
-
-/** Whether a vault (checksummed) is the one that took over the validators of the StakeWise V2 pool. */
-export function isGenesisVault({ contracts }: Pick<Network, 'contracts'>, vault: string): boolean {
-  return contracts.genesisVault === vault;
-}
-
-/** Where validators of a vault may withdraw to: the vault itself; for the genesis vault the V2 pool's escrow, too. */
-export function withdrawalAddresses(network: Pick<Network, 'contracts'>, vault: string): readonly string[] {
-  const { v2PoolEscrow } = network.contracts;
-  return v2PoolEscrow !== undefined && isGenesisVault(network, vault) ? [vault, v2PoolEscrow] : [vault];
-}
-
-/** Whether text is meant as a network file's path: it has a `/` or ends in `.json`. */
-export function isNetworkPath(text: string): boolean {
-  return text.includes('/') || text.endsWith('.json');
-}
-
-/**
- * The built-in name in lower case, or the absolute path of a network file: what `config.json` stores.
- * @throws UsageError 'unknown-network' in click's words for a choice
- */
-export function canonicalNetworkName(nameOrPath: string): string {
-  if (isNetworkPath(nameOrPath)) return isAbsolute(nameOrPath) ? nameOrPath : resolve(nameOrPath);
-  const name = NETWORK_NAMES.find(known => known === nameOrPath.toLowerCase());
-  if (name !== undefined) return name;
-  const choices = NETWORK_NAMES.map(known => `'${known}'`).join(', ');
-  throw new UsageError('unknown-network', `'${nameOrPath}' is not one of ${choices}.`, {
-    hint: 'The path of a network file (with a "/" or ending in .json) is possible, too.',
-  });
-}
-
-/**
- * The network of a built-in name (in any case) or of a network file's path.
- * @throws UsageError naming the file and the field
- */
-export function resolveNetwork(nameOrPath: string): Network {
-  const canonical = canonicalNetworkName(nameOrPath);
-  const builtIn = NETWORK_NAMES.find(name => name === canonical);
-  if (builtIn !== undefined) return BUILT_IN[builtIn];
-  let text: string;
-  try {
-    text = readFileSync(canonical, 'utf8');
-  } catch (error) {
-    throw new UsageError(
-      'invalid-network-file',
-      `Cannot read network file ${canonical}: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return parseNetworkFile(text, canonical);
-}
-
-/** A gateway's URL without a slash at its end; `https` when it has no scheme. @throws RangeError */
-export function parseIpfsGateway(text: string): string {
-  const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new RangeError('expected an http or https URL');
-  return url.href.replace(/\/+$/, '');
-}
-
-const address = z.string().transform((text, context) => attempt(context, () => checksumAddress(text)));
-const bytes = (length: number) =>
-  z
-    .string()
-    .regex(/^0x/, 'must begin with 0x')
-    .transform((text, context) => attempt(context, () => fromHex(text, length)));
-const count = z.int().min(0);
-
-const networkFileSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and "-"')
-    .refine(
-      name => !NETWORK_NAMES.some(known => known === name),
-      'must not be the name of a built-in network',
-    ),
-  chainId: z.int().min(1),
-  currency: z.string().min(1),
-  secondsPerSlot: z.int().min(1),
-  slotsPerEpoch: z.int().min(1),
-  genesisTimestamp: count,
-  genesisForkVersion: bytes(4),
-  genesisValidatorsRoot: bytes(32),
-  capellaForkVersion: bytes(4),
-  capellaForkEpoch: count,
-  contracts: z.strictObject({
-    keeper: address,
-    keeperGenesisBlock: count,
-    depositContract: address,
-    depositContractGenesisBlock: count,
-    vaultsRegistry: address,
-    sharedMevEscrow: address,
-    multicall: address,
-    depositDataRegistry: address.optional(),
-    genesisVault: address.optional(),
-    v2Pool: address.optional(),
-    v2PoolEscrow: address.optional(),
-  }),
-  minWalletBalanceGwei: count.default(Number(ETH_MIN_WALLET_BALANCE_GWEI)).transform(BigInt),
-  maxFeePerGasGwei: z.int().min(1).default(Number(ethereum.maxFeePerGasGwei)).transform(BigInt),
-  ipfsGateways: z
-    .array(z.string().transform((text, context) => attempt(context, () => parseIpfsGateway(text))))
-    .default(PUBLIC_IPFS_GATEWAYS),
-  genesisValidatorsIpfsHash: z.string().default(''),
-});
-
-/**
- * A network file's content.
- * @param file - named in errors
- * @throws UsageError naming the field and the file
- */
-export function parseNetworkFile(text: string, file: string): Network {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(
-      'invalid-network-file',
-      `Network file ${file} is not JSON: ${describeJsonError(error)}`,
-    );
-  }
-  const parsed = networkFileSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field =
-    issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'the document');
-  throw new UsageError(
-    'invalid-network-file',
-    `Network file ${file}: ${foreignText(field)}: ${foreignText(issue?.message ?? 'invalid')}`,
-  );
-}
-
-function attempt<T>(context: z.RefinementCtx, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: messageOf(error) });
-    return z.NEVER;
-  }
-}

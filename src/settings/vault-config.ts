@@ -15,7 +15,9 @@ import {
 } from '../lib/files.ts';
 import { describeJsonError } from '../lib/json-error.ts';
 import { formatPythonJson } from '../lib/python-json.ts';
-import { canonicalNetworkName, type Network, resolveNetwork } from '../networks/built-in.ts';
+import type { Network } from '../networks/network.ts';
+import { canonicalNetworkName, resolveNetwork } from '../networks/resolve-network.ts';
+import { readEnvironment } from './environment.ts';
 
 /** `<data-dir>/<vault in lower case>/config.json`, written by `init`. */
 export interface VaultConfig {
@@ -25,23 +27,6 @@ export interface VaultConfig {
   readonly mnemonicNextIndex: number;
   /** 48 bytes: recognises the vault's mnemonic. */
   readonly firstPublicKey: Uint8Array;
-}
-
-/** Value of an environment variable; an empty one counts as unset. */
-export function readEnvironment(
-  name: string,
-  environment: NodeJS.ProcessEnv = process.env,
-): string | undefined {
-  const value = environment[name];
-  return value === undefined || value === '' ? undefined : value;
-}
-
-/** Booleans as click reads them: 1/true/t/yes/y/on and their opposites, in any case. @throws UsageError */
-export function parseBoolean(text: string): boolean {
-  const word = text.trim().toLowerCase();
-  if (['1', 'true', 't', 'yes', 'y', 'on'].includes(word)) return true;
-  if (['0', 'false', 'f', 'no', 'n', 'off'].includes(word)) return false;
-  throw new UsageError('invalid-boolean', `'${text}' is not a valid boolean.`);
 }
 
 /** Where vaults are kept unless `--data-dir` or `DATA_DIR` says otherwise. */

@@ -1,6 +1,6 @@
-import type { SignerSettings } from '../compose/signer.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import type { LogFormat } from '../lib/logger.ts';
+import type { SignerSettings } from '../settings/signer-settings.ts';
 
 /** The pipe between a command and the signer that it spawned: one JSON document a line, in both directions. */
 export const ORDERS_FD = 3;

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SignerSettings } from '../compose/signer.ts';
 import { EXIT, ExternalError, messageOf, OperatorError, UsageError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { startedFile } from '../lib/package-root.ts';
+import type { SignerSettings } from '../settings/signer-settings.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
 export type SpawnSettings = Omit<

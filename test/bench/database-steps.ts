@@ -1,7 +1,7 @@
 import { openDatabase } from '../../src/db/database.ts';
 import { insertKeypairs, type NewKeypair } from '../../src/db/keypairs.ts';
 import { insertOracleSet } from '../../src/db/oracle-sets.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { setupVault } from '../../src/services/remote-db/setup-vault.ts';
 import { unlockVault } from '../../src/services/remote-db/unlock-vault.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';

@@ -12,7 +12,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import { migrateDatabase } from '../../src/db/migrator.ts';
 import { publicKeyOf, signMessage } from '../../src/domain/consensus/bls.ts';
 import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-data.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { createNetworkValidators } from '../../src/services/staking/network-validators/network-validators.ts';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 import { CREDENTIALS, DEPOSIT_CONTRACT, FORK_VERSION } from './deposit-inputs.ts';

@@ -11,7 +11,7 @@ import { splitSecretKey } from '../../src/domain/keys/key-share.ts';
 import { encryptEcies } from '../../src/domain/protocol/ecies.ts';
 import { oracleSetHash } from '../../src/domain/protocol/oracle-config.ts';
 import { createPointCombiner } from '../../src/domain/protocol/signature-share.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { makeExitShards } from '../../src/services/exits/make-exit-shards.ts';
 import { spawnSigner } from '../../src/signer-process/spawn-signer.ts';
 

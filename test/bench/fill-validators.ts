@@ -3,7 +3,7 @@ import { openDatabase } from '../../src/db/database.ts';
 import { migrateDatabase } from '../../src/db/migrator.ts';
 import { insertDepositCursor } from '../../src/db/network-validators.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 
 const STEP = 10_000;
 const [url = '', networkFile = '', count = '0'] = process.argv.slice(2);

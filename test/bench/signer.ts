@@ -8,7 +8,7 @@ import { signMessage } from '../../src/domain/consensus/bls.ts';
 import { renderKeyFiles } from '../../src/domain/fleet/web3signer-key-file.ts';
 import { createKeyDeriver, publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { toHex } from '../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { type SpawnSettings, spawnSigner } from '../../src/signer-process/spawn-signer.ts';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 import { storeTestVault } from '../support/scenes/stored-vault.ts';

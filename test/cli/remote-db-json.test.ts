@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createDepositData, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../support/postgres/postgres.ts';
 import { type CliRun, runCli, temporaryDirectory } from '../support/programs/cli.ts';

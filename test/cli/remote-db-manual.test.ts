@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDepositData, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { readRemoteSignerFile } from '../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../support/checkers/validator-clients.ts';

@@ -1,4 +1,4 @@
-import { readEnvironment } from '../../settings/vault-config.ts';
+import { readEnvironment } from '../../settings/environment.ts';
 import { flag, flagName, optional } from '../options/option.ts';
 import { text } from '../options/value-kinds.ts';
 

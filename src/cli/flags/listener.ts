@@ -1,6 +1,5 @@
-import type { SignerSettings } from '../../compose/signer.ts';
 import { UsageError } from '../../lib/errors.ts';
-import type { RateLimit } from '../../signer/gates/rate-limit.ts';
+import type { RateLimit, SignerSettings } from '../../settings/signer-settings.ts';
 import { flag, optional, type Resolved, repeated, type ValueKind } from '../options/option.ts';
 import { file, text } from '../options/value-kinds.ts';
 

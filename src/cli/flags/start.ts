@@ -1,17 +1,11 @@
-import { join } from 'node:path';
-import type { OperatorSettings } from '../../compose/operator.ts';
-import { UsageError } from '../../lib/errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../../lib/logger.ts';
-import { secretPartsOf } from '../../lib/scrub.ts';
-import { readEnvironment, vaultDirectory } from '../../settings/vault-config.ts';
 import { defaulted, flag, optional, type Resolved } from '../options/option.ts';
 import { choice, directory, file, integer, text } from '../options/value-kinds.ts';
-import { listIgnored } from './ignored.ts';
-import { chooseKeySource, KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
+import { KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
 import { consensusEndpoints, executionEndpoints, oracleSetHash, verbose } from './nodes.ts';
 import { poolSize } from './pool-size.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db.ts';
-import { readSignerTls, SIGNER_OPTIONS } from './signer.ts';
+import { SIGNER_OPTIONS } from './signer.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
 
@@ -147,83 +141,3 @@ export const START_OPTIONS = {
 } as const;
 
 export type StartGiven = Resolved<typeof START_OPTIONS>;
-
-/** What `start` was told, as the composition takes it. @throws UsageError for options that do not go together */
-export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
-  const { vault, dataDir, dbUrl, dbSchema, encryptKey, network } = given;
-  if (given.vaultPublicKey !== undefined && dbUrl === undefined) {
-    throw new UsageError(
-      'contradiction',
-      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
-    );
-  }
-  const own = vaultDirectory(dataDir, vault);
-  const walletFile = agree(given, 'hotWalletFile', 'walletFile');
-  const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
-  return {
-    ...{ vault, network, dataDir },
-    database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
-    vaultPublicKey: given.vaultPublicKey,
-    executionEndpoints: given.executionEndpoints,
-    executionJwtSecret: given.executionJwtSecret,
-    oracleSetHash: given.oracleSetHash,
-    consensusEndpoints: given.consensusEndpoints,
-    depositDataFile: given.depositDataFile,
-    wallet: {
-      file: walletFile ?? join(own, 'wallet', 'wallet.json'),
-      passwordFile: walletPasswordFile ?? join(own, 'wallet', 'password.txt'),
-    },
-    maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
-    maxFeePerGasGweiBump:
-      given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
-    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * 1_000_000_000n,
-    harvest: given.harvestVault,
-    register: !given.disableValidatorsRegistration,
-    exitShards: given.exitShards,
-    poolSize: given.poolSize,
-    remoteSignerUrl: given.remoteSignerUrl,
-    tls: await readSignerTls(given),
-    signerConcurrency: given.signerConcurrency,
-    keys: say =>
-      chooseKeySource(given, say) ??
-      (dbUrl !== undefined && encryptKey !== undefined
-        ? { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey }
-        : undefined),
-    metrics: {
-      ...{ isEnabled: given.enableMetrics, host: given.metricsHost, port: given.metricsPort },
-      prefix: given.metricsPrefix ?? '',
-    },
-    healthPort: given.healthPort,
-    skipWaiting: given.skipStartupChecks,
-    log: { level: given.verbose ? 'DEBUG' : given.logLevel, format: given.logFormat },
-    secrets: secretsOf(given),
-    ignored: listIgnored(given),
-  };
-}
-
-/** Two names of one option. */
-function agree<K extends keyof StartGiven>(given: StartGiven, old: K, newer: K): StartGiven[K] {
-  if (given[old] !== undefined && given[newer] !== undefined && given[old] !== given[newer]) {
-    throw new UsageError('contradiction', '--hot-wallet and --wallet options name different files.');
-  }
-  return given[old] ?? given[newer];
-}
-
-/** What must never be printed, in whatever message it comes back. */
-function secretsOf(given: StartGiven): (string | undefined)[] {
-  const urls = [
-    ...given.executionEndpoints,
-    ...given.consensusEndpoints,
-    ...(given.remoteSignerUrl ?? []),
-    ...(given.hashiVaultUrl === undefined ? [] : [given.hashiVaultUrl]),
-  ];
-  const texts = [given.dbUrl?.url ?? '', ...(readEnvironment('IPFS_FETCH_ENDPOINTS')?.split(',') ?? [])];
-  return [
-    ...urls.flatMap(url => url.secrets),
-    ...texts.flatMap(secretPartsOf),
-    given.executionJwtSecret,
-    given.hashiVaultToken?.value,
-    given.signerPfxPassword,
-    given.encryptKey?.value,
-  ];
-}

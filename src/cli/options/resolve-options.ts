@@ -1,6 +1,6 @@
 import { OperatorError, UsageError } from '../../lib/errors.ts';
 import { readSecretFile } from '../../lib/secret.ts';
-import { parseBoolean, readEnvironment } from '../../settings/vault-config.ts';
+import { parseBoolean, readEnvironment } from '../../settings/environment.ts';
 import type { Prompter } from '../terminal/prompt.ts';
 import { CommandLineError, invalidValue, missingOptions } from './command-line-error.ts';
 import {

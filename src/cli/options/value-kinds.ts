@@ -5,7 +5,8 @@ import { checksumAddress } from '../../lib/address.ts';
 import { fromHex } from '../../lib/bytes.ts';
 import { EndpointUrl, withoutSecrets } from '../../lib/endpoint-url.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { canonicalNetworkName, NETWORK_NAMES } from '../../networks/built-in.ts';
+import { NETWORK_NAMES } from '../../networks/built-in.ts';
+import { canonicalNetworkName } from '../../networks/resolve-network.ts';
 import type { ValueKind } from './option.ts';
 
 /** Any text. */

@@ -9,13 +9,8 @@ import { file } from '../../cli/options/value-kinds.ts';
 import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
 import { fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
-import {
-  ipfsOptions,
-  openExecutionNode,
-  openHttp,
-  openRemoteDb,
-  openVoters,
-} from '../../compose/remote-db.ts';
+import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
+import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { readDepositData } from '../../services/local-keys/deposit-data-file.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';

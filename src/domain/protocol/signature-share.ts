@@ -9,6 +9,9 @@ import {
   type ShareScheme,
 } from '../consensus/secret-polynomial.ts';
 
+/** How exit signature shards are wished to be made: of key shares, of the validator's one signature, or as can be. */
+export type ExitShardMode = 'auto' | 'key-shares' | 'split';
+
 /** What the oracles get of one validator's exit: neither list tells whether a key or a signature was split. */
 export interface SplitSignature {
   /** 96 bytes each, in oracle order. */

@@ -1,4 +1,4 @@
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 
 /**
  * When passes begin: a third of a slot after its beginning. By then the slot's block is at the nodes, if there is one, as

@@ -4,7 +4,7 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { requireSyncedNode } from '../../clients/execution/node-sync.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import { isOutage } from '../loop/wait-out.ts';
 
 type Log = Pick<Logger, 'info' | 'warn'>;

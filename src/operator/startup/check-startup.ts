@@ -12,7 +12,7 @@ import { type Hex, toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
 import { passOver, waitOut } from '../loop/wait-out.ts';
 import type { OperatorStatus } from '../probes/status.ts';

@@ -1,6 +1,6 @@
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
 import { joinBytes, toHex } from '../../lib/bytes.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';

@@ -1,4 +1,4 @@
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { HarvestOutcome } from '../../services/staking/harvest/harvest-vault.ts';
 import type { Task } from '../loop/run-task.ts';
 

@@ -12,7 +12,7 @@ import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
 import type { HarvestParams, HarvestRules } from '../../domain/protocol/rewards.ts';
 import { createPointCombiner, type PointCombiner } from '../../domain/protocol/signature-share.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { ExitShardsOptions } from '../../services/exits/make-exit-shards.ts';
 import { rotateExitSignatures } from '../../services/exits/rotation/rotate-exit-signatures.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';

@@ -1,4 +1,4 @@
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { RotationOutcome } from '../../services/exits/rotation/rotate-exit-signatures.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '../../lib/logger.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
 import type { Task } from '../loop/run-task.ts';
 

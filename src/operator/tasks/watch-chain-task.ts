@@ -1,6 +1,6 @@
 import type { ChainReader } from '../../clients/execution/chain-snapshot.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
 

@@ -12,7 +12,7 @@ import type { PointCombiner } from '../../domain/protocol/signature-share.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../../lib/errors.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
-import { type Network, withdrawalAddresses } from '../../networks/built-in.ts';
+import { type Network, withdrawalAddresses } from '../../networks/network.ts';
 
 /** `SHARD_COMMITTEE_PERIOD` of the consensus specification: how long a validator is active before it may exit. */
 const SHARD_COMMITTEE_PERIOD = 256n;

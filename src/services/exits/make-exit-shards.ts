@@ -8,14 +8,16 @@ import {
   oracleSetHash,
   refuseThresholdOfOne,
 } from '../../domain/protocol/oracle-config.ts';
-import { type PointCombiner, splitSignature } from '../../domain/protocol/signature-share.ts';
+import {
+  type ExitShardMode,
+  type PointCombiner,
+  splitSignature,
+} from '../../domain/protocol/signature-share.ts';
 import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
-const EXIT_SHARD_MODES = ['auto', 'key-shares', 'split'] as const;
-/** How shards are wished to be made; and how they were made. */
-type ExitShardMode = (typeof EXIT_SHARD_MODES)[number];
+/** How the shards of a batch were made. */
 export type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
 
 export interface MakeExitShardsDeps {

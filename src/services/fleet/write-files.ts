@@ -1,6 +1,5 @@
-import { constants, type FileHandle, open } from 'node:fs/promises';
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../../lib/file-set.ts';
-import { asFileError, directoryModeOf, type FileAttributes } from '../../lib/files.ts';
+import { directoryModeOf, type FileAttributes } from '../../lib/files.ts';
 import { findDirectory, prepareDirectory } from '../../lib/output-directory.ts';
 
 export interface WriteFilesOptions {
@@ -11,25 +10,6 @@ export interface WriteFilesOptions {
   readonly check: boolean;
   /** Runs when the directory is there and nothing has been written yet; not with `check`. */
   readonly beforeWriting?: (() => Promise<void>) | undefined;
-}
-
-/**
- * Text of a file that may not be there; undefined also for what is no regular file. Others may own the directory: a pipe in
- * the file's place must not hold up whoever reads.
- * @throws OperatorError 'not-readable' and such
- */
-export async function readTextIfThere(path: string): Promise<string | undefined> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined;
-  } catch (error) {
-    const failure = asFileError(error, path, 'read');
-    if (failure.code === 'file-missing') return undefined;
-    throw failure;
-  } finally {
-    await file?.close();
-  }
 }
 
 /**

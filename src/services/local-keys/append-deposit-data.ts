@@ -9,7 +9,7 @@ import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import { depositDataPath, findDepositDataPath, readDepositData } from './deposit-data-file.ts';
 import type { Keypair } from './write-keystores.ts';
 

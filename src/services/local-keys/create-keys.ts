@@ -4,7 +4,7 @@ import { mnemonicToSeed } from '../../domain/keys/mnemonic.ts';
 import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 import { PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { appendDepositData } from './append-deposit-data.ts';

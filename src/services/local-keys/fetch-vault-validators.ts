@@ -2,7 +2,7 @@ import { fetchV2PoolValidators } from '../../clients/execution/contracts/v2-pool
 import { fetchRegisteredValidators } from '../../clients/execution/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { toHex } from '../../lib/bytes.ts';
-import { isGenesisVault, type Network } from '../../networks/built-in.ts';
+import { isGenesisVault, type Network } from '../../networks/network.ts';
 
 /**
  * Public keys of a vault's validators on the chain, each once: those it has registered itself, and for the genesis vault

@@ -2,7 +2,9 @@ import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asFileError, ensureDirectory } from '../../lib/files.ts';
 import { type FileLock, lockFile } from '../../lib/locks/file-lock.ts';
-import { VAULT_DIRECTORY_NAME } from '../fleet/remote-signer/protected-keys.ts';
+
+/** How the commands name a vault's directory. */
+export const VAULT_DIRECTORY_NAME = /^0x[0-9a-f]{40}$/;
 
 /**
  * Takes a vault's directory for this process: whatever changes keystores, passwords, deposit data or configuration there

@@ -11,7 +11,7 @@ import type { VaultContext } from '../../domain/keys/key-context.ts';
 import { type ManifestEntry, verifyManifestMac } from '../../domain/keys/manifest.ts';
 import { fromHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import type { Network } from '../../networks/built-in.ts';
+import type { Network } from '../../networks/network.ts';
 
 /** The vault a command works on. */
 export interface VaultRef {

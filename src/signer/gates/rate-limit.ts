@@ -1,8 +1,4 @@
-/** At most `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
-export interface RateLimit {
-  readonly count: number;
-  readonly perMs: number;
-}
+import type { RateLimit } from '../../settings/signer-settings.ts';
 
 /** Takes one signature's allowance. */
 export type RateLimiter = () =>

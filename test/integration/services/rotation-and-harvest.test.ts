@@ -14,7 +14,8 @@ import { openSignerClient, type SignerClient } from '../../../src/clients/signer
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
-import { type Network, resolveNetwork } from '../../../src/networks/built-in.ts';
+import type { Network } from '../../../src/networks/network.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import {
   type RotateExitSignaturesOptions,
   rotateExitSignatures,

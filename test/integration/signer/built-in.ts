@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSigner, type RunningSigner, type SignerSettings } from '../../../src/compose/signer.ts';
+import { openSigner, type RunningSigner } from '../../../src/compose/signer.ts';
 import type { Logger } from '../../../src/lib/logger.ts';
+import type { SignerSettings } from '../../../src/settings/signer-settings.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
 
 /** A line that the signer logged. */

@@ -11,7 +11,7 @@ import { openSigner } from '../../../src/compose/signer.ts';
 import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
 import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
 import { concatBytes, fromHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
 import { readSignerExchanges } from '../../support/recorded/recorded-signer.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openSignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { socketUrl } from '../../../src/clients/signer/signer-endpoint.ts';
-import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
@@ -119,7 +119,7 @@ describe('spawnSigner', () => {
   it('ends with its parent, also when that is killed', async () => {
     using directory = await keyDirectory();
     const program = `
-      import { spawnSigner } from '${join(PROJECT_ROOT, 'src/spawn-signer.ts')}';
+      import { spawnSigner } from '${join(PROJECT_ROOT, 'src/signer-process/spawn-signer.ts')}';
       const keys = { kind: 'key-files', directory: '${directory.path}' };
       const log = { warn() {}, error() {} };
       const signer = await spawnSigner({ log }, { network: 'mainnet', keys, poolSize: 1 });

@@ -9,7 +9,7 @@ import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer
 import { readKeyFile } from '../../../src/domain/fleet/web3signer-key-file.ts';
 import { parseKeystore } from '../../../src/domain/keys/keystore.ts';
 import { decryptWallet } from '../../../src/domain/keys/wallet.ts';
-import { parseNetworkFile } from '../../../src/networks/built-in.ts';
+import { parseNetworkFile } from '../../../src/networks/network-file.ts';
 import { openKeyRing } from '../../../src/signer/keys/key-ring.ts';
 import type { SignThreads } from '../../../src/signer/keys/sign-threads.ts';
 import { hashiVaultSource } from '../../../src/signer/keys/sources/hashi-vault.ts';

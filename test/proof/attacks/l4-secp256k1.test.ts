@@ -75,7 +75,7 @@ describe('L4 · the hot wallet signs by the same code on every platform', () => 
     writeWallet(directory.path);
     const script = join(directory.path, 'sign.mjs');
     writeFileSync(script, WITHOUT_NATIVE_CODE);
-    const wallet = pathToFileURL(join(PROJECT_ROOT, 'src/signer/wallet.ts')).href;
+    const wallet = pathToFileURL(join(PROJECT_ROOT, 'src/signer/keys/signing-wallet.ts')).href;
     const unsigned = Transaction.from(CALL).unsignedSerialized.slice(2);
     const output = execFileSync(
       process.execPath,

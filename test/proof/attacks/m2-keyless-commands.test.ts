@@ -15,7 +15,7 @@ import { planDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { decodeStatement, encodeStatement } from '../../../src/domain/fleet/statement.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { readRemoteSignerFile } from '../../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../../support/checkers/validator-clients.ts';
 import {

@@ -1,7 +1,8 @@
 // The table of cases. Each is asked over HTTP as it was recorded, and by this program's client.
 import { isDeepStrictEqual } from 'node:util';
 import { fromHex, toHex } from '../../../src/lib/bytes.ts';
-import { type Network, resolveNetwork } from '../../../src/networks/built-in.ts';
+import type { Network } from '../../../src/networks/network.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { exitSigningRoot, hex } from '../../devnet/exit-signature.ts';
 import { type Difference, differencesOf } from './differences.ts';
 import {

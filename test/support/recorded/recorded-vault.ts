@@ -9,7 +9,7 @@ import { createKeyDeriver, publicKeyOf } from '../../../src/domain/keys/derivati
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import { oracleSetHash, parseOracleConfig } from '../../../src/domain/protocol/oracle-config.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { setupVault } from '../../../src/services/remote-db/setup-vault.ts';
 import type { VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';
 import { type UploadOptions, uploadKeypairs } from '../../../src/services/remote-db/upload-keypairs.ts';

@@ -6,7 +6,7 @@ import { createDepositData, formatDepositData } from '../../../src/domain/consen
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex, toHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import type { BeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, type DevnetOptions, startDevnet } from '../../devnet/devnet.ts';
 import { createCheapKeystore } from './bad-input/keystore.ts';

@@ -20,7 +20,8 @@ import {
 } from '../../../src/domain/protocol/oracle-config.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
-import { type Network, resolveNetwork } from '../../../src/networks/built-in.ts';
+import type { Network } from '../../../src/networks/network.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { fetchHarvestParams } from '../../../src/services/staking/harvest/fetch-harvest-params.ts';
 import { chooseRegistrationMode } from '../../../src/services/staking/registration/choose-registration-mode.ts';
 import {

@@ -7,7 +7,7 @@ import { createKeyDeriver, publicKeyOf, validatorKeyPath } from '../../../src/do
 import { encryptTransportKeystore } from '../../../src/domain/keys/keystore.ts';
 import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { setupVault } from '../../../src/services/remote-db/setup-vault.ts';
 import { uploadKeypairs } from '../../../src/services/remote-db/upload-keypairs.ts';
 import { createWorkerPool } from '../../../src/workers/pool.ts';

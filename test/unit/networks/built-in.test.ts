@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/lib/bytes.ts';
+import { NETWORK_NAMES } from '../../../src/networks/built-in.ts';
+import { parseIpfsGateway, parseNetworkFile } from '../../../src/networks/network-file.ts';
 import {
   canonicalNetworkName,
   isNetworkPath,
-  NETWORK_NAMES,
-  parseIpfsGateway,
-  parseNetworkFile,
   resolveNetwork,
-} from '../../../src/networks/built-in.ts';
+} from '../../../src/networks/resolve-network.ts';
 
 const KEEPER = '0x6B5815467da09DaA7DC83Db21c9239d98Bb487b5';
 const FILE = {

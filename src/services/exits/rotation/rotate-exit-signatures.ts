@@ -11,7 +11,7 @@ import {
 } from '../../../domain/protocol/signature-rotation.ts';
 import { ExternalError, messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
 import type { ExitShardsOptions, MakeExitShardsDeps } from '../make-exit-shards.ts';

@@ -2,7 +2,7 @@ import type { BeaconNode, BeaconValidator } from '../../../clients/beacon/beacon
 import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 import {
   type ExitShardsOptions,
   type MakeExitShardsDeps,

@@ -4,7 +4,7 @@ import { decideRemovals, type RemovalPolicy } from '../../../domain/fleet/remova
 import { findRemoved, readClientKeys } from '../../../domain/fleet/written-keys.ts';
 import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
-import { readTextIfThere } from '../write-files.ts';
+import { readTextIfThere } from '../../../lib/files.ts';
 import { VALIDATOR_FILES } from './render-templates.ts';
 
 export interface ClientKeysOptions {

@@ -4,10 +4,10 @@ import { formatRemoteSignerConfig } from '../../../domain/fleet/remote-signer-co
 import { decideRemovals } from '../../../domain/fleet/removals.ts';
 import { findRemoved, readConfiguredKeys, readDepositKeys } from '../../../domain/fleet/written-keys.ts';
 import type { Hex } from '../../../lib/bytes.ts';
-import type { FileAttributes } from '../../../lib/files.ts';
+import { type FileAttributes, readTextIfThere } from '../../../lib/files.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
-import { readTextIfThere, writeFiles } from '../write-files.ts';
+import { writeFiles } from '../write-files.ts';
 import { type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';
 
 /** Keys that were kept would have shares of other oracles, and deposit data with them another root than the chain's. */

@@ -4,11 +4,9 @@ import { parseKeystore } from '../../../domain/keys/keystore.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { asFileError, readFileBytes } from '../../../lib/files.ts';
 import { findDepositDataPath, readDepositData } from '../../local-keys/deposit-data-file.ts';
+import { VAULT_DIRECTORY_NAME } from '../../local-keys/lock-vault.ts';
 import { listKeystorePaths } from '../../local-keys/read-keystores.ts';
 import { findRemoteSignerConfig } from './remote-signer-config-file.ts';
-
-/** How the commands name a vault's directory. */
-export const VAULT_DIRECTORY_NAME = /^0x[0-9a-f]{40}$/;
 
 /**
  * The keys that are never removed from a vault's signer: the validators' own, of all that the vault's directory and those

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { equalBytes, fromHex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
-import { type FileAttributes, writeIfChanged } from '../../../lib/files.ts';
-import { readTextIfThere } from '../../fleet/write-files.ts';
+import { type FileAttributes, readTextIfThere, writeIfChanged } from '../../../lib/files.ts';
 import type { VaultRef } from '../unlock-vault.ts';
 import type { ProvenStatement } from './signed-statement.ts';
 

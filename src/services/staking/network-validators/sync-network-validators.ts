@@ -15,7 +15,7 @@ import type { RegistryDeposit } from '../../../domain/consensus/deposit-log.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 import { createDepositVerifier, type DepositVerifier } from '../../../workers/deposit-verifier.ts';
 import { fetchValidatorsSnapshot } from './validators-snapshot.ts';
 

@@ -1,7 +1,7 @@
 import type { WalletSigner } from '../../../clients/signer/wallet-signer.ts';
 import { fromHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 import { createDepositDataMode } from './deposit-data-mode.ts';
 import { type DepositDataSource, openDepositEntries } from './deposit-entries.ts';
 import type { RegistrationMode } from './registration-mode.ts';

@@ -2,7 +2,7 @@ import type { RemoteSignerConfig } from '../../../domain/fleet/remote-signer-con
 import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
 import { type OracleConfig, oracleSetHash } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes, type Hex, toHex } from '../../../lib/bytes.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 import {
   type ExitShardsOptions,
   type MakeExitShardsDeps,

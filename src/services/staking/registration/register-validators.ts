@@ -15,7 +15,7 @@ import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';

@@ -1,6 +1,6 @@
 import { id } from 'ethers/hash';
 import { toHex } from '../../../lib/bytes.ts';
-import type { Network } from '../../../networks/built-in.ts';
+import type { Network } from '../../../networks/network.ts';
 
 /** Gnosis stakes GNO, its chain's own currency is another. */
 function isGnosis({ currency }: Pick<Network, 'currency'>): boolean {

@@ -6,7 +6,7 @@ import { EXIT_PROOF, exitSigningRoot } from '../../../../src/domain/consensus/ex
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import { exitSigner, signedBy, type TestKey, testKeys } from '../../../support/servers/exit-signer.ts';
 import { type Handler, startServer } from '../../../support/servers/http-server.ts';
 

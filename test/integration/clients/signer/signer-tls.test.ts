@@ -2,7 +2,7 @@ import type { ServerOptions } from 'node:https';
 import { describe, expect, it } from 'vitest';
 import { openSignerClient } from '../../../../src/clients/signer/signer-client.ts';
 import type { SignerTls } from '../../../../src/clients/signer/signer-tls.ts';
-import { resolveNetwork } from '../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import { issueCertificate, toPkcs12 } from '../../../support/servers/certificates.ts';
 import { exitSigner, type TestKey, testKeys } from '../../../support/servers/exit-signer.ts';
 import { startServer } from '../../../support/servers/http-server.ts';

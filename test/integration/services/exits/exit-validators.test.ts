@@ -6,7 +6,7 @@ import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { createPointCombiner } from '../../../../src/domain/protocol/signature-share.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import {
   assertAllExited,
   exitValidators,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { verifySignature } from '../../../../src/domain/consensus/bls.ts';
 import { EXIT_PROOF, exitSigningRoot } from '../../../../src/domain/consensus/exit-message.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 interface RecordedExit {

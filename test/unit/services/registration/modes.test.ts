@@ -8,7 +8,7 @@ import {
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import type { HarvestParams } from '../../../../src/domain/protocol/rewards.ts';
 import { fromHex, type Hex, toHex } from '../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import {
   chooseRegistrationMode,
   type VaultAuthority,

@@ -11,7 +11,7 @@ import {
 import { encodeUpdateState } from '../../../../src/domain/protocol/rewards.ts';
 import { encodeUpdateExitSignatures } from '../../../../src/domain/protocol/signature-rotation.ts';
 import { fromHex, type Hex } from '../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import { createWalletGate } from '../../../../src/signer/gates/wallet-gate.ts';
 import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 

@@ -10,7 +10,7 @@ import { splitSecretKey } from '../../../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../../../src/domain/protocol/oracle-config.ts';
 import { createPointCombiner } from '../../../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
   type RotateExitSignaturesDeps,
   type RotateExitSignaturesOptions,

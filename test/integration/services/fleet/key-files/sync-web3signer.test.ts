@@ -22,7 +22,7 @@ import { insertOracleSet } from '../../../../../src/db/oracle-sets.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { generateEncryptionKey } from '../../../../../src/domain/keys/envelope.ts';
 import { concatBytes, toHex } from '../../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
   type SyncWeb3SignerOptions,
   syncWeb3Signer,

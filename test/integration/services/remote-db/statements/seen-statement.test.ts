@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { resolveNetwork } from '../../../../../src/networks/built-in.ts';
+import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
   assertNotOlder,
   recordSeen,

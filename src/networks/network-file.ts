@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { checksumAddress } from '../lib/address.ts';
+import { fromHex } from '../lib/bytes.ts';
+import { messageOf, UsageError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
+import { describeJsonError } from '../lib/json-error.ts';
+import { ETH_MIN_WALLET_BALANCE_GWEI, ethereum, NETWORK_NAMES, PUBLIC_IPFS_GATEWAYS } from './built-in.ts';
+import type { Network } from './network.ts';
+
+/** A gateway's URL without a slash at its end; `https` when it has no scheme. @throws RangeError */
+export function parseIpfsGateway(text: string): string {
+  const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new RangeError('expected an http or https URL');
+  return url.href.replace(/\/+$/, '');
+}
+
+const address = z.string().transform((text, context) => attempt(context, () => checksumAddress(text)));
+const bytes = (length: number) =>
+  z
+    .string()
+    .regex(/^0x/, 'must begin with 0x')
+    .transform((text, context) => attempt(context, () => fromHex(text, length)));
+const count = z.int().min(0);
+
+const networkFileSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and "-"')
+    .refine(
+      name => !NETWORK_NAMES.some(known => known === name),
+      'must not be the name of a built-in network',
+    ),
+  chainId: z.int().min(1),
+  currency: z.string().min(1),
+  secondsPerSlot: z.int().min(1),
+  slotsPerEpoch: z.int().min(1),
+  genesisTimestamp: count,
+  genesisForkVersion: bytes(4),
+  genesisValidatorsRoot: bytes(32),
+  capellaForkVersion: bytes(4),
+  capellaForkEpoch: count,
+  contracts: z.strictObject({
+    keeper: address,
+    keeperGenesisBlock: count,
+    depositContract: address,
+    depositContractGenesisBlock: count,
+    vaultsRegistry: address,
+    sharedMevEscrow: address,
+    multicall: address,
+    depositDataRegistry: address.optional(),
+    genesisVault: address.optional(),
+    v2Pool: address.optional(),
+    v2PoolEscrow: address.optional(),
+  }),
+  minWalletBalanceGwei: count.default(Number(ETH_MIN_WALLET_BALANCE_GWEI)).transform(BigInt),
+  maxFeePerGasGwei: z.int().min(1).default(Number(ethereum.maxFeePerGasGwei)).transform(BigInt),
+  ipfsGateways: z
+    .array(z.string().transform((text, context) => attempt(context, () => parseIpfsGateway(text))))
+    .default(PUBLIC_IPFS_GATEWAYS),
+  genesisValidatorsIpfsHash: z.string().default(''),
+});
+
+/**
+ * A network file's content.
+ * @param file - named in errors
+ * @throws UsageError naming the field and the file
+ */
+export function parseNetworkFile(text: string, file: string): Network {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(
+      'invalid-network-file',
+      `Network file ${file} is not JSON: ${describeJsonError(error)}`,
+    );
+  }
+  const parsed = networkFileSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field =
+    issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'the document');
+  throw new UsageError(
+    'invalid-network-file',
+    `Network file ${file}: ${foreignText(field)}: ${foreignText(issue?.message ?? 'invalid')}`,
+  );
+}
+
+function attempt<T>(context: z.RefinementCtx, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+    return z.NEVER;
+  }
+}

@@ -1,0 +1,73 @@
+import type { RemoteDbSettings } from './remote-db-settings.ts';
+
+/** At most `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
+export interface RateLimit {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+/** A secret, and the file to read it from again when it came from one. */
+export interface SecretSetting {
+  readonly value: string;
+  readonly file: string | undefined;
+}
+
+/** Where a signer's keys are; plain data, so that it can be handed to a process. */
+export type KeySourceSettings =
+  | {
+      readonly kind: 'keystores';
+      readonly keystoresDir: string;
+      readonly passwordsDir?: string | undefined;
+      readonly passwordFiles: readonly string[];
+    }
+  | { readonly kind: 'key-files'; readonly directory: string }
+  | {
+      readonly kind: 'hashi-vault';
+      readonly url: string;
+      readonly token: SecretSetting;
+      readonly mount: string;
+      readonly keyPaths: readonly string[];
+      readonly keyPrefixes: readonly string[];
+      readonly parallelism: number;
+      readonly caFile?: string | undefined;
+      readonly timeoutMs: number;
+      readonly retryTimeoutMs: number;
+    }
+  | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
+
+/** Where the hot wallet is, and what it may sign; plain data. */
+export interface WalletSettings {
+  /** A version 3 JSON wallet. */
+  readonly file: string;
+  readonly passwordFile: string;
+  /** For which the wallet works; the protocol's contracts are those of the network. */
+  readonly vault: string;
+  /** Above which it signs no transaction; decimal. */
+  readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
+}
+
+/** All that a signer is told; plain data. */
+export interface SignerSettings {
+  /** Name or path. */
+  readonly network: string;
+  /** Validator keys; without them it must have a wallet. */
+  readonly keys?: KeySourceSettings | undefined;
+  readonly wallet?: WalletSettings | undefined;
+  readonly listen:
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'socket'; readonly path: string };
+  /** Files in PEM. */
+  readonly tls?:
+    | { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined }
+    | undefined;
+  /** Names of the clients that may ask, of all that the authority has signed for; all of them when left out. */
+  readonly clientNames?: readonly string[] | undefined;
+  readonly allowUnauthenticated?: boolean;
+  /** Further names by which it may be called; `*` for all. */
+  readonly hosts?: readonly string[];
+  /** Decimal. */
+  readonly onlyValidatorIndexes?: readonly string[] | undefined;
+  readonly rateLimit?: RateLimit | undefined;
+  /** Signing threads, and threads that open keys at a load. */
+  readonly poolSize?: number | undefined;
+}
