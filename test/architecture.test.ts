@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -16,6 +16,8 @@ interface Import {
   /** A file of this project, relative to its root, or a package's name. */
   readonly to: string;
   readonly typeOnly: boolean;
+  /** Whether it is no import, but run in a thread of the same process. */
+  readonly isThread?: boolean | undefined;
 }
 
 /** Static, dynamic and re-exporting imports of one file, and what it runs in threads of its own process. */
@@ -31,7 +33,7 @@ function importsOf(file: string): Import[] {
     const to = target.startsWith('.') ? local(target) : packageName(target);
     return { from: file, to, typeOnly: type !== undefined };
   });
-  const run = threads.map(name => ({ from: file, to: `src/${name}.ts`, typeOnly: false }));
+  const run = threads.map(name => ({ from: file, to: `src/${name}.ts`, typeOnly: false, isThread: true }));
   return [...imported, ...run];
 }
 
@@ -50,93 +52,229 @@ function packageName(specifier: string): string {
 
 const imports = sources.flatMap(importsOf);
 
+/**
+ * The rooms of the house by floors, the lowest first. What is in a room imports what is on lower floors and in its own
+ * room: rooms of one floor do not know each other.
+ */
+const FLOORS = [
+  ['src/lib'],
+  ['migrations', 'src/domain', 'src/networks'],
+  ['src/db', 'src/clients', 'src/workers'],
+  ['src/settings', 'src/transactions', 'src/services/local-keys', 'src/services/oracles'],
+  ['src/services/remote-db', 'src/services/exits'],
+  ['src/services/fleet', 'src/services/staking'],
+  ['src/operator', 'src/signer', 'src/signer-process'],
+  ['src/compose', 'src/cli'],
+  ['src/commands'],
+];
+
+/** The rooms that never hold a validator key, and the two files that are the operator's way in. */
+const KEYLESS =
+  /^src\/(operator|transactions|services\/(staking|exits|oracles)|signer-process)\/|^src\/compose\/(operator|run-operator)\.ts$/;
+/** The code that does hold them, and what opens it. */
+const KEY_CODE = /^src\/(domain\/keys|signer)\//;
+const OPENS_KEY_CODE = /^src\/compose\/(signer|signer-child)\.ts$/;
+
+/** Which files may import a library of package.json; `*` is every one that may know of packages at all. */
+const LIBRARIES: Readonly<Record<string, RegExp | '*'>> = {
+  '@chainsafe/bls': /^src\/domain\/consensus\//,
+  '@chainsafe/bls-keystore': /^src\/domain\/keys\//,
+  '@chainsafe/blst': /^src\/domain\//,
+  '@chainsafe/ssz': /^src\/domain\/consensus\//,
+  '@electric-sql/pglite': /^src\/db\//,
+  '@ipld/car': /^src\/clients\/ipfs\//,
+  '@noble/hashes': /^src\/domain\//,
+  '@oclif/core': /^src\/(commands|cli)\//,
+  '@openzeppelin/merkle-tree': /^src\/domain\/protocol\//,
+  '@scure/bip39': /^src\/domain\/keys\//,
+  'bls-eth-wasm': /^src\/domain\/protocol\//,
+  'cli-progress': /^src\/cli\/terminal\//,
+  eta: /^src\/services\/fleet\/clients\/render-templates\.ts$/,
+  ethers: '*',
+  'ipfs-unixfs-exporter': /^src\/clients\/ipfs\//,
+  'ipfs-unixfs-importer': /^src\/clients\/ipfs\//,
+  kysely: /^(src\/db|migrations)\//,
+  multiformats: /^src\/clients\//,
+  'p-retry': /^src\/lib\/retry\.ts$/,
+  pg: /^src\/db\//,
+  pino: /^src\/lib\/logger\.ts$/,
+  'prom-client': /^src\/lib\/metrics\.ts$/,
+  'tiny-secp256k1': /^src\/lib\/secp256k1\.ts$/,
+  undici: /^src\/clients\//,
+  yaml: /^src\/domain\/fleet\//,
+  zod: '*',
+};
+
+const program = sources.filter(file => file.startsWith('src/'));
+
 /** Imports that leave a room towards places that it must not know. */
 function trespasses(room: RegExp, forbidden: RegExp, options: { typesAllowed?: boolean } = {}): string[] {
   return imports
     .filter(i => room.test(i.from) && forbidden.test(i.to) && !(options.typesAllowed && i.typeOnly))
-    .map(i => `${i.from} imports ${i.to}`);
+    .map(tell);
 }
 
-describe('who imports whom', () => {
+function tell({ from, to }: Pick<Import, 'from' | 'to'>): string {
+  return `${from} imports ${to}`;
+}
+
+/** All that runs where these files run: what they import as values, what that imports, and so on; threads, too. */
+function reachedFrom(roots: readonly string[], given: readonly Import[] = imports): string[] {
+  const reached = new Set(roots);
+  for (const file of reached) {
+    for (const { from, to, typeOnly } of given) if (from === file && !typeOnly) reached.add(to);
+  }
+  return [...reached];
+}
+
+/** Place of a file's room among the floors. */
+function floorOf(file: string): { readonly room: string; readonly floor: number } | undefined {
+  for (const [floor, rooms] of FLOORS.entries()) {
+    const room = rooms.find(name => file.startsWith(`${name}/`));
+    if (room !== undefined) return { room, floor };
+  }
+  return undefined;
+}
+
+/** Imports, of values and of types, that lead up, or across to another room of the same floor. */
+function climbs(given: readonly Import[]): string[] {
+  return given
+    .filter(({ from, to }) => {
+      const here = floorOf(from);
+      const there = floorOf(to);
+      return (
+        here !== undefined && there !== undefined && here.room !== there.room && there.floor >= here.floor
+      );
+    })
+    .map(tell);
+}
+
+/** Files that import each other in a circle, by values or by types: the strongly connected parts (Tarjan). */
+function circles(given: readonly Import[]): string[][] {
+  const targets = Map.groupBy(
+    given.filter(({ isThread }) => isThread !== true),
+    ({ from }) => from,
+  );
+  const places = new Map<string, { readonly index: number; low: number }>();
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string) => {
+    const own = { index: places.size, low: places.size };
+    places.set(file, own);
+    open.push(file);
+    for (const { to } of targets.get(file) ?? []) {
+      const seen = places.get(to);
+      if (seen === undefined) own.low = Math.min(own.low, visit(to).low);
+      else if (open.includes(to)) own.low = Math.min(own.low, seen.index);
+    }
+    if (own.low === own.index) {
+      const circle = open.splice(open.indexOf(file));
+      if (circle.length > 1) found.push(circle.sort());
+    }
+    return own;
+  };
+  for (const file of targets.keys()) if (!places.has(file)) visit(file);
+  return found;
+}
+
+describe('the floors', () => {
   it('finds the sources at all', () => {
-    expect(sources.length).toBeGreaterThan(30);
+    expect(sources.length).toBeGreaterThan(250);
     expect(imports.some(i => i.to === 'src/lib/errors.ts')).toBe(true);
+    expect(imports.some(i => i.to === 'src/db/database.ts' && i.typeOnly)).toBe(true);
   });
 
-  it('lib knows nothing of the rest', () => {
-    expect(trespasses(/^src\/lib\//, /^src\/(?!lib\/)/)).toEqual([]);
+  it('have a place for every file, and no room that is empty', () => {
+    const built = sources.filter(file => !file.startsWith('test/'));
+    expect(built.filter(file => floorOf(file) === undefined)).toEqual([]);
+    const rooms = FLOORS.flat();
+    expect(rooms.filter(room => !built.some(file => floorOf(file)?.room === room))).toEqual([]);
   });
 
-  it('domain imports lib and crypto packages only', () => {
-    expect(trespasses(/^src\/domain\//, /^src\/(?!domain\/|lib\/|networks)/)).toEqual([]);
+  it('are floors of folders: no file lies loose in src or in src/services', () => {
+    expect(
+      readdirSync(join(root, 'src'), { withFileTypes: true }).filter(entry => !entry.isDirectory()),
+    ).toEqual([]);
+    expect(program.filter(file => /^src\/services\/[^/]+$/.test(file))).toEqual([]);
+  });
+
+  it('are walked downwards only: no import runs back up or across', () => {
+    expect(climbs(imports)).toEqual([]);
+  });
+
+  it('have no two files that import each other, whatever lies between', () => {
+    expect(circles(imports)).toEqual([]);
+  });
+
+  it('would show an import that climbs, one that crosses, and a circle that only a type closes', () => {
+    const pair = (from: string, to: string, typeOnly = false) => ({ from, to, typeOnly });
+    const up = pair('src/services/exits/a.ts', 'src/operator/b.ts', true);
+    const across = pair('src/db/a.ts', 'src/clients/b.ts');
+    const down = pair('src/operator/b.ts', 'src/services/exits/a.ts');
+    expect(climbs([up, across, down])).toEqual([tell(up), tell(across)]);
+    const circle = [
+      pair('a.ts', 'b.ts'),
+      pair('b.ts', 'c.ts', true),
+      pair('c.ts', 'a.ts'),
+      pair('d.ts', 'a.ts'),
+    ];
+    expect(circles(circle)).toEqual([['a.ts', 'b.ts', 'c.ts']]);
+    expect(circles(circle.slice(1))).toEqual([]);
+    expect(reachedFrom(['a.ts'], circle)).toEqual(['a.ts', 'b.ts']);
+  });
+});
+
+describe('who imports whom', () => {
+  it('domain computes: it opens no file, no socket, no process, and waits for nothing', () => {
+    const machines = /^(pg|kysely|undici|pino|@oclif\/core|node:(fs|net|http|process|child_process).*)$/;
+    expect(trespasses(/^src\/domain\//, machines)).toEqual([]);
     expect(
       trespasses(
         /^src\/domain\//,
-        /^(pg|kysely|undici|pino|@oclif\/core|node:(fs|net|http|process|child_process).*)$/,
+        /^src\/lib\/(logger|retry|files|file-set|held-.*|output-directory|locks\/.*)\.ts$/,
       ),
     ).toEqual([]);
-    const logger = /^src\/lib\/(logger|files|retry)\.ts$/;
-    expect(trespasses(/^src\/domain\//, logger)).toEqual([]);
   });
 
   it('db and clients never know each other, nor what stands above them', () => {
-    expect(
-      trespasses(/^src\/db\//, /^src\/(clients\/|services\/|commands\/|cli\/|compose|workers\/)/),
-    ).toEqual([]);
-    expect(
-      trespasses(/^src\/clients\//, /^src\/(db\/|services\/|commands\/|cli\/|compose|workers\/)/),
-    ).toEqual([]);
+    expect(trespasses(/^src\/db\//, /^src\/(?!db\/|domain\/|lib\/)/)).toEqual([]);
+    expect(trespasses(/^src\/clients\//, /^src\/(?!clients\/|domain\/|lib\/)/)).toEqual([]);
   });
 
-  it('services are given open handles: they open nothing themselves', () => {
-    expect(trespasses(/^src\/services\//, /^src\/(commands\/|cli\/|compose|config)/)).toEqual([]);
-    expect(trespasses(/^src\/services\//, /^(pg|kysely|@electric-sql\/pglite|undici|@oclif\/core)$/)).toEqual(
-      [],
-    );
+  it('services and transactions are given open handles: they open nothing themselves', () => {
+    const given = /^src\/(services|transactions)\//;
+    expect(
+      trespasses(given, /^src\/(commands|cli|compose|settings|signer|signer-process|operator)\//),
+    ).toEqual([]);
+    expect(trespasses(given, /^(pg|kysely|@electric-sql\/pglite|undici|@oclif\/core)$/)).toEqual([]);
   });
 
-  it('the signer uses only the services that open keys, and stands below whatever composes it', () => {
-    const keys = 'services/(open-keys|unlock-vault|read-keystores|visible-rows)';
-    const allowed = new RegExp(`^src/(?!signer/|domain/|lib/|clients/|workers/|${keys})`);
+  it('the signer uses only the services that open keys, and only compose/signer.ts knows it', () => {
+    const services =
+      'services/(remote-db/(open-keys|unlock-vault|visible-rows)|local-keys/read-keystores)\\.ts';
+    const allowed = new RegExp(`^src/(?!signer/|domain/|lib/|clients/|workers/|${services})`);
     expect(trespasses(/^src\/signer\//, allowed, { typesAllowed: true })).toEqual([]);
-    expect(trespasses(/^src\/(?!signer\/|compose-signer|cli\/)/, /^src\/signer\//)).toEqual([]);
+    expect(trespasses(/^src\/(?!signer\/|compose\/signer\.ts)/, /^src\/signer\//)).toEqual([]);
   });
 
-  it('whoever spawns the signer never reaches its code: keys stay in the child', () => {
-    const reached = new Set(['src/signer-process/spawn-signer.ts']);
-    for (const file of reached) {
-      for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
-    }
-    expect(
-      [...reached].filter(to => /^src\/(signer\/|domain\/keys|compose-signer|signer-child)/.test(to)),
-    ).toEqual([]);
+  it('settings are read by who starts and opens: others are told the part that they need', () => {
+    expect(trespasses(/^src\/(?!commands|cli|compose|settings|signer)/, /^src\/settings\//)).toEqual([]);
+    // The signer and who spawns it know the types of what they are told.
+    expect(trespasses(/^src\/signer/, /^src\/settings\//, { typesAllowed: true })).toEqual([]);
   });
 
-  it('the operator and all that it reaches never hold a validator key', () => {
-    const isRoot = (file: string) => /^src\/(operator\/|run-operator|compose-operator)/.test(file);
-    const reached = new Set(sources.filter(isRoot));
-    for (const file of reached) {
-      for (const { to, typeOnly } of imports.filter(i => i.from === file)) if (!typeOnly) reached.add(to);
-    }
-    expect(reached.has('src/signer-process/spawn-signer.ts')).toBe(true);
-    expect(reached.has('src/workers/verify-worker.ts')).toBe(true);
-    expect(
-      [...reached].filter(to => /^src\/(signer\/|domain\/keys|compose-signer|signer-child)/.test(to)),
-    ).toEqual([]);
-  });
-
-  it('each outside library has one room', () => {
-    const notIn = (room: RegExp) => new RegExp(`^(?!${room.source})`);
-    expect(trespasses(notIn(/src\/db\/|migrations\//), /^(kysely|pg|@electric-sql\/pglite)$/)).toEqual([]);
-    expect(trespasses(notIn(/src\/commands\/|src\/cli\//), /^@oclif\/core$/)).toEqual([]);
-    expect(trespasses(notIn(/src\/lib\/logger/), /^pino$/)).toEqual([]);
-    expect(trespasses(notIn(/src\/lib\/metrics/), /^prom-client$/)).toEqual([]);
-    expect(trespasses(notIn(/src\/clients\/|test\//), /^undici$/)).toEqual([]);
-    expect(trespasses(notIn(/src\/render/), /^eta$/)).toEqual([]);
-  });
-
-  it('config.ts is read by commands, cli and compose only', () => {
-    expect(trespasses(/^src\/(?!commands\/|cli\/|compose|config)/, /^src\/config\.ts$/)).toEqual([]);
+  it('each outside library has its rooms', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(Object.keys(LIBRARIES).sort()).toEqual(Object.keys(dependencies).sort());
+    const outside = imports.filter(
+      ({ from, to }) => !from.startsWith('test/') && !/^(src|migrations|node:)/.test(to),
+    );
+    const allowedIn = ({ from, to }: Import) => {
+      const rooms = LIBRARIES[to];
+      return rooms === '*' || (rooms?.test(from) ?? false);
+    };
+    expect(outside.filter(one => !allowedIn(one)).map(tell)).toEqual([]);
+    expect(Object.keys(LIBRARIES).filter(name => !outside.some(({ to }) => to === name))).toEqual([]);
   });
 
   it('the devnet and the checkers share no code with the program', () => {
@@ -151,10 +289,36 @@ describe('who imports whom', () => {
   });
 });
 
+describe('the walls around keys', () => {
+  const keyless = program.filter(file => KEYLESS.test(file));
+
+  it('stand between folders: no keyless room imports domain/keys or the signer, not even a type', () => {
+    const rooms = ['operator/', 'transactions/', 'services/staking/', 'services/exits/', 'services/oracles/'];
+    for (const room of [...rooms, 'signer-process/', 'compose/operator.ts', 'compose/run-operator.ts']) {
+      expect(keyless.filter(file => file.startsWith(`src/${room}`))).not.toEqual([]);
+    }
+    expect(trespasses(KEYLESS, KEY_CODE)).toEqual([]);
+    expect(trespasses(KEYLESS, OPENS_KEY_CODE)).toEqual([]);
+  });
+
+  it('hold whatever is reached from there, in threads of the same process, too', () => {
+    const reached = reachedFrom(keyless);
+    expect(reached).toContain('src/signer-process/spawn-signer.ts');
+    expect(reached).toContain('src/workers/verify-worker.ts');
+    expect(reached).toContain('src/services/fleet/operator-files/read-operator-config.ts');
+    expect(reached.filter(file => KEY_CODE.test(file) || OPENS_KEY_CODE.test(file))).toEqual([]);
+  });
+
+  it('are real: the signer, which does hold keys, is seen to reach them', () => {
+    const reached = reachedFrom(['src/compose/signer-child.ts']);
+    expect(reached).toContain('src/domain/keys/keystore.ts');
+    expect(reached).toContain('src/signer/keys/sign-worker.ts');
+  });
+});
+
 describe('the edges', () => {
   const read = (file: string) =>
     readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
-  const program = sources.filter(file => file.startsWith('src/'));
 
   it('are the only ones that print, and what they print passes through foreign-text.ts', () => {
     const prints = /\b(process\.(stdout|stderr)|output)\.write\(|\bconsole\.|pino\.destination\(/;
@@ -163,11 +327,11 @@ describe('the edges', () => {
       'src/cli/main.ts',
       'src/cli/operator-command.ts',
       'src/cli/program.ts',
-      'src/cli/progress.ts',
-      'src/cli/prompt.ts',
+      'src/cli/terminal/progress.ts',
+      'src/cli/terminal/prompt.ts',
+      'src/compose/signer-child.ts',
       'src/lib/logger.ts',
       'src/lib/termination-log.ts',
-      'src/compose/signer-child.ts',
     ]);
     // The version; what presentError gives; a stack.
     const byOthers = ['src/cli/main.ts', 'src/cli/program.ts', 'src/compose/signer-child.ts'];
@@ -177,14 +341,14 @@ describe('the edges', () => {
 
   it('tell the message of an error of another maker through messageOf only', () => {
     const caught = /\$\{(error|cause|thrown)(\.message)?\}/;
-    const allowed = ['src/cli/resolve-options.ts', 'src/cli/present-error.ts'];
+    const allowed = ['src/cli/options/resolve-options.ts', 'src/cli/present-error.ts'];
     expect(program.filter(file => caught.test(read(file)) && !allowed.includes(file))).toEqual([]);
   });
 
   it('never get the whole of a URL: only who connects asks for it', () => {
     const revealing = program.filter(file => read(file).includes('.reveal('));
     const connects =
-      /^src\/(clients\/|compose(-operator)?\.ts|cli\/key-source-options|domain\/fleet\/validator-config)/;
+      /^src\/(clients\/|compose\/(nodes|operator)\.ts|cli\/choose-key-source\.ts|domain\/fleet\/validator-config\.ts)/;
     expect(revealing.length).toBeGreaterThan(3);
     expect(revealing.filter(file => !connects.test(file))).toEqual([]);
   });
@@ -203,21 +367,27 @@ describe('the bundle', () => {
       files.flatMap(file =>
         [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map(([, found = '']) => found),
       );
-    const handlesKeys = /^src\/(domain\/keys\/|signer\/(key-|sign-|wallet))/;
-    const others = new Set(
-      declaredIn(
-        sources.filter(file => !handlesKeys.test(file)),
-        /(function \w+\()/g,
-      ),
-    );
-    const keyCode = declaredIn(
-      sources.filter(file => handlesKeys.test(file)),
-      /^export (?:async )?(function \w+\()/gm,
-    ).filter(name => !others.has(name));
-    const holdsKeyCode = (file: string) => {
-      const text = readFileSync(file, 'utf8');
-      return keyCode.some(declaration => text.includes(declaration));
+    /** Functions that only files of these folders declare, and export: their names stay in the bundle. */
+    const ownedBy = (rooms: RegExp) => {
+      const others = new Set(
+        declaredIn(
+          sources.filter(file => !rooms.test(file)),
+          /(function \w+\()/g,
+        ),
+      );
+      const own = sources.filter(file => rooms.test(file));
+      return declaredIn(own, /^export (?:async )?(function \w+\()/gm).filter(name => !others.has(name));
     };
+    const holds = (file: string, declarations: readonly string[]) => {
+      const text = readFileSync(file, 'utf8');
+      return declarations.some(declaration => text.includes(declaration));
+    };
+    const keyCode = ['domain/keys', 'signer/keys', 'signer/gates', 'signer/http'].flatMap(room => {
+      const owned = ownedBy(new RegExp(`^src/${room}/`));
+      expect(owned, room).not.toEqual([]);
+      return owned;
+    });
+    const holdsKeyCode = (file: string) => holds(file, keyCode);
     const chunks = globSync('dist/src/**/*.js', { cwd: root }).map(file => join(root, file));
     expect(chunks.filter(holdsKeyCode).length).toBeGreaterThan(3);
     const reached = new Set(chunks.filter(file => /\/run-operator-[^/]*\.js$/.test(file)));
@@ -227,6 +397,20 @@ describe('the bundle', () => {
       }
     }
     expect(reached.size).toBeGreaterThan(10);
+    for (const room of [
+      'operator',
+      'transactions',
+      'services/staking',
+      'services/exits',
+      'services/oracles',
+      'signer-process',
+    ]) {
+      const owned = ownedBy(new RegExp(`^src/${room}/`));
+      expect(
+        [...reached].some(file => holds(file, owned)),
+        room,
+      ).toBe(true);
+    }
     expect([...reached].filter(holdsKeyCode)).toEqual([]);
   });
 });

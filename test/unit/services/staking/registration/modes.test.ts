@@ -4,24 +4,24 @@ import {
   createDepositData,
   type DepositDataEntry,
   parseDepositData,
-} from '../../../../src/domain/consensus/deposit-data.ts';
-import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
-import type { HarvestParams } from '../../../../src/domain/protocol/rewards.ts';
-import { fromHex, type Hex, toHex } from '../../../../src/lib/bytes.ts';
-import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
+} from '../../../../../src/domain/consensus/deposit-data.ts';
+import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
+import type { HarvestParams } from '../../../../../src/domain/protocol/rewards.ts';
+import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
+import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
   chooseRegistrationMode,
   type VaultAuthority,
-} from '../../../../src/services/staking/registration/choose-registration-mode.ts';
+} from '../../../../../src/services/staking/registration/choose-registration-mode.ts';
 import {
   isBatch,
   type PlanBatchOptions,
   type RegistrationBatch,
   type RegistrationFacts,
-} from '../../../../src/services/staking/registration/registration-mode.ts';
-import { ethereumVaultVersion } from '../../../../src/services/staking/registration/vault-version.ts';
-import { readRecorded, readRecordedJson } from '../../../support/recorded/vectors.ts';
-import { testSecretKey } from '../../../support/scenes/signing-fixtures.ts';
+} from '../../../../../src/services/staking/registration/registration-mode.ts';
+import { ethereumVaultVersion } from '../../../../../src/services/staking/registration/vault-version.ts';
+import { readRecorded, readRecordedJson } from '../../../../support/recorded/vectors.ts';
+import { testSecretKey } from '../../../../support/scenes/signing-fixtures.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const WALLET = '0xaB4cE16c086735f0497514F0Fe9DF8e8cccFc94e';
