@@ -1,28 +1,30 @@
 // Bundles src and what it imports to dist. Also runs as `prepare`, possibly on an older Node: plain JavaScript only.
 // One file for each command, thread and child process, and chunks of what they share: loaded module by module, with comments
 // and unused parts, the program would take 12 MB more of an operator's memory for as long as it runs.
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** What is started by itself, besides commands. */
-const STARTED = [
-  'src/cli/main.ts',
-  'src/compose/signer-child.ts',
-  'src/signer/keys/sign-worker.ts',
-  'src/workers/worker.ts',
-  'src/workers/verify-worker.ts',
-];
 /** These find files of their own (native code, WebAssembly, a thread, commands) beside their modules. */
 const EXTERNAL =
   /^(@chainsafe\/bls|@chainsafe\/blst|@electric-sql\/pglite|@oclif\/core|bls-eth-wasm|pg-native|pino|tiny-secp256k1)(\/|$)/;
 
-const commands = readdirSync(join(root, 'src/commands'), { recursive: true })
+const sources = readdirSync(join(root, 'src'), { recursive: true })
   .filter(name => name.endsWith('.ts'))
-  .map(name => `src/commands/${name.replaceAll('\\', '/')}`);
-const inputs = [...STARTED, ...commands].map(path => [path.slice(0, -'.ts'.length), join(root, path)]);
+  .map(name => `src/${name.replaceAll('\\', '/')}`);
+const commands = sources.filter(path => path.startsWith('src/commands/'));
+/** Threads and child processes: they are started by the name that `startedFile` is given. */
+const started = sources.flatMap(path =>
+  [...readFileSync(join(root, path), 'utf8').matchAll(/startedFile\('([^']+)'\)/g)].map(
+    ([, name]) => `src/${name}.ts`,
+  ),
+);
+const inputs = ['src/cli/main.ts', ...started, ...commands].map(path => [
+  path.slice(0, -'.ts'.length),
+  join(root, path),
+]);
 
 /** V8 keeps a text with a single character beyond Latin-1 in twice the memory: 2.5 MB for check marks and quotation marks. */
 const asLatin1 = {

@@ -277,6 +277,13 @@ describe('who imports whom', () => {
     expect(Object.keys(LIBRARIES).filter(name => !outside.some(({ to }) => to === name))).toEqual([]);
   });
 
+  it('of ethers, what asks nodes stays in clients: elsewhere it encodes, hashes and signs', () => {
+    const asking = /from 'ethers(\/(providers|contract))?'/;
+    const asks = program.filter(file => asking.test(readFileSync(join(root, file), 'utf8')));
+    expect(asks).not.toEqual([]);
+    expect(asks.filter(file => !file.startsWith('src/clients/'))).toEqual([]);
+  });
+
   it('the devnet and the checkers share no code with the program', () => {
     expect(trespasses(/^test\/(devnet|support\/checkers)\//, /^src\//)).toEqual([]);
   });
