@@ -236,9 +236,10 @@ describe('who imports whom', () => {
     ).toEqual([]);
   });
 
-  it('db and clients never know each other, nor what stands above them', () => {
+  it('db and clients never know each other, what stands above them, or a key', () => {
     expect(trespasses(/^src\/db\//, /^src\/(?!db\/|domain\/|lib\/)/)).toEqual([]);
     expect(trespasses(/^src\/clients\//, /^src\/(?!clients\/|domain\/|lib\/)/)).toEqual([]);
+    expect(trespasses(/^src\/(db|clients)\//, KEY_CODE)).toEqual([]);
   });
 
   it('services and transactions are given open handles: they open nothing themselves', () => {
