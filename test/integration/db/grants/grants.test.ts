@@ -1,18 +1,24 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findAcceptance, storeAcceptance } from '../../../src/db/accepted-oracle-sets.ts';
-import { openDatabase } from '../../../src/db/database.ts';
-import { grantsSql } from '../../../src/db/grants/grants-sql.ts';
-import { ROLES, type Role, TABLE_GRANTS } from '../../../src/db/grants/table-grants.ts';
-import { findLeaseHolder, isLeaseHeld, releaseLease, renewLease, takeLease } from '../../../src/db/leases.ts';
-import { migrateDatabase } from '../../../src/db/migrator.ts';
+import { findAcceptance, storeAcceptance } from '../../../../src/db/accepted-oracle-sets.ts';
+import { openDatabase } from '../../../../src/db/database.ts';
+import { grantsSql } from '../../../../src/db/grants/grants-sql.ts';
+import { ROLES, type Role, TABLE_GRANTS } from '../../../../src/db/grants/table-grants.ts';
+import {
+  findLeaseHolder,
+  isLeaseHeld,
+  releaseLease,
+  renewLease,
+  takeLease,
+} from '../../../../src/db/leases.ts';
+import { migrateDatabase } from '../../../../src/db/migrator.ts';
 import {
   findDepositCursor,
   findStoredKeys,
   insertDepositCursor,
   rewindDepositCursor,
   storeDepositStep,
-} from '../../../src/db/network-validators.ts';
+} from '../../../../src/db/network-validators.ts';
 import {
   adoptTransaction,
   authenticateIntent,
@@ -25,16 +31,16 @@ import {
   recordAttempt,
   recordIntent,
   requestReplacement,
-} from '../../../src/db/transactions.ts';
-import { listVaults } from '../../../src/db/vaults.ts';
-import { takeTurn } from '../../../src/db/wallet-turns.ts';
+} from '../../../../src/db/transactions.ts';
+import { listVaults } from '../../../../src/db/vaults.ts';
+import { takeTurn } from '../../../../src/db/wallet-turns.ts';
 import {
   createRolesDatabase,
   listTables,
   openAttempts,
   type RolesDatabase,
-} from '../../support/postgres/database-roles.ts';
-import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
+} from '../../../support/postgres/database-roles.ts';
+import { createTestDatabase, runSql } from '../../../support/postgres/postgres.ts';
 
 const PERMISSION_DENIED = '42501';
 

@@ -10,7 +10,7 @@ import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
-import { type LogLine, recordingLog, writeKeyFile } from './built-in.ts';
+import { type LogLine, recordingLog, writeKeyFile } from '../signer/built-in.ts';
 
 const network = resolveNetwork('mainnet');
 const [key] = testKeys(1) as [TestKey];
