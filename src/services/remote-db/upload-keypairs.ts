@@ -100,7 +100,6 @@ async function uploadLocked(
   const plan = await planUpload(database, vault, { oracleSet, keystores, isVisible });
   assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
   warnOfUnlistedKeys(deps, options, keystores);
-  await accepted.settle();
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
   const { stored: added, unopened } = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
@@ -123,6 +122,7 @@ async function uploadLocked(
   assertKnown(plan, known);
   const stored = added + countReplacedOnly(plan, unopened, proven);
   say('Uploading updates to the remote db...');
+  await accepted.settle();
   const upload = { oracleSet, root, plan, stored, proven, vaultSigner };
   await activate(deps, options, { ...unlocked, vault }, upload);
   const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;

@@ -119,7 +119,8 @@ function openReceiver(
     const [first] = decodeStrictly(fragment, data, where);
     if (call.namesVault && String(first).toLowerCase() !== vault.toLowerCase()) {
       throw refused(
-        `The call of ${where} with selector ${data.slice(0, 10)} is for the vault ${String(first)}; this signer is for ${vault}.`,
+        // Three addresses, in less than the 200 characters that are shown of another process' words.
+        `Call ${data.slice(0, 10)} of ${where} is for vault ${String(first)}, not ${vault}.`,
       );
     }
     if (!call.isBatch) return fragment.name;

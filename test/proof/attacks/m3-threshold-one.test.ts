@@ -240,13 +240,15 @@ describe('M3 · --remove-existing-keys after a run with a threshold of one', () 
     );
     list();
     const byKeystores = await setupSigner('--remove-existing-keys', '--keep-keystores');
-    expect(byKeystores).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(byKeystores.exitCode).toBe(0);
+    expect(linesOfRemoval(byKeystores.stderr)).toEqual([]);
 
     rmSync(join(vaultDir, 'keystores'), { recursive: true });
     rmSync(configPath());
     list();
     const byDepositData = await setupSigner('--remove-existing-keys');
-    expect(byDepositData).toMatchObject({ exitCode: 0, stderr: stays.join('') });
+    expect(byDepositData.exitCode).toBe(0);
+    expect(linesOfRemoval(byDepositData.stderr).join('')).toBe(stays.join(''));
 
     rmSync(join(vaultDir, 'deposit_data.json'));
     writeFileSync(configPath(), JSON.stringify({ pubkeys_to_shares: { [first]: [], [second]: [] } }));
@@ -282,3 +284,8 @@ describe('M3 · --remove-existing-keys after a run with a threshold of one', () 
     for (const key of scene.publicKeys) expect(signer.keys.has(key), key).toBe(true);
   });
 });
+
+/** What was said beside the warning of a single execution endpoint. */
+function linesOfRemoval(stderr: string): string[] {
+  return stderr.split(/(?<=\n)/).filter(line => !line.startsWith('Warning: Only one execution endpoint'));
+}

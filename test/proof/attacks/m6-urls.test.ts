@@ -327,7 +327,13 @@ describe('M6 · passwords and tokens in URLs', () => {
           '--db-url',
           dbUrl,
         ],
-        ...['--execution-endpoints', `${await guardNode(stack, scene.devnet.rpcUrl)},${NOWHERE}`],
+        // Two that answer: one alone confirms no oracle set while another is named and gone.
+        '--execution-endpoints',
+        [
+          await guardNode(stack, scene.devnet.rpcUrl),
+          await guardNode(stack, scene.devnet.rpcUrl),
+          NOWHERE,
+        ].join(),
         ...['--consensus-endpoints', `${await guardNode(stack, scene.beacon.url)},${NOWHERE}`],
         ...['--remote-signer-url', await guardSigner(stack, signer.url), '--hashi-vault-url', NOWHERE],
         ...['--log-level', 'DEBUG', '--log-format', format, '--enable-metrics', '--metrics-port', port],

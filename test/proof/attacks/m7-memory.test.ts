@@ -260,12 +260,15 @@ describe('M7 · the memory of a process that holds keys', () => {
       const { process, letGo } = await (COMMANDS.signer as (place: Place) => Promise<Held>)(place);
       process.kill('SIGUSR1');
       await expectNoDebugger(process);
+      // Node starts as root: this checkout may be in a directory that others cannot enter.
       const script = `
+        process.setgroups([]); process.setgid(${STRANGER}); process.setuid(${STRANGER});
         fetch('http://127.0.0.1:${INSPECTOR_PORT}/json').then(() => console.log('inspector'), () => {});
         for (const name of ['mem', 'environ', 'maps'])
           try { require('fs').closeSync(require('fs').openSync('/proc/${process.pid}/' + name)); require('fs').readFileSync('/proc/${process.pid}/' + name, { length: 1 }); console.log(name); } catch (e) { if (e.code !== 'EACCES') console.log(name, e.code); }`;
       const attacker = spawnSync(globalThis.process.execPath, ['-e', script], {
-        ...{ uid: STRANGER, gid: STRANGER, cwd: '/', encoding: 'utf8' },
+        cwd: '/',
+        encoding: 'utf8',
       });
       expect({ stdout: attacker.stdout, stderr: attacker.stderr }).toEqual({ stdout: '', stderr: '' });
       await letGo();

@@ -1,4 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { PROJECT_ROOT } from './cli.ts';
+
+/** Every Linux has it, and nobody's files are in it. */
+const MOUNT_POINT = '/mnt';
 
 /** A container, as far as processes see it: pids of its own, the first of which is 1; and a clock of its own if wanted. */
 export function inContainer(
@@ -22,9 +26,30 @@ export function requireNamespaces(): void {
   );
 }
 
-/** The command line that runs a command as another user, with no group of ours. */
+/**
+ * The command line that runs a command as another user, with no group of ours. The checkout may be in a directory that
+ * others cannot enter, so they are given it at another place, which nobody else sees.
+ */
 export function asUser(uid: number, command: readonly string[]): [string, ...string[]] {
-  return ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--', ...command];
+  const within = command.map(word => word.replaceAll(PROJECT_ROOT, MOUNT_POINT));
+  const script = 'mount --bind "$1" "$2" && cd / && shift 2 && exec "$@"';
+  return [
+    'unshare',
+    '--mount',
+    '--',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    PROJECT_ROOT,
+    MOUNT_POINT,
+    'setpriv',
+    `--reuid=${uid}`,
+    `--regid=${uid}`,
+    '--clear-groups',
+    '--',
+    ...within,
+  ];
 }
 
 /** @throws when this process cannot become another user */

@@ -179,7 +179,7 @@ describe('signed facts', () => {
     await expect(sign(database)).rejects.toMatchObject({ code: 'row-tampered' });
     await expect(
       uploadRecorded(database, pool, { keystoresDir: fewer, oracleSet: inventOracleSet(4, 3) }),
-    ).rejects.toMatchObject({ code: 'row-tampered' });
+    ).rejects.toMatchObject({ code: 'rows-not-as-written' });
     expect(await findSigningKey(database, VAULT_ID)).toBeUndefined();
   });
 
