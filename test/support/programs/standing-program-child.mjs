@@ -1,5 +1,5 @@
 // A process that runs one command line of the built program after the other, as its parent tells it: see standing-program.ts.
-import { main } from '../../dist/src/cli/main.js';
+import { main } from '../../../dist/src/cli/main.js';
 
 /** Runs the callback with all that goes to the stream kept. */
 async function capture(stream, callback) {
