@@ -345,7 +345,7 @@ async function race(
   check: (run: ProcessRun) => void,
 ): Promise<void> {
   const before = victims();
-  const attacker = fork(join(import.meta.dirname, '../../support/file-attacker.mjs'), [
+  const attacker = fork(join(import.meta.dirname, '../../support/programs/file-attacker.mjs'), [
     JSON.stringify(attack),
   ]);
   const swaps = attackerEnd(attacker);

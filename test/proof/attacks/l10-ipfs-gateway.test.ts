@@ -42,7 +42,7 @@ const HOSTS = [
 /** Runs the cases in a network namespace of their own. @throws when this machine lets nobody make one */
 async function runCases(cases: readonly RedirectCase[]): Promise<readonly RedirectOutcome[]> {
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-gateway-'));
-  const child = join(import.meta.dirname, '../../support/gateway-redirect-child.ts');
+  const child = join(import.meta.dirname, '../../support/programs/gateway-redirect-child.ts');
   const input = JSON.stringify({ folder, addresses: ADDRESSES, hosts: HOSTS, cases });
   try {
     const run = await promisify(execFile)(
