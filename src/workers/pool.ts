@@ -135,7 +135,7 @@ async function deriveKeypairs(
   );
   return {
     secretKeys: joinSecrets(parts.map(part => part.secretKeys)),
-    publicKeys: concatBytes(...parts.map(part => part.publicKeys)),
+    publicKeys: concatBytes(parts.map(part => part.publicKeys)),
   };
 }
 
@@ -156,7 +156,7 @@ async function sealKeypairs(
     },
     chunkProgress(count, SEAL_CHUNK, onProgress),
   );
-  const join = (field: keyof SealOutput) => concatBytes(...parts.map(part => part[field]));
+  const join = (field: keyof SealOutput) => concatBytes(parts.map(part => part[field]));
   return {
     nonces: join('nonces'),
     ciphertexts: join('ciphertexts'),
@@ -189,7 +189,7 @@ async function derivePublicKeys(threads: ThreadPool, secretKeys: Uint8Array): Pr
         secretKeys: secretKeys.subarray(from * SECRET_KEY_WIDTH, to * SECRET_KEY_WIDTH),
       }),
   );
-  return concatBytes(...parts);
+  return concatBytes(parts);
 }
 
 function encodeRows(rows: readonly SealedRow[]): Uint8Array {
@@ -233,7 +233,7 @@ async function mapBounded<T, R>(
   );
   const failure = (await Promise.allSettled(lanes)).find(outcome => outcome.status === 'rejected');
   if (failure === undefined) return results;
-  for (const result of results) wipe(...(result instanceof Uint8Array ? [result] : []));
+  for (const result of results) wipe(result instanceof Uint8Array ? [result] : []);
   throw failure.reason;
 }
 
@@ -249,7 +249,7 @@ function chunkProgress(count: number, width: number, onProgress?: Progress): Pro
 }
 
 function joinSecrets(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = concatBytes(...parts);
-  wipe(...parts);
+  const joined = concatBytes(parts);
+  wipe(parts);
   return joined;
 }

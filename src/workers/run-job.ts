@@ -105,7 +105,7 @@ function sealKeys(input: SealInput): SealOutput {
       }
     }
   } finally {
-    wipe(dataKey, secretKeys);
+    wipe([dataKey, secretKeys]);
   }
   return {
     nonces: keys.nonces,
@@ -142,7 +142,7 @@ function openRows({ dataKeys, rows }: OpenInput): Uint8Array {
     wipe(secretKeys);
     throw error;
   } finally {
-    wipe(...keyOf.values());
+    wipe(keyOf.values());
   }
 }
 

@@ -55,7 +55,7 @@ const fileSchema = z.array(entrySchema);
 
 /** 0x01 withdrawal credentials of an execution address of 20 bytes. */
 export function vaultCredentials(vault: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(1), new Uint8Array(11), vault);
+  return concatBytes([Uint8Array.of(1), new Uint8Array(11), vault]);
 }
 
 /** Hash tree root of the deposit's message, the object that is signed. */

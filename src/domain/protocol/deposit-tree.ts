@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
-import { compareBytes, concatBytes, fromHex, type Hex, joinBytes, toHex } from '../../lib/bytes.ts';
+import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { type DepositDataEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
 
@@ -35,7 +35,7 @@ type Entry = Pick<DepositDataEntry, 'publicKey' | 'signature'>;
 export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): DepositTree {
   if (entries.length === 0) throw new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
   // Flat, and numbers in typed arrays: an object for each of ten thousand entries takes 2 MB for as long as the tree lives.
-  const validators = joinBytes(entries.map(entry => encodeValidator(entry, vault)));
+  const validators = concatBytes(entries.map(entry => encodeValidator(entry, vault)));
   const length = validators.length / entries.length;
   const validatorAt = (index: number) => validators.subarray(index * length, (index + 1) * length);
   const leaves = entries
@@ -75,7 +75,7 @@ export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): 
 }
 
 function encodeValidator(entry: Entry, vault: Uint8Array): Uint8Array {
-  return concatBytes(entry.publicKey, entry.signature, depositDataRoot(depositOfVault(entry, vault)));
+  return concatBytes([entry.publicKey, entry.signature, depositDataRoot(depositOfVault(entry, vault))]);
 }
 
 /** keccak256(keccak256(abi.encode(bytes, uint256))): offset of the bytes, index, length, the bytes padded to words. */
@@ -94,5 +94,5 @@ type Node = Uint8Array | Hex;
 function hashNode(left: Node, right: Node): Hex {
   const a = typeof left === 'string' ? Buffer.from(left.slice(2), 'hex') : left;
   const b = typeof right === 'string' ? Buffer.from(right.slice(2), 'hex') : right;
-  return toHex(keccak_256(compareBytes(a, b) < 0 ? concatBytes(a, b) : concatBytes(b, a)));
+  return toHex(keccak_256(compareBytes(a, b) < 0 ? concatBytes([a, b]) : concatBytes([b, a])));
 }

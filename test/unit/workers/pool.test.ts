@@ -197,7 +197,7 @@ describe('worker pool', () => {
     await using pool = createWorkerPool({ size: 1 });
     const key = new Uint8Array(32).fill(5);
     const flat = await pool.derivePublicKeys(
-      concatBytes(key, new Uint8Array(32), new Uint8Array(32).fill(255)),
+      concatBytes([key, new Uint8Array(32), new Uint8Array(32).fill(255)]),
     );
     expect(flat.subarray(0, 48)).toEqual(publicKeyOf(key));
     expect(flat.subarray(48)).toEqual(new Uint8Array(96));

@@ -146,7 +146,7 @@ function createBatch(
       const entry = entries[place];
       return entry === undefined ? [] : [{ publicKey: entry.publicKey, depositSignature: entry.signature }];
     }),
-    encoded: concatBytes(...places.map(place => tree.validatorAt(place))),
+    encoded: concatBytes(places.map(place => tree.validatorAt(place))),
     authorize: async () => ({
       ...{ kind: 'proof', proof: proof.map(node => fromHex(node, 32)) },
       ...{ proofFlags, proofIndexes: leafIndexes },

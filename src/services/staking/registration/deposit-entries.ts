@@ -3,7 +3,7 @@ import {
   depositOfVault,
   findInvalidDeposits,
 } from '../../../domain/consensus/deposit-data.ts';
-import { equalBytes, joinBytes } from '../../../lib/bytes.ts';
+import { concatBytes, equalBytes } from '../../../lib/bytes.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
@@ -65,7 +65,7 @@ export function openDepositEntries(
     // an array of its own for each of them.
     const entries = await source.read();
     readAtMs = now();
-    const packed = joinBytes(entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
+    const packed = concatBytes(entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
     return entries.map((_, place) => new PackedEntry(packed, place));
   };
   return {

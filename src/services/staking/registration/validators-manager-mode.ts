@@ -155,7 +155,7 @@ function createBatch(
   vaultBytes: Uint8Array,
 ): RegistrationBatch {
   const encoded = concatBytes(
-    ...entries.flatMap(entry => [
+    entries.flatMap(entry => [
       ...[entry.publicKey, entry.signature],
       depositDataRoot(depositOfVault(entry, vaultBytes)),
     ]),
