@@ -28,10 +28,14 @@ export interface Deposit {
   readonly signature: Uint8Array;
 }
 
-/** One member of a deposit_data.json. Only key and signature are believed; roots are computed again where they count. */
-export interface DepositDataEntry {
+/** What a vault needs of an entry to register its validator: the rest of the deposit follows from the vault. */
+export interface DepositEntry {
   readonly publicKey: Uint8Array;
   readonly signature: Uint8Array;
+}
+
+/** One member of a deposit_data.json. Only key and signature are believed; roots are computed again where they count. */
+export interface DepositDataEntry extends DepositEntry {
   /** The member as it stands in the file, to be written again unchanged. */
   readonly json: Readonly<Record<string, unknown>>;
 }
@@ -143,10 +147,7 @@ export function formatDepositData(entries: readonly DepositDataEntry[]): string 
 }
 
 /** An entry as the deposit that the vault will make of it, whatever the file says of credentials and amount. */
-export function depositOfVault(
-  entry: Pick<DepositDataEntry, 'publicKey' | 'signature'>,
-  vault: Uint8Array,
-): Deposit {
+export function depositOfVault(entry: DepositEntry, vault: Uint8Array): Deposit {
   return {
     publicKey: entry.publicKey,
     signature: entry.signature,

@@ -2,7 +2,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
 import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { type DepositDataEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
+import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
 
 interface DepositMultiProof {
   readonly proof: readonly Hex[];
@@ -24,15 +24,13 @@ export interface DepositTree {
   proveEntries(indexes: readonly number[]): DepositMultiProof;
 }
 
-type Entry = Pick<DepositDataEntry, 'publicKey' | 'signature'>;
-
 /**
  * The Merkle tree of a vault's deposit data, node for node OpenZeppelin's StandardMerkleTree over
  * `['bytes', 'uint256']` (stakewise.md §5). Deposit data roots are computed for this vault, not read.
  * @param vault - 20 bytes
  * @throws OperatorError 'deposit-data-empty' when there is nothing to build a tree of
  */
-export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): DepositTree {
+export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8Array): DepositTree {
   if (entries.length === 0) throw new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
   // Flat, and numbers in typed arrays: an object for each of ten thousand entries takes 2 MB for as long as the tree lives.
   const validators = concatBytes(entries.map(entry => encodeValidator(entry, vault)));
@@ -74,7 +72,7 @@ export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): 
   };
 }
 
-function encodeValidator(entry: Entry, vault: Uint8Array): Uint8Array {
+function encodeValidator(entry: DepositEntry, vault: Uint8Array): Uint8Array {
   return concatBytes([entry.publicKey, entry.signature, depositDataRoot(depositOfVault(entry, vault))]);
 }
 
