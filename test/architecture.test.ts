@@ -362,6 +362,71 @@ describe('the edges', () => {
   });
 });
 
+describe('lists that grow with the keys', () => {
+  const callee = /([\w.#]+(?:<[^<>()]*>)?)\($/;
+
+  /** Calls that spread a list into their arguments, as `file:line callee`; declarations of rest parameters are none. */
+  function spreadCalls(file: string, source: string): string[] {
+    const text = source.replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+    return [...text.matchAll(/(?<=[(,]\s*)\.\.\.(?=[\w([{])(?!\w+\??:)/g)].flatMap(({ index }) => {
+      let depth = 0;
+      let place = index - 1;
+      for (; place >= 0 && depth >= 0; place--) {
+        const character = text.charAt(place);
+        if (')]}'.includes(character)) depth += 1;
+        if ('([{'.includes(character)) depth -= 1;
+      }
+      const [, name] = callee.exec(text.slice(0, place + 2)) ?? [];
+      if (name === undefined) return [];
+      return [`${file}:${text.slice(0, index).split('\n').length} ${name}`];
+    });
+  }
+
+  // Each hands on a list whose length a signature or a constant bounds.
+  const BOUNDED = [
+    // The events of an emitter, with the arguments that they came with.
+    /^src\/db\/connection-guard\.ts:\d+ emit$/,
+    // The result of a lookup, in the order of a callback's parameters.
+    /^src\/clients\/signer\/signer-endpoint\.ts:\d+ callback$/,
+    // One object for each kind of event: there are a handful.
+    /^src\/clients\/execution\/contracts\/keeper-events\.ts:\d+ Object\.assign$/,
+  ];
+
+  it('are never spread into arguments: 125,000 of them are the most that a stack takes', () => {
+    const found = program.flatMap(file => spreadCalls(file, readFileSync(join(root, file), 'utf8')));
+    expect(found.filter(call => !BOUNDED.some(bounded => bounded.test(call)))).toEqual([]);
+    expect(BOUNDED.filter(bounded => !found.some(call => bounded.test(call)))).toEqual([]);
+  });
+
+  it('would be found in a call, however it is written, and not taken for a copy or a parameter', () => {
+    const spread = [
+      'wipe(...keys);',
+      'return concatBytes(\n  ...entries.flatMap(entry => [entry.publicKey, sign(entry)]),\n);',
+      'found.keys.push(first, ...(await load({ all: [1] })));',
+      'const most = Math.max(0, ...lists.map(list => list.length));',
+      'const [text] = String.fromCharCode(...bytes);',
+      'new Foo<Bar>(...list)',
+    ];
+    expect(spread.flatMap(text => spreadCalls('a.ts', text))).toEqual([
+      'a.ts:1 wipe',
+      'a.ts:2 concatBytes',
+      'a.ts:1 found.keys.push',
+      'a.ts:1 Math.max',
+      'a.ts:1 String.fromCharCode',
+      'a.ts:1 Foo<Bar>',
+    ]);
+    const harmless = [
+      'wipe([...keys, seed]);',
+      'new Map([...known, ...added].map(nameOf));',
+      'send({ ...options, keys });',
+      'function join(...parts: string[]) {}',
+      'const path = (first, ...rest) => join(first);',
+      "log.info('Waiting (a moment)...');",
+    ];
+    expect(harmless.flatMap(text => spreadCalls('a.ts', text))).toEqual([]);
+  });
+});
+
 describe('the bundle', () => {
   it('has a file for everything that is started by itself', () => {
     const started = sources.flatMap(file => startedIn(readFileSync(join(root, file), 'utf8')));

@@ -30,8 +30,8 @@ const WITHOUT_CORE_DUMPS = 'ulimit -c 0; exec "$0" "$@"';
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
 export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
-  const flags = [...GUARD_FLAGS, ...LEAN_FLAGS];
-  if (!hasDatabaseUrl(commandLine, environment)) flags.push(...EMBEDDED_FLAGS);
+  const embedded = hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS;
+  const flags = [...GUARD_FLAGS, ...LEAN_FLAGS, ...embedded];
   const node = process.execPath;
   const command = [node, ...flags, ...process.execArgv, ...process.argv.slice(1)];
   const variables = { ...MALLOC_SETTINGS, ...environment };

@@ -78,7 +78,7 @@ export async function readVaultKeys(deps: HttpDeps, options: HashiVaultOptions):
   const keys = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? outcome.value : []));
   const failure = outcomes.find(outcome => outcome.status === 'rejected');
   if (failure === undefined) return keys;
-  wipe(...keys.map(({ secretKey }) => secretKey));
+  wipe(keys.map(({ secretKey }) => secretKey));
   throw failure.reason;
 }
 
@@ -118,7 +118,7 @@ async function readPrefix(
   const keys = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const failure = outcomes.find(outcome => outcome.status === 'rejected');
   if (failure === undefined) return keys;
-  wipe(...keys.map(({ secretKey }) => secretKey));
+  wipe(keys.map(({ secretKey }) => secretKey));
   throw failure.reason;
 }
 

@@ -41,8 +41,9 @@ export default class CreateKeys extends OperatorCommand {
   async run() {
     const given = await this.resolve(OPTIONS);
     const { dataDir, vault, count } = given;
+    // Before the lock, which makes the directory: a vault that was never initialised is refused and leaves nothing behind.
     await readVaultConfig(dataDir, vault);
-    // Two runs at once would make the same keys twice.
+    // Two runs at once would make the same keys twice. Another one may have ended just now: the next index is read again.
     await using lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
     const config = await readVaultConfig(dataDir, vault);
     const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;

@@ -33,13 +33,8 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b);
 }
 
-/** The byte strings one after another in one fresh array. */
-export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  return joinBytes(parts);
-}
-
-/** The same of a list, of whatever length: a hundred thousand arguments overflow the stack. */
-export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** The byte strings one after another in one fresh array. They come as a list: a hundred thousand arguments overflow the stack. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
   for (const part of parts) {
@@ -49,7 +44,11 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return joined;
 }
 
-/** Overwrites secret bytes in place. */
-export function wipe(...secrets: readonly (Uint8Array | undefined)[]): void {
+/** Overwrites a secret in place, or each secret of a list, of whatever length. What is undefined was never made. */
+export function wipe(secrets: Uint8Array | Iterable<Uint8Array | undefined>): void {
+  if (secrets instanceof Uint8Array) {
+    secrets.fill(0);
+    return;
+  }
   for (const secret of secrets) secret?.fill(0);
 }

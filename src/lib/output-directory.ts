@@ -98,7 +98,7 @@ async function walk(path: string, options: WalkOptions): Promise<Walked> {
         const isTrusted = isOurPlace && isPutByUs(link, at.facts);
         if (!isTrusted && options.owner !== undefined) throw throughLink(path, join(at.path, name));
         if (!isTrusted) foreignLink ??= join(at.path, name);
-        pending.push(...link.target.split(sep).filter(isName).reverse());
+        for (const part of link.target.split(sep).filter(isName).reverse()) pending.push(part);
         if (link.target.startsWith(sep))
           at = await replace(at, await HeldDirectory.open(sep, { followLink: true }));
         continue;

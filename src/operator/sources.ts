@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
 import { findVaultFacts, type VaultFacts } from '../db/vaults.ts';
-import type { DepositDataEntry } from '../domain/consensus/deposit-data.ts';
+import type { DepositEntry } from '../domain/consensus/deposit-data.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -89,7 +89,7 @@ export async function findDatabaseSources(
   return {
     depositData: {
       name,
-      read: async (): Promise<readonly DepositDataEntry[]> => (await read())?.depositData ?? [],
+      read: async (): Promise<readonly DepositEntry[]> => (await read())?.depositData ?? [],
     },
     remoteSigner: {
       name,

@@ -74,19 +74,28 @@ const DERIVE_CHUNK = 250;
 const SEAL_CHUNK = 100;
 const OPEN_CHUNK = 1000;
 
+/** What does the jobs of a pool. */
+type JobThreads = Pick<ThreadPool, 'size' | 'run' | typeof Symbol.asyncDispose>;
+
 /**
  * Threads for bulk cryptography.
  * @param options.size - number of threads; by default the machine's parallelism, at most four
+ * @param threads - closed with the pool
  */
-export function createWorkerPool(options: { readonly size?: number | undefined } = {}): WorkerPool {
-  const size = options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE);
-  const threads = new ThreadPool(size);
+export function createWorkerPool(
+  options: { readonly size?: number | undefined } = {},
+  threads: JobThreads = new ThreadPool(options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE)),
+): WorkerPool {
+  const { size } = threads;
   return {
     size,
     deriveKeypairs: (input, onProgress) => deriveKeypairs(threads, input, onProgress),
     decryptKeystores: (keystores, onProgress) => decryptKeystores(threads, keystores, onProgress),
     encryptKeystores: (keys, onProgress) =>
-      mapBounded(keys, keystoreConcurrency(size), key => threads.run('encryptKeystore', key), onProgress),
+      mapBounded(keys, key => threads.run('encryptKeystore', key), {
+        concurrency: keystoreConcurrency(size),
+        onProgress,
+      }),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
@@ -106,57 +115,58 @@ function usableBytes(availableBytes = process.availableMemory()): number {
 
 /** As many at once as there are threads, and as fit into memory by what each file asks for: that is its maker's choice. */
 function decryptKeystores(
-  threads: ThreadPool,
+  threads: JobThreads,
   keystores: Parameters<WorkerPool['decryptKeystores']>[0],
   onProgress?: Progress,
 ): Promise<Uint8Array[]> {
   const gate = new MemoryGate(usableBytes());
   return mapBounded(
     keystores,
-    threads.size,
     async keystore => {
       const bytes = memoryToDecrypt(parseKeystore(keystore.text, keystore.name));
       return await gate.run(bytes, () => threads.run('decryptKeystore', keystore));
     },
-    onProgress,
+    { concurrency: threads.size, onProgress, secretOf: secretKey => secretKey },
   );
 }
 
 async function deriveKeypairs(
-  threads: ThreadPool,
+  threads: JobThreads,
   { seed, firstIndex, count }: Parameters<WorkerPool['deriveKeypairs']>[0],
   onProgress?: Progress,
 ): ReturnType<WorkerPool['deriveKeypairs']> {
   const parts = await mapBounded(
     chunks(count, DERIVE_CHUNK),
-    threads.size,
     ({ from, to }) => threads.run('derive', { seed, firstIndex: firstIndex + from, count: to - from }),
-    chunkProgress(count, DERIVE_CHUNK, onProgress),
+    {
+      concurrency: threads.size,
+      onProgress: chunkProgress(count, DERIVE_CHUNK, onProgress),
+      secretOf: part => part.secretKeys,
+    },
   );
   return {
     secretKeys: joinSecrets(parts.map(part => part.secretKeys)),
-    publicKeys: concatBytes(...parts.map(part => part.publicKeys)),
+    publicKeys: concatBytes(parts.map(part => part.publicKeys)),
   };
 }
 
 async function sealKeypairs(
-  threads: ThreadPool,
+  threads: JobThreads,
   input: SealInput,
   onProgress?: Progress,
 ): Promise<SealOutput> {
   const count = input.secretKeys.length / SECRET_KEY_WIDTH;
   const parts = await mapBounded(
     chunks(count, SEAL_CHUNK),
-    threads.size,
     async ({ from, to }) => {
       const secretKeys = input.secretKeys.slice(from * SECRET_KEY_WIDTH, to * SECRET_KEY_WIDTH);
       const publicKeys = input.publicKeys.slice(from * PUBLIC_KEY_WIDTH, to * PUBLIC_KEY_WIDTH);
       const part = threads.run('seal', { ...input, secretKeys, publicKeys });
       return part.finally(() => wipe(secretKeys));
     },
-    chunkProgress(count, SEAL_CHUNK, onProgress),
+    { concurrency: threads.size, onProgress: chunkProgress(count, SEAL_CHUNK, onProgress) },
   );
-  const join = (field: keyof SealOutput) => concatBytes(...parts.map(part => part[field]));
+  const join = (field: keyof SealOutput) => concatBytes(parts.map(part => part[field]));
   return {
     nonces: join('nonces'),
     ciphertexts: join('ciphertexts'),
@@ -167,29 +177,32 @@ async function sealKeypairs(
 }
 
 async function openKeys(
-  threads: ThreadPool,
+  threads: JobThreads,
   { dataKeys, rows }: Parameters<WorkerPool['openKeys']>[0],
   onProgress?: Progress,
 ): Promise<Uint8Array> {
   const parts = await mapBounded(
     chunks(rows.length, OPEN_CHUNK),
-    threads.size,
     ({ from, to }) => threads.run('open', { dataKeys, rows: encodeRows(rows.slice(from, to)) }),
-    chunkProgress(rows.length, OPEN_CHUNK, onProgress),
+    {
+      concurrency: threads.size,
+      onProgress: chunkProgress(rows.length, OPEN_CHUNK, onProgress),
+      secretOf: secretKeys => secretKeys,
+    },
   );
   return joinSecrets(parts);
 }
 
-async function derivePublicKeys(threads: ThreadPool, secretKeys: Uint8Array): Promise<Uint8Array> {
+async function derivePublicKeys(threads: JobThreads, secretKeys: Uint8Array): Promise<Uint8Array> {
   const parts = await mapBounded(
     chunks(secretKeys.length / SECRET_KEY_WIDTH, OPEN_CHUNK),
-    threads.size,
     ({ from, to }) =>
       threads.run('publicKeys', {
         secretKeys: secretKeys.subarray(from * SECRET_KEY_WIDTH, to * SECRET_KEY_WIDTH),
       }),
+    { concurrency: threads.size },
   );
-  return concatBytes(...parts);
+  return concatBytes(parts);
 }
 
 function encodeRows(rows: readonly SealedRow[]): Uint8Array {
@@ -203,15 +216,21 @@ function encodeRows(rows: readonly SealedRow[]): Uint8Array {
   return flat;
 }
 
+interface MapOptions<R> {
+  readonly concurrency: number;
+  readonly onProgress?: Progress | undefined;
+  /** The secret in a result, to be overwritten when another item fails. Left out, results hold none. */
+  readonly secretOf?: ((result: R) => Uint8Array) | undefined;
+}
+
 /**
- * Runs an async function over items, a bounded number at once. After the first failure no further ones are started; what
- * was made until then is overwritten.
+ * Runs an async function over items, a bounded number at once. After the first failure no further ones are started, those
+ * under way are waited for, and the secrets of all results are overwritten.
  */
 async function mapBounded<T, R>(
   items: readonly T[],
-  concurrency: number,
   run: (item: T) => Promise<R>,
-  onProgress?: Progress,
+  { concurrency, onProgress, secretOf }: MapOptions<R>,
 ): Promise<R[]> {
   const results: R[] = new Array(items.length);
   const pending = items.entries();
@@ -233,7 +252,8 @@ async function mapBounded<T, R>(
   );
   const failure = (await Promise.allSettled(lanes)).find(outcome => outcome.status === 'rejected');
   if (failure === undefined) return results;
-  for (const result of results) wipe(...(result instanceof Uint8Array ? [result] : []));
+  // `map` passes over the places that have no result.
+  if (secretOf !== undefined) wipe(results.map(secretOf));
   throw failure.reason;
 }
 
@@ -249,7 +269,7 @@ function chunkProgress(count: number, width: number, onProgress?: Progress): Pro
 }
 
 function joinSecrets(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = concatBytes(...parts);
-  wipe(...parts);
+  const joined = concatBytes(parts);
+  wipe(parts);
   return joined;
 }

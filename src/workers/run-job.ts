@@ -49,17 +49,30 @@ export async function runJob(request: Request): Promise<Output<JobName>> {
 }
 
 function deriveKeys({ seed, firstIndex, count }: Input<'derive'>): Output<'derive'> {
+  const derive = takeSeed(seed);
   const secretKeys = new Uint8Array(count * SECRET_KEY_WIDTH);
   const publicKeys = new Uint8Array(count * PUBLIC_KEY_WIDTH);
-  const derive = createKeyDeriver(seed);
-  wipe(seed);
-  for (let i = 0; i < count; i++) {
-    const secretKey = derive(firstIndex + i);
-    secretKeys.set(secretKey, i * SECRET_KEY_WIDTH);
-    publicKeys.set(publicKeyOf(secretKey), i * PUBLIC_KEY_WIDTH);
-    wipe(secretKey);
+  try {
+    for (let i = 0; i < count; i++) {
+      const secretKey = derive(firstIndex + i);
+      secretKeys.set(secretKey, i * SECRET_KEY_WIDTH);
+      publicKeys.set(publicKeyOf(secretKey), i * PUBLIC_KEY_WIDTH);
+      wipe(secretKey);
+    }
+    return { secretKeys, publicKeys };
+  } catch (error) {
+    wipe(secretKeys);
+    throw error;
   }
-  return { secretKeys, publicKeys };
+}
+
+/** The key deriver of a seed, which is overwritten. */
+function takeSeed(seed: Uint8Array): ReturnType<typeof createKeyDeriver> {
+  try {
+    return createKeyDeriver(seed);
+  } finally {
+    wipe(seed);
+  }
 }
 
 function derivePublicKeys({ secretKeys }: Input<'publicKeys'>): Uint8Array {
@@ -105,7 +118,7 @@ function sealKeys(input: SealInput): SealOutput {
       }
     }
   } finally {
-    wipe(dataKey, secretKeys);
+    wipe([dataKey, secretKeys]);
   }
   return {
     nonces: keys.nonces,
@@ -142,7 +155,7 @@ function openRows({ dataKeys, rows }: OpenInput): Uint8Array {
     wipe(secretKeys);
     throw error;
   } finally {
-    wipe(...keyOf.values());
+    wipe(keyOf.values());
   }
 }
 

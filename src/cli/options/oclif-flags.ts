@@ -2,8 +2,8 @@ import { Flags, type Interfaces } from '@oclif/core';
 import { fileVariable, flagName, type Option, type Options } from './option.ts';
 
 /**
- * The options as oclif's flags, for parsing and for help. Values, variables and questions are resolve-options' business:
- * oclif would read an empty variable and print its own sentences.
+ * The options as oclif's flags, for parsing and for help. They have no `env`, `default` or `parse`: values, variables and
+ * questions are the business of resolve-options, for the reasons at the head of option.ts.
  */
 export function oclifFlags(options: Options, helpGroup?: string): Interfaces.FlagInput {
   const flags: Interfaces.FlagInput = {};

@@ -1,3 +1,12 @@
+// Options are declared here, resolved by resolve-options, and given to oclif as bare flags. What oclif can do by itself
+// (parsers, variables, defaults, exclusive flags) does not reach what the manual asks for:
+// - questions come one after another, in the order of the options; oclif runs all defaults at once, so they would overlap;
+// - booleans in the environment are read as click reads them (also "t" and "on"), and any other word is an error; oclif
+//   knows 1, true, y and yes, and takes any other word for false;
+// - an error of a value is one sentence of the manual's; oclif puts "Parsing --x" before it and a hint at the help behind;
+// - a secret has twins, `--x-file` and `X_FILE`, and it is an error when they contradict each other;
+// - all options that are missing are named in one error;
+// - options of a group, such as those of `remote-db`, may stand before its subcommand.
 import type { Interfaces } from '@oclif/core';
 
 /** Where the text of an option's value came from. */

@@ -211,13 +211,13 @@ export class BeaconNode {
       if (response.status === 200) return readValidators(response, endpoint);
       this.#withoutPost.add(endpoint);
     }
-    const validators: BeaconValidator[] = [];
+    const pages: BeaconValidator[][] = [];
     for (let from = 0; from < ids.length; from += GET_BATCH) {
       const query = ids.slice(from, from + GET_BATCH).join(',');
       const response = await this.#request(endpoint, { path: `${path}?id=${query}` });
-      validators.push(...readValidators(response, endpoint));
+      pages.push(readValidators(response, endpoint));
     }
-    return validators;
+    return pages.flat();
   }
 
   /** Asks the endpoints in turn until one answers, and again with pauses while that may help. */

@@ -243,12 +243,12 @@ async function requestSignature(
 
 /** In slices, between which the program can do something else. */
 async function findInvalidPlaces(sets: readonly SignatureSet[]): Promise<number[]> {
-  const places: number[] = [];
+  const found: number[][] = [];
   for (let start = 0; start < sets.length; start += VERIFY_SLICE) {
-    places.push(...findInvalidSignatures(sets.slice(start, start + VERIFY_SLICE), start));
+    found.push(findInvalidSignatures(sets.slice(start, start + VERIFY_SLICE), start));
     await setImmediate();
   }
-  return places;
+  return found.flat();
 }
 
 function commonKeys(lists: readonly ReadonlySet<Hex>[]): ReadonlySet<Hex> {

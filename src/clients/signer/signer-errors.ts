@@ -230,7 +230,7 @@ export function explainSignerFailure(error: unknown, name: string): unknown {
 function codesOf(error: unknown): string[] {
   const codes: string[] = [];
   for (let e = error; e instanceof Error; e = e.cause) {
-    if (e instanceof AggregateError) codes.push(...e.errors.flatMap(codesOf));
+    if (e instanceof AggregateError) for (const code of e.errors.flatMap(codesOf)) codes.push(code);
     const reason = /:SSL routines:[^:]*:([^:]+):/.exec(e.message)?.[1];
     if (reason !== undefined) codes.push(`ERR_SSL_${reason.trim().toUpperCase().replaceAll(' ', '_')}`);
     if ('code' in e && !(e instanceof ExternalError)) codes.push(String(e.code));

@@ -113,11 +113,11 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
         validatorsRegistryRoot: toHex(validatorsRegistryRoot),
         validators: toHex(validators),
       };
-      const preimage = concatBytes(
+      const preimage = concatBytes([
         Uint8Array.of(0x19, 0x01),
         fromHex(TypedDataEncoder.hashDomain(domain)),
         fromHex(TypedDataEncoder.hashStruct('VaultValidators', VAULT_VALIDATORS, message)),
-      );
+      ]);
       // The members, not their hash: the signer sees what it signs.
       const request = { chainId, vault, ...message };
       const signature = await signBytes(preimage, '/api/v1/stakewise/sign/vault-validators', request);

@@ -28,10 +28,14 @@ export interface Deposit {
   readonly signature: Uint8Array;
 }
 
-/** One member of a deposit_data.json. Only key and signature are believed; roots are computed again where they count. */
-export interface DepositDataEntry {
+/** What a vault needs of an entry to register its validator: the rest of the deposit follows from the vault. */
+export interface DepositEntry {
   readonly publicKey: Uint8Array;
   readonly signature: Uint8Array;
+}
+
+/** One member of a deposit_data.json. Only key and signature are believed; roots are computed again where they count. */
+export interface DepositDataEntry extends DepositEntry {
   /** The member as it stands in the file, to be written again unchanged. */
   readonly json: Readonly<Record<string, unknown>>;
 }
@@ -55,7 +59,7 @@ const fileSchema = z.array(entrySchema);
 
 /** 0x01 withdrawal credentials of an execution address of 20 bytes. */
 export function vaultCredentials(vault: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(1), new Uint8Array(11), vault);
+  return concatBytes([Uint8Array.of(1), new Uint8Array(11), vault]);
 }
 
 /** Hash tree root of the deposit's message, the object that is signed. */
@@ -143,10 +147,7 @@ export function formatDepositData(entries: readonly DepositDataEntry[]): string 
 }
 
 /** An entry as the deposit that the vault will make of it, whatever the file says of credentials and amount. */
-export function depositOfVault(
-  entry: Pick<DepositDataEntry, 'publicKey' | 'signature'>,
-  vault: Uint8Array,
-): Deposit {
+export function depositOfVault(entry: DepositEntry, vault: Uint8Array): Deposit {
   return {
     publicKey: entry.publicKey,
     signature: entry.signature,

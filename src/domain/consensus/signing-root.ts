@@ -23,7 +23,7 @@ export function computeDomain(
     current_version: forkVersion,
     genesis_validators_root: genesisValidatorsRoot,
   });
-  return concatBytes(domainType, root.subarray(0, 28));
+  return concatBytes([domainType, root.subarray(0, 28)]);
 }
 
 /** `compute_signing_root` of the consensus specification, from the object's hash tree root. */

@@ -62,7 +62,7 @@ export function assignAdded(
 ): Assignment[] {
   const counts = countKeys(plan, totalClients);
   const clients = counts.keys().toArray();
-  let level = Math.min(...counts);
+  let level = counts.reduce((least, count) => Math.min(least, count), Number.POSITIVE_INFINITY);
   let lowest: number[] = [];
   return sorted(added).map(publicKey => {
     while (lowest.length === 0) {

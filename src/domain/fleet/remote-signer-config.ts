@@ -86,7 +86,10 @@ export function parseRemoteSignerConfig(text: string, name: string): RemoteSigne
     return { publicKey: key.data, shares: of };
   });
   if (!set) return { validators };
-  const fewest = Math.min(...validators.map(validator => validator.shares.length));
+  const fewest = validators.reduce(
+    (least, { shares }) => Math.min(least, shares.length),
+    Number.POSITIVE_INFINITY,
+  );
   if (set.threshold > fewest)
     throw invalid(`threshold ${set.threshold} exceeds the ${fewest} shares of a validator`);
   return {

@@ -47,7 +47,7 @@ export function createValidatorConfig(options: ValidatorConfigOptions): {
       `The path of ${signerUrl.secrets.length === 0 ? config.signerUrl : signerUrl} is not used alike by the clients: Teku drops it, Lighthouse its last part. Give Web3Signer a host or port of its own.`,
     );
   }
-  if (signerUrl.secrets.length > 0) warnings.push(...CREDENTIALS_WARNINGS);
+  if (signerUrl.secrets.length > 0) for (const warning of CREDENTIALS_WARNINGS) warnings.push(warning);
   return { config, warnings };
 }
 

@@ -151,7 +151,7 @@ function readOwnLayout(content: Uint8Array): Uint8Array[] | undefined {
   for (let offset = 0; offset < content.length; offset += stride) {
     const secretKey = readDocument(content, offset);
     if (!secretKey) {
-      wipe(...keys);
+      wipe(keys);
       return undefined;
     }
     keys.push(secretKey);
@@ -189,7 +189,7 @@ function readAnyYaml(content: Uint8Array, name: string): Uint8Array[] {
     for (const document of documents) keys.push(readSecretKey(document, invalid));
     return keys;
   } catch (error) {
-    wipe(...keys);
+    wipe(keys);
     throw error;
   }
 }

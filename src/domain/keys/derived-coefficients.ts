@@ -16,11 +16,11 @@ const WIDE_SCALAR_LENGTH = 48;
 export function deriveCoefficients(secretKey: Uint8Array, oracleSetHash: Uint8Array): CoefficientSource {
   return count =>
     Array.from({ length: count }, (_, i) => {
-      const info = concatBytes(
+      const info = concatBytes([
         new TextEncoder().encode(DOMAIN),
         oracleSetHash,
         Uint8Array.of(i >> 8, i & 0xff),
-      );
+      ]);
       const wide = new Uint8Array(hkdfSync('sha256', secretKey, '', info, WIDE_SCALAR_LENGTH));
       const coefficient = BigInt(`0x${Buffer.from(wide).toString('hex')}`) % CURVE_ORDER;
       wipe(wide);

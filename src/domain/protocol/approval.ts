@@ -202,7 +202,7 @@ export function recoverSigner(
     if (!hasLowS(compact)) return undefined;
     const point = recoverPoint(digest, { signature: compact, recoveryId: recovery });
     const address = getAddress(toHex(keccak_256(point.subarray(1)).subarray(12)));
-    return { address, signature: concatBytes(compact, Uint8Array.of(27 + recovery)) };
+    return { address, signature: concatBytes([compact, Uint8Array.of(27 + recovery)]) };
   } catch {
     // Numbers out of range, or of no point of the curve.
     return undefined;

@@ -1,8 +1,8 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
-import { compareBytes, concatBytes, fromHex, type Hex, joinBytes, toHex } from '../../lib/bytes.ts';
+import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { type DepositDataEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
+import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
 
 interface DepositMultiProof {
   readonly proof: readonly Hex[];
@@ -24,18 +24,16 @@ export interface DepositTree {
   proveEntries(indexes: readonly number[]): DepositMultiProof;
 }
 
-type Entry = Pick<DepositDataEntry, 'publicKey' | 'signature'>;
-
 /**
  * The Merkle tree of a vault's deposit data, node for node OpenZeppelin's StandardMerkleTree over
  * `['bytes', 'uint256']` (stakewise.md §5). Deposit data roots are computed for this vault, not read.
  * @param vault - 20 bytes
  * @throws OperatorError 'deposit-data-empty' when there is nothing to build a tree of
  */
-export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): DepositTree {
+export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8Array): DepositTree {
   if (entries.length === 0) throw new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
   // Flat, and numbers in typed arrays: an object for each of ten thousand entries takes 2 MB for as long as the tree lives.
-  const validators = joinBytes(entries.map(entry => encodeValidator(entry, vault)));
+  const validators = concatBytes(entries.map(entry => encodeValidator(entry, vault)));
   const length = validators.length / entries.length;
   const validatorAt = (index: number) => validators.subarray(index * length, (index + 1) * length);
   const leaves = entries
@@ -74,8 +72,8 @@ export function buildDepositTree(entries: readonly Entry[], vault: Uint8Array): 
   };
 }
 
-function encodeValidator(entry: Entry, vault: Uint8Array): Uint8Array {
-  return concatBytes(entry.publicKey, entry.signature, depositDataRoot(depositOfVault(entry, vault)));
+function encodeValidator(entry: DepositEntry, vault: Uint8Array): Uint8Array {
+  return concatBytes([entry.publicKey, entry.signature, depositDataRoot(depositOfVault(entry, vault))]);
 }
 
 /** keccak256(keccak256(abi.encode(bytes, uint256))): offset of the bytes, index, length, the bytes padded to words. */
@@ -94,5 +92,5 @@ type Node = Uint8Array | Hex;
 function hashNode(left: Node, right: Node): Hex {
   const a = typeof left === 'string' ? Buffer.from(left.slice(2), 'hex') : left;
   const b = typeof right === 'string' ? Buffer.from(right.slice(2), 'hex') : right;
-  return toHex(keccak_256(compareBytes(a, b) < 0 ? concatBytes(a, b) : concatBytes(b, a)));
+  return toHex(keccak_256(compareBytes(a, b) < 0 ? concatBytes([a, b]) : concatBytes([b, a])));
 }

@@ -29,14 +29,14 @@ export function encryptEcies(
 ): Uint8Array {
   const { ephemeralSecretKey, nonce } = randomness;
   const ephemeralPoint = pointOfSecretKey(ephemeralSecretKey);
-  const receiver = concatBytes(Uint8Array.of(4), publicKey);
+  const receiver = concatBytes([Uint8Array.of(4), publicKey]);
   const sharedPoint = multiplyPoint(receiver, ephemeralSecretKey);
-  const keyMaterial = concatBytes(ephemeralPoint, sharedPoint);
+  const keyMaterial = concatBytes([ephemeralPoint, sharedPoint]);
   const key = new Uint8Array(hkdfSync('sha256', keyMaterial, '', '', 32));
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  const ciphertext = concatBytes(cipher.update(plaintext), cipher.final());
-  wipe(ephemeralSecretKey, sharedPoint, keyMaterial, key);
-  return concatBytes(ephemeralPoint, nonce, cipher.getAuthTag(), ciphertext);
+  const ciphertext = concatBytes([cipher.update(plaintext), cipher.final()]);
+  wipe([ephemeralSecretKey, sharedPoint, keyMaterial, key]);
+  return concatBytes([ephemeralPoint, nonce, cipher.getAuthTag(), ciphertext]);
 }
 
 function drawRandomness(): EciesRandomness {

@@ -103,7 +103,7 @@ export function oracleSetHash(
   numbers.setUint32(0, config.exitSignatureRecoverThreshold);
   numbers.setUint32(4, config.oracles.length);
   const publicKeys = config.oracles.map(oracle => oracle.publicKey);
-  const encoded = concatBytes(ORACLE_SET_DOMAIN, new Uint8Array(numbers.buffer), ...publicKeys);
+  const encoded = concatBytes([ORACLE_SET_DOMAIN, new Uint8Array(numbers.buffer), ...publicKeys]);
   return Uint8Array.from(createHash('sha256').update(encoded).digest());
 }
 
@@ -138,7 +138,7 @@ function toOracle(fields: z.infer<typeof oracleSchema>, index: number): Oracle {
 }
 
 function addressOf(publicKey: Uint8Array, index: number): string {
-  const point: Hex = toHex(concatBytes(Uint8Array.of(4), publicKey));
+  const point: Hex = toHex(concatBytes([Uint8Array.of(4), publicKey]));
   try {
     // Refuses what is not on the curve; computeAddress alone would hash anything.
     return computeAddress(SigningKey.computePublicKey(point, false));

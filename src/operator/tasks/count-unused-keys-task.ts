@@ -1,5 +1,5 @@
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
-import { joinBytes, toHex } from '../../lib/bytes.ts';
+import { concatBytes, toHex } from '../../lib/bytes.ts';
 import type { Network } from '../../networks/network.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
 import type { Task } from '../loop/run-task.ts';
@@ -27,7 +27,7 @@ export function countUnusedKeys(
   const readKeys = async () => {
     if (known === undefined || performance.now() - known.at >= READ_AGAIN_MS) {
       const entries = await deps.sources.depositData.read();
-      known = { at: performance.now(), keys: joinBytes(entries.map(entry => entry.publicKey)) };
+      known = { at: performance.now(), keys: concatBytes(entries.map(entry => entry.publicKey)) };
     }
     const { keys } = known;
     return Array.from({ length: keys.length / KEY_BYTES }, (_, i) =>

@@ -235,7 +235,7 @@ async function splitExit(
   }));
   const combined = combiner.combineSignatures(points);
   const isOwn = equalBytes(combined, signature);
-  wipe(signature, combined);
+  wipe([signature, combined]);
   if (!isOwn) throw inconsistent(publicKey, 'of its signature do not recombine to it');
   return split;
 }
@@ -247,7 +247,7 @@ function encryptShards(
   const encryptedShards = oracles.oracles.map((oracle, i) =>
     encryptEcies(oracle.publicKey, signatures[i] ?? new Uint8Array()),
   );
-  wipe(...signatures);
+  wipe(signatures);
   return { publicKeyShards: publicKeys, encryptedShards };
 }
 

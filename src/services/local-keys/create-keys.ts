@@ -71,7 +71,7 @@ export async function createKeys(deps: CreateKeysDeps, options: CreateKeysOption
       addedDeposits: depositData.added,
     };
   } finally {
-    for (const { secretKey } of keypairs) wipe(secretKey);
+    wipe(keypairs.map(({ secretKey }) => secretKey));
   }
 }
 

@@ -64,6 +64,6 @@ function belongsToVault(mnemonic: string, firstPublicKey: Uint8Array): boolean {
   try {
     return equalBytes(publicKeyOf(secretKey), firstPublicKey);
   } finally {
-    wipe(seed, secretKey);
+    wipe([seed, secretKey]);
   }
 }

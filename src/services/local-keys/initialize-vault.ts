@@ -21,6 +21,6 @@ export async function initializeVault(
     await saveConfig(config);
     return config;
   } finally {
-    wipe(seed, secretKey);
+    wipe([seed, secretKey]);
   }
 }

@@ -29,7 +29,7 @@ export async function mergeDepositData(
 }
 
 function interleave(lists: readonly (readonly DepositDataEntry[])[]): DepositDataEntry[] {
-  const longest = Math.max(...lists.map(list => list.length));
+  const longest = lists.reduce((most, list) => Math.max(most, list.length), 0);
   return Array.from({ length: longest }, (_, row) => lists.flatMap(list => list[row] ?? [])).flat();
 }
 

@@ -124,7 +124,7 @@ export async function recoverVault(
       recovered: active.map(({ index, publicKey }) => ({ index, publicKey: toHex(publicKey) })),
     };
   } finally {
-    wipe(...found.keypairs.map(keypair => keypair.secretKey));
+    wipe(found.keypairs.map(keypair => keypair.secretKey));
   }
 }
 

@@ -82,7 +82,7 @@ function encodeRecord({ chainId, vault, keeper }: AcceptanceOf, set: AcceptedOra
   const numbers = new DataView(new ArrayBuffer(16));
   numbers.setBigUint64(0, BigInt(chainId));
   numbers.setBigUint64(8, BigInt(set.eventBlock));
-  return concatBytes(
+  return concatBytes([
     DOMAIN,
     new Uint8Array(numbers.buffer),
     fromHex(vault, 20),
@@ -90,7 +90,7 @@ function encodeRecord({ chainId, vault, keeper }: AcceptanceOf, set: AcceptedOra
     set.setHash,
     set.eventBlockHash,
     new TextEncoder().encode(set.configIpfsHash),
-  );
+  ]);
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {

@@ -118,14 +118,14 @@ function addVote(groups: Map<string, Vote[]>, vote: Vote): readonly Vote[] {
 }
 
 function largest(groups: ReadonlyMap<string, readonly Vote[]>): number {
-  return Math.max(0, ...[...groups.values()].map(group => group.length));
+  return groups.values().reduce((most, group) => Math.max(most, group.length), 0);
 }
 
 /** In the order of the oracles' addresses as numbers: the keeper refuses any other. */
 function joinVotes(group: readonly Vote[]): Approval {
   const ordered = [...group].sort((a, b) => (BigInt(a.oracle.address) < BigInt(b.oracle.address) ? -1 : 1));
   const [{ ipfsHash, deadline } = { ipfsHash: '', deadline: 0n }] = ordered;
-  return { ipfsHash, deadline, signatures: concatBytes(...ordered.map(vote => vote.signature)) };
+  return { ipfsHash, deadline, signatures: concatBytes(ordered.map(vote => vote.signature)) };
 }
 
 /** Fewer oracles than the keeper asks for have approved of the same. They may do so later. */

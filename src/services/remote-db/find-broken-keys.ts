@@ -52,7 +52,7 @@ export async function findBrokenKeys(
     return broken;
   } finally {
     for (const { secretKey, shares } of validators.values()) {
-      wipe(...shares.filter(share => share !== undefined));
+      wipe(shares);
       if (secretKey !== undefined) wipe(secretKey);
     }
   }

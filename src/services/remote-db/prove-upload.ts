@@ -60,7 +60,9 @@ export async function proveUpload(
   for (;;) {
     const keystores = broken.flatMap(publicKey => byKey.get(publicKey) ?? []);
     if (keystores.length < broken.length) throw notAsWritten(broken.filter(key => !byKey.has(key)));
-    replacements.push(...(await sealKeystores(deps, unlocked, oracleSet, keystores)));
+    for (const keypair of await sealKeystores(deps, unlocked, oracleSet, keystores)) {
+      replacements.push(keypair);
+    }
     for (const publicKey of broken) byKey.delete(publicKey);
     const rows = await previewUpload(
       deps.database,

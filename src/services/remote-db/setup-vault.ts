@@ -174,7 +174,7 @@ async function storeVault(
       throw notEmpty();
     }
   } finally {
-    wipe(encryptionKey, dataKey);
+    wipe([encryptionKey, dataKey]);
   }
 }
 

@@ -55,7 +55,9 @@ export async function sealKeystores(
       batch.map(({ path, keystore, password }) => ({ name: path, text: formatKeystore(keystore), password })),
     );
     const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, 48));
-    sealed.push(...(await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys)));
+    for (const keypair of await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys)) {
+      sealed.push(keypair);
+    }
   }
   return sealed;
 }
@@ -102,7 +104,9 @@ async function readRows(
 ): Promise<StoredSecret[]> {
   const rows: StoredSecret[] = [];
   for await (const page of pageActiveSecrets(database, { vaultId, pageSize: PAGE_SIZE })) {
-    rows.push(...page.filter(row => row.kind === 'validator' && wanted.has(toHex(row.publicKey))));
+    for (const row of page) {
+      if (row.kind === 'validator' && wanted.has(toHex(row.publicKey))) rows.push(row);
+    }
   }
   return rows;
 }
@@ -137,8 +141,8 @@ async function sealKeys(
   publicKeys: readonly Uint8Array[],
   secretKeys: readonly Uint8Array[],
 ): Promise<NewKeypair[]> {
-  const flat = concatBytes(...secretKeys);
-  wipe(...secretKeys);
+  const flat = concatBytes(secretKeys);
+  wipe(secretKeys);
   const count = oracleSet.publicKeys.length;
   try {
     const sealed = await pool.sealKeypairs({
@@ -147,7 +151,7 @@ async function sealKeys(
       dataKeyId: vault.dataKeyId,
       oracleSet: { hash: oracleSet.hash, threshold: oracleSet.threshold, count },
       secretKeys: flat,
-      publicKeys: concatBytes(...publicKeys),
+      publicKeys: concatBytes(publicKeys),
     });
     return publicKeys.map((publicKey, index) => toKeypair(sealed, publicKey, index, count));
   } finally {

@@ -117,6 +117,6 @@ function unlock(vault: Vault, context: VaultContext, encryptionKey: Uint8Array):
     context,
     encryptionKey,
     dataKey,
-    [Symbol.dispose]: () => wipe(encryptionKey, dataKey),
+    [Symbol.dispose]: () => wipe([encryptionKey, dataKey]),
   };
 }

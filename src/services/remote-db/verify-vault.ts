@@ -101,7 +101,7 @@ async function verifyInSnapshot(
       findings,
     };
   } finally {
-    for (const { secretKey } of rows.values()) wipe(secretKey);
+    wipe(rows.values().map(({ secretKey }) => secretKey));
   }
 }
 

@@ -64,7 +64,7 @@ export function readVaultValidators(
   const validators = fromHex(request.data.validators);
   requireOwnDeposits(validators, fromHex(vault, 20));
   const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
-  const preimage = concatBytes(
+  const preimage = concatBytes([
     Uint8Array.of(0x19, 0x01),
     fromHex(TypedDataEncoder.hashDomain(domain), 32),
     fromHex(
@@ -74,7 +74,7 @@ export function readVaultValidators(
       }),
       32,
     ),
-  );
+  ]);
   return { preimage, validators: validators.length / ENTRY_LENGTH };
 }
 

@@ -30,9 +30,9 @@ export function createRecordMac(
   wallet: Pick<SigningWallet, 'deriveKey'>,
   { chainId, vault }: RecordScope,
 ): RecordMac {
-  const scope = concatBytes(encodeChainId(chainId), fromHex(vault, 20));
+  const scope = concatBytes([encodeChainId(chainId), fromHex(vault, 20)]);
   return (purpose, record) => {
-    const info = concatBytes(new TextEncoder().encode(`${DOMAIN}/${purpose}\0`), scope);
+    const info = concatBytes([new TextEncoder().encode(`${DOMAIN}/${purpose}\0`), scope]);
     const key = wallet.deriveKey(info);
     try {
       return new Uint8Array(createHmac('sha256', key).update(record).digest());

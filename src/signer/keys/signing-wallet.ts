@@ -33,7 +33,7 @@ export async function openWallet(files: {
     publicKey: toHex(pointOfSecretKey(secretKey).subarray(1)),
     sign(data) {
       const { signature, recoveryId } = signHash(fromHex(keccak256(data), 32), secretKey);
-      return concatBytes(signature, Uint8Array.of(27 + recoveryId));
+      return concatBytes([signature, Uint8Array.of(27 + recoveryId)]);
     },
     [Symbol.dispose]: () => {
       wipe(secretKey);

@@ -68,9 +68,9 @@ function ownValidators(count: number): Uint8Array {
   const entries = Array.from({ length: count }, (_, i) => {
     const deposit = { publicKey: new Uint8Array(48).fill(i + 1), signature: new Uint8Array(96).fill(i + 1) };
     const root = depositDataRoot(depositOfVault(deposit, fromHex(VAULT, 20)));
-    return concatBytes(deposit.publicKey, deposit.signature, root);
+    return concatBytes([deposit.publicKey, deposit.signature, root]);
   });
-  return concatBytes(...entries);
+  return concatBytes(entries);
 }
 
 /** What EIP-712 hashes of an approval that would be signed if its members were given. */

@@ -542,7 +542,7 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
   const entryOf = (vault: string) => {
     const deposit = { publicKey: new Uint8Array(48).fill(7), signature: new Uint8Array(96).fill(8) };
     const root = depositDataRoot(depositOfVault(deposit, fromHex(vault, 20)));
-    return concatBytes(deposit.publicKey, deposit.signature, root);
+    return concatBytes([deposit.publicKey, deposit.signature, root]);
   };
   const messageOf = (more: object = {}) => ({
     ...{ chainId: 1, vault: place.vault, validatorsRegistryRoot: `0x${'33'.repeat(32)}` },

@@ -47,7 +47,7 @@ export async function startWorkflow(validators: number): Promise<WorkflowFixture
   const { vault } = devnet.addresses;
   const networkFile = join(folder, 'network.json');
   await devnet.writeNetworkFile(networkFile);
-  const network = await resolveNetwork(networkFile);
+  const network = resolveNetwork(networkFile);
   const seed = new Uint8Array(32).fill(7);
   const secretKeys = Array.from({ length: validators }, (_, index) => deriveSecretKey(seed, index));
   const keystores = new Set<number>();

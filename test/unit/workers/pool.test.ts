@@ -7,13 +7,30 @@ import { generateDataKey, openSecretKey } from '../../../src/domain/keys/envelop
 import { combineKeyShares } from '../../../src/domain/keys/key-share.ts';
 import { decryptKeystore, parseKeystore } from '../../../src/domain/keys/keystore.ts';
 import { concatBytes } from '../../../src/lib/bytes.ts';
+import type { Input, JobName, Output } from '../../../src/workers/jobs.ts';
 import { createWorkerPool, keystoreConcurrency, type SealedRow } from '../../../src/workers/pool.ts';
 import { ThreadPool } from '../../../src/workers/thread-pool.ts';
+import { createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
 
 const seed = new Uint8Array(64).fill(5);
 const vault = new Uint8Array(20).fill(6);
 const oracleSet = { hash: new Uint8Array(32).fill(7), threshold: 2, count: 3 };
 const record = (flat: Uint8Array, i: number, width: number) => flat.slice(i * width, (i + 1) * width);
+
+/** Threads whose outputs can be looked at after the pool has had them, and of whose jobs one can be made to fail. */
+class RecordingThreads extends ThreadPool {
+  readonly outputs: unknown[] = [];
+  failingJob: number | undefined;
+  #jobs = 0;
+
+  override async run<N extends JobName>(name: N, input: Input<N>): Promise<Output<N>> {
+    this.#jobs += 1;
+    if (this.#jobs === this.failingJob) throw new Error(`job ${this.#jobs} failed`);
+    const output = await super.run(name, input);
+    this.outputs.push(output);
+    return output;
+  }
+}
 
 describe('worker pool', () => {
   it('derives an index range in order, however it is divided', async () => {
@@ -164,6 +181,28 @@ describe('worker pool', () => {
     expect((await threads.run('derive', { seed, firstIndex: 0, count: 1 })).secretKeys).toHaveLength(32);
   });
 
+  it('overwrites the keys of every chunk when one of them cannot be derived', async () => {
+    await using threads = new RecordingThreads(2);
+    await using pool = createWorkerPool({}, threads);
+    // Three chunks: the third one fails when the first is done, and the second is still under way.
+    threads.failingJob = 3;
+    const pending = pool.deriveKeypairs({ seed, firstIndex: 0, count: 750 });
+    await expect(pending).rejects.toThrow('job 3 failed');
+    const derived = threads.outputs.map(output => (output as Output<'derive'>).secretKeys);
+    expect(derived).toEqual([new Uint8Array(32 * 250), new Uint8Array(32 * 250)]);
+    expect(seed).toEqual(new Uint8Array(64).fill(5));
+  });
+
+  it('overwrites the keys of every keystore that was opened when another cannot be', async () => {
+    await using threads = new RecordingThreads(1);
+    await using pool = createWorkerPool({}, threads);
+    const publicKey = Buffer.from(publicKeyOf(deriveSecretKey(seed, 0))).toString('hex');
+    const text = JSON.stringify(createCheapKeystore(deriveSecretKey(seed, 0), publicKey, 'right'));
+    const keystores = ['right', 'right', 'wrong'].map(password => ({ name: 'a.json', text, password }));
+    await expect(pool.decryptKeystores(keystores)).rejects.toMatchObject({ code: 'keystore-wrong-password' });
+    expect(threads.outputs).toEqual([new Uint8Array(32), new Uint8Array(32)]);
+  });
+
   it('rejects what is not done when it is closed', async () => {
     const pool = createWorkerPool({ size: 1 });
     const pending = pool.deriveKeypairs({ seed, firstIndex: 0, count: 10_000 });
@@ -197,7 +236,7 @@ describe('worker pool', () => {
     await using pool = createWorkerPool({ size: 1 });
     const key = new Uint8Array(32).fill(5);
     const flat = await pool.derivePublicKeys(
-      concatBytes(key, new Uint8Array(32), new Uint8Array(32).fill(255)),
+      concatBytes([key, new Uint8Array(32), new Uint8Array(32).fill(255)]),
     );
     expect(flat.subarray(0, 48)).toEqual(publicKeyOf(key));
     expect(flat.subarray(48)).toEqual(new Uint8Array(96));

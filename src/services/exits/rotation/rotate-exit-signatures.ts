@@ -118,7 +118,7 @@ async function rotateAll(
       for (const batch of await makeRotationBatches(deps, withKeys, wanted, skipped)) {
         const restart = await rotateBatch(deps, options, { ...batch, nonce });
         if (restart !== undefined) return { rotated, skipped, restart };
-        rotated.push(...batch.indexes);
+        for (const index of batch.indexes) rotated.push(index);
         nonce++;
       }
     }

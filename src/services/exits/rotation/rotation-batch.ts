@@ -110,7 +110,10 @@ export async function makeRotationBatches(
     if (!(error instanceof OperatorError && KEY_ERRORS.has(error.code))) throw error;
     if (validators.length > 1) {
       const alone: RotationBatch[] = [];
-      for (const one of validators) alone.push(...(await makeRotationBatches(deps, options, [one], skipped)));
+      for (const one of validators) {
+        const batches = await makeRotationBatches(deps, options, [one], skipped);
+        for (const batch of batches) alone.push(batch);
+      }
       return [...Map.groupBy(alone, ({ mode }) => mode)].map(([mode, batches]) => ({
         mode,
         indexes: batches.flatMap(({ indexes }) => indexes),

@@ -127,7 +127,7 @@ function readNumbered(
     const secretKeys = readKeyFile(content, name);
     if (isRecorded || (isVaultKey && secretKeys.every(isVaultKey)))
       return { name, isOurs: true, secretKeys, content };
-    wipe(...secretKeys);
+    wipe(secretKeys);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
   }

@@ -63,14 +63,14 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
   const present = await listPresentFiles({ ...options, directory: held, wanted });
   const extra: SigningKey[] = [];
   try {
-    warnings.push(...present.flatMap(file => file.warning ?? []));
+    for (const { warning } of present) if (warning !== undefined) warnings.push(warning);
     refuseForeignFiles(options, wanted, present);
     const removed = findRemovedKeys(options.keys, present);
     const before = removed.length === 0 ? 0 : countKeys(present, wanted);
     const decision = decideRemovals({ before, removed: removed.length, policy: options.removals });
     if (decision === 'keep') {
       for (const secretKey of removed) extra.push({ publicKey: publicKeyOf(secretKey), secretKey });
-      for (const content of wanted.values()) wipe(content);
+      wipe(wanted.values());
       wanted = renderKeyFiles([...options.keys, ...extra], options);
       warnings.push(
         `${removed.length} of ${before} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
@@ -90,9 +90,8 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
       warnings,
     };
   } finally {
-    // One by one: a call takes only so many arguments.
-    for (const content of wanted.values()) wipe(content);
-    for (const file of present) for (const secretKey of file.secretKeys) wipe(secretKey);
+    wipe(wanted.values());
+    for (const { secretKeys } of present) wipe(secretKeys);
   }
 }
 
@@ -163,7 +162,7 @@ function countKeys(present: readonly PresentFile[], wanted: ReadonlyMap<string, 
     .flatMap(file => readKeyFile(wanted.get(file.name) ?? new Uint8Array(), file.name));
   const others = present.filter(file => file.isOurs && !file.isWanted).flatMap(file => file.secretKeys);
   const count = distinct([...unchanged, ...others]).length;
-  for (const secretKey of unchanged) wipe(secretKey);
+  wipe(unchanged);
   return count;
 }
 

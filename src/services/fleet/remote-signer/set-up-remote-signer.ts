@@ -119,7 +119,7 @@ export async function setUpRemoteSigner(
     const counts = { validators: validators.length, keys: keys.length, importedKeys: imported };
     return { ...counts, removedKeystores, removedKeys, configPath };
   } finally {
-    wipe(...keys.map(key => key.secretKey));
+    wipe(keys.map(key => key.secretKey));
   }
 }
 
@@ -152,7 +152,7 @@ async function makeKeys(
       path: `share_${toHex(publicKey)}_${index}`,
     }));
     wipe(secretKey);
-    keys.push(...shares);
+    for (const share of shares) keys.push(share);
     validators.push({ publicKey, shares: shares.map(share => share.publicKey) });
   }
   return { keys, validators };

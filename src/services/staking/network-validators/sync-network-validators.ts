@@ -121,7 +121,9 @@ export async function readPendingValidators(
   const { cursor, blockNumber } = range;
   const deposits: RegistryDeposit[] = [];
   const walk = { depositContract, fromBlock: cursor.syncedBlock + 1, toBlock: blockNumber };
-  for await (const window of walkDeposits(deps.node, walk)) deposits.push(...window.deposits);
+  for await (const window of walkDeposits(deps.node, walk)) {
+    for (const deposit of window.deposits) deposits.push(deposit);
+  }
   const next = await followIndexes(deposits, cursor, async lastDepositBlock =>
     rewindDepositCursor(deps.database, cursor.registryId, lastDepositBlock),
   );

@@ -6,7 +6,7 @@ import {
   encodeRegistryRegistration,
   encodeRegistryStateUpdate,
 } from '../../../clients/execution/contracts/vault-calldata.ts';
-import type { DepositDataEntry } from '../../../domain/consensus/deposit-data.ts';
+import type { DepositEntry } from '../../../domain/consensus/deposit-data.ts';
 import { buildDepositTree, type DepositTree } from '../../../domain/protocol/deposit-tree.ts';
 import { encodeUpdateState, type HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
@@ -28,7 +28,7 @@ export interface DepositDataModeOptions {
 }
 
 interface Indexed {
-  readonly entries: readonly DepositDataEntry[];
+  readonly entries: readonly DepositEntry[];
   readonly tree: DepositTree;
 }
 
@@ -146,7 +146,7 @@ function createBatch(
       const entry = entries[place];
       return entry === undefined ? [] : [{ publicKey: entry.publicKey, depositSignature: entry.signature }];
     }),
-    encoded: concatBytes(...places.map(place => tree.validatorAt(place))),
+    encoded: concatBytes(places.map(place => tree.validatorAt(place))),
     authorize: async () => ({
       ...{ kind: 'proof', proof: proof.map(node => fromHex(node, 32)) },
       ...{ proofFlags, proofIndexes: leafIndexes },

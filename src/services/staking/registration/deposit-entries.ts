@@ -1,22 +1,22 @@
 import {
-  type DepositDataEntry,
+  type DepositEntry,
   depositOfVault,
   findInvalidDeposits,
 } from '../../../domain/consensus/deposit-data.ts';
-import { equalBytes, joinBytes } from '../../../lib/bytes.ts';
+import { concatBytes, equalBytes } from '../../../lib/bytes.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
   /** For messages, such as the file's path. */
   readonly name: string;
-  read(): Promise<readonly DepositDataEntry[]>;
+  read(): Promise<readonly DepositEntry[]>;
 }
 
 /** A vault's deposit data as last read. */
 export interface DepositEntries {
   readonly source: string;
   /** The entries, read the first time. */
-  current(): Promise<readonly DepositDataEntry[]>;
+  current(): Promise<readonly DepositEntry[]>;
   /** Reads again, unless that was just done. @returns whether there are other entries now */
   reload(): Promise<boolean>;
   /** The first of these places whose deposit the beacon chain would not accept; each is verified once. */
@@ -29,7 +29,7 @@ const KEY_BYTES = 48;
 const ENTRY_BYTES = KEY_BYTES + 96;
 
 /** An entry whose key and signature stand beside those of all others. */
-class PackedEntry implements DepositDataEntry {
+class PackedEntry implements DepositEntry {
   readonly #packed: Uint8Array;
   readonly #offset: number;
 
@@ -45,17 +45,13 @@ class PackedEntry implements DepositDataEntry {
   get signature(): Uint8Array {
     return this.#packed.subarray(this.#offset + KEY_BYTES, this.#offset + ENTRY_BYTES);
   }
-
-  get json(): DepositDataEntry['json'] {
-    return {};
-  }
 }
 
 export function openDepositEntries(
   { source, now }: { readonly source: DepositDataSource; readonly now: () => number },
   { vault, genesisForkVersion }: { readonly vault: Uint8Array; readonly genesisForkVersion: Uint8Array },
 ): DepositEntries {
-  let entries: readonly DepositDataEntry[] | undefined;
+  let entries: readonly DepositEntry[] | undefined;
   let readAtMs = 0;
   /** Places whose signature is known to be valid, or not. */
   const verified = new Map<number, boolean>();
@@ -65,7 +61,7 @@ export function openDepositEntries(
     // an array of its own for each of them.
     const entries = await source.read();
     readAtMs = now();
-    const packed = joinBytes(entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
+    const packed = concatBytes(entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
     return entries.map((_, place) => new PackedEntry(packed, place));
   };
   return {
@@ -95,7 +91,7 @@ export function openDepositEntries(
   };
 }
 
-function areEqual(before: readonly DepositDataEntry[], after: readonly DepositDataEntry[]): boolean {
+function areEqual(before: readonly DepositEntry[], after: readonly DepositEntry[]): boolean {
   return (
     before.length === after.length &&
     before.every((entry, i) => {

@@ -4,7 +4,7 @@ import {
 } from '../../../clients/execution/contracts/vault-calldata.ts';
 import type { WalletSigner } from '../../../clients/signer/wallet-signer.ts';
 import {
-  type DepositDataEntry,
+  type DepositEntry,
   depositDataRoot,
   depositOfVault,
 } from '../../../domain/consensus/deposit-data.ts';
@@ -41,9 +41,9 @@ export function createValidatorsManagerMode(
   const { vault } = options;
   const vaultBytes = fromHex(vault, 20);
   /** Entries before this place were registered when last looked at. */
-  let firstOpen: { readonly entries: readonly DepositDataEntry[]; readonly place: number } | undefined;
+  let firstOpen: { readonly entries: readonly DepositEntry[]; readonly place: number } | undefined;
 
-  const openFrom = (entries: readonly DepositDataEntry[]): number =>
+  const openFrom = (entries: readonly DepositEntry[]): number =>
     firstOpen?.entries === entries ? firstOpen.place : 0;
 
   const choosePlaces = async (planOptions: PlanBatchOptions): Promise<number[] | NoBatch> => {
@@ -102,7 +102,7 @@ interface Scan {
 
 async function scanEntries(
   deposits: DepositEntries,
-  entries: readonly DepositDataEntry[],
+  entries: readonly DepositEntry[],
   from: number,
   { limit, isAtHand, findRegistered }: PlanBatchOptions,
 ): Promise<Scan> {
@@ -126,7 +126,7 @@ async function scanEntries(
   return { ...scan, firstOpen };
 }
 
-function explain(deposits: DepositEntries, entries: readonly DepositDataEntry[], scan: Scan): NoBatch {
+function explain(deposits: DepositEntries, entries: readonly DepositEntry[], scan: Scan): NoBatch {
   const nameOf = (place: number) => toHex(entries[place]?.publicKey ?? new Uint8Array());
   const [keyless] = scan.withoutKey;
   if (keyless !== undefined) {
@@ -151,11 +151,11 @@ function explain(deposits: DepositEntries, entries: readonly DepositDataEntry[],
 function createBatch(
   wallet: Wallet,
   { vault, chainId }: ValidatorsManagerModeOptions,
-  entries: readonly DepositDataEntry[],
+  entries: readonly DepositEntry[],
   vaultBytes: Uint8Array,
 ): RegistrationBatch {
   const encoded = concatBytes(
-    ...entries.flatMap(entry => [
+    entries.flatMap(entry => [
       ...[entry.publicKey, entry.signature],
       depositDataRoot(depositOfVault(entry, vaultBytes)),
     ]),

@@ -20,7 +20,7 @@ export function hashiVaultSource(
     load: async () => {
       const keys = await readVaultKeys(http, { ...options, token: await options.readToken() });
       try {
-        const flat = concatBytes(...keys.map(({ secretKey }) => secretKey));
+        const flat = concatBytes(keys.map(({ secretKey }) => secretKey));
         await using pool = createWorkerPool({ size: options.poolSize });
         const publicKeys = await deriveRecords(pool, flat, place => `The key of ${nameOf(keys[place])} is`);
         for (const [place, key] of keys.entries()) {
@@ -36,7 +36,7 @@ export function hashiVaultSource(
         }
         return { publicKeys, secretKeys: flat };
       } finally {
-        wipe(...keys.map(({ secretKey }) => secretKey));
+        wipe(keys.map(({ secretKey }) => secretKey));
       }
     },
   };

@@ -27,12 +27,12 @@ export function keyFileSource(options: {
             hint: 'Run "remote-db setup-web3signer", or check --keys-dir.',
           });
         }
-        const flat = concatBytes(...secretKeys);
+        const flat = concatBytes(secretKeys);
         await using pool = createWorkerPool({ size: options.poolSize });
         const publicKeys = await deriveRecords(pool, flat, place => `${names[place]} holds a key that is`);
         return { publicKeys, secretKeys: flat };
       } finally {
-        wipe(...secretKeys);
+        wipe(secretKeys);
       }
     },
   };
@@ -53,7 +53,7 @@ async function readDirectory(directory: string): Promise<{ secretKeys: Uint8Arra
     }
     return { secretKeys, names };
   } catch (error) {
-    wipe(...secretKeys);
+    wipe(secretKeys);
     throw error;
   }
 }

@@ -22,9 +22,9 @@ export function keystoreSource(
       );
       try {
         const publicKeys = files.map(({ keystore }) => fromHex(keystore.pubkey, 48));
-        return { publicKeys, secretKeys: concatBytes(...secretKeys) };
+        return { publicKeys, secretKeys: concatBytes(secretKeys) };
       } finally {
-        wipe(...secretKeys);
+        wipe(secretKeys);
       }
     },
   };

@@ -48,7 +48,6 @@ export interface BadCase {
   readonly code: string | RegExp;
   /** After `Error: `; see {@link normalise} for the places in braces. */
   readonly message: string | RegExp;
-  /** User that runs the command, when the tests are root's. */
   /** Without the rights of root over files and owners. */
   readonly isUnprivileged?: boolean;
   /** Commands put before the launcher, such as one that limits the size of files. */

@@ -18,7 +18,7 @@ it('the call of the keeper is the recorded one', () => {
   const data = encodeUpdateExitSignatures(vault, {
     ipfsHash: String(message.exitSignaturesIpfsHash),
     deadline: BigInt(message.deadline ?? 0),
-    signatures: concatBytes(...signed.slice(0, 3).map(({ signature }) => signature)),
+    signatures: concatBytes(signed.slice(0, 3).map(({ signature }) => signature)),
   });
   expect(data).toBe(calls[0]?.tx.data);
   expect(calls[0]?.tx.to).toBe(domain.keeper);

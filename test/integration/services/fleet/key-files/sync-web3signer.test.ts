@@ -74,8 +74,8 @@ async function fill(vaultRef: VaultRef, from: number, to: number): Promise<NewKe
   using unlocked = await unlockVault(database, vaultRef, encryptKey);
   const secretKeys = Array.from({ length: to - from }, (_, i) => secretKeyOf(from + i));
   const keys = {
-    secretKeys: concatBytes(...secretKeys),
-    publicKeys: concatBytes(...secretKeys.map(publicKeyOf)),
+    secretKeys: concatBytes(secretKeys),
+    publicKeys: concatBytes(secretKeys.map(publicKeyOf)),
   };
   const oracleSet = newOracleSet(ORACLES);
   const sealed = await sealRawKeys(pool, unlocked, keys, oracleSet);

@@ -202,8 +202,8 @@ describe.each(['postgres', 'pglite'] as const)('network validators in %s', kind 
     using node = await connect();
     const records = [21, 22, 23].map(i => [lastFinalDeposit - 5, publicKeyOf(key(i))] as const);
     const document = concatBytes(
-      ...records.map(([block, publicKey]) =>
-        concatBytes(fromHex(block.toString(16).padStart(8, '0')), publicKey),
+      records.map(([block, publicKey]) =>
+        concatBytes([fromHex(block.toString(16).padStart(8, '0')), publicKey]),
       ),
     );
     const hash = await devnet.ipfs.add(document);

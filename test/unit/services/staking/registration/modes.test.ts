@@ -2,7 +2,7 @@ import { id } from 'ethers/hash';
 import { describe, expect, it } from 'vitest';
 import {
   createDepositData,
-  type DepositDataEntry,
+  type DepositEntry,
   parseDepositData,
 } from '../../../../../src/domain/consensus/deposit-data.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
@@ -51,7 +51,7 @@ interface RecordedInputs {
 }
 
 /** Deposit data that changes when the test says so. */
-function source(entries: readonly DepositDataEntry[]) {
+function source(entries: readonly DepositEntry[]) {
   return { name: 'deposit_data.json', entries, reads: 0, now: 0 };
 }
 

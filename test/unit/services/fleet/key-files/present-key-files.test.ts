@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { HeldDirectory } from '../../../../../src/lib/held-directory.ts';
+import { listPresentFiles } from '../../../../../src/services/fleet/key-files/present-key-files.ts';
+
+describe('listPresentFiles', () => {
+  it('leaves a file with 300,000 keys of somebody else alone, though it may take over what is ours', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'present-'));
+    onTestFinished(() => rmSync(path, { recursive: true }));
+    const document = `keyType: BLS\nprivateKey: '0x${'ff'.repeat(32)}'\ntype: file-raw\n`;
+    writeFileSync(join(path, 'key_0.yaml'), Array.from({ length: 300_000 }, () => document).join('---\n'), {
+      mode: 0o600,
+    });
+    await using directory = await HeldDirectory.open(path, { followLink: false });
+    const present = await listPresentFiles({
+      directory,
+      network: 'holesky',
+      vault: '0x1234567890AbcdEF1234567890aBcdef12345678',
+      adopt: true,
+      keys: [],
+      wanted: new Map(),
+    });
+    expect(present).toEqual([{ name: 'key_0.yaml', isOurs: false, isWanted: false, secretKeys: [] }]);
+  });
+});
