@@ -22,7 +22,9 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
   const walletFile = agree(given, 'hotWalletFile', 'walletFile');
   const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
   return {
-    ...{ vault, network, dataDir },
+    vault,
+    network,
+    dataDir,
     database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
     vaultPublicKey: given.vaultPublicKey,
     executionEndpoints: given.executionEndpoints,
@@ -51,7 +53,9 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
         ? { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey }
         : undefined),
     metrics: {
-      ...{ isEnabled: given.enableMetrics, host: given.metricsHost, port: given.metricsPort },
+      isEnabled: given.enableMetrics,
+      host: given.metricsHost,
+      port: given.metricsPort,
       prefix: given.metricsPrefix ?? '',
     },
     healthPort: given.healthPort,

@@ -108,7 +108,11 @@ export function openKeymanager(options: KeymanagerOptions): KeymanagerClient {
     expectedCount?: number,
   ): Promise<T & { data: unknown[] }> {
     const response = await requestSigner(endpoint, {
-      ...{ ...request, path: PATH, timeoutMs, signal, maxBytes: MAX_ANSWER_BYTES },
+      ...request,
+      path: PATH,
+      timeoutMs,
+      signal,
+      maxBytes: MAX_ANSWER_BYTES,
       headers: {
         accept: 'application/json',
         ...(request.body !== undefined && { 'content-type': 'application/json' }),

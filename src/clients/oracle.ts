@@ -199,7 +199,9 @@ async function requestOracle(
     const response = await requestHttp(deps, {
       maxBytes: MAX_ANSWER_BYTES,
       ...request,
-      ...{ url, headers, retries: 0 },
+      url,
+      headers,
+      retries: 0,
     });
     return { url, json: bodyJson(response, url) };
   } catch (error) {

@@ -63,8 +63,11 @@ export default class ValidatorsExit extends OperatorCommand {
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
     const node = await openBeaconNode(http, given.consensusEndpoints, network);
     await using signer = await openExitSigner(createCommandLogger(given.verbose), {
-      ...{ network: networkName, remoteSignerUrl, tls: await readSignerTls(given) },
-      ...{ signerConcurrency: given.signerConcurrency, keys: () => chooseKeySource(given, this.advise) },
+      network: networkName,
+      remoteSignerUrl,
+      tls: await readSignerTls(given),
+      signerConcurrency: given.signerConcurrency,
+      keys: () => chooseKeySource(given, this.advise),
     });
     const loadedKeys = await signer.client.listPublicKeys();
     const publicKeys =

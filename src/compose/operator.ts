@@ -78,7 +78,9 @@ export async function openOperator(
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
         endpoints: urls.map(url => url.reveal()),
-        ...{ retryTimeoutMs, jwtSecret, chainId: network.chainId },
+        retryTimeoutMs,
+        jwtSecret,
+        chainId: network.chainId,
         signal: context.lateSignal,
         timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
       }),
@@ -86,7 +88,8 @@ export async function openOperator(
   const connectBeacon = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     new BeaconNode(httpOf('beacon'), {
       endpoints: urls.map(url => url.reveal()),
-      ...{ retryTimeoutMs, signal: context.signal },
+      retryTimeoutMs,
+      signal: context.signal,
       genesisValidatorsRoot: network.genesisValidatorsRoot,
       slotsPerEpoch: network.slotsPerEpoch,
       timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
@@ -95,7 +98,12 @@ export async function openOperator(
   const node = connectExecution(endpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
   const signers = stack.use(await openSigners(context, settings, { network, networkName }));
   const handles = {
-    ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
+    network,
+    database,
+    sources,
+    node,
+    signer: signers.client,
+    wallet: signers.wallet,
     executionNodes: endpoints.map(one => connectExecution([one], 0)),
     beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
     beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
@@ -211,7 +219,10 @@ async function openSigners(
   const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
   const client = stack.use(
     openSignerClient({
-      ...{ urls: remoteSignerUrl ?? [socketUrl(child.socketPath)], tls, timeoutMs, log },
+      urls: remoteSignerUrl ?? [socketUrl(child.socketPath)],
+      tls,
+      timeoutMs,
+      log,
       concurrency: settings.signerConcurrency,
       observe: metrics.observe('signer'),
     }),

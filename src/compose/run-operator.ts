@@ -100,7 +100,10 @@ async function work(
   const facts = await checkStartup(
     { ...handles, log, status, oracleSets },
     {
-      ...{ network, vault, signal, wallet: wallet.address },
+      network,
+      vault,
+      signal,
+      wallet: wallet.address,
       remoteSignerUrl: settings.remoteSignerUrl,
       skipWaiting: settings.skipWaiting,
       isRegistering: settings.register,
@@ -114,7 +117,9 @@ async function work(
   const holder = `${hostname()} ${process.pid}`;
   await startOperator(
     {
-      ...{ log, status, metrics },
+      log,
+      status,
+      metrics,
       countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
       holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
       watching: watchingTasks(tasks, options),
@@ -181,7 +186,10 @@ function prepareTasks(
   const { contracts, secondsPerSlot } = network;
   const { vaultVersion } = facts;
   const chain = createChainReader(node, {
-    ...{ vault, vaultVersion, contracts, wallet: wallet.address },
+    vault,
+    vaultVersion,
+    contracts,
+    wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
   const registrationMode = settings.register
@@ -193,14 +201,18 @@ function prepareTasks(
   const networkValidators = createNetworkValidators(
     { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
     {
-      ...{ network, threads: settings.poolSize },
+      network,
+      threads: settings.poolSize,
       snapshotTimeoutMs: readTimeoutMs('GENESIS_VALIDATORS_IPFS_TIMEOUT', 300),
     },
   );
   return {
     tasks: { ...handles, log, metrics, chain, ipfs, networkValidators, oracleSets },
     options: {
-      ...{ network, vault, vaultVersion, registrationMode },
+      network,
+      vault,
+      vaultVersion,
+      registrationMode,
       harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },
       exitShards: settings.exitShards,
       isRemoteSigner: settings.remoteSignerUrl !== undefined,

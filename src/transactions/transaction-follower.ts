@@ -97,7 +97,11 @@ export function createTransactionFollower(
   };
 
   const newWatch = (isDone: Watch['isDone']): Watch => ({
-    ...{ isDone, lostLooks: 0, movedAt: performance.now(), isUnderpriced: false, isCeilingTold: false },
+    isDone,
+    lostLooks: 0,
+    movedAt: performance.now(),
+    isUnderpriced: false,
+    isCeilingTold: false,
     yields: 0,
   });
 

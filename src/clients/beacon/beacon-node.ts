@@ -192,7 +192,9 @@ export class BeaconNode {
     });
     return this.#ask(async endpoint => {
       const response = await this.#request(endpoint, {
-        ...{ path: '/eth/v1/beacon/pool/voluntary_exits', method: 'POST', body },
+        path: '/eth/v1/beacon/pool/voluntary_exits',
+        method: 'POST',
+        body,
         // Lodestar throws on an exit that it has already, which makes a 500 of it.
         isExpected: status => status === 200 || status === 202 || status === 400 || status === 500,
       });

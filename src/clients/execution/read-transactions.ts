@@ -138,7 +138,9 @@ export async function readAttempts(
     ...hashes.map(hash => ask(node, receiptAnswer, 'eth_getTransactionReceipt', hash)),
   ]);
   return {
-    ...{ block, nonce, isLastKnown: known !== null },
+    block,
+    nonce,
+    isLastKnown: known !== null,
     receipts: receipts.flatMap((receipt, index) => {
       const hash = hashes[index];
       return receipt === null || receipt.blockNumber === null || hash === undefined

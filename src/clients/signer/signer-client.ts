@@ -231,8 +231,14 @@ async function requestSignature(
   const signing = { publicKey: key, what: `the exit of validator ${validatorIndex}` };
   const send = () =>
     requestSigner(endpoint, {
-      ...{ method: 'POST', path: `/api/v1/eth2/sign/${key}`, headers: EXIT_HEADERS, body, signing },
-      ...{ ...times, maxBytes: MAX_ANSWER_BYTES, isExpected: status => status === 200 },
+      method: 'POST',
+      path: `/api/v1/eth2/sign/${key}`,
+      headers: EXIT_HEADERS,
+      body,
+      signing,
+      ...times,
+      maxBytes: MAX_ANSWER_BYTES,
+      isExpected: status => status === 200,
     });
   const response = await send().catch((error: unknown) => {
     if (error instanceof ExternalError && error.code === 'connection-reset') return send();

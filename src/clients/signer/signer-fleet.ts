@@ -42,7 +42,12 @@ export function createSignerFleet(
   }: { readonly log?: Pick<Logger, 'warn'>; readonly now?: () => number },
 ): SignerFleet {
   const members: readonly Member[] = endpoints.map(endpoint => ({
-    ...{ endpoint, inFlight: 0, latencyMs: undefined, measuredAt: 0, failures: 0, restsUntil: 0 },
+    endpoint,
+    inFlight: 0,
+    latencyMs: undefined,
+    measuredAt: 0,
+    failures: 0,
+    restsUntil: 0,
   }));
 
   async function attempt<T>(member: Member, step: (endpoint: SignerEndpoint) => Promise<T>): Promise<T> {

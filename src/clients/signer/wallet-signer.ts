@@ -97,8 +97,12 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
     address,
     async signTransaction(unsigned) {
       const transaction = Transaction.from({
-        ...{ type: 2, chainId: unsigned.chainId, nonce: unsigned.nonce },
-        ...{ to: unsigned.to, data: unsigned.data, gasLimit: unsigned.gasLimit },
+        type: 2,
+        chainId: unsigned.chainId,
+        nonce: unsigned.nonce,
+        to: unsigned.to,
+        data: unsigned.data,
+        gasLimit: unsigned.gasLimit,
         value: unsigned.valueWei ?? 0n,
         maxFeePerGas: unsigned.maxFeePerGasWei,
         maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
@@ -155,7 +159,10 @@ function ask(
   const request = async () => {
     try {
       const response = await requestHttp(endpoint.http, {
-        ...{ url: `http://localhost${path}`, method, timeoutMs, retries: 0 },
+        url: `http://localhost${path}`,
+        method,
+        timeoutMs,
+        retries: 0,
         ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
       });
       return bodyText(response).trim();

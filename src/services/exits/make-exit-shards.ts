@@ -226,7 +226,10 @@ async function splitExit(
   const signature = await signer.signExit({ ...exit, network, publicKey });
   const threshold = oracles.exitSignatureRecoverThreshold;
   const split = splitSignature({
-    ...{ publicKey, signature, threshold, count: oracles.oracles.length },
+    publicKey,
+    signature,
+    threshold,
+    count: oracles.oracles.length,
     message: exitSigningRoot(exit, network),
   });
   const points = split.signatures.slice(-threshold).map((point, i) => ({

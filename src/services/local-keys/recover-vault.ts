@@ -120,7 +120,12 @@ export async function recoverVault(
     await deps.saveConfig({ mnemonicNextIndex, firstPublicKey: found.firstPublicKey });
     const swap = await exchangeKeystores(options.vaultDirectory);
     return {
-      ...{ vault, registered: registered.length, exited, notFound, mnemonicNextIndex, ...swap },
+      vault,
+      registered: registered.length,
+      exited,
+      notFound,
+      mnemonicNextIndex,
+      ...swap,
       recovered: active.map(({ index, publicKey }) => ({ index, publicKey: toHex(publicKey) })),
     };
   } finally {

@@ -118,7 +118,7 @@ function addVote(groups: Map<string, Vote[]>, vote: Vote): readonly Vote[] {
 }
 
 function largest(groups: ReadonlyMap<string, readonly Vote[]>): number {
-  return Math.max(0, ...[...groups.values()].map(group => group.length));
+  return groups.values().reduce((most, group) => Math.max(most, group.length), 0);
 }
 
 /** In the order of the oracles' addresses as numbers: the keeper refuses any other. */

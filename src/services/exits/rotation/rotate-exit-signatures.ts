@@ -184,7 +184,10 @@ async function approveBatch(
     const body = createRotationRequest({ vault, validators: shards, deadline });
     try {
       return await collectApprovals(deps, {
-        ...{ oracles: oracles.oracles, threshold, timeoutMs: oracleTimeoutMs, signal },
+        oracles: oracles.oracles,
+        threshold,
+        timeoutMs: oracleTimeoutMs,
+        signal,
         now: BigInt(Math.floor(nowMs / 1000)),
         digestOf: (ipfsHash, until) => rotationDigest(domain, { vault, ipfsHash, nonce, deadline: until }),
         send: (oracle, ended) =>

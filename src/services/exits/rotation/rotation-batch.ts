@@ -102,7 +102,11 @@ export async function makeRotationBatches(
   signal.throwIfAborted();
   try {
     const { mode, validators: shards } = await makeExitShards(deps, {
-      ...{ vault, network, oracles, ...exitShards, loadedKeys },
+      vault,
+      network,
+      oracles,
+      ...exitShards,
+      loadedKeys,
       validators: validators.map(({ publicKey, index }) => ({ publicKey, validatorIndex: index })),
     });
     return [{ mode, indexes: validators.map(({ index }) => index), shards }];

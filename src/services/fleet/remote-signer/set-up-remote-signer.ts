@@ -129,7 +129,9 @@ async function makeKeys(
 ): Promise<{ keys: TransportKey[]; validators: RemoteSignerConfig['validators'] }> {
   const bar = progress.start('Decrypting keystores\t\t\t', keystores.length);
   const inputs = keystores.map(({ path, keystore, password }) => ({
-    ...{ name: path, text: JSON.stringify(keystore), password },
+    name: path,
+    text: JSON.stringify(keystore),
+    password,
   }));
   const secretKeys = await pool.decryptKeystores(inputs, () => bar.advance());
   bar.finish();
@@ -145,10 +147,12 @@ async function makeKeys(
       continue;
     }
     const shares = splitSecretKey(secretKey, {
-      ...{ threshold: oracleSet.threshold, count: oracleSet.publicKeys.length },
+      threshold: oracleSet.threshold,
+      count: oracleSet.publicKeys.length,
       coefficients: deriveCoefficients(secretKey, oracleSet.hash),
     }).map((share, index) => ({
-      ...{ secretKey: share, publicKey: publicKeyOf(share) },
+      secretKey: share,
+      publicKey: publicKeyOf(share),
       path: `share_${toHex(publicKey)}_${index}`,
     }));
     wipe(secretKey);

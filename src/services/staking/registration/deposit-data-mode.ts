@@ -148,8 +148,10 @@ function createBatch(
     }),
     encoded: concatBytes(...places.map(place => tree.validatorAt(place))),
     authorize: async () => ({
-      ...{ kind: 'proof', proof: proof.map(node => fromHex(node, 32)) },
-      ...{ proofFlags, proofIndexes: leafIndexes },
+      kind: 'proof',
+      proof: proof.map(node => fromHex(node, 32)),
+      proofFlags,
+      proofIndexes: leafIndexes,
     }),
     encodeCall: (approved, harvest) => encodeCall({ vault, registry }, contractProof, approved, harvest),
   };

@@ -111,7 +111,8 @@ export function createValidatorRegistrar(
     ]);
     const plan = await shardMaker.choose({ config, loadedKeys, limit }, isAtHand =>
       mode.planBatch(snapshot, {
-        ...{ limit, isAtHand },
+        limit,
+        isAtHand,
         findRegistered: keys => networkValidators.findRegistered(keys),
       }),
     );
@@ -137,7 +138,9 @@ export function createValidatorRegistrar(
       vaultVersion: ethereumVaultVersion(network, options.vault, options.vaultVersion),
       validatorsRegistryRoot: snapshot.registryRoot,
       deadline: deadlineAfter(deps.now(), round),
-      ...{ validatorIndex, validators, authority },
+      validatorIndex,
+      validators,
+      authority,
     });
     const approval = await askOracles(deps, options, round, plan, request);
     log.info(

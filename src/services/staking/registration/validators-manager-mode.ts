@@ -156,7 +156,8 @@ function createBatch(
 ): RegistrationBatch {
   const encoded = concatBytes(
     ...entries.flatMap(entry => [
-      ...[entry.publicKey, entry.signature],
+      entry.publicKey,
+      entry.signature,
       depositDataRoot(depositOfVault(entry, vaultBytes)),
     ]),
   );
@@ -166,7 +167,10 @@ function createBatch(
     authorize: async validatorsRegistryRoot => ({
       kind: 'manager-signature',
       signature: await wallet.signVaultValidators({
-        ...{ chainId, vault, validatorsRegistryRoot, validators: encoded },
+        chainId,
+        vault,
+        validatorsRegistryRoot,
+        validators: encoded,
       }),
     }),
     // The manager itself sends it, and so need not sign it a second time.
