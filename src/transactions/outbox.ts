@@ -227,8 +227,11 @@ function createSender(
     const { priorityFeeWei, nonce } = account;
     const market = chooseFees({ ...account.block, priorityFeeWei }, maxFeePerGasWei);
     if (market === undefined) {
-      const [baseFeePerGasWei, ceilingWei] = [account.block.baseFeePerGasWei, maxFeePerGasWei].map(String);
-      const facts = { kind: intent.kind, baseFeePerGasWei, ceilingWei };
+      const facts = {
+        kind: intent.kind,
+        baseFeePerGasWei: String(account.block.baseFeePerGasWei),
+        ceilingWei: String(maxFeePerGasWei),
+      };
       if (!priced.has(intent.key)) log.info(facts, 'Waiting: the base fee is above the ceiling');
       priced.add(intent.key);
       return 'wait';

@@ -272,14 +272,11 @@ export class BeaconNode {
   async #requireSynced(endpoint: string) {
     const response = await this.#request(endpoint, { path: '/eth/v1/node/syncing' });
     const state = parseAnswer(syncingAnswer, response, endpoint).data;
-    const reason = state.is_syncing
-      ? `it is syncing, ${state.sync_distance} slots behind`
-      : state.is_optimistic
-        ? 'its head is optimistic: the execution node has not verified it'
-        : state.el_offline
-          ? 'its execution node is offline'
-          : undefined;
-    if (reason !== undefined) throw notReady(endpoint, reason);
+    if (state.is_syncing) throw notReady(endpoint, `it is syncing, ${state.sync_distance} slots behind`);
+    if (state.is_optimistic) {
+      throw notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
+    }
+    if (state.el_offline) throw notReady(endpoint, 'its execution node is offline');
     return state;
   }
 

@@ -141,7 +141,8 @@ function readAnswers(
   answers: readonly (readonly unknown[])[],
   rpcBalanceWei: bigint | null,
 ): ChainState {
-  const [values, rest] = [answers.flat().slice(0, 9), answers.flat().slice(9)];
+  const values = answers.flat().slice(0, 9);
+  const rest = answers.flat().slice(9);
   const manager = vaultVersion === 1 ? null : z.string().parse(rest.shift());
   const hasDepositData = vaultVersion === 1 || contracts.depositDataRegistry !== undefined;
   const deposits = hasDepositData ? depositData.parse(rest.splice(0, 2)) : null;

@@ -221,7 +221,8 @@ export async function findNonceTaker(
   const countAt = (block: number) =>
     ask(node, quantity, 'eth_getTransactionCount', address, `0x${block.toString(16)}`);
   try {
-    let [before, at] = [Math.max(-1, head - SEARCH_DEPTH_BLOCKS), head];
+    let before = Math.max(-1, head - SEARCH_DEPTH_BLOCKS);
+    let at = head;
     if (before >= 0 && (await countAt(before)) > nonce) return undefined;
     // The first block after which the account has sent more than `nonce` transactions.
     while (at - before > 1) {

@@ -141,7 +141,8 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
   ): Promise<Uint8Array[]> {
     const signatures = sets.map(({ signature }) => signature);
     for (const place of await findInvalidPlaces(sets)) {
-      const [set, request] = [sets[place], requests[place]];
+      const set = sets[place];
+      const request = requests[place];
       if (set === undefined || request === undefined) continue;
       fleet.distrust(set.endpoint);
       log?.warn(new InvalidSignatureError(set).message);

@@ -195,7 +195,8 @@ export function recoverSigner(
   digest: Uint8Array,
   signature: Uint8Array,
 ): { readonly address: string; readonly signature: Uint8Array } | undefined {
-  const [compact, v = -1] = [Uint8Array.from(signature.subarray(0, 64)), signature[64]];
+  const compact = Uint8Array.from(signature.subarray(0, 64));
+  const v = signature[64] ?? -1;
   const recovery = v >= 27 ? v - 27 : v;
   if (signature.length !== 65 || (recovery !== 0 && recovery !== 1)) return undefined;
   try {

@@ -36,7 +36,8 @@ export async function waitOut<T>(
       onWait(message);
       if (message !== told || performance.now() - toldAt >= REPEAT_MS) {
         log.warn(`${message} Waiting.`);
-        [told, toldAt] = [message, performance.now()];
+        told = message;
+        toldAt = performance.now();
       }
       await sleep(waitMs, undefined, { signal });
     }

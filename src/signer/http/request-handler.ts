@@ -170,15 +170,14 @@ function checkKeys(ring: KeyRing) {
 
 /** A wallet is read once: without validator keys there is nothing to do. */
 function startReload(ring: KeyRing | undefined, response: ServerResponse): void {
-  const [status, state, message] =
-    ring === undefined || ring.startReload()
-      ? [
-          202,
-          'accepted',
-          'Reload operation accepted and is running in the background. Use GET /reload to check status.',
-        ]
-      : [409, 'error', 'A reload operation is already in progress. Please try again later.'];
-  answerJson(response, Number(status), { status: state, message }, 'application/json');
+  if (ring === undefined || ring.startReload()) {
+    const message =
+      'Reload operation accepted and is running in the background. Use GET /reload to check status.';
+    answerJson(response, 202, { status: 'accepted', message }, 'application/json');
+  } else {
+    const message = 'A reload operation is already in progress. Please try again later.';
+    answerJson(response, 409, { status: 'error', message }, 'application/json');
+  }
 }
 
 function tellReload(ring: KeyRing | undefined, response: ServerResponse): void {
