@@ -29,19 +29,19 @@ export interface HttpCall {
 export interface HttpRequest {
   /** http or https; credentials in it are sent as basic authentication. */
   readonly url: string | URL;
-  readonly method?: 'GET' | 'POST' | 'DELETE';
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  readonly method?: 'GET' | 'POST' | 'DELETE' | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | Uint8Array | undefined;
   /** For one attempt from connecting to the last byte of the body. */
   readonly timeoutMs: number;
   /** Largest body that is read. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Attempts after the first one; only for requests that may be repeated. Default: 2 for GET, else 0. */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** Redirects that are followed. Default: none. */
-  readonly maxRedirects?: number;
+  readonly maxRedirects?: number | undefined;
   /** Statuses that are returned instead of thrown. Default: 200 to 299. */
-  readonly isExpected?: (status: number) => boolean;
+  readonly isExpected?: ((status: number) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

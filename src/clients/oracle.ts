@@ -189,7 +189,7 @@ function joinPath(endpoint: string, path: string): string {
 async function requestOracle(
   deps: HttpDeps,
   url: string,
-  request: Call & Pick<HttpRequest, 'method' | 'maxBytes'> & { readonly body?: string },
+  request: Call & Pick<HttpRequest, 'method' | 'maxBytes'> & { readonly body?: string | undefined },
 ): Promise<{ readonly url: string; readonly json: unknown }> {
   const headers = {
     accept: 'application/json',
@@ -197,8 +197,8 @@ async function requestOracle(
   };
   try {
     const response = await requestHttp(deps, {
-      maxBytes: MAX_ANSWER_BYTES,
       ...request,
+      maxBytes: request.maxBytes ?? MAX_ANSWER_BYTES,
       url,
       headers,
       retries: 0,

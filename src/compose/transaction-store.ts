@@ -16,7 +16,7 @@ export interface TransactionStoreSettings {
   readonly databaseDir: string | undefined;
   readonly dbUrl: RemoteDbSettings['dbUrl'] | undefined;
   readonly dbSchema: string | undefined;
-  readonly warn?: RemoteDbSettings['warn'];
+  readonly warn?: RemoteDbSettings['warn'] | undefined;
 }
 
 /** The database in which an operator records its transactions. */

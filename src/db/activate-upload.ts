@@ -54,7 +54,7 @@ export interface UploadActivation {
   readonly rowsDigest?: Uint8Array | undefined;
   /** Left out, the stored one stays. */
   readonly depositData?: StoredDepositData | undefined;
-  readonly validatorsDigest?: Uint8Array | null;
+  readonly validatorsDigest?: Uint8Array | null | undefined;
   /** Digest over all that the operator's files are written from. It must not use the database. */
   readonly digestOperatorFacts: (facts: OperatorFacts) => Uint8Array;
   /** MAC over the facts. What it throws undoes everything; it must not use the database. */

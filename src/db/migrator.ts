@@ -21,7 +21,7 @@ export interface MigrationOptions {
   /** Version of this program, `major.minor.patch`. */
   readonly programVersion: string;
   /** Default: those of this program. Tests bring their own. */
-  readonly migrations?: Readonly<Record<string, Migration>>;
+  readonly migrations?: Readonly<Record<string, Migration>> | undefined;
 }
 
 /**

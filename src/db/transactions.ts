@@ -201,7 +201,7 @@ export async function adoptTransaction(
   session: Session,
   lease: LeaseRef,
   id: bigint,
-  { reopen = false }: { readonly reopen?: boolean } = {},
+  { reopen = false }: { readonly reopen?: boolean | undefined } = {},
 ): Promise<boolean> {
   const states = reopen ? sql`('intended', 'sent', 'confirmed', 'abandoned')` : sql`('intended', 'sent')`;
   const { rows } = await sql`

@@ -47,7 +47,7 @@ export interface ServiceLoggerOptions {
   /** Takes secrets out of a finished line: whatever they came in with, they do not leave. */
   readonly scrub: (line: string) => string;
   /** Default: stderr. */
-  readonly write?: (line: string) => void;
+  readonly write?: ((line: string) => void) | undefined;
 }
 
 const PINO_LEVELS = {

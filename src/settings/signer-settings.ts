@@ -62,9 +62,9 @@ export interface SignerSettings {
     | undefined;
   /** Names of the clients that may ask, of all that the authority has signed for; all of them when left out. */
   readonly clientNames?: readonly string[] | undefined;
-  readonly allowUnauthenticated?: boolean;
+  readonly allowUnauthenticated?: boolean | undefined;
   /** Further names by which it may be called; `*` for all. */
-  readonly hosts?: readonly string[];
+  readonly hosts?: readonly string[] | undefined;
   /** Decimal. */
   readonly onlyValidatorIndexes?: readonly string[] | undefined;
   readonly rateLimit?: RateLimit | undefined;

@@ -29,8 +29,8 @@ export interface SpawnedSigner extends AsyncDisposable {
 
 export interface SpawnOptions {
   /** `info` has a line for every signature; they go to stderr. Default: warn. */
-  readonly logLevel?: SignerOrders['logLevel'];
-  readonly logFormat?: SignerOrders['logFormat'];
+  readonly logLevel?: SignerOrders['logLevel'] | undefined;
+  readonly logFormat?: SignerOrders['logFormat'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -32,9 +32,9 @@ export interface LeaseOptions {
   /** Ends the waiting for the lease; a lease that is held is given back by disposing of it. */
   readonly signal?: AbortSignal | undefined;
   /** How long a holder that is gone keeps the others out. Default 10 s. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /** Pause between renewals, and between looks of those that stand by. Default 3 s. */
-  readonly renewMs?: number;
+  readonly renewMs?: number | undefined;
 }
 
 const TTL_MS = 10_000;

@@ -64,9 +64,9 @@ export interface OutboxOptions {
   /** Pause between looks at the chain: a slot. */
   readonly pollMs: number;
   /** How long a transaction waits before it is replaced by one that offers more. Default: four slots. */
-  readonly stuckAfterMs?: number;
+  readonly stuckAfterMs?: number | undefined;
   /** How long `reconcile` waits for one that is under way. Default: three slots. */
-  readonly reconcileWaitMs?: number;
+  readonly reconcileWaitMs?: number | undefined;
 }
 
 /**
@@ -131,7 +131,7 @@ async function adopt(
   ref: LeaseRef,
   { maxBumpFeePerGasWei: bumpCeilingWei }: SenderSettings,
   row: JudgedTransaction,
-  options: { readonly reopen?: boolean } = {},
+  options: { readonly reopen?: boolean | undefined } = {},
 ): Promise<void> {
   if (!(await adoptTransaction(database, ref, row.id, options))) throw leaseLost();
   if (!row.isProven || row.bumpCeilingWei === bumpCeilingWei) return;

@@ -20,7 +20,7 @@ export interface OptionInput {
   readonly prompter: Prompter | undefined;
   readonly warn: (message: string) => void;
   /** Switches that must be given without a terminal. */
-  readonly unattended?: readonly string[];
+  readonly unattended?: readonly string[] | undefined;
 }
 
 interface GivenText {

@@ -13,7 +13,7 @@ import type { ValueKind } from './option.ts';
 export const text: ValueKind<string> = { placeholder: 'TEXT', parse: value => value };
 
 /** A whole number, bounds included. Messages are click's. */
-export function integer(range: { min: number; max?: number }): ValueKind<number> {
+export function integer(range: { min: number; max?: number | undefined }): ValueKind<number> {
   return {
     placeholder: 'INTEGER',
     parse(value) {

@@ -282,12 +282,12 @@ export class BeaconNode {
 
   async #request(
     endpoint: string,
-    request: Pick<HttpRequest, 'method' | 'isExpected'> & { path: string; body?: string },
+    request: Pick<HttpRequest, 'method' | 'isExpected'> & { path: string; body?: string | undefined },
   ): Promise<HttpResponse> {
     const { path, body, ...rest } = request;
     return await requestHttp(this.#deps, {
       ...rest,
-      ...(body === undefined ? {} : { body }),
+      body,
       url: `${endpoint.replace(/\/+$/, '')}${path}`,
       headers: {
         accept: 'application/json',

@@ -39,7 +39,7 @@ export interface ChainReaderOptions extends ChainStateOptions {
   /** How long what was read is shared: about half a slot. */
   readonly maxAgeMs: number;
   /** In ms, of a clock that never goes back. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** Heads that are remembered, to tell a node that is behind from a reorganisation. */

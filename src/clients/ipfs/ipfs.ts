@@ -16,9 +16,9 @@ export interface IpfsOptions {
   /** For everything that one gateway is asked. */
   readonly timeoutMs: number;
   /** Largest document, and largest sum of blocks, in bytes. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Takes the plain bytes of a gateway when none proves the document. */
-  readonly allowUnverified?: boolean;
+  readonly allowUnverified?: boolean | undefined;
   /** Told when such bytes are taken. */
   readonly onUnverified?: ((gateway: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

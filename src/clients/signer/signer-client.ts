@@ -36,7 +36,7 @@ export interface SignerClientOptions {
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug' | 'warn'> | undefined;
   /** Told of every request when it has ended. */
-  readonly observe?: HttpDeps['observe'];
+  readonly observe?: HttpDeps['observe'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,7 +61,7 @@ export interface SignerClient extends AsyncDisposable {
   /** Has the signers read their key files again, one after another, so that the others go on signing unburdened. */
   reload(options: {
     readonly reloadTimeoutMs: number;
-    readonly pollMs?: number;
+    readonly pollMs?: number | undefined;
   }): Promise<readonly (ReloadOutcome & { readonly url: EndpointUrl })[]>;
   /**
    * A verified signature of 96 bytes.
@@ -75,7 +75,10 @@ export interface SignerClient extends AsyncDisposable {
    */
   signExits(
     requests: readonly ExitRequest[],
-    options?: { readonly verify?: 'each' | 'batch'; readonly onSigned?: () => void },
+    options?: {
+      readonly verify?: 'each' | 'batch' | undefined;
+      readonly onSigned?: (() => void) | undefined;
+    },
   ): Promise<Uint8Array[]>;
 }
 
@@ -99,7 +102,7 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
   const endpoints = distinct(options.urls).map(url =>
     openSignerEndpoint({ url, tls, timeoutMs, log, observe, connections: concurrency }),
   );
-  const fleet = createSignerFleet(endpoints, { ...(log !== undefined && { log }) });
+  const fleet = createSignerFleet(endpoints, { log });
   const limit = createLimit(concurrency);
   const times = { timeoutMs, signal };
 

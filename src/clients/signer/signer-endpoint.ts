@@ -28,19 +28,19 @@ export interface SignerEndpointOptions {
   /** For one request. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug'> | undefined;
-  readonly observe?: HttpDeps['observe'];
+  readonly observe?: HttpDeps['observe'] | undefined;
 }
 
 export interface SignerRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | undefined;
   readonly timeoutMs: number;
-  readonly maxBytes?: number;
-  readonly retries?: number;
-  readonly isExpected?: (status: number) => boolean;
-  readonly signing?: SignerRequestSubject['signing'];
+  readonly maxBytes?: number | undefined;
+  readonly retries?: number | undefined;
+  readonly isExpected?: ((status: number) => boolean) | undefined;
+  readonly signing?: SignerRequestSubject['signing'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

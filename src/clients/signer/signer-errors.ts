@@ -4,8 +4,8 @@ import { HttpStatusError } from '../http.ts';
 interface Explanation {
   readonly code: string;
   readonly message: string;
-  readonly hint?: string;
-  readonly retryable?: boolean;
+  readonly hint?: string | undefined;
+  readonly retryable?: boolean | undefined;
 }
 
 /** What was asked of a signer: for messages. */

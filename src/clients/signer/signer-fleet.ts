@@ -39,7 +39,7 @@ export function createSignerFleet(
   {
     log,
     now = () => performance.now(),
-  }: { readonly log?: Pick<Logger, 'warn'>; readonly now?: () => number },
+  }: { readonly log?: Pick<Logger, 'warn'> | undefined; readonly now?: (() => number) | undefined },
 ): SignerFleet {
   const members: readonly Member[] = endpoints.map(endpoint => ({
     endpoint,

@@ -16,11 +16,11 @@ export interface SignerTls {
 
 /** What `tls.connect` takes. */
 export interface TlsConnectOptions {
-  ca?: Buffer;
-  cert?: Buffer;
-  key?: Buffer;
-  pfx?: Buffer;
-  passphrase?: string;
+  ca?: Buffer | undefined;
+  cert?: Buffer | undefined;
+  key?: Buffer | undefined;
+  pfx?: Buffer | undefined;
+  passphrase?: string | undefined;
 }
 
 /**

@@ -163,7 +163,8 @@ function ask(
         method,
         timeoutMs,
         retries: 0,
-        ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
+        body,
+        headers: body === undefined ? undefined : { 'content-type': 'application/json' },
       });
       return bodyText(response).trim();
     } catch (error) {

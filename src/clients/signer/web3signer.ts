@@ -106,7 +106,7 @@ export async function listSignerPublicKeys(
  */
 export async function reloadSigner(
   deps: HttpDeps,
-  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number },
+  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number | undefined },
 ): Promise<ReloadOutcome> {
   const deadline = performance.now() + options.reloadTimeoutMs;
   let before = await fetchReloadState(deps, options);
@@ -147,7 +147,7 @@ function isEndOfNewReload(state: ReloadState, before: ReloadState | undefined): 
 }
 
 async function pause(
-  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number },
+  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number | undefined },
   deadline: number,
 ): Promise<void> {
   if (performance.now() >= deadline) {

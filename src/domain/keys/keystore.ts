@@ -91,7 +91,7 @@ export async function encryptKeystore(options: {
   readonly secretKey: Uint8Array;
   readonly password: string;
   readonly path: string;
-  readonly kdf?: KeystoreKdf;
+  readonly kdf?: KeystoreKdf | undefined;
 }): Promise<Keystore> {
   const { secretKey, password, path, kdf = 'scrypt' } = options;
   const made = await create(password, secretKey, publicKeyOf(secretKey), path, null, kdfModule(kdf));

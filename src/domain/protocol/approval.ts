@@ -86,13 +86,13 @@ export interface ApprovalRequest {
   readonly exit_signature_shards: readonly (readonly Hex[])[];
   readonly deadline: number;
   /** Vaults of version 1 to 4. */
-  readonly proof?: readonly Hex[] | null;
-  readonly proof_flags?: readonly boolean[] | null;
-  readonly proof_indexes?: readonly number[] | null;
+  readonly proof?: readonly Hex[] | null | undefined;
+  readonly proof_flags?: readonly boolean[] | null | undefined;
+  readonly proof_indexes?: readonly number[] | null | undefined;
   /** Vaults of version 2 and later. */
-  readonly validators_manager_signature?: Hex | null;
+  readonly validators_manager_signature?: Hex | null | undefined;
   /** Vaults of version 5; null for validators of 32 ETH with 0x01 credentials. */
-  readonly amounts?: null;
+  readonly amounts?: null | undefined;
 }
 
 /**

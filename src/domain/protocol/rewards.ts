@@ -112,7 +112,7 @@ export function encodeUpdateState(params: HarvestParams): Hex {
 
 /** Integers of the document become bigints: `JSON.parse` would round them to 53 bits. */
 function parseExactJson(document: Uint8Array): unknown {
-  const exactly = (_key: string, value: unknown, context?: { readonly source?: string }) =>
+  const exactly = (_key: string, value: unknown, context?: { readonly source?: string | undefined }) =>
     typeof value === 'number' && /^-?\d{1,100}$/.test(context?.source ?? '')
       ? BigInt(context?.source ?? '')
       : value;

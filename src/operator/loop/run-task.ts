@@ -40,7 +40,7 @@ export interface RunTaskDeps {
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   readonly observer: TaskObserver;
   /** Default: the process's. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** A moment of the clock from which intervals are counted. Default: the beginning of the first pass. */
   readonly countFrom?: number | undefined;
 }
@@ -90,7 +90,10 @@ async function runPass(
   } catch (thrown) {
     const error = thrown ?? new Error('unknown failure');
     // What an abort interrupts has not failed.
-    observer.passEnded(task.name, { durationMs: clock.now() - beganAt, ...(!signal.aborted && { error }) });
+    observer.passEnded(task.name, {
+      durationMs: clock.now() - beganAt,
+      error: signal.aborted ? undefined : error,
+    });
     return error;
   }
 }

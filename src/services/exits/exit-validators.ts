@@ -103,7 +103,7 @@ export interface ExitOutcome {
   readonly publicKey: Hex;
   /** `already`: the chain or the node's pool has an exit of it. */
   readonly result: 'submitted' | 'already' | 'failed';
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** What to change. */
   readonly hint?: string | undefined;
 }

@@ -38,7 +38,7 @@ export interface WriteKeystoresOptions {
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
   /** Of the progress bar. */
-  readonly label?: string;
+  readonly label?: string | undefined;
 }
 
 /** Keystores encrypted before the next ones begin: what a killed run has to do again, per thread. */

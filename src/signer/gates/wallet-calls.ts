@@ -14,9 +14,9 @@ interface AllowedCall {
   readonly signature: string;
   readonly maxValueWei: bigint;
   /** What the contract does for any vault, it must be asked to do for this one: its first argument. */
-  readonly namesVault?: true;
+  readonly namesVault?: true | undefined;
   /** Its only argument is a list of calls of the same contract, each of which must be a row of its own. */
-  readonly isBatch?: true;
+  readonly isBatch?: true | undefined;
 }
 
 /** A contract, and all that the wallet calls there. */

@@ -62,7 +62,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 interface Route {
   readonly methods: Readonly<Record<string, Handler>>;
   /** Type of its answers, when the client's Accept header must allow it. */
-  readonly produces?: string;
+  readonly produces?: string | undefined;
 }
 
 const MAC_PATH = '/api/v1/stakewise/mac/';

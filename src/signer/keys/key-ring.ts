@@ -22,8 +22,8 @@ export interface KeySource {
 /** As `GET /reload` tells it. */
 interface ReloadState {
   readonly status: 'idle' | 'running' | 'completed' | 'failed';
-  readonly lastOperationTime?: string;
-  readonly lastError?: string;
+  readonly lastOperationTime?: string | undefined;
+  readonly lastError?: string | undefined;
 }
 
 export interface KeyRing extends AsyncDisposable {

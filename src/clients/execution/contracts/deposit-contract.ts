@@ -24,7 +24,7 @@ export interface DepositWalk {
   readonly fromBlock: number;
   readonly toBlock: number;
   /** See `walkLogs`. */
-  readonly windowBlocks?: number;
+  readonly windowBlocks?: number | undefined;
 }
 
 const DEPOSIT_TOPIC = depositContractAbi.encodeFilterTopics('DepositEvent', []).flatMap(topic => topic ?? []);

@@ -22,7 +22,7 @@ export interface PresentFile {
   /** Its keys, unless it is not ours or a bucket that holds what it is to hold; to be wiped. */
   readonly secretKeys: readonly Uint8Array[];
   /** The bytes of a file with one key. */
-  readonly content?: Uint8Array;
+  readonly content?: Uint8Array | undefined;
   readonly warning?: string | undefined;
 }
 

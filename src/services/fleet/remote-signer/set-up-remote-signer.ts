@@ -53,7 +53,7 @@ export interface SetUpRemoteSignerOptions {
   /** Null: the validators' own keys are imported, and no shares. */
   readonly oracleSet: ShareOracleSet | null;
   readonly removeExistingKeys: boolean;
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
 }
 
 export interface SetUpRemoteSignerResult {
@@ -92,12 +92,12 @@ export async function setUpRemoteSigner(
     if (oracleSet !== null) {
       say(`Successfully generated ${keys.length} key shares for ${validators.length} private key(s)!`);
     }
-    const { imported } = await importKeys(deps, { keys, ...pickSettle(options) });
+    const { imported } = await importKeys(deps, { keys, settleMs: options.settleMs });
     await proveKeys(deps, options, keys);
     const what = oracleSet === null ? 'private keys' : 'key shares';
     say(`Successfully imported ${keys.length} ${what} into remote signer.`);
 
-    const config = { validators: [...kept, ...validators], ...oracleSetRef(oracleSet) };
+    const config = { validators: [...kept, ...validators], oracleSet: oracleSetRef(oracleSet) };
     deps.assertHeld();
     const obsolete = await findObsolete(vaultDirectory, before, config);
     await writeObsoleteKeys(vaultDirectory, obsolete);
@@ -275,11 +275,8 @@ async function removeKeystores(
   return keystores.length;
 }
 
-function oracleSetRef(set: ShareOracleSet | null): { oracleSet?: OracleSetRef } {
-  if (set === null) return {};
-  return { oracleSet: { configHash: set.hash, ipfsHash: set.configIpfsHash, threshold: set.threshold } };
-}
-
-function pickSettle({ settleMs }: SetUpRemoteSignerOptions): { settleMs?: number } {
-  return settleMs === undefined ? {} : { settleMs };
+function oracleSetRef(set: ShareOracleSet | null): OracleSetRef | undefined {
+  return set === null
+    ? undefined
+    : { configHash: set.hash, ipfsHash: set.configIpfsHash, threshold: set.threshold };
 }

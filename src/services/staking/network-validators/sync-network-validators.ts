@@ -73,7 +73,7 @@ export async function syncNetworkValidators(
     depositContract: contracts.depositContract,
     fromBlock: syncedBlock + 1,
     toBlock: finalized.number,
-    ...(options.windowBlocks === undefined ? {} : { windowBlocks: options.windowBlocks }),
+    windowBlocks: options.windowBlocks,
   };
   let position: Pick<DepositCursor, 'nextDepositIndex' | 'lastDepositBlock'> = cursor;
   let reportedAt = performance.now();

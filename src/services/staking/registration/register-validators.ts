@@ -41,7 +41,7 @@ export interface RegisterValidatorsDeps {
   /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
   readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
   /** Told how the exit shards of a batch are made. */
-  readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'];
+  readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'] | undefined;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -14,7 +14,7 @@ export interface StakeableAssets {
   /** Goes before a registration; null when nothing is pending, or it cannot be had and is not needed. */
   readonly harvest: HarvestParams | null;
   /** Set when the vault takes no validators before a harvest that cannot be had. */
-  readonly waitsFor?: string;
+  readonly waitsFor?: string | undefined;
 }
 
 /**
