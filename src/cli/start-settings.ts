@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
 import { secretPartsOf } from '../lib/scrub.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 import { readEnvironment } from '../settings/environment.ts';
 import type { OperatorSettings } from '../settings/operator-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
@@ -39,7 +40,7 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
     maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
     maxFeePerGasGweiBump:
       given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
-    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * 1_000_000_000n,
+    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * WEI_PER_GWEI,
     harvest: given.harvestVault,
     register: !given.disableValidatorsRegistration,
     exitShards: given.exitShards,

@@ -3,6 +3,7 @@ import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
   openSignerEndpoint,
@@ -138,7 +139,7 @@ export function openKeymanager(options: KeymanagerOptions): KeymanagerClient {
       const { data } = await send(listAnswer, { method: 'GET' });
       return new Map(
         data.map(entry => [
-          toHex(fromHex(entry.validating_pubkey, 48)),
+          toHex(fromHex(entry.validating_pubkey, PUBLIC_KEY_LENGTH)),
           { derivationPath: entry.derivation_path ?? null, isReadOnly: entry.readonly ?? false },
         ]),
       );

@@ -3,6 +3,7 @@ import { type OperatorFacts, planDigest } from '../domain/fleet/fact-digests.ts'
 import type { SignedStatement } from '../domain/fleet/statement.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { type Assignment, type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
@@ -10,13 +11,7 @@ import { findDepositData, replaceDepositData, type StoredDepositData } from './d
 import { rowsOf } from './flat-bytes.ts';
 import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
-import {
-  listActiveKeypairs,
-  listValidatorPublicKeys,
-  type NewKeypair,
-  PUBLIC_KEY_LENGTH,
-  replaceKeypairs,
-} from './keypairs.ts';
+import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
 import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
 import type { ManifestEntry } from './sealed-record.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';

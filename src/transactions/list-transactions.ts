@@ -3,6 +3,7 @@ import type { LeaseScope } from '../db/leases.ts';
 import { listTransactions, type StoredTransaction } from '../db/transactions.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 
 /** A transaction as a user sees it. */
 export interface TransactionSummary {
@@ -62,8 +63,6 @@ function summarize(row: StoredTransaction): TransactionSummary {
 }
 
 function formatGwei(wei: bigint): string {
-  const fraction = (wei % GWEI).toString().padStart(9, '0').slice(0, 3);
-  return `${wei / GWEI}.${fraction}`;
+  const fraction = (wei % WEI_PER_GWEI).toString().padStart(9, '0').slice(0, 3);
+  return `${wei / WEI_PER_GWEI}.${fraction}`;
 }
-
-const GWEI = 1_000_000_000n;

@@ -16,6 +16,7 @@ import {
 import { takeTurn } from '../db/wallet-turns.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
 import { IntentProofs, type JudgedTransaction } from './intent-proofs.ts';
@@ -80,7 +81,11 @@ export interface OutboxOptions {
  */
 export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox {
   const { database, lease } = given;
-  const ref: LeaseRef = { chainId: options.chainId, vault: fromHex(options.vault, 20), epoch: lease.epoch };
+  const ref: LeaseRef = {
+    chainId: options.chainId,
+    vault: fromHex(options.vault, ADDRESS_LENGTH),
+    epoch: lease.epoch,
+  };
   const { pollMs, reconcileWaitMs = 3 * pollMs, maxFeePerGasWei } = options;
   const deps: SenderDeps = { ...given, proofs: new IntentProofs(given.signer, ref) };
   const settings: SenderSettings = {
@@ -237,7 +242,7 @@ function createSender(
       return 'wait';
     }
     priced.clear();
-    const wallet = fromHex(from, 20);
+    const wallet = fromHex(from, ADDRESS_LENGTH);
     // One that expired may still be waiting under this nonce.
     const rivals = await findHighestFees(database, ref, { sender: wallet, nonce });
     const fees = (rivals.all && raiseFees(rivals.all, market, maxFeePerGasWei)) ?? market;
@@ -316,7 +321,7 @@ function callOf({
   data,
   valueWei = 0n,
 }: TransactionIntent): Pick<StoredTransaction, 'recipient' | 'data' | 'valueWei'> {
-  return { recipient: fromHex(to, 20), data: fromHex(data), valueWei };
+  return { recipient: fromHex(to, ADDRESS_LENGTH), data: fromHex(data), valueWei };
 }
 
 function insufficientFunds(address: string, balanceWei: bigint): ExternalError {

@@ -1,4 +1,5 @@
 import { UsageError } from '../lib/errors.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 
 /** What a transaction offers, by EIP-1559. */
 export interface Fees {
@@ -20,7 +21,6 @@ export interface FeeCeilings {
 
 /** Gas that a transaction can have at most (EIP-7825). */
 export const MAX_TRANSACTION_GAS = 16_777_216n;
-const WEI_PER_GWEI = 1_000_000_000n;
 
 /** @throws UsageError when a bump could offer less than the transaction itself */
 export function feeCeilings(

@@ -5,6 +5,7 @@ import { checksumAddress } from '../../lib/address.ts';
 import { fromHex } from '../../lib/bytes.ts';
 import { EndpointUrl, withoutSecrets } from '../../lib/endpoint-url.ts';
 import { UsageError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { NETWORK_NAMES } from '../../networks/built-in.ts';
 import { canonicalNetworkName } from '../../networks/resolve-network.ts';
 import type { ValueKind } from './option.ts';
@@ -53,7 +54,7 @@ export const bytes32: ValueKind<Uint8Array> = {
   placeholder: 'HASH',
   parse(value) {
     const digits = value.trim().replace(/^0x/i, '');
-    if (/^[0-9a-f]{64}$/i.test(digits)) return fromHex(digits, 32);
+    if (/^[0-9a-f]{64}$/i.test(digits)) return fromHex(digits, HASH_LENGTH);
     throw new UsageError('invalid-hash', `'${value}' is not a hash of 32 bytes in hex.`);
   },
 };

@@ -2,6 +2,7 @@ import { isCallException } from 'ethers/utils';
 import { z } from 'zod';
 import { fromHex, type Hex } from '../../lib/bytes.ts';
 import { ExternalError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { BlockHeader } from './block-headers.ts';
 import { depositContractAbi, readDepositCount } from './contracts/deposit-contract.ts';
 import { depositDataRegistryAbi } from './contracts/deposit-data-registry.ts';
@@ -130,7 +131,7 @@ function stateCalls({ contracts, vault: address, vaultVersion }: ChainStateOptio
   ];
 }
 
-const bytes32 = z.string().transform(text => fromHex(text, 32));
+const bytes32 = z.string().transform(text => fromHex(text, HASH_LENGTH));
 const depositData = z
   .tuple([bytes32, z.bigint()])
   .transform(([root, index]) => ({ root, index: Number(index) }));

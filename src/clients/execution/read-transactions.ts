@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH } from '../../lib/lengths.ts';
+import { WEI_PER_GWEI } from '../../lib/units.ts';
 import type { ExecutionNode } from './execution-node.ts';
 
 /** The newest block, and what a transaction of the account would need now. One request. */
@@ -66,7 +68,7 @@ const fullBlockAnswer = z.object({
 
 /** Hash of a signed transaction. */
 export function transactionHash(raw: Uint8Array): Uint8Array {
-  return fromHex(keccak256(raw), 32);
+  return fromHex(keccak256(raw), HASH_LENGTH);
 }
 
 /** A signed EIP-1559 transaction, of which every member is read from its bytes. */
@@ -95,8 +97,8 @@ export function readRecordedTransaction(raw: Uint8Array): RecordedTransaction | 
     if (type !== 2 || from === null || transaction.serialized !== hex) return undefined;
     return {
       chainId: transaction.chainId,
-      from: fromHex(from, 20),
-      to: to === null ? undefined : fromHex(to, 20),
+      from: fromHex(from, ADDRESS_LENGTH),
+      to: to === null ? undefined : fromHex(to, ADDRESS_LENGTH),
       nonce: BigInt(transaction.nonce),
       data: fromHex(transaction.data),
       valueWei: transaction.value,
@@ -122,7 +124,7 @@ export async function readAccount(node: ExecutionNode, address: string): Promise
 }
 
 /** For nodes that do not advise. */
-const DEFAULT_PRIORITY_FEE_WEI = 1_000_000_000n;
+const DEFAULT_PRIORITY_FEE_WEI = WEI_PER_GWEI;
 
 /** @param hashes - of one account's transactions, the newest last */
 export async function readAttempts(

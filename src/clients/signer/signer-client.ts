@@ -5,6 +5,7 @@ import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domai
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { createLimit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
@@ -248,7 +249,7 @@ async function requestSignature(
     if (error instanceof ExternalError && error.code === 'connection-reset') return send();
     throw error;
   });
-  return fromHex(parseSignerAnswer(signatureAnswer, response, endpoint.name).signature, 96);
+  return fromHex(parseSignerAnswer(signatureAnswer, response, endpoint.name).signature, SIGNATURE_LENGTH);
 }
 
 /** In slices, between which the program can do something else. */

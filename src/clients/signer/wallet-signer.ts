@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from '../http.ts';
@@ -132,7 +133,7 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
       const answer = macAnswer.safeParse(
         await ask(endpoint, timeoutMs, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
       );
-      if (answer.success) return fromHex(answer.data, 32);
+      if (answer.success) return fromHex(answer.data, HASH_LENGTH);
       throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),

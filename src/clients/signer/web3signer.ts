@@ -4,6 +4,7 @@ import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { bodyText, type HttpDeps, type HttpResponse } from '../http.ts';
 import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 
@@ -94,7 +95,7 @@ export async function listSignerPublicKeys(
 ): Promise<ReadonlySet<Hex>> {
   const response = await send(deps, options, 'GET', '/api/v1/eth2/publicKeys', JSON_ONLY);
   const publicKeys = parseSignerAnswer(publicKeysAnswer, response, nameOf(options.url));
-  return new Set(publicKeys.map(publicKey => toHex(fromHex(publicKey, 48))));
+  return new Set(publicKeys.map(publicKey => toHex(fromHex(publicKey, PUBLIC_KEY_LENGTH))));
 }
 
 /**

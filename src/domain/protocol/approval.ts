@@ -3,6 +3,7 @@ import { getAddress } from 'ethers/address';
 import { TypedDataEncoder } from 'ethers/hash';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { hasLowS, recoverPoint } from '../../lib/secp256k1.ts';
 
 /** Where the keeper's typed data is valid. */
@@ -184,7 +185,7 @@ export function keeperDigest(
   message: Record<string, unknown>,
 ): Uint8Array {
   const domain = { name: 'KeeperOracles', version: '1', chainId, verifyingContract: keeper };
-  return fromHex(TypedDataEncoder.hash(domain, types, message), 32);
+  return fromHex(TypedDataEncoder.hash(domain, types, message), HASH_LENGTH);
 }
 
 /**

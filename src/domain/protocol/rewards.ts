@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 
 /** Rewards of one vault since the protocol's start, as the oracles have agreed on them. */
 export interface VaultRewards {
@@ -60,7 +61,7 @@ export function parseVaultRewards(document: Uint8Array, vault: string): VaultRew
     consensusRewardWei: entry.consensus_reward,
     unlockedMevRewardWei: entry.unlocked_mev_reward,
     lockedMevRewardWei: entry.locked_mev_reward,
-    proof: entry.proof.map(node => fromHex(node, 32)),
+    proof: entry.proof.map(node => fromHex(node, HASH_LENGTH)),
   };
 }
 

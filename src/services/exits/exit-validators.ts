@@ -11,6 +11,7 @@ import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config
 import type { PointCombiner } from '../../domain/protocol/signature-share.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import { type Network, withdrawalAddresses } from '../../networks/network.ts';
 
@@ -56,7 +57,9 @@ export async function planExits(node: BeaconNode, options: PlanExitsOptions): Pr
     node.fetchCurrentEpoch(),
     node.fetchPendingPartialWithdrawals(),
   ]);
-  const addresses = withdrawalAddresses(options.network, options.vault).map(address => fromHex(address, 20));
+  const addresses = withdrawalAddresses(options.network, options.vault).map(address =>
+    fromHex(address, ADDRESS_LENGTH),
+  );
   const all = [...found.values()].sort((a, b) => (a.index < b.index ? -1 : 1));
   const isOwn = ({ withdrawalCredentials }: BeaconValidator) =>
     addresses.some(address => equalBytes(withdrawalCredentials.subarray(12), address));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseKeystore } from '../../domain/keys/keystore.ts';
 import { fromHex } from '../../lib/bytes.ts';
 import { asFileError, readFileBytes } from '../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { isDepositDataName } from './deposit-data-file.ts';
 
 export interface KeystoreFile {
@@ -48,7 +49,11 @@ export async function readKeystoreDirectory(keystoresDirectory: string): Promise
     const path = join(keystoresDirectory, name);
     const { pubkey } = parseKeystore((await readFileBytes(path)).toString(), path);
     const own = ownPasswordPath(path);
-    files.push({ path, publicKey: fromHex(pubkey, 48), passwordPath: existsSync(own) ? own : undefined });
+    files.push({
+      path,
+      publicKey: fromHex(pubkey, PUBLIC_KEY_LENGTH),
+      passwordPath: existsSync(own) ? own : undefined,
+    });
   }
   return files;
 }

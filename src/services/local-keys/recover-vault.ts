@@ -7,9 +7,9 @@ import { mnemonicToSeed } from '../../domain/keys/mnemonic.ts';
 import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { asFileError, ensureDirectory, removeLeftovers, syncDirectoryEntry } from '../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { FileLock } from '../../lib/locks/file-lock.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
-import { PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { type Keypair, type WriteKeystoresDeps, writeKeystores } from './write-keystores.ts';
 
@@ -156,13 +156,13 @@ async function searchKeys(
     const count = Math.min(SEARCH_CHUNK, searchLimit - (searched - lastHit - 1));
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: searched, count });
     if (searched === 0) {
-      firstPublicKey = publicKeys.slice(0, PUBLIC_KEY_WIDTH);
+      firstPublicKey = publicKeys.slice(0, PUBLIC_KEY_LENGTH);
       assertSameMnemonic(vault, (await findConfig())?.firstPublicKey, firstPublicKey);
     }
     for (let i = 0; i < count; i++) {
-      const publicKey = publicKeys.slice(i * PUBLIC_KEY_WIDTH, (i + 1) * PUBLIC_KEY_WIDTH);
+      const publicKey = publicKeys.slice(i * PUBLIC_KEY_LENGTH, (i + 1) * PUBLIC_KEY_LENGTH);
       if (!wanted.has(toHex(publicKey))) continue;
-      const secretKey = secretKeys.slice(i * SECRET_KEY_WIDTH, (i + 1) * SECRET_KEY_WIDTH);
+      const secretKey = secretKeys.slice(i * SECRET_KEY_LENGTH, (i + 1) * SECRET_KEY_LENGTH);
       keypairs.push({ index: searched + i, secretKey, publicKey });
       lastHit = searched + i;
       bar.advance();

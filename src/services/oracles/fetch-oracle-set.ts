@@ -1,6 +1,7 @@
 import { fetchConfigIpfsHash } from '../../clients/execution/contracts/keeper.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { equalBytes, fromHex } from '../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { AcceptedOracleSets } from './accepted-oracle-sets.ts';
 import {
   type ConfirmOracleSetDeps,
@@ -43,7 +44,7 @@ export async function fetchOracleSet(
     setHash: set.hash,
     configIpfsHash: set.configIpfsHash,
     eventBlock: event.blockNumber,
-    eventBlockHash: fromHex(event.blockHash, 32),
+    eventBlockHash: fromHex(event.blockHash, HASH_LENGTH),
   });
   return confirmed;
 }

@@ -1,6 +1,7 @@
 import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { AcceptedOracleSet, AcceptedOracleSets } from './accepted-oracle-sets.ts';
 import {
@@ -149,7 +150,7 @@ export class OracleSetGuard {
       setHash: set.hash,
       configIpfsHash: set.configIpfsHash,
       eventBlock: event.blockNumber,
-      eventBlockHash: fromHex(event.blockHash, 32),
+      eventBlockHash: fromHex(event.blockHash, HASH_LENGTH),
     };
     this.#inUse = { ...next, config };
     if (isSame) return;

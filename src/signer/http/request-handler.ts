@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toHex } from '../../lib/bytes.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { isAskedByPage, readHost } from '../../lib/http-caller.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { ExitGate } from '../gates/exit-gate.ts';
 import { readVaultValidators, type VaultValidatorsPolicy } from '../gates/vault-validators.ts';
@@ -191,7 +192,7 @@ function signRoute(deps: Listener, path: string): Route | undefined {
   if (prefix === undefined || identifier === '' || identifier.includes('/')) return undefined;
   const { validators, wallet, log } = deps;
   const isWallet = prefix === '/api/v1/eth1/sign/';
-  const publicKey = canonicalKey(identifier, isWallet ? 64 : 48);
+  const publicKey = canonicalKey(identifier, isWallet ? 64 : PUBLIC_KEY_LENGTH);
   const exits = validators && {
     maxBytes: MAX_EXIT_BYTES,
     isAlwaysText: false,

@@ -15,6 +15,7 @@ import { equalBytes, fromHex, type Hex, toHex, wipe } from '../../../lib/bytes.t
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../../../lib/errors.ts';
 import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { ownPasswordPath, sharedPasswordPath } from '../../local-keys/keystore-directory.ts';
@@ -140,7 +141,7 @@ async function makeKeys(
   for (const [i, { keystore }] of keystores.entries()) {
     const secretKey = secretKeys[i];
     if (secretKey === undefined) continue;
-    const publicKey = fromHex(keystore.pubkey, 48);
+    const publicKey = fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH);
     if (oracleSet === null) {
       keys.push({ publicKey, secretKey, path: keystore.path });
       validators.push({ publicKey, shares: [] });

@@ -14,6 +14,7 @@ import {
 import type { RegistryDeposit } from '../../../domain/consensus/deposit-log.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Network } from '../../../networks/network.ts';
 import { createDepositVerifier, type DepositVerifier } from '../../../workers/deposit-verifier.ts';
@@ -218,7 +219,7 @@ async function findNewValidators(
 }
 
 function registryOf({ chainId, contracts }: SyncOptions['network']) {
-  return { chainId, depositContract: fromHex(contracts.depositContract, 20) };
+  return { chainId, depositContract: fromHex(contracts.depositContract, ADDRESS_LENGTH) };
 }
 
 function depositsMissing(expected: bigint, found: bigint): ExternalError {

@@ -15,6 +15,7 @@ import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
@@ -178,7 +179,7 @@ export function createValidatorRegistrar(
     if (waitsFor !== undefined) {
       return { status: 'waiting', code: 'harvest-not-possible', waitsFor, stakeableAssetsWei };
     }
-    if (snapshot.baseFeePerGasWei > options.maxFeePerGasGwei * 1_000_000_000n) {
+    if (snapshot.baseFeePerGasWei > options.maxFeePerGasGwei * WEI_PER_GWEI) {
       const waitsFor = `the base fee to fall to ${options.maxFeePerGasGwei} gwei or less`;
       return { status: 'waiting', code: 'gas-price', waitsFor, stakeableAssetsWei };
     }
