@@ -20,7 +20,7 @@ export interface KeymanagerOptions {
   /** http or https URL, or `socketUrl(path)`. */
   readonly url: EndpointUrl | string;
   readonly tls?: SignerTls | undefined;
-  /** For one request; an import decrypts its keystores one after another. */
+  /** Time limit of one request; an import decrypts its keystores one after another. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug'> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -35,7 +35,7 @@ interface ListedKeystore {
 interface KeystoreBatch {
   /** EIP-2335 documents, as text. */
   readonly keystores: readonly string[];
-  /** In the order of the keystores. */
+  /** Passwords in the order of the keystores. */
   readonly passwords: readonly string[];
   /** EIP-3076 document, as text. */
   readonly slashingProtection?: string | undefined;

@@ -17,7 +17,7 @@ import {
 } from './http.ts';
 
 export interface OracleCallOptions {
-  /** For all replicas of the oracle together. */
+  /** Time limit of all replicas of the oracle together. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }

@@ -45,7 +45,7 @@ export interface OperatorHandles extends AsyncDisposable {
   readonly database: Database;
   readonly sources: OperatorSources;
   readonly node: ExecutionNode;
-  /** One per endpoint, which try nothing twice: for the checks at the start, and for what several must agree on. */
+  /** A node per endpoint that tries nothing twice: for the checks at the start, and for what several must agree on. */
   readonly executionNodes: readonly ExecutionNode[];
   readonly beacon: BeaconNode;
   readonly beaconNodes: readonly BeaconNode[];
@@ -56,7 +56,7 @@ export interface OperatorHandles extends AsyncDisposable {
 
 /**
  * Opens what the operator works with. Nodes are not asked yet; database and signer are waited for.
- * @throws OperatorError and UsageError for what no waiting mends
+ * @throws OperatorError and UsageError for failures that waiting does not mend
  */
 export async function openOperator(
   context: OperatorContext,

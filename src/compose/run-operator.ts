@@ -29,14 +29,14 @@ import { feeCeilings } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
 import { findNetworkName, type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
 
-/** From the first signal to the end of the process, at most. */
+/** Longest time from the first signal to the end of the process. */
 const STOP_MS = 9_000;
 /** How long a node may take for what it was asked before. */
 const LATE_MS = 4_000;
 
 /**
  * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse.
- * @throws what stops it before: UsageError and OperatorError for what no waiting mends
+ * @throws what stops it before: UsageError and OperatorError for failures that waiting does not mend
  */
 export async function runOperator(
   settings: OperatorSettings,

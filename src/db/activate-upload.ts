@@ -43,11 +43,11 @@ export interface UploadActivation {
   /** The uploaded validators, complete for this oracle set. */
   readonly publicKeys: readonly Uint8Array[];
   readonly oracleSet: OracleSet;
-  /** Of the uploaded validators, those whose stored rows are not what was written: they take their place. */
+  /** Uploaded validators whose stored rows are not what was written: these rows take their place. */
   readonly replacements?: readonly NewKeypair[] | undefined;
   /** SHA-256 over all rows that readers will see, each of which was opened; other rows are not sealed. */
   readonly rowsDigest?: Uint8Array | undefined;
-  /** Left out, the stored one stays. */
+  /** Deposit data in place of the stored one, which stays when this is left out. */
   readonly depositData?: StoredDepositData | undefined;
   readonly validatorsDigest?: Uint8Array | null | undefined;
   /** Digest over all that the operator's files are written from. It must not use the database. */
@@ -125,7 +125,7 @@ async function makeVisible(
   await activateKeypairs(transaction, upload);
 }
 
-/** Between the proof and this transaction anybody who may write to the database may have changed a row. */
+/** Requires the rows that were proven: whoever may write to the database may have changed one since. */
 async function requireProvenRows(
   transaction: Session,
   { vaultId, rowsDigest }: UploadActivation,

@@ -17,7 +17,7 @@ export interface Assignment {
 /** Which validator client has which key. */
 export interface AssignmentPlan {
   readonly totalClients: number;
-  /** In public-key order. */
+  /** Assignments in the order of the public keys. */
   readonly assignments: readonly Assignment[];
 }
 

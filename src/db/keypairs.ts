@@ -18,7 +18,7 @@ export interface SealedKey {
 export interface NewKeypair {
   readonly publicKey: Uint8Array;
   readonly secret: SealedKey;
-  /** In oracle order, one per oracle of the set. */
+  /** Shares in oracle order, one per oracle of the set. */
   readonly shares: readonly (SealedKey & { readonly publicKey: Uint8Array })[];
 }
 

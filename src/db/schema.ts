@@ -121,7 +121,7 @@ export interface Schema {
     mined_block: bigint | null;
     /** What a user asked for by `tx bump` or `tx cancel`. */
     request: 'bump' | 'cancel' | null;
-    /** In place of the configured ceiling. */
+    /** The ceiling that counts in place of the configured one. */
     fee_ceiling_wei: bigint | null;
     value_wei: Generated<bigint>;
     /** What the operator offers at most when `tx bump` asks for more. */
@@ -166,7 +166,7 @@ export interface Schema {
   accepted_oracle_sets: {
     chain_id: bigint;
     vault: Uint8Array;
-    /** Whose key the MAC is made with. */
+    /** Name of whoever holds the key of the MAC. */
     accepted_by: string;
     keeper: Uint8Array;
     oracle_set_hash: Uint8Array;

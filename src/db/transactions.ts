@@ -13,7 +13,7 @@ export interface StoredAttempt {
   readonly nonce: bigint;
   /** `cancel` does nothing but take the nonce. */
   readonly purpose: 'call' | 'cancel';
-  /** As it is broadcast. */
+  /** The signed transaction as it is broadcast. */
   readonly raw: Uint8Array;
   readonly maxFeeWei: bigint;
   readonly maxPriorityFeeWei: bigint;
@@ -52,7 +52,7 @@ export interface StoredTransaction extends TransactionFields {
   readonly minedBlock: bigint | undefined;
   readonly request: 'bump' | 'cancel' | undefined;
   readonly feeCeilingWei: bigint | undefined;
-  /** Undefined from before there were tags. */
+  /** What is offered for its gas at most; undefined from before there were tags. */
   readonly bumpCeilingWei: bigint | undefined;
   /** Tag of the operator that recorded it, 32 bytes; undefined from before there were tags. */
   readonly mac: Uint8Array | undefined;

@@ -40,7 +40,7 @@ export class EndpointUrl {
     return this.#text.startsWith(SOCKET_SCHEME) ? this.#text.slice(SOCKET_SCHEME.length) : undefined;
   }
 
-  /** As messages call the server: scheme, host and port, or the path of its socket. */
+  /** What messages call the server: scheme, host and port, or the path of its socket. */
   get name(): string {
     return this.socketPath ?? new URL(this.#text).origin;
   }

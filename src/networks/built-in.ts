@@ -2,7 +2,7 @@ import { fromHex } from '../lib/bytes.ts';
 import { HASH_LENGTH } from '../lib/lengths.ts';
 import type { Network } from './network.ts';
 
-/** As offered in prompts; holesky and goerli are retired. */
+/** The names that prompts offer; holesky and goerli are retired. */
 export const NETWORK_NAMES = ['mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'] as const;
 type NetworkName = (typeof NETWORK_NAMES)[number];
 

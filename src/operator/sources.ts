@@ -25,7 +25,7 @@ export interface OperatorSources {
   readonly depositData: DepositDataSource;
   /** Keys and shares in the remote signer; undefined where nobody has written any down. */
   readonly remoteSigner: {
-    /** For messages. */
+    /** What messages call the source. */
     readonly name: string;
     /** The same object as long as nobody has written another one: it may name a hundred thousand shares. */
     read(): Promise<RemoteSignerConfig | undefined>;

@@ -40,9 +40,9 @@ export interface WalletSettings {
   /** A version 3 JSON wallet. */
   readonly file: string;
   readonly passwordFile: string;
-  /** For which the wallet works; the protocol's contracts are those of the network. */
+  /** The vault that the wallet works for; the protocol's contracts are those of the network. */
   readonly vault: string;
-  /** Above which it signs no transaction; decimal. */
+  /** Ceilings above which the wallet signs no transaction; decimal. */
   readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
 }
 

@@ -19,7 +19,7 @@ export type SpawnSettings = Omit<
 >;
 
 export interface SpawnedSigner extends AsyncDisposable {
-  /** Where it speaks Web3Signer's API; the same after a restart. */
+  /** Path of the socket where the signer speaks Web3Signer's API; the same after a restart. */
   readonly socketPath: string;
   /** Keys that it had when it was ready first. */
   readonly keyCount: number;

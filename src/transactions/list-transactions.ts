@@ -11,7 +11,7 @@ export interface TransactionSummary {
   readonly kind: string;
   readonly state: StoredTransaction['state'];
   readonly nonce: string;
-  /** Of the form that is in a block, else of the latest one; undefined before it was signed. */
+  /** Hash of the form that is in a block, else of the latest one; undefined before anything was signed. */
   readonly hash: Hex | undefined;
   readonly maxFeePerGasGwei: string | undefined;
   readonly attempts: number;
@@ -30,7 +30,7 @@ export async function listRecentTransactions(
   return (await listTransactions(database, scope, limit)).map(summarize);
 }
 
-/** One line for people. */
+/** A transaction in one line for people. */
 export function describeTransaction(transaction: TransactionSummary): string {
   const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;
   return [

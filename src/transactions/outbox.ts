@@ -98,7 +98,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
   const sender = createSender(deps, ref, settings, follower);
   const limit = createLimit(1);
 
-  /** One at a time; the lease's end ends everything. */
+  /** Does steps one at a time; the lease's end ends every one. */
   const exclusively = <T>(signal: AbortSignal, step: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     limit(async () => {
       const both = AbortSignal.any([signal, lease.signal]);
@@ -130,7 +130,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
 type SenderDeps = AttemptDeps;
 type SenderSettings = FollowerOptions;
 
-/** Makes a transaction this holder's, and has its row say what this operator may be asked to offer. */
+/** Takes a transaction over for this holder, and has its row say what this operator may be asked to offer. */
 async function adopt(
   { database, proofs }: SenderDeps,
   ref: LeaseRef,
@@ -144,7 +144,7 @@ async function adopt(
   if (!(await authenticateIntent(database, ref, row.id, { mac, bumpCeilingWei }))) throw leaseLost();
 }
 
-/** Brings one that was left under way to its end, unless that takes too long. */
+/** Brings a transaction that was left under way to its end, unless that takes too long. */
 async function settle(
   deps: SenderDeps,
   ref: LeaseRef,
@@ -165,7 +165,7 @@ async function settle(
   await follower.close(row, { state: 'abandoned', reason });
 }
 
-/** One try; 'wait' when it is to be made again after a pause, in which others may send. */
+/** One try to send; 'wait' when it is to be made again after a pause, in which others may send. */
 type Sender = (intent: TransactionIntent, signal: AbortSignal) => Promise<TransactionOutcome | 'wait'>;
 
 function createSender(

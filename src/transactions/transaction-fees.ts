@@ -15,7 +15,7 @@ export interface FeeMarket {
 /** What no transaction offers more than, whatever is asked for. */
 export interface FeeCeilings {
   readonly maxFeePerGasWei: bigint;
-  /** For those of which `tx bump` has asked for more; never less than the other. */
+  /** Ceiling of transactions that `tx bump` has asked more for; never below the other ceiling. */
   readonly maxBumpFeePerGasWei: bigint;
 }
 
@@ -71,7 +71,7 @@ export function raiseFees(current: Fees, wanted: Fees | undefined, ceilingWei: b
   return isEnough ? { maxFeeWei, maxPriorityFeeWei } : undefined;
 }
 
-/** One part in `share` more, rounded up. */
+/** Raises an amount by one part in `share`, rounded up. */
 function raise(wei: bigint, share: bigint): bigint {
   return wei + wei / share + 1n;
 }

@@ -326,7 +326,7 @@ function attemptOf(row: JudgedTransaction, hash: Hex): StoredAttempt | undefined
   return row.attempts.find(one => toHex(one.hash) === hash);
 }
 
-/** Without a limit of time there is an outcome. */
+/** The outcome that there always is without a limit of time. */
 function required(outcome: TransactionOutcome | undefined): TransactionOutcome {
   if (outcome === undefined) throw new TypeError('a transaction was left before its end');
   return outcome;

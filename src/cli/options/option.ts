@@ -19,7 +19,7 @@ export interface ValueKind<T> {
 export interface OptionSpec<T> {
   readonly description: string;
   readonly value: ValueKind<T>;
-  /** One letter. */
+  /** The option's short form, one letter. */
   readonly char?: Interfaces.AlphabetLowercase | undefined;
   /** Environment variable; empty counts as unset. */
   readonly env?: string | undefined;
@@ -29,16 +29,16 @@ export interface OptionSpec<T> {
   readonly secret?: boolean | ((text: string) => boolean) | undefined;
   /** The command gives `--x-file` and `X_FILE` a meaning of its own, in an option `xFile`: they are not read for this one. */
   readonly hasOwnFileOption?: boolean | undefined;
-  /** Not shown while it is typed. */
+  /** Whether the value is not shown while it is typed. */
   readonly hidden?: boolean | undefined;
 }
 
 interface Presence {
   /** Question asked on a terminal when no value is given. */
   readonly prompt?: string | undefined;
-  /** Offered in brackets by the prompt, and only there: without a terminal the option is missing. */
+  /** Value that the prompt offers in brackets, and only the prompt: without a terminal the option is missing. */
   readonly suggestion?: (() => string) | undefined;
-  /** Offered by the prompt, and taken when there is no terminal. */
+  /** Value that the prompt offers, and that is taken when there is no terminal. */
   readonly fallback?: (() => string) | undefined;
   readonly presence: 'optional' | 'required' | 'repeated' | 'repeated-required' | 'switch';
   /** Switch of the same command with which a required option may be left out, and is not asked for. */

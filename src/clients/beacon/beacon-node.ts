@@ -29,7 +29,7 @@ export interface BeaconNodeOptions {
   /** 32 bytes: tells the chain. */
   readonly genesisValidatorsRoot: Uint8Array;
   readonly slotsPerEpoch: number;
-  /** For one request to one endpoint. */
+  /** Time limit of one request to one endpoint. */
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;

@@ -15,10 +15,10 @@ import type { ExecutionNode } from './execution-node.ts';
 export interface ChainState {
   readonly blockNumber: number;
   readonly blockHash: Hex;
-  /** Of the block, in unix seconds. */
+  /** The block's time, in unix seconds. */
   readonly timestamp: number;
   readonly baseFeePerGasWei: bigint;
-  /** Of the hot wallet; null when the reader was given none. */
+  /** Balance of the hot wallet; null when the reader was given no wallet. */
   readonly walletBalanceWei: bigint | null;
   /** Root of the deposit contract's tree, 32 bytes. */
   readonly registryRoot: Uint8Array;
@@ -29,7 +29,7 @@ export interface ChainState {
 }
 
 interface VaultState {
-  /** Without what a pending harvest would bring. */
+  /** Assets that validators can be registered from, without what a pending harvest would bring. */
   readonly withdrawableAssetsWei: bigint;
   /**
    * Root of the deposit data tree (32 bytes; zeros when none is set) and place in it of the next validator: the vault's
@@ -44,15 +44,15 @@ interface KeeperState {
   readonly isCollateralized: boolean;
   readonly canHarvest: boolean;
   readonly isHarvestRequired: boolean;
-  /** Of the next rewards update; 1 before the first one. */
+  /** Nonce of the next rewards update; 1 before the first one. */
   readonly rewardsNonce: bigint;
-  /** Of the vault's next exit signatures update. */
+  /** Nonce of the vault's next exit signatures update. */
   readonly exitSignaturesNonce: bigint;
   readonly validatorsMinOracles: number;
 }
 
 export interface ChainStateOptions {
-  /** Of the network. */
+  /** Contracts of the network. */
   readonly contracts: {
     readonly keeper: string;
     readonly depositContract: string;
@@ -169,7 +169,7 @@ function readAnswers(
   };
 }
 
-/** In the order of `stateCalls`. */
+/** The answers in the order of `stateCalls`. */
 const stateAnswer = z.tuple([
   bytes32,
   z.string().transform(text => readDepositCount(fromHex(text, 8))),

@@ -26,7 +26,7 @@ export interface ExecutionNodeOptions {
   /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
   readonly endpoints: readonly string[];
   readonly chainId: number;
-  /** For one request to one endpoint. */
+  /** Time limit of one request to one endpoint. */
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;
@@ -98,7 +98,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     this.chainId = options.chainId;
   }
 
-  /** Also what stands in messages: the endpoint in use, without path and credentials. */
+  /** The endpoint in use as messages call it, without path and credentials. */
   get endpoint(): string {
     return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
   }

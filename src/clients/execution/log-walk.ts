@@ -26,7 +26,7 @@ export interface LogWalk extends LogSearch {
   readonly windowLogs?: number | undefined;
 }
 
-/** After a refusal, windows that must be taken before a larger one is tried again. */
+/** How many windows must be taken after a refusal before a larger one is tried again. */
 const PATIENCE = 16;
 
 /**

@@ -52,7 +52,7 @@ export type BroadcastOutcome =
   | { readonly status: 'accepted' }
   /** Another transaction has this nonce: in a block, or waiting with fees that must be beaten. */
   | { readonly status: 'nonce-taken' | 'underpriced' }
-  /** Not accepted, for a reason that may pass. */
+  /** The node did not accept it, for a reason that may pass. */
   | { readonly status: 'refused'; readonly reason: string };
 
 const quantity = z
@@ -123,7 +123,7 @@ export async function readAccount(node: ExecutionNode, address: string): Promise
   return { block, priorityFeeWei, nonce, pendingNonce, balanceWei };
 }
 
-/** For nodes that do not advise. */
+/** The priority fee with nodes that advise none. */
 const DEFAULT_PRIORITY_FEE_WEI = WEI_PER_GWEI;
 
 /** @param hashes - of one account's transactions, the newest last */
@@ -206,7 +206,7 @@ export async function broadcastTransaction(node: ExecutionNode, raw: Hex): Promi
   }
 }
 
-/** In the words of geth, Erigon, Nethermind, Besu, Reth and anvil. */
+/** The words of geth, Erigon, Nethermind, Besu, Reth and anvil for a transaction that is known. */
 const ALREADY_KNOWN =
   /already ?(known|imported|exists)|known transaction|existing tx with same hash|already in (the )?pool/i;
 const UNDERPRICED =

@@ -33,10 +33,10 @@ export interface SignerClientOptions {
   readonly tls?: SignerTls | undefined;
   /** Signatures asked for at a time, over all signers. Default: 64. */
   readonly concurrency?: number | undefined;
-  /** For one request. */
+  /** Time limit of one request. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug' | 'warn'> | undefined;
-  /** Told of every request when it has ended. */
+  /** Is told of every request when it has ended. */
   readonly observe?: HttpDeps['observe'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -252,7 +252,7 @@ async function requestSignature(
   return fromHex(parseSignerAnswer(signatureAnswer, response, endpoint.name).signature, SIGNATURE_LENGTH);
 }
 
-/** In slices, between which the program can do something else. */
+/** Verifies in slices, between which the program can do something else. */
 async function findInvalidPlaces(sets: readonly SignatureSet[]): Promise<number[]> {
   const places: number[] = [];
   for (let start = 0; start < sets.length; start += VERIFY_SLICE) {
@@ -274,7 +274,7 @@ function isBusy(error: unknown, hasAnswered: boolean): boolean {
   return error.code === 'signer-busy' || (hasAnswered && isGone && error.retryable);
 }
 
-/** One answer, or one error, per signer. */
+/** The answer, or the error, of each signer. */
 function askAll<T>(
   endpoints: readonly SignerEndpoint[],
   ask: (endpoint: SignerEndpoint) => Promise<T>,

@@ -10,7 +10,7 @@ export interface SignerTls {
   readonly key?: Uint8Array | undefined;
   /** The same as PKCS#12. */
   readonly pfx?: Uint8Array | undefined;
-  /** Of the key, or of the PKCS#12 file. */
+  /** Passphrase of the key, or of the PKCS#12 file. */
   readonly passphrase?: string | undefined;
 }
 

@@ -53,7 +53,7 @@ export interface WalletSigner extends AsyncDisposable {
 
 export interface WalletSignerOptions {
   readonly socketPath: string;
-  /** For one signature, with the time that a signer needs which is being started again. Default 30 s. */
+  /** Time limit of one signature; long enough for a signer that is being started again. Default 30 s. */
   readonly timeoutMs?: number | undefined;
   readonly log?: Pick<Logger, 'debug'> | undefined;
 }

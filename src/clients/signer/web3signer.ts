@@ -11,7 +11,7 @@ import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 export interface Web3SignerOptions {
   /** http, https, or `unix:` and the path of a socket: then `HttpDeps` must bring the dispatcher to it. */
   readonly url: EndpointUrl | string;
-  /** For one request. */
+  /** Time limit of one request. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -129,7 +129,7 @@ async function startReload(deps: HttpDeps, options: Web3SignerOptions): Promise<
   return response.status === 409 ? 'busy' : 'started';
 }
 
-/** Undefined from a signer that cannot tell. */
+/** How far a reload is; undefined from a signer that cannot tell. */
 async function fetchReloadState(
   deps: HttpDeps,
   options: Web3SignerOptions,

@@ -14,7 +14,7 @@ export interface SigningKey {
 export const KEY_LAYOUTS = ['buckets', 'one-per-key'] as const;
 export type KeyLayout = (typeof KEY_LAYOUTS)[number];
 
-/** Whose keys a file holds: the network's name and the vault's address (0x hex, any case). */
+/** The vault whose keys a file holds: the network's name and the vault's address (0x hex, any case). */
 export interface KeyFileOwner {
   readonly network: string;
   readonly vault: string;

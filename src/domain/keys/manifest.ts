@@ -16,7 +16,7 @@ export interface Manifest {
   /** Grows by one with every change, so that two states never have the same MAC. */
   readonly counter: bigint;
   readonly depositDataRoot: Uint8Array | null;
-  /** In the order of their public keys. */
+  /** Entries in the order of their public keys. */
   readonly entries: Iterable<ManifestEntry>;
 }
 

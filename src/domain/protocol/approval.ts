@@ -28,7 +28,7 @@ export interface Approval {
   readonly ipfsHash: string;
   /** Unix seconds on the chain's clock: a later block refuses the transaction. */
   readonly deadline: bigint;
-  /** As many signatures of 65 bytes as the keeper asks for, by ascending oracle address, one after another. */
+  /** Signatures of 65 bytes, as many as the keeper asks for, by ascending oracle address, one after another. */
   readonly signatures: Uint8Array;
 }
 

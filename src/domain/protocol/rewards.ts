@@ -31,7 +31,7 @@ export interface HarvestParams {
 export interface HarvestRules {
   /** Whether `vault.mevEscrow()` is another one than the network's shared MEV escrow. */
   readonly hasOwnMevEscrow: boolean;
-  /** Of the network: Gnosis pays MEV in xDAI, which is no part of a reward in GNO. */
+  /** The network's currency: Gnosis pays MEV in xDAI, which is no part of a reward in GNO. */
   readonly currency: string;
 }
 

@@ -10,7 +10,7 @@ export interface HealthServerOptions {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
-  /** As messages call it: "metrics" or "health". */
+  /** What messages call the server: "metrics" or "health". */
   readonly name: string;
   /** Left out: no `/metrics`. */
   readonly registry?: Registry | undefined;

@@ -38,9 +38,9 @@ export interface CheckStartupOptions {
   readonly vault: string;
   /** Checksummed. */
   readonly wallet: string;
-  /** Undefined for the built-in signer. */
+  /** The remote signer's URLs; undefined for the built-in signer. */
   readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
-  /** Without deposit data nothing can be registered. */
+  /** Whether validators are to be registered, which takes deposit data. */
   readonly isRegistering: boolean;
   /** Goes on past what is down or syncing; what is wrong stops all the same. */
   readonly skipWaiting: boolean;

@@ -61,9 +61,9 @@ export interface OperatorTasksOptions {
   readonly isRemoteSigner: boolean;
   readonly maxFeePerGasGwei: bigint;
   readonly minVaultBalanceWei: bigint;
-  /** For all oracles together. */
+  /** Time limit of one question to all oracles together. */
   readonly oraclesTimeoutMs: number;
-  /** Undefined when nothing is to be registered. */
+  /** How validators are registered; undefined when none are to be. */
   readonly registrationMode: RegistrationMode | undefined;
   readonly harvest: boolean;
 }

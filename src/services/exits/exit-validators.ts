@@ -24,7 +24,7 @@ export interface PlanExitsOptions {
   readonly network: Pick<Network, 'contracts'>;
   /** Keys that can be signed with, 48 bytes each. */
   readonly publicKeys: readonly Uint8Array[];
-  /** At most so many, those of the lowest indexes. */
+  /** How many validators are exited at most, those of the lowest indexes. */
   readonly count: number | undefined;
   /** Exactly these. */
   readonly indexes: readonly bigint[] | undefined;
@@ -36,13 +36,13 @@ interface RefusedExit {
 }
 
 export interface ExitPlan {
-  /** To be exited, by index. */
+  /** Validators that are to be exited, by index. */
   readonly validators: readonly BeaconValidator[];
-  /** On their way out or out already. */
+  /** Validators that have left, or are on their way out. */
   readonly exited: readonly BeaconValidator[];
-  /** Whose exit the chain would not take now. */
+  /** Validators whose exit the chain would not take now. */
   readonly refused: readonly RefusedExit[];
-  /** Known to the chain, but not with this vault's withdrawal credentials. */
+  /** Validators that the chain knows, but not with this vault's withdrawal credentials. */
   readonly foreign: number;
 }
 

@@ -29,7 +29,7 @@ export interface CreateKeysOptions {
   readonly vault: string;
   readonly vaultDirectory: string;
   readonly network: Network;
-  /** Of the vault's mnemonic, 48 bytes. */
+  /** The first public key of the vault's mnemonic, 48 bytes. */
   readonly firstPublicKey: Uint8Array;
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;

@@ -9,7 +9,7 @@ import { isDepositDataName } from './deposit-data-file.ts';
 
 export interface KeystoreFile {
   readonly path: string;
-  /** As the file names it; not proven. */
+  /** The public key that the file names; not proven. */
   readonly publicKey: Uint8Array;
   /** `keystore-….txt` beside `keystore-….json`; undefined when the directory's password.txt opens it. */
   readonly passwordPath: string | undefined;

@@ -23,7 +23,7 @@ export interface RecoverVaultDeps {
   readonly fetchRegistered: () => Promise<readonly Uint8Array[]>;
   /** Takes the vault's directory for this process; called when all is found and nothing has been changed. */
   readonly lock: () => Promise<FileLock>;
-  /** What config.json says now: another mnemonic's is refused. */
+  /** What config.json says now; that of another mnemonic is refused. */
   readonly findConfig: () => Promise<PresentConfig | undefined>;
   /** Replaces or makes config.json. */
   readonly saveConfig: (config: {
@@ -51,15 +51,15 @@ export interface RecoverVaultOptions {
 export interface RecoveredVault {
   readonly vault: string;
   readonly registered: number;
-  /** Of active validators, by their index in the mnemonic. */
+  /** Keys of active validators, by their index in the mnemonic. */
   readonly recovered: readonly { readonly index: number; readonly publicKey: Hex }[];
-  /** Exited ones, which need no keystore. */
+  /** Number of exited validators, which need no keystore. */
   readonly exited: number;
-  /** Registered, but not found among the mnemonic's keys. */
+  /** Number of registered validators whose keys are not the mnemonic's. */
   readonly notFound: number;
   readonly mnemonicNextIndex: number;
   readonly keystoresDir: string;
-  /** Where the keystores are that were there before. */
+  /** Directory that the keystores of before were moved to. */
   readonly previousKeystoresDir: string | undefined;
 }
 
@@ -134,7 +134,7 @@ export async function recoverVault(
 }
 
 interface FoundKeys {
-  /** Of the vault's validators, by index. */
+  /** Keypairs of the vault's validators, by index. */
   readonly keypairs: readonly Keypair[];
   readonly firstPublicKey: Uint8Array;
   readonly searched: number;

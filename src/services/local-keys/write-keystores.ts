@@ -37,7 +37,7 @@ export interface WriteKeystoresOptions {
   readonly keypairs: readonly Keypair[];
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
-  /** Of the progress bar. */
+  /** Label of the progress bar. */
   readonly label?: string | undefined;
 }
 

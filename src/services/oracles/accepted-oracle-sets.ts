@@ -25,7 +25,7 @@ export interface AcceptedOracleSetsDeps {
   readonly database: Session;
   /** HMAC of a record, 32 bytes, under a key that the database does not hold. */
   readonly mac: (record: Uint8Array) => Promise<Uint8Array>;
-  /** Told of a record that is not believed. */
+  /** Is told of a record that is not believed. */
   readonly warn: (line: string) => void;
 }
 

@@ -17,14 +17,14 @@ export interface OracleSetGuardDeps extends Pick<ConfirmOracleSetDeps, 'voters' 
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Whether the chain is said to have a set that was not confirmed. */
   readonly showUnconfirmed: (isUnconfirmed: boolean) => void;
-  /** Told when another set than before comes into use. */
+  /** Is told when another set than before comes into use. */
   readonly countChange: () => void;
   /** Milliseconds, of a clock that never goes back. */
   readonly now?: (() => number) | undefined;
 }
 
 export interface OracleSetGuardOptions extends ConfirmOracleSetOptions {
-  /** After a set was not confirmed, the endpoints are asked again after that long, then after twice as long. */
+  /** Pause before the endpoints are asked again for a set that was not confirmed; the next one is twice as long. */
   readonly retryAfterMs: number;
 }
 

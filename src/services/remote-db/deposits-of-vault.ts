@@ -62,7 +62,7 @@ function assertOfVault(ref: VaultRef, vault: Uint8Array, entry: DepositDataEntry
   }
 }
 
-/** Where the entry has such a member at all. */
+/** Whether the entry has such a member, and with another value. */
 function differs({ json }: DepositDataEntry, field: string, expected: Uint8Array): boolean {
   const value = json[field];
   return typeof value === 'string' && !isHexOf(value, expected);

@@ -10,7 +10,7 @@ import type { VisibleRows } from './visible-rows.ts';
 
 /** All visible keys of a vault, proven. Disposing of it overwrites the secrets. */
 export interface OpenedKeys extends Disposable {
-  /** In public-key order. */
+  /** Keys in the order of the public keys. */
   readonly keys: readonly SigningKey[];
 }
 

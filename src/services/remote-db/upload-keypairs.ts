@@ -38,7 +38,7 @@ export interface UploadDeps {
   readonly progress: ProgressReporter;
   /** Root that the chain has for the vault's deposit data; null when none is set. */
   readonly fetchDepositDataRoot: () => Promise<Uint8Array | null>;
-  /** Given the memory of what uploads under this encryption key have accepted. */
+  /** Fetches the oracle set, given the memory of what uploads under this encryption key have accepted. */
   readonly fetchOracleSet: (accepted: AcceptedOracleSets) => Promise<OracleSet>;
   /** Lines of the manual. */
   readonly say: (line: string) => void;

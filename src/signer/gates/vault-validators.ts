@@ -6,7 +6,7 @@ import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from
 import { Refusal } from '../http/refusal.ts';
 import { readRequestMembers } from '../http/wallet-request.ts';
 
-/** Of which vault the wallet is the validators manager. */
+/** The vault whose validators manager the wallet is. */
 export interface VaultValidatorsPolicy {
   readonly chainId: number;
   readonly vault: string;

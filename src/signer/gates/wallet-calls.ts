@@ -1,7 +1,7 @@
 import { FunctionFragment, Interface } from 'ethers/abi';
 import { Refusal } from '../http/refusal.ts';
 
-/** Whose calls they are: addresses in any case. */
+/** The contracts and the vault that calls may go to: addresses in any case. */
 export interface CallParties {
   readonly vault: string;
   readonly keeper: string;

@@ -11,7 +11,7 @@ export interface ExitRequest {
   readonly genesisValidatorsRoot: Uint8Array;
   /** 4 bytes each. */
   readonly forkVersions: readonly [Uint8Array, Uint8Array];
-  /** As given; undefined when the client leaves the root to the signer. */
+  /** The signing root as given; undefined when the client leaves it to the signer. */
   readonly signingRoot: Uint8Array | undefined;
 }
 

@@ -37,7 +37,7 @@ export interface ValidatorSigning {
 export interface WalletSigning {
   readonly wallet: SigningWallet;
   readonly gate: WalletGate;
-  /** Only in the signer that the operator has started for itself, on a socket that nobody else opens. */
+  /** What only the signer has that the operator started for itself, on a socket that nobody else opens. */
   readonly forOperator?: OperatorSigning | undefined;
 }
 
@@ -48,9 +48,9 @@ interface OperatorSigning {
 }
 
 export interface SignerDeps {
-  /** Without it there are no eth2 paths, as in Web3Signer's eth1 mode. */
+  /** Signing with validator keys; without it there are no eth2 paths, as in Web3Signer's eth1 mode. */
   readonly validators: ValidatorSigning | undefined;
-  /** Without it there are no eth1 paths, as in Web3Signer's eth2 mode. */
+  /** Signing with the wallet; without it there are no eth1 paths, as in Web3Signer's eth2 mode. */
   readonly wallet: WalletSigning | undefined;
   readonly metrics: SignerMetrics;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -185,7 +185,7 @@ function tellReload(ring: KeyRing | undefined, response: ServerResponse): void {
   answerJson(response, 200, ring?.reloadState ?? { status: 'idle' }, 'application/json');
 }
 
-/** Undefined for a path that is not one of signing, or of a mode that this signer does not have. */
+/** The route of a signing path; undefined for other paths, and for a mode that this signer does not have. */
 function signRoute(deps: Listener, path: string): Route | undefined {
   const prefix = SIGN_PATHS.find(one => path.startsWith(one));
   const identifier = path.slice(prefix?.length);
@@ -213,7 +213,7 @@ function signRoute(deps: Listener, path: string): Route | undefined {
 
 /** One way to sign. */
 interface Signing {
-  /** Of a request's body. */
+  /** Largest body of a request. */
   readonly maxBytes: number;
   readonly isAlwaysText: boolean;
   readonly make: (request: IncomingMessage, body: Uint8Array) => Promise<string>;
@@ -257,7 +257,7 @@ function signWithWallet(
   return signature;
 }
 
-/** Undefined for another path, and where there is no operator that it would be for. */
+/** The route of a path that only the operator asks; undefined for other paths, and where there is no operator. */
 function operatorRoute(deps: Listener, path: string): Route | undefined {
   const { wallet, log } = deps;
   const forOperator = wallet?.forOperator;
@@ -336,7 +336,7 @@ function readPath(url: string): string {
   }
 }
 
-/** As Web3Signer, HTTP/1.0 without a name does not pass. */
+/** Whether the signer may be called by a name; HTTP/1.0 without one does not pass, as with Web3Signer. */
 function isAllowedHost(name: string | undefined, hosts: ReadonlySet<string>): boolean {
   return hosts.has('*') || (name !== undefined && hosts.has(name));
 }

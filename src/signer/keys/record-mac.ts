@@ -10,7 +10,7 @@ export type MacPurpose = (typeof MAC_PURPOSES)[number];
 /** HMAC-SHA256 of a record, 32 bytes. */
 export type RecordMac = (purpose: MacPurpose, record: Uint8Array) => Uint8Array;
 
-/** Whose records they are: those of another chain or vault have other keys. */
+/** The owner of records: those of another chain or vault have other keys. */
 export interface RecordScope {
   readonly chainId: number;
   readonly vault: string;

@@ -15,7 +15,7 @@ export interface KeeperEvents {
     readonly ipfsHash: string;
     readonly blockNumber: number;
   } | null;
-  /** Of the vault. */
+  /** The vault's last update of exit signatures; null when there was none. */
   readonly exitSignatures: { readonly ipfsHash: string; readonly blockNumber: number } | null;
 }
 

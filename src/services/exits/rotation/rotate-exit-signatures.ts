@@ -43,7 +43,7 @@ export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, M
 export interface RotateExitSignaturesOptions extends Omit<FetchOutdatedSignaturesOptions, 'oracles'> {
   readonly network: Network;
   readonly oracles: OracleConfig;
-  /** Of the keeper: before the vault's first registration there is nothing to rotate. */
+  /** Whether the keeper calls the vault collateralized: before its first registration there is nothing to rotate. */
   readonly isCollateralized: boolean;
   /** `Keeper.exitSignaturesNonces(vault)`. */
   readonly nonce: bigint;

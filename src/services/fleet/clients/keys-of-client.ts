@@ -19,7 +19,7 @@ export interface ClientKeysOptions {
 }
 
 export interface ClientKeys {
-  /** In order. */
+  /** Public keys of the client, in order. */
   readonly publicKeys: readonly Uint8Array[];
   readonly removedKeys: number;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */

@@ -68,7 +68,7 @@ export async function removeObsoleteKeys(
   return removable.length;
 }
 
-/** In batches that end long before the signer cuts the connection. @returns why the others were not removed */
+/** Deletes keys in batches that end long before the signer cuts the connection. @returns why the others stay */
 async function deleteKeys(
   keymanager: KeymanagerClient,
   publicKeys: readonly Hex[],

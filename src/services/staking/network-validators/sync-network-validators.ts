@@ -32,9 +32,9 @@ export interface SyncOptions {
     Network,
     'chainId' | 'contracts' | 'genesisForkVersion' | 'genesisValidatorsIpfsHash' | 'ipfsGateways'
   >;
-  /** For all that one IPFS gateway is asked for the network's snapshot. Default 10 minutes. */
+  /** Time limit of all that one IPFS gateway is asked for the network's snapshot. Default 10 minutes. */
   readonly snapshotTimeoutMs?: number | undefined;
-  /** That verify signatures in bulk. Default: the machine's parallelism, at most four. */
+  /** How many threads verify signatures in bulk. Default: the machine's parallelism, at most four. */
   readonly threads?: number | undefined;
   /** Blocks that are asked for first, see `walkLogs`. */
   readonly windowBlocks?: number | undefined;
@@ -48,7 +48,7 @@ export interface SyncResult {
 }
 
 const SNAPSHOT_TIMEOUT_MS = 600_000;
-/** Of log lines about progress. */
+/** How often progress is logged. */
 const REPORT_MS = 15_000;
 
 /**

@@ -8,7 +8,7 @@ import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../../lib/lengths.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
-  /** For messages, such as the file's path. */
+  /** What messages call the source, such as the file's path. */
   readonly name: string;
   read(): Promise<readonly DepositDataEntry[]>;
 }

@@ -41,7 +41,7 @@ export interface RegisterValidatorsDeps {
   readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
   /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
   readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
-  /** Told how the exit shards of a batch are made. */
+  /** Is told how the exit shards of a batch are made. */
   readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'] | undefined;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Milliseconds since 1970. */
@@ -51,12 +51,12 @@ export interface RegisterValidatorsDeps {
 export interface RegisterValidatorsOptions {
   /** Checksummed. */
   readonly vault: string;
-  /** As `version()` says. */
+  /** The vault's version as its `version()` says. */
   readonly vaultVersion: number;
   readonly network: Network;
   readonly maxFeePerGasGwei: bigint;
   readonly exitShards: ExitShardSettings;
-  /** For all oracles together. */
+  /** Time limit of one question to all oracles together. */
   readonly oraclesTimeoutMs: number;
   /** What stays in the vault and is not staked. Default: nothing. */
   readonly minVaultBalanceWei?: bigint | undefined;
@@ -120,7 +120,7 @@ export function createValidatorRegistrar(
     return { plan, loadedKeys, validatorIndex };
   }
 
-  /** From assets that are enough to a transaction. */
+  /** Registers up to `limit` validators, from the choice of the batch to the transaction. */
   async function register(round: Round, limit: number) {
     const { snapshot, config, signal } = round;
     const { plan, loadedKeys, validatorIndex } = await planBatch(round, limit);
