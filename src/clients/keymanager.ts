@@ -28,7 +28,7 @@ export interface KeymanagerOptions {
 
 interface ListedKeystore {
   readonly derivationPath: string | null;
-  /** Came from a source that the API cannot delete from, such as a raw key file. */
+  /** Whether the key is of a source that the API cannot delete from, such as a raw key file. */
   readonly isReadOnly: boolean;
 }
 

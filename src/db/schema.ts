@@ -86,7 +86,7 @@ export interface Schema {
     audit_id: ColumnType<bigint, never, never>;
     at: Timestamp;
     database_role: ColumnType<string, never, never>;
-    /** Null in entries from before 0005. */
+    /** The column is null in entries from before 0005. */
     login_role: ColumnType<string | null, never, never>;
     actor: string;
     command: string;
@@ -157,7 +157,7 @@ export interface Schema {
     /** All deposits up to this block are in; one before the first block at the start. */
     synced_block: bigint;
     validator_count: Generated<bigint>;
-    /** Null until a deposit has been seen. */
+    /** Index of the next deposit; null until one has been seen. */
     next_deposit_index: bigint | null;
     last_deposit_block: bigint | null;
     updated_at: ColumnType<Date, never, Date>;

@@ -30,7 +30,7 @@ export class EndpointUrl {
     return new EndpointUrl(text.replace(/\/+$/, ''));
   }
 
-  /** Takes one that was parsed before as it is. @throws UsageError 'invalid-url' */
+  /** Parses a URL; one that was parsed before is taken as it is. @throws UsageError 'invalid-url' */
   static from(given: EndpointUrl | string): EndpointUrl {
     return typeof given === 'string' ? EndpointUrl.parse(given) : given;
   }

@@ -1,6 +1,6 @@
 import type { RemoteDbSettings } from './remote-db-settings.ts';
 
-/** At most `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
+/** A limit of `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
 export interface RateLimit {
   readonly count: number;
   readonly perMs: number;

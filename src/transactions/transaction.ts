@@ -23,5 +23,5 @@ export type TransactionOutcome =
   /** The deadline has passed, before or after the transaction was sent; it can do nothing any more. */
   | { readonly status: 'expired' }
   | { readonly status: 'already-done' }
-  /** The nonce was taken by another transaction (`tx cancel`, another program with this wallet): the call never happens. */
+  /** Another transaction took the nonce (`tx cancel`, or another program with this wallet): the call never happens. */
   | { readonly status: 'cancelled'; readonly hash: Hex | undefined };

@@ -29,7 +29,7 @@ export interface SignerFleet {
    * @throws the error of the only signer; or ExternalError with the messages of all
    */
   run<T>(step: (endpoint: SignerEndpoint) => Promise<T>): Promise<T>;
-  /** Has a signer rest whose answer turned out to be wrong. */
+  /** Counts a failure of a signer whose answer turned out to be wrong. */
   distrust(endpoint: SignerEndpoint): void;
 }
 

@@ -12,7 +12,7 @@ export interface HealthServerOptions {
   readonly port: number;
   /** What messages call the server: "metrics" or "health". */
   readonly name: string;
-  /** Left out: no `/metrics`. */
+  /** Figures of `/metrics`; without them there is no such path. */
   readonly registry?: Registry | undefined;
   readonly status: Pick<OperatorStatus, 'report'>;
 }

@@ -14,7 +14,7 @@ import { type ReadOracleSet, readOracleSet } from './read-oracle-set.ts';
 export interface FetchOracleSetDeps extends ConfirmOracleSetDeps {
   /** All endpoints, the one that answers first. */
   readonly node: ExecutionNode;
-  /** Left out where nothing is remembered: then the endpoints are asked every time. */
+  /** The memory of accepted sets; left out where there is none: then the endpoints are asked every time. */
   readonly accepted?: AcceptedOracleSets | undefined;
 }
 

@@ -13,9 +13,9 @@ export interface CallParties {
 interface AllowedCall {
   readonly signature: string;
   readonly maxValueWei: bigint;
-  /** What the contract does for any vault, it must be asked to do for this one: its first argument. */
+  /** Whether the first argument is a vault, and has to be this one: the contract does the same for any. */
   readonly namesVault?: true | undefined;
-  /** Its only argument is a list of calls of the same contract, each of which must be a row of its own. */
+  /** Whether the only argument is a list of calls of the same contract, each of which must be a row of its own. */
   readonly isBatch?: true | undefined;
 }
 

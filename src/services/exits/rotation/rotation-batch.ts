@@ -14,7 +14,7 @@ import {
 /** A validator whose exit signature is outdated and cannot be made anew here. */
 export interface SkippedRotation {
   readonly validatorIndex: bigint;
-  /** Null when the beacon node does not know the index. */
+  /** Public key of the validator; null when the beacon node does not know the index. */
   readonly publicKey: Hex | null;
   readonly reason: string;
 }

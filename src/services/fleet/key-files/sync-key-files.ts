@@ -26,7 +26,7 @@ export interface SyncKeyFilesOptions extends KeyFileOwner {
   /** Every key and current share of the vault; wiped by the caller. */
   readonly keys: readonly SigningKey[];
   readonly removals: RemovalPolicy;
-  /** Takes over `key_N.yaml` files whose keys are all this vault's. */
+  /** Whether `key_N.yaml` files are taken over whose keys are all this vault's. */
   readonly adopt: boolean;
   /** Public keys of the vault beyond `keys` that `adopt` takes, such as shares of earlier oracle sets. */
   readonly vaultPublicKeys?: ReadonlySet<Hex> | undefined;

@@ -63,7 +63,7 @@ export interface RegisterValidatorsOptions {
 }
 
 type RegistrationOutcome = {
-  /** Including a pending harvest. */
+  /** The vault's stakeable assets, with those of a pending harvest. */
   readonly stakeableAssetsWei: bigint;
 } & (
   | { readonly status: 'idle' }
