@@ -494,12 +494,16 @@ describe('the tree', () => {
     expect(sources.filter(file => names.test(file))).toEqual([]);
   });
 
-  it('commands stay thin: their options are a table, their work is a service', () => {
-    const longest = globSync('src/commands/**/*.ts', { cwd: root }).map(file => {
-      const [, run = ''] = readFileSync(join(root, file), 'utf8').split('async run()');
-      return { file, lines: run.split('\n').length };
+  it('has one member a line: no literal is spread into another literal', () => {
+    const packed = /\.\.\.[{[]/;
+    const found = program.flatMap(file => {
+      const lines = readFileSync(join(root, file), 'utf8').split('\n');
+      return lines.flatMap((line, index) => (packed.test(line) ? [`${file}:${index + 1}`] : []));
     });
-    expect(longest.filter(({ lines }) => lines < 5 || lines > 60)).toEqual([]);
+    expect(found).toEqual([]);
+    expect(
+      ['  ...{ a, b },', '[...[a, b], c]', '{ ...a, ...(b ? {} : { c }) }'].map(one => packed.test(one)),
+    ).toEqual([true, true, false]);
   });
 
   it('the command manifest is fresh', () => {

@@ -64,11 +64,9 @@ function hashiVaultSettings(given: KeySourcesGiven): KeySourceSettings {
     token,
     mount: given.hashiVaultMount,
     parallelism: given.hashiVaultParallelism,
-    ...{
-      keyPaths: given.hashiVaultKeyPath,
-      keyPrefixes: given.hashiVaultKeyPrefix,
-      caFile: given.hashiVaultCa,
-    },
+    keyPaths: given.hashiVaultKeyPath,
+    keyPrefixes: given.hashiVaultKeyPrefix,
+    caFile: given.hashiVaultCa,
     ...readVaultTimeouts(),
   };
 }

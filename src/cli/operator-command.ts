@@ -23,7 +23,7 @@ export abstract class OperatorCommand extends Command {
    */
   protected async resolve<O extends Options>(
     options: O,
-    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] } = {},
+    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] | undefined } = {},
   ): Promise<Resolved<O>> {
     const { flags } = await this.parse();
     const prompter = this.prompter;

@@ -11,7 +11,7 @@ export interface PresentedError {
   readonly exitCode: ExitCode;
   readonly text: string;
   readonly json: {
-    readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+    readonly error: { readonly code: string; readonly message: string; readonly hint?: string | undefined };
   };
 }
 

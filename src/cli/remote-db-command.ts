@@ -13,7 +13,7 @@ export abstract class RemoteDbCommand extends OperatorCommand {
   /** The group's options and the command's own, and who is warned; the group's questions come first. */
   protected async resolveWithGroup<O extends Options>(
     options: O,
-    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] } = {},
+    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] | undefined } = {},
   ): Promise<Resolved<typeof REMOTE_DB_OPTIONS & O> & { readonly warn: (line: string) => void }> {
     const resolved = await this.resolve({ ...REMOTE_DB_OPTIONS, ...options }, { unattended });
     return { ...resolved, warn: this.alert };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
 import { secretPartsOf } from '../lib/scrub.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 import { readEnvironment } from '../settings/environment.ts';
 import type { OperatorSettings } from '../settings/operator-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
@@ -22,7 +23,9 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
   const walletFile = agree(given, 'hotWalletFile', 'walletFile');
   const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
   return {
-    ...{ vault, network, dataDir },
+    vault,
+    network,
+    dataDir,
     database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
     vaultPublicKey: given.vaultPublicKey,
     executionEndpoints: given.executionEndpoints,
@@ -37,7 +40,7 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
     maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
     maxFeePerGasGweiBump:
       given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
-    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * 1_000_000_000n,
+    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * WEI_PER_GWEI,
     harvest: given.harvestVault,
     register: !given.disableValidatorsRegistration,
     exitShards: given.exitShards,
@@ -51,7 +54,9 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
         ? { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey }
         : undefined),
     metrics: {
-      ...{ isEnabled: given.enableMetrics, host: given.metricsHost, port: given.metricsPort },
+      isEnabled: given.enableMetrics,
+      host: given.metricsHost,
+      port: given.metricsPort,
       prefix: given.metricsPrefix ?? '',
     },
     healthPort: given.healthPort,

@@ -16,7 +16,7 @@ import {
 } from './http.ts';
 
 export interface HashiVaultOptions {
-  /** As `VAULT_ADDR`: scheme, host and port. */
+  /** The server's address as in `VAULT_ADDR`: scheme, host and port. */
   readonly url: string;
   readonly token: string;
   /** Mount of the KV version 2 engine. */
@@ -29,7 +29,7 @@ export interface HashiVaultOptions {
   readonly parallelism: number;
   /** PEM of the authority that signed the server's certificate; the system's when left out. */
   readonly ca?: Uint8Array | undefined;
-  /** For one request. */
+  /** Time limit of one request. */
   readonly timeoutMs: number;
   /** How long a server that is sealed, busy or away is asked again. */
   readonly retryTimeoutMs: number;
@@ -41,7 +41,7 @@ export interface VaultKey {
   readonly publicKey: Uint8Array;
   /** 32 bytes; the caller wipes it. The text that it was read from cannot be overwritten. */
   readonly secretKey: Uint8Array;
-  /** Of its secret. */
+  /** Path of the secret that the key was read from. */
   readonly path: string;
 }
 
@@ -143,7 +143,7 @@ async function listNames(deps: HttpDeps, options: HashiVaultOptions, prefix: str
   return names;
 }
 
-/** One request, repeated while the server is not able to answer. Only 200 comes back. */
+/** Sends a request again and again while the server is not able to answer. Only an answer with 200 comes back. */
 function send(
   deps: HttpDeps,
   options: HashiVaultOptions,

@@ -12,9 +12,9 @@ import { retry } from '../lib/retry.ts';
 /** What every client is given: how to reach servers. Tests and TLS set-ups bring their own dispatcher. */
 export interface HttpDeps {
   readonly dispatcher?: Dispatcher | undefined;
-  /** Told of every request that is repeated. */
+  /** Is told of every request that is repeated. */
   readonly log?: Pick<Logger, 'debug'> | undefined;
-  /** Told of every request when it has ended. */
+  /** Is told of every request when it has ended. */
   readonly observe?: ((call: HttpCall) => void) | undefined;
 }
 
@@ -29,19 +29,19 @@ export interface HttpCall {
 export interface HttpRequest {
   /** http or https; credentials in it are sent as basic authentication. */
   readonly url: string | URL;
-  readonly method?: 'GET' | 'POST' | 'DELETE';
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
-  /** For one attempt from connecting to the last byte of the body. */
+  readonly method?: 'GET' | 'POST' | 'DELETE' | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | Uint8Array | undefined;
+  /** Time limit of one attempt, from connecting to the last byte of the body. */
   readonly timeoutMs: number;
   /** Largest body that is read. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Attempts after the first one; only for requests that may be repeated. Default: 2 for GET, else 0. */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** Redirects that are followed. Default: none. */
-  readonly maxRedirects?: number;
+  readonly maxRedirects?: number | undefined;
   /** Statuses that are returned instead of thrown. Default: 200 to 299. */
-  readonly isExpected?: (status: number) => boolean;
+  readonly isExpected?: ((status: number) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -93,7 +93,7 @@ function outcomeOf(error: unknown): HttpCall['outcome'] {
   return code === 'timeout' || code === 'unreachable' ? code : 'refused';
 }
 
-/** For `retry`: says at debug level which server is asked again, when, and why. */
+/** An `onRetry` for `retry`, which logs at debug level which server is asked again, when, and why. */
 export function logRetry({ log }: HttpDeps, url: string | URL): (error: unknown, delayMs: number) => void {
   return (error, delayMs) =>
     log?.debug({ server: describeEndpoint(url), delayMs: Math.round(delayMs) }, messageOf(error));

@@ -3,6 +3,7 @@ import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { ExternalError, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
   openSignerEndpoint,
@@ -19,7 +20,7 @@ export interface KeymanagerOptions {
   /** http or https URL, or `socketUrl(path)`. */
   readonly url: EndpointUrl | string;
   readonly tls?: SignerTls | undefined;
-  /** For one request; an import decrypts its keystores one after another. */
+  /** Time limit of one request; an import decrypts its keystores one after another. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug'> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -27,14 +28,14 @@ export interface KeymanagerOptions {
 
 interface ListedKeystore {
   readonly derivationPath: string | null;
-  /** Came from a source that the API cannot delete from, such as a raw key file. */
+  /** Whether the key is of a source that the API cannot delete from, such as a raw key file. */
   readonly isReadOnly: boolean;
 }
 
 interface KeystoreBatch {
   /** EIP-2335 documents, as text. */
   readonly keystores: readonly string[];
-  /** In the order of the keystores. */
+  /** Passwords in the order of the keystores. */
   readonly passwords: readonly string[];
   /** EIP-3076 document, as text. */
   readonly slashingProtection?: string | undefined;
@@ -108,7 +109,11 @@ export function openKeymanager(options: KeymanagerOptions): KeymanagerClient {
     expectedCount?: number,
   ): Promise<T & { data: unknown[] }> {
     const response = await requestSigner(endpoint, {
-      ...{ ...request, path: PATH, timeoutMs, signal, maxBytes: MAX_ANSWER_BYTES },
+      ...request,
+      path: PATH,
+      timeoutMs,
+      signal,
+      maxBytes: MAX_ANSWER_BYTES,
       headers: {
         accept: 'application/json',
         ...(request.body !== undefined && { 'content-type': 'application/json' }),
@@ -134,7 +139,7 @@ export function openKeymanager(options: KeymanagerOptions): KeymanagerClient {
       const { data } = await send(listAnswer, { method: 'GET' });
       return new Map(
         data.map(entry => [
-          toHex(fromHex(entry.validating_pubkey, 48)),
+          toHex(fromHex(entry.validating_pubkey, PUBLIC_KEY_LENGTH)),
           { derivationPath: entry.derivation_path ?? null, isReadOnly: entry.readonly ?? false },
         ]),
       );

@@ -17,7 +17,7 @@ import {
 } from './http.ts';
 
 export interface OracleCallOptions {
-  /** For all replicas of the oracle together. */
+  /** Time limit of all replicas of the oracle together. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -189,7 +189,7 @@ function joinPath(endpoint: string, path: string): string {
 async function requestOracle(
   deps: HttpDeps,
   url: string,
-  request: Call & Pick<HttpRequest, 'method' | 'maxBytes'> & { readonly body?: string },
+  request: Call & Pick<HttpRequest, 'method' | 'maxBytes'> & { readonly body?: string | undefined },
 ): Promise<{ readonly url: string; readonly json: unknown }> {
   const headers = {
     accept: 'application/json',
@@ -197,9 +197,11 @@ async function requestOracle(
   };
   try {
     const response = await requestHttp(deps, {
-      maxBytes: MAX_ANSWER_BYTES,
       ...request,
-      ...{ url, headers, retries: 0 },
+      maxBytes: request.maxBytes ?? MAX_ANSWER_BYTES,
+      url,
+      headers,
+      retries: 0,
     });
     return { url, json: bodyJson(response, url) };
   } catch (error) {

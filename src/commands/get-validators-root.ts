@@ -24,7 +24,8 @@ export default class GetValidatorsRoot extends OperatorCommand {
   async run() {
     const { dataDir, vault, depositDataFile } = await this.resolve(OPTIONS);
     const computed = await computeValidatorsRoot({
-      ...{ vault, depositDataFile },
+      vault,
+      depositDataFile,
       vaultDirectory: vaultDirectory(dataDir, vault),
     });
     this.say(`The validator deposit data Merkle tree root: ${computed.root}`);

@@ -70,7 +70,11 @@ export default class Recover extends OperatorCommand {
     await using pool = createWorkerPool({ size: given.poolSize });
     const recovered = await recoverVault(
       {
-        ...{ pool, node, progress: this.extraProgress, say: this.say, warn: this.alert },
+        pool,
+        node,
+        progress: this.extraProgress,
+        say: this.say,
+        warn: this.alert,
         fetchRegistered: () => fetchVaultValidators(execution, { vault, network }),
         lock: () => lockVaultDirectory(directory, this.alert),
         findConfig: () => findVaultConfig(dataDir, vault),

@@ -86,7 +86,10 @@ export default class RemoteSignerSetup extends OperatorCommand {
     await using pool = createWorkerPool({ size: given.poolSize });
     return await setUpRemoteSigner(
       {
-        ...{ ...deps, signer, pool, progress: this.extraProgress },
+        ...deps,
+        signer,
+        pool,
+        progress: this.extraProgress,
         confirmRemoval: async () => {
           if (keepKeystores || prompter === undefined) return !keepKeystores;
           const question = 'Remove the keystores from the local filesystem?';

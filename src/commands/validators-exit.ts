@@ -14,6 +14,7 @@ import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
 import { createPointCombiner } from '../domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { createCommandLogger } from '../lib/logger.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import {
@@ -63,12 +64,16 @@ export default class ValidatorsExit extends OperatorCommand {
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
     const node = await openBeaconNode(http, given.consensusEndpoints, network);
     await using signer = await openExitSigner(createCommandLogger(given.verbose), {
-      ...{ network: networkName, remoteSignerUrl, tls: await readSignerTls(given) },
-      ...{ signerConcurrency: given.signerConcurrency, keys: () => chooseKeySource(given, this.advise) },
+      network: networkName,
+      remoteSignerUrl,
+      tls: await readSignerTls(given),
+      signerConcurrency: given.signerConcurrency,
+      keys: () => chooseKeySource(given, this.advise),
     });
     const loadedKeys = await signer.client.listPublicKeys();
     const publicKeys =
-      config?.validators.map(one => one.publicKey) ?? [...loadedKeys].map(key => fromHex(key, 48));
+      config?.validators.map(one => one.publicKey) ??
+      [...loadedKeys].map(key => fromHex(key, PUBLIC_KEY_LENGTH));
     if (remoteSignerUrl) {
       this.advise(
         `Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`,

@@ -14,7 +14,7 @@ export interface ExitSignerSettings {
   readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   readonly tls: SignerTls | undefined;
   readonly signerConcurrency: number;
-  /** For the built-in signer, when there is no remote one. */
+  /** Where the built-in signer finds its keys; asked only when there is no remote signer. */
   readonly keys: () => KeySourceSettings | undefined;
 }
 

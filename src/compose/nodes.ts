@@ -71,7 +71,8 @@ export function openBeaconNode(
 ): Promise<BeaconNode> {
   return connectBeaconNode(http, {
     endpoints: endpoints.map(endpoint => endpoint.reveal()),
-    ...{ genesisValidatorsRoot, slotsPerEpoch },
+    genesisValidatorsRoot,
+    slotsPerEpoch,
     timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
     retryTimeoutMs: readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120),
   });

@@ -11,7 +11,7 @@ import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
-import type { Logger } from '../lib/logger.ts';
+import type { Logger, LogLevel } from '../lib/logger.ts';
 import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import { waitOut } from '../operator/loop/wait-out.ts';
@@ -45,7 +45,7 @@ export interface OperatorHandles extends AsyncDisposable {
   readonly database: Database;
   readonly sources: OperatorSources;
   readonly node: ExecutionNode;
-  /** One per endpoint, which try nothing twice: for the checks at the start, and for what several must agree on. */
+  /** A node per endpoint that tries nothing twice: for the checks at the start, and for what several must agree on. */
   readonly executionNodes: readonly ExecutionNode[];
   readonly beacon: BeaconNode;
   readonly beaconNodes: readonly BeaconNode[];
@@ -56,7 +56,7 @@ export interface OperatorHandles extends AsyncDisposable {
 
 /**
  * Opens what the operator works with. Nodes are not asked yet; database and signer are waited for.
- * @throws OperatorError and UsageError for what no waiting mends
+ * @throws OperatorError and UsageError for failures that waiting does not mend
  */
 export async function openOperator(
   context: OperatorContext,
@@ -78,7 +78,9 @@ export async function openOperator(
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
         endpoints: urls.map(url => url.reveal()),
-        ...{ retryTimeoutMs, jwtSecret, chainId: network.chainId },
+        retryTimeoutMs,
+        jwtSecret,
+        chainId: network.chainId,
         signal: context.lateSignal,
         timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
       }),
@@ -86,7 +88,8 @@ export async function openOperator(
   const connectBeacon = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     new BeaconNode(httpOf('beacon'), {
       endpoints: urls.map(url => url.reveal()),
-      ...{ retryTimeoutMs, signal: context.signal },
+      retryTimeoutMs,
+      signal: context.signal,
       genesisValidatorsRoot: network.genesisValidatorsRoot,
       slotsPerEpoch: network.slotsPerEpoch,
       timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
@@ -95,7 +98,12 @@ export async function openOperator(
   const node = connectExecution(endpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
   const signers = stack.use(await openSigners(context, settings, { network, networkName }));
   const handles = {
-    ...{ network, database, sources, node, signer: signers.client, wallet: signers.wallet },
+    network,
+    database,
+    sources,
+    node,
+    signer: signers.client,
+    wallet: signers.wallet,
     executionNodes: endpoints.map(one => connectExecution([one], 0)),
     beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
     beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
@@ -211,7 +219,10 @@ async function openSigners(
   const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
   const client = stack.use(
     openSignerClient({
-      ...{ urls: remoteSignerUrl ?? [socketUrl(child.socketPath)], tls, timeoutMs, log },
+      urls: remoteSignerUrl ?? [socketUrl(child.socketPath)],
+      tls,
+      timeoutMs,
+      log,
       concurrency: settings.signerConcurrency,
       observe: metrics.observe('signer'),
     }),
@@ -227,12 +238,16 @@ function walletCeilings(settings: OperatorSettings, network: Network): WalletSet
   return { maxFeePerGasWei: String(maxBumpFeePerGasWei), gas: String(MAX_TRANSACTION_GAS) };
 }
 
-/** Its line for every signature is one of the operator's. */
+const SIGNER_LEVELS: Readonly<Partial<Record<LogLevel, SpawnOptions['logLevel']>>> = {
+  DEBUG: 'debug',
+  INFO: 'info',
+};
+
+/** The signer's log: its line for every signature is one of the operator's. */
 function signerLog({
   log: { level, format },
 }: OperatorSettings): Pick<SpawnOptions, 'logLevel' | 'logFormat'> {
-  const logLevel = level === 'DEBUG' ? 'debug' : level === 'INFO' ? 'info' : 'warn';
-  return { logLevel, logFormat: format };
+  return { logLevel: SIGNER_LEVELS[level] ?? 'warn', logFormat: format };
 }
 
 function describeKeys(keys: KeySourceSettings): string {

@@ -29,14 +29,14 @@ import { feeCeilings } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
 import { findNetworkName, type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
 
-/** From the first signal to the end of the process, at most. */
+/** Longest time from the first signal to the end of the process. */
 const STOP_MS = 9_000;
 /** How long a node may take for what it was asked before. */
 const LATE_MS = 4_000;
 
 /**
  * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse.
- * @throws what stops it before: UsageError and OperatorError for what no waiting mends
+ * @throws what stops it before: UsageError and OperatorError for failures that waiting does not mend
  */
 export async function runOperator(
   settings: OperatorSettings,
@@ -100,7 +100,10 @@ async function work(
   const facts = await checkStartup(
     { ...handles, log, status, oracleSets },
     {
-      ...{ network, vault, signal, wallet: wallet.address },
+      network,
+      vault,
+      signal,
+      wallet: wallet.address,
       remoteSignerUrl: settings.remoteSignerUrl,
       skipWaiting: settings.skipWaiting,
       isRegistering: settings.register,
@@ -114,7 +117,9 @@ async function work(
   const holder = `${hostname()} ${process.pid}`;
   await startOperator(
     {
-      ...{ log, status, metrics },
+      log,
+      status,
+      metrics,
       countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
       holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
       watching: watchingTasks(tasks, options),
@@ -181,7 +186,10 @@ function prepareTasks(
   const { contracts, secondsPerSlot } = network;
   const { vaultVersion } = facts;
   const chain = createChainReader(node, {
-    ...{ vault, vaultVersion, contracts, wallet: wallet.address },
+    vault,
+    vaultVersion,
+    contracts,
+    wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
   const registrationMode = settings.register
@@ -193,14 +201,18 @@ function prepareTasks(
   const networkValidators = createNetworkValidators(
     { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
     {
-      ...{ network, threads: settings.poolSize },
+      network,
+      threads: settings.poolSize,
       snapshotTimeoutMs: readTimeoutMs('GENESIS_VALIDATORS_IPFS_TIMEOUT', 300),
     },
   );
   return {
     tasks: { ...handles, log, metrics, chain, ipfs, networkValidators, oracleSets },
     options: {
-      ...{ network, vault, vaultVersion, registrationMode },
+      network,
+      vault,
+      vaultVersion,
+      registrationMode,
       harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },
       exitShards: settings.exitShards,
       isRemoteSigner: settings.remoteSignerUrl !== undefined,

@@ -5,6 +5,7 @@ import type { LeaseScope } from '../db/leases.ts';
 import { checkSchema } from '../db/migrator.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import type { RemoteDbSettings } from '../settings/remote-db-settings.ts';
 import { resolveVaultNetwork, vaultDirectory } from '../settings/vault-config.ts';
 import { openRemoteDatabase } from './remote-db.ts';
@@ -16,7 +17,7 @@ export interface TransactionStoreSettings {
   readonly databaseDir: string | undefined;
   readonly dbUrl: RemoteDbSettings['dbUrl'] | undefined;
   readonly dbSchema: string | undefined;
-  readonly warn?: RemoteDbSettings['warn'];
+  readonly warn?: RemoteDbSettings['warn'] | undefined;
 }
 
 /** The database in which an operator records its transactions. */
@@ -47,7 +48,7 @@ export async function openTransactionStore(
     await database.close();
     throw error;
   }
-  const scope = { chainId, vault: fromHex(vault, 20) };
+  const scope = { chainId, vault: fromHex(vault, ADDRESS_LENGTH) };
   return { database, scope, [Symbol.asyncDispose]: () => database.close() };
 }
 

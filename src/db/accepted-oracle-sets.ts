@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Session } from './database.ts';
 
-/** Whose the acceptances of uploads are: of whoever has the vault's encryption key. */
+/** Name of who accepts oracle sets by uploads: whoever has the vault's encryption key. */
 export const ACCEPTED_BY_UPLOADS = 'the encryption key';
 
-/** Whose acceptance it is, and of what. */
+/** Who has accepted oracle sets, and for which vault. */
 export interface AcceptanceScope {
   readonly chainId: number;
   /** 20 bytes. */

@@ -3,6 +3,7 @@ import { type OperatorFacts, planDigest } from '../domain/fleet/fact-digests.ts'
 import type { SignedStatement } from '../domain/fleet/statement.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { type Assignment, type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
@@ -10,13 +11,7 @@ import { findDepositData, replaceDepositData, type StoredDepositData } from './d
 import { rowsOf } from './flat-bytes.ts';
 import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
-import {
-  listActiveKeypairs,
-  listValidatorPublicKeys,
-  type NewKeypair,
-  PUBLIC_KEY_LENGTH,
-  replaceKeypairs,
-} from './keypairs.ts';
+import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
 import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
 import type { ManifestEntry } from './sealed-record.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
@@ -48,13 +43,13 @@ export interface UploadActivation {
   /** The uploaded validators, complete for this oracle set. */
   readonly publicKeys: readonly Uint8Array[];
   readonly oracleSet: OracleSet;
-  /** Of the uploaded validators, those whose stored rows are not what was written: they take their place. */
+  /** Uploaded validators whose stored rows are not what was written: these rows take their place. */
   readonly replacements?: readonly NewKeypair[] | undefined;
   /** SHA-256 over all rows that readers will see, each of which was opened; other rows are not sealed. */
   readonly rowsDigest?: Uint8Array | undefined;
-  /** Left out, the stored one stays. */
+  /** Deposit data in place of the stored one, which stays when this is left out. */
   readonly depositData?: StoredDepositData | undefined;
-  readonly validatorsDigest?: Uint8Array | null;
+  readonly validatorsDigest?: Uint8Array | null | undefined;
   /** Digest over all that the operator's files are written from. It must not use the database. */
   readonly digestOperatorFacts: (facts: OperatorFacts) => Uint8Array;
   /** MAC over the facts. What it throws undoes everything; it must not use the database. */
@@ -130,7 +125,7 @@ async function makeVisible(
   await activateKeypairs(transaction, upload);
 }
 
-/** Between the proof and this transaction anybody who may write to the database may have changed a row. */
+/** Requires the rows that were proven: whoever may write to the database may have changed one since. */
 async function requireProvenRows(
   transaction: Session,
   { vaultId, rowsDigest }: UploadActivation,

@@ -2,9 +2,10 @@ import { sql } from 'kysely';
 import { planDigest } from '../domain/fleet/fact-digests.ts';
 import { compareBytes, equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { intArray, rowsOf } from './flat-bytes.ts';
-import { listValidatorPublicKeys, PUBLIC_KEY_LENGTH } from './keypairs.ts';
+import { listValidatorPublicKeys } from './keypairs.ts';
 import { lockVault } from './vaults.ts';
 
 export interface Assignment {
@@ -16,7 +17,7 @@ export interface Assignment {
 /** Which validator client has which key. */
 export interface AssignmentPlan {
   readonly totalClients: number;
-  /** In public-key order. */
+  /** Assignments in the order of the public keys. */
   readonly assignments: readonly Assignment[];
 }
 

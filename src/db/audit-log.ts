@@ -16,7 +16,7 @@ export interface StoredAuditEntry extends AuditEntry {
   readonly auditId: bigint;
   /** The database's clock. */
   readonly at: Date;
-  /** Whose rights were used, and who logged in: filled by the database. */
+  /** The role whose rights were used, and below it the one that logged in: both filled by the database. */
   readonly databaseRole: string;
   readonly loginRole: string | null;
 }

@@ -10,7 +10,7 @@ export interface ConnectionRules {
   readonly isPlainTextWanted: boolean;
   /** `channel_binding=require`: only a server that knows the password's verifier, at the other end of this very TLS, will do. */
   readonly requiresChannelBinding: boolean;
-  /** Told for every connection over a network, before anything is sent. */
+  /** Is told for every connection over a network, before anything is sent. */
   readonly onRemote: (host: string) => void;
 }
 

@@ -23,7 +23,7 @@ export async function findDepositData(
   return row && { root: row.root, document: row.document, entryCount: row.entry_count };
 }
 
-/** Makes it the vault's only deposit data. */
+/** Stores deposit data as the vault's only one. */
 export async function replaceDepositData(
   { db }: Session,
   vaultId: number,

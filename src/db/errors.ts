@@ -12,9 +12,9 @@ export interface Endpoint {
 interface Rule {
   readonly code: string;
   /** The same step may succeed when it is repeated on a fresh connection. */
-  readonly retryable?: true;
+  readonly retryable?: true | undefined;
   readonly message: (place: string, endpoint: Endpoint | undefined, detail: string) => string;
-  readonly hint?: string | ((detail: string) => string);
+  readonly hint?: string | ((detail: string) => string) | undefined;
 }
 
 const LOST: Rule = {

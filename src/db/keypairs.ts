@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import { OperatorError } from '../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
 
-export const PUBLIC_KEY_LENGTH = 48;
 const NONCE_LENGTH = 12;
-const CIPHERTEXT_LENGTH = 48;
+/** A secret key, and its tag. */
+const CIPHERTEXT_LENGTH = SECRET_KEY_LENGTH + 16;
 
 /** A secret key sealed under the vault's data key: nonce of 12 bytes; 32 bytes and a tag of 16. */
 export interface SealedKey {
@@ -17,7 +18,7 @@ export interface SealedKey {
 export interface NewKeypair {
   readonly publicKey: Uint8Array;
   readonly secret: SealedKey;
-  /** In oracle order, one per oracle of the set. */
+  /** Shares in oracle order, one per oracle of the set. */
   readonly shares: readonly (SealedKey & { readonly publicKey: Uint8Array })[];
 }
 

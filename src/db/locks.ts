@@ -11,7 +11,7 @@ export interface LockOptions {
   readonly vaultId: number;
   /** How long to wait for another holder. */
   readonly timeoutMs: number;
-  /** Told once, when another process holds the lock. */
+  /** Is told once, when another process holds the lock. */
   readonly onWait?: (() => void) | undefined;
 }
 

@@ -21,7 +21,7 @@ export interface MigrationOptions {
   /** Version of this program, `major.minor.patch`. */
   readonly programVersion: string;
   /** Default: those of this program. Tests bring their own. */
-  readonly migrations?: Readonly<Record<string, Migration>>;
+  readonly migrations?: Readonly<Record<string, Migration>> | undefined;
 }
 
 /**
@@ -106,7 +106,8 @@ function refuseOldProgram(steps: readonly SchemaStep[], database: Session, progr
 /** Order of two versions `major.minor.patch`; what follows a hyphen is left aside. */
 function compareVersions(a: string, b: string): number {
   const numbers = (version: string) => (version.split('-')[0] ?? '').split('.').map(Number);
-  const [left, right] = [numbers(a), numbers(b)];
+  const left = numbers(a);
+  const right = numbers(b);
   for (let index = 0; index < 3; index++) {
     const difference = (left[index] ?? 0) - (right[index] ?? 0);
     if (difference !== 0) return difference;

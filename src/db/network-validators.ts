@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { pieceAt } from './flat-bytes.ts';
 
@@ -184,7 +185,9 @@ async function insertKeys(
 function flattenPrefixes(publicKeys: readonly Uint8Array[]): { prefixes: Uint8Array; count: number } {
   const prefixes = Buffer.allocUnsafeSlow(publicKeys.length * PREFIX_LENGTH);
   for (const [i, key] of publicKeys.entries()) {
-    if (key.length !== 48) throw new RangeError(`expected 48 bytes, got ${key.length}`);
+    if (key.length !== PUBLIC_KEY_LENGTH) {
+      throw new RangeError(`expected ${PUBLIC_KEY_LENGTH} bytes, got ${key.length}`);
+    }
     prefixes.set(key.subarray(0, PREFIX_LENGTH), i * PREFIX_LENGTH);
   }
   return { prefixes, count: publicKeys.length };

@@ -6,7 +6,7 @@ export interface OracleSet {
   readonly hash: Uint8Array;
   readonly configIpfsHash: string;
   readonly threshold: number;
-  /** In oracle order, of equal length. */
+  /** Public keys in oracle order, of equal length. */
   readonly publicKeys: readonly Uint8Array[];
 }
 

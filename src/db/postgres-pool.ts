@@ -21,7 +21,7 @@ export interface PoolOptions {
   readonly connectTimeoutMs: number;
   /** 0 for none. */
   readonly statementTimeoutMs: number;
-  /** Told once when a server beyond this machine is reached without proof that it is the right one. */
+  /** Is told once when a server beyond this machine is reached without proof that it is the right one. */
   readonly warn?: ((line: string) => void) | undefined;
 }
 

@@ -86,7 +86,7 @@ export interface Schema {
     audit_id: ColumnType<bigint, never, never>;
     at: Timestamp;
     database_role: ColumnType<string, never, never>;
-    /** Null in entries from before 0005. */
+    /** The column is null in entries from before 0005. */
     login_role: ColumnType<string | null, never, never>;
     actor: string;
     command: string;
@@ -121,7 +121,7 @@ export interface Schema {
     mined_block: bigint | null;
     /** What a user asked for by `tx bump` or `tx cancel`. */
     request: 'bump' | 'cancel' | null;
-    /** In place of the configured ceiling. */
+    /** The ceiling that counts in place of the configured one. */
     fee_ceiling_wei: bigint | null;
     value_wei: Generated<bigint>;
     /** What the operator offers at most when `tx bump` asks for more. */
@@ -157,7 +157,7 @@ export interface Schema {
     /** All deposits up to this block are in; one before the first block at the start. */
     synced_block: bigint;
     validator_count: Generated<bigint>;
-    /** Null until a deposit has been seen. */
+    /** Index of the next deposit; null until one has been seen. */
     next_deposit_index: bigint | null;
     last_deposit_block: bigint | null;
     updated_at: ColumnType<Date, never, Date>;
@@ -166,7 +166,7 @@ export interface Schema {
   accepted_oracle_sets: {
     chain_id: bigint;
     vault: Uint8Array;
-    /** Whose key the MAC is made with. */
+    /** Name of whoever holds the key of the MAC. */
     accepted_by: string;
     keeper: Uint8Array;
     oracle_set_hash: Uint8Array;

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import type { SealedKey } from './keypairs.ts';
 
 /** A sealed key with the public facts that it is bound to. */
@@ -42,7 +43,7 @@ export function sealedRecord(): RawBuilder<Uint8Array> {
   const zeros = (count: number) => sql`decode(${sql.lit('00'.repeat(count))}, 'hex')`;
   return sql`case when k.public_key is null then '\\x02'::bytea when s.public_key is null then '\\x01'::bytea
       else '\\x03'::bytea end
-    || c.public_key || coalesce(s.parent_public_key, ${zeros(48)}) || coalesce(s.oracle_set_hash, ${zeros(32)})
+    || c.public_key || coalesce(s.parent_public_key, ${zeros(PUBLIC_KEY_LENGTH)}) || coalesce(s.oracle_set_hash, ${zeros(HASH_LENGTH)})
     || int4send(coalesce(s.share_index, 0)) || int4send(c.data_key_id) || c.nonce || c.ciphertext`;
 }
 

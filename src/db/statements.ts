@@ -63,7 +63,7 @@ export async function findStatement({ db }: Session, vaultId: number): Promise<S
     .executeTakeFirst();
 }
 
-/** Makes it the vault's only statement. */
+/** Stores a statement as the vault's only one. */
 export async function storeStatement(
   { db }: Session,
   vaultId: number,

@@ -13,7 +13,7 @@ export interface StoredAttempt {
   readonly nonce: bigint;
   /** `cancel` does nothing but take the nonce. */
   readonly purpose: 'call' | 'cancel';
-  /** As it is broadcast. */
+  /** The signed transaction as it is broadcast. */
   readonly raw: Uint8Array;
   readonly maxFeeWei: bigint;
   readonly maxPriorityFeeWei: bigint;
@@ -52,7 +52,7 @@ export interface StoredTransaction extends TransactionFields {
   readonly minedBlock: bigint | undefined;
   readonly request: 'bump' | 'cancel' | undefined;
   readonly feeCeilingWei: bigint | undefined;
-  /** Undefined from before there were tags. */
+  /** What is offered for its gas at most; undefined from before there were tags. */
   readonly bumpCeilingWei: bigint | undefined;
   /** Tag of the operator that recorded it, 32 bytes; undefined from before there were tags. */
   readonly mac: Uint8Array | undefined;
@@ -201,7 +201,7 @@ export async function adoptTransaction(
   session: Session,
   lease: LeaseRef,
   id: bigint,
-  { reopen = false }: { readonly reopen?: boolean } = {},
+  { reopen = false }: { readonly reopen?: boolean | undefined } = {},
 ): Promise<boolean> {
   const states = reopen ? sql`('intended', 'sent', 'confirmed', 'abandoned')` : sql`('intended', 'sent')`;
   const { rows } = await sql`
@@ -315,21 +315,36 @@ async function withAttempts({ db }: Session, rows: readonly Row[]): Promise<Stor
     .orderBy('created_at')
     .execute();
   return rows.map(row => ({
-    ...{ id: row.transaction_id, kind: row.kind, key: row.intent_key, leaseEpoch: row.lease_epoch },
-    ...{ sender: row.sender, nonce: row.nonce, recipient: row.recipient, data: row.call_data },
-    ...{ gasLimit: row.gas_limit, deadline: row.deadline ?? undefined, state: row.state },
-    ...{ reason: row.reason ?? undefined, request: row.request ?? undefined },
-    ...{ minedHash: row.mined_hash ?? undefined, minedBlock: row.mined_block ?? undefined },
+    id: row.transaction_id,
+    kind: row.kind,
+    key: row.intent_key,
+    leaseEpoch: row.lease_epoch,
+    sender: row.sender,
+    nonce: row.nonce,
+    recipient: row.recipient,
+    data: row.call_data,
+    gasLimit: row.gas_limit,
+    deadline: row.deadline ?? undefined,
+    state: row.state,
+    reason: row.reason ?? undefined,
+    request: row.request ?? undefined,
+    minedHash: row.mined_hash ?? undefined,
+    minedBlock: row.mined_block ?? undefined,
     feeCeilingWei: row.fee_ceiling_wei ?? undefined,
     valueWei: row.value_wei,
     bumpCeilingWei: row.bump_ceiling_wei ?? undefined,
     mac: row.mac ?? undefined,
-    ...{ createdAt: row.created_at, updatedAt: row.updated_at },
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
     attempts: attempts
       .filter(attempt => attempt.transaction_id === row.transaction_id)
       .map(one => ({
-        ...{ hash: one.hash, nonce: one.nonce, purpose: one.purpose, raw: one.raw },
-        ...{ maxFeeWei: one.max_fee_wei, maxPriorityFeeWei: one.max_priority_fee_wei },
+        hash: one.hash,
+        nonce: one.nonce,
+        purpose: one.purpose,
+        raw: one.raw,
+        maxFeeWei: one.max_fee_wei,
+        maxPriorityFeeWei: one.max_priority_fee_wei,
         mac: one.mac ?? undefined,
       })),
   }));

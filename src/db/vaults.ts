@@ -40,7 +40,7 @@ export interface NewVault extends VaultIdentity {
   readonly chainId: number;
   readonly dataKey: WrappedDataKey;
   /** MAC of the empty manifest with counter 0. */
-  readonly manifestMac?: Uint8Array | null;
+  readonly manifestMac?: Uint8Array | null | undefined;
 }
 
 /** The vault with its wrapped data key, or undefined when it has not been set up. */
@@ -114,7 +114,7 @@ export function insertVault(session: Session, vault: NewVault): Promise<{ vault:
  */
 export function replaceDataKey(
   session: Session,
-  options: { vaultId: number; dataKey: WrappedDataKey; manifestMac?: Uint8Array | null },
+  options: { vaultId: number; dataKey: WrappedDataKey; manifestMac?: Uint8Array | null | undefined },
 ): Promise<Vault | undefined> {
   const { vaultId } = options;
   return inTransaction(session, async transaction => {

@@ -18,7 +18,7 @@ export interface WalletNonce {
 export async function takeTurn(
   session: Session,
   lease: LeaseRef,
-  { wallet, nonce, force = false }: WalletNonce & { readonly force?: boolean },
+  { wallet, nonce, force = false }: WalletNonce & { readonly force?: boolean | undefined },
 ): Promise<Date | undefined> {
   const turns = tableOf(session, 'wallet_turns');
   const { rows } = await sql`

@@ -30,7 +30,7 @@ export class EndpointUrl {
     return new EndpointUrl(text.replace(/\/+$/, ''));
   }
 
-  /** Takes one that was parsed before as it is. @throws UsageError 'invalid-url' */
+  /** Parses a URL; one that was parsed before is taken as it is. @throws UsageError 'invalid-url' */
   static from(given: EndpointUrl | string): EndpointUrl {
     return typeof given === 'string' ? EndpointUrl.parse(given) : given;
   }
@@ -40,7 +40,7 @@ export class EndpointUrl {
     return this.#text.startsWith(SOCKET_SCHEME) ? this.#text.slice(SOCKET_SCHEME.length) : undefined;
   }
 
-  /** As messages call the server: scheme, host and port, or the path of its socket. */
+  /** What messages call the server: scheme, host and port, or the path of its socket. */
   get name(): string {
     return this.socketPath ?? new URL(this.#text).origin;
   }

@@ -21,7 +21,11 @@ export class OperatorError extends Error {
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
 
-  constructor(code: string, message: string, options: ErrorOptionsWithHint & { exitCode?: ExitCode } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: ErrorOptionsWithHint & { exitCode?: ExitCode | undefined } = {},
+  ) {
     super(
       options.hasLines ? printable(message) : oneLine(message),
       options.cause === undefined ? undefined : { cause: options.cause },
@@ -45,7 +49,11 @@ export class ExternalError extends OperatorError {
   /** Whether the same step may succeed when it is repeated. */
   readonly retryable: boolean;
 
-  constructor(code: string, message: string, options: ErrorOptionsWithHint & { retryable?: boolean } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: ErrorOptionsWithHint & { retryable?: boolean | undefined } = {},
+  ) {
     super(code, message, options);
     this.retryable = options.retryable ?? false;
   }

@@ -5,7 +5,7 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-/** For `catch`: undefined when something does not exist; any other error is thrown again. */
+/** A handler for `catch`: undefined when something does not exist; any other error is thrown again. */
 export function ignoreMissing(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
   return undefined;

@@ -153,7 +153,8 @@ export function directoryModeOf(fileMode: number): number {
 /** Owner of `1000` or `1000:1000`. @throws UsageError */
 export function parseOwner(text: string): FileOwner {
   const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text.trim());
-  const [uid, gid] = [Number(match?.[1]), match?.[2] === undefined ? undefined : Number(match[2])];
+  const uid = Number(match?.[1]);
+  const gid = match?.[2] === undefined ? undefined : Number(match[2]);
   // 2^32-1 means "unchanged" to chown.
   if (!match || uid >= 0xffff_ffff || (gid ?? 0) >= 0xffff_ffff) {
     throw new UsageError(

@@ -1,6 +1,6 @@
 /** Most characters of one text of somebody else in what this program says. */
 const MAX_LENGTH = 200;
-/** Of a longer text no more is looked at: it may be as long as an answer may be. */
+/** How much of a text is looked at: it may be as long as an answer may be. */
 const MAX_LOOKED_AT = 4 * MAX_LENGTH;
 
 /**
@@ -33,7 +33,7 @@ export function printable(text: string): string {
   return ACTS.test(text) ? text.replace(ACTING_BUT_LINES, ' ') : text;
 }
 
-/** For `JSON.stringify`: no string of the document holds anything that acts, whoever prints it afterwards. */
+/** A replacer for `JSON.stringify`: no string of the document acts on the terminal of whoever prints it afterwards. */
 export function printableMember(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? printable(value) : value;
 }

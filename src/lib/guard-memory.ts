@@ -56,7 +56,7 @@ export async function assertNoDebugger(): Promise<void> {
   }
 }
 
-/** Those of the command line, and those of the environment, which Node does not show otherwise. */
+/** Node's options: those of the command line, and those of the environment, which Node does not show otherwise. */
 function nodeOptions(): string[] {
   return [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
 }

@@ -30,9 +30,9 @@ export class HeldDirectory implements AsyncDisposable {
   readonly path: string;
   readonly facts: DirectoryFacts;
   readonly #handle: FileHandle;
-  /** Where it was when it was opened, no component a link that was not followed on purpose. */
+  /** The directory's path when it was opened, no component a link that was not followed on purpose. */
   readonly #place: string;
-  /** Undefined without /proc. */
+  /** Path through the handle; undefined without /proc. */
   readonly #handlePath: string | undefined;
   #isOpen = true;
 
@@ -101,7 +101,7 @@ export class HeldDirectory implements AsyncDisposable {
     return result;
   }
 
-  /** Its entries, in no order. @throws OperatorError naming it */
+  /** The directory's entries, in no order. @throws OperatorError naming the directory */
   async entries(): Promise<Dirent[]> {
     try {
       return await this.at('.', path => readdir(path, { withFileTypes: true }));
@@ -181,7 +181,7 @@ async function readEntry(path: string): Promise<EntryContent | 'irregular'> {
   }
 }
 
-/** So many bytes and no more: whoever has the file too may let it grow without an end. */
+/** Reads so many bytes and no more: whoever has the file too may let it grow without an end. */
 async function readBytes(file: FileHandle, size: number): Promise<Buffer> {
   const buffer = Buffer.alloc(size);
   let filled = 0;
@@ -216,7 +216,7 @@ function factsOf(stats: BigIntStats): DirectoryFacts {
   };
 }
 
-/** Which file it is. As text, since inode numbers need all of their 64 bits. */
+/** What tells a file from all others, as text: inode numbers need all of their 64 bits. */
 function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }

@@ -4,11 +4,11 @@ import type { Server, ServerOptions } from 'node:http';
 export interface HttpLimits {
   /** Connections at once; further ones are closed as they come. */
   readonly connections: number;
-  /** From the connection, or the last answer's follower's first byte, to the end of the headers. */
+  /** Time limit from the connection, or the first byte of a further request, to the end of the headers. */
   readonly headersMs: number;
-  /** From there to the end of the body: both together. */
+  /** Time limit of headers and body together. */
   readonly requestMs: number;
-  /** A connection on which nothing moves, and one that waits for its next request. */
+  /** Time limit of a connection on which nothing moves, and of one that waits for its next request. */
   readonly idleMs: number;
 }
 

@@ -21,7 +21,7 @@ export function createLogger(level: 'debug' | 'info' | 'warn'): Logger {
   return pino({ level, base: null, redact: secretPaths() }, { write: line => write(formatJson(line)) });
 }
 
-/** Logger of a command for whoever sits before it, on stderr: warnings; with `isVerbose` everything. */
+/** A command's logger for the person at the terminal, on stderr: warnings, and with `isVerbose` everything. */
 export function createCommandLogger(isVerbose: boolean, write = openStderr()): Logger {
   return pino(
     {
@@ -35,7 +35,7 @@ export function createCommandLogger(isVerbose: boolean, write = openStderr()): L
   );
 }
 
-/** As the Python operator has them. */
+/** The log levels of the Python operator. */
 export const LOG_LEVELS = ['FATAL', 'CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ['plain', 'json'] as const;
@@ -47,7 +47,7 @@ export interface ServiceLoggerOptions {
   /** Takes secrets out of a finished line: whatever they came in with, they do not leave. */
   readonly scrub: (line: string) => string;
   /** Default: stderr. */
-  readonly write?: (line: string) => void;
+  readonly write?: ((line: string) => void) | undefined;
 }
 
 const PINO_LEVELS = {

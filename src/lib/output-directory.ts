@@ -5,7 +5,7 @@ import { type FileAttributes, type FileOwner, ownedBy } from './file-attributes.
 import { asFileError, codeOf, ignoreMissing } from './file-errors.ts';
 import { type DirectoryFacts, directorySwapped, HeldDirectory } from './held-directory.ts';
 
-/** As the kernel: more of them in one path are a loop. */
+/** How many links one path may have: more are a loop, as for the kernel. */
 const MAX_LINKS = 40;
 
 /**
@@ -191,7 +191,7 @@ export function isPutByUs(
   return (parent.mode & 0o1000) !== 0 && isOurs(entry.uid);
 }
 
-/** As it is for everybody, links followed; undefined when nothing is there, which a link that leads nowhere is not. */
+/** The directory with its links followed; undefined when nothing is there, which a link that leads nowhere is not. */
 async function openAsNamed(path: string): Promise<HeldDirectory | undefined> {
   try {
     return await HeldDirectory.open(path, { followLink: true });

@@ -4,16 +4,16 @@ import { ExternalError } from './errors.ts';
 export interface RetryOptions {
   /** How long new attempts are begun; an attempt that runs is never cut short by this. */
   readonly timeoutMs: number;
-  /** At most this many attempts after the first; unbounded within the time when left out. */
-  readonly retries?: number;
+  /** Number of attempts after the first; unbounded within the time when left out. */
+  readonly retries?: number | undefined;
   /** Pause before the second attempt; it doubles from one attempt to the next. */
-  readonly minDelayMs?: number;
-  readonly maxDelayMs?: number;
+  readonly minDelayMs?: number | undefined;
+  readonly maxDelayMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of every failure that will be followed by another attempt. */
+  /** Is told of every failure that will be followed by another attempt. */
   readonly onRetry?: ((error: unknown, delayMs: number) => void) | undefined;
   /** Default: external errors that call themselves retryable. */
-  readonly isRetryable?: (error: unknown) => boolean;
+  readonly isRetryable?: ((error: unknown) => boolean) | undefined;
 }
 
 /**

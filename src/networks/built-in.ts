@@ -1,7 +1,8 @@
 import { fromHex } from '../lib/bytes.ts';
+import { HASH_LENGTH } from '../lib/lengths.ts';
 import type { Network } from './network.ts';
 
-/** As offered in prompts; holesky and goerli are retired. */
+/** The names that prompts offer; holesky and goerli are retired. */
 export const NETWORK_NAMES = ['mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'] as const;
 type NetworkName = (typeof NETWORK_NAMES)[number];
 
@@ -41,7 +42,10 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     chainId: 1,
     genesisTimestamp: 1606824023,
     genesisForkVersion: fromHex('0x00000000', 4),
-    genesisValidatorsRoot: fromHex('0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95', 32),
+    genesisValidatorsRoot: fromHex(
+      '0x4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95',
+      HASH_LENGTH,
+    ),
     capellaForkVersion: fromHex('0x03000000', 4),
     capellaForkEpoch: 194048,
     contracts: {
@@ -65,7 +69,10 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     chainId: 560048,
     genesisTimestamp: 1742213400,
     genesisForkVersion: fromHex('0x10000910', 4),
-    genesisValidatorsRoot: fromHex('0x212f13fc4df078b6cb7db228f1c8307566dcecf900867401a92023d7ba99cb5f', 32),
+    genesisValidatorsRoot: fromHex(
+      '0x212f13fc4df078b6cb7db228f1c8307566dcecf900867401a92023d7ba99cb5f',
+      HASH_LENGTH,
+    ),
     capellaForkVersion: fromHex('0x40000910', 4),
     capellaForkEpoch: 0,
     contracts: {
@@ -89,7 +96,10 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     chainId: 100,
     genesisTimestamp: 1638993340,
     genesisForkVersion: fromHex('0x00000064', 4),
-    genesisValidatorsRoot: fromHex('0xf5dcb5564e829aab27264b9becd5dfaa017085611224cb3036f573368dbb9d47', 32),
+    genesisValidatorsRoot: fromHex(
+      '0xf5dcb5564e829aab27264b9becd5dfaa017085611224cb3036f573368dbb9d47',
+      HASH_LENGTH,
+    ),
     capellaForkVersion: fromHex('0x03000064', 4),
     capellaForkEpoch: 648704,
     contracts: {
@@ -113,7 +123,10 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     chainId: 10200,
     genesisTimestamp: 1665396300,
     genesisForkVersion: fromHex('0x0000006f', 4),
-    genesisValidatorsRoot: fromHex('0x9d642dac73058fbf39c0ae41ab1e34e4d889043cb199851ded7095bc99eb4c1e', 32),
+    genesisValidatorsRoot: fromHex(
+      '0x9d642dac73058fbf39c0ae41ab1e34e4d889043cb199851ded7095bc99eb4c1e',
+      HASH_LENGTH,
+    ),
     capellaForkVersion: fromHex('0x0300006f', 4),
     capellaForkEpoch: 244224,
     contracts: {
@@ -136,7 +149,10 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     chainId: 17000,
     genesisTimestamp: 1695902400,
     genesisForkVersion: fromHex('0x01017000', 4),
-    genesisValidatorsRoot: fromHex('0x9143aa7c615a7f7115e2b6aac319c03529df8242ae705fba9df39b79c59fa8b1', 32),
+    genesisValidatorsRoot: fromHex(
+      '0x9143aa7c615a7f7115e2b6aac319c03529df8242ae705fba9df39b79c59fa8b1',
+      HASH_LENGTH,
+    ),
     // The Python operator before v1.0.6 had the genesis version here; its exit signatures were invalid.
     capellaForkVersion: fromHex('0x04017000', 4),
     capellaForkEpoch: 256,
@@ -160,7 +176,10 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     chainId: 5,
     genesisTimestamp: 1616508000,
     genesisForkVersion: fromHex('0x00001020', 4),
-    genesisValidatorsRoot: fromHex('0x043db0d9a83813551ee2f33450d23797757d430911a9320530ad8a0eabc43efb', 32),
+    genesisValidatorsRoot: fromHex(
+      '0x043db0d9a83813551ee2f33450d23797757d430911a9320530ad8a0eabc43efb',
+      HASH_LENGTH,
+    ),
     capellaForkVersion: fromHex('0x03001020', 4),
     capellaForkEpoch: 162304,
     contracts: {

@@ -4,6 +4,7 @@ import { fromHex } from '../lib/bytes.ts';
 import { messageOf, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
 import { describeJsonError } from '../lib/json-error.ts';
+import { HASH_LENGTH } from '../lib/lengths.ts';
 import { ETH_MIN_WALLET_BALANCE_GWEI, ethereum, NETWORK_NAMES, PUBLIC_IPFS_GATEWAYS } from './built-in.ts';
 import type { Network } from './network.ts';
 
@@ -37,7 +38,7 @@ const networkFileSchema = z.strictObject({
   slotsPerEpoch: z.int().min(1),
   genesisTimestamp: count,
   genesisForkVersion: bytes(4),
-  genesisValidatorsRoot: bytes(32),
+  genesisValidatorsRoot: bytes(HASH_LENGTH),
   capellaForkVersion: bytes(4),
   capellaForkEpoch: count,
   contracts: z.strictObject({

@@ -3,7 +3,7 @@ export interface Network {
   /** What rows, files and logs carry: 1 to 32 of `a-z0-9-`. */
   readonly name: string;
   readonly chainId: number;
-  /** Of the wallet's balance and of gas. */
+  /** Currency of the wallet's balance and of gas. */
   readonly currency: string;
   readonly secondsPerSlot: number;
   readonly slotsPerEpoch: number;

@@ -6,6 +6,7 @@ import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_FILE_MODE } from '../lib/files.ts';
+import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import {
   type OperatorConfig,
   readOperatorConfig,
@@ -24,7 +25,7 @@ export interface OperatorSources {
   readonly depositData: DepositDataSource;
   /** Keys and shares in the remote signer; undefined where nobody has written any down. */
   readonly remoteSigner: {
-    /** For messages. */
+    /** What messages call the source. */
     readonly name: string;
     /** The same object as long as nobody has written another one: it may name a hundred thousand shares. */
     read(): Promise<RemoteSignerConfig | undefined>;
@@ -133,7 +134,10 @@ async function findOwnVault(
   session: Session,
   { network, address }: VaultRef,
 ): Promise<VaultFacts | undefined> {
-  const vault = await findVaultFacts(session, { network: network.name, address: fromHex(address, 20) });
+  const vault = await findVaultFacts(session, {
+    network: network.name,
+    address: fromHex(address, ADDRESS_LENGTH),
+  });
   if (vault === undefined || vault.chainId === network.chainId) return vault;
   throw new OperatorError(
     'vault-other-chain',

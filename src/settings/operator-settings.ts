@@ -14,7 +14,7 @@ export interface OperatorSettings {
   readonly dataDir: string;
   /** The remote database, or where the embedded one is. */
   readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
-  /** Of facts in the remote database only those are believed that this key, of 32 bytes, has signed. */
+  /** The vault's verifying key, 32 bytes: facts in the remote database are believed only when it has signed them. */
   readonly vaultPublicKey: Uint8Array | undefined;
   readonly executionEndpoints: readonly EndpointUrl[];
   readonly executionJwtSecret: string | undefined;
@@ -36,7 +36,7 @@ export interface OperatorSettings {
   readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   readonly tls: SignerTls | undefined;
   readonly signerConcurrency: number;
-  /** For the built-in signer, when there is no remote one. */
+  /** Where the built-in signer finds its keys; asked only when there is no remote signer. */
   readonly keys: (say: (line: string) => void) => KeySourceSettings | undefined;
   readonly metrics: {
     readonly isEnabled: boolean;

@@ -7,6 +7,6 @@ export interface RemoteDbSettings {
   readonly dbUrl: { readonly url: string; readonly file: string | undefined };
   readonly dbSchema: string | undefined;
   readonly dataDir: string;
-  /** Told what does not stop the command. */
+  /** Is told what does not stop the command. */
   readonly warn?: ((line: string) => void) | undefined;
 }

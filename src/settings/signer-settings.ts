@@ -1,6 +1,6 @@
 import type { RemoteDbSettings } from './remote-db-settings.ts';
 
-/** At most `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
+/** A limit of `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
 export interface RateLimit {
   readonly count: number;
   readonly perMs: number;
@@ -40,9 +40,9 @@ export interface WalletSettings {
   /** A version 3 JSON wallet. */
   readonly file: string;
   readonly passwordFile: string;
-  /** For which the wallet works; the protocol's contracts are those of the network. */
+  /** The vault that the wallet works for; the protocol's contracts are those of the network. */
   readonly vault: string;
-  /** Above which it signs no transaction; decimal. */
+  /** Ceilings above which the wallet signs no transaction; decimal. */
   readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
 }
 
@@ -62,9 +62,9 @@ export interface SignerSettings {
     | undefined;
   /** Names of the clients that may ask, of all that the authority has signed for; all of them when left out. */
   readonly clientNames?: readonly string[] | undefined;
-  readonly allowUnauthenticated?: boolean;
+  readonly allowUnauthenticated?: boolean | undefined;
   /** Further names by which it may be called; `*` for all. */
-  readonly hosts?: readonly string[];
+  readonly hosts?: readonly string[] | undefined;
   /** Decimal. */
   readonly onlyValidatorIndexes?: readonly string[] | undefined;
   readonly rateLimit?: RateLimit | undefined;

@@ -14,6 +14,7 @@ import {
   writeFileAtomic,
 } from '../lib/files.ts';
 import { describeJsonError } from '../lib/json-error.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { formatPythonJson } from '../lib/python-json.ts';
 import type { Network } from '../networks/network.ts';
 import { canonicalNetworkName, resolveNetwork } from '../networks/resolve-network.ts';
@@ -59,7 +60,7 @@ export async function readVaultConfig(dataDirectory: string, vault: string): Pro
   return {
     network: document.network,
     mnemonicNextIndex: document.mnemonic_next_index,
-    firstPublicKey: fromHex(document.first_public_key, 48),
+    firstPublicKey: fromHex(document.first_public_key, PUBLIC_KEY_LENGTH),
   };
 }
 

@@ -19,7 +19,7 @@ export type SpawnSettings = Omit<
 >;
 
 export interface SpawnedSigner extends AsyncDisposable {
-  /** Where it speaks Web3Signer's API; the same after a restart. */
+  /** Path of the socket where the signer speaks Web3Signer's API; the same after a restart. */
   readonly socketPath: string;
   /** Keys that it had when it was ready first. */
   readonly keyCount: number;
@@ -29,8 +29,8 @@ export interface SpawnedSigner extends AsyncDisposable {
 
 export interface SpawnOptions {
   /** `info` has a line for every signature; they go to stderr. Default: warn. */
-  readonly logLevel?: SignerOrders['logLevel'];
-  readonly logFormat?: SignerOrders['logFormat'];
+  readonly logLevel?: SignerOrders['logLevel'] | undefined;
+  readonly logFormat?: SignerOrders['logFormat'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

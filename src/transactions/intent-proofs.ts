@@ -9,7 +9,7 @@ import { equalBytes, toHex } from '../lib/bytes.ts';
 export interface JudgedTransaction extends StoredTransaction {
   /** Whether the call is what this operator's wallet has recorded: only then it is signed (again). */
   readonly isProven: boolean;
-  /** Only forms that the row's sender has signed and that are this transaction's; nothing of them is the row's word. */
+  /** Forms that the row's sender has signed and that are this transaction's; nothing of them is the row's word. */
   readonly attempts: readonly StoredAttempt[];
 }
 

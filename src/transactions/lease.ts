@@ -4,6 +4,7 @@ import { findLeaseHolder, type LeaseScope, releaseLease, renewLease, takeLease }
 import { fromHex } from '../lib/bytes.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import type { Logger } from '../lib/logger.ts';
 
 /** The right to act for a vault, held by one process at a time. Disposing of it gives it back at once. */
@@ -32,9 +33,9 @@ export interface LeaseOptions {
   /** Ends the waiting for the lease; a lease that is held is given back by disposing of it. */
   readonly signal?: AbortSignal | undefined;
   /** How long a holder that is gone keeps the others out. Default 10 s. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /** Pause between renewals, and between looks of those that stand by. Default 3 s. */
-  readonly renewMs?: number;
+  readonly renewMs?: number | undefined;
 }
 
 const TTL_MS = 10_000;
@@ -47,7 +48,7 @@ const RENEW_MS = 3_000;
  */
 export async function holdLease(deps: LeaseDeps, options: LeaseOptions): Promise<Lease> {
   const { ttlMs = TTL_MS, signal } = options;
-  const scope = { chainId: options.chainId, vault: fromHex(options.vault, 20) };
+  const scope = { chainId: options.chainId, vault: fromHex(options.vault, ADDRESS_LENGTH) };
   for (let look = 0; ; look++) {
     signal?.throwIfAborted();
     const startedAt = performance.now();

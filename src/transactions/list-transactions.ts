@@ -3,6 +3,7 @@ import type { LeaseScope } from '../db/leases.ts';
 import { listTransactions, type StoredTransaction } from '../db/transactions.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 
 /** A transaction as a user sees it. */
 export interface TransactionSummary {
@@ -10,7 +11,7 @@ export interface TransactionSummary {
   readonly kind: string;
   readonly state: StoredTransaction['state'];
   readonly nonce: string;
-  /** Of the form that is in a block, else of the latest one; undefined before it was signed. */
+  /** Hash of the form that is in a block, else of the latest one; undefined before anything was signed. */
   readonly hash: Hex | undefined;
   readonly maxFeePerGasGwei: string | undefined;
   readonly attempts: number;
@@ -29,7 +30,7 @@ export async function listRecentTransactions(
   return (await listTransactions(database, scope, limit)).map(summarize);
 }
 
-/** One line for people. */
+/** A transaction in one line for people. */
 export function describeTransaction(transaction: TransactionSummary): string {
   const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;
   return [
@@ -62,8 +63,6 @@ function summarize(row: StoredTransaction): TransactionSummary {
 }
 
 function formatGwei(wei: bigint): string {
-  const fraction = (wei % GWEI).toString().padStart(9, '0').slice(0, 3);
-  return `${wei / GWEI}.${fraction}`;
+  const fraction = (wei % WEI_PER_GWEI).toString().padStart(9, '0').slice(0, 3);
+  return `${wei / WEI_PER_GWEI}.${fraction}`;
 }
-
-const GWEI = 1_000_000_000n;

@@ -16,6 +16,7 @@ import {
 import { takeTurn } from '../db/wallet-turns.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
 import { IntentProofs, type JudgedTransaction } from './intent-proofs.ts';
@@ -64,9 +65,9 @@ export interface OutboxOptions {
   /** Pause between looks at the chain: a slot. */
   readonly pollMs: number;
   /** How long a transaction waits before it is replaced by one that offers more. Default: four slots. */
-  readonly stuckAfterMs?: number;
+  readonly stuckAfterMs?: number | undefined;
   /** How long `reconcile` waits for one that is under way. Default: three slots. */
-  readonly reconcileWaitMs?: number;
+  readonly reconcileWaitMs?: number | undefined;
 }
 
 /**
@@ -80,7 +81,11 @@ export interface OutboxOptions {
  */
 export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox {
   const { database, lease } = given;
-  const ref: LeaseRef = { chainId: options.chainId, vault: fromHex(options.vault, 20), epoch: lease.epoch };
+  const ref: LeaseRef = {
+    chainId: options.chainId,
+    vault: fromHex(options.vault, ADDRESS_LENGTH),
+    epoch: lease.epoch,
+  };
   const { pollMs, reconcileWaitMs = 3 * pollMs, maxFeePerGasWei } = options;
   const deps: SenderDeps = { ...given, proofs: new IntentProofs(given.signer, ref) };
   const settings: SenderSettings = {
@@ -93,7 +98,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
   const sender = createSender(deps, ref, settings, follower);
   const limit = createLimit(1);
 
-  /** One at a time; the lease's end ends everything. */
+  /** Does steps one at a time; the lease's end ends every one. */
   const exclusively = <T>(signal: AbortSignal, step: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     limit(async () => {
       const both = AbortSignal.any([signal, lease.signal]);
@@ -125,13 +130,13 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
 type SenderDeps = AttemptDeps;
 type SenderSettings = FollowerOptions;
 
-/** Makes a transaction this holder's, and has its row say what this operator may be asked to offer. */
+/** Takes a transaction over for this holder, and has its row say what this operator may be asked to offer. */
 async function adopt(
   { database, proofs }: SenderDeps,
   ref: LeaseRef,
   { maxBumpFeePerGasWei: bumpCeilingWei }: SenderSettings,
   row: JudgedTransaction,
-  options: { readonly reopen?: boolean } = {},
+  options: { readonly reopen?: boolean | undefined } = {},
 ): Promise<void> {
   if (!(await adoptTransaction(database, ref, row.id, options))) throw leaseLost();
   if (!row.isProven || row.bumpCeilingWei === bumpCeilingWei) return;
@@ -139,7 +144,7 @@ async function adopt(
   if (!(await authenticateIntent(database, ref, row.id, { mac, bumpCeilingWei }))) throw leaseLost();
 }
 
-/** Brings one that was left under way to its end, unless that takes too long. */
+/** Brings a transaction that was left under way to its end, unless that takes too long. */
 async function settle(
   deps: SenderDeps,
   ref: LeaseRef,
@@ -160,7 +165,7 @@ async function settle(
   await follower.close(row, { state: 'abandoned', reason });
 }
 
-/** One try; 'wait' when it is to be made again after a pause, in which others may send. */
+/** One try to send; 'wait' when it is to be made again after a pause, in which others may send. */
 type Sender = (intent: TransactionIntent, signal: AbortSignal) => Promise<TransactionOutcome | 'wait'>;
 
 function createSender(
@@ -227,14 +232,17 @@ function createSender(
     const { priorityFeeWei, nonce } = account;
     const market = chooseFees({ ...account.block, priorityFeeWei }, maxFeePerGasWei);
     if (market === undefined) {
-      const [baseFeePerGasWei, ceilingWei] = [account.block.baseFeePerGasWei, maxFeePerGasWei].map(String);
-      const facts = { kind: intent.kind, baseFeePerGasWei, ceilingWei };
+      const facts = {
+        kind: intent.kind,
+        baseFeePerGasWei: String(account.block.baseFeePerGasWei),
+        ceilingWei: String(maxFeePerGasWei),
+      };
       if (!priced.has(intent.key)) log.info(facts, 'Waiting: the base fee is above the ceiling');
       priced.add(intent.key);
       return 'wait';
     }
     priced.clear();
-    const wallet = fromHex(from, 20);
+    const wallet = fromHex(from, ADDRESS_LENGTH);
     // One that expired may still be waiting under this nonce.
     const rivals = await findHighestFees(database, ref, { sender: wallet, nonce });
     const fees = (rivals.all && raiseFees(rivals.all, market, maxFeePerGasWei)) ?? market;
@@ -313,7 +321,7 @@ function callOf({
   data,
   valueWei = 0n,
 }: TransactionIntent): Pick<StoredTransaction, 'recipient' | 'data' | 'valueWei'> {
-  return { recipient: fromHex(to, 20), data: fromHex(data), valueWei };
+  return { recipient: fromHex(to, ADDRESS_LENGTH), data: fromHex(data), valueWei };
 }
 
 function insufficientFunds(address: string, balanceWei: bigint): ExternalError {

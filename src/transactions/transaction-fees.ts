@@ -1,4 +1,5 @@
 import { UsageError } from '../lib/errors.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 
 /** What a transaction offers, by EIP-1559. */
 export interface Fees {
@@ -14,13 +15,12 @@ export interface FeeMarket {
 /** What no transaction offers more than, whatever is asked for. */
 export interface FeeCeilings {
   readonly maxFeePerGasWei: bigint;
-  /** For those of which `tx bump` has asked for more; never less than the other. */
+  /** Ceiling of transactions that `tx bump` has asked more for; never below the other ceiling. */
   readonly maxBumpFeePerGasWei: bigint;
 }
 
 /** Gas that a transaction can have at most (EIP-7825). */
 export const MAX_TRANSACTION_GAS = 16_777_216n;
-const WEI_PER_GWEI = 1_000_000_000n;
 
 /** @throws UsageError when a bump could offer less than the transaction itself */
 export function feeCeilings(
@@ -71,7 +71,7 @@ export function raiseFees(current: Fees, wanted: Fees | undefined, ceilingWei: b
   return isEnough ? { maxFeeWei, maxPriorityFeeWei } : undefined;
 }
 
-/** One part in `share` more, rounded up. */
+/** Raises an amount by one part in `share`, rounded up. */
 function raise(wei: bigint, share: bigint): bigint {
   return wei + wei / share + 1n;
 }

@@ -21,6 +21,7 @@ import {
 import { takeTurn } from '../db/wallet-turns.ts';
 import { fromHex, type Hex, toHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import { HASH_LENGTH } from '../lib/lengths.ts';
 import { isCallOf, type JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
 import { findHighestFees } from './recorded-fees.ts';
@@ -97,7 +98,11 @@ export function createTransactionFollower(
   };
 
   const newWatch = (isDone: Watch['isDone']): Watch => ({
-    ...{ isDone, lostLooks: 0, movedAt: performance.now(), isUnderpriced: false, isCeilingTold: false },
+    isDone,
+    lostLooks: 0,
+    movedAt: performance.now(),
+    isUnderpriced: false,
+    isCeilingTold: false,
     yields: 0,
   });
 
@@ -182,7 +187,7 @@ export function createTransactionFollower(
 
   async function closeMined(row: JudgedTransaction, receipt: Receipt): Promise<TransactionOutcome> {
     const { hash, isSuccess, blockNumber } = receipt;
-    const mined = { minedHash: fromHex(hash, 32), minedBlock: BigInt(blockNumber) };
+    const mined = { minedHash: fromHex(hash, HASH_LENGTH), minedBlock: BigInt(blockNumber) };
     if (attemptOf(row, hash)?.purpose === 'cancel') {
       await close(row, {
         ...mined,
@@ -215,7 +220,7 @@ export function createTransactionFollower(
     await close(row, {
       state: 'cancelled',
       reason: isDone ? 'it had been done by another transaction' : 'another transaction took its nonce',
-      minedHash: taker && fromHex(taker, 32),
+      minedHash: taker && fromHex(taker, HASH_LENGTH),
     });
     return isDone ? { status: 'already-done' } : { status: 'cancelled', hash: taker };
   }
@@ -321,7 +326,7 @@ function attemptOf(row: JudgedTransaction, hash: Hex): StoredAttempt | undefined
   return row.attempts.find(one => toHex(one.hash) === hash);
 }
 
-/** Without a limit of time there is an outcome. */
+/** The outcome that there always is without a limit of time. */
 function required(outcome: TransactionOutcome | undefined): TransactionOutcome {
   if (outcome === undefined) throw new TypeError('a transaction was left before its end');
   return outcome;

@@ -3,7 +3,7 @@ import type { Hex } from '../lib/bytes.ts';
 /** A call of a contract that must happen once. */
 export interface TransactionIntent {
   readonly kind: 'register-validators' | 'update-exit-signatures' | 'harvest';
-  /** Of two intents with one key only one ever becomes a transaction that succeeds. */
+  /** What makes two intents the same: of all with one key, only one ever becomes a transaction that succeeds. */
   readonly key: string;
   readonly to: string;
   readonly data: Hex;
@@ -20,8 +20,8 @@ export type TransactionOutcome =
   | { readonly status: 'reverted'; readonly hash: Hex; readonly reason: string }
   /** The simulation failed: nothing was sent. `data` is what the contract reverted with. */
   | { readonly status: 'would-revert'; readonly reason: string; readonly data: Hex | undefined }
-  /** Its deadline has passed, before or after it was sent; it can do nothing any more. */
+  /** The deadline has passed, before or after the transaction was sent; it can do nothing any more. */
   | { readonly status: 'expired' }
   | { readonly status: 'already-done' }
-  /** Its nonce was taken by another transaction: `tx cancel`, or another program with this wallet. It never happens. */
+  /** Another transaction took the nonce (`tx cancel`, or another program with this wallet): the call never happens. */
   | { readonly status: 'cancelled'; readonly hash: Hex | undefined };

@@ -1,8 +1,9 @@
 import type { KeystoreKdf } from '../domain/keys/keystore.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 
 /** Widths of the records in the flat arrays that cross between threads. */
-export const SECRET_KEY_WIDTH = 32;
-export const PUBLIC_KEY_WIDTH = 48;
+export const SECRET_KEY_WIDTH = SECRET_KEY_LENGTH;
+export const PUBLIC_KEY_WIDTH = PUBLIC_KEY_LENGTH;
 
 /** Every job that a worker does: what goes in, what comes out. Byte arrays are flat: n records one after another. */
 interface Jobs {

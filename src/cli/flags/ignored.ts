@@ -3,8 +3,8 @@ import { flag, flagName, optional } from '../options/option.ts';
 import { text } from '../options/value-kinds.ts';
 
 const described = { description: 'Accepted, and ignored.' };
-const ignored = (env?: string) => optional({ ...described, ...(env !== undefined && { env }), value: text });
-const ignoredFlag = (env?: string) => flag({ ...described, ...(env !== undefined && { env }) });
+const ignored = (env?: string) => optional({ ...described, env, value: text });
+const ignoredFlag = (env?: string) => flag({ ...described, env });
 
 /** Options of other generations of the Python operator's `start` that mean nothing here: no setup breaks over them. */
 export const IGNORED_OPTIONS = {

@@ -8,7 +8,11 @@ const { network, dataDir, databaseDir, dbUrl, dbSchema } = START_OPTIONS;
 /** Where the transactions of an operator are recorded: the options of `start` that say so. */
 export const TRANSACTION_OPTIONS = {
   vault: vault('Enter your vault address'),
-  ...{ network, dataDir, databaseDir, dbUrl, dbSchema },
+  network,
+  dataDir,
+  databaseDir,
+  dbUrl,
+  dbSchema,
 } as const;
 
 /** `--id` of commands that change one. */

@@ -20,7 +20,7 @@ export interface ValueKind<T> {
   /** Stands for the value in help, e.g. `TEXT`. */
   readonly placeholder: string;
   /** Shown in a prompt after its text, as click shows the choices. */
-  readonly choices?: readonly string[];
+  readonly choices?: readonly string[] | undefined;
   /** @throws UsageError with the sentence that follows "Invalid value for '--x': " */
   readonly parse: (text: string, source: OptionSource) => T | Promise<T>;
 }
@@ -28,35 +28,35 @@ export interface ValueKind<T> {
 export interface OptionSpec<T> {
   readonly description: string;
   readonly value: ValueKind<T>;
-  /** One letter. */
-  readonly char?: Interfaces.AlphabetLowercase;
+  /** The option's short form, one letter. */
+  readonly char?: Interfaces.AlphabetLowercase | undefined;
   /** Environment variable; empty counts as unset. */
-  readonly env?: string;
+  readonly env?: string | undefined;
   /** Variable of a secret that names its file, when it is not `<env>_FILE`. */
-  readonly envFile?: string;
+  readonly envFile?: string | undefined;
   /** Secrets get `--x-file` and `X_FILE`, and a warning when they stand in argv. A function: whether this text holds one. */
-  readonly secret?: boolean | ((text: string) => boolean);
+  readonly secret?: boolean | ((text: string) => boolean) | undefined;
   /** The command gives `--x-file` and `X_FILE` a meaning of its own, in an option `xFile`: they are not read for this one. */
-  readonly hasOwnFileOption?: boolean;
-  /** Not shown while it is typed. */
-  readonly hidden?: boolean;
+  readonly hasOwnFileOption?: boolean | undefined;
+  /** Whether the value is not shown while it is typed. */
+  readonly hidden?: boolean | undefined;
 }
 
 interface Presence {
   /** Question asked on a terminal when no value is given. */
-  readonly prompt?: string;
-  /** Offered in brackets by the prompt, and only there: without a terminal the option is missing. */
-  readonly suggestion?: () => string;
-  /** Offered by the prompt, and taken when there is no terminal. */
-  readonly fallback?: () => string;
+  readonly prompt?: string | undefined;
+  /** Value that the prompt offers in brackets, and only the prompt: without a terminal the option is missing. */
+  readonly suggestion?: (() => string) | undefined;
+  /** Value that the prompt offers, and that is taken when there is no terminal. */
+  readonly fallback?: (() => string) | undefined;
   readonly presence: 'optional' | 'required' | 'repeated' | 'repeated-required' | 'switch';
   /** Switch of the same command with which a required option may be left out, and is not asked for. */
-  readonly unless?: string;
+  readonly unless?: string | undefined;
 }
 
 /** One command-line option whose resolved value is a T. */
 export interface Option<T> extends OptionSpec<unknown>, Presence {
-  /** Never set: carries T for the type of the resolved options. */
+  /** Never set: carries T, with or without undefined, for the type of the resolved options. */
   readonly resolved?: T;
 }
 
@@ -77,7 +77,11 @@ export function defaulted<T>(fallback: () => string, spec: OptionSpec<T>): Optio
 
 /** An option that must be given; asked on a terminal when it has a prompt. Prompts come in the order of the options. */
 export function required<T>(
-  spec: OptionSpec<T> & { prompt?: string; suggestion?: () => string; fallback?: () => string },
+  spec: OptionSpec<T> & {
+    prompt?: string | undefined;
+    suggestion?: (() => string) | undefined;
+    fallback?: (() => string) | undefined;
+  },
 ): Option<T> {
   return { ...spec, presence: 'required' };
 }
@@ -88,7 +92,7 @@ export function requiredUnless<T>(unless: string, option: Option<T>): Option<T |
 }
 
 /** An option that may be given several times. */
-export function repeated<T>(spec: OptionSpec<T> & { required?: boolean }): Option<readonly T[]> {
+export function repeated<T>(spec: OptionSpec<T> & { required?: boolean | undefined }): Option<readonly T[]> {
   const { required: must, ...rest } = spec;
   return { ...rest, presence: must ? 'repeated-required' : 'repeated' };
 }

@@ -13,14 +13,14 @@ import {
 } from './option.ts';
 
 export interface OptionInput {
-  /** As parsed from argv: text, texts or true by flag name. */
+  /** Values parsed from argv: text, texts or true by flag name. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: NodeJS.ProcessEnv;
-  /** Undefined without a terminal. */
+  /** The prompter for missing values; undefined without a terminal. */
   readonly prompter: Prompter | undefined;
   readonly warn: (message: string) => void;
   /** Switches that must be given without a terminal. */
-  readonly unattended?: readonly string[];
+  readonly unattended?: readonly string[] | undefined;
 }
 
 interface GivenText {

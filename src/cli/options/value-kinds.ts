@@ -5,6 +5,7 @@ import { checksumAddress } from '../../lib/address.ts';
 import { fromHex } from '../../lib/bytes.ts';
 import { EndpointUrl, withoutSecrets } from '../../lib/endpoint-url.ts';
 import { UsageError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { NETWORK_NAMES } from '../../networks/built-in.ts';
 import { canonicalNetworkName } from '../../networks/resolve-network.ts';
 import type { ValueKind } from './option.ts';
@@ -13,7 +14,7 @@ import type { ValueKind } from './option.ts';
 export const text: ValueKind<string> = { placeholder: 'TEXT', parse: value => value };
 
 /** A whole number, bounds included. Messages are click's. */
-export function integer(range: { min: number; max?: number }): ValueKind<number> {
+export function integer(range: { min: number; max?: number | undefined }): ValueKind<number> {
   return {
     placeholder: 'INTEGER',
     parse(value) {
@@ -53,7 +54,7 @@ export const bytes32: ValueKind<Uint8Array> = {
   placeholder: 'HASH',
   parse(value) {
     const digits = value.trim().replace(/^0x/i, '');
-    if (/^[0-9a-f]{64}$/i.test(digits)) return fromHex(digits, 32);
+    if (/^[0-9a-f]{64}$/i.test(digits)) return fromHex(digits, HASH_LENGTH);
     throw new UsageError('invalid-hash', `'${value}' is not a hash of 32 bytes in hex.`);
   },
 };

@@ -10,7 +10,7 @@ import type { Prompter } from './prompt.ts';
 export async function confirm(
   prompter: Prompter | undefined,
   question: string,
-  { byDefault = false, flag }: { readonly byDefault?: boolean; readonly flag: string },
+  { byDefault = false, flag }: { readonly byDefault?: boolean | undefined; readonly flag: string },
 ): Promise<boolean> {
   if (prompter === undefined) throw missingOptions([{ flag }]);
   for (;;) {

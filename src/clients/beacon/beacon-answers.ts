@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fromHex } from '../../lib/bytes.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 
 const MAX_UINT64 = 2n ** 64n - 1n;
 const uint64 = z
@@ -29,7 +30,7 @@ export type ValidatorStatus = (typeof VALIDATOR_STATUSES)[number];
 
 // Answers of the beacon node API (ethereum/beacon-APIs), the members in use.
 
-export const genesisAnswer = z.object({ data: z.object({ genesis_validators_root: bytes(32) }) });
+export const genesisAnswer = z.object({ data: z.object({ genesis_validators_root: bytes(HASH_LENGTH) }) });
 
 export const depositContractAnswer = z.object({
   data: z.object({
@@ -59,8 +60,8 @@ export const validatorsAnswer = z.object({
       index: uint64,
       status: z.enum(VALIDATOR_STATUSES),
       validator: z.object({
-        pubkey: bytes(48),
-        withdrawal_credentials: bytes(32),
+        pubkey: bytes(PUBLIC_KEY_LENGTH),
+        withdrawal_credentials: bytes(HASH_LENGTH),
         activation_epoch: uint64,
         exit_epoch: uint64,
       }),

@@ -29,7 +29,7 @@ export interface BeaconNodeOptions {
   /** 32 bytes: tells the chain. */
   readonly genesisValidatorsRoot: Uint8Array;
   readonly slotsPerEpoch: number;
-  /** For one request to one endpoint. */
+  /** Time limit of one request to one endpoint. */
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;
@@ -192,7 +192,9 @@ export class BeaconNode {
     });
     return this.#ask(async endpoint => {
       const response = await this.#request(endpoint, {
-        ...{ path: '/eth/v1/beacon/pool/voluntary_exits', method: 'POST', body },
+        path: '/eth/v1/beacon/pool/voluntary_exits',
+        method: 'POST',
+        body,
         // Lodestar throws on an exit that it has already, which makes a 500 of it.
         isExpected: status => status === 200 || status === 202 || status === 400 || status === 500,
       });
@@ -270,25 +272,22 @@ export class BeaconNode {
   async #requireSynced(endpoint: string) {
     const response = await this.#request(endpoint, { path: '/eth/v1/node/syncing' });
     const state = parseAnswer(syncingAnswer, response, endpoint).data;
-    const reason = state.is_syncing
-      ? `it is syncing, ${state.sync_distance} slots behind`
-      : state.is_optimistic
-        ? 'its head is optimistic: the execution node has not verified it'
-        : state.el_offline
-          ? 'its execution node is offline'
-          : undefined;
-    if (reason !== undefined) throw notReady(endpoint, reason);
+    if (state.is_syncing) throw notReady(endpoint, `it is syncing, ${state.sync_distance} slots behind`);
+    if (state.is_optimistic) {
+      throw notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
+    }
+    if (state.el_offline) throw notReady(endpoint, 'its execution node is offline');
     return state;
   }
 
   async #request(
     endpoint: string,
-    request: Pick<HttpRequest, 'method' | 'isExpected'> & { path: string; body?: string },
+    request: Pick<HttpRequest, 'method' | 'isExpected'> & { path: string; body?: string | undefined },
   ): Promise<HttpResponse> {
     const { path, body, ...rest } = request;
     return await requestHttp(this.#deps, {
       ...rest,
-      ...(body === undefined ? {} : { body }),
+      body,
       url: `${endpoint.replace(/\/+$/, '')}${path}`,
       headers: {
         accept: 'application/json',

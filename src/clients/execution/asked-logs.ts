@@ -70,7 +70,7 @@ function matcherOf(asked: z.infer<typeof logFilter>): (log: AnsweredLog) => bool
   };
 }
 
-/** Undefined where anything matches. */
+/** What may stand in a place of a log; undefined where anything matches. */
 function choicesOf(asked: z.infer<typeof oneOrMore> | null | undefined): Set<string | undefined> | undefined {
   if (asked === null || asked === undefined) return undefined;
   return new Set([asked].flat().map(text => text.toLowerCase()));

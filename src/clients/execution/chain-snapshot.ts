@@ -38,8 +38,8 @@ export interface ChainReaderOptions extends ChainStateOptions {
   readonly contracts: ChainStateOptions['contracts'] & { readonly keeperGenesisBlock: number };
   /** How long what was read is shared: about half a slot. */
   readonly maxAgeMs: number;
-  /** In ms, of a clock that never goes back. */
-  readonly now?: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** Heads that are remembered, to tell a node that is behind from a reorganisation. */
@@ -149,7 +149,7 @@ function findFirstEvents(
   return findKeeperEvents(node, refer(options), { toBlock: blockNumber, kinds, known: NO_EVENTS });
 }
 
-/** After a reorganisation: what is finalized stays, the rest is read again. */
+/** The events after a reorganisation: what is finalized stays, the rest is read again. */
 async function findEventsAgain(
   node: ExecutionNode,
   options: ChainReaderOptions,

@@ -2,6 +2,7 @@ import { isCallException } from 'ethers/utils';
 import { z } from 'zod';
 import { fromHex, type Hex } from '../../lib/bytes.ts';
 import { ExternalError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { BlockHeader } from './block-headers.ts';
 import { depositContractAbi, readDepositCount } from './contracts/deposit-contract.ts';
 import { depositDataRegistryAbi } from './contracts/deposit-data-registry.ts';
@@ -14,10 +15,10 @@ import type { ExecutionNode } from './execution-node.ts';
 export interface ChainState {
   readonly blockNumber: number;
   readonly blockHash: Hex;
-  /** Of the block, in unix seconds. */
+  /** The block's time, in unix seconds. */
   readonly timestamp: number;
   readonly baseFeePerGasWei: bigint;
-  /** Of the hot wallet; null when the reader was given none. */
+  /** Balance of the hot wallet; null when the reader was given no wallet. */
   readonly walletBalanceWei: bigint | null;
   /** Root of the deposit contract's tree, 32 bytes. */
   readonly registryRoot: Uint8Array;
@@ -28,7 +29,7 @@ export interface ChainState {
 }
 
 interface VaultState {
-  /** Without what a pending harvest would bring. */
+  /** Assets that validators can be registered from, without what a pending harvest would bring. */
   readonly withdrawableAssetsWei: bigint;
   /**
    * Root of the deposit data tree (32 bytes; zeros when none is set) and place in it of the next validator: the vault's
@@ -43,15 +44,15 @@ interface KeeperState {
   readonly isCollateralized: boolean;
   readonly canHarvest: boolean;
   readonly isHarvestRequired: boolean;
-  /** Of the next rewards update; 1 before the first one. */
+  /** Nonce of the next rewards update; 1 before the first one. */
   readonly rewardsNonce: bigint;
-  /** Of the vault's next exit signatures update. */
+  /** Nonce of the vault's next exit signatures update. */
   readonly exitSignaturesNonce: bigint;
   readonly validatorsMinOracles: number;
 }
 
 export interface ChainStateOptions {
-  /** Of the network. */
+  /** Contracts of the network. */
   readonly contracts: {
     readonly keeper: string;
     readonly depositContract: string;
@@ -130,7 +131,7 @@ function stateCalls({ contracts, vault: address, vaultVersion }: ChainStateOptio
   ];
 }
 
-const bytes32 = z.string().transform(text => fromHex(text, 32));
+const bytes32 = z.string().transform(text => fromHex(text, HASH_LENGTH));
 const depositData = z
   .tuple([bytes32, z.bigint()])
   .transform(([root, index]) => ({ root, index: Number(index) }));
@@ -141,7 +142,8 @@ function readAnswers(
   answers: readonly (readonly unknown[])[],
   rpcBalanceWei: bigint | null,
 ): ChainState {
-  const [values, rest] = [answers.flat().slice(0, 9), answers.flat().slice(9)];
+  const values = answers.flat().slice(0, 9);
+  const rest = answers.flat().slice(9);
   const manager = vaultVersion === 1 ? null : z.string().parse(rest.shift());
   const hasDepositData = vaultVersion === 1 || contracts.depositDataRegistry !== undefined;
   const deposits = hasDepositData ? depositData.parse(rest.splice(0, 2)) : null;
@@ -167,7 +169,7 @@ function readAnswers(
   };
 }
 
-/** In the order of `stateCalls`. */
+/** The answers in the order of `stateCalls`. */
 const stateAnswer = z.tuple([
   bytes32,
   z.string().transform(text => readDepositCount(fromHex(text, 8))),

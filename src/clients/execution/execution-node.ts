@@ -26,7 +26,7 @@ export interface ExecutionNodeOptions {
   /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
   readonly endpoints: readonly string[];
   readonly chainId: number;
-  /** For one request to one endpoint. */
+  /** Time limit of one request to one endpoint. */
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;
@@ -98,7 +98,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     this.chainId = options.chainId;
   }
 
-  /** Also what stands in messages: the endpoint in use, without path and credentials. */
+  /** The endpoint in use as messages call it, without path and credentials. */
   get endpoint(): string {
     return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
   }
@@ -344,16 +344,19 @@ function headIn(
   payload: JsonRpcPayload | JsonRpcPayload[],
   answers: readonly (JsonRpcResult | JsonRpcError)[],
 ): bigint | undefined {
-  for (const [i, { method, params }] of [payload].flat().entries()) {
+  for (const [i, request] of [payload].flat().entries()) {
     const answer = answers[i];
     if (answer === undefined || !('result' in answer)) continue;
-    const isHeader = method === 'eth_getBlockByNumber' && Array.isArray(params) && params[0] === 'latest';
-    const number =
-      method === 'eth_blockNumber' ? answer.result : isHeader ? answer.result?.number : undefined;
-    const head = quantity.safeParse(number);
+    const head = quantity.safeParse(headNumber(request, answer));
     if (head.success) return head.data;
   }
   return undefined;
+}
+
+function headNumber({ method, params }: JsonRpcPayload, { result }: JsonRpcResult): unknown {
+  if (method === 'eth_blockNumber') return result;
+  const isHeader = method === 'eth_getBlockByNumber' && Array.isArray(params) && params[0] === 'latest';
+  return isHeader ? result?.number : undefined;
 }
 
 function requireHttpUrl(endpoint: string, index: number): void {

@@ -4,7 +4,7 @@ import { type ExecutionNode, RpcError } from './execution-node.ts';
 
 export interface LogSearch {
   readonly address: string;
-  /** By position; null matches anything, an array any of its members. */
+  /** Topics by their position; null matches anything, an array any of its members. */
   readonly topics: readonly (string | null | readonly string[])[];
   readonly fromBlock: number;
   /** Default: the head. */

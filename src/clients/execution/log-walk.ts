@@ -21,12 +21,12 @@ export interface LogWindow {
 export interface LogWalk extends LogSearch {
   readonly toBlock: number;
   /** Blocks that are asked for first. Default 10,000. */
-  readonly windowBlocks?: number;
+  readonly windowBlocks?: number | undefined;
   /** Windows shrink when they hold more logs than this, and grow when they hold far fewer. Default 2,000: 3 MB of an answer. */
-  readonly windowLogs?: number;
+  readonly windowLogs?: number | undefined;
 }
 
-/** After a refusal, windows that must be taken before a larger one is tried again. */
+/** How many windows must be taken after a refusal before a larger one is tried again. */
 const PATIENCE = 16;
 
 /**

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH } from '../../lib/lengths.ts';
+import { WEI_PER_GWEI } from '../../lib/units.ts';
 import type { ExecutionNode } from './execution-node.ts';
 
 /** The newest block, and what a transaction of the account would need now. One request. */
@@ -50,7 +52,7 @@ export type BroadcastOutcome =
   | { readonly status: 'accepted' }
   /** Another transaction has this nonce: in a block, or waiting with fees that must be beaten. */
   | { readonly status: 'nonce-taken' | 'underpriced' }
-  /** Not accepted, for a reason that may pass. */
+  /** The node did not accept it, for a reason that may pass. */
   | { readonly status: 'refused'; readonly reason: string };
 
 const quantity = z
@@ -66,7 +68,7 @@ const fullBlockAnswer = z.object({
 
 /** Hash of a signed transaction. */
 export function transactionHash(raw: Uint8Array): Uint8Array {
-  return fromHex(keccak256(raw), 32);
+  return fromHex(keccak256(raw), HASH_LENGTH);
 }
 
 /** A signed EIP-1559 transaction, of which every member is read from its bytes. */
@@ -95,8 +97,8 @@ export function readRecordedTransaction(raw: Uint8Array): RecordedTransaction | 
     if (type !== 2 || from === null || transaction.serialized !== hex) return undefined;
     return {
       chainId: transaction.chainId,
-      from: fromHex(from, 20),
-      to: to === null ? undefined : fromHex(to, 20),
+      from: fromHex(from, ADDRESS_LENGTH),
+      to: to === null ? undefined : fromHex(to, ADDRESS_LENGTH),
       nonce: BigInt(transaction.nonce),
       data: fromHex(transaction.data),
       valueWei: transaction.value,
@@ -121,8 +123,8 @@ export async function readAccount(node: ExecutionNode, address: string): Promise
   return { block, priorityFeeWei, nonce, pendingNonce, balanceWei };
 }
 
-/** For nodes that do not advise. */
-const DEFAULT_PRIORITY_FEE_WEI = 1_000_000_000n;
+/** The priority fee with nodes that advise none. */
+const DEFAULT_PRIORITY_FEE_WEI = WEI_PER_GWEI;
 
 /** @param hashes - of one account's transactions, the newest last */
 export async function readAttempts(
@@ -138,7 +140,9 @@ export async function readAttempts(
     ...hashes.map(hash => ask(node, receiptAnswer, 'eth_getTransactionReceipt', hash)),
   ]);
   return {
-    ...{ block, nonce, isLastKnown: known !== null },
+    block,
+    nonce,
+    isLastKnown: known !== null,
     receipts: receipts.flatMap((receipt, index) => {
       const hash = hashes[index];
       return receipt === null || receipt.blockNumber === null || hash === undefined
@@ -202,7 +206,7 @@ export async function broadcastTransaction(node: ExecutionNode, raw: Hex): Promi
   }
 }
 
-/** In the words of geth, Erigon, Nethermind, Besu, Reth and anvil. */
+/** The words of geth, Erigon, Nethermind, Besu, Reth and anvil for a transaction that is known. */
 const ALREADY_KNOWN =
   /already ?(known|imported|exists)|known transaction|existing tx with same hash|already in (the )?pool/i;
 const UNDERPRICED =
@@ -219,7 +223,8 @@ export async function findNonceTaker(
   const countAt = (block: number) =>
     ask(node, quantity, 'eth_getTransactionCount', address, `0x${block.toString(16)}`);
   try {
-    let [before, at] = [Math.max(-1, head - SEARCH_DEPTH_BLOCKS), head];
+    let before = Math.max(-1, head - SEARCH_DEPTH_BLOCKS);
+    let at = head;
     if (before >= 0 && (await countAt(before)) > nonce) return undefined;
     // The first block after which the account has sent more than `nonce` transactions.
     while (at - before > 1) {

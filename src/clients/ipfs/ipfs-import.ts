@@ -23,7 +23,7 @@ const RAW = 0x55;
 const DAG_PB = 0x70;
 const KIB = 1024;
 
-/** For one document: with four gateways 64 MiB for each, in which mainnet's list of validators is imported once. */
+/** The budget of one document: 64 MiB for each of four gateways, enough to import mainnet's list of validators once. */
 export function openImportBudget(): ImportBudget {
   return { bytes: 256 * KIB * KIB, tries: 48 };
 }

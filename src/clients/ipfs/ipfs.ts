@@ -11,15 +11,15 @@ import { openGatewayDispatcher } from './gateway-dispatcher.ts';
 import { type ImportBudget, isImportOf, openImportBudget } from './ipfs-import.ts';
 
 export interface IpfsOptions {
-  /** Asked in this order; one without a scheme means https. */
+  /** Gateways in the order in which they are asked; without a scheme https is meant. */
   readonly gateways: readonly string[];
-  /** For everything that one gateway is asked. */
+  /** Time limit of everything that one gateway is asked. */
   readonly timeoutMs: number;
   /** Largest document, and largest sum of blocks, in bytes. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Takes the plain bytes of a gateway when none proves the document. */
-  readonly allowUnverified?: boolean;
-  /** Told when such bytes are taken. */
+  readonly allowUnverified?: boolean | undefined;
+  /** Is told when such bytes are taken. */
   readonly onUnverified?: ((gateway: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

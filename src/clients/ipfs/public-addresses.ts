@@ -52,6 +52,7 @@ function embeddedIpv4(ipv6: string): string | undefined {
   const [, high = '', low = ''] =
     /^(?:::ffff:|64:ff9b::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? [];
   if (high === '') return undefined;
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  const a = Number.parseInt(high, 16);
+  const b = Number.parseInt(low, 16);
   return [a >> 8, a & 255, b >> 8, b & 255].join('.');
 }

@@ -5,6 +5,7 @@ import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domai
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { createLimit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
@@ -32,11 +33,11 @@ export interface SignerClientOptions {
   readonly tls?: SignerTls | undefined;
   /** Signatures asked for at a time, over all signers. Default: 64. */
   readonly concurrency?: number | undefined;
-  /** For one request. */
+  /** Time limit of one request. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug' | 'warn'> | undefined;
-  /** Told of every request when it has ended. */
-  readonly observe?: HttpDeps['observe'];
+  /** Is told of every request when it has ended. */
+  readonly observe?: HttpDeps['observe'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,7 +62,7 @@ export interface SignerClient extends AsyncDisposable {
   /** Has the signers read their key files again, one after another, so that the others go on signing unburdened. */
   reload(options: {
     readonly reloadTimeoutMs: number;
-    readonly pollMs?: number;
+    readonly pollMs?: number | undefined;
   }): Promise<readonly (ReloadOutcome & { readonly url: EndpointUrl })[]>;
   /**
    * A verified signature of 96 bytes.
@@ -75,7 +76,10 @@ export interface SignerClient extends AsyncDisposable {
    */
   signExits(
     requests: readonly ExitRequest[],
-    options?: { readonly verify?: 'each' | 'batch'; readonly onSigned?: () => void },
+    options?: {
+      readonly verify?: 'each' | 'batch' | undefined;
+      readonly onSigned?: (() => void) | undefined;
+    },
   ): Promise<Uint8Array[]>;
 }
 
@@ -99,7 +103,7 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
   const endpoints = distinct(options.urls).map(url =>
     openSignerEndpoint({ url, tls, timeoutMs, log, observe, connections: concurrency }),
   );
-  const fleet = createSignerFleet(endpoints, { ...(log !== undefined && { log }) });
+  const fleet = createSignerFleet(endpoints, { log });
   const limit = createLimit(concurrency);
   const times = { timeoutMs, signal };
 
@@ -141,7 +145,8 @@ export function openSignerClient(options: SignerClientOptions): SignerClient {
   ): Promise<Uint8Array[]> {
     const signatures = sets.map(({ signature }) => signature);
     for (const place of await findInvalidPlaces(sets)) {
-      const [set, request] = [sets[place], requests[place]];
+      const set = sets[place];
+      const request = requests[place];
       if (set === undefined || request === undefined) continue;
       fleet.distrust(set.endpoint);
       log?.warn(new InvalidSignatureError(set).message);
@@ -231,17 +236,23 @@ async function requestSignature(
   const signing = { publicKey: key, what: `the exit of validator ${validatorIndex}` };
   const send = () =>
     requestSigner(endpoint, {
-      ...{ method: 'POST', path: `/api/v1/eth2/sign/${key}`, headers: EXIT_HEADERS, body, signing },
-      ...{ ...times, maxBytes: MAX_ANSWER_BYTES, isExpected: status => status === 200 },
+      method: 'POST',
+      path: `/api/v1/eth2/sign/${key}`,
+      headers: EXIT_HEADERS,
+      body,
+      signing,
+      ...times,
+      maxBytes: MAX_ANSWER_BYTES,
+      isExpected: status => status === 200,
     });
   const response = await send().catch((error: unknown) => {
     if (error instanceof ExternalError && error.code === 'connection-reset') return send();
     throw error;
   });
-  return fromHex(parseSignerAnswer(signatureAnswer, response, endpoint.name).signature, 96);
+  return fromHex(parseSignerAnswer(signatureAnswer, response, endpoint.name).signature, SIGNATURE_LENGTH);
 }
 
-/** In slices, between which the program can do something else. */
+/** Verifies in slices, between which the program can do something else. */
 async function findInvalidPlaces(sets: readonly SignatureSet[]): Promise<number[]> {
   const found: number[][] = [];
   for (let start = 0; start < sets.length; start += VERIFY_SLICE) {
@@ -263,7 +274,7 @@ function isBusy(error: unknown, hasAnswered: boolean): boolean {
   return error.code === 'signer-busy' || (hasAnswered && isGone && error.retryable);
 }
 
-/** One answer, or one error, per signer. */
+/** The answer, or the error, of each signer. */
 function askAll<T>(
   endpoints: readonly SignerEndpoint[],
   ask: (endpoint: SignerEndpoint) => Promise<T>,

@@ -13,7 +13,7 @@ const SOCKET_SCHEME = 'unix:';
 
 /** One signer and the open connections to it. */
 export interface SignerEndpoint extends AsyncDisposable {
-  /** As messages call it: origin, or path of the socket. */
+  /** What messages call the signer: origin, or path of the socket. */
   readonly name: string;
   readonly url: EndpointUrl;
   readonly http: HttpDeps;
@@ -25,22 +25,22 @@ export interface SignerEndpointOptions {
   readonly tls?: SignerTls | undefined;
   /** Connections at most. */
   readonly connections: number;
-  /** For one request. */
+  /** Time limit of one request. */
   readonly timeoutMs: number;
   readonly log?: Pick<Logger, 'debug'> | undefined;
-  readonly observe?: HttpDeps['observe'];
+  readonly observe?: HttpDeps['observe'] | undefined;
 }
 
 export interface SignerRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | undefined;
   readonly timeoutMs: number;
-  readonly maxBytes?: number;
-  readonly retries?: number;
-  readonly isExpected?: (status: number) => boolean;
-  readonly signing?: SignerRequestSubject['signing'];
+  readonly maxBytes?: number | undefined;
+  readonly retries?: number | undefined;
+  readonly isExpected?: ((status: number) => boolean) | undefined;
+  readonly signing?: SignerRequestSubject['signing'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -126,7 +126,7 @@ export function parseSignerAnswer<T>(schema: z.ZodType<T>, response: HttpRespons
   });
 }
 
-/** Undefined for what is not JSON: no schema takes that. */
+/** The answer's JSON; undefined for what is none, which no schema takes. */
 function parseJson(response: HttpResponse): unknown {
   try {
     return JSON.parse(bodyText(response));

@@ -4,16 +4,16 @@ import { HttpStatusError } from '../http.ts';
 interface Explanation {
   readonly code: string;
   readonly message: string;
-  readonly hint?: string;
-  readonly retryable?: boolean;
+  readonly hint?: string | undefined;
+  readonly retryable?: boolean | undefined;
 }
 
 /** What was asked of a signer: for messages. */
 export interface SignerRequestSubject {
-  /** The signer as messages call it. */
+  /** What messages call the signer. */
   readonly name: string;
   readonly path: string;
-  /** Set for signatures: the key, and what is signed. */
+  /** The key and what is signed, when a signature was asked for. */
   readonly signing?: { readonly publicKey: string; readonly what: string } | undefined;
 }
 

@@ -17,7 +17,7 @@ interface Member {
   latencyMs: number | undefined;
   measuredAt: number;
   failures: number;
-  /** Asked only when no other is left before this time. */
+  /** Time before which the signer is asked only when no other is left. */
   restsUntil: number;
 }
 
@@ -29,7 +29,7 @@ export interface SignerFleet {
    * @throws the error of the only signer; or ExternalError with the messages of all
    */
   run<T>(step: (endpoint: SignerEndpoint) => Promise<T>): Promise<T>;
-  /** Told of a signer whose answer turned out to be wrong. */
+  /** Counts a failure of a signer whose answer turned out to be wrong. */
   distrust(endpoint: SignerEndpoint): void;
 }
 
@@ -39,10 +39,15 @@ export function createSignerFleet(
   {
     log,
     now = () => performance.now(),
-  }: { readonly log?: Pick<Logger, 'warn'>; readonly now?: () => number },
+  }: { readonly log?: Pick<Logger, 'warn'> | undefined; readonly now?: (() => number) | undefined },
 ): SignerFleet {
   const members: readonly Member[] = endpoints.map(endpoint => ({
-    ...{ endpoint, inFlight: 0, latencyMs: undefined, measuredAt: 0, failures: 0, restsUntil: 0 },
+    endpoint,
+    inFlight: 0,
+    latencyMs: undefined,
+    measuredAt: 0,
+    failures: 0,
+    restsUntil: 0,
   }));
 
   async function attempt<T>(member: Member, step: (endpoint: SignerEndpoint) => Promise<T>): Promise<T> {
@@ -126,7 +131,7 @@ function mayAskAnother(error: unknown): boolean {
   return error instanceof ExternalError && error.code !== 'signer-refused-exit';
 }
 
-/** One refusal that will not go away by itself is worth more than an outage beside it. */
+/** The error of all: a refusal that will not go away by itself tells more than an outage beside it. */
 function joinErrors(errors: readonly unknown[]): ExternalError {
   const external = errors.filter(error => error instanceof ExternalError);
   const telling = external.find(error => !error.retryable) ?? external[0];

@@ -10,17 +10,17 @@ export interface SignerTls {
   readonly key?: Uint8Array | undefined;
   /** The same as PKCS#12. */
   readonly pfx?: Uint8Array | undefined;
-  /** Of the key, or of the PKCS#12 file. */
+  /** Passphrase of the key, or of the PKCS#12 file. */
   readonly passphrase?: string | undefined;
 }
 
 /** What `tls.connect` takes. */
 export interface TlsConnectOptions {
-  ca?: Buffer;
-  cert?: Buffer;
-  key?: Buffer;
-  pfx?: Buffer;
-  passphrase?: string;
+  ca?: Buffer | undefined;
+  cert?: Buffer | undefined;
+  key?: Buffer | undefined;
+  pfx?: Buffer | undefined;
+  passphrase?: string | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from '../http.ts';
@@ -52,7 +53,7 @@ export interface WalletSigner extends AsyncDisposable {
 
 export interface WalletSignerOptions {
   readonly socketPath: string;
-  /** For one signature, with the time that a signer needs which is being started again. Default 30 s. */
+  /** Time limit of one signature; long enough for a signer that is being started again. Default 30 s. */
   readonly timeoutMs?: number | undefined;
   readonly log?: Pick<Logger, 'debug'> | undefined;
 }
@@ -97,8 +98,12 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
     address,
     async signTransaction(unsigned) {
       const transaction = Transaction.from({
-        ...{ type: 2, chainId: unsigned.chainId, nonce: unsigned.nonce },
-        ...{ to: unsigned.to, data: unsigned.data, gasLimit: unsigned.gasLimit },
+        type: 2,
+        chainId: unsigned.chainId,
+        nonce: unsigned.nonce,
+        to: unsigned.to,
+        data: unsigned.data,
+        gasLimit: unsigned.gasLimit,
         value: unsigned.valueWei ?? 0n,
         maxFeePerGas: unsigned.maxFeePerGasWei,
         maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
@@ -128,7 +133,7 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
       const answer = macAnswer.safeParse(
         await ask(endpoint, timeoutMs, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
       );
-      if (answer.success) return fromHex(answer.data, 32);
+      if (answer.success) return fromHex(answer.data, HASH_LENGTH);
       throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -155,8 +160,12 @@ function ask(
   const request = async () => {
     try {
       const response = await requestHttp(endpoint.http, {
-        ...{ url: `http://localhost${path}`, method, timeoutMs, retries: 0 },
-        ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
+        url: `http://localhost${path}`,
+        method,
+        timeoutMs,
+        retries: 0,
+        body,
+        headers: body === undefined ? undefined : { 'content-type': 'application/json' },
       });
       return bodyText(response).trim();
     } catch (error) {

@@ -4,13 +4,14 @@ import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { bodyText, type HttpDeps, type HttpResponse } from '../http.ts';
 import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 
 export interface Web3SignerOptions {
   /** http, https, or `unix:` and the path of a socket: then `HttpDeps` must bring the dispatcher to it. */
   readonly url: EndpointUrl | string;
-  /** For one request. */
+  /** Time limit of one request. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -94,7 +95,7 @@ export async function listSignerPublicKeys(
 ): Promise<ReadonlySet<Hex>> {
   const response = await send(deps, options, 'GET', '/api/v1/eth2/publicKeys', JSON_ONLY);
   const publicKeys = parseSignerAnswer(publicKeysAnswer, response, nameOf(options.url));
-  return new Set(publicKeys.map(publicKey => toHex(fromHex(publicKey, 48))));
+  return new Set(publicKeys.map(publicKey => toHex(fromHex(publicKey, PUBLIC_KEY_LENGTH))));
 }
 
 /**
@@ -106,7 +107,7 @@ export async function listSignerPublicKeys(
  */
 export async function reloadSigner(
   deps: HttpDeps,
-  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number },
+  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number | undefined },
 ): Promise<ReloadOutcome> {
   const deadline = performance.now() + options.reloadTimeoutMs;
   let before = await fetchReloadState(deps, options);
@@ -128,7 +129,7 @@ async function startReload(deps: HttpDeps, options: Web3SignerOptions): Promise<
   return response.status === 409 ? 'busy' : 'started';
 }
 
-/** Undefined from a signer that cannot tell. */
+/** How far a reload is; undefined from a signer that cannot tell. */
 async function fetchReloadState(
   deps: HttpDeps,
   options: Web3SignerOptions,
@@ -147,7 +148,7 @@ function isEndOfNewReload(state: ReloadState, before: ReloadState | undefined): 
 }
 
 async function pause(
-  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number },
+  options: Web3SignerOptions & { readonly reloadTimeoutMs: number; readonly pollMs?: number | undefined },
   deadline: number,
 ): Promise<void> {
   if (performance.now() >= deadline) {

@@ -69,7 +69,7 @@ export default class RemoteDbAssign extends RemoteDbCommand {
     };
   }
 
-  /** With the encryption key the plan is signed, too. */
+  /** Stores the plan; with the encryption key it is signed, too. */
   private async assign(remote: RemoteDb, options: Resolved<typeof OPTIONS>) {
     const { encryptKey, trustStored, reassign } = options;
     const plan = {

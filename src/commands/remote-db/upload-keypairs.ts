@@ -60,7 +60,11 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     await using pool = createWorkerPool({ size: options.poolSize });
     const result = await uploadKeypairs(
       {
-        ...{ database: remote.database, pool, progress: this.bars, say: this.say, warn: this.alert },
+        database: remote.database,
+        pool,
+        progress: this.bars,
+        say: this.say,
+        warn: this.alert,
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
         fetchOracleSet: async accepted => {
           const { voters } = resources.use(await openVoters(http, options.executionEndpoints, network));
@@ -72,7 +76,10 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
         },
       },
       {
-        ...{ ref: remote.ref, encryptKey: options.encryptKey, depositData, pruneShares: options.pruneShares },
+        ref: remote.ref,
+        encryptKey: options.encryptKey,
+        depositData,
+        pruneShares: options.pruneShares,
         lockTimeoutMs: 10 * 60_000,
         keystores: keystoreLocation(options, vaultDir),
       },

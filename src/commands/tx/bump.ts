@@ -5,6 +5,7 @@ import { optional } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { WEI_PER_GWEI } from '../../lib/units.ts';
 import { askForReplacement } from '../../transactions/replace-transaction.ts';
 
 const OPTIONS = {
@@ -31,7 +32,7 @@ export default class TxBump extends OperatorCommand {
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'bump',
-      feeCeilingWei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei) * 1_000_000_000n,
+      feeCeilingWei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei) * WEI_PER_GWEI,
     });
     const kind = foreignText(row.kind);
     this.say(

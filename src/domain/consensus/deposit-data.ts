@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { concatBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { findInvalidSignatures, publicKeyOf, signMessage } from './bls.ts';
 import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
@@ -46,12 +47,12 @@ const hexOf = (bytes: number) =>
     .regex(new RegExp(`^(?:0x)?[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
 
 const entrySchema = z.looseObject({
-  pubkey: hexOf(48),
-  signature: hexOf(96),
-  withdrawal_credentials: hexOf(32).optional(),
+  pubkey: hexOf(PUBLIC_KEY_LENGTH),
+  signature: hexOf(SIGNATURE_LENGTH),
+  withdrawal_credentials: hexOf(HASH_LENGTH).optional(),
   amount: z.int().positive().optional(),
-  deposit_message_root: hexOf(32).optional(),
-  deposit_data_root: hexOf(32).optional(),
+  deposit_message_root: hexOf(HASH_LENGTH).optional(),
+  deposit_data_root: hexOf(HASH_LENGTH).optional(),
   fork_version: hexOf(4).optional(),
   network_name: z.string().optional(),
 });

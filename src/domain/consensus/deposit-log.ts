@@ -1,3 +1,4 @@
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import type { Deposit } from './deposit-data.ts';
 
 /** A deposit as the deposit contract has taken it. */
@@ -13,10 +14,10 @@ const DEPOSIT_RECORD_LENGTH = 184;
 const WORD = 32;
 /** The event's five `bytes`: place of the length in the data, and the length. The ABI leaves the contract no other form. */
 const FIELDS = [
-  { offset: 0xa0, length: 48 },
-  { offset: 0x100, length: 32 },
+  { offset: 0xa0, length: PUBLIC_KEY_LENGTH },
+  { offset: 0x100, length: HASH_LENGTH },
   { offset: 0x140, length: 8 },
-  { offset: 0x180, length: 96 },
+  { offset: 0x180, length: SIGNATURE_LENGTH },
   { offset: 0x200, length: 8 },
 ] as const;
 const DATA_LENGTH = 0x240;
@@ -45,7 +46,7 @@ export function writeDepositRecords(deposits: readonly Deposit[]): Uint8Array<Ar
   for (const [i, deposit] of deposits.entries()) {
     const at = i * DEPOSIT_RECORD_LENGTH;
     records.set(deposit.publicKey, at);
-    records.set(deposit.withdrawalCredentials, at + 48);
+    records.set(deposit.withdrawalCredentials, at + PUBLIC_KEY_LENGTH);
     view.setBigUint64(at + 80, deposit.amountGwei, true);
     records.set(deposit.signature, at + 88);
   }
@@ -58,8 +59,8 @@ export function readDepositRecords(records: Uint8Array): Deposit[] {
   return Array.from({ length: records.length / DEPOSIT_RECORD_LENGTH }, (_, i) => {
     const at = i * DEPOSIT_RECORD_LENGTH;
     return {
-      publicKey: records.subarray(at, at + 48),
-      withdrawalCredentials: records.subarray(at + 48, at + 80),
+      publicKey: records.subarray(at, at + PUBLIC_KEY_LENGTH),
+      withdrawalCredentials: records.subarray(at + PUBLIC_KEY_LENGTH, at + 80),
       amountGwei: view.getBigUint64(at + 80, true),
       signature: records.subarray(at + 88, at + DEPOSIT_RECORD_LENGTH),
     };

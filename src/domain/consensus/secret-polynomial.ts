@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { wipe } from '../../lib/bytes.ts';
+import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 
 /** Order r of the BLS12-381 groups: secret keys, shares and coefficients are integers modulo r. */
 export const CURVE_ORDER = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n;
@@ -24,7 +25,7 @@ export function assertPossibleScheme({ threshold, count }: ShareScheme): void {
 /** Uniform scalars by rejection sampling; the last one, the polynomial's highest, is not zero. */
 export function randomCoefficients(count: number): bigint[] {
   const coefficients: bigint[] = [];
-  const bytes = new Uint8Array(32);
+  const bytes = new Uint8Array(SECRET_KEY_LENGTH);
   while (coefficients.length < count) {
     randomFillSync(bytes);
     // r has 255 bits: without the top bit nine of ten draws are below it.
@@ -51,8 +52,10 @@ export function evaluatePolynomial(coefficients: readonly bigint[], count: numbe
 
 /** A scalar's integer. @param bytes - 32, big-endian */
 export function toScalar(bytes: Uint8Array): bigint {
-  if (bytes.length !== 32) throw new RangeError(`a secret key has 32 bytes, not ${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 32);
+  if (bytes.length !== SECRET_KEY_LENGTH) {
+    throw new RangeError(`a secret key has ${SECRET_KEY_LENGTH} bytes, not ${bytes.length}`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, SECRET_KEY_LENGTH);
   return (
     (view.getBigUint64(0) << 192n) |
     (view.getBigUint64(8) << 128n) |
@@ -63,7 +66,7 @@ export function toScalar(bytes: Uint8Array): bigint {
 
 /** 32 bytes, big-endian. */
 export function fromScalar(scalar: bigint): Uint8Array {
-  const bytes = new Uint8Array(32);
+  const bytes = new Uint8Array(SECRET_KEY_LENGTH);
   const view = new DataView(bytes.buffer);
   for (let word = 0; word < 4; word++) {
     view.setBigUint64(8 * word, BigInt.asUintN(64, scalar >> BigInt(64 * (3 - word))));

@@ -1,4 +1,5 @@
 import { concatBytes } from '../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { ForkData, SigningData } from './ssz.ts';
 
 /** Domain types of the consensus specification that this program signs in. */
@@ -17,7 +18,7 @@ export const DOMAIN = {
 export function computeDomain(
   domainType: Uint8Array,
   forkVersion: Uint8Array,
-  genesisValidatorsRoot: Uint8Array = new Uint8Array(32),
+  genesisValidatorsRoot: Uint8Array = new Uint8Array(HASH_LENGTH),
 ): Uint8Array {
   const root = ForkData.hashTreeRoot({
     current_version: forkVersion,

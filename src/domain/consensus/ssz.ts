@@ -1,9 +1,10 @@
 import { ByteVectorType, ContainerType, UintBigintType } from '@chainsafe/ssz';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 
 const Bytes4 = new ByteVectorType(4);
-const Bytes32 = new ByteVectorType(32);
-const Bytes48 = new ByteVectorType(48);
-const Bytes96 = new ByteVectorType(96);
+const Bytes32 = new ByteVectorType(HASH_LENGTH);
+const Bytes48 = new ByteVectorType(PUBLIC_KEY_LENGTH);
+const Bytes96 = new ByteVectorType(SIGNATURE_LENGTH);
 const Uint64 = new UintBigintType(8);
 
 // Containers of the consensus specification (phase 0, beacon-chain.md), with its names and its order of fields.

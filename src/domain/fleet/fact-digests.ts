@@ -32,9 +32,9 @@ export interface OperatorFacts {
   };
   /** The deposit data file's text. */
   readonly document: string;
-  /** In public-key order. */
+  /** Keypairs in the order of the public keys. */
   readonly keypairs: readonly { readonly publicKey: Uint8Array; readonly sharesSetHash: Uint8Array }[];
-  /** By parent, then by place. */
+  /** Key shares in the order of their parents, and of each parent by place. */
   readonly shares: readonly {
     readonly parentPublicKey: Uint8Array;
     readonly shareIndex: number;

@@ -3,6 +3,7 @@ import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { describeJsonError } from '../../lib/json-error.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 
 /** Which oracles the key shares are made for. */
@@ -25,7 +26,7 @@ export interface RemoteSignerConfig {
 const publicKeySchema = z
   .string()
   .regex(/^0x[0-9a-fA-F]{96}$/, 'expected a public key (0x and 96 hex digits)')
-  .transform(text => fromHex(text, 48));
+  .transform(text => fromHex(text, PUBLIC_KEY_LENGTH));
 
 const fileSchema = z.object({
   pubkeys_to_shares: z.record(z.string(), z.array(publicKeySchema)),
@@ -34,7 +35,7 @@ const fileSchema = z.object({
       config_hash: z
         .string()
         .regex(/^0x[0-9a-fA-F]{64}$/)
-        .transform(text => fromHex(text, 32)),
+        .transform(text => fromHex(text, HASH_LENGTH)),
       config_ipfs_hash: z.string().min(1),
       threshold: z.int().min(1),
     })

@@ -7,7 +7,7 @@ export type RemovalPolicy = (typeof REMOVAL_POLICIES)[number];
 export interface Removals {
   /** Keys that the directory holds now. */
   readonly before: number;
-  /** Of these, keys that the run would remove. */
+  /** How many of these keys the run would remove. */
   readonly removed: number;
   readonly policy: RemovalPolicy;
   /** What they are removed from, for the message. */

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { UsageError } from '../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 
 /** The vault that a statement is about. */
 export interface StatementVault {
@@ -67,7 +68,7 @@ export function encodeStatement(statement: Statement): Uint8Array {
   const view = new DataView(bytes.buffer);
   new TextEncoder().encodeInto(TAG, bytes);
   view.setBigUint64(OFFSET.chainId, BigInt(statement.chainId));
-  writeBytes(bytes, OFFSET.vault, statement.vault, 20);
+  writeBytes(bytes, OFFSET.vault, statement.vault, ADDRESS_LENGTH);
   view.setBigUint64(OFFSET.manifestCounter, statement.manifestCounter);
   view.setBigUint64(OFFSET.planCounter, statement.planCounter);
   writeBytes(bytes, OFFSET.validatorsDigest, statement.validatorsDigest, DIGEST_WIDTH);
@@ -86,7 +87,7 @@ export function decodeStatement(body: Uint8Array): Statement | undefined {
   const optional = (offset: number) => (body[offset] === 1 ? digest(offset + 1) : null);
   const statement: Statement = {
     chainId: Number(view.getBigUint64(OFFSET.chainId)),
-    vault: body.slice(OFFSET.vault, OFFSET.vault + 20),
+    vault: body.slice(OFFSET.vault, OFFSET.vault + ADDRESS_LENGTH),
     manifestCounter: view.getBigUint64(OFFSET.manifestCounter),
     planCounter: view.getBigUint64(OFFSET.planCounter),
     validatorsDigest: digest(OFFSET.validatorsDigest),

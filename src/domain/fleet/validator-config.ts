@@ -7,9 +7,9 @@ import { UsageError } from '../../lib/errors.ts';
 export interface ValidatorConfig {
   /** Lower case, in the order given: every client takes these (`0x` is demanded by Lighthouse and Prysm). */
   readonly publicKeys: readonly Hex[];
-  /** With EIP-55 checksum: Teku refuses a wrong one. */
+  /** Address with EIP-55 checksum: Teku refuses a wrong one. */
   readonly feeRecipient: string;
-  /** With its credentials. Without a slash at the end: Prysm puts `/api/…` behind it as it is. */
+  /** The signer's URL with its credentials, and without a slash at the end: Prysm puts `/api/…` behind it as it is. */
   readonly signerUrl: string;
   readonly isBuilderEnabled: boolean;
 }

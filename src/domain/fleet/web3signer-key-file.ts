@@ -1,6 +1,7 @@
 import { parseAllDocuments } from 'yaml';
 import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 
 /** A key with its public key; both are the caller's, nothing here wipes them. */
 export interface SigningKey {
@@ -13,7 +14,7 @@ export interface SigningKey {
 export const KEY_LAYOUTS = ['buckets', 'one-per-key'] as const;
 export type KeyLayout = (typeof KEY_LAYOUTS)[number];
 
-/** Whose keys a file holds: the network's name and the vault's address (0x hex, any case). */
+/** The vault whose keys a file holds: the network's name and the vault's address (0x hex, any case). */
 export interface KeyFileOwner {
   readonly network: string;
   readonly vault: string;
@@ -114,7 +115,13 @@ function bucketPrefix({ network, vault }: KeyFileOwner): string {
 
 function checkKey(key: SigningKey): SigningKey {
   const { publicKey, secretKey } = key;
-  if (publicKey.length === 48 && secretKey.length === 32 && secretKey.some(byte => byte !== 0)) return key;
+  if (
+    publicKey.length === PUBLIC_KEY_LENGTH &&
+    secretKey.length === SECRET_KEY_LENGTH &&
+    secretKey.some(byte => byte !== 0)
+  ) {
+    return key;
+  }
   throw new OperatorError(
     'invalid-key',
     `The key of ${toHex(publicKey)} is not a BLS12-381 key of 32 bytes.`,
@@ -164,8 +171,8 @@ function readDocument(content: Uint8Array, start: number): Uint8Array | undefine
   const end = start + DOCUMENT_LENGTH;
   if (!holds(content, start, BEFORE_KEY) || !holds(content, keyStart + 64, AFTER_KEY)) return undefined;
   if (end < content.length && !holds(content, end, BETWEEN)) return undefined;
-  const secretKey = new Uint8Array(32);
-  for (let index = 0; index < 32; index++) {
+  const secretKey = new Uint8Array(SECRET_KEY_LENGTH);
+  for (let index = 0; index < SECRET_KEY_LENGTH; index++) {
     const high = HEX_DIGITS.indexOf(content[keyStart + 2 * index] ?? 0);
     const low = HEX_DIGITS.indexOf(content[keyStart + 2 * index + 1] ?? 0);
     if (high < 0 || low < 0) return undefined;

@@ -3,7 +3,7 @@ import { concatBytes, wipe } from '../../lib/bytes.ts';
 import { type CoefficientSource, CURVE_ORDER } from '../consensus/secret-polynomial.ts';
 
 const DOMAIN = 'stakewise-operator/share-coefficients/v1';
-/** As EIP-2333's hkdf_mod_r: 48 bytes modulo r are uniform but for 2^-128. */
+/** The length in EIP-2333's hkdf_mod_r: 48 bytes modulo r are uniform but for 2^-128. */
 const WIDE_SCALAR_LENGTH = 48;
 
 /**

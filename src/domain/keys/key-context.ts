@@ -1,4 +1,5 @@
 import { toHex } from '../../lib/bytes.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 
 /** The vault to which encrypted things belong. */
 export interface VaultContext {
@@ -24,7 +25,7 @@ export interface KeyContext extends VaultContext {
 export const FORMAT_VERSION = 1;
 
 const TAG_WIDTH = 16;
-const VAULT_WIDTH = TAG_WIDTH + 1 + 8 + 20;
+const VAULT_WIDTH = TAG_WIDTH + 1 + 8 + ADDRESS_LENGTH;
 const KINDS = { validator: 1, share: 2 } as const;
 
 /** Where the fields of {@link encodeKeyContext} begin. */
@@ -47,9 +48,9 @@ export function encodeKeyContext(context: KeyContext): Uint8Array {
   const bytes = new Uint8Array(KEY_CONTEXT_LENGTH);
   writeVault(bytes, 'stakewise/row', context);
   bytes[OFFSET.kind] = KINDS[context.kind];
-  writeBytes(bytes, OFFSET.publicKey, context.publicKey, 48);
-  writeOptional(bytes, OFFSET.parentPublicKey, context.parentPublicKey, 48);
-  writeOptional(bytes, OFFSET.oracleSetHash, context.oracleSetHash, 32);
+  writeBytes(bytes, OFFSET.publicKey, context.publicKey, PUBLIC_KEY_LENGTH);
+  writeOptional(bytes, OFFSET.parentPublicKey, context.parentPublicKey, PUBLIC_KEY_LENGTH);
+  writeOptional(bytes, OFFSET.oracleSetHash, context.oracleSetHash, HASH_LENGTH);
   if (context.shareIndex !== null) {
     bytes[OFFSET.shareIndex] = 1;
     writeUint32(bytes, OFFSET.shareIndex + 1, context.shareIndex);
@@ -61,7 +62,7 @@ export function encodeKeyContext(context: KeyContext): Uint8Array {
 /** Public key and data-key id out of {@link encodeKeyContext}'s bytes, as views of them. */
 export function readKeyContext(bytes: Uint8Array): { publicKey: Uint8Array; dataKeyId: number } {
   return {
-    publicKey: bytes.subarray(OFFSET.publicKey, OFFSET.publicKey + 48),
+    publicKey: bytes.subarray(OFFSET.publicKey, OFFSET.publicKey + PUBLIC_KEY_LENGTH),
     dataKeyId: new DataView(bytes.buffer, bytes.byteOffset).getUint32(OFFSET.dataKeyId),
   };
 }
@@ -93,7 +94,7 @@ export function encodeManifestHead(
   const bytes = new Uint8Array(VAULT_WIDTH + 8 + 33);
   writeVault(bytes, 'stakewise/list', context);
   new DataView(bytes.buffer).setBigUint64(VAULT_WIDTH, manifest.counter);
-  writeOptional(bytes, VAULT_WIDTH + 8, manifest.depositDataRoot, 32);
+  writeOptional(bytes, VAULT_WIDTH + 8, manifest.depositDataRoot, HASH_LENGTH);
   return bytes;
 }
 
@@ -101,7 +102,7 @@ function writeVault(target: Uint8Array, tag: string, context: VaultContext): voi
   new TextEncoder().encodeInto(tag, target.subarray(0, TAG_WIDTH));
   target[TAG_WIDTH] = FORMAT_VERSION;
   new DataView(target.buffer).setBigUint64(TAG_WIDTH + 1, BigInt(context.chainId));
-  writeBytes(target, TAG_WIDTH + 9, context.vault, 20);
+  writeBytes(target, TAG_WIDTH + 9, context.vault, ADDRESS_LENGTH);
 }
 
 function writeOptional(target: Uint8Array, offset: number, value: Uint8Array | null, length: number): void {

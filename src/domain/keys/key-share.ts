@@ -26,7 +26,7 @@ export interface KeyShare {
  */
 export function splitSecretKey(
   secretKey: Uint8Array,
-  options: ShareScheme & { readonly coefficients?: CoefficientSource },
+  options: ShareScheme & { readonly coefficients?: CoefficientSource | undefined },
 ): Uint8Array[] {
   const { threshold, count, coefficients: draw = randomCoefficients } = options;
   assertPossibleScheme({ threshold, count });

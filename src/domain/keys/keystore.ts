@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { equalBytes, fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
 import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
@@ -46,7 +47,10 @@ const keystoreSchema = z.object({
     }),
   }),
   description: z.string().optional(),
-  pubkey: z.preprocess(value => (typeof value === 'string' ? value.replace(/^0x/, '') : value), hex(48)),
+  pubkey: z.preprocess(
+    value => (typeof value === 'string' ? value.replace(/^0x/, '') : value),
+    hex(PUBLIC_KEY_LENGTH),
+  ),
   path: z.string(),
   uuid: z.string(),
   version: z.literal(4),
@@ -91,7 +95,7 @@ export async function encryptKeystore(options: {
   readonly secretKey: Uint8Array;
   readonly password: string;
   readonly path: string;
-  readonly kdf?: KeystoreKdf;
+  readonly kdf?: KeystoreKdf | undefined;
 }): Promise<Keystore> {
   const { secretKey, password, path, kdf = 'scrypt' } = options;
   const made = await create(password, secretKey, publicKeyOf(secretKey), path, null, kdfModule(kdf));

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { deriveSubkey, NONCE_LENGTH } from './envelope.ts';
 import { encodeManifestHead, type VaultContext } from './key-context.ts';
 
@@ -15,11 +16,11 @@ export interface Manifest {
   /** Grows by one with every change, so that two states never have the same MAC. */
   readonly counter: bigint;
   readonly depositDataRoot: Uint8Array | null;
-  /** In the order of their public keys. */
+  /** Entries in the order of their public keys. */
   readonly entries: Iterable<ManifestEntry>;
 }
 
-const ENTRY_LENGTH = 48 + 4 + NONCE_LENGTH;
+const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + 4 + NONCE_LENGTH;
 const ENTRIES_PER_UPDATE = 256;
 
 /**
@@ -66,10 +67,10 @@ export function verifyManifestMac(
 }
 
 function writeEntry(block: Uint8Array, offset: number, entry: ManifestEntry): void {
-  if (entry.publicKey.length !== 48 || entry.nonce.length !== NONCE_LENGTH)
+  if (entry.publicKey.length !== PUBLIC_KEY_LENGTH || entry.nonce.length !== NONCE_LENGTH)
     throw new RangeError('malformed entry');
   block.set(entry.publicKey, offset);
-  new DataView(block.buffer).setUint32(offset + 48, entry.dataKeyId);
+  new DataView(block.buffer).setUint32(offset + PUBLIC_KEY_LENGTH, entry.dataKeyId);
   block.set(entry.nonce, offset + 52);
 }
 

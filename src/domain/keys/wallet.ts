@@ -6,6 +6,7 @@ import { decryptKeystoreJson, encryptKeystoreJson, HDNodeWallet } from 'ethers/w
 import { z } from 'zod';
 import { fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
 import { mnemonicToSeed } from './mnemonic.ts';
@@ -53,7 +54,7 @@ export async function decryptWallet(
   useFastScrypt();
   try {
     const account = await decryptKeystoreJson(JSON.stringify(wallet), password);
-    return { address: account.address, secretKey: fromHex(account.privateKey, 32) };
+    return { address: account.address, secretKey: fromHex(account.privateKey, SECRET_KEY_LENGTH) };
   } catch (cause) {
     if (cause instanceof Error && cause.message.includes('incorrect password')) {
       throw new OperatorError('wallet-wrong-password', `The password does not open ${name}.`);

@@ -3,6 +3,7 @@ import { getAddress } from 'ethers/address';
 import { TypedDataEncoder } from 'ethers/hash';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { hasLowS, recoverPoint } from '../../lib/secp256k1.ts';
 
 /** Where the keeper's typed data is valid. */
@@ -27,7 +28,7 @@ export interface Approval {
   readonly ipfsHash: string;
   /** Unix seconds on the chain's clock: a later block refuses the transaction. */
   readonly deadline: bigint;
-  /** As many signatures of 65 bytes as the keeper asks for, by ascending oracle address, one after another. */
+  /** Signatures of 65 bytes, as many as the keeper asks for, by ascending oracle address, one after another. */
   readonly signatures: Uint8Array;
 }
 
@@ -86,13 +87,13 @@ export interface ApprovalRequest {
   readonly exit_signature_shards: readonly (readonly Hex[])[];
   readonly deadline: number;
   /** Vaults of version 1 to 4. */
-  readonly proof?: readonly Hex[] | null;
-  readonly proof_flags?: readonly boolean[] | null;
-  readonly proof_indexes?: readonly number[] | null;
+  readonly proof?: readonly Hex[] | null | undefined;
+  readonly proof_flags?: readonly boolean[] | null | undefined;
+  readonly proof_indexes?: readonly number[] | null | undefined;
   /** Vaults of version 2 and later. */
-  readonly validators_manager_signature?: Hex | null;
+  readonly validators_manager_signature?: Hex | null | undefined;
   /** Vaults of version 5; null for validators of 32 ETH with 0x01 credentials. */
-  readonly amounts?: null;
+  readonly amounts?: null | undefined;
 }
 
 /**
@@ -184,7 +185,7 @@ export function keeperDigest(
   message: Record<string, unknown>,
 ): Uint8Array {
   const domain = { name: 'KeeperOracles', version: '1', chainId, verifyingContract: keeper };
-  return fromHex(TypedDataEncoder.hash(domain, types, message), 32);
+  return fromHex(TypedDataEncoder.hash(domain, types, message), HASH_LENGTH);
 }
 
 /**
@@ -195,7 +196,8 @@ export function recoverSigner(
   digest: Uint8Array,
   signature: Uint8Array,
 ): { readonly address: string; readonly signature: Uint8Array } | undefined {
-  const [compact, v = -1] = [Uint8Array.from(signature.subarray(0, 64)), signature[64]];
+  const compact = Uint8Array.from(signature.subarray(0, 64));
+  const v = signature[64] ?? -1;
   const recovery = v >= 27 ? v - 27 : v;
   if (signature.length !== 65 || (recovery !== 0 && recovery !== 1)) return undefined;
   try {

@@ -5,16 +5,16 @@ export interface ConfigEvent {
   readonly ipfsHash: string;
   readonly blockNumber: number;
   readonly blockHash: Hex;
-  /** Its place in the block. */
+  /** The event's place in the block. */
   readonly logIndex: number;
 }
 
 /** What one execution node says of the keeper's last ConfigUpdated event. */
 export interface ConfigVote {
-  /** Place of its endpoint. */
+  /** Place of the node's endpoint. */
   readonly voter: number;
   readonly head: { readonly number: number; readonly hash: Hex };
-  /** Null when it knows of none. */
+  /** The event that the node names; null when it knows of none. */
   readonly event: ConfigEvent | null;
 }
 
@@ -22,7 +22,7 @@ export interface ConfigVote {
 export interface AgreedEvent {
   readonly event: ConfigEvent;
   readonly supporters: readonly ConfigVote[];
-  /** Those that had a vote and named something else. */
+  /** Votes of nodes that named something else. */
   readonly dissenters: readonly ConfigVote[];
 }
 

@@ -2,6 +2,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
 import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
 
 interface DepositMultiProof {
@@ -55,7 +56,7 @@ export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8A
   };
 
   return {
-    root: fromHex(nodes[0] ?? '', 32),
+    root: fromHex(nodes[0] ?? '', HASH_LENGTH),
     nodes,
     validatorAt: index => validatorAt(requireEntry(index)),
     proveEntries: requested => {

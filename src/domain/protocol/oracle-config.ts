@@ -16,7 +16,7 @@ export interface Oracle {
 
 /** The oracles of the protocol and its limits, as published by the keeper's ConfigUpdated event through IPFS. */
 export interface OracleConfig {
-  /** In the order of the document: oracle i holds the share at x = i + 1. */
+  /** Oracles in the order of the document: oracle i holds the share at x = i + 1. */
   readonly oracles: readonly Oracle[];
   /** Number of shares that recover an exit signature. */
   readonly exitSignatureRecoverThreshold: number;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 
 /** Rewards of one vault since the protocol's start, as the oracles have agreed on them. */
 export interface VaultRewards {
@@ -30,7 +31,7 @@ export interface HarvestParams {
 export interface HarvestRules {
   /** Whether `vault.mevEscrow()` is another one than the network's shared MEV escrow. */
   readonly hasOwnMevEscrow: boolean;
-  /** Of the network: Gnosis pays MEV in xDAI, which is no part of a reward in GNO. */
+  /** The network's currency: Gnosis pays MEV in xDAI, which is no part of a reward in GNO. */
   readonly currency: string;
 }
 
@@ -60,7 +61,7 @@ export function parseVaultRewards(document: Uint8Array, vault: string): VaultRew
     consensusRewardWei: entry.consensus_reward,
     unlockedMevRewardWei: entry.unlocked_mev_reward,
     lockedMevRewardWei: entry.locked_mev_reward,
-    proof: entry.proof.map(node => fromHex(node, 32)),
+    proof: entry.proof.map(node => fromHex(node, HASH_LENGTH)),
   };
 }
 
@@ -112,7 +113,7 @@ export function encodeUpdateState(params: HarvestParams): Hex {
 
 /** Integers of the document become bigints: `JSON.parse` would round them to 53 bits. */
 function parseExactJson(document: Uint8Array): unknown {
-  const exactly = (_key: string, value: unknown, context?: { readonly source?: string }) =>
+  const exactly = (_key: string, value: unknown, context?: { readonly source?: string | undefined }) =>
     typeof value === 'number' && /^-?\d{1,100}$/.test(context?.source ?? '')
       ? BigInt(context?.source ?? '')
       : value;

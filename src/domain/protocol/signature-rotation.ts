@@ -82,7 +82,7 @@ export type OutdatedSignatures =
   | { readonly kind: 'waiting'; readonly reason: string };
 
 /**
- * Whose exit signatures have to be made anew. Oracles are asked only about an update that cannot be undone any more,
+ * Validators whose exit signatures have to be made anew. Oracles are asked only about an update that cannot be undone,
  * and believed only when as many of them have seen it as an approval takes: before that, an oracle would name
  * validators that were rotated a moment ago. An index counts when most of the oracles that have seen the update name it.
  * @param options.lastUpdateBlock - of the vault's last ExitSignaturesUpdated event; null when there was none

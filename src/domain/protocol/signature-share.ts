@@ -43,7 +43,7 @@ export function splitSignature(
     readonly publicKey: Uint8Array;
     readonly message: Uint8Array;
     readonly signature: Uint8Array;
-    readonly coefficients?: CoefficientSource;
+    readonly coefficients?: CoefficientSource | undefined;
   },
 ): SplitSignature {
   const { threshold, count, coefficients = randomCoefficients } = options;

@@ -18,7 +18,7 @@ export interface BusyMessage {
 }
 
 export interface FileLockOptions {
-  /** Told when the lock file may be a dead process' and has to be watched. */
+  /** Is told when the lock file may be a dead process' and has to be watched. */
   readonly onWatch?: ((message: string) => void) | undefined;
   /** Replaced in tests: a file system without locks. */
   readonly tryKernelLock?: TryKernelLock | undefined;
@@ -33,8 +33,8 @@ interface LockClock {
 
 export interface FileLock extends AsyncDisposable {
   /**
-   * To be called before what only the holder may do: a process that was stopped for long, on a file system without locks,
-   * may have been taken for dead.
+   * Proves that the lock is still held, before what only the holder may do: on a file system without locks, a process
+   * that was stopped for long may have been taken for dead.
    * @throws OperatorError 'lock-lost'
    */
   assertHeld(): void;

@@ -15,7 +15,8 @@ export interface KernelLock {
 export type TryKernelLock = (path: string) => KernelLock | 'held' | 'unavailable';
 
 // Result codes of SQLite.
-const [BUSY, IO_ERROR] = [5, 10];
+const BUSY = 5;
+const IO_ERROR = 10;
 
 /**
  * Locks a file by SQLite's exclusive transaction, which is a lock of the kernel (fcntl) on bytes far beyond its end: it

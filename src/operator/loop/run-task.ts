@@ -4,9 +4,9 @@ import type { Logger } from '../../lib/logger.ts';
 
 /** Something that is done again and again for as long as the process lives. */
 export interface Task {
-  /** As logs, metrics and `/readyz` call it. */
+  /** What logs, metrics and `/readyz` call the task. */
   readonly name: string;
-  /** From the beginning of one pass to that of the next. */
+  /** Time from the beginning of one pass to that of the next. */
   readonly intervalMs: number;
   /**
    * One pass. Aborted, it ends at its next step.
@@ -15,7 +15,7 @@ export interface Task {
   run(signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** Told of every pass of a task. */
+/** An observer that is told of every pass of a task. */
 export interface TaskObserver {
   passBegan(task: string): void;
   passEnded(task: string, pass: PassOutcome): void;
@@ -23,7 +23,7 @@ export interface TaskObserver {
 
 export interface PassOutcome {
   readonly durationMs: number;
-  /** Why it failed; undefined for a pass that did what it had to do. */
+  /** Why the pass failed; undefined when it did what it had to do. */
   readonly error?: unknown;
   readonly waitsFor?: string | undefined;
 }
@@ -40,7 +40,7 @@ export interface RunTaskDeps {
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   readonly observer: TaskObserver;
   /** Default: the process's. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** A moment of the clock from which intervals are counted. Default: the beginning of the first pass. */
   readonly countFrom?: number | undefined;
 }
@@ -90,7 +90,10 @@ async function runPass(
   } catch (thrown) {
     const error = thrown ?? new Error('unknown failure');
     // What an abort interrupts has not failed.
-    observer.passEnded(task.name, { durationMs: clock.now() - beganAt, ...(!signal.aborted && { error }) });
+    observer.passEnded(task.name, {
+      durationMs: clock.now() - beganAt,
+      error: signal.aborted ? undefined : error,
+    });
     return error;
   }
 }

@@ -3,18 +3,18 @@ import { ExternalError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
 export interface WaitOutOptions {
-  /** Told what is waited for; of nothing when it is over. */
+  /** Is told what is waited for, and undefined when that is over. */
   readonly onWait: (what: string | undefined) => void;
   readonly signal: AbortSignal;
 }
 
 const MIN_WAIT_MS = 500;
 const MAX_WAIT_MS = 15_000;
-/** What has not changed is said again that often. */
+/** How often an outage that has not changed is said again. */
 const REPEAT_MS = 60_000;
 
 /**
- * Repeats a step until it succeeds: an outage is waited out, with growing pauses; what no waiting mends ends it.
+ * Repeats a step until it succeeds: an outage is waited out, with growing pauses; any other failure ends it.
  * @throws what the step threw; the signal's reason
  */
 export async function waitOut<T>(
@@ -36,14 +36,15 @@ export async function waitOut<T>(
       onWait(message);
       if (message !== told || performance.now() - toldAt >= REPEAT_MS) {
         log.warn(`${message} Waiting.`);
-        [told, toldAt] = [message, performance.now()];
+        told = message;
+        toldAt = performance.now();
       }
       await sleep(waitMs, undefined, { signal });
     }
   }
 }
 
-/** Passes over an outage; what no waiting mends is thrown. */
+/** Does a step and passes over an outage; any other failure is thrown. */
 export async function passOver(log: Pick<Logger, 'warn'>, step: () => Promise<unknown>): Promise<void> {
   try {
     await step();

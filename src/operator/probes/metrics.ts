@@ -23,7 +23,7 @@ export interface OperatorMetrics extends TaskObserver {
   /** Shows the way in which the last exit shards were made. */
   showExitShardMode(mode: UsedExitShardMode): void;
   readonly transactions: Counter<'kind' | 'status'>;
-  /** For the `observe` of clients. */
+  /** An `observe` for clients, which counts and times their calls. */
   observe(target: CallTarget): (call: HttpCall) => void;
 }
 

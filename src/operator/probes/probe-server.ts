@@ -10,9 +10,9 @@ export interface HealthServerOptions {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
-  /** As messages call it: "metrics" or "health". */
+  /** What messages call the server: "metrics" or "health". */
   readonly name: string;
-  /** Left out: no `/metrics`. */
+  /** Figures of `/metrics`; without them there is no such path. */
   readonly registry?: Registry | undefined;
   readonly status: Pick<OperatorStatus, 'report'>;
 }

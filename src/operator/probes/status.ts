@@ -52,8 +52,11 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
   let waitsFor: string | undefined;
   const stateOf = (name: string): TaskState => {
     const state = tasks.get(name) ?? {
-      ...{ running: false, failures: 0 },
-      ...{ lastSuccess: undefined, lastError: undefined, waitsFor: undefined },
+      running: false,
+      failures: 0,
+      lastSuccess: undefined,
+      lastError: undefined,
+      waitsFor: undefined,
     };
     tasks.set(name, state);
     return state;

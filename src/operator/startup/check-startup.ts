@@ -12,6 +12,7 @@ import { type Hex, toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { WEI_PER_GWEI } from '../../lib/units.ts';
 import type { Network } from '../../networks/network.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
 import { passOver, waitOut } from '../loop/wait-out.ts';
@@ -37,9 +38,9 @@ export interface CheckStartupOptions {
   readonly vault: string;
   /** Checksummed. */
   readonly wallet: string;
-  /** Undefined for the built-in signer. */
+  /** The remote signer's URLs; undefined for the built-in signer. */
   readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
-  /** Without deposit data nothing can be registered. */
+  /** Whether validators are to be registered, which takes deposit data. */
   readonly isRegistering: boolean;
   /** Goes on past what is down or syncing; what is wrong stops all the same. */
   readonly skipWaiting: boolean;
@@ -55,8 +56,6 @@ export interface StartupFacts {
   readonly validatorsManager: string | null;
   readonly hasOwnMevEscrow: boolean;
 }
-
-const WEI_PER_GWEI = 1_000_000_000n;
 
 /**
  * Finds out before anything is done whether it can be done: an outage is waited out, a mismatch stops.

@@ -1,5 +1,6 @@
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
 import { concatBytes, toHex } from '../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { Network } from '../../networks/network.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
 import type { Task } from '../loop/run-task.ts';
@@ -15,7 +16,6 @@ export interface CountUnusedKeysDeps {
 
 /** Deposit data of ten thousand validators takes a tenth of a second to read. */
 const READ_AGAIN_MS = 600_000;
-const KEY_BYTES = 48;
 
 /** Shows how many validators of the deposit data can still be registered with the keys at hand. */
 export function countUnusedKeys(
@@ -30,8 +30,8 @@ export function countUnusedKeys(
       known = { at: performance.now(), keys: concatBytes(entries.map(entry => entry.publicKey)) };
     }
     const { keys } = known;
-    return Array.from({ length: keys.length / KEY_BYTES }, (_, i) =>
-      keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES),
+    return Array.from({ length: keys.length / PUBLIC_KEY_LENGTH }, (_, i) =>
+      keys.subarray(i * PUBLIC_KEY_LENGTH, (i + 1) * PUBLIC_KEY_LENGTH),
     );
   };
   return {

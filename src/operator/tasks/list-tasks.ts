@@ -61,9 +61,9 @@ export interface OperatorTasksOptions {
   readonly isRemoteSigner: boolean;
   readonly maxFeePerGasGwei: bigint;
   readonly minVaultBalanceWei: bigint;
-  /** For all oracles together. */
+  /** Time limit of one question to all oracles together. */
   readonly oraclesTimeoutMs: number;
-  /** Undefined when nothing is to be registered. */
+  /** How validators are registered; undefined when none are to be. */
   readonly registrationMode: RegistrationMode | undefined;
   readonly harvest: boolean;
 }
@@ -152,8 +152,15 @@ function registrarLoader(
     const value = createValidatorRegistrar(
       {
         ...deps,
-        ...{ log, mode, outbox, fetchOracleConfig, fetchHarvest, loadCombiner: shared.loadCombiner },
-        ...{ http: deps.http.oracle, now: Date.now, onExitShardMode: deps.metrics.showExitShardMode },
+        log,
+        mode,
+        outbox,
+        fetchOracleConfig,
+        fetchHarvest,
+        loadCombiner: shared.loadCombiner,
+        http: deps.http.oracle,
+        now: Date.now,
+        onExitShardMode: deps.metrics.showExitShardMode,
       },
       { ...options, exitShards: { mode: options.exitShards, config } },
     );
@@ -176,13 +183,23 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
     return rotateExitSignatures(
       {
         loadCombiner: shared.loadCombiner,
-        ...{ beacon, signer, outbox, log, warned, http: http.oracle, now: Date.now },
-        ...{ onExitShardMode: deps.metrics.showExitShardMode },
+        beacon,
+        signer,
+        outbox,
+        log,
+        warned,
+        http: http.oracle,
+        now: Date.now,
+        onExitShardMode: deps.metrics.showExitShardMode,
         fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
         fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),
       },
       {
-        ...{ vault, network, oracles, signal, exitShards: { mode: exitShards, config } },
+        vault,
+        network,
+        oracles,
+        signal,
+        exitShards: { mode: exitShards, config },
         threshold: keeper.validatorsMinOracles,
         isCollateralized: keeper.isCollateralized,
         lastUpdateBlock: events.exitSignatures?.blockNumber ?? null,
@@ -212,7 +229,10 @@ function harvester({ deps, outbox, options, shared }: Parts) {
     const { keeper, events } = await chain.readSnapshot({ signal });
     return harvestVault(
       {
-        ...{ log, outbox, cache: shared.harvests, http: http.ipfs },
+        log,
+        outbox,
+        cache: shared.harvests,
+        http: http.ipfs,
         fetchCanHarvest: () => fetchCanHarvest(node, network.contracts.keeper, vault),
       },
       { vault, rules, ipfs, signal, rewards: events.rewards, canHarvest: keeper.canHarvest },

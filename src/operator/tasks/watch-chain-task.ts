@@ -1,5 +1,6 @@
 import type { ChainReader } from '../../clients/execution/chain-snapshot.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { WEI_PER_GWEI } from '../../lib/units.ts';
 import type { Network } from '../../networks/network.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
@@ -9,8 +10,6 @@ export interface WatchChainDeps {
   readonly metrics: Pick<OperatorMetrics, 'blockNumber' | 'slotNumber' | 'walletBalance'>;
   readonly log: Pick<Logger, 'warn'>;
 }
-
-const WEI_PER_GWEI = 1_000_000_000n;
 
 /** Shows where the chain is and what the hot wallet has; warns when that goes below the network's minimum. */
 export function watchChain(

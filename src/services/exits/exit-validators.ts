@@ -11,6 +11,7 @@ import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config
 import type { PointCombiner } from '../../domain/protocol/signature-share.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import { type Network, withdrawalAddresses } from '../../networks/network.ts';
 
@@ -23,7 +24,7 @@ export interface PlanExitsOptions {
   readonly network: Pick<Network, 'contracts'>;
   /** Keys that can be signed with, 48 bytes each. */
   readonly publicKeys: readonly Uint8Array[];
-  /** At most so many, those of the lowest indexes. */
+  /** How many validators are exited at most, those of the lowest indexes. */
   readonly count: number | undefined;
   /** Exactly these. */
   readonly indexes: readonly bigint[] | undefined;
@@ -35,13 +36,13 @@ interface RefusedExit {
 }
 
 export interface ExitPlan {
-  /** To be exited, by index. */
+  /** Validators that are to be exited, by index. */
   readonly validators: readonly BeaconValidator[];
-  /** On their way out or out already. */
+  /** Validators that have left, or are on their way out. */
   readonly exited: readonly BeaconValidator[];
-  /** Whose exit the chain would not take now. */
+  /** Validators whose exit the chain would not take now. */
   readonly refused: readonly RefusedExit[];
-  /** Known to the chain, but not with this vault's withdrawal credentials. */
+  /** Validators that the chain knows, but not with this vault's withdrawal credentials. */
   readonly foreign: number;
 }
 
@@ -56,7 +57,9 @@ export async function planExits(node: BeaconNode, options: PlanExitsOptions): Pr
     node.fetchCurrentEpoch(),
     node.fetchPendingPartialWithdrawals(),
   ]);
-  const addresses = withdrawalAddresses(options.network, options.vault).map(address => fromHex(address, 20));
+  const addresses = withdrawalAddresses(options.network, options.vault).map(address =>
+    fromHex(address, ADDRESS_LENGTH),
+  );
   const all = [...found.values()].sort((a, b) => (a.index < b.index ? -1 : 1));
   const isOwn = ({ withdrawalCredentials }: BeaconValidator) =>
     addresses.some(address => equalBytes(withdrawalCredentials.subarray(12), address));
@@ -103,7 +106,7 @@ export interface ExitOutcome {
   readonly publicKey: Hex;
   /** `already`: the chain or the node's pool has an exit of it. */
   readonly result: 'submitted' | 'already' | 'failed';
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** What to change. */
   readonly hint?: string | undefined;
 }

@@ -25,7 +25,7 @@ export interface MakeExitShardsDeps {
   /** Brings a WebAssembly module: loaded for the first shards. */
   readonly loadCombiner: () => Promise<PointCombiner>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** Told how the shards of a batch are made. */
+  /** Is told how the shards of a batch are made. */
   readonly onExitShardMode?: ((mode: UsedExitShardMode) => void) | undefined;
 }
 
@@ -54,12 +54,12 @@ interface ExitShards {
 }
 
 export interface ExitShardsResult {
-  /** One for the whole batch. */
+  /** The one mode of the whole batch. */
   readonly mode: UsedExitShardMode;
   readonly validators: readonly ExitShards[];
 }
 
-/** Of one validator before encryption. */
+/** The shards of one validator before encryption. */
 interface PlainShards {
   readonly publicKeys: readonly Uint8Array[];
   readonly signatures: readonly Uint8Array[];
@@ -226,7 +226,10 @@ async function splitExit(
   const signature = await signer.signExit({ ...exit, network, publicKey });
   const threshold = oracles.exitSignatureRecoverThreshold;
   const split = splitSignature({
-    ...{ publicKey, signature, threshold, count: oracles.oracles.length },
+    publicKey,
+    signature,
+    threshold,
+    count: oracles.oracles.length,
     message: exitSigningRoot(exit, network),
   });
   const points = split.signatures.slice(-threshold).map((point, i) => ({

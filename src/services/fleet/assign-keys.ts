@@ -34,7 +34,7 @@ export interface AssignKeysOptions {
    * another. It must not use the database.
    */
   readonly isTrusted?: ((stored: StoredPlan, publicKeys: readonly Uint8Array[]) => boolean) | undefined;
-  /** Told the plan before it is stored; what it throws undoes everything. It must not use the database. */
+  /** Is told the plan before it is stored; what it throws undoes everything. It must not use the database. */
   readonly accept?: ((plan: AssignmentPlan) => void) | undefined;
 }
 

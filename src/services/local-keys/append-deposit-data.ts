@@ -8,6 +8,7 @@ import {
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { Network } from '../../networks/network.ts';
 import { depositDataPath, findDepositDataPath, readDepositData } from './deposit-data-file.ts';
@@ -30,7 +31,7 @@ export async function appendDepositData(
   options: { readonly vault: string; readonly vaultDirectory: string; readonly network: Network },
   keypairs: readonly Keypair[],
 ): Promise<AppendedDepositData> {
-  const vault = fromHex(options.vault, 20);
+  const vault = fromHex(options.vault, ADDRESS_LENGTH);
   const existing = await readExisting(options.vaultDirectory);
   assertOfVault(existing, options, vaultCredentials(vault));
   const named = new Set(existing.entries.map(({ publicKey }) => toHex(publicKey)));

@@ -3,9 +3,9 @@ import type { KeystoreKdf } from '../../domain/keys/keystore.ts';
 import { mnemonicToSeed } from '../../domain/keys/mnemonic.ts';
 import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { Network } from '../../networks/network.ts';
-import { PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { appendDepositData } from './append-deposit-data.ts';
 import { depositDataPath } from './deposit-data-file.ts';
@@ -29,7 +29,7 @@ export interface CreateKeysOptions {
   readonly vault: string;
   readonly vaultDirectory: string;
   readonly network: Network;
-  /** Of the vault's mnemonic, 48 bytes. */
+  /** The first public key of the vault's mnemonic, 48 bytes. */
   readonly firstPublicKey: Uint8Array;
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
@@ -92,8 +92,8 @@ async function deriveKeypairs(
     bar.finish();
     return Array.from({ length: count }, (_, i) => ({
       index: firstIndex + i,
-      secretKey: secretKeys.subarray(i * SECRET_KEY_WIDTH, (i + 1) * SECRET_KEY_WIDTH),
-      publicKey: publicKeys.subarray(i * PUBLIC_KEY_WIDTH, (i + 1) * PUBLIC_KEY_WIDTH),
+      secretKey: secretKeys.subarray(i * SECRET_KEY_LENGTH, (i + 1) * SECRET_KEY_LENGTH),
+      publicKey: publicKeys.subarray(i * PUBLIC_KEY_LENGTH, (i + 1) * PUBLIC_KEY_LENGTH),
     }));
   } finally {
     wipe(seed);

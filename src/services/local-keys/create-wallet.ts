@@ -14,7 +14,7 @@ export interface CreateWalletOptions {
   /** Checksummed. */
   readonly vault: string;
   readonly vaultDirectory: string;
-  /** Of the vault's mnemonic, 48 bytes. */
+  /** The first public key of the vault's mnemonic, 48 bytes. */
   readonly firstPublicKey: Uint8Array;
 }
 

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { parseKeystore } from '../../domain/keys/keystore.ts';
 import { fromHex } from '../../lib/bytes.ts';
 import { asFileError, readFileBytes } from '../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { isDepositDataName } from './deposit-data-file.ts';
 
 export interface KeystoreFile {
   readonly path: string;
-  /** As the file names it; not proven. */
+  /** The public key that the file names; not proven. */
   readonly publicKey: Uint8Array;
   /** `keystore-….txt` beside `keystore-….json`; undefined when the directory's password.txt opens it. */
   readonly passwordPath: string | undefined;
@@ -48,7 +49,11 @@ export async function readKeystoreDirectory(keystoresDirectory: string): Promise
     const path = join(keystoresDirectory, name);
     const { pubkey } = parseKeystore((await readFileBytes(path)).toString(), path);
     const own = ownPasswordPath(path);
-    files.push({ path, publicKey: fromHex(pubkey, 48), passwordPath: existsSync(own) ? own : undefined });
+    files.push({
+      path,
+      publicKey: fromHex(pubkey, PUBLIC_KEY_LENGTH),
+      passwordPath: existsSync(own) ? own : undefined,
+    });
   }
   return files;
 }

@@ -48,7 +48,7 @@ export async function lockVaultsOf(
   };
 }
 
-/** By the path as it is given and by where its links lead; each by its real path, so that none is taken twice. */
+/** The vault directories above a path, and above where its links lead, by their real paths: none is taken twice. */
 function findVaultDirectories(path: string): string[] {
   let existing = resolve(path);
   while (!existsSync(existing)) existing = dirname(existing);

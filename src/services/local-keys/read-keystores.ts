@@ -18,7 +18,7 @@ export interface KeystoreLocation {
   readonly keystoresDir: string;
   /** Where `<keystore name>.txt` files are looked for; the keystore's own directory when left out. */
   readonly passwordsDir?: string | undefined;
-  /** One password for all keystores that have no file of their own, the first that exists. */
+  /** Files with the password of all keystores that have no file of their own: the first that exists counts. */
   readonly passwordFiles: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export async function readKeystores(
   return files;
 }
 
-/** As {@link readKeystores}; none where there are none, or no directory. */
+/** Reads keystores as {@link readKeystores} does; none where there are none, or no directory. */
 export async function findKeystores(
   location: KeystoreLocation,
   warn: (message: string) => void,

@@ -7,9 +7,9 @@ import { mnemonicToSeed } from '../../domain/keys/mnemonic.ts';
 import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { asFileError, ensureDirectory, removeLeftovers, syncDirectoryEntry } from '../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { FileLock } from '../../lib/locks/file-lock.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
-import { PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { type Keypair, type WriteKeystoresDeps, writeKeystores } from './write-keystores.ts';
 
@@ -23,7 +23,7 @@ export interface RecoverVaultDeps {
   readonly fetchRegistered: () => Promise<readonly Uint8Array[]>;
   /** Takes the vault's directory for this process; called when all is found and nothing has been changed. */
   readonly lock: () => Promise<FileLock>;
-  /** What config.json says now: another mnemonic's is refused. */
+  /** What config.json says now; that of another mnemonic is refused. */
   readonly findConfig: () => Promise<PresentConfig | undefined>;
   /** Replaces or makes config.json. */
   readonly saveConfig: (config: {
@@ -51,15 +51,15 @@ export interface RecoverVaultOptions {
 export interface RecoveredVault {
   readonly vault: string;
   readonly registered: number;
-  /** Of active validators, by their index in the mnemonic. */
+  /** Keys of active validators, by their index in the mnemonic. */
   readonly recovered: readonly { readonly index: number; readonly publicKey: Hex }[];
-  /** Exited ones, which need no keystore. */
+  /** Number of exited validators, which need no keystore. */
   readonly exited: number;
-  /** Registered, but not found among the mnemonic's keys. */
+  /** Number of registered validators whose keys are not the mnemonic's. */
   readonly notFound: number;
   readonly mnemonicNextIndex: number;
   readonly keystoresDir: string;
-  /** Where the keystores are that were there before. */
+  /** Directory that the keystores of before were moved to. */
   readonly previousKeystoresDir: string | undefined;
 }
 
@@ -120,7 +120,12 @@ export async function recoverVault(
     await deps.saveConfig({ mnemonicNextIndex, firstPublicKey: found.firstPublicKey });
     const swap = await exchangeKeystores(options.vaultDirectory);
     return {
-      ...{ vault, registered: registered.length, exited, notFound, mnemonicNextIndex, ...swap },
+      vault,
+      registered: registered.length,
+      exited,
+      notFound,
+      mnemonicNextIndex,
+      ...swap,
       recovered: active.map(({ index, publicKey }) => ({ index, publicKey: toHex(publicKey) })),
     };
   } finally {
@@ -129,7 +134,7 @@ export async function recoverVault(
 }
 
 interface FoundKeys {
-  /** Of the vault's validators, by index. */
+  /** Keypairs of the vault's validators, by index. */
   readonly keypairs: readonly Keypair[];
   readonly firstPublicKey: Uint8Array;
   readonly searched: number;
@@ -151,13 +156,13 @@ async function searchKeys(
     const count = Math.min(SEARCH_CHUNK, searchLimit - (searched - lastHit - 1));
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: searched, count });
     if (searched === 0) {
-      firstPublicKey = publicKeys.slice(0, PUBLIC_KEY_WIDTH);
+      firstPublicKey = publicKeys.slice(0, PUBLIC_KEY_LENGTH);
       assertSameMnemonic(vault, (await findConfig())?.firstPublicKey, firstPublicKey);
     }
     for (let i = 0; i < count; i++) {
-      const publicKey = publicKeys.slice(i * PUBLIC_KEY_WIDTH, (i + 1) * PUBLIC_KEY_WIDTH);
+      const publicKey = publicKeys.slice(i * PUBLIC_KEY_LENGTH, (i + 1) * PUBLIC_KEY_LENGTH);
       if (!wanted.has(toHex(publicKey))) continue;
-      const secretKey = secretKeys.slice(i * SECRET_KEY_WIDTH, (i + 1) * SECRET_KEY_WIDTH);
+      const secretKey = secretKeys.slice(i * SECRET_KEY_LENGTH, (i + 1) * SECRET_KEY_LENGTH);
       keypairs.push({ index: searched + i, secretKey, publicKey });
       lastHit = searched + i;
       bar.advance();

@@ -37,8 +37,8 @@ export interface WriteKeystoresOptions {
   readonly keypairs: readonly Keypair[];
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
-  /** Of the progress bar. */
-  readonly label?: string;
+  /** Label of the progress bar. */
+  readonly label?: string | undefined;
 }
 
 /** Keystores encrypted before the next ones begin: what a killed run has to do again, per thread. */

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { findAcceptance, type StoredAcceptance, storeAcceptance } from '../../db/accepted-oracle-sets.ts';
 import type { Session } from '../../db/database.ts';
 import { concatBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 
 /** An oracle set that this operator has accepted, and the event that named it. */
 export interface AcceptedOracleSet {
@@ -24,7 +25,7 @@ export interface AcceptedOracleSetsDeps {
   readonly database: Session;
   /** HMAC of a record, 32 bytes, under a key that the database does not hold. */
   readonly mac: (record: Uint8Array) => Promise<Uint8Array>;
-  /** Told of a record that is not believed. */
+  /** Is told of a record that is not believed. */
   readonly warn: (line: string) => void;
 }
 
@@ -45,7 +46,7 @@ export function openAcceptedOracleSets(
   { database, mac, warn }: AcceptedOracleSetsDeps,
   of: AcceptanceOf,
 ): AcceptedOracleSets {
-  const scope = { chainId: of.chainId, vault: fromHex(of.vault, 20), acceptedBy: of.acceptedBy };
+  const scope = { chainId: of.chainId, vault: fromHex(of.vault, ADDRESS_LENGTH), acceptedBy: of.acceptedBy };
   return {
     async find() {
       const row = await findAcceptance(database, scope);
@@ -65,7 +66,7 @@ export function openAcceptedOracleSets(
     },
     async remember(set) {
       const row: StoredAcceptance = {
-        keeper: fromHex(of.keeper, 20),
+        keeper: fromHex(of.keeper, ADDRESS_LENGTH),
         setHash: set.setHash,
         configIpfsHash: set.configIpfsHash,
         eventBlock: BigInt(set.eventBlock),
@@ -85,8 +86,8 @@ function encodeRecord({ chainId, vault, keeper }: AcceptanceOf, set: AcceptedOra
   return concatBytes([
     DOMAIN,
     new Uint8Array(numbers.buffer),
-    fromHex(vault, 20),
-    fromHex(keeper, 20),
+    fromHex(vault, ADDRESS_LENGTH),
+    fromHex(keeper, ADDRESS_LENGTH),
     set.setHash,
     set.eventBlockHash,
     new TextEncoder().encode(set.configIpfsHash),

@@ -16,7 +16,7 @@ export interface CollectApprovalsOptions {
   readonly send: (oracle: Oracle, signal: AbortSignal) => Promise<OracleApproval>;
   /** What an oracle has to have signed, 32 bytes: `registrationDigest` or `rotationDigest`. */
   readonly digestOf: (ipfsHash: string, deadline: bigint) => Uint8Array;
-  /** For all oracles together. */
+  /** Time limit of all oracles together. */
   readonly timeoutMs: number;
   /** Unix seconds: an approval that ends before does not count. */
   readonly now: bigint;
@@ -121,7 +121,7 @@ function largest(groups: ReadonlyMap<string, readonly Vote[]>): number {
   return groups.values().reduce((most, group) => Math.max(most, group.length), 0);
 }
 
-/** In the order of the oracles' addresses as numbers: the keeper refuses any other. */
+/** Joins votes in the order of the oracles' addresses as numbers: the keeper refuses any other. */
 function joinVotes(group: readonly Vote[]): Approval {
   const ordered = [...group].sort((a, b) => (BigInt(a.oracle.address) < BigInt(b.oracle.address) ? -1 : 1));
   const [{ ipfsHash, deadline } = { ipfsHash: '', deadline: 0n }] = ordered;

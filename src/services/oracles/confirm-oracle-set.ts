@@ -21,13 +21,13 @@ import {
 import { type ReadOracleSet, readOracleSet } from './read-oracle-set.ts';
 
 export interface ConfirmOracleSetDeps {
-  /** One per endpoint, each with a single one. */
+  /** A node per endpoint, each with this single one. */
   readonly voters: readonly ExecutionNode[];
-  /** For documents. */
+  /** The way to the gateways that documents come from. */
   readonly http: HttpDeps;
-  /** Told of what one endpoint alone decides. */
+  /** Is told of what one endpoint alone decides. */
   readonly warn: (line: string) => void;
-  /** Told of an endpoint whose data is wrong. */
+  /** Is told of an endpoint whose data is wrong. */
   readonly error: (line: string) => void;
   /** Places of the endpoints whose data is wrong, and of those that were right. */
   readonly onVerdict?: ((wrong: readonly number[], right: readonly number[]) => void) | undefined;
@@ -118,7 +118,7 @@ async function withoutFaults(
   return checked.filter(vote => vote !== undefined);
 }
 
-/** Those whose data is wrong, now that a quorum is right. */
+/** Votes of nodes whose data is wrong, now that a quorum is right. */
 async function findWrong(
   voters: readonly ExecutionNode[],
   agreed: AgreedEvent,
@@ -135,7 +135,7 @@ async function findWrong(
   return [...contradictions, ...falseMemberships];
 }
 
-/** Those with a vote that are not of the right ones. */
+/** Number of nodes that had a vote and are not of the right ones. */
 function rivalsOf({ supporters, dissenters }: AgreedEvent, right: readonly ConfigVote[]): number {
   return supporters.length + dissenters.length - right.length;
 }

@@ -1,6 +1,7 @@
 import { fetchConfigIpfsHash } from '../../clients/execution/contracts/keeper.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { equalBytes, fromHex } from '../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { AcceptedOracleSets } from './accepted-oracle-sets.ts';
 import {
   type ConfirmOracleSetDeps,
@@ -13,7 +14,7 @@ import { type ReadOracleSet, readOracleSet } from './read-oracle-set.ts';
 export interface FetchOracleSetDeps extends ConfirmOracleSetDeps {
   /** All endpoints, the one that answers first. */
   readonly node: ExecutionNode;
-  /** Left out where nothing is remembered: then the endpoints are asked every time. */
+  /** The memory of accepted sets; left out where there is none: then the endpoints are asked every time. */
   readonly accepted?: AcceptedOracleSets | undefined;
 }
 
@@ -43,7 +44,7 @@ export async function fetchOracleSet(
     setHash: set.hash,
     configIpfsHash: set.configIpfsHash,
     eventBlock: event.blockNumber,
-    eventBlockHash: fromHex(event.blockHash, 32),
+    eventBlockHash: fromHex(event.blockHash, HASH_LENGTH),
   });
   return confirmed;
 }

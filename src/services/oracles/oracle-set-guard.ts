@@ -1,6 +1,7 @@
 import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { AcceptedOracleSet, AcceptedOracleSets } from './accepted-oracle-sets.ts';
 import {
@@ -16,14 +17,14 @@ export interface OracleSetGuardDeps extends Pick<ConfirmOracleSetDeps, 'voters' 
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Whether the chain is said to have a set that was not confirmed. */
   readonly showUnconfirmed: (isUnconfirmed: boolean) => void;
-  /** Told when another set than before comes into use. */
+  /** Is told when another set than before comes into use. */
   readonly countChange: () => void;
   /** Milliseconds, of a clock that never goes back. */
   readonly now?: (() => number) | undefined;
 }
 
 export interface OracleSetGuardOptions extends ConfirmOracleSetOptions {
-  /** After a set was not confirmed, the endpoints are asked again after that long, then after twice as long. */
+  /** Pause before the endpoints are asked again for a set that was not confirmed; the next one is twice as long. */
   readonly retryAfterMs: number;
 }
 
@@ -149,7 +150,7 @@ export class OracleSetGuard {
       setHash: set.hash,
       configIpfsHash: set.configIpfsHash,
       eventBlock: event.blockNumber,
-      eventBlockHash: fromHex(event.blockHash, 32),
+      eventBlockHash: fromHex(event.blockHash, HASH_LENGTH),
     };
     this.#inUse = { ...next, config };
     if (isSame) return;

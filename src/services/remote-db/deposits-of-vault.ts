@@ -7,6 +7,7 @@ import {
 } from '../../domain/consensus/deposit-data.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
 /**
@@ -19,7 +20,7 @@ export function assertDepositsOfVault(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
 ): void {
-  const vault = fromHex(ref.address, 20);
+  const vault = fromHex(ref.address, ADDRESS_LENGTH);
   assertUniqueDeposits(entries, path);
   for (const entry of entries) assertOfVault(ref, vault, entry, path);
 }
@@ -32,7 +33,7 @@ export function assertDepositRoots(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
 ): void {
-  const vault = fromHex(ref.address, 20);
+  const vault = fromHex(ref.address, ADDRESS_LENGTH);
   const entry = entries.find(one =>
     differs(one, 'deposit_data_root', depositDataRoot(depositOfVault(one, vault))),
   );
@@ -61,7 +62,7 @@ function assertOfVault(ref: VaultRef, vault: Uint8Array, entry: DepositDataEntry
   }
 }
 
-/** Where the entry has such a member at all. */
+/** Whether the entry has such a member, and with another value. */
 function differs({ json }: DepositDataEntry, field: string, expected: Uint8Array): boolean {
   const value = json[field];
   return typeof value === 'string' && !isHexOf(value, expected);

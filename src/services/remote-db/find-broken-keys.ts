@@ -16,7 +16,7 @@ interface OpenedValidator {
   isBroken: boolean;
   secretKey: Uint8Array | undefined;
   sharesSetHash: Uint8Array | undefined;
-  /** By the place of the oracle. */
+  /** Key shares by the place of their oracle. */
   readonly shares: Uint8Array[];
 }
 

@@ -2,6 +2,7 @@ import type { StoredSecret } from '../../db/sealed-record.ts';
 import type { SigningKey } from '../../domain/fleet/web3signer-key-file.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
 import type { SealedRow, WorkerPool } from '../../workers/pool.ts';
 import { assertManifest, type UnlockedVault } from './unlock-vault.ts';
@@ -9,7 +10,7 @@ import type { VisibleRows } from './visible-rows.ts';
 
 /** All visible keys of a vault, proven. Disposing of it overwrites the secrets. */
 export interface OpenedKeys extends Disposable {
-  /** In public-key order. */
+  /** Keys in the order of the public keys. */
   readonly keys: readonly SigningKey[];
 }
 
@@ -56,7 +57,7 @@ class OpenedKey implements SigningKey {
   }
 
   get secretKey(): Uint8Array {
-    return this.#secretKeys.subarray(32 * this.#index, 32 * (this.#index + 1));
+    return this.#secretKeys.subarray(SECRET_KEY_LENGTH * this.#index, SECRET_KEY_LENGTH * (this.#index + 1));
   }
 }
 
@@ -95,7 +96,9 @@ export async function openEach(
 ): Promise<(Uint8Array | undefined)[]> {
   try {
     const opened = await openPage(pool, unlocked, rows);
-    const secrets = rows.map((_, index) => opened.slice(32 * index, 32 * (index + 1)));
+    const secrets = rows.map((_, index) =>
+      opened.slice(SECRET_KEY_LENGTH * index, SECRET_KEY_LENGTH * (index + 1)),
+    );
     wipe(opened);
     return secrets;
   } catch (error) {

@@ -9,6 +9,7 @@ import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-dige
 import { openStatement } from '../../domain/fleet/statement.ts';
 import { compareBytes, equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { openPage } from './open-keys.ts';
 import { findOperatorFacts } from './read-operator-facts.ts';
@@ -73,7 +74,7 @@ export async function proveKeys(
 
 /** SHA-256 over validators and shares. */
 export function keysDigest({ keypairs, shares }: Keys): Uint8Array {
-  const oracleSet = { hash: new Uint8Array(32), configIpfsHash: '', threshold: 0 };
+  const oracleSet = { hash: new Uint8Array(HASH_LENGTH), configIpfsHash: '', threshold: 0 };
   return operatorDigest({ oracleSet, document: '', keypairs, shares });
 }
 
@@ -113,7 +114,7 @@ function keysOf(sealed: readonly StoredSecret[]): Keys {
     .filter(({ kind }) => kind === 'validator')
     .map(({ publicKey }) => ({
       publicKey,
-      sharesSetHash: setOf.get(toHex(publicKey)) ?? new Uint8Array(32),
+      sharesSetHash: setOf.get(toHex(publicKey)) ?? new Uint8Array(HASH_LENGTH),
     }));
   shares.sort((a, b) => compareBytes(a.parentPublicKey, b.parentPublicKey) || a.shareIndex - b.shareIndex);
   return { keypairs, shares };

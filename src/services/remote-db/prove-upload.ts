@@ -19,7 +19,7 @@ export interface ProveUploadDeps {
 }
 
 export interface UploadToProve {
-  /** Of all keys of the upload. */
+  /** Public keys of the whole upload. */
   readonly publicKeys: readonly Uint8Array[];
   readonly keystores: readonly ReadKeystore[];
   readonly oracleSet: OracleSet;

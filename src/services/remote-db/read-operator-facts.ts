@@ -10,6 +10,7 @@ import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
 import { isOracleSet, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
@@ -142,7 +143,7 @@ function assertDepositData(
   const file = { path: DEPOSIT_DATA, entries };
   assertDepositsOfVault(ref, file);
   assertDepositRoots(ref, file);
-  const { root } = buildDepositTree(entries, fromHex(ref.address, 20));
+  const { root } = buildDepositTree(entries, fromHex(ref.address, ADDRESS_LENGTH));
   if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
   const stored = vault.depositDataRoot === null ? 'none' : toHex(vault.depositDataRoot);
   throw changed(

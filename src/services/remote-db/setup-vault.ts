@@ -37,9 +37,9 @@ export interface SetupVaultOptions {
 export interface SetupVaultResult {
   readonly migrations: readonly string[];
   readonly created: boolean;
-  /** Set only when a fresh key was made and written to no file: it is shown once. */
+  /** The fresh key, only when one was made and written to no file: it is shown once. */
   readonly encryptionKey: string | undefined;
-  /** Set when a fresh key was written to a file. */
+  /** File that a fresh key was written to. */
   readonly keyFile: string | undefined;
   /** The key that signs the vault's facts, 32 bytes; undefined when it has none or the encryption key is not at hand. */
   readonly verifyingKey: Uint8Array | undefined;

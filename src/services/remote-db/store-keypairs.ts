@@ -3,8 +3,10 @@ import { pageActiveSecrets } from '../../db/key-secrets.ts';
 import { insertKeypairs, type NewKeypair } from '../../db/keypairs.ts';
 import { insertOracleSet, type OracleSet } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
+import { NONCE_LENGTH, SEALED_LENGTH } from '../../domain/keys/envelope.ts';
 import { formatKeystore } from '../../domain/keys/keystore.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
 import type { SealOutput } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
@@ -32,7 +34,7 @@ export async function storeKeystores(
 ): Promise<number> {
   let stored = 0;
   for (const batch of batches(keystores, KEYSTORE_BATCH)) {
-    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
     const secretKeys = await deps.pool.decryptKeystores(
       batch.map(({ path, keystore, password }) => ({ name: path, text: formatKeystore(keystore), password })),
       countUp(bar),
@@ -54,7 +56,7 @@ export async function sealKeystores(
     const secretKeys = await pool.decryptKeystores(
       batch.map(({ path, keystore, password }) => ({ name: path, text: formatKeystore(keystore), password })),
     );
-    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
     for (const keypair of await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys)) {
       sealed.push(keypair);
     }
@@ -163,12 +165,15 @@ function toKeypair(sealed: SealOutput, publicKey: Uint8Array, index: number, sha
   const shares = Array.from({ length: shareCount }, (_, share) => {
     const place = index * shareCount + share;
     return {
-      publicKey: cut(sealed.sharePublicKeys, place, 48),
-      nonce: cut(sealed.shareNonces, place, 12),
-      ciphertext: cut(sealed.shareCiphertexts, place, 48),
+      publicKey: cut(sealed.sharePublicKeys, place, PUBLIC_KEY_LENGTH),
+      nonce: cut(sealed.shareNonces, place, NONCE_LENGTH),
+      ciphertext: cut(sealed.shareCiphertexts, place, SEALED_LENGTH),
     };
   });
-  const secret = { nonce: cut(sealed.nonces, index, 12), ciphertext: cut(sealed.ciphertexts, index, 48) };
+  const secret = {
+    nonce: cut(sealed.nonces, index, NONCE_LENGTH),
+    ciphertext: cut(sealed.ciphertexts, index, SEALED_LENGTH),
+  };
   return { publicKey, secret, shares };
 }
 

@@ -11,6 +11,7 @@ import type { VaultContext } from '../../domain/keys/key-context.ts';
 import { type ManifestEntry, verifyManifestMac } from '../../domain/keys/manifest.ts';
 import { fromHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { Network } from '../../networks/network.ts';
 
 /** The vault a command works on. */
@@ -32,7 +33,7 @@ export interface UnlockedVault extends Disposable {
 
 /** What encrypted things of the vault are bound to. */
 export function vaultContext({ network, address }: VaultRef): VaultContext {
-  return { chainId: network.chainId, vault: fromHex(address, 20) };
+  return { chainId: network.chainId, vault: fromHex(address, ADDRESS_LENGTH) };
 }
 
 /**
@@ -44,7 +45,7 @@ export async function requireVault(session: Session, ref: VaultRef): Promise<Vau
 }
 
 function identityOf({ network, address }: VaultRef): VaultIdentity {
-  return { network: network.name, address: fromHex(address, 20) };
+  return { network: network.name, address: fromHex(address, ADDRESS_LENGTH) };
 }
 
 function checkFound<V extends VaultFacts>(ref: VaultRef, vault: V | undefined): V {

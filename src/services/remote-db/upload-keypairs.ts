@@ -14,6 +14,7 @@ import { computeManifestMac } from '../../domain/keys/manifest.ts';
 import { computeOracleSetMac } from '../../domain/keys/oracle-set-mac.ts';
 import { compareBytes, equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { type KeystoreLocation, type ReadKeystore, readKeystores } from '../local-keys/read-keystores.ts';
@@ -37,7 +38,7 @@ export interface UploadDeps {
   readonly progress: ProgressReporter;
   /** Root that the chain has for the vault's deposit data; null when none is set. */
   readonly fetchDepositDataRoot: () => Promise<Uint8Array | null>;
-  /** Given the memory of what uploads under this encryption key have accepted. */
+  /** Fetches the oracle set, given the memory of what uploads under this encryption key have accepted. */
   readonly fetchOracleSet: (accepted: AcceptedOracleSets) => Promise<OracleSet>;
   /** Lines of the manual. */
   readonly say: (line: string) => void;
@@ -144,7 +145,7 @@ function countReplacedOnly(
   { replacements }: ProvenUpload,
 ): number {
   const counted = new Set([
-    ...fresh.map(({ keystore }) => toHex(fromHex(keystore.pubkey, 48))),
+    ...fresh.map(({ keystore }) => toHex(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH))),
     ...stale.map(toHex).filter(publicKey => !unopened.has(publicKey)),
   ]);
   return replacements.filter(({ publicKey }) => !counted.has(toHex(publicKey))).length;
@@ -241,7 +242,7 @@ async function planUpload(
   const byKey = new Map(stored.map(keypair => [toHex(keypair.publicKey), keypair]));
   const fresh: ReadKeystore[] = [];
   const stale: Uint8Array[] = [];
-  const publicKeys = keystores.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+  const publicKeys = keystores.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
   for (const [index, publicKey] of publicKeys.entries()) {
     const known = byKey.get(toHex(publicKey));
     if (known?.isComplete) continue;
@@ -287,7 +288,7 @@ function warnOfUnlistedKeys(
 ): void {
   const listed = new Set(depositData.entries.map(entry => toHex(entry.publicKey)));
   const unlisted = keystores.filter(
-    ({ keystore }) => !listed.has(toHex(fromHex(keystore.pubkey, 48))),
+    ({ keystore }) => !listed.has(toHex(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH))),
   ).length;
   if (unlisted > 0) deps.warn(`${unlisted} of ${keystores.length} keystores are not in ${depositData.path}.`);
 }

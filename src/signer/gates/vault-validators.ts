@@ -2,10 +2,11 @@ import { TypedDataEncoder } from 'ethers/hash';
 import { z } from 'zod';
 import { depositDataRoot, depositOfVault } from '../../domain/consensus/deposit-data.ts';
 import { concatBytes, equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { Refusal } from '../http/refusal.ts';
 import { readRequestMembers } from '../http/wallet-request.ts';
 
-/** Of which vault the wallet is the validators manager. */
+/** The vault whose validators manager the wallet is. */
 export interface VaultValidatorsPolicy {
   readonly chainId: number;
   readonly vault: string;
@@ -24,9 +25,8 @@ const TYPES = {
     { name: 'validators', type: 'bytes' },
   ],
 };
-const [KEY_LENGTH, SIGNATURE_LENGTH, ROOT_LENGTH] = [48, 96, 32];
 /** Key, deposit signature and root of the deposit; there are longer ones for other credentials, which nobody asks for. */
-const ENTRY_LENGTH = KEY_LENGTH + SIGNATURE_LENGTH + ROOT_LENGTH;
+const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH + HASH_LENGTH;
 /** A number is no root: a hash does not begin with so many zeros. */
 const ROOT_PREFIX_LENGTH = 16;
 
@@ -34,7 +34,7 @@ const hex = z.string().regex(/^0x([0-9a-f]{2})*$/);
 const requestSchema = z.strictObject({
   chainId: z.int().positive(),
   vault: z.string(),
-  validatorsRegistryRoot: hex.length(2 + 2 * ROOT_LENGTH),
+  validatorsRegistryRoot: hex.length(2 + 2 * HASH_LENGTH),
   validators: hex,
 });
 
@@ -55,24 +55,24 @@ export function readVaultValidators(
   if (request.data.chainId !== chainId || request.data.vault.toLowerCase() !== vault.toLowerCase()) {
     throw refused(`This signer signs approvals of the ${vault} vault only, on chain ${chainId}.`);
   }
-  const root = fromHex(validatorsRegistryRoot, ROOT_LENGTH);
+  const root = fromHex(validatorsRegistryRoot, HASH_LENGTH);
   if (root.subarray(0, ROOT_PREFIX_LENGTH).every(byte => byte === 0)) {
     throw refused(
       `The message begins with ${validatorsRegistryRoot}, a nonce: this signer signs registrations only.`,
     );
   }
   const validators = fromHex(request.data.validators);
-  requireOwnDeposits(validators, fromHex(vault, 20));
+  requireOwnDeposits(validators, fromHex(vault, ADDRESS_LENGTH));
   const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
   const preimage = concatBytes([
     Uint8Array.of(0x19, 0x01),
-    fromHex(TypedDataEncoder.hashDomain(domain), 32),
+    fromHex(TypedDataEncoder.hashDomain(domain), HASH_LENGTH),
     fromHex(
       TypedDataEncoder.hashStruct('VaultValidators', TYPES, {
         validatorsRegistryRoot: root,
         validators,
       }),
-      32,
+      HASH_LENGTH,
     ),
   ]);
   return { preimage, validators: validators.length / ENTRY_LENGTH };
@@ -84,10 +84,10 @@ function requireOwnDeposits(validators: Uint8Array, vault: Uint8Array): void {
   }
   for (let from = 0; from < validators.length; from += ENTRY_LENGTH) {
     const entry = validators.subarray(from, from + ENTRY_LENGTH);
-    const publicKey = entry.subarray(0, KEY_LENGTH);
-    const signature = entry.subarray(KEY_LENGTH, KEY_LENGTH + SIGNATURE_LENGTH);
+    const publicKey = entry.subarray(0, PUBLIC_KEY_LENGTH);
+    const signature = entry.subarray(PUBLIC_KEY_LENGTH, PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH);
     const root = depositDataRoot(depositOfVault({ publicKey, signature }, vault));
-    if (!equalBytes(root, entry.subarray(KEY_LENGTH + SIGNATURE_LENGTH))) {
+    if (!equalBytes(root, entry.subarray(PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH))) {
       throw refused(
         `The deposit of the validator ${toHex(publicKey)} is not one of 32 ETH to the vault's own withdrawal credentials.`,
       );

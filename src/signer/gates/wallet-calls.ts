@@ -1,7 +1,7 @@
 import { FunctionFragment, Interface } from 'ethers/abi';
 import { Refusal } from '../http/refusal.ts';
 
-/** Whose calls they are: addresses in any case. */
+/** The contracts and the vault that calls may go to: addresses in any case. */
 export interface CallParties {
   readonly vault: string;
   readonly keeper: string;
@@ -13,10 +13,10 @@ export interface CallParties {
 interface AllowedCall {
   readonly signature: string;
   readonly maxValueWei: bigint;
-  /** What the contract does for any vault, it must be asked to do for this one: its first argument. */
-  readonly namesVault?: true;
-  /** Its only argument is a list of calls of the same contract, each of which must be a row of its own. */
-  readonly isBatch?: true;
+  /** Whether the first argument is a vault, and has to be this one: the contract does the same for any. */
+  readonly namesVault?: true | undefined;
+  /** Whether the only argument is a list of calls of the same contract, each of which must be a row of its own. */
+  readonly isBatch?: true | undefined;
 }
 
 /** A contract, and all that the wallet calls there. */

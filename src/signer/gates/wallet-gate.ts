@@ -3,7 +3,7 @@ import { toHex } from '../../lib/bytes.ts';
 import { Refusal } from '../http/refusal.ts';
 import { type CallParties, createCallCheck } from './wallet-calls.ts';
 
-/** For whom the hot wallet signs transactions, and what they may cost. */
+/** Whom the hot wallet signs transactions for, and what they may cost. */
 export interface WalletPolicy extends CallParties {
   readonly chainId: number;
   /** The wallet's own address. */

@@ -1,5 +1,6 @@
 import type { ExitMessage } from '../../domain/consensus/exit-message.ts';
 import { fromHex } from '../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { Refusal } from './refusal.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -10,7 +11,7 @@ export interface ExitRequest {
   readonly genesisValidatorsRoot: Uint8Array;
   /** 4 bytes each. */
   readonly forkVersions: readonly [Uint8Array, Uint8Array];
-  /** As given; undefined when the client leaves the root to the signer. */
+  /** The signing root as given; undefined when the client leaves it to the signer. */
   readonly signingRoot: Uint8Array | undefined;
 }
 
@@ -55,7 +56,7 @@ export function readExitRequest(body: Uint8Array): ExitRequest {
     throw new Refusal(500, 'fork_info.fork lacks a member');
   if (message?.epoch === undefined || message.validatorIndex === undefined)
     throw new Refusal(500, 'voluntary_exit lacks a member');
-  if (signingRoot !== undefined && signingRoot.length !== 32)
+  if (signingRoot !== undefined && signingRoot.length !== HASH_LENGTH)
     throw new Refusal(500, 'signing_root is not 32 bytes');
   return {
     exit: { epoch: message.epoch, validatorIndex: message.validatorIndex },
@@ -88,7 +89,7 @@ function readForkInfo(value: unknown) {
   const { fork, genesis_validators_root: root } = asMembers(value, 'fork_info');
   const { previous_version: previous, current_version: current, epoch } = asMembers(fork, 'fork_info.fork');
   return {
-    genesisValidatorsRoot: readBytes(root, 'fork_info.genesis_validators_root', 32),
+    genesisValidatorsRoot: readBytes(root, 'fork_info.genesis_validators_root', HASH_LENGTH),
     previous: optionally(previous, text => readBytes(text, 'fork_info.fork.previous_version', 4)),
     current: optionally(current, text => readBytes(text, 'fork_info.fork.current_version', 4)),
     epoch: optionally(epoch, text => readUint64(text, 'fork_info.fork.epoch')),

@@ -12,7 +12,10 @@ export class Refusal extends Error {
   constructor(
     status: number,
     reason: string,
-    options: { readonly told?: boolean; readonly headers?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly told?: boolean | undefined;
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+    } = {},
   ) {
     super(reason);
     this.name = 'Refusal';

@@ -36,7 +36,7 @@ export class BodyReader {
   }
 }
 
-/** By events: an async iterator costs a tenth of a signature. */
+/** Collects a body by events: an async iterator costs a tenth of a signature. */
 function collect(
   request: IncomingMessage,
   maxBytes: number,

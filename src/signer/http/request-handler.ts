@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toHex } from '../../lib/bytes.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { isAskedByPage, readHost } from '../../lib/http-caller.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { ExitGate } from '../gates/exit-gate.ts';
 import { readVaultValidators, type VaultValidatorsPolicy } from '../gates/vault-validators.ts';
@@ -36,7 +37,7 @@ export interface ValidatorSigning {
 export interface WalletSigning {
   readonly wallet: SigningWallet;
   readonly gate: WalletGate;
-  /** Only in the signer that the operator has started for itself, on a socket that nobody else opens. */
+  /** What only the signer has that the operator started for itself, on a socket that nobody else opens. */
   readonly forOperator?: OperatorSigning | undefined;
 }
 
@@ -47,9 +48,9 @@ interface OperatorSigning {
 }
 
 export interface SignerDeps {
-  /** Without it there are no eth2 paths, as in Web3Signer's eth1 mode. */
+  /** Signing with validator keys; without it there are no eth2 paths, as in Web3Signer's eth1 mode. */
   readonly validators: ValidatorSigning | undefined;
-  /** Without it there are no eth1 paths, as in Web3Signer's eth2 mode. */
+  /** Signing with the wallet; without it there are no eth1 paths, as in Web3Signer's eth2 mode. */
   readonly wallet: WalletSigning | undefined;
   readonly metrics: SignerMetrics;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -62,7 +63,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 interface Route {
   readonly methods: Readonly<Record<string, Handler>>;
   /** Type of its answers, when the client's Accept header must allow it. */
-  readonly produces?: string;
+  readonly produces?: string | undefined;
 }
 
 const MAC_PATH = '/api/v1/stakewise/mac/';
@@ -170,29 +171,28 @@ function checkKeys(ring: KeyRing) {
 
 /** A wallet is read once: without validator keys there is nothing to do. */
 function startReload(ring: KeyRing | undefined, response: ServerResponse): void {
-  const [status, state, message] =
-    ring === undefined || ring.startReload()
-      ? [
-          202,
-          'accepted',
-          'Reload operation accepted and is running in the background. Use GET /reload to check status.',
-        ]
-      : [409, 'error', 'A reload operation is already in progress. Please try again later.'];
-  answerJson(response, Number(status), { status: state, message }, 'application/json');
+  if (ring === undefined || ring.startReload()) {
+    const message =
+      'Reload operation accepted and is running in the background. Use GET /reload to check status.';
+    answerJson(response, 202, { status: 'accepted', message }, 'application/json');
+  } else {
+    const message = 'A reload operation is already in progress. Please try again later.';
+    answerJson(response, 409, { status: 'error', message }, 'application/json');
+  }
 }
 
 function tellReload(ring: KeyRing | undefined, response: ServerResponse): void {
   answerJson(response, 200, ring?.reloadState ?? { status: 'idle' }, 'application/json');
 }
 
-/** Undefined for a path that is not one of signing, or of a mode that this signer does not have. */
+/** The route of a signing path; undefined for other paths, and for a mode that this signer does not have. */
 function signRoute(deps: Listener, path: string): Route | undefined {
   const prefix = SIGN_PATHS.find(one => path.startsWith(one));
   const identifier = path.slice(prefix?.length);
   if (prefix === undefined || identifier === '' || identifier.includes('/')) return undefined;
   const { validators, wallet, log } = deps;
   const isWallet = prefix === '/api/v1/eth1/sign/';
-  const publicKey = canonicalKey(identifier, isWallet ? 64 : 48);
+  const publicKey = canonicalKey(identifier, isWallet ? 64 : PUBLIC_KEY_LENGTH);
   const exits = validators && {
     maxBytes: MAX_EXIT_BYTES,
     isAlwaysText: false,
@@ -213,7 +213,7 @@ function signRoute(deps: Listener, path: string): Route | undefined {
 
 /** One way to sign. */
 interface Signing {
-  /** Of a request's body. */
+  /** Largest body of a request. */
   readonly maxBytes: number;
   readonly isAlwaysText: boolean;
   readonly make: (request: IncomingMessage, body: Uint8Array) => Promise<string>;
@@ -257,7 +257,7 @@ function signWithWallet(
   return signature;
 }
 
-/** Undefined for another path, and where there is no operator that it would be for. */
+/** The route of a path that only the operator asks; undefined for other paths, and where there is no operator. */
 function operatorRoute(deps: Listener, path: string): Route | undefined {
   const { wallet, log } = deps;
   const forOperator = wallet?.forOperator;
@@ -336,7 +336,7 @@ function readPath(url: string): string {
   }
 }
 
-/** As Web3Signer, HTTP/1.0 without a name does not pass. */
+/** Whether the signer may be called by a name; HTTP/1.0 without one does not pass, as with Web3Signer. */
 function isAllowedHost(name: string | undefined, hosts: ReadonlySet<string>): boolean {
   return hosts.has('*') || (name !== undefined && hosts.has(name));
 }

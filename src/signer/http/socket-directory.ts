@@ -13,7 +13,7 @@ const MAX_PATH_BYTES = 107;
 export interface SocketDirectory extends AsyncDisposable {
   /** Absolute path of the socket. */
   readonly path: string;
-  /** Has the socket made, given a path by which this process reaches it while the directory is held. */
+  /** Makes the socket by a path by which this process reaches it while the directory is held. */
   readonly bind: <T>(listen: (at: string) => Promise<T>) => Promise<T>;
 }
 

@@ -9,7 +9,7 @@ export function parseStrictJson(text: string): unknown {
   return value;
 }
 
-/** In valid JSON every string that a colon follows is a member's name, and nothing else is. */
+/** Counts the members as written: in valid JSON every string that a colon follows is a member's name, and nothing else. */
 function countWrittenMembers(text: string): number {
   let count = 0;
   for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {

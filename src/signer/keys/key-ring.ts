@@ -13,24 +13,24 @@ interface SourceKeys {
 
 /** Where keys come from; asked again at every reload. */
 export interface KeySource {
-  /** For the log: kind and place, never a secret. */
+  /** What the log calls the source: kind and place, never a secret. */
   readonly description: string;
   /** @throws OperatorError when any key cannot be had: half a set is never given */
   load(): Promise<SourceKeys>;
 }
 
-/** As `GET /reload` tells it. */
+/** The state of a reload as `GET /reload` tells it. */
 interface ReloadState {
   readonly status: 'idle' | 'running' | 'completed' | 'failed';
-  readonly lastOperationTime?: string;
-  readonly lastError?: string;
+  readonly lastOperationTime?: string | undefined;
+  readonly lastError?: string | undefined;
 }
 
 export interface KeyRing extends AsyncDisposable {
   /** Lower-case hex. */
   listPublicKeys(): readonly Hex[];
   has(publicKey: string): boolean;
-  /** Undefined when there is no such key. */
+  /** The signature of a root; undefined when there is no such key. */
   sign(publicKey: string, root: Uint8Array): Promise<Uint8Array> | undefined;
   /** Starts to load the keys again; false when that is being done already. Present keys stay until all new ones are there. */
   startReload(): boolean;

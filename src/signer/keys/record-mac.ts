@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { concatBytes, fromHex, wipe } from '../../lib/bytes.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { SigningWallet } from './signing-wallet.ts';
 
 /** What records are authenticated for; each has a key of its own, so that none passes for another. */
@@ -9,7 +10,7 @@ export type MacPurpose = (typeof MAC_PURPOSES)[number];
 /** HMAC-SHA256 of a record, 32 bytes. */
 export type RecordMac = (purpose: MacPurpose, record: Uint8Array) => Uint8Array;
 
-/** Whose records they are: those of another chain or vault have other keys. */
+/** The owner of records: those of another chain or vault have other keys. */
 export interface RecordScope {
   readonly chainId: number;
   readonly vault: string;
@@ -30,7 +31,7 @@ export function createRecordMac(
   wallet: Pick<SigningWallet, 'deriveKey'>,
   { chainId, vault }: RecordScope,
 ): RecordMac {
-  const scope = concatBytes([encodeChainId(chainId), fromHex(vault, 20)]);
+  const scope = concatBytes([encodeChainId(chainId), fromHex(vault, ADDRESS_LENGTH)]);
   return (purpose, record) => {
     const info = concatBytes([new TextEncoder().encode(`${DOMAIN}/${purpose}\0`), scope]);
     const key = wallet.deriveKey(info);

@@ -3,6 +3,7 @@ import { keccak256 } from 'ethers/crypto';
 import { decryptWallet } from '../../domain/keys/wallet.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { readFileBytes } from '../../lib/files.ts';
+import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { overwriteSigningStack, pointOfSecretKey, signHash } from '../../lib/secp256k1.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 
@@ -32,7 +33,7 @@ export async function openWallet(files: {
     address,
     publicKey: toHex(pointOfSecretKey(secretKey).subarray(1)),
     sign(data) {
-      const { signature, recoveryId } = signHash(fromHex(keccak256(data), 32), secretKey);
+      const { signature, recoveryId } = signHash(fromHex(keccak256(data), HASH_LENGTH), secretKey);
       return concatBytes([signature, Uint8Array.of(27 + recoveryId)]);
     },
     [Symbol.dispose]: () => {

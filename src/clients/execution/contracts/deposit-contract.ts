@@ -15,7 +15,7 @@ export const depositContractAbi = new Interface([
 /** Every deposit of a range of blocks. */
 export interface DepositWindow {
   readonly toBlock: number;
-  /** In the order of the contract. */
+  /** Deposits in the order of the contract. */
   readonly deposits: readonly RegistryDeposit[];
 }
 
@@ -24,7 +24,7 @@ export interface DepositWalk {
   readonly fromBlock: number;
   readonly toBlock: number;
   /** See `walkLogs`. */
-  readonly windowBlocks?: number;
+  readonly windowBlocks?: number | undefined;
 }
 
 const DEPOSIT_TOPIC = depositContractAbi.encodeFilterTopics('DepositEvent', []).flatMap(topic => topic ?? []);

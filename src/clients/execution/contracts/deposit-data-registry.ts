@@ -1,6 +1,7 @@
 import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex } from '../../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { readContract } from './contract-call.ts';
 
@@ -17,7 +18,7 @@ export async function fetchRegisteredRoot(
   vault: string,
 ): Promise<Uint8Array> {
   const [root] = await readContract(node, refer(registry), 'depositDataRoots', [vault]);
-  return fromHex(z.string().parse(root), 32);
+  return fromHex(z.string().parse(root), HASH_LENGTH);
 }
 
 /** Index in the deposit data of the next validator to be registered. */

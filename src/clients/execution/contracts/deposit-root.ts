@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fromHex } from '../../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { readContract } from './contract-call.ts';
 import { depositContractAbi } from './deposit-contract.ts';
@@ -8,5 +9,5 @@ import { depositContractAbi } from './deposit-contract.ts';
 export async function fetchDepositRoot(node: ExecutionNode, depositContract: string): Promise<Uint8Array> {
   const contract = { name: 'deposit contract', address: depositContract, abi: depositContractAbi };
   const [root] = await readContract(node, contract, 'get_deposit_root');
-  return fromHex(z.string().parse(root), 32);
+  return fromHex(z.string().parse(root), HASH_LENGTH);
 }

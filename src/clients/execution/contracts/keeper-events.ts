@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fromHex } from '../../../lib/bytes.ts';
+import { HASH_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { findLastLog } from '../log-search.ts';
 import { type RawLog, walkLogs } from '../log-walk.ts';
@@ -14,7 +15,7 @@ export interface KeeperEvents {
     readonly ipfsHash: string;
     readonly blockNumber: number;
   } | null;
-  /** Of the vault. */
+  /** The vault's last update of exit signatures; null when there was none. */
   readonly exitSignatures: { readonly ipfsHash: string; readonly blockNumber: number } | null;
 }
 
@@ -104,7 +105,7 @@ function readEvent(
   const values = keeperAbi.decodeEventLog(NAMES[kind], log.data, [...log.topics]);
   if (kind === 'config') return { config: { ipfsHash: text.parse(values.configIpfsHash), blockNumber } };
   if (kind === 'rewards') {
-    const root = fromHex(text.parse(values.rewardsRoot), 32);
+    const root = fromHex(text.parse(values.rewardsRoot), HASH_LENGTH);
     return { rewards: { root, ipfsHash: text.parse(values.rewardsIpfsHash), blockNumber } };
   }
   return { exitSignatures: { ipfsHash: text.parse(values.exitSignaturesIpfsHash), blockNumber } };

@@ -14,7 +14,7 @@ const multicallAbi = new Interface([
 export interface ViewCall {
   readonly contract: ContractRef;
   readonly method: string;
-  readonly args?: readonly unknown[];
+  readonly args?: readonly unknown[] | undefined;
 }
 
 export interface MulticallOptions {

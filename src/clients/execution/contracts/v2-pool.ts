@@ -1,6 +1,7 @@
 import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex } from '../../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { findAllLogs } from '../log-search.ts';
 
@@ -22,6 +23,6 @@ export async function fetchV2PoolValidators(
   const logs = await findAllLogs(node, { address: v2Pool, topics, fromBlock });
   return logs.map(log => {
     const [publicKey] = v2PoolAbi.decodeEventLog('ValidatorRegistered', log.data, log.topics);
-    return fromHex(z.string().parse(publicKey), 48);
+    return fromHex(z.string().parse(publicKey), PUBLIC_KEY_LENGTH);
   });
 }

@@ -1,6 +1,7 @@
 import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { type ExecutionNode, RpcError } from '../execution-node.ts';
 import { fetchRegisteredValidators } from './vault.ts';
 
@@ -25,7 +26,7 @@ export async function fetchLateRegistrations(
     return new Set(
       logs.map(log => {
         const [publicKey] = registrationAbi.parseLog(log)?.args ?? [];
-        return toHex(fromHex(z.string().parse(publicKey), 48));
+        return toHex(fromHex(z.string().parse(publicKey), PUBLIC_KEY_LENGTH));
       }),
     );
   } catch (error) {

@@ -2,6 +2,7 @@ import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { findAllLogs } from '../log-search.ts';
 import { readContract, requireContractCode } from './contract-call.ts';
@@ -83,7 +84,7 @@ export async function fetchVaultVersion(
 /** Kind of the vault: keccak256 of its contract's name, 32 bytes. */
 export async function fetchVaultId(node: ExecutionNode, vault: string): Promise<Uint8Array> {
   const [vaultId] = await readContract(node, refer(vault), 'vaultId');
-  return fromHex(z.string().parse(vaultId), 32);
+  return fromHex(z.string().parse(vaultId), HASH_LENGTH);
 }
 
 /** The vault's admin, checksummed. */
@@ -108,7 +109,7 @@ export async function fetchRegisteredValidators(
     const topics = vaultAbi.encodeFilterTopics(event, []).flatMap(topic => topic ?? []);
     for (const log of await findAllLogs(node, { address: vault, topics, fromBlock })) {
       const [publicKey] = vaultAbi.decodeEventLog(event, log.data, log.topics);
-      const bytes = fromHex(z.string().parse(publicKey), 48);
+      const bytes = fromHex(z.string().parse(publicKey), PUBLIC_KEY_LENGTH);
       found.set(toHex(bytes), bytes);
     }
   }
@@ -118,7 +119,7 @@ export async function fetchRegisteredValidators(
 /** Version 1: root of the deposit data tree, 32 bytes; zero when none is set. */
 async function fetchValidatorsRoot(node: ExecutionNode, vault: string): Promise<Uint8Array> {
   const [root] = await readContract(node, refer(vault), 'validatorsRoot');
-  return fromHex(z.string().parse(root), 32);
+  return fromHex(z.string().parse(root), HASH_LENGTH);
 }
 
 /** Version 1: index in the deposit data of the next validator to be registered. */

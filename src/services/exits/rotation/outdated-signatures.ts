@@ -20,11 +20,11 @@ export interface FetchOutdatedSignaturesOptions {
   /** Checksummed. */
   readonly vault: string;
   readonly oracles: readonly Oracle[];
-  /** Of the keeper: `validatorsMinOracles`. */
+  /** The keeper's `validatorsMinOracles`. */
   readonly threshold: number;
   /** Block of the vault's last ExitSignaturesUpdated event; null when there was none. */
   readonly lastUpdateBlock: number | null;
-  /** For one oracle, all its replicas together. */
+  /** Time limit of one oracle, all its replicas together. */
   readonly oracleTimeoutMs: number;
   readonly signal: AbortSignal;
 }

@@ -43,7 +43,7 @@ export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, M
 export interface RotateExitSignaturesOptions extends Omit<FetchOutdatedSignaturesOptions, 'oracles'> {
   readonly network: Network;
   readonly oracles: OracleConfig;
-  /** Of the keeper: before the vault's first registration there is nothing to rotate. */
+  /** Whether the keeper calls the vault collateralized: before its first registration there is nothing to rotate. */
   readonly isCollateralized: boolean;
   /** `Keeper.exitSignaturesNonces(vault)`. */
   readonly nonce: bigint;
@@ -184,7 +184,10 @@ async function approveBatch(
     const body = createRotationRequest({ vault, validators: shards, deadline });
     try {
       return await collectApprovals(deps, {
-        ...{ oracles: oracles.oracles, threshold, timeoutMs: oracleTimeoutMs, signal },
+        oracles: oracles.oracles,
+        threshold,
+        timeoutMs: oracleTimeoutMs,
+        signal,
         now: BigInt(Math.floor(nowMs / 1000)),
         digestOf: (ipfsHash, until) => rotationDigest(domain, { vault, ipfsHash, nonce, deadline: until }),
         send: (oracle, ended) =>

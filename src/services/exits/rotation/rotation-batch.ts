@@ -2,6 +2,7 @@ import type { BeaconNode, BeaconValidator } from '../../../clients/beacon/beacon
 import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Network } from '../../../networks/network.ts';
 import {
   type ExitShardsOptions,
@@ -13,7 +14,7 @@ import {
 /** A validator whose exit signature is outdated and cannot be made anew here. */
 export interface SkippedRotation {
   readonly validatorIndex: bigint;
-  /** Null when the beacon node does not know the index. */
+  /** Public key of the validator; null when the beacon node does not know the index. */
   readonly publicKey: Hex | null;
   readonly reason: string;
 }
@@ -57,7 +58,7 @@ function withdrawalAddresses({ vault, network }: RotatableOptions): Uint8Array[]
   const { genesisVault, v2PoolEscrow } = network.contracts;
   // The genesis vault took over the validators of the second version of the protocol.
   const own = vault === genesisVault && v2PoolEscrow !== undefined ? [vault, v2PoolEscrow] : [vault];
-  return own.map(address => fromHex(address, 20));
+  return own.map(address => fromHex(address, ADDRESS_LENGTH));
 }
 
 /** Validators of which the signer has all shares. */
@@ -102,7 +103,11 @@ export async function makeRotationBatches(
   signal.throwIfAborted();
   try {
     const { mode, validators: shards } = await makeExitShards(deps, {
-      ...{ vault, network, oracles, ...exitShards, loadedKeys },
+      vault,
+      network,
+      oracles,
+      ...exitShards,
+      loadedKeys,
       validators: validators.map(({ publicKey, index }) => ({ publicKey, validatorIndex: index })),
     });
     return [{ mode, indexes: validators.map(({ index }) => index), shards }];

@@ -5,6 +5,7 @@ import { findRemoved, readClientKeys } from '../../../domain/fleet/written-keys.
 import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
 import { readTextIfThere } from '../../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { VALIDATOR_FILES } from './render-templates.ts';
 
 export interface ClientKeysOptions {
@@ -18,7 +19,7 @@ export interface ClientKeysOptions {
 }
 
 export interface ClientKeys {
-  /** In order. */
+  /** Public keys of the client, in order. */
   readonly publicKeys: readonly Uint8Array[];
   readonly removedKeys: number;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
@@ -53,7 +54,7 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
   if (decision === 'remove')
     return { publicKeys: planned, removedKeys: removed.length, keptKeys: 0, warnings };
   if (moved.length > 0 && !options.mayMove) throw keysOfAnotherClient(moved, clientOf);
-  const kept = removed.filter(key => !clientOf.has(key)).map(key => fromHex(key, 48));
+  const kept = removed.filter(key => !clientOf.has(key)).map(key => fromHex(key, PUBLIC_KEY_LENGTH));
   warnings.push(
     `${kept.length} of ${present.size} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
   );

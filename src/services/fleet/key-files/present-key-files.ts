@@ -15,19 +15,19 @@ import type { HeldDirectory } from '../../../lib/held-directory.ts';
 /** A key file that is in the directory now. */
 export interface PresentFile {
   readonly name: string;
-  /** Of this vault, so that it may be replaced and removed. */
+  /** Whether the file is this vault's, so that it may be replaced and removed. */
   readonly isOurs: boolean;
-  /** Holds exactly what it is to hold. What is no regular file never does. */
+  /** Whether the file holds exactly what it is to hold, which nothing but a regular file does. */
   readonly isWanted: boolean;
-  /** Its keys, unless it is not ours or a bucket that holds what it is to hold; to be wiped. */
+  /** The file's keys, unless it is not ours or a bucket that holds what it is to hold; to be wiped. */
   readonly secretKeys: readonly Uint8Array[];
   /** The bytes of a file with one key. */
-  readonly content?: Uint8Array;
+  readonly content?: Uint8Array | undefined;
   readonly warning?: string | undefined;
 }
 
 export interface KeyDirectory extends KeyFileOwner {
-  /** Undefined when there is none yet. */
+  /** The directory of the files; undefined when there is none yet. */
   readonly directory: HeldDirectory | undefined;
   readonly adopt: boolean;
   readonly keys: readonly SigningKey[];

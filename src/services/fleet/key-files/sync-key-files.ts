@@ -26,11 +26,11 @@ export interface SyncKeyFilesOptions extends KeyFileOwner {
   /** Every key and current share of the vault; wiped by the caller. */
   readonly keys: readonly SigningKey[];
   readonly removals: RemovalPolicy;
-  /** Takes over `key_N.yaml` files whose keys are all this vault's. */
+  /** Whether `key_N.yaml` files are taken over whose keys are all this vault's. */
   readonly adopt: boolean;
-  /** With `adopt`: public keys of the vault beyond `keys`, such as shares of earlier oracle sets. */
+  /** Public keys of the vault beyond `keys` that `adopt` takes, such as shares of earlier oracle sets. */
   readonly vaultPublicKeys?: ReadonlySet<Hex> | undefined;
-  /** Compares only. */
+  /** Whether nothing is written, only compared. */
   readonly check: boolean;
   readonly attributes: FileAttributes;
 }
@@ -172,7 +172,7 @@ function distinct(keys: readonly Uint8Array[]): Uint8Array[] {
     .filter((key, index, sorted) => index === 0 || compareBytes(key, sorted[index - 1] ?? key) !== 0);
 }
 
-/** For `one-per-key`: the wanted file that holds a present file's keys. */
+/** The wanted file that holds a present file's keys, in the layout `one-per-key`. */
 function findHolders(
   wanted: ReadonlyMap<string, Uint8Array>,
   present: readonly PresentFile[],

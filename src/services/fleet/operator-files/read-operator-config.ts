@@ -20,7 +20,7 @@ export interface OperatorConfig {
   readonly staleValidators: number;
   /** Text of the deposit data. */
   readonly document: string;
-  /** Its entries. */
+  /** Entries of the deposit data. */
   readonly depositData: readonly DepositDataEntry[];
   /** The statement that covers all of it, where one was asked for. */
   readonly proven: ProvenStatement | undefined;

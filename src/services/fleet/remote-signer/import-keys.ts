@@ -49,7 +49,7 @@ const MAX_FRUITLESS_CUTS = 3;
  */
 export async function importKeys(
   deps: ImportKeysDeps,
-  options: { readonly keys: readonly TransportKey[]; readonly settleMs?: number },
+  options: { readonly keys: readonly TransportKey[]; readonly settleMs?: number | undefined },
 ): Promise<ImportedKeys> {
   const { keymanager, progress } = deps;
   const loaded = new Set((await keymanager.listKeystores()).keys());

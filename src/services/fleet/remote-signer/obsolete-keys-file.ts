@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { PUBLIC_FILE_MODE, readFileBytes, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { formatPythonJson } from '../../../lib/python-json.ts';
 
 const fileSchema = z.array(z.string().regex(/^0x[0-9a-f]{96}$/));
@@ -27,7 +28,7 @@ export async function readObsoleteKeys(vaultDirectory: string): Promise<Readonly
     throw error;
   }
   try {
-    return new Set(fileSchema.parse(JSON.parse(text)).map(key => toHex(fromHex(key, 48))));
+    return new Set(fileSchema.parse(JSON.parse(text)).map(key => toHex(fromHex(key, PUBLIC_KEY_LENGTH))));
   } catch (cause) {
     throw new OperatorError('invalid-obsolete-keys', `${path} is not a list of public keys.`, {
       hint: 'Move it away: it only says which keys of the signer are no longer needed.',

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseKeystore } from '../../../domain/keys/keystore.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { asFileError, readFileBytes } from '../../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { findDepositDataPath, readDepositData } from '../../local-keys/deposit-data-file.ts';
 import { VAULT_DIRECTORY_NAME } from '../../local-keys/lock-vault.ts';
 import { listKeystorePaths } from '../../local-keys/read-keystores.ts';
@@ -42,7 +43,7 @@ async function listKeysInFiles(directory: string): Promise<Uint8Array[]> {
     if (!name.startsWith('keystores')) continue;
     for (const path of await listKeystorePaths(join(directory, name))) {
       const { pubkey } = parseKeystore((await readFileBytes(path)).toString(), path);
-      keys.push(fromHex(pubkey, 48));
+      keys.push(fromHex(pubkey, PUBLIC_KEY_LENGTH));
     }
   }
   return keys;

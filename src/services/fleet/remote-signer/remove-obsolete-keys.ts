@@ -1,6 +1,7 @@
 import type { KeymanagerClient } from '../../../clients/keymanager.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
 import { findRemoteSignerConfig } from './remote-signer-config-file.ts';
 
@@ -67,7 +68,7 @@ export async function removeObsoleteKeys(
   return removable.length;
 }
 
-/** In batches that end long before the signer cuts the connection. @returns why the others were not removed */
+/** Deletes keys in batches that end long before the signer cuts the connection. @returns why the others stay */
 async function deleteKeys(
   keymanager: KeymanagerClient,
   publicKeys: readonly Hex[],
@@ -75,7 +76,7 @@ async function deleteKeys(
   const failed = new Map<Hex, string>();
   for (let from = 0; from < publicKeys.length; from += DELETE_BATCH) {
     const batch = publicKeys.slice(from, from + DELETE_BATCH);
-    const { results } = await keymanager.deleteKeystores(batch.map(key => fromHex(key, 48)));
+    const { results } = await keymanager.deleteKeystores(batch.map(key => fromHex(key, PUBLIC_KEY_LENGTH)));
     for (const [i, key] of batch.entries()) {
       const result = results[i];
       if (result?.status === 'error') failed.set(key, result.message);

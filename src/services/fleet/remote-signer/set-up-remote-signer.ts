@@ -15,6 +15,7 @@ import { equalBytes, fromHex, type Hex, toHex, wipe } from '../../../lib/bytes.t
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../../../lib/errors.ts';
 import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { ownPasswordPath, sharedPasswordPath } from '../../local-keys/keystore-directory.ts';
@@ -53,7 +54,7 @@ export interface SetUpRemoteSignerOptions {
   /** Null: the validators' own keys are imported, and no shares. */
   readonly oracleSet: ShareOracleSet | null;
   readonly removeExistingKeys: boolean;
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
 }
 
 export interface SetUpRemoteSignerResult {
@@ -92,12 +93,12 @@ export async function setUpRemoteSigner(
     if (oracleSet !== null) {
       say(`Successfully generated ${keys.length} key shares for ${validators.length} private key(s)!`);
     }
-    const { imported } = await importKeys(deps, { keys, ...pickSettle(options) });
+    const { imported } = await importKeys(deps, { keys, settleMs: options.settleMs });
     await proveKeys(deps, options, keys);
     const what = oracleSet === null ? 'private keys' : 'key shares';
     say(`Successfully imported ${keys.length} ${what} into remote signer.`);
 
-    const config = { validators: [...kept, ...validators], ...oracleSetRef(oracleSet) };
+    const config = { validators: [...kept, ...validators], oracleSet: oracleSetRef(oracleSet) };
     deps.assertHeld();
     const obsolete = await findObsolete(vaultDirectory, before, config);
     await writeObsoleteKeys(vaultDirectory, obsolete);
@@ -129,7 +130,9 @@ async function makeKeys(
 ): Promise<{ keys: TransportKey[]; validators: RemoteSignerConfig['validators'] }> {
   const bar = progress.start('Decrypting keystores\t\t\t', keystores.length);
   const inputs = keystores.map(({ path, keystore, password }) => ({
-    ...{ name: path, text: JSON.stringify(keystore), password },
+    name: path,
+    text: JSON.stringify(keystore),
+    password,
   }));
   const secretKeys = await pool.decryptKeystores(inputs, () => bar.advance());
   bar.finish();
@@ -138,17 +141,19 @@ async function makeKeys(
   for (const [i, { keystore }] of keystores.entries()) {
     const secretKey = secretKeys[i];
     if (secretKey === undefined) continue;
-    const publicKey = fromHex(keystore.pubkey, 48);
+    const publicKey = fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH);
     if (oracleSet === null) {
       keys.push({ publicKey, secretKey, path: keystore.path });
       validators.push({ publicKey, shares: [] });
       continue;
     }
     const shares = splitSecretKey(secretKey, {
-      ...{ threshold: oracleSet.threshold, count: oracleSet.publicKeys.length },
+      threshold: oracleSet.threshold,
+      count: oracleSet.publicKeys.length,
       coefficients: deriveCoefficients(secretKey, oracleSet.hash),
     }).map((share, index) => ({
-      ...{ secretKey: share, publicKey: publicKeyOf(share) },
+      secretKey: share,
+      publicKey: publicKeyOf(share),
       path: `share_${toHex(publicKey)}_${index}`,
     }));
     wipe(secretKey);
@@ -271,11 +276,8 @@ async function removeKeystores(
   return keystores.length;
 }
 
-function oracleSetRef(set: ShareOracleSet | null): { oracleSet?: OracleSetRef } {
-  if (set === null) return {};
-  return { oracleSet: { configHash: set.hash, ipfsHash: set.configIpfsHash, threshold: set.threshold } };
-}
-
-function pickSettle({ settleMs }: SetUpRemoteSignerOptions): { settleMs?: number } {
-  return settleMs === undefined ? {} : { settleMs };
+function oracleSetRef(set: ShareOracleSet | null): OracleSetRef | undefined {
+  return set === null
+    ? undefined
+    : { configHash: set.hash, ipfsHash: set.configIpfsHash, threshold: set.threshold };
 }

@@ -16,9 +16,9 @@ export type PlanState =
   /** There is no plan. */
   | 'none'
   | 'signed'
-  /** It was stored without the encryption key, and none has been signed yet. */
+  /** The plan was stored without the encryption key, and none has been signed yet. */
   | 'never-signed'
-  /** It is not the one that was signed last: somebody without the encryption key has changed it. */
+  /** The plan is not the one that was signed last: somebody without the encryption key has changed it. */
   | 'changed';
 
 /** The vault's key, and what it has signed so far. */

@@ -11,6 +11,7 @@ import {
 } from '../../../domain/fleet/statement.ts';
 import { equalBytes, fromHex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { VaultRef } from '../unlock-vault.ts';
 
 /** A statement that the vault's key has signed. */
@@ -53,7 +54,7 @@ export async function requireStatement(
       },
     );
   }
-  const of = { chainId: ref.network.chainId, vault: fromHex(ref.address, 20) };
+  const of = { chainId: ref.network.chainId, vault: fromHex(ref.address, ADDRESS_LENGTH) };
   const statement = openStatement(verifyingKey, of, signed);
   if (statement === undefined) {
     const other = decodeStatement(signed.body);

@@ -17,7 +17,7 @@ export type SigningVault = Pick<UnlockedVault, 'context' | 'encryptionKey'> & {
 
 export interface VaultSigner {
   readonly signer: StatementSigner;
-  /** Set when the vault has no signing key, as one of an earlier version: to be stored with what it signs first. */
+  /** A new key, when the vault has none, as one of an earlier version: to be stored with what it signs first. */
   readonly fresh: SealedSigningKey | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface FetchHarvestParamsDeps {
 export interface FetchHarvestParamsOptions {
   /** Checksummed. */
   readonly vault: string;
-  /** Of the keeper's last RewardsUpdated event; null when there was none. */
+  /** Root and document of the keeper's last RewardsUpdated event; null when there was none. */
   readonly rewards: { readonly root: Uint8Array; readonly ipfsHash: string } | null;
   readonly rules: HarvestRules;
   readonly ipfs: IpfsOptions;

@@ -14,6 +14,7 @@ import {
 import type { RegistryDeposit } from '../../../domain/consensus/deposit-log.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Network } from '../../../networks/network.ts';
 import { createDepositVerifier, type DepositVerifier } from '../../../workers/deposit-verifier.ts';
@@ -31,9 +32,9 @@ export interface SyncOptions {
     Network,
     'chainId' | 'contracts' | 'genesisForkVersion' | 'genesisValidatorsIpfsHash' | 'ipfsGateways'
   >;
-  /** For all that one IPFS gateway is asked for the network's snapshot. Default 10 minutes. */
+  /** Time limit of all that one IPFS gateway is asked for the network's snapshot. Default 10 minutes. */
   readonly snapshotTimeoutMs?: number | undefined;
-  /** That verify signatures in bulk. Default: the machine's parallelism, at most four. */
+  /** How many threads verify signatures in bulk. Default: the machine's parallelism, at most four. */
   readonly threads?: number | undefined;
   /** Blocks that are asked for first, see `walkLogs`. */
   readonly windowBlocks?: number | undefined;
@@ -47,7 +48,7 @@ export interface SyncResult {
 }
 
 const SNAPSHOT_TIMEOUT_MS = 600_000;
-/** Of log lines about progress. */
+/** How often progress is logged. */
 const REPORT_MS = 15_000;
 
 /**
@@ -73,7 +74,7 @@ export async function syncNetworkValidators(
     depositContract: contracts.depositContract,
     fromBlock: syncedBlock + 1,
     toBlock: finalized.number,
-    ...(options.windowBlocks === undefined ? {} : { windowBlocks: options.windowBlocks }),
+    windowBlocks: options.windowBlocks,
   };
   let position: Pick<DepositCursor, 'nextDepositIndex' | 'lastDepositBlock'> = cursor;
   let reportedAt = performance.now();
@@ -220,7 +221,7 @@ async function findNewValidators(
 }
 
 function registryOf({ chainId, contracts }: SyncOptions['network']) {
-  return { chainId, depositContract: fromHex(contracts.depositContract, 20) };
+  return { chainId, depositContract: fromHex(contracts.depositContract, ADDRESS_LENGTH) };
 }
 
 function depositsMissing(expected: bigint, found: bigint): ExternalError {

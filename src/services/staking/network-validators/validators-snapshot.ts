@@ -1,6 +1,7 @@
 import type { HttpDeps } from '../../../clients/http.ts';
 import { fetchIpfsDocument } from '../../../clients/ipfs/ipfs.ts';
 import { ExternalError } from '../../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 
 /** Validators up to a block, as StakeWise publishes them for a network. */
 export interface ValidatorsSnapshot {
@@ -12,7 +13,7 @@ export interface ValidatorsSnapshot {
 }
 
 /** Block number (4 bytes, big-endian) and public key. */
-const RECORD_LENGTH = 52;
+const RECORD_LENGTH = 4 + PUBLIC_KEY_LENGTH;
 const PIECE = 10_000;
 /** Mainnet's has some 60 MB. */
 const MAX_BYTES = 512 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import type { WalletSigner } from '../../../clients/signer/wallet-signer.ts';
 import { fromHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Network } from '../../../networks/network.ts';
 import { createDepositDataMode } from './deposit-data-mode.ts';
 import { type DepositDataSource, openDepositEntries } from './deposit-entries.ts';
@@ -42,7 +43,7 @@ export function chooseRegistrationMode(
   const { vault, vaultVersion, validatorsManager, network } = options;
   const deposits = openDepositEntries(
     { source, now },
-    { vault: fromHex(vault, 20), genesisForkVersion: network.genesisForkVersion },
+    { vault: fromHex(vault, ADDRESS_LENGTH), genesisForkVersion: network.genesisForkVersion },
   );
   requireSupported(options);
   if (vaultVersion === 1) return createDepositDataMode(deposits, { vault, registry: null });

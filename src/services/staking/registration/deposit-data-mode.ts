@@ -10,6 +10,7 @@ import type { DepositEntry } from '../../../domain/consensus/deposit-data.ts';
 import { buildDepositTree, type DepositTree } from '../../../domain/protocol/deposit-tree.ts';
 import { encodeUpdateState, type HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH } from '../../../lib/lengths.ts';
 import type { DepositEntries } from './deposit-entries.ts';
 import type {
   ContractCall,
@@ -41,7 +42,7 @@ export function createDepositDataMode(
   options: DepositDataModeOptions,
 ): RegistrationMode {
   const { vault, registry } = options;
-  const vaultBytes = fromHex(vault, 20);
+  const vaultBytes = fromHex(vault, ADDRESS_LENGTH);
   let indexed: Indexed | undefined;
 
   const index = async (): Promise<Indexed> => {
@@ -148,8 +149,10 @@ function createBatch(
     }),
     encoded: concatBytes(places.map(place => tree.validatorAt(place))),
     authorize: async () => ({
-      ...{ kind: 'proof', proof: proof.map(node => fromHex(node, 32)) },
-      ...{ proofFlags, proofIndexes: leafIndexes },
+      kind: 'proof',
+      proof: proof.map(node => fromHex(node, HASH_LENGTH)),
+      proofFlags,
+      proofIndexes: leafIndexes,
     }),
     encodeCall: (approved, harvest) => encodeCall({ vault, registry }, contractProof, approved, harvest),
   };

@@ -4,10 +4,11 @@ import {
   findInvalidDeposits,
 } from '../../../domain/consensus/deposit-data.ts';
 import { concatBytes, equalBytes } from '../../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../../lib/lengths.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
-  /** For messages, such as the file's path. */
+  /** What messages call the source, such as the file's path. */
   readonly name: string;
   read(): Promise<readonly DepositEntry[]>;
 }
@@ -25,8 +26,7 @@ export interface DepositEntries {
 
 /** How long what was read counts, when it does not fit: the file may be replaced at any time. */
 const RELOAD_AFTER_MS = 60_000;
-const KEY_BYTES = 48;
-const ENTRY_BYTES = KEY_BYTES + 96;
+const ENTRY_BYTES = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH;
 
 /** An entry whose key and signature stand beside those of all others. */
 class PackedEntry implements DepositEntry {
@@ -39,11 +39,11 @@ class PackedEntry implements DepositEntry {
   }
 
   get publicKey(): Uint8Array {
-    return this.#packed.subarray(this.#offset, this.#offset + KEY_BYTES);
+    return this.#packed.subarray(this.#offset, this.#offset + PUBLIC_KEY_LENGTH);
   }
 
   get signature(): Uint8Array {
-    return this.#packed.subarray(this.#offset + KEY_BYTES, this.#offset + ENTRY_BYTES);
+    return this.#packed.subarray(this.#offset + PUBLIC_KEY_LENGTH, this.#offset + ENTRY_BYTES);
   }
 }
 

@@ -77,14 +77,21 @@ export function createExitShardMaker(
       const key = [firstIndex, toHex(oracleSetHash(oracles)), toHex(encoded)].join(' ');
       if (last?.key === key) return last.made;
       const { validators: shards } = await makeExitShards(deps, {
-        ...{ vault, network, oracles, loadedKeys },
-        ...{ mode: exitShards.mode, config: exitShards.config },
+        vault,
+        network,
+        oracles,
+        loadedKeys,
+        mode: exitShards.mode,
+        config: exitShards.config,
         validators: validators.map(({ publicKey }, i) => ({
-          ...{ publicKey, validatorIndex: firstIndex + BigInt(i) },
+          publicKey,
+          validatorIndex: firstIndex + BigInt(i),
         })),
       });
       const made = shards.map(({ publicKey, publicKeyShards, encryptedShards }, i) => ({
-        ...{ publicKey, publicKeyShards, encryptedShards },
+        publicKey,
+        publicKeyShards,
+        encryptedShards,
         depositSignature: validators[i]?.depositSignature ?? new Uint8Array(),
       }));
       last = { key, made };

@@ -15,6 +15,7 @@ import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
@@ -40,8 +41,8 @@ export interface RegisterValidatorsDeps {
   readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
   /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
   readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
-  /** Told how the exit shards of a batch are made. */
-  readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'];
+  /** Is told how the exit shards of a batch are made. */
+  readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'] | undefined;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -50,19 +51,19 @@ export interface RegisterValidatorsDeps {
 export interface RegisterValidatorsOptions {
   /** Checksummed. */
   readonly vault: string;
-  /** As `version()` says. */
+  /** The vault's version as its `version()` says. */
   readonly vaultVersion: number;
   readonly network: Network;
   readonly maxFeePerGasGwei: bigint;
   readonly exitShards: ExitShardSettings;
-  /** For all oracles together. */
+  /** Time limit of one question to all oracles together. */
   readonly oraclesTimeoutMs: number;
   /** What stays in the vault and is not staked. Default: nothing. */
   readonly minVaultBalanceWei?: bigint | undefined;
 }
 
 type RegistrationOutcome = {
-  /** Including a pending harvest. */
+  /** The vault's stakeable assets, with those of a pending harvest. */
   readonly stakeableAssetsWei: bigint;
 } & (
   | { readonly status: 'idle' }
@@ -111,14 +112,15 @@ export function createValidatorRegistrar(
     ]);
     const plan = await shardMaker.choose({ config, loadedKeys, limit }, isAtHand =>
       mode.planBatch(snapshot, {
-        ...{ limit, isAtHand },
+        limit,
+        isAtHand,
         findRegistered: keys => networkValidators.findRegistered(keys),
       }),
     );
     return { plan, loadedKeys, validatorIndex };
   }
 
-  /** From assets that are enough to a transaction. */
+  /** Registers up to `limit` validators, from the choice of the batch to the transaction. */
   async function register(round: Round, limit: number) {
     const { snapshot, config, signal } = round;
     const { plan, loadedKeys, validatorIndex } = await planBatch(round, limit);
@@ -137,7 +139,9 @@ export function createValidatorRegistrar(
       vaultVersion: ethereumVaultVersion(network, options.vault, options.vaultVersion),
       validatorsRegistryRoot: snapshot.registryRoot,
       deadline: deadlineAfter(deps.now(), round),
-      ...{ validatorIndex, validators, authority },
+      validatorIndex,
+      validators,
+      authority,
     });
     const approval = await askOracles(deps, options, round, plan, request);
     log.info(
@@ -175,7 +179,7 @@ export function createValidatorRegistrar(
     if (waitsFor !== undefined) {
       return { status: 'waiting', code: 'harvest-not-possible', waitsFor, stakeableAssetsWei };
     }
-    if (snapshot.baseFeePerGasWei > options.maxFeePerGasGwei * 1_000_000_000n) {
+    if (snapshot.baseFeePerGasWei > options.maxFeePerGasGwei * WEI_PER_GWEI) {
       const waitsFor = `the base fee to fall to ${options.maxFeePerGasGwei} gwei or less`;
       return { status: 'waiting', code: 'gas-price', waitsFor, stakeableAssetsWei };
     }

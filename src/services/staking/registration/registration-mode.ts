@@ -23,7 +23,7 @@ export interface ContractCall {
 export type RegistrationFacts = Pick<ChainSnapshot, 'vault'>;
 
 export interface PlanBatchOptions {
-  /** At most so many validators. */
+  /** Largest number of validators. */
   readonly limit: number;
   /** Whether the signer can sign the exit of the validator with this public key. */
   readonly isAtHand: (publicKey: Uint8Array) => boolean;
@@ -33,9 +33,9 @@ export interface PlanBatchOptions {
 
 /** Validators that are registered together, by one transaction. */
 export interface RegistrationBatch {
-  /** At least one, in the order of registration. */
+  /** The validators in the order of registration, at least one. */
   readonly validators: readonly NextValidator[];
-  /** Their entries of 176 bytes: public key, deposit signature, deposit data root. The oracles sign these. */
+  /** The validators' entries of 176 bytes: public key, deposit signature, deposit data root. The oracles sign these. */
   readonly encoded: Uint8Array;
   /**
    * What tells the oracles that these validators are the vault's choice.

@@ -11,10 +11,10 @@ import type { ChangeLog } from './change-log.ts';
 
 export interface StakeableAssets {
   readonly assetsWei: bigint;
-  /** Goes before a registration; null when nothing is pending, or it cannot be had and is not needed. */
+  /** The harvest that goes before a registration; null when none is pending, or it cannot be had and is not needed. */
   readonly harvest: HarvestParams | null;
-  /** Set when the vault takes no validators before a harvest that cannot be had. */
-  readonly waitsFor?: string;
+  /** What is waited for when the vault takes no validators before a harvest that cannot be had. */
+  readonly waitsFor?: string | undefined;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from '../../../domain/consensus/deposit-data.ts';
 import { encodeUpdateState } from '../../../domain/protocol/rewards.ts';
 import { concatBytes, fromHex, toHex } from '../../../lib/bytes.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { DepositEntries } from './deposit-entries.ts';
 import type {
   NoBatch,
@@ -39,7 +40,7 @@ export function createValidatorsManagerMode(
   options: ValidatorsManagerModeOptions,
 ): RegistrationMode {
   const { vault } = options;
-  const vaultBytes = fromHex(vault, 20);
+  const vaultBytes = fromHex(vault, ADDRESS_LENGTH);
   /** Entries before this place were registered when last looked at. */
   let firstOpen: { readonly entries: readonly DepositEntry[]; readonly place: number } | undefined;
 
@@ -156,7 +157,8 @@ function createBatch(
 ): RegistrationBatch {
   const encoded = concatBytes(
     entries.flatMap(entry => [
-      ...[entry.publicKey, entry.signature],
+      entry.publicKey,
+      entry.signature,
       depositDataRoot(depositOfVault(entry, vaultBytes)),
     ]),
   );
@@ -166,7 +168,10 @@ function createBatch(
     authorize: async validatorsRegistryRoot => ({
       kind: 'manager-signature',
       signature: await wallet.signVaultValidators({
-        ...{ chainId, vault, validatorsRegistryRoot, validators: encoded },
+        chainId,
+        vault,
+        validatorsRegistryRoot,
+        validators: encoded,
       }),
     }),
     // The manager itself sends it, and so need not sign it a second time.

@@ -1,5 +1,6 @@
 import { id } from 'ethers/hash';
 import { toHex } from '../../../lib/bytes.ts';
+import { WEI_PER_ETHER } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 
 /** Gnosis stakes GNO, its chain's own currency is another. */
@@ -9,7 +10,7 @@ function isGnosis({ currency }: Pick<Network, 'currency'>): boolean {
 
 /** What a vault's assets lose to one validator: 32 ETH, or 1 GNO, which the deposit contract counts as 32. */
 export function validatorAssetsWei(network: Pick<Network, 'currency'>): bigint {
-  return (isGnosis(network) ? 1n : 32n) * 10n ** 18n;
+  return (isGnosis(network) ? 1n : 32n) * WEI_PER_ETHER;
 }
 
 /**

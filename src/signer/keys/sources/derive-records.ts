@@ -1,4 +1,5 @@
 import { OperatorError } from '../../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 
 /**
@@ -13,8 +14,8 @@ export async function deriveRecords(
   describe: (place: number) => string,
 ): Promise<Uint8Array[]> {
   const flat = await pool.derivePublicKeys(secretKeys);
-  return Array.from({ length: secretKeys.length / 32 }, (_, place) => {
-    const publicKey = flat.slice(48 * place, 48 * (place + 1));
+  return Array.from({ length: secretKeys.length / SECRET_KEY_LENGTH }, (_, place) => {
+    const publicKey = flat.slice(PUBLIC_KEY_LENGTH * place, PUBLIC_KEY_LENGTH * (place + 1));
     if (publicKey[0] !== 0) return publicKey;
     throw new OperatorError('invalid-key', `${describe(place)} zero or not below the group's order.`);
   });

@@ -1,4 +1,5 @@
 import { concatBytes, fromHex, wipe } from '../../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { type KeystoreLocation, readKeystores } from '../../../services/local-keys/read-keystores.ts';
 import { createWorkerPool } from '../../../workers/pool.ts';
 import type { KeySource } from '../key-ring.ts';
@@ -21,7 +22,7 @@ export function keystoreSource(
         })),
       );
       try {
-        const publicKeys = files.map(({ keystore }) => fromHex(keystore.pubkey, 48));
+        const publicKeys = files.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
         return { publicKeys, secretKeys: concatBytes(secretKeys) };
       } finally {
         wipe(secretKeys);

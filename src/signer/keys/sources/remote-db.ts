@@ -1,4 +1,5 @@
 import type { Database } from '../../../db/database.ts';
+import { SECRET_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { openKeys } from '../../../services/remote-db/open-keys.ts';
 import { unlockVault, type VaultRef } from '../../../services/remote-db/unlock-vault.ts';
 import { readVisibleRows } from '../../../services/remote-db/visible-rows.ts';
@@ -27,8 +28,9 @@ export function remoteDbSource(options: {
       await using pool = createWorkerPool({ size: options.poolSize });
       const rows = await readVisibleRows(remote.database, unlocked.vault.vaultId);
       using opened = await openKeys(pool, unlocked, rows);
-      const secretKeys = new Uint8Array(32 * rows.length);
-      for (const [index, { secretKey }] of opened.keys.entries()) secretKeys.set(secretKey, 32 * index);
+      const secretKeys = new Uint8Array(SECRET_KEY_LENGTH * rows.length);
+      for (const [index, { secretKey }] of opened.keys.entries())
+        secretKeys.set(secretKey, SECRET_KEY_LENGTH * index);
       return { publicKeys: opened.keys.map(key => Uint8Array.from(key.publicKey)), secretKeys };
     },
   };
