@@ -191,7 +191,7 @@ async function openSources(
 
 /** Where exits and transactions are signed: the keys may be in a fleet, the wallet is always in the child. */
 async function openSigners(
-  { log, status, metrics, signal }: OperatorContext,
+  { log, status, metrics, signal, lateSignal }: OperatorContext,
   settings: OperatorSettings,
   { network, networkName }: { readonly network: Network; readonly networkName: string },
 ): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
@@ -227,7 +227,9 @@ async function openSigners(
       observe: metrics.observe('signer'),
     }),
   );
-  const walletSigner = stack.use(await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log }));
+  const walletSigner = stack.use(
+    await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log, signal: lateSignal }),
+  );
   const open = stack.move();
   return { client, wallet: walletSigner, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }

@@ -31,6 +31,7 @@ export interface SpawnOptions {
   /** `info` has a line for every signature; they go to stderr. Default: warn. */
   readonly logLevel?: SignerOrders['logLevel'] | undefined;
   readonly logFormat?: SignerOrders['logFormat'] | undefined;
+  /** Interrupts the first start. Later the signer ends with its disposal: steps that are under way may still need it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,10 +73,10 @@ export async function spawnSigner(
     logFormat: options.logFormat,
   };
   const stop = new AbortController();
-  const stopped = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
+  const starting = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
   try {
-    const first = await startChild(orders, stopped);
-    const supervision = supervise(deps, first, orders, stopped);
+    const first = await startChild(orders, starting);
+    const supervision = supervise(deps, first, orders, stop.signal);
     return {
       socketPath,
       keyCount: first.ready.keys,

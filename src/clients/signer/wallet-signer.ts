@@ -56,6 +56,8 @@ export interface WalletSignerOptions {
   /** Time limit of one signature; long enough for a signer that is being started again. Default 30 s. */
   readonly timeoutMs?: number | undefined;
   readonly log?: Pick<Logger, 'debug'> | undefined;
+  /** Ends what waits for a signer that is away. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -76,15 +78,16 @@ const signatureAnswer = z.string().regex(/^0x[0-9a-f]{128}(1b|1c)$/i);
  */
 export async function openWalletSigner(options: WalletSignerOptions): Promise<WalletSigner> {
   const { timeoutMs = TIMEOUT_MS, log } = options;
+  const waiting = { timeoutMs, signal: options.signal };
   const url = socketUrl(options.socketPath);
   await using stack = new AsyncDisposableStack();
   const endpoint = stack.use(openSignerEndpoint({ url, connections: 2, timeoutMs, log }));
-  const publicKey = await findPublicKey(endpoint, timeoutMs);
+  const publicKey = await findPublicKey(endpoint, waiting);
   const address = computeAddress(`0x04${publicKey.slice(2)}`);
 
   /** The signature that a path answers with, when it is the wallet's own of these bytes. */
   const signBytes = async (preimage: Uint8Array, path: string, request: object): Promise<Signature> => {
-    const text = await ask(endpoint, timeoutMs, 'POST', path, JSON.stringify(request));
+    const text = await ask(endpoint, waiting, 'POST', path, JSON.stringify(request));
     const answer = signatureAnswer.safeParse(text);
     if (!answer.success) throw invalidSignature(endpoint.name, address);
     const signature = Signature.from(answer.data);
@@ -131,7 +134,7 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
     async macRecord(purpose, record) {
       const body = JSON.stringify({ data: toHex(record) });
       const answer = macAnswer.safeParse(
-        await ask(endpoint, timeoutMs, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
+        await ask(endpoint, waiting, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
       );
       if (answer.success) return fromHex(answer.data, HASH_LENGTH);
       throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
@@ -140,8 +143,8 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
   };
 }
 
-async function findPublicKey(endpoint: SignerEndpoint, timeoutMs: number): Promise<string> {
-  const text = await ask(endpoint, timeoutMs, 'GET', '/api/v1/eth1/publicKeys');
+async function findPublicKey(endpoint: SignerEndpoint, waiting: Waiting): Promise<string> {
+  const text = await ask(endpoint, waiting, 'GET', '/api/v1/eth1/publicKeys');
   const body = new TextEncoder().encode(text);
   const keys = parseSignerAnswer(publicKeysAnswer, { status: 200, headers: {}, body }, endpoint.name);
   const [publicKey] = keys;
@@ -149,10 +152,13 @@ async function findPublicKey(endpoint: SignerEndpoint, timeoutMs: number): Promi
   throw new ExternalError('no-wallet', `${endpoint.name} has ${keys.length} wallets instead of one.`);
 }
 
+/** How long an answer is waited for. */
+type Waiting = { readonly timeoutMs: number; readonly signal: AbortSignal | undefined };
+
 /** Text of an answer. Asked again while the signer is away: the same data gives the same signature. */
 function ask(
   endpoint: SignerEndpoint,
-  timeoutMs: number,
+  { timeoutMs, signal }: Waiting,
   method: 'GET' | 'POST',
   path: string,
   body?: string,
@@ -163,6 +169,7 @@ function ask(
         url: `http://localhost${path}`,
         method,
         timeoutMs,
+        signal,
         retries: 0,
         body,
         headers: body === undefined ? undefined : { 'content-type': 'application/json' },
@@ -173,7 +180,7 @@ function ask(
       throw explainSignerFailure(error, endpoint.name);
     }
   };
-  return retry(request, { timeoutMs, minDelayMs: 100, maxDelayMs: 2_000 });
+  return retry(request, { timeoutMs, signal, minDelayMs: 100, maxDelayMs: 2_000 });
 }
 
 function refused(name: string, error: HttpStatusError): ExternalError {
