@@ -46,7 +46,10 @@ async function watch(bench: OperatorBench, name: string, args: readonly string[]
   await operator.printed('Started operator service', 120_000);
   const startedMs = performance.now() - beganAt;
   await sleep(SETTLE_MS);
-  check(!/WARN|ERROR/.test(operator.output), `a quiet start: ${operator.output}`);
+  const complaints = operator.output
+    .split('\n')
+    .filter(line => /WARN|ERROR/.test(line) && !line.includes('Only one execution endpoint is given'));
+  check(complaints.length === 0, `a quiet start: ${complaints.join('\n')}`);
   const before = usageOf(operator.pid);
   await bench.takeMarks();
   await sleep(WATCH_MS);
