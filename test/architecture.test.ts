@@ -496,7 +496,11 @@ describe('the tree', () => {
 
   it('has one member a line: no literal is spread into another literal', () => {
     const packed = /\.\.\.[{[]/;
-    const found = program.flatMap(file => {
+    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.ts', 'scripts/*.js'], {
+      cwd: root,
+    });
+    const others = everywhere.filter(file => file !== 'test/architecture.test.ts');
+    const found = others.flatMap(file => {
       const lines = readFileSync(join(root, file), 'utf8').split('\n');
       return lines.flatMap((line, index) => (packed.test(line) ? [`${file}:${index + 1}`] : []));
     });

@@ -168,7 +168,12 @@ async function syncInto(
 ): Promise<{ cost: Cost }> {
   const { remoteDb } = await filled();
   return runProgram('./v3-operator', [
-    ...[...remoteDb, 'setup-web3signer', '--encrypt-key-file', encryptKeyFile, '--output-dir', directory],
+    ...remoteDb,
+    'setup-web3signer',
+    '--encrypt-key-file',
+    encryptKeyFile,
+    '--output-dir',
+    directory,
   ]);
 }
 
@@ -183,9 +188,18 @@ const setupValidator: Bench = {
     const { remoteDb, url } = await context.filled();
     const client = (index: number, directory: string) =>
       runProgram('./v3-operator', [
-        ...[...remoteDb, 'setup-validator', '--validator-index', String(index), '--total-validators', '10'],
-        ...['--web3signer-endpoint', 'http://web3signer:9000', '--output-dir', directory],
-        ...['--fee-recipient', '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B'],
+        ...remoteDb,
+        'setup-validator',
+        '--validator-index',
+        String(index),
+        '--total-validators',
+        '10',
+        '--web3signer-endpoint',
+        'http://web3signer:9000',
+        '--output-dir',
+        directory,
+        '--fee-recipient',
+        '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B',
       ]);
     const first = await client(0, context.createDirectory());
     const directory = context.createDirectory();
@@ -193,7 +207,9 @@ const setupValidator: Bench = {
     check(stdout.includes(`Generated configs with ${count / 10} keys`), 'number of keys');
     await runStep('check-client-files', { url, directory, clientIndex: 3, keys: count / 10 });
     const bare = await runProgram(process.execPath, [
-      ...[join(import.meta.dirname, 'select-bare.ts'), url, context.createDirectory()],
+      join(import.meta.dirname, 'select-bare.ts'),
+      url,
+      context.createDirectory(),
     ]);
     return {
       cost,
@@ -249,7 +265,14 @@ const version: Bench = {
 };
 
 export const BENCHES: readonly Bench[] = [
-  ...[derive, seal, insert, setupWeb3Signer, unchanged, setupValidator, depositTree, version],
+  derive,
+  seal,
+  insert,
+  setupWeb3Signer,
+  unchanged,
+  setupValidator,
+  depositTree,
+  version,
 ];
 
 function sizeOf(directory: string): { files: number; bytes: number } {

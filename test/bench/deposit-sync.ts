@@ -48,7 +48,10 @@ async function benchDepositSync(): Promise<void> {
       const network = { ...networkOf(server), genesisForkVersion: Buffer.from(FORK_VERSION).toString('hex') };
       const steady = JSON.parse(
         await runScript('deposit-steady.mjs', [
-          ...[url, JSON.stringify(server), JSON.stringify(network), String(KNOWN)],
+          url,
+          JSON.stringify(server),
+          JSON.stringify(network),
+          String(KNOWN),
         ]),
       );
       console.log(`  ${kind}`);

@@ -51,7 +51,9 @@ function makeShares(): TransportKey[] {
   return Array.from({ length: VALIDATORS }, (_, i) => derive(i)).flatMap(secretKey => {
     const validator = toHex(publicKeyOf(secretKey));
     return splitSecretKey(secretKey, SCHEME).map((share, index) => ({
-      ...{ secretKey: share, publicKey: publicKeyOf(share), path: `share_${validator}_${index}` },
+      secretKey: share,
+      publicKey: publicKeyOf(share),
+      path: `share_${validator}_${index}`,
     }));
   });
 }

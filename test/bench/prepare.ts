@@ -56,15 +56,24 @@ export async function prepareBench({ needsDatabase }: { needsDatabase: boolean }
       const urlFile = join(folder, 'db-url');
       writeFileSync(urlFile, url, { mode: 0o600 });
       const remoteDb = [
-        ...['remote-db', '--db-url-file', urlFile, '--vault', VAULT, '--network', NETWORK],
-        ...['--data-dir', folder],
+        'remote-db',
+        '--db-url-file',
+        urlFile,
+        '--vault',
+        VAULT,
+        '--network',
+        NETWORK,
+        '--data-dir',
+        folder,
       ];
       return { url, result, remoteDb };
     };
     const { hostname, port } = new URL(serverUrl);
     return {
       server: { host: hostname, port: Number(port) },
-      ...{ createDatabase, encryptKey, encryptKeyFile },
+      createDatabase,
+      encryptKey,
+      encryptKeyFile,
       filled: () => {
         filled ??= fill();
         return filled;

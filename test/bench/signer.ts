@@ -166,7 +166,10 @@ async function benchDatabaseStart(dataDir: string): Promise<void> {
   await using server = await startPostgresServer();
   const stored = await storeTestVault(server.url, { validators: STARTUP_KEYS / 12, oracles: 11 });
   const db = {
-    ...{ vault: stored.address, network: 'holesky', dbSchema: undefined, dataDir },
+    vault: stored.address,
+    network: 'holesky',
+    dbSchema: undefined,
+    dataDir,
     dbUrl: { url: server.url, file: undefined },
   };
   const encryptKey = { value: stored.encryptKey, file: undefined };

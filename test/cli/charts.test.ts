@@ -60,8 +60,18 @@ function runPython(args: readonly string[], options: CliOptions = {}) {
 /** The command line of the web3signer chart's `fetch-keys`. */
 function fetchKeys(outputDir: string, ...more: string[]): string[] {
   return [
-    ...['--network', 'holesky', '--db-url', database.url, '--vault', VAULT],
-    ...['setup-web3signer', '--encrypt-key', RECORDED_ENCRYPT_KEY, '--output-dir', outputDir, ...more],
+    '--network',
+    'holesky',
+    '--db-url',
+    database.url,
+    '--vault',
+    VAULT,
+    'setup-web3signer',
+    '--encrypt-key',
+    RECORDED_ENCRYPT_KEY,
+    '--output-dir',
+    outputDir,
+    ...more,
   ];
 }
 
@@ -164,9 +174,23 @@ describe('the web3signer-validators chart', () => {
   it.each([0, 2])('writes the files of StatefulSet %i, readable for uid 1001', async index => {
     using volume = mountVolume();
     const run = await runPython([
-      ...['--network', 'holesky', '--vault', VAULT, '--db-url', database.url, 'setup-validator'],
-      ...['--web3signer-endpoint', 'http://web3signer:6174', '--output-dir', volume.path],
-      ...['--total-validators', '3', '--validator-index', String(index), '--fee-recipient', FEE_RECIPIENT],
+      '--network',
+      'holesky',
+      '--vault',
+      VAULT,
+      '--db-url',
+      database.url,
+      'setup-validator',
+      '--web3signer-endpoint',
+      'http://web3signer:6174',
+      '--output-dir',
+      volume.path,
+      '--total-validators',
+      '3',
+      '--validator-index',
+      String(index),
+      '--fee-recipient',
+      FEE_RECIPIENT,
       '--disable-proposal-builder',
     ]);
     expect(run.exitCode).toBe(0);
@@ -188,9 +212,17 @@ describe('the v3-operator chart', () => {
     // What `init-chown` leaves.
     mkdirSync(join(volume.path, VAULT, 'keystores'), { recursive: true });
     const env = {
-      ...{ DATA_DIR: volume.path, DATABASE_DIR: volume.path, NETWORK: 'holesky', VAULT, VERBOSE: 'False' },
-      ...{ HARVEST_VAULT: 'False', ENABLE_METRICS: 'true', METRICS_HOST: '0.0.0.0', METRICS_PORT: '9100' },
-      ...{ MAX_FEE_PER_GAS_GWEI: '70', DISABLE_DEPOSIT_DATA_WARNINGS: 'False' },
+      DATA_DIR: volume.path,
+      DATABASE_DIR: volume.path,
+      NETWORK: 'holesky',
+      VAULT,
+      VERBOSE: 'False',
+      HARVEST_VAULT: 'False',
+      ENABLE_METRICS: 'true',
+      METRICS_HOST: '0.0.0.0',
+      METRICS_PORT: '9100',
+      MAX_FEE_PER_GAS_GWEI: '70',
+      DISABLE_DEPOSIT_DATA_WARNINGS: 'False',
       DEPOSIT_DATA_FILE: join(volume.path, VAULT, 'deposit_data.json'),
     };
     const group = ['--network', 'holesky', '--db-url', database.url, '--vault', VAULT];
@@ -220,8 +252,20 @@ describe('the v3-operator chart', () => {
     const preload = join(import.meta.dirname, '../support/programs/nameless-user.mjs');
     const run = await runCli(
       [
-        ...['-u', 'HOME', '-u', 'SHELL', join(PROJECT_ROOT, 'bin/python'), 'src/main.py', 'remote-db'],
-        ...['--db-url', database.url, '--vault', VAULT, '--network', 'holesky', 'setup-operator'],
+        '-u',
+        'HOME',
+        '-u',
+        'SHELL',
+        join(PROJECT_ROOT, 'bin/python'),
+        'src/main.py',
+        'remote-db',
+        '--db-url',
+        database.url,
+        '--vault',
+        VAULT,
+        '--network',
+        'holesky',
+        'setup-operator',
       ],
       {
         program: relative(PROJECT_ROOT, '/usr/bin/env'),
@@ -244,7 +288,10 @@ describe('.env as the manual loads it', () => {
   it.each(['sh', 'bash'])("export $(grep -v '^#' .env | xargs) in %s", async shell => {
     using volume = mountVolume();
     const values: Record<string, string> = {
-      ...{ NETWORK: 'holesky', VAULT, DATA_DIR: volume.path, REMOTE_DB_URL: database.url },
+      NETWORK: 'holesky',
+      VAULT,
+      DATA_DIR: volume.path,
+      REMOTE_DB_URL: database.url,
       REMOTE_DB_ENCRYPT_KEY: RECORDED_ENCRYPT_KEY,
     };
     const example = readFileSync(join(PROJECT_ROOT, '.env.example'), 'utf8');

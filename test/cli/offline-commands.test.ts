@@ -39,8 +39,18 @@ function initialised(network: 'holesky' | 'goerli' = 'holesky') {
 
 function createKeys(dataDir: string, count: number, ...more: string[]) {
   return runCli([
-    ...['create-keys', '--data-dir', dataDir, '--mnemonic', MNEMONIC, '--vault', VAULT],
-    ...['--count', String(count), '--kdf', 'pbkdf2', ...more],
+    'create-keys',
+    '--data-dir',
+    dataDir,
+    '--mnemonic',
+    MNEMONIC,
+    '--vault',
+    VAULT,
+    '--count',
+    String(count),
+    '--kdf',
+    'pbkdf2',
+    ...more,
   ]);
 }
 

@@ -23,9 +23,8 @@ interface RecordedDialogue {
 function recordedDialogue(name: string): RecordedDialogue {
   const text = readFileSync(join(PROJECT_ROOT, 'test/vectors/v3-operator/09-cli', name), 'utf8');
   const [head = '', tail = ''] = text.split('--- output\n');
-  const answers = head
-    .split('\n')
-    .flatMap(line => (line.startsWith('< ') ? [line.slice(2)] : line === '<' ? [''] : []));
+  const answered = head.split('\n').filter(line => line === '<' || line.startsWith('< '));
+  const answers = answered.map(line => line.slice(2));
   const end = /\n?\n\[exit (\d+)\]\n?$/.exec(tail);
   return { answers, output: tail.slice(0, end?.index), exitCode: Number(end?.[1]) };
 }

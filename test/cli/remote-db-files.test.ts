@@ -36,8 +36,12 @@ async function openCopy() {
   const database = await template.clone();
   const directory = temporaryDirectory();
   const env = {
-    ...{ REMOTE_DB_URL: database.url, VAULT: RECORDED_VAULT, NETWORK: 'holesky', DATA_DIR: directory.path },
-    ...{ REMOTE_DB_ENCRYPT_KEY: RECORDED_ENCRYPT_KEY, REMOTE_DB_OUTPUT_DIR: join(directory.path, 'out') },
+    REMOTE_DB_URL: database.url,
+    VAULT: RECORDED_VAULT,
+    NETWORK: 'holesky',
+    DATA_DIR: directory.path,
+    REMOTE_DB_ENCRYPT_KEY: RECORDED_ENCRYPT_KEY,
+    REMOTE_DB_OUTPUT_DIR: join(directory.path, 'out'),
   };
   return {
     out: join(directory.path, 'out'),
@@ -69,15 +73,14 @@ const COMMANDS = [
   [
     'setup-validator',
     [
-      ...[
-        '--validator-index',
-        '0',
-        '--total-validators',
-        '3',
-        '--web3signer-endpoint',
-        'http://web3signer:6174',
-      ],
-      ...['--fee-recipient', '0x48319f97e5da1233c21c48b80097c0fb7a20ff86'],
+      '--validator-index',
+      '0',
+      '--total-validators',
+      '3',
+      '--web3signer-endpoint',
+      'http://web3signer:6174',
+      '--fee-recipient',
+      '0x48319f97e5da1233c21c48b80097c0fb7a20ff86',
     ],
   ],
   ['setup-operator', []],

@@ -46,7 +46,10 @@ async function createPlace(): Promise<Place> {
   writeFileSync(join(vaultDir, 'config.json'), JSON.stringify(config));
   await devnet.setDepositDataRoot(buildDepositTree(deposits, options.vault).root);
   return {
-    ...{ path: directory.path, network, vault, vaultDir },
+    path: directory.path,
+    network,
+    vault,
+    vaultDir,
     [Symbol.dispose]: directory[Symbol.dispose],
   };
 }
@@ -64,7 +67,9 @@ function manual(place: Place, databaseUrl: string, encryptKey: string) {
     },
     uploadKeypairs: {
       args: [
-        ...[...group, 'upload-keypairs', `--encrypt-key=${encryptKey}`],
+        ...group,
+        'upload-keypairs',
+        `--encrypt-key=${encryptKey}`,
         `--execution-endpoints=${devnet.rpcUrl}`,
       ],
       stdout:
@@ -74,8 +79,11 @@ function manual(place: Place, databaseUrl: string, encryptKey: string) {
     },
     setupWeb3Signer: {
       args: [
-        ...[...group, `--network=${network}`, 'setup-web3signer'],
-        ...[`--encrypt-key=${encryptKey}`, '--output-dir=./web3signer'],
+        ...group,
+        `--network=${network}`,
+        'setup-web3signer',
+        `--encrypt-key=${encryptKey}`,
+        '--output-dir=./web3signer',
       ],
       stdout:
         'Fetching keypairs from the remote db...\nDecrypting 15 keystores...\nSaving 15 private keys to web3signer...\n' +
@@ -83,14 +91,13 @@ function manual(place: Place, databaseUrl: string, encryptKey: string) {
     },
     setupValidator: {
       args: [
-        ...[
-          ...group,
-          `--network=${network}`,
-          'setup-validator',
-          '--validator-index=0',
-          '--total-validators=3',
-        ],
-        ...['--web3signer-endpoint=http://localhost:9000', `--fee-recipient=${FEE_RECIPIENT}`],
+        ...group,
+        `--network=${network}`,
+        'setup-validator',
+        '--validator-index=0',
+        '--total-validators=3',
+        '--web3signer-endpoint=http://localhost:9000',
+        `--fee-recipient=${FEE_RECIPIENT}`,
         '--output-dir=./validator0',
       ],
       stdout:
@@ -193,7 +200,10 @@ describe.each([
     expect(shown).toBe(stdout);
     expect(exitCode).toBe(0);
     expect(readdirSync(place.vaultDir).sort()).toEqual([
-      ...['config.json', 'deposit_data.json', 'keystores', 'remote_signer_config.json'],
+      'config.json',
+      'deposit_data.json',
+      'keystores',
+      'remote_signer_config.json',
     ]);
     const config = readFileSync(join(place.vaultDir, 'remote_signer_config.json'), 'utf8');
     expect(readRemoteSignerFile(config).shares.size).toBe(3);
@@ -256,7 +266,9 @@ describe('questions on a terminal, answered to the end', () => {
     const upload = await converse(
       ['remote-db', 'upload-keypairs'],
       [
-        ...[vault, url, key],
+        vault,
+        url,
+        key,
         ask('Enter comma separated list of API endpoints for execution nodes: ', devnet.rpcUrl),
       ],
     );
@@ -277,7 +289,8 @@ describe('questions on a terminal, answered to the end', () => {
     const validator = await converse(
       ['remote-db', 'setup-validator'],
       [
-        ...[vault, url],
+        vault,
+        url,
         ask('Enter the validator index to generate the configuration files: ', '1'),
         ask('Enter the total number of validators connected to the web3signer: ', '3'),
         ask('Enter the endpoint of the web3signer service: ', 'http://localhost:9000'),
@@ -310,8 +323,15 @@ describe('questions on a terminal, answered to the end', () => {
 
 describe('remote-db setup with a key file', () => {
   const setupOf = (url: string, directory: string, ...more: string[]) => [
-    ...['remote-db', '--db-url', url, '--vault', devnet.addresses.vault],
-    ...['--network', join(directory, 'network.json'), 'setup', ...more],
+    'remote-db',
+    '--db-url',
+    url,
+    '--vault',
+    devnet.addresses.vault,
+    '--network',
+    join(directory, 'network.json'),
+    'setup',
+    ...more,
   ];
 
   it('creates the file for its owner alone, then finds the vault set up', async () => {

@@ -60,8 +60,16 @@ const out = (name: string) => join(scene.folder, 'out', name);
 const key = () => ['--encrypt-key-file', encryptKeyFile];
 const upload = () => [...key(), '--execution-endpoints', scene.devnet.rpcUrl, '--pool-size', '1'];
 const setupValidator = () => [
-  ...['--validator-index', '0', '--total-validators', '2', '--web3signer-endpoint', 'http://signer:9000'],
-  ...['--fee-recipient', scene.wallet, '--output-dir', out('validator')],
+  '--validator-index',
+  '0',
+  '--total-validators',
+  '2',
+  '--web3signer-endpoint',
+  'http://signer:9000',
+  '--fee-recipient',
+  scene.wallet,
+  '--output-dir',
+  out('validator'),
 ];
 
 // In the order of a deployment: each command meets what those before it have left.
@@ -70,9 +78,20 @@ describe('with the roles of "remote-db grants"', () => {
     expectDone(await remoteDb('owner', 'migrate'));
     const names = database.roles;
     const printed = await runCli([
-      ...['remote-db', 'grants', '--role-prefix', 'unused_', '--uploader', names.uploader],
-      ...['--signer-sync', names['signer-sync'], '--validator-config', names['validator-config']],
-      ...['--operator', names.operator, '--auditor', names.auditor],
+      'remote-db',
+      'grants',
+      '--role-prefix',
+      'unused_',
+      '--uploader',
+      names.uploader,
+      '--signer-sync',
+      names['signer-sync'],
+      '--validator-config',
+      names['validator-config'],
+      '--operator',
+      names.operator,
+      '--auditor',
+      names.auditor,
     ]);
     expect(printed).toMatchObject({ exitCode: 0, stdout: database.grants });
     await runSql(database.ownerUrl, printed.stdout);
@@ -159,8 +178,17 @@ describe('with the roles of "remote-db grants"', () => {
     const urlFile = join(scene.folder, 'db-url');
     writeFileSync(urlFile, database.urls['signer-sync'], { mode: 0o600 });
     await using _signer = await spawnSignerProcess([
-      ...['--vault', scene.vault, '--network', scene.networkFile, '--data-dir', join(scene.folder, 'none')],
-      ...['--db-url-file', urlFile, ...key(), '--listen', `127.0.0.1:${await freePort()}`],
+      '--vault',
+      scene.vault,
+      '--network',
+      scene.networkFile,
+      '--data-dir',
+      join(scene.folder, 'none'),
+      '--db-url-file',
+      urlFile,
+      ...key(),
+      '--listen',
+      `127.0.0.1:${await freePort()}`,
     ]);
   });
 

@@ -198,7 +198,10 @@ describe('the recorded command lines', () => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const group = [
-      ...['remote-db', `--db-url=${database.url}`, `--vault=${RECORDED_VAULT}`, '--network=holesky'],
+      'remote-db',
+      `--db-url=${database.url}`,
+      `--vault=${RECORDED_VAULT}`,
+      '--network=holesky',
       `--data-dir=${directory.path}`,
     ];
     const keys = await runCli(
@@ -208,8 +211,12 @@ describe('the recorded command lines', () => {
     expect(keys.stdout).toContain('Saving 50 private keys to web3signer...\n');
     const validator = await runCli(
       [
-        ...[...group, 'setup-validator', '--validator-index=0', '--total-validators=10'],
-        ...['--web3signer-endpoint=http://localhost:9000', '--output-dir=./validator0'],
+        ...group,
+        'setup-validator',
+        '--validator-index=0',
+        '--total-validators=10',
+        '--web3signer-endpoint=http://localhost:9000',
+        '--output-dir=./validator0',
         '--fee-recipient=0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B',
       ],
       { cwd: directory.path },

@@ -127,8 +127,16 @@ it('what has gone into the signer exits from there, and comes back from the mnem
   const mnemonicFile = join(folder.path, 'mnemonic');
   writeFileSync(mnemonicFile, RECORDED_MNEMONIC, { mode: 0o600 });
   const recover = [
-    ...['recover', ...vault(), ...execution(), ...consensus, '--network', networkFile, '--kdf', 'pbkdf2'],
-    ...['--mnemonic-file', mnemonicFile],
+    'recover',
+    ...vault(),
+    ...execution(),
+    ...consensus,
+    '--network',
+    networkFile,
+    '--kdf',
+    'pbkdf2',
+    '--mnemonic-file',
+    mnemonicFile,
   ];
   const question = /Vault directory \S+ exists already\..*Continue\? \[y\/N\]: /;
   const before = readdirSync(vaultFolder);

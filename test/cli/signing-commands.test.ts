@@ -60,7 +60,11 @@ function loadSigner(): string[] {
 
 const dataDir = () => ['--data-dir', folder.path];
 const exitArgs = () => [
-  ...['validators-exit', '--vault', TEST_VAULT, '--consensus-endpoints', beacon.url],
+  'validators-exit',
+  '--vault',
+  TEST_VAULT,
+  '--consensus-endpoints',
+  beacon.url,
   ...dataDir(),
 ];
 
@@ -168,8 +172,14 @@ describe('validators-exit', () => {
 
 describe('remote-signer-setup', () => {
   const args = () => [
-    ...['remote-signer-setup', '--vault', TEST_VAULT, '--remote-signer-url', signer.url],
-    ...['--execution-endpoints', 'http://127.0.0.1:1', ...dataDir()],
+    'remote-signer-setup',
+    '--vault',
+    TEST_VAULT,
+    '--remote-signer-url',
+    signer.url,
+    '--execution-endpoints',
+    'http://127.0.0.1:1',
+    ...dataDir(),
   ];
 
   it('without keystores says so, as recorded', async () => {

@@ -110,8 +110,19 @@ describe('validators-exit over TLS to a signer of its own', () => {
     const child = spawn(
       join(PROJECT_ROOT, 'operator'),
       [
-        ...['signer', '--network', 'holesky', '--keys-dir', keysDir, '--listen', '127.0.0.1:0'],
-        ...['--tls-cert', cert, '--tls-key', key, '--tls-client-ca', ca],
+        'signer',
+        '--network',
+        'holesky',
+        '--keys-dir',
+        keysDir,
+        '--listen',
+        '127.0.0.1:0',
+        '--tls-cert',
+        cert,
+        '--tls-key',
+        key,
+        '--tls-client-ca',
+        ca,
       ],
       { env: { PATH: process.env.PATH ?? '' }, stdio: ['ignore', 'pipe', 'ignore'] },
     );

@@ -39,8 +39,15 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
     database,
     { ...scope, epoch },
     {
-      ...{ kind: 'harvest', key: 'one', sender: address, recipient: address, nonce: 4n },
-      ...{ data: new Uint8Array(4), gasLimit: 90_000n, deadline: undefined, valueWei: 0n },
+      kind: 'harvest',
+      key: 'one',
+      sender: address,
+      recipient: address,
+      nonce: 4n,
+      data: new Uint8Array(4),
+      gasLimit: 90_000n,
+      deadline: undefined,
+      valueWei: 0n,
       bumpCeilingWei: 80_000_000_000n,
     },
   );
@@ -71,7 +78,8 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
   const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
   expect(bumped.stdout).toBe('The operator will replace transaction 1 (harvest, nonce 4) by a dearer one.\n');
   expect(await findTransaction(database, scope, 'one')).toMatchObject({
-    ...{ request: 'bump', feeCeilingWei: 80_000_000_000n },
+    request: 'bump',
+    feeCeilingWei: 80_000_000_000n,
   });
   const cancelled = await tx('cancel', '--id', '1', '--json');
   expect(JSON.parse(cancelled.stdout)).toEqual({ id: '1', kind: 'harvest', nonce: '4', request: 'cancel' });

@@ -60,7 +60,9 @@ export async function checkExits(
   const complaints = await checkShares(
     oracleSet,
     {
-      ...{ vault_address: vault, deadline: 1, public_keys: keys },
+      vault_address: vault,
+      deadline: 1,
+      public_keys: keys,
       public_key_shards: exits.validators.map(one => [...one.public_key_shards]),
       exit_signature_shards: exits.validators.map(one => [...one.exit_signature_shards]),
     },

@@ -45,11 +45,8 @@ export function checkWrittenFiles(files: WrittenFiles): void {
   );
 
   const loaded = readKeyDirectory(files.keyFolder);
-  expectSame(
-    'keys of Web3Signer',
-    [...loaded.publicKeys],
-    [...deposits, ...[...signer.shares.values()].flat()],
-  );
+  const shares = [...signer.shares.values()].flat();
+  expectSame('keys of Web3Signer', [...loaded.publicKeys], [...deposits, ...shares]);
   console.log(`  Web3Signer would load ${loaded.publicKeys.size} keys, exactly those of the operator`);
 
   const clients = files.clientFolders.map(folder => readClient(folder, files));

@@ -34,9 +34,18 @@ export async function distributeKeys(options: DistributeKeysOptions): Promise<vo
   const clientFolders = Array.from({ length: CLIENTS }, (_, client) => join(folder, `validator${client}`));
   for (const [client, directory] of clientFolders.entries()) {
     await run('./v3-operator', [
-      ...[...remoteDb, 'setup-validator', '--validator-index', String(client)],
-      ...['--total-validators', String(CLIENTS), '--web3signer-endpoint', SIGNER_URL],
-      ...['--fee-recipient', FEE_RECIPIENT, '--output-dir', directory],
+      ...remoteDb,
+      'setup-validator',
+      '--validator-index',
+      String(client),
+      '--total-validators',
+      String(CLIENTS),
+      '--web3signer-endpoint',
+      SIGNER_URL,
+      '--fee-recipient',
+      FEE_RECIPIENT,
+      '--output-dir',
+      directory,
     ]);
   }
   await run('./v3-operator', [...remoteDb, 'setup-operator']);
@@ -44,9 +53,15 @@ export async function distributeKeys(options: DistributeKeysOptions): Promise<vo
 
   console.log('Reading every written file back by its consumer’s rules…');
   checkWrittenFiles({
-    ...{ vault, keyFolder, clientFolders, operatorFolder, keys },
-    ...{ signerUrl: SIGNER_URL, feeRecipient: FEE_RECIPIENT },
-    ...{ oracles: oracles.count, threshold: oracles.threshold },
+    vault,
+    keyFolder,
+    clientFolders,
+    operatorFolder,
+    keys,
+    signerUrl: SIGNER_URL,
+    feeRecipient: FEE_RECIPIENT,
+    oracles: oracles.count,
+    threshold: oracles.threshold,
     genesisForkVersion: JSON.parse(readFileSync(options.networkFile, 'utf8')).genesisForkVersion,
   });
 }

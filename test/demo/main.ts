@@ -28,8 +28,13 @@ resources.defer(() => rmSync(keyFolder, { recursive: true, force: true }));
 console.log('Starting the devnet: anvil, the protocol in small, an IPFS gateway, and a database.');
 const devnet = resources.use(
   await startDevnet({
-    ...{ name: 'demo', vaultVersion: 1, oracles: ORACLES.count, threshold: ORACLES.threshold },
-    ...{ oracleServers: {}, blockTime: 1, slotsPerEpoch: 2 },
+    name: 'demo',
+    vaultVersion: 1,
+    oracles: ORACLES.count,
+    threshold: ORACLES.threshold,
+    oracleServers: {},
+    blockTime: 1,
+    slotsPerEpoch: 2,
   }),
 );
 const beacon = resources.use(await devnet.startBeaconNode());
@@ -64,13 +69,33 @@ const remoteDb = ['remote-db', '--db-url-file', dbUrlFile, ...local];
 const operatorFolder = join(dataDir, vault.toLowerCase());
 await chapter('The keys go to the remote database, and from there to all who need them', () =>
   distributeKeys({
-    ...{ run, remoteDb, vault, folder, keyFolder, operatorFolder, networkFile, keys: KEYS },
-    ...{ executionUrl: devnet.rpcUrl, oracles: ORACLES },
+    run,
+    remoteDb,
+    vault,
+    folder,
+    keyFolder,
+    operatorFolder,
+    networkFile,
+    keys: KEYS,
+    executionUrl: devnet.rpcUrl,
+    oracles: ORACLES,
   }),
 );
 const scene = {
-  ...{ run, chapter, devnet, beacon, vault, local, folder, dataDir, keyFolder, operatorFolder, networkFile },
-  ...{ dbUrlFile, keys: KEYS, oracles: ORACLES },
+  run,
+  chapter,
+  devnet,
+  beacon,
+  vault,
+  local,
+  folder,
+  dataDir,
+  keyFolder,
+  operatorFolder,
+  networkFile,
+  dbUrlFile,
+  keys: KEYS,
+  oracles: ORACLES,
 };
 await chapter('The built-in signer', () => signWithWrittenFiles(scene));
 await operate(scene);

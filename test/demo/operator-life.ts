@@ -89,7 +89,8 @@ async function register(scene: Scene): Promise<string> {
   expectEqual('transactions that registered', registrations, before.registrations + 1);
   await checkDeposits(devnet, beacon, { vault, publicKeys: registered });
   await checkExits(devnet, await readApprovedExits(devnet, vault), {
-    ...{ vault, publicKeys: registered.slice(first) },
+    vault,
+    publicKeys: registered.slice(first),
   });
   await operator.printed('Successfully registered validators');
   await expectMetric(scene, `exit_shards_mode{mode="${scene.shardModes[0]}"}`, 1);

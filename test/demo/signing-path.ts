@@ -67,9 +67,21 @@ export async function exitValidators(options: SigningPathOptions): Promise<void>
   const elsewhere = join(folder, 'recovered');
   mkdirSync(elsewhere);
   await run('./operator', [
-    ...['recover', '--vault', vault, '--data-dir', elsewhere, '--network', networkFile, '--kdf', 'pbkdf2'],
-    ...['--mnemonic-file', join(folder, 'mnemonic'), '--consensus-endpoints', beacon.url],
-    ...['--execution-endpoints', devnet.rpcUrl],
+    'recover',
+    '--vault',
+    vault,
+    '--data-dir',
+    elsewhere,
+    '--network',
+    networkFile,
+    '--kdf',
+    'pbkdf2',
+    '--mnemonic-file',
+    join(folder, 'mnemonic'),
+    '--consensus-endpoints',
+    beacon.url,
+    '--execution-endpoints',
+    devnet.rpcUrl,
   ]);
   const recovered = readdirSync(join(elsewhere, vault.toLowerCase(), 'keystores'));
   expectEqual('recovered keystores', recovered.filter(name => name.startsWith('keystore-')).length, keys);

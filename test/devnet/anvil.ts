@@ -28,7 +28,10 @@ export async function startAnvil({ chainId, port = 0, slotsPerEpoch }: AnvilOpti
   const anvil = spawn(
     '/bin/sh',
     [
-      ...['-c', TIED_TO_PARENT, 'anvil', findAnvil()],
+      '-c',
+      TIED_TO_PARENT,
+      'anvil',
+      findAnvil(),
       '--host',
       '127.0.0.1',
       '--port',

@@ -144,7 +144,13 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     ipfsGateways: [ipfs.url],
   };
   const devnet = new RunningDevnet({
-    ...{ anvil, ipfs, protocol, facts, vault, vaultVersion, hasOwnMevEscrow },
+    anvil,
+    ipfs,
+    protocol,
+    facts,
+    vault,
+    vaultVersion,
+    hasOwnMevEscrow,
     ...(options.oracleServers === undefined ? {} : { oracleServers: options.oracleServers }),
   });
   resources.defer(() => devnet.stopOracles());

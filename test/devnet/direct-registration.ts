@@ -32,7 +32,10 @@ export async function registerDirectly(
     vault,
     oracle_config: oracleSet.configIpfsHash,
     validators: validators.map(({ publicKey }, i) => ({
-      ...{ index: first + i, public_key: hex(publicKey), public_key_shards: [], exit_signature_shards: [] },
+      index: first + i,
+      public_key: hex(publicKey),
+      public_key_shards: [],
+      exit_signature_shards: [],
     })),
   };
   const ipfsHash = await ipfs.add(JSON.stringify(document));
@@ -53,7 +56,10 @@ export async function registerDirectly(
     const withdrawalCredentials = credentialsOf(vault);
     const root = depositDataRoot({ publicKey, withdrawalCredentials, amountGwei: DEPOSIT_GWEI, signature });
     const data = depositContract.interface.encodeFunctionData('deposit', [
-      ...[publicKey, withdrawalCredentials, signature, root],
+      publicKey,
+      withdrawalCredentials,
+      signature,
+      root,
     ]);
     hashes.push(await send(addresses.depositContract, data, DEPOSIT_GWEI * 10n ** 9n));
   }

@@ -105,7 +105,8 @@ async function serve(
   const url = new URL(request.url ?? '/', 'http://gateway');
   const cid = /^\/ipfs\/([^/]+)$/.exec(url.pathname)?.[1] ?? '';
   const form = fault === 'plain-only' ? 'plain' : (url.searchParams.get('format') ?? 'plain');
-  const isKnownForm = fault === 'car-only' ? form === 'car' : fault === 'raw-only' ? form === 'raw' : true;
+  const onlyForm = { 'car-only': 'car', 'raw-only': 'raw' }[String(fault)];
+  const isKnownForm = onlyForm === undefined || form === onlyForm;
   const body = fault === 'missing' ? undefined : await readForm(documents, cid, form);
   if (!isKnownForm || body === undefined) {
     response.writeHead(isKnownForm ? 404 : 406, { 'content-type': 'text/plain' }).end('no such thing here\n');

@@ -84,7 +84,12 @@ export async function startKeymanager(chain: ExitChain, { port = 0 } = {}): Prom
   );
   const { keys, seenKdfs, seenPasswords, signed } = state;
   const keymanager: Keymanager = {
-    ...{ url: server.url, requests: server.requests, keys, seenKdfs, seenPasswords, signed },
+    url: server.url,
+    requests: server.requests,
+    keys,
+    seenKdfs,
+    seenPasswords,
+    signed,
     fault: undefined,
     importDelayMs: 0,
     diesAfter: undefined,

@@ -186,7 +186,10 @@ class RunningOracles implements Oracles {
     return await this.#sign(server, request, indexes, (exitSignaturesIpfsHash, deadline) =>
       registrationDigest(domain, {
         validatorsRegistryRoot: unhex(request.validators_root),
-        ...{ vault: vault.address, validators, exitSignaturesIpfsHash, deadline },
+        vault: vault.address,
+        validators,
+        exitSignaturesIpfsHash,
+        deadline,
       }),
     );
   }
@@ -290,7 +293,8 @@ class RunningOracles implements Oracles {
               events.getEvent('ExitSignaturesUpdated')?.topicHash,
             ],
           ],
-          ...{ fromBlock: '0x0', toBlock: 'latest' },
+          fromBlock: '0x0',
+          toBlock: 'latest',
         },
       ],
     );

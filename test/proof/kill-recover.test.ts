@@ -57,16 +57,26 @@ afterAll(() => resources.disposeAsync());
 const vaultName = () => devnet.addresses.vault.toLowerCase();
 const oldDirectory = () => join(folder.path, 'old', vaultName());
 const argsFor = (dataDir: string, [execution = '', consensus = '']: readonly string[]) => [
-  ...['recover', '--vault', devnet.addresses.vault, '--data-dir', dataDir, '--network', networkFile],
-  ...[
-    '--mnemonic-file',
-    mnemonicFile,
-    '--execution-endpoints',
-    execution,
-    '--consensus-endpoints',
-    consensus,
-  ],
-  ...['--kdf', 'pbkdf2', '--search-limit', '5', '--pool-size', '1', '--no-confirm'],
+  'recover',
+  '--vault',
+  devnet.addresses.vault,
+  '--data-dir',
+  dataDir,
+  '--network',
+  networkFile,
+  '--mnemonic-file',
+  mnemonicFile,
+  '--execution-endpoints',
+  execution,
+  '--consensus-endpoints',
+  consensus,
+  '--kdf',
+  'pbkdf2',
+  '--search-limit',
+  '5',
+  '--pool-size',
+  '1',
+  '--no-confirm',
 ];
 
 type Point = Pick<LauncherKillPoint, 'kind' | 'when'>;

@@ -52,8 +52,17 @@ afterAll(() => resources.disposeAsync());
 const oldDataDir = join(folder.path, 'old');
 const vaultIn = (dataDir: string) => join(dataDir, devnet.addresses.vault.toLowerCase());
 const argsFor = (dataDir: string, [execution = '', signer = '']: readonly string[]) => [
-  ...['remote-signer-setup', '--vault', devnet.addresses.vault, '--data-dir', dataDir, '--pool-size', '1'],
-  ...['--execution-endpoints', execution, '--remote-signer-url', signer],
+  'remote-signer-setup',
+  '--vault',
+  devnet.addresses.vault,
+  '--data-dir',
+  dataDir,
+  '--pool-size',
+  '1',
+  '--execution-endpoints',
+  execution,
+  '--remote-signer-url',
+  signer,
 ];
 const environment = (ipfs = devnet.ipfs.url) => ({ IPFS_FETCH_ENDPOINTS: ipfs });
 
@@ -86,7 +95,9 @@ describe('remote-signer-setup, killed', () => {
       const servers = [devnet.rpcUrl, signer.url, devnet.ipfs.url];
       const args = (urls: readonly string[]) => [...argsFor(dataDir, urls), '--remove-existing-keys'];
       const run = await runLauncherKilledAt({ ...point, number } as LauncherKillPoint, {
-        ...{ servers, args, env: ([, , ipfs]) => environment(ipfs) },
+        servers,
+        args,
+        env: ([, , ipfs]) => environment(ipfs),
       });
       try {
         if (run.killedAt === undefined) {

@@ -58,16 +58,31 @@ const changeOracles = async () => {
 // In the order of a vault's life: each case begins with what the one before has left in the database.
 const CASES: Case[] = [
   {
-    ...{ name: 'as the first one', points: POINTS, options: [], change: () => upload(1) },
-    ...{ hasOld: false, added: 1 + SHARES, removed: 0 },
+    name: 'as the first one',
+    points: POINTS,
+    options: [],
+    change: () => upload(1),
+    hasOld: false,
+    added: 1 + SHARES,
+    removed: 0,
   },
   {
-    ...{ name: 'after a key was added', points: POINTS, options: [], change: () => upload(2) },
-    ...{ hasOld: true, added: 1 + SHARES, removed: 0 },
+    name: 'after a key was added',
+    points: POINTS,
+    options: [],
+    change: () => upload(2),
+    hasOld: true,
+    added: 1 + SHARES,
+    removed: 0,
   },
   {
-    ...{ name: 'after all shares changed', points: ALL_POINTS, options: ['--removals', 'allow'] },
-    ...{ change: changeOracles, hasOld: true, added: 2 * SHARES, removed: 2 * SHARES },
+    name: 'after all shares changed',
+    points: ALL_POINTS,
+    options: ['--removals', 'allow'],
+    change: changeOracles,
+    hasOld: true,
+    added: 2 * SHARES,
+    removed: 2 * SHARES,
   },
 ];
 

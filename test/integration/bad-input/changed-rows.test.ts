@@ -37,11 +37,18 @@ const UNREAD = new Set(['created_at', 'inserted_at', 'updated_at']);
 const REFUSED = new Set(['vaults.vault_id']);
 /** Their own checks: append-only, and the schema's level. */
 const OTHER_TABLES = new Set([
-  ...['audit_log', 'schema_steps', 'schema_migrations', 'schema_migrations_lock'],
+  'audit_log',
+  'schema_steps',
+  'schema_migrations',
+  'schema_migrations_lock',
   // Read by what accepts oracle sets only, with a MAC of its own for each row.
   'accepted_oracle_sets',
   // The operator's own, which no upload writes.
-  ...['operator_leases', 'transactions', 'transaction_attempts', 'deposit_registries', 'network_validators'],
+  'operator_leases',
+  'transactions',
+  'transaction_attempts',
+  'deposit_registries',
+  'network_validators',
   'wallet_turns',
 ]);
 
@@ -119,7 +126,11 @@ const COLUMNS: readonly (readonly [table: string, column: string, type: string])
 
 const CASES = COLUMNS.flatMap(([table, column, type]) =>
   Object.entries(ROWS[table] ?? {}).map(([row, condition]) => ({
-    ...{ name: `${table}.${column} of a ${row}`, table, column, type, condition },
+    name: `${table}.${column} of a ${row}`,
+    table,
+    column,
+    type,
+    condition,
   })),
 );
 

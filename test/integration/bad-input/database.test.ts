@@ -10,7 +10,12 @@ import {
   type Scene,
   upload,
 } from '../../support/scenes/bad-input/scene.ts';
-import { openWorkshop, setupValidator, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
+import {
+  type DatabaseState,
+  openWorkshop,
+  setupValidator,
+  type Workshop,
+} from '../../support/scenes/bad-input/workshop.ts';
 
 let workshop: Workshop;
 beforeAll(async () => {
@@ -39,6 +44,12 @@ const ALL: Readonly<Record<string, Arguments>> = {
   assign,
   'upload-keypairs': scene => upload(scene),
 };
+
+/** How far the database has to be for a command to reach what it may not do. */
+function stateFor(command: string): DatabaseState {
+  if (command === 'assign' || command.includes('without a plan')) return 'uploaded';
+  return command === 'upload-keypairs' ? 'set-up' : 'planned';
+}
 
 const CONNECTION: BadCase[] = [
   {
@@ -159,12 +170,7 @@ const ROLES: BadCase[] = [
   }).map(
     ([name, args]): BadCase => ({
       name: `${name} with a role that may only read`,
-      state:
-        name.includes('plan') || name === 'assign'
-          ? 'uploaded'
-          : name === 'upload-keypairs'
-            ? 'set-up'
-            : 'planned',
+      state: stateFor(name),
       args,
       arrange: scene => useRole(scene, 'grant select on all tables in schema stakewise_operator to'),
       exitCode: 1,
@@ -176,7 +182,7 @@ const ROLES: BadCase[] = [
   ...Object.entries({ cleanup, assign, 'upload-keypairs': ALL['upload-keypairs'] ?? cleanup }).map(
     ([name, args]): BadCase => ({
       name: `${name} on a database that is read-only`,
-      state: name === 'cleanup' ? 'planned' : name === 'assign' ? 'uploaded' : 'set-up',
+      state: stateFor(name),
       args,
       arrange: async scene => {
         await runSql(

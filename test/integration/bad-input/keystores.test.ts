@@ -216,8 +216,17 @@ const CASES: BadCase[] = [
 
 function createKeys(scene: Scene): string[] {
   return [
-    ...['create-keys', '--count', '1', '--kdf', 'pbkdf2', '--mnemonic-file', scene.path('mnemonic')],
-    ...['--vault', scene.workshop.vault, '--data-dir', scene.path('data')],
+    'create-keys',
+    '--count',
+    '1',
+    '--kdf',
+    'pbkdf2',
+    '--mnemonic-file',
+    scene.path('mnemonic'),
+    '--vault',
+    scene.workshop.vault,
+    '--data-dir',
+    scene.path('data'),
   ];
 }
 

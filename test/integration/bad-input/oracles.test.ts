@@ -210,7 +210,8 @@ function document(
       await devnet.publishOracleConfig(make(describeOracleSet(oracles, threshold)));
     },
     exitCode: 1,
-    ...{ code, message },
+    code,
+    message,
   };
 }
 
@@ -253,7 +254,8 @@ function node(name: string, faults: RpcFaults, code: string, message: RegExp): B
       url = proxy.url;
     },
     exitCode: 1,
-    ...{ code, message },
+    code,
+    message,
   };
 }
 
@@ -279,7 +281,8 @@ function otherVault(
       expect(setup.exitCode, setup.stderr).toBe(0);
     },
     exitCode: 1,
-    ...{ code, message },
+    code,
+    message,
   };
 }
 

@@ -156,8 +156,11 @@ const ADDRESSES: BadCase[] = [
   },
 ];
 
+const INDEXES_PAST_THE_END = ['2', '3'];
+const URLS_WITHOUT_HTTP = ['web3signer:9000', 'localhost', 'ftp://web3signer', '//web3signer:9000'];
+
 const NUMBERS: BadCase[] = [
-  ...['2', '3'].map(
+  ...INDEXES_PAST_THE_END.map(
     (index): BadCase => ({
       name: `index ${index} of 2`,
       args: scene => validator(scene, { 'validator-index': index }),
@@ -188,7 +191,7 @@ const NUMBERS: BadCase[] = [
     message:
       'The keys are assigned to 2 validator clients; with 1, 1 of 2 keys would move to another client.',
   },
-  ...['web3signer:9000', 'localhost', 'ftp://web3signer', '//web3signer:9000'].map(
+  ...URLS_WITHOUT_HTTP.map(
     (url): BadCase => ({
       name: `setup-validator: ${url} without http or https`,
       args: scene => validator(scene, { 'web3signer-endpoint': url }),

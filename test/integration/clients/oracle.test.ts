@@ -91,7 +91,8 @@ describe('an approval', () => {
   ])('that %s is none', async (_, document, member) => {
     const server = await says(JSON.stringify(document));
     await expect(postApproval({}, oracle(server), body, options)).rejects.toMatchObject({
-      ...{ code: 'invalid-answer', message: expect.stringContaining(member) },
+      code: 'invalid-answer',
+      message: expect.stringContaining(member),
     });
   });
 
@@ -158,7 +159,8 @@ describe('replicas', () => {
     await expect(
       postApproval({}, oracle(mute, refusing, UNREACHABLE), body, { timeoutMs: 300 }),
     ).rejects.toMatchObject({
-      ...{ code: 'oracle-unavailable', message: expect.stringMatching(/did not answer within 0\.\d+ s/) },
+      code: 'oracle-unavailable',
+      message: expect.stringMatching(/did not answer within 0\.\d+ s/),
     });
     const took = performance.now() - started;
     expect(took).toBeGreaterThan(250);
@@ -197,24 +199,28 @@ describe('the status of exit signatures', () => {
   it('is that of the replica that is behind the others', async () => {
     const [ahead, behind] = [await says(status(120, 1)), await says(status(100, 1, 2))];
     expect(await fetchSignaturesStatus({}, oracle(ahead, behind), TEST_VAULT, options)).toEqual({
-      ...{ blockNumber: 100, outdatedIndexes: [1n, 2n] },
+      blockNumber: 100,
+      outdatedIndexes: [1n, 2n],
     });
     expect(ahead.seen[0]?.path).toBe(`/signatures/${TEST_VAULT}`);
     const fresh = await says(status(null, 5));
     expect(await fetchSignaturesStatus({}, oracle(ahead, fresh, behind), TEST_VAULT, options)).toEqual({
-      ...{ blockNumber: null, outdatedIndexes: [5n] },
+      blockNumber: null,
+      outdatedIndexes: [5n],
     });
   });
 
   it('does not need all replicas', async () => {
     const replicas = [UNREACHABLE, await says('no', 500), await says(status(7))];
     expect(await fetchSignaturesStatus({}, oracle(...replicas), TEST_VAULT, options)).toEqual({
-      ...{ blockNumber: 7, outdatedIndexes: [] },
+      blockNumber: 7,
+      outdatedIndexes: [],
     });
     await expect(
       fetchSignaturesStatus({}, oracle(UNREACHABLE, await says('{}')), TEST_VAULT, options),
     ).rejects.toMatchObject({
-      ...{ code: 'oracle-unavailable', message: expect.stringContaining('exit_signature_block_number') },
+      code: 'oracle-unavailable',
+      message: expect.stringContaining('exit_signature_block_number'),
     });
   });
 });

@@ -70,7 +70,9 @@ function signersOf(
     recoverSigner(
       registrationDigest(domain, {
         validatorsRegistryRoot: unhex(request.validators_root),
-        ...{ vault, validators: unhex(validators), exitSignaturesIpfsHash: body.ipfs_hash },
+        vault,
+        validators: unhex(validators),
+        exitSignaturesIpfsHash: body.ipfs_hash,
         deadline: BigInt(body.deadline),
       }),
       unhex(body.signature),
@@ -130,7 +132,8 @@ describe('approvals of a vault of version 1', () => {
       .sort((a, b) => (a.address < b.address ? -1 : 1));
     const params = {
       validatorsRegistryRoot: request.validators_root,
-      ...{ deadline: answers[0]?.body.deadline, validators },
+      deadline: answers[0]?.body.deadline,
+      validators,
       signatures: `0x${signers.map(({ signature }) => signature.slice(2)).join('')}`,
       exitSignaturesIpfsHash: answers[0]?.body.ipfs_hash,
     };

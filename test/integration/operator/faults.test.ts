@@ -24,13 +24,22 @@ let operator: OperatorProcess;
 let expected = 0;
 beforeAll(async () => {
   scene = await startOperatorScene({
-    ...{ validators: 32, oracles: 4, threshold: 3, oracleServers: { replicas: 2 } },
+    validators: 32,
+    oracles: 4,
+    threshold: 3,
+    oracleServers: { replicas: 2 },
   });
   first = await startRpcProxy(scene.devnet.rpcUrl);
   second = await startRpcProxy(scene.devnet.rpcUrl);
   operator = startOperatorProcess([
-    ...['--vault', scene.vault, '--data-dir', scene.dataDir, '--consensus-endpoints', scene.beacon.url],
-    ...['--execution-endpoints', `${first.url},${second.url}`],
+    '--vault',
+    scene.vault,
+    '--data-dir',
+    scene.dataDir,
+    '--consensus-endpoints',
+    scene.beacon.url,
+    '--execution-endpoints',
+    `${first.url},${second.url}`,
   ]);
   await operator.printed('Started operator service');
 }, 60 * SECONDS);

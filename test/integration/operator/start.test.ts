@@ -64,7 +64,11 @@ describe('start with local keystores', () => {
       const [metricsPort, healthPort] = [await freePort(), await freePort()];
       await using operator = startOperatorProcess([
         ...scene.args,
-        ...['--enable-metrics', '--metrics-port', String(metricsPort), '--health-port', String(healthPort)],
+        '--enable-metrics',
+        '--metrics-port',
+        String(metricsPort),
+        '--health-port',
+        String(healthPort),
       ]);
       await operator.printed('Started operator service');
       expect(operator.output).toMatch(
@@ -91,8 +95,12 @@ describe('start with local keystores', () => {
       expect([...metrics.keys()]).toEqual(
         expect.arrayContaining([
           expect.stringMatching(/^app_version_info\{version="v/),
-          ...['block_number', 'slot_number', 'wallet_balance', 'outdated_signatures', 'stakeable_assets'],
-          ...['task_last_success_timestamp_seconds{task="register-validators"}'],
+          'block_number',
+          'slot_number',
+          'wallet_balance',
+          'outdated_signatures',
+          'stakeable_assets',
+          'task_last_success_timestamp_seconds{task="register-validators"}',
           'exit_shards_mode{mode="split"}',
           'transactions_total{kind="register-validators",status="confirmed"}',
           expect.stringMatching(
@@ -120,8 +128,11 @@ describe('start with local keystores', () => {
       const report = JSON.parse(ready.text);
       expect(report).toMatchObject({ ready: true, phase: 'running' });
       expect(report.tasks.map((task: { name: string }) => task.name).sort()).toEqual([
-        ...['count-unused-keys', 'register-validators', 'rotate-exit-signatures'],
-        ...['track-validators', 'watch-chain'],
+        'count-unused-keys',
+        'register-validators',
+        'rotate-exit-signatures',
+        'track-validators',
+        'watch-chain',
       ]);
       for (const task of report.tasks) {
         expect(task).toMatchObject({ lastSuccess: expect.any(String), lastError: null });
@@ -163,19 +174,23 @@ describe('start with local keystores', () => {
       const down = `http://planted-user:planted-rpc-pa55@127.0.0.1:${await freePort()}/v3/planted-api-key-0123456789`;
       await using operator = startOperatorProcess(
         [
-          ...[
-            '--vault',
-            scene.vault,
-            '--data-dir',
-            scene.dataDir,
-            '--log-format',
-            'json',
-            '--log-level',
-            'debug',
-          ],
-          ...['--execution-endpoints', `${down},http://planted-user:planted-rpc-pa55@${rpc.host}`],
-          ...['--consensus-endpoints', `${scene.beacon.url},${down}?token=planted-query-t0ken`],
-          ...['--enable-metrics', '--metrics-port', String(metricsPort), '--metrics-prefix', 'sw_operator'],
+          '--vault',
+          scene.vault,
+          '--data-dir',
+          scene.dataDir,
+          '--log-format',
+          'json',
+          '--log-level',
+          'debug',
+          '--execution-endpoints',
+          `${down},http://planted-user:planted-rpc-pa55@${rpc.host}`,
+          '--consensus-endpoints',
+          `${scene.beacon.url},${down}?token=planted-query-t0ken`,
+          '--enable-metrics',
+          '--metrics-port',
+          String(metricsPort),
+          '--metrics-prefix',
+          'sw_operator',
         ],
         { env: { ...planted, TERMINATION_LOG: terminationLog } },
       );
@@ -273,9 +288,17 @@ describe('start from the remote database', () => {
       }
       const wallet = join(scene.vaultDir, 'wallet');
       const args = [
-        ...['--vault', scene.vault, '--data-dir', join(pod, 'data'), ...db, ...key, ...scene.args.slice(4)],
-        ...['--wallet-file', join(wallet, 'wallet.json')],
-        ...['--wallet-password-file', join(wallet, 'password.txt')],
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        join(pod, 'data'),
+        ...db,
+        ...key,
+        ...scene.args.slice(4),
+        '--wallet-file',
+        join(wallet, 'wallet.json'),
+        '--wallet-password-file',
+        join(wallet, 'password.txt'),
       ];
       await using operator = startOperatorProcess(args);
       await operator.printed('Configuration and deposit data are those of the remote database.');
@@ -327,8 +350,12 @@ describe('what does not fit', () => {
         ...cases.map(([name, change]) =>
           runCli(
             [
-              ...['start', ...scene.args, '--network', writeNetworkFile(`${name}.json`, change)],
-              ...['--db-url', database.url],
+              'start',
+              ...scene.args,
+              '--network',
+              writeNetworkFile(`${name}.json`, change),
+              '--db-url',
+              database.url,
             ],
             { env: name === 'keeper' ? { TERMINATION_LOG: terminationLog } : {} },
           ),
@@ -342,7 +369,12 @@ describe('what does not fit', () => {
       const empty = join(scene.folder, 'empty');
       mkdirSync(empty);
       const uninitialised = await runCli([
-        ...['start', '--vault', scene.vault, '--data-dir', empty, ...scene.args.slice(4)],
+        'start',
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        empty,
+        ...scene.args.slice(4),
       ]);
       expect(uninitialised).toMatchObject({ exitCode: 1, stdout: '' });
       expect(uninitialised.stderr).toContain(
@@ -366,8 +398,16 @@ describe('what does not fit', () => {
       await using rpc = await startRpcProxy(scene.devnet.rpcUrl, { syncing: 17 });
       scene.beacon.fault = 'down';
       await using operator = startOperatorProcess([
-        ...['--vault', scene.vault, '--data-dir', scene.dataDir, '--consensus-endpoints', scene.beacon.url],
-        ...['--execution-endpoints', rpc.url, '--health-port', String(healthPort)],
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        scene.dataDir,
+        '--consensus-endpoints',
+        scene.beacon.url,
+        '--execution-endpoints',
+        rpc.url,
+        '--health-port',
+        String(healthPort),
       ]);
       const readyz = async () => {
         const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`);

@@ -65,8 +65,18 @@ async function recoverAndExit(name: string, networkFile: string) {
     return JSON.parse(done.stdout);
   };
   const recovered = await run(
-    ...['recover', '--network', networkFile, '--execution-endpoints', devnet.rpcUrl, '--no-confirm'],
-    ...['--mnemonic-file', join(folder.path, 'mnemonic'), '--kdf', 'pbkdf2', '--search-limit', '5'],
+    'recover',
+    '--network',
+    networkFile,
+    '--execution-endpoints',
+    devnet.rpcUrl,
+    '--no-confirm',
+    '--mnemonic-file',
+    join(folder.path, 'mnemonic'),
+    '--kdf',
+    'pbkdf2',
+    '--search-limit',
+    '5',
   );
   const keystores = readdirSync(join(folder.path, name, vault.toLowerCase(), 'keystores'));
   expect(keystores.filter(file => file.endsWith('.json'))).toHaveLength(recovered.recovered.length);

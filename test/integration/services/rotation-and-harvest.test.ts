@@ -98,25 +98,29 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
   const fetchNonce = () => fetchExitSignaturesNonce(node, keeper, vault);
   return rotateExitSignatures(
     {
-      ...{
-        http: {},
-        beacon,
-        signer,
-        loadCombiner: createPointCombiner,
-        outbox,
-        fetchNonce,
-        warned: new Set(),
-        now: Date.now,
-      },
+      http: {},
+      beacon,
+      signer,
+      loadCombiner: createPointCombiner,
+      outbox,
+      fetchNonce,
+      warned: new Set(),
+      now: Date.now,
       log: log as never,
       fetchFinalizedBlock: async () => (await node.getBlock('finalized'))?.number ?? 0,
     },
     {
-      ...{ vault, network, isCollateralized: true, lastUpdateBlock: null, nonce: await fetchNonce() },
+      vault,
+      network,
+      isCollateralized: true,
+      lastUpdateBlock: null,
+      nonce: await fetchNonce(),
       oracles: { ...config, validatorsExitRotationBatchLimit: 2 },
       threshold: await fetchValidatorsMinOracles(node, keeper),
       exitShards: { mode: 'auto', config: undefined },
-      ...{ oracleTimeoutMs: 10_000, signal, ...changes },
+      oracleTimeoutMs: 10_000,
+      signal,
+      ...changes,
     },
   );
 }
@@ -161,7 +165,10 @@ describe('on a chain with its oracles', () => {
       harvestVault(
         { http: {}, outbox, fetchCanHarvest: fetchCan, log: log as never },
         {
-          ...{ vault, ipfs, signal, canHarvest: await fetchCan() },
+          vault,
+          ipfs,
+          signal,
+          canHarvest: await fetchCan(),
           rewards: { root: fromHex(rewardsRoot, 32), ipfsHash: rewardsIpfsHash },
           rules: { hasOwnMevEscrow: escrow !== sharedMevEscrow, currency: network.currency },
         },

@@ -40,14 +40,12 @@ export async function startBuiltIn(
       { log: recordingLog(lines), warn: () => undefined },
     );
     return {
-      ...{
-        address: signer.address,
-        keyCount: signer.keyCount,
-        walletAddress: signer.walletAddress,
-        directory: temporary.path,
-        keysDirectory,
-        lines,
-      },
+      address: signer.address,
+      keyCount: signer.keyCount,
+      walletAddress: signer.walletAddress,
+      directory: temporary.path,
+      keysDirectory,
+      lines,
       [Symbol.asyncDispose]: async () => {
         await signer[Symbol.asyncDispose]();
         temporary[Symbol.dispose]();

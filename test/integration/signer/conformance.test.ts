@@ -135,8 +135,12 @@ describe('the table', () => {
     const errors = outcomes.flatMap(outcome => ('error' in outcome ? [outcome.error] : []));
     expect(new Set(errors)).toEqual(
       new Set([
-        ...['invalid-answer', 'invalid-signature', 'key-not-loaded'],
-        ...['body-too-large', 'signer-refused-exit', 'web3signer-refused'],
+        'invalid-answer',
+        'invalid-signature',
+        'key-not-loaded',
+        'body-too-large',
+        'signer-refused-exit',
+        'web3signer-refused',
       ]),
     );
   });

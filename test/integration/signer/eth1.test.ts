@@ -52,13 +52,20 @@ afterAll(() => resources.disposeAsync());
 const CEILINGS = { maxFeePerGasWei: '30000000000', gas: '16777216' };
 /** The vault's harvest: what is signed must be a call that the vault needs. */
 const HARVEST = encodeUpdateState({
-  ...{ rewardsRoot: new Uint8Array(32).fill(1), rewardWei: -5n, unlockedMevRewardWei: 7n },
+  rewardsRoot: new Uint8Array(32).fill(1),
+  rewardWei: -5n,
+  unlockedMevRewardWei: 7n,
   proof: [new Uint8Array(32).fill(2)],
 });
 const PUBLIC_KEY = key.signingKey.publicKey.slice(4);
 const CALL: UnsignedTransaction = {
-  ...{ chainId, nonce: 7, to: VAULT, data: HARVEST, gasLimit: 90_000n },
-  ...{ maxFeePerGasWei: 30_000_000_000n, maxPriorityFeePerGasWei: 1_000_000_000n },
+  chainId,
+  nonce: 7,
+  to: VAULT,
+  data: HARVEST,
+  gasLimit: 90_000n,
+  maxFeePerGasWei: 30_000_000_000n,
+  maxPriorityFeePerGasWei: 1_000_000_000n,
 };
 const FEES = { maxFeePerGas: 30_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n };
 const BASE = { type: 2, chainId, nonce: 7, to: VAULT, data: HARVEST, gasLimit: 90_000n, value: 0n, ...FEES };
@@ -207,7 +214,11 @@ describe('the wallet in the built-in signer', () => {
 
   it('logs what it signed, never the signature', () => {
     expect(lines.filter(line => line.text === 'signed')[0]?.fields).toEqual({
-      ...{ address: key.address, type: 'TRANSACTION', to: VAULT, nonce: 7, call: 'updateState' },
+      address: key.address,
+      type: 'TRANSACTION',
+      to: VAULT,
+      nonce: 7,
+      call: 'updateState',
     });
     expect(JSON.stringify(lines)).not.toContain(key.privateKey.slice(2));
   });
@@ -218,9 +229,11 @@ describe('the wallet in the built-in signer', () => {
     const both = resources.use(
       await openSigner(
         {
-          ...{ network: 'mainnet', keys: { kind: 'key-files', directory: directory.path } },
+          network: 'mainnet',
+          keys: { kind: 'key-files', directory: directory.path },
           wallet: { ...settings, vault: VAULT, ceilings: CEILINGS },
-          ...{ listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, poolSize: 1 },
+          listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+          poolSize: 1,
         },
         { log: recordingLog([]), warn: () => undefined },
       ),

@@ -16,8 +16,14 @@ function optionsFor(
   changes: Partial<HashiVaultOptions> = {},
 ): HashiVaultOptions {
   return {
-    ...{ url: server.url, token: TOKEN, mount: 'secret', keyPaths: ['validators/0x'], keyPrefixes: [] },
-    ...{ parallelism: 4, timeoutMs: 2_000, retryTimeoutMs: 1_500 },
+    url: server.url,
+    token: TOKEN,
+    mount: 'secret',
+    keyPaths: ['validators/0x'],
+    keyPrefixes: [],
+    parallelism: 4,
+    timeoutMs: 2_000,
+    retryTimeoutMs: 1_500,
     ...changes,
   };
 }

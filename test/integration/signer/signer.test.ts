@@ -442,7 +442,10 @@ describe('the remote database', () => {
     const file = join(directory.path, 'encrypt-key');
     writeFileSync(file, stored.encryptKey, { mode: 0o600 });
     const db = {
-      ...{ vault: stored.address, network: 'holesky', dbSchema: undefined, dataDir: directory.path },
+      vault: stored.address,
+      network: 'holesky',
+      dbSchema: undefined,
+      dataDir: directory.path,
       dbUrl: { url: test.url, file: undefined },
     };
     const lines: LogLine[] = [];

@@ -38,7 +38,9 @@ function hold(vault: string, options: Partial<LeaseOptions> = {}, on = database)
 }
 
 const refOf = (vault: string, epoch: bigint): LeaseRef => ({
-  ...{ chainId: CHAIN_ID, vault: fromHex(vault, 20), epoch },
+  chainId: CHAIN_ID,
+  vault: fromHex(vault, 20),
+  epoch,
 });
 
 function expire(vault: string): Promise<unknown> {
@@ -48,13 +50,25 @@ function expire(vault: string): Promise<unknown> {
 }
 
 const intent = (key: string) => ({
-  ...{ kind: 'harvest', key, sender: new Uint8Array(20), nonce: 0n, recipient: new Uint8Array(20) },
-  ...{ data: new Uint8Array(4), gasLimit: 21_000n, deadline: undefined },
-  ...{ valueWei: 0n, bumpCeilingWei: 1n },
+  kind: 'harvest',
+  key,
+  sender: new Uint8Array(20),
+  nonce: 0n,
+  recipient: new Uint8Array(20),
+  data: new Uint8Array(4),
+  gasLimit: 21_000n,
+  deadline: undefined,
+  valueWei: 0n,
+  bumpCeilingWei: 1n,
 });
 const attempt = () => ({
-  ...{ hash: new Uint8Array(randomBytes(32)), nonce: 0n, purpose: 'call' as const, raw: new Uint8Array(9) },
-  ...{ maxFeeWei: 2n, maxPriorityFeeWei: 1n, mac: undefined },
+  hash: new Uint8Array(randomBytes(32)),
+  nonce: 0n,
+  purpose: 'call' as const,
+  raw: new Uint8Array(9),
+  maxFeeWei: 2n,
+  maxPriorityFeeWei: 1n,
+  mac: undefined,
 });
 
 describe('the lease', () => {

@@ -215,8 +215,13 @@ describe('the outbox', () => {
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
     await untilPending(operator, place);
     const stranger = await localSigner(place.secretKey).signTransaction({
-      ...{ chainId: CHAIN_ID, nonce: 0, to: addressOf(place), data: '0x', gasLimit: 21_000n },
-      ...{ maxFeePerGasWei: 90n * GWEI, maxPriorityFeePerGasWei: 40n * GWEI },
+      chainId: CHAIN_ID,
+      nonce: 0,
+      to: addressOf(place),
+      data: '0x',
+      gasLimit: 21_000n,
+      maxFeePerGasWei: 90n * GWEI,
+      maxPriorityFeePerGasWei: 40n * GWEI,
     });
     const hash = await chain.send('eth_sendRawTransaction', [stranger]);
     await mine();
@@ -270,7 +275,8 @@ describe('the outbox', () => {
     await chain.send('evm_setAutomine', [false]);
     const place = await newPlace();
     await using operator = await startTestOperator(place, {
-      ...{ maxFeePerGasWei: 5n * GWEI, maxBumpFeePerGasWei: 200n * GWEI },
+      maxFeePerGasWei: 5n * GWEI,
+      maxBumpFeePerGasWei: 200n * GWEI,
     });
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
     await untilPending(operator, place);

@@ -81,7 +81,9 @@ function victims() {
   };
   const below = (directory: string) => readdirSync(directory).map(name => describe(join(directory, name)));
   return [
-    ...[describe(secret), describe(folder), ...below(folder)],
+    describe(secret),
+    describe(folder),
+    ...below(folder),
     readFileSync(secret, 'utf8'),
     readFileSync(join(folder, 'passwd'), 'utf8'),
   ];
@@ -107,7 +109,12 @@ function expectOwned(directory: string, mode: number): void {
   for (const name of readdirSync(directory)) {
     const stats = lstatSync(join(directory, name));
     expect([name, stats.isFile(), stats.uid, stats.gid, stats.mode & 0o7777, stats.nlink]).toEqual([
-      ...[name, true, UID, UID, mode, 1],
+      name,
+      true,
+      UID,
+      UID,
+      mode,
+      1,
     ]);
   }
 }

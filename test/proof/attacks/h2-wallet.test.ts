@@ -418,8 +418,13 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
   });
 
   const baseOf = (more: Partial<UnsignedTransaction>): UnsignedTransaction => ({
-    ...{ chainId: 1, nonce: 0, to: place.vault, data: harvestOf(place, 'x').data, gasLimit: 90_000n },
-    ...{ maxFeePerGasWei: 30n * GWEI, maxPriorityFeePerGasWei: GWEI },
+    chainId: 1,
+    nonce: 0,
+    to: place.vault,
+    data: harvestOf(place, 'x').data,
+    gasLimit: 90_000n,
+    maxFeePerGasWei: 30n * GWEI,
+    maxPriorityFeePerGasWei: GWEI,
     ...more,
   });
   const encode = (abi: Interface, name: string, args: readonly unknown[]) =>
@@ -515,7 +520,11 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
     ]);
     const byManager = encode(needed, `registerValidators(${approvals}, bytes)`, [approval, '0x']);
     const byRegistry = encode(needed, `registerValidators(address, ${approvals}, ${proof})`, [
-      ...[place.vault, approval, [0], [], []],
+      place.vault,
+      approval,
+      [0],
+      [],
+      [],
     ]);
     const updated = encode(registryAbi, 'updateVaultState', [place.vault, HARVEST_TUPLE]);
     const signed = await Promise.all(
@@ -545,8 +554,11 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
     return concatBytes([deposit.publicKey, deposit.signature, root]);
   };
   const messageOf = (more: object = {}) => ({
-    ...{ chainId: 1, vault: place.vault, validatorsRegistryRoot: `0x${'33'.repeat(32)}` },
-    ...{ validators: toHex(entryOf(place.vault)), ...more },
+    chainId: 1,
+    vault: place.vault,
+    validatorsRegistryRoot: `0x${'33'.repeat(32)}`,
+    validators: toHex(entryOf(place.vault)),
+    ...more,
   });
   const APPROVE_PATH = '/api/v1/stakewise/sign/vault-validators';
 
@@ -587,8 +599,10 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
   it('operator’s own process: gives the members of a registration of this vault → signed, and it is that signature', async () => {
     const { validatorsRegistryRoot, validators } = messageOf();
     const signature = await place.signer.signVaultValidators({
-      ...{ chainId: 1, vault: place.vault },
-      ...{ validatorsRegistryRoot: fromHex(validatorsRegistryRoot), validators: fromHex(validators) },
+      chainId: 1,
+      vault: place.vault,
+      validatorsRegistryRoot: fromHex(validatorsRegistryRoot),
+      validators: fromHex(validators),
     });
     const domain = { name: 'VaultValidators', version: '1', chainId: 1, verifyingContract: place.vault };
     const wallet = new Wallet(place.secretKey);

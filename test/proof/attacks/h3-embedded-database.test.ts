@@ -193,7 +193,12 @@ describe('H3 · the embedded database, opened twice', { timeout: 120_000 }, () =
   it('another container: mounts the database itself, so that its lock lies outside of the volume → refused with a sentence', async () => {
     mkdirSync(path);
     const mounted = await runProcess([
-      ...['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs "$0" && exec "$@"', path],
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      'mount -t tmpfs tmpfs "$0" && exec "$@"',
+      path,
       ...holder(),
     ]);
     expect(mounted.stdout).toBe(

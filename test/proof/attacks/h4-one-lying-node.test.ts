@@ -332,8 +332,16 @@ describe('H4 · the oracle set of a remote signer', () => {
     const lie = await lieOf(scene.devnet, attacker);
     await using liar = await startRpcProxy(scene.devnet.rpcUrl, { lies: lie });
     const run = await runCli([
-      ...['remote-signer-setup', '--vault', scene.vault, '--data-dir', scene.dataDir, '--keep-keystores'],
-      ...['--remote-signer-url', signer.url, '--execution-endpoints', `${liar.url},${scene.devnet.rpcUrl}`],
+      'remote-signer-setup',
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      scene.dataDir,
+      '--keep-keystores',
+      '--remote-signer-url',
+      signer.url,
+      '--execution-endpoints',
+      `${liar.url},${scene.devnet.rpcUrl}`,
     ]);
     expect(run.exitCode).toBe(1);
     expect(run.stderr).toContain(`${liar.url} names ${lie.event?.ipfsHash}`);
@@ -368,15 +376,21 @@ describe('H4 · the oracle set of a running operator', () => {
   async function start(dataDir: string, count: number, ...more: string[]) {
     const port = await freePort();
     const operator = startOperatorProcess([
-      ...['--vault', scene.vault, '--data-dir', dataDir, '--consensus-endpoints', scene.beacon.url],
-      ...[
-        '--execution-endpoints',
-        nodes
-          .slice(0, count)
-          .map(({ url }) => url)
-          .join(),
-      ],
-      ...['--enable-metrics', '--metrics-port', String(port), ...more],
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      dataDir,
+      '--consensus-endpoints',
+      scene.beacon.url,
+      '--execution-endpoints',
+      nodes
+        .slice(0, count)
+        .map(({ url }) => url)
+        .join(),
+      '--enable-metrics',
+      '--metrics-port',
+      String(port),
+      ...more,
     ]);
     return { operator, metricsUrl: `http://127.0.0.1:${port}/metrics` };
   }
@@ -509,10 +523,13 @@ describe('H4 · the oracle set of a running operator', () => {
         `insert into stakewise_operator.accepted_oracle_sets (chain_id, vault, accepted_by, keeper, oracle_set_hash,
            config_ipfs_hash, event_block, event_block_hash, mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
         [
-          ...[scene.devnet.chainId, Buffer.from(scene.vault.slice(2), 'hex'), `wallet ${scene.wallet}`],
+          scene.devnet.chainId,
+          Buffer.from(scene.vault.slice(2), 'hex'),
+          `wallet ${scene.wallet}`,
           Buffer.from(scene.devnet.addresses.keeper.slice(2), 'hex'),
           Buffer.from(hashOf({ oracles: attacker.keys, threshold: 3 }).slice(2), 'hex'),
-          ...[lie.event?.ipfsHash, lie.event?.blockNumber],
+          lie.event?.ipfsHash,
+          lie.event?.blockNumber,
           Buffer.from(String(lie.event?.blockHash).slice(2), 'hex'),
           randomBytes(32),
         ],

@@ -17,17 +17,17 @@ const ANOTHER = '93.184.216.35';
 const INSIDE = '10.0.0.7';
 /** All addresses of the small internet, besides loopback. */
 const ADDRESSES = [
-  ...[
-    GATEWAY,
-    ANOTHER,
-    INSIDE,
-    '172.16.9.9',
-    '192.168.3.4',
-    '100.64.0.9',
-    '169.254.169.254',
-    '168.63.129.16',
-  ],
-  ...['fd00::7', 'fe80::7', '2606:2800:220:1::34'],
+  GATEWAY,
+  ANOTHER,
+  INSIDE,
+  '172.16.9.9',
+  '192.168.3.4',
+  '100.64.0.9',
+  '169.254.169.254',
+  '168.63.129.16',
+  'fd00::7',
+  'fe80::7',
+  '2606:2800:220:1::34',
 ];
 const HOSTS = [
   ['127.0.0.1', 'localhost'],

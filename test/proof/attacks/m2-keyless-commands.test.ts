@@ -81,8 +81,14 @@ async function openPlace(state: DatabaseState): Promise<Place> {
   const run = (...args: readonly string[]) =>
     programs.run(
       [
-        ...['remote-db', '--db-url', database.url, '--vault', vault],
-        ...['--data-dir', join(workshop.folder, 'data'), ...args],
+        'remote-db',
+        '--db-url',
+        database.url,
+        '--vault',
+        vault,
+        '--data-dir',
+        join(workshop.folder, 'data'),
+        ...args,
       ],
       { env: { HOME: '/nonexistent' } },
     );
@@ -92,9 +98,18 @@ async function openPlace(state: DatabaseState): Promise<Place> {
     run,
     setupValidator: (client, total, ...more) =>
       run(
-        ...['setup-validator', '--validator-index', String(client), '--total-validators', String(total)],
-        ...['--web3signer-endpoint', 'http://web3signer:9000', '--fee-recipient', vault],
-        ...['--output-dir', path(`validator${client}`), ...more],
+        'setup-validator',
+        '--validator-index',
+        String(client),
+        '--total-validators',
+        String(total),
+        '--web3signer-endpoint',
+        'http://web3signer:9000',
+        '--fee-recipient',
+        vault,
+        '--output-dir',
+        path(`validator${client}`),
+        ...more,
       ),
     setupOperator: (...more) => run('setup-operator', '--output-dir', path('operator'), ...more),
     keysOf: client => readSignerKeys(readFileSync(path(`validator${client}/signer_keys.yml`), 'utf8')),
@@ -499,17 +514,38 @@ describe('M2 · what a database writer makes an operator work with', () => {
   function startFrom(url: string, dataDir: string, ...more: readonly string[]): OperatorProcess {
     const wallet = join(scene.vaultDir, 'wallet');
     return startOperatorProcess([
-      ...['--vault', scene.vault, '--data-dir', dataDir, '--db-url', url, '--network', scene.networkFile],
-      ...['--encrypt-key-file', join(scene.folder, 'encrypt-key'), ...scene.args.slice(4)],
-      ...['--wallet-file', join(wallet, 'wallet.json')],
-      ...['--wallet-password-file', join(wallet, 'password.txt'), ...more],
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      dataDir,
+      '--db-url',
+      url,
+      '--network',
+      scene.networkFile,
+      '--encrypt-key-file',
+      join(scene.folder, 'encrypt-key'),
+      ...scene.args.slice(4),
+      '--wallet-file',
+      join(wallet, 'wallet.json'),
+      '--wallet-password-file',
+      join(wallet, 'password.txt'),
+      ...more,
     ]);
   }
 
   async function remoteDb(url: string, ...args: readonly string[]): Promise<string> {
     const run = await runCli([
-      ...['remote-db', '--db-url', url, '--vault', scene.vault, '--data-dir', scene.dataDir],
-      ...[...args, '--encrypt-key-file', join(scene.folder, 'encrypt-key'), '--json'],
+      'remote-db',
+      '--db-url',
+      url,
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      scene.dataDir,
+      ...args,
+      '--encrypt-key-file',
+      join(scene.folder, 'encrypt-key'),
+      '--json',
     ]);
     expect(run.exitCode, run.stderr).toBe(0);
     return JSON.parse(run.stdout).vaultPublicKey;

@@ -96,8 +96,12 @@ describe('M3 · oracles with a threshold of one', () => {
   it('one oracle: start reads the set → it ends with the sentence, no exit is asked of the signer', async () => {
     loadValidators();
     await using operator = startOperatorProcess([
-      ...[...vaultArgs(), ...execution(), '--consensus-endpoints', scene.beacon.url],
-      ...['--remote-signer-url', signer.url],
+      ...vaultArgs(),
+      ...execution(),
+      '--consensus-endpoints',
+      scene.beacon.url,
+      '--remote-signer-url',
+      signer.url,
     ]);
     expect(await operator.ended, operator.output).toBe(1);
     expect(operator.output).toContain('has a threshold of 1 (exit_signature_recover_threshold)');
@@ -133,7 +137,11 @@ describe('M3 · exit shards of which fewer oracles than the threshold have all',
     return await makeExitShards(
       { signer: client, loadCombiner: createPointCombiner, log },
       {
-        ...{ vault: TEST_VAULT, network: EXIT_CHAIN, oracles, mode, config },
+        vault: TEST_VAULT,
+        network: EXIT_CHAIN,
+        oracles,
+        mode,
+        config,
         validators: [{ publicKey, validatorIndex: 7n }],
         loadedKeys: await client.listPublicKeys(),
       },

@@ -68,13 +68,29 @@ const keystoresFolder = () => join(vaultFolder, 'keystores');
 const vaultArgs = () => ['--vault', devnet.addresses.vault, '--data-dir', folder.path];
 const mnemonic = () => ['--mnemonic-file', mnemonicFile, '--pool-size', '1'];
 const createKeys = (count: number) => [
-  ...[OPERATOR, 'create-keys', ...vaultArgs(), ...mnemonic()],
-  ...['--count', String(count), '--kdf', 'pbkdf2'],
+  OPERATOR,
+  'create-keys',
+  ...vaultArgs(),
+  ...mnemonic(),
+  '--count',
+  String(count),
+  '--kdf',
+  'pbkdf2',
 ];
 const recover = () => [
-  ...['recover', ...vaultArgs(), ...mnemonic(), '--kdf', 'pbkdf2', '--search-limit', '5'],
-  ...['--network', join(folder.path, 'network.json'), '--execution-endpoints', devnet.rpcUrl],
-  ...['--consensus-endpoints', beacon.url],
+  'recover',
+  ...vaultArgs(),
+  ...mnemonic(),
+  '--kdf',
+  'pbkdf2',
+  '--search-limit',
+  '5',
+  '--network',
+  join(folder.path, 'network.json'),
+  '--execution-endpoints',
+  devnet.rpcUrl,
+  '--consensus-endpoints',
+  beacon.url,
 ];
 const inUse = (holder: string) =>
   `Error: the vault directory ${vaultFolder} is in use by ${holder} on ${hostname()}\nWait for the other command to end, then run this one again.\n`;
@@ -90,7 +106,9 @@ async function openKeystores(): Promise<string[]> {
   };
   const files = await readKeystores(location, () => undefined);
   const inputs = files.map(({ path, keystore, password }) => ({
-    ...{ name: path, text: JSON.stringify(keystore), password },
+    name: path,
+    text: JSON.stringify(keystore),
+    password,
   }));
   return (await pool.decryptKeystores(inputs)).map(key => toHex(publicKeyOf(key))).sort();
 }
@@ -115,8 +133,13 @@ async function stoppedCreateKeys(): Promise<{ child: ChildProcess; ended: Promis
 describe('M4 · two commands at work in one vault directory', { timeout: 120_000 }, () => {
   const question = 'Remove the keystores from the local filesystem? [Y/n]: ';
   const setup = () => [
-    ...['remote-signer-setup', ...vaultArgs(), '--split', '--pool-size', '1'],
-    ...['--remote-signer-url', signer.url],
+    'remote-signer-setup',
+    ...vaultArgs(),
+    '--split',
+    '--pool-size',
+    '1',
+    '--remote-signer-url',
+    signer.url,
   ];
 
   it('another container: makes keys while remote-signer-setup waits for an answer → refused; later they have a password', async () => {

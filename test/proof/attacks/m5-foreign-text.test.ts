@@ -44,8 +44,16 @@ afterAll(() => world.disposeAsync());
 
 const remoteDb = (...args: string[]) => remoteDbAt(database.url, ...args);
 const remoteDbAt = (url: string, ...args: string[]) => [
-  ...['remote-db', '--db-url', url, '--vault', scene.vault, '--network', scene.networkFile],
-  ...['--data-dir', scene.dataDir, ...args],
+  'remote-db',
+  '--db-url',
+  url,
+  '--vault',
+  scene.vault,
+  '--network',
+  scene.networkFile,
+  '--data-dir',
+  scene.dataDir,
+  ...args,
 ];
 
 /** Runs it for a person and for a script. */
@@ -81,7 +89,8 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
           validatorsRegistryRoot: fromHex(String(message.validatorsRegistryRoot), 32),
           vault: recorded.vault,
           validators: fromHex(String(message.validators)),
-          ...{ ipfsHash, deadline: until },
+          ipfsHash,
+          deadline: until,
         });
       // As long as a name may be that the client reads.
       const name = `Qm${HOSTILE_TEXT.slice(0, 190)}`;
@@ -100,7 +109,10 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
       const error = await collectApprovals(
         { log },
         {
-          ...{ threshold: 2, timeoutMs: 1_000, digestOf, now: deadline - 100n },
+          threshold: 2,
+          timeoutMs: 1_000,
+          digestOf,
+          now: deadline - 100n,
           oracles: recorded.config.oracles.slice(0, 2).map(one => ({ ...one, endpoints: [server.url] })),
           send: (one, signal) =>
             one.address === oracle?.address
@@ -153,8 +165,16 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     const port = await freePort();
     await using operator = startOperatorProcess(
       [
-        ...['--vault', scene.vault, '--data-dir', scene.writeDataDir('told'), '--health-port', String(port)],
-        ...['--execution-endpoints', proxy.url, '--consensus-endpoints', scene.beacon.url],
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        scene.writeDataDir('told'),
+        '--health-port',
+        String(port),
+        '--execution-endpoints',
+        proxy.url,
+        '--consensus-endpoints',
+        scene.beacon.url,
       ],
       { env },
     );
@@ -198,7 +218,8 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     using out = temporaryDirectory();
     await expectHarmlessRun([
       ...remoteDb('setup-web3signer', ...keyArgs, '--output-dir', out.path),
-      ...['--web3signer-endpoint', server.url],
+      '--web3signer-endpoint',
+      server.url,
     ]);
   });
 
@@ -240,8 +261,15 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     const token = join(folder.path, 'token');
     writeFileSync(token, 'token', { mode: 0o600 });
     await expectHarmlessRun([
-      ...['signer', '--network', 'mainnet', '--hashi-vault-url', server.url, '--hashi-vault-key-path', 'p'],
-      ...['--hashi-vault-token-file', token],
+      'signer',
+      '--network',
+      'mainnet',
+      '--hashi-vault-url',
+      server.url,
+      '--hashi-vault-key-path',
+      'p',
+      '--hashi-vault-token-file',
+      token,
     ]);
   });
 
@@ -255,8 +283,10 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     await using wallet = await openWalletSigner({ socketPath: server.url.slice('unix:'.length) });
     const refused = await wallet
       .signVaultValidators({
-        ...{ chainId: 1, vault: scene.vault },
-        ...{ validatorsRegistryRoot: new Uint8Array(32), validators: new Uint8Array(4) },
+        chainId: 1,
+        vault: scene.vault,
+        validatorsRegistryRoot: new Uint8Array(32),
+        validators: new Uint8Array(4),
       })
       .catch((error: unknown) => error);
     const { log, lines } = logTo('plain');
@@ -317,9 +347,19 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     const terminationLog = join(scene.folder, 'termination-log');
     const start = await runCli(
       [
-        ...['start', '--vault', scene.vault, '--data-dir', scene.dataDir, '--network', scene.networkFile],
-        ...['--db-url', url, '--execution-endpoints', scene.devnet.rpcUrl],
-        ...['--consensus-endpoints', scene.beacon.url],
+        'start',
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        scene.dataDir,
+        '--network',
+        scene.networkFile,
+        '--db-url',
+        url,
+        '--execution-endpoints',
+        scene.devnet.rpcUrl,
+        '--consensus-endpoints',
+        scene.beacon.url,
       ],
       { env: { TERMINATION_LOG: terminationLog } },
     );

@@ -25,7 +25,9 @@ const DB_ROLE = `urls_${process.pid}`;
 const BASIC = `Basic ${Buffer.from(`ops:${PASSWORD}`).toString('base64')}`;
 const NOWHERE = `http://ops:${PASSWORD}@127.0.0.1:1/${TOKEN}?key=${KEY}`;
 const env = {
-  ...{ EXECUTION_RETRY_TIMEOUT: '0.3', CONSENSUS_RETRY_TIMEOUT: '0.3', EXECUTION_TIMEOUT: '5' },
+  EXECUTION_RETRY_TIMEOUT: '0.3',
+  CONSENSUS_RETRY_TIMEOUT: '0.3',
+  EXECUTION_TIMEOUT: '5',
   IPFS_FETCH_ENDPOINTS: `http://ops:${PASSWORD}@127.0.0.1:1/${TOKEN}`,
   IPFS_TIMEOUT: '5',
 };
@@ -62,8 +64,16 @@ beforeEach(() => {
 afterEach(() => folder[Symbol.dispose]());
 
 const remoteDb = (...args: string[]) => [
-  ...['remote-db', '--db-url', dbUrl, '--vault', scene.vault, '--network', scene.networkFile],
-  ...['--data-dir', scene.dataDir, ...args],
+  'remote-db',
+  '--db-url',
+  dbUrl,
+  '--vault',
+  scene.vault,
+  '--network',
+  scene.networkFile,
+  '--data-dir',
+  scene.dataDir,
+  ...args,
 ];
 const keyArgs = () => ['--encrypt-key-file', encryptKeyFile];
 const vaultArgs = () => ['--vault', scene.vault, '--data-dir', scene.dataDir];
@@ -186,7 +196,11 @@ describe('M6 · passwords and tokens in URLs', () => {
         '--output-dir',
         out,
       ),
-      ...['--fee-recipient', scene.vault, '--web3signer-endpoint', url, ...more],
+      '--fee-recipient',
+      scene.vault,
+      '--web3signer-endpoint',
+      url,
+      ...more,
     ];
     const modes = () =>
       Object.fromEntries(
@@ -241,8 +255,18 @@ describe('M6 · passwords and tokens in URLs', () => {
     await runAll([...setup, '--split', '--remote-signer-url', NOWHERE], 1);
     await runAll([...setup, '--execution-endpoints', NOWHERE, '--remote-signer-url', url], 1);
     const recover = [
-      ...['recover', '--vault', scene.vault, '--data-dir', folder.path, '--network', scene.networkFile],
-      ...['--mnemonic-file', mnemonicFile, '--search-limit', '2', '--no-confirm'],
+      'recover',
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      folder.path,
+      '--network',
+      scene.networkFile,
+      '--mnemonic-file',
+      mnemonicFile,
+      '--search-limit',
+      '2',
+      '--no-confirm',
     ];
     await runAll([...recover, ...execution, '--consensus-endpoints', NOWHERE], 1);
     await runAll([...recover, '--execution-endpoints', NOWHERE, '--consensus-endpoints', NOWHERE], 1);
@@ -317,16 +341,14 @@ describe('M6 · passwords and tokens in URLs', () => {
       const port = String(await freePort());
       const terminationLog = join(folder.path, 'termination-log');
       const args = [
-        ...[
-          '--vault',
-          scene.vault,
-          '--network',
-          scene.networkFile,
-          '--data-dir',
-          scene.dataDir,
-          '--db-url',
-          dbUrl,
-        ],
+        '--vault',
+        scene.vault,
+        '--network',
+        scene.networkFile,
+        '--data-dir',
+        scene.dataDir,
+        '--db-url',
+        dbUrl,
         // Two that answer: one alone confirms no oracle set while another is named and gone.
         '--execution-endpoints',
         [
@@ -334,9 +356,19 @@ describe('M6 · passwords and tokens in URLs', () => {
           await guardNode(stack, scene.devnet.rpcUrl),
           NOWHERE,
         ].join(),
-        ...['--consensus-endpoints', `${await guardNode(stack, scene.beacon.url)},${NOWHERE}`],
-        ...['--remote-signer-url', await guardSigner(stack, signer.url), '--hashi-vault-url', NOWHERE],
-        ...['--log-level', 'DEBUG', '--log-format', format, '--enable-metrics', '--metrics-port', port],
+        '--consensus-endpoints',
+        `${await guardNode(stack, scene.beacon.url)},${NOWHERE}`,
+        '--remote-signer-url',
+        await guardSigner(stack, signer.url),
+        '--hashi-vault-url',
+        NOWHERE,
+        '--log-level',
+        'DEBUG',
+        '--log-format',
+        format,
+        '--enable-metrics',
+        '--metrics-port',
+        port,
       ];
       await using operator = startOperatorProcess(args, { env: { ...env, TERMINATION_LOG: terminationLog } });
       const told: string[] = [];

@@ -67,8 +67,16 @@ beforeAll(async () => {
 afterAll(() => world.disposeAsync());
 
 const remoteDb = (...args: string[]) => [
-  ...['remote-db', '--db-url', database.url, '--vault', scene.vault, '--network', scene.networkFile],
-  ...['--data-dir', scene.dataDir, ...args],
+  'remote-db',
+  '--db-url',
+  database.url,
+  '--vault',
+  scene.vault,
+  '--network',
+  scene.networkFile,
+  '--data-dir',
+  scene.dataDir,
+  ...args,
 ];
 
 async function withPlace<T>(callback: (place: Place) => Promise<T>): Promise<T> {
@@ -128,14 +136,16 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
   'upload-keypairs': place =>
     hold(place, [scene.devnet.rpcUrl], /eth_getLogs/, ([execution = '']) => [
       ...remoteDb('upload-keypairs', '--encrypt-key-file', encryptKeyFile),
-      ...['--execution-endpoints', execution],
+      '--execution-endpoints',
+      execution,
     ]),
   async 'setup-web3signer'(place) {
     const out = join(place.cwd, '..', 'keys');
     const signer = place.stack.use(await startFakeSigner(out));
     return hold(place, [signer.url], /POST \/reload/, ([endpoint = '']) => [
       ...remoteDb('setup-web3signer', '--encrypt-key-file', encryptKeyFile, '--output-dir', out),
-      ...['--web3signer-endpoint', endpoint],
+      '--web3signer-endpoint',
+      endpoint,
     ]);
   },
   async verify({ cwd, stack }) {
@@ -172,9 +182,22 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
     const servers = [scene.devnet.rpcUrl, scene.beacon.url];
     const dataDir = join(place.cwd, '..', 'data');
     const held = await hold(place, servers, /eth_getLogs/, ([execution = '', consensus = '']) => [
-      ...['recover', '--vault', scene.vault, '--network', scene.networkFile, '--data-dir', dataDir],
-      ...['--execution-endpoints', execution, '--consensus-endpoints', consensus, '--no-confirm'],
-      ...['--mnemonic-file', mnemonicFile, '--search-limit', '2'],
+      'recover',
+      '--vault',
+      scene.vault,
+      '--network',
+      scene.networkFile,
+      '--data-dir',
+      dataDir,
+      '--execution-endpoints',
+      execution,
+      '--consensus-endpoints',
+      consensus,
+      '--no-confirm',
+      '--mnemonic-file',
+      mnemonicFile,
+      '--search-limit',
+      '2',
     ]);
     // The vault has no validator of this mnemonic.
     return { ...held, exitCode: 1 };
@@ -182,15 +205,28 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
   'remote-signer-setup': place => {
     const dataDir = scene.writeDataDir(`held-${Math.random()}`);
     return hold(place, [keymanager.url], /POST \/eth\/v1\/keystores/, ([signer = '']) => [
-      ...['remote-signer-setup', '--vault', scene.vault, '--data-dir', dataDir, '--split'],
-      ...['--remote-signer-url', signer, '--keep-keystores'],
+      'remote-signer-setup',
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      dataDir,
+      '--split',
+      '--remote-signer-url',
+      signer,
+      '--keep-keystores',
     ]);
   },
   async 'validators-exit'(place) {
     const servers = [scene.beacon.url];
     const held = await hold(place, servers, /head\/validators/, ([consensus = '']) => [
-      ...['validators-exit', '--vault', scene.vault, '--data-dir', scene.dataDir, '--dry-run'],
-      ...['--consensus-endpoints', consensus],
+      'validators-exit',
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      scene.dataDir,
+      '--dry-run',
+      '--consensus-endpoints',
+      consensus,
     ]);
     // The chain knows none of the keys yet.
     return { ...held, exitCode: 1 };
@@ -203,8 +239,15 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
       servers,
       /eth_|\/eth\/v1/,
       ([execution = '', consensus = '']) => [
-        ...['start', '--vault', scene.vault, '--data-dir', dataDir],
-        ...['--execution-endpoints', execution, '--consensus-endpoints', consensus],
+        'start',
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        dataDir,
+        '--execution-endpoints',
+        execution,
+        '--consensus-endpoints',
+        consensus,
       ],
       { HOST: '127.0.0.1' },
     );

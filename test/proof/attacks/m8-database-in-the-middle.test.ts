@@ -142,14 +142,13 @@ describe('M8 · the connection to the database', () => {
     'tx list': ['tx', 'list'],
     signer: ['signer', '--encrypt-key-file', join(directory.path, 'encrypt-key'), '--listen', '127.0.0.1:0'],
     start: [
-      ...[
-        'start',
-        '--execution-endpoints',
-        'http://127.0.0.1:1',
-        '--consensus-endpoints',
-        'http://127.0.0.1:1',
-      ],
-      ...['--remote-signer-url', 'http://127.0.0.1:1'],
+      'start',
+      '--execution-endpoints',
+      'http://127.0.0.1:1',
+      '--consensus-endpoints',
+      'http://127.0.0.1:1',
+      '--remote-signer-url',
+      'http://127.0.0.1:1',
     ],
   };
   it.each(Object.entries(COMMANDS))(
@@ -226,7 +225,14 @@ async function runCommand(words: readonly string[], url: string): Promise<CliRun
   const dataDir = join(directory.path, 'data');
   return runCli([
     ...words,
-    ...['--vault', VAULT, '--network', 'mainnet', '--data-dir', dataDir, '--db-url-file', urlFile],
+    '--vault',
+    VAULT,
+    '--network',
+    'mainnet',
+    '--data-dir',
+    dataDir,
+    '--db-url-file',
+    urlFile,
   ]);
 }
 

@@ -66,8 +66,11 @@ function askOf({ request: { path, body } }: Exchange, network: Network): ClientA
   const [key = RECORDED_PUBLIC_KEY] = /0x[0-9a-f]{96}/.exec(path) ?? [];
   const exit = (parse(body) as { voluntary_exit?: Record<string, unknown> } | undefined)?.voluntary_exit;
   return {
-    ...{ kind: 'sign', network, publicKey: fromHex(key, 48) },
-    ...{ epoch: uint64(exit?.epoch), validatorIndex: uint64(exit?.validator_index) },
+    kind: 'sign',
+    network,
+    publicKey: fromHex(key, 48),
+    epoch: uint64(exit?.epoch),
+    validatorIndex: uint64(exit?.validator_index),
   };
 }
 
@@ -118,7 +121,8 @@ export function isExit(body: unknown, ask: ClientAsk & { readonly kind: 'sign' }
       signing_root,
       fork_info: {
         fork: {
-          ...{ previous_version: version, current_version: version },
+          previous_version: version,
+          current_version: version,
           epoch: String(network.capellaForkEpoch),
         },
         genesis_validators_root: toHex(network.genesisValidatorsRoot),

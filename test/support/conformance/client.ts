@@ -62,14 +62,17 @@ export async function giveAnswer(
     if (ask.kind !== 'reload') return plain(answer);
     if (method === 'POST') isReloaded = true;
     if (isPlaceInReload({ method, isReloaded }, exchange.request.method, answer)) return plain(answer);
-    return RELOAD[method === 'POST' ? 'accepted' : isReloaded ? 'completed' : 'idle'];
+    if (method === 'POST') return RELOAD.accepted;
+    return isReloaded ? RELOAD.completed : RELOAD.idle;
   });
   await using _ = server;
   return { outcome: await askSigner(server.url, ask), seen: server.seen };
 }
 
 const json = (status: number, body: object) => ({
-  ...{ status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
 });
 /** What a signer says around the one answer of the case. */
 const RELOAD = {

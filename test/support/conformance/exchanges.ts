@@ -45,7 +45,8 @@ export function recordedExchanges(network: RecordedNetwork): readonly Exchange[]
     const own = readSignerExchanges(file).filter(entry => entry.server === server);
     const validBody = own[0]?.request.body ?? '';
     return own.map(({ request: { body_note: note, ...request }, response, name }) => ({
-      ...{ name: `${file}: ${name}`, response },
+      name: `${file}: ${name}`,
+      response,
       request: note === undefined ? request : { ...request, body: padBody(validBody, note) },
     }));
   });
@@ -60,7 +61,9 @@ export function recordedHistory(): readonly Exchange[] {
           / slashing protection o(n|ff)/.test(server) && isOfSigning(request.path),
       )
       .map(({ name, server, request, response }, i) => ({
-        ...{ name: `${file} ${i}: ${name} (${server})`, request, response },
+        name: `${file} ${i}: ${name} (${server})`,
+        request,
+        response,
       })),
   );
 }
@@ -86,7 +89,11 @@ async function send(baseUrl: string, { request }: Pick<Exchange, 'request'>): Pr
   const { hostname, port, protocol } = new URL(baseUrl);
   const { body } = request;
   const call = (protocol === 'https:' ? requestHttps : requestHttp)({
-    ...{ hostname, port, method: request.method, path: request.path, agent: false },
+    hostname,
+    port,
+    method: request.method,
+    path: request.path,
+    agent: false,
     // Otherwise an empty one is replaced.
     setHost: !('Host' in request.headers),
     headers: { ...request.headers, ...lengthOf(request, body) },

@@ -59,7 +59,9 @@ export async function runKilledAt(point: KillPoint, options: ProcessOptions): Pr
   }
   let child: ChildProcess | undefined;
   await using proxy = await startWireProxy({
-    ...{ serverUrl: options.databaseUrl, point, onReached: () => void child?.kill('SIGKILL') },
+    serverUrl: options.databaseUrl,
+    point,
+    onReached: () => void child?.kill('SIGKILL'),
   });
   const started = start({ ...options, databaseUrl: proxy.url });
   child = started;
@@ -84,8 +86,11 @@ export async function runLauncherKilledAt(
     spawn(join(PROJECT_ROOT, 'operator'), options.args(urls), {
       cwd: PROJECT_ROOT,
       env: {
-        ...{ PATH: process.env.PATH, HOME: '/nonexistent', NODE_COMPILE_CACHE: COMPILE_CACHE },
-        ...{ ...options.env?.(urls), ...killing },
+        PATH: process.env.PATH,
+        HOME: '/nonexistent',
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
+        ...options.env?.(urls),
+        ...killing,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -115,8 +120,11 @@ function start({ args, databaseUrl, env }: ProcessOptions): ChildProcess {
   return spawn(process.execPath, [join(PROJECT_ROOT, 'bin/run.js'), 'remote-db', ...args], {
     cwd: PROJECT_ROOT,
     env: {
-      ...{ PATH: process.env.PATH, HOME: '/nonexistent', NODE_COMPILE_CACHE: COMPILE_CACHE },
-      ...{ REMOTE_DB_URL: databaseUrl, ...env },
+      PATH: process.env.PATH,
+      HOME: '/nonexistent',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      REMOTE_DB_URL: databaseUrl,
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

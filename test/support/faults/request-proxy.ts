@@ -84,7 +84,11 @@ export async function startRequestProxy(options: {
 async function forward(server: URL, incoming: IncomingMessage, body: Buffer) {
   const path = `${server.pathname.replace(/\/$/, '')}${incoming.url}`;
   const forwarded = request({
-    ...{ host: server.hostname, port: server.port, path, method: incoming.method, agent: false },
+    host: server.hostname,
+    port: server.port,
+    path,
+    method: incoming.method,
+    agent: false,
     headers: { ...incoming.headers, host: server.host, connection: 'close' },
   });
   forwarded.end(body);

@@ -85,8 +85,16 @@ async function initializeCluster({
   await promisify(execFile)(
     join(binaries, 'bin', 'initdb'),
     [
-      ...['-D', join(area, 'data'), '-L', join(binaries, 'share', 'postgresql'), '--username=postgres'],
-      ...[`--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'],
+      '-D',
+      join(area, 'data'),
+      '-L',
+      join(binaries, 'share', 'postgresql'),
+      '--username=postgres',
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-sync',
     ],
     { cwd: area, env: environment(), ...identity },
   );
@@ -103,7 +111,13 @@ async function startServer({
   const server = spawn(
     'sh',
     [
-      ...['-c', GUARDED, 'sh', area, join(binaries, 'bin', 'postgres'), '-D', join(area, 'data')],
+      '-c',
+      GUARDED,
+      'sh',
+      area,
+      join(binaries, 'bin', 'postgres'),
+      '-D',
+      join(area, 'data'),
       ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     // A process group of its own: Ctrl-C is for this process, which then still drops its databases.

@@ -27,8 +27,12 @@ export interface CliOptions {
 /** Environment of a fresh login: nothing of the developer's own settings reaches the program. */
 function environment(options: CliOptions): Record<string, string> {
   return {
-    ...{ PATH: process.env.PATH ?? '', HOME: tmpdir(), TERM: 'xterm', LANG: 'C.UTF-8' },
-    ...{ NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
+    PATH: process.env.PATH ?? '',
+    HOME: tmpdir(),
+    TERM: 'xterm',
+    LANG: 'C.UTF-8',
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
+    ...options.env,
   };
 }
 

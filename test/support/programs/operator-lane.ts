@@ -59,7 +59,10 @@ export async function startOperatorLane(options: OperatorLaneOptions = {}): Prom
   await using stack = new AsyncDisposableStack();
   const scene = stack.use(
     await startOperatorScene({
-      ...{ vaultVersion, validators, oracles: 3, threshold: 2 },
+      vaultVersion,
+      validators,
+      oracles: 3,
+      threshold: 2,
       // What they check has its own tests, and costs more than all the rest here.
       oracleServers: { instant: true },
     }),
@@ -76,19 +79,31 @@ export async function startOperatorLane(options: OperatorLaneOptions = {}): Prom
   const database = isEmbedded ? undefined : stack.use(await createTestDatabase()).url;
   const vaultBytes = Buffer.from(vault.slice(2), 'hex');
   const servers = {
-    ...{ execution: devnet.rpcUrl, beacon: scene.beacon.url, signer: signer.url, ipfs: devnet.ipfs.url },
+    execution: devnet.rpcUrl,
+    beacon: scene.beacon.url,
+    signer: signer.url,
+    ipfs: devnet.ipfs.url,
     database,
   };
 
   const launch = ({ execution, beacon, signer, ipfs, database }: typeof servers): OperatorProcess =>
     startOperatorProcess(
       [
-        ...['--vault', vault, '--data-dir', scene.dataDir, '--remote-signer-url', signer],
-        ...['--execution-endpoints', execution, '--consensus-endpoints', beacon],
+        '--vault',
+        vault,
+        '--data-dir',
+        scene.dataDir,
+        '--remote-signer-url',
+        signer,
+        '--execution-endpoints',
+        execution,
+        '--consensus-endpoints',
+        beacon,
       ],
       {
         env: {
-          ...{ NODE_COMPILE_CACHE: COMPILE_CACHE, IPFS_FETCH_ENDPOINTS: ipfs },
+          NODE_COMPILE_CACHE: COMPILE_CACHE,
+          IPFS_FETCH_ENDPOINTS: ipfs,
           ...(database !== undefined && { REMOTE_DB_URL: database }),
         },
       },

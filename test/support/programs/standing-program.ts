@@ -30,8 +30,11 @@ export function startStandingProgram(): StandingProgram {
       args,
       cwd: cwd ?? PROJECT_ROOT,
       env: {
-        ...{ PATH: process.env.PATH ?? '', HOME: tmpdir(), LANG: 'C.UTF-8' },
-        ...{ STAKEWISE_PROGRAM: program ?? 'operator', ...env },
+        PATH: process.env.PATH ?? '',
+        HOME: tmpdir(),
+        LANG: 'C.UTF-8',
+        STAKEWISE_PROGRAM: program ?? 'operator',
+        ...env,
       },
     });
     const [run] = await Promise.race([answer, ended]);

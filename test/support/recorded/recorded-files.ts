@@ -15,7 +15,10 @@ const FEE_RECIPIENT = '0x48319f97e5da1233c21c48b80097c0fb7a20ff86';
 /** Shares by validator, as the operator reads them. */
 export async function readOperatorView(database: Database, directory: string) {
   const { staleValidators } = await writeOperatorConfig(database, {
-    ...{ ref: recordedRef, directory, check: false, attributes: { mode: 0o644 } },
+    ref: recordedRef,
+    directory,
+    check: false,
+    attributes: { mode: 0o644 },
     // Whatever a run before has written there.
     removals: 'allow',
   });
@@ -31,12 +34,22 @@ export async function readSignerView(
 ): Promise<ReadonlySet<string>> {
   await syncWeb3Signer(
     {
-      ...{ database, pool, signers: [], say: () => undefined, warn: () => undefined },
+      database,
+      pool,
+      signers: [],
+      say: () => undefined,
+      warn: () => undefined,
       progress: { start: () => ({ advance() {}, finish() {} }) },
     },
     {
-      ...{ ref: recordedRef, encryptKey: RECORDED_ENCRYPT_KEY, directory, layout: 'buckets' },
-      ...{ removals: 'allow', adopt: false, check: false, attributes: { mode: 0o600 } },
+      ref: recordedRef,
+      encryptKey: RECORDED_ENCRYPT_KEY,
+      directory,
+      layout: 'buckets',
+      removals: 'allow',
+      adopt: false,
+      check: false,
+      attributes: { mode: 0o600 },
       reloadTimeoutMs: 1_000,
     },
   );
@@ -50,9 +63,15 @@ export function writeClient(
   client: { index: number; total: number; reassign?: boolean; isBuilderEnabled?: boolean },
 ) {
   return writeValidatorConfigs(database, {
-    ...{ ref: recordedRef, directory, clientIndex: client.index, totalClients: client.total },
-    ...{ signerUrl: 'http://web3signer:6174', feeRecipient: FEE_RECIPIENT, check: false },
-    ...{ reassign: client.reassign ?? false, isBuilderEnabled: client.isBuilderEnabled ?? true },
+    ref: recordedRef,
+    directory,
+    clientIndex: client.index,
+    totalClients: client.total,
+    signerUrl: 'http://web3signer:6174',
+    feeRecipient: FEE_RECIPIENT,
+    check: false,
+    reassign: client.reassign ?? false,
+    isBuilderEnabled: client.isBuilderEnabled ?? true,
     attributes: { mode: 0o644 },
   });
 }

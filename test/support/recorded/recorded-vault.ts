@@ -104,7 +104,9 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
   const { keystoresDir, oracleSet = recordedOracleSet(), root = recordedRoot() } = upload;
   const result = await uploadKeypairs(
     {
-      ...{ database, pool, progress: { start: () => ({ advance() {}, finish() {} }) } },
+      database,
+      pool,
+      progress: { start: () => ({ advance() {}, finish() {} }) },
       fetchDepositDataRoot: async () => root,
       fetchOracleSet: async () => oracleSet,
       say: line => {
@@ -114,7 +116,9 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
       warn: line => void warnings.push(line),
     },
     {
-      ...{ ref: recordedRef, encryptKey: RECORDED_ENCRYPT_KEY, lockTimeoutMs: 10_000 },
+      ref: recordedRef,
+      encryptKey: RECORDED_ENCRYPT_KEY,
+      lockTimeoutMs: 10_000,
       depositData: upload.depositData ?? recordedDepositData(),
       keystores: { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] },
       pruneShares: upload.pruneShares ?? false,
@@ -126,7 +130,10 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
 /** Gives the recorded vault its recorded encryption key. */
 export function setupRecorded(database: Database) {
   return setupVault(database, {
-    ...{ ref: recordedRef, programVersion: '1.0.0', encryptKey: RECORDED_ENCRYPT_KEY, ifNeeded: false },
+    ref: recordedRef,
+    programVersion: '1.0.0',
+    encryptKey: RECORDED_ENCRYPT_KEY,
+    ifNeeded: false,
   });
 }
 

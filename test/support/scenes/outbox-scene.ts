@@ -39,14 +39,13 @@ export function localSigner(secretKey: string): WalletSigner {
     signTransaction: async unsigned =>
       (await wallet.signTransaction(
         Transaction.from({
-          ...{
-            type: 2,
-            chainId: unsigned.chainId,
-            nonce: unsigned.nonce,
-            to: unsigned.to,
-            data: unsigned.data,
-          },
-          ...{ gasLimit: unsigned.gasLimit, maxFeePerGas: unsigned.maxFeePerGasWei },
+          type: 2,
+          chainId: unsigned.chainId,
+          nonce: unsigned.nonce,
+          to: unsigned.to,
+          data: unsigned.data,
+          gasLimit: unsigned.gasLimit,
+          maxFeePerGas: unsigned.maxFeePerGasWei,
           maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
         }),
       )) as Hex,
@@ -82,7 +81,7 @@ export async function startTestOperator(
     { chainId, vault, maxFeePerGasWei: 100n * GWEI, pollMs: 20, stuckAfterMs: 60_000, ...outboxOptions },
   );
   const open = stack.move();
-  return { ...{ database, node, lease, outbox, lines }, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  return { database, node, lease, outbox, lines, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
 /** Where the counter is. */

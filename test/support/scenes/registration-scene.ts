@@ -121,7 +121,11 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
   };
 
   const scene: Omit<RegistrationScene, typeof Symbol.asyncDispose> = {
-    ...{ devnet, network, node, signer, wallet },
+    devnet,
+    network,
+    node,
+    signer,
+    wallet,
     async createVault(version, { validators = 3, ether = 0, manager = 'wallet' } = {}) {
       const address = await devnet.createVault(version);
       const made = Array.from({ length: validators }, () => createValidator(address, network, ++keys));
@@ -139,7 +143,10 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
     },
     async openRegistrar({ address: vault, version: vaultVersion, validators }, changes = {}) {
       const chain = createChainReader(node, {
-        ...{ contracts: network.contracts, vault, vaultVersion, wallet: wallet.address },
+        contracts: network.contracts,
+        vault,
+        vaultVersion,
+        wallet: wallet.address,
         maxAgeMs: 0,
       });
       const { vault: state } = await chain.readSnapshot();
@@ -147,22 +154,23 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
       const mode = chooseRegistrationMode(
         { source, wallet, now: Date.now },
         {
-          ...{ vault, vaultVersion, network, validatorsManager: state.validatorsManager },
+          vault,
+          vaultVersion,
+          network,
+          validatorsManager: state.validatorsManager,
           vaultId: await fetchVaultId(node, vault),
         },
       );
       const lines: string[] = [];
       const registrar = createValidatorRegistrar(
         {
-          ...{
-            mode,
-            chain,
-            node,
-            signer: client,
-            loadCombiner: createPointCombiner,
-            http: {},
-            now: Date.now,
-          },
+          mode,
+          chain,
+          node,
+          signer: client,
+          loadCombiner: createPointCombiner,
+          http: {},
+          now: Date.now,
           outbox: await outboxOf(vault),
           networkValidators: countDeposits(devnet),
           fetchOracleConfig: scene.fetchOracleConfig,
@@ -170,7 +178,9 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
             fetchHarvestParams(
               { http: {} },
               {
-                ...{ vault, rewards: events.rewards, ipfs },
+                vault,
+                rewards: events.rewards,
+                ipfs,
                 rules: { hasOwnMevEscrow: false, currency: 'ETH' },
               },
             ),
@@ -178,7 +188,11 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
           ...changes.deps,
         },
         {
-          ...{ vault, vaultVersion, network, maxFeePerGasGwei: 100n, oraclesTimeoutMs: 5_000 },
+          vault,
+          vaultVersion,
+          network,
+          maxFeePerGasGwei: 100n,
+          oraclesTimeoutMs: 5_000,
           exitShards: { mode: 'split', config: undefined },
           ...changes.options,
         },

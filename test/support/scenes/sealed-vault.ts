@@ -23,7 +23,11 @@ export async function sealRawKeys(
   const count = oracles.length;
   const oracleSet = { hash, threshold, count };
   const sealed = await pool.sealKeypairs({
-    ...{ ...context, ...keys, dataKey, dataKeyId: vault.dataKeyId, oracleSet },
+    ...context,
+    ...keys,
+    dataKey,
+    dataKeyId: vault.dataKeyId,
+    oracleSet,
   });
   return Array.from({ length: keys.secretKeys.length / 32 }, (_, i) => ({
     publicKey: recordAt(keys.publicKeys, i, 48),
@@ -48,13 +52,17 @@ export async function activateRawKeys(
   await activateUpload(session, {
     vaultId: vault.vaultId,
     expectedManifestCounter: vault.manifestCounter,
-    ...{ publicKeys, oracleSet },
+    publicKeys,
+    oracleSet,
     validatorsDigest: validatorsDigest(publicKeys),
     digestOperatorFacts: operatorDigest,
     sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
     assignNewKeys: () => [],
     audit: {
-      ...{ actor: 'tester', command: 'fill', network: network.name, vault: context.vault },
+      actor: 'tester',
+      command: 'fill',
+      network: network.name,
+      vault: context.vault,
       counts: { keypairs: publicKeys.length },
     },
   });

@@ -47,13 +47,19 @@ export async function storeTestVault(
     const vault = fromHex(STORED_VAULT, 20);
     await uploadKeypairs(
       {
-        ...{ database, pool, say: () => undefined, warn: () => undefined },
+        database,
+        pool,
+        say: () => undefined,
+        warn: () => undefined,
         progress: { start: () => ({ advance() {}, finish() {} }) },
         fetchDepositDataRoot: async () => null,
         fetchOracleSet: async () => ({ hash, configIpfsHash: 'none', threshold, publicKeys }),
       },
       {
-        ...{ ref, encryptKey: encryptionKey, pruneShares: false, lockTimeoutMs: 1_000 },
+        ref,
+        encryptKey: encryptionKey,
+        pruneShares: false,
+        lockTimeoutMs: 1_000,
         keystores: { keystoresDir, passwordFiles: [] },
         depositData: {
           path: 'deposit data',
@@ -62,7 +68,9 @@ export async function storeTestVault(
       },
     );
     return {
-      ...{ address: STORED_VAULT, encryptKey: encryptionKey, oracles: options.oracles },
+      address: STORED_VAULT,
+      encryptKey: encryptionKey,
+      oracles: options.oracles,
       publicKeys: keys.map(secretKey => toHex(publicKeyOf(secretKey))),
     };
   } finally {

@@ -82,8 +82,14 @@ export async function startWalletScene(): Promise<WalletScene> {
     );
     const signer = open.use(await openWalletSigner({ socketPath }));
     return {
-      ...{ databaseUrl: database.url, rpcUrl: anvil.rpcUrl, chainId: CHAIN_ID },
-      ...{ vault, secretKey, wallet: wallet.address, signer, socketPath },
+      databaseUrl: database.url,
+      rpcUrl: anvil.rpcUrl,
+      chainId: CHAIN_ID,
+      vault,
+      secretKey,
+      wallet: wallet.address,
+      signer,
+      socketPath,
     };
   };
 

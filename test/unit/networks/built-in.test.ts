@@ -22,7 +22,12 @@ describe('built-in networks', () => {
       1, 560048, 100, 10200, 17000, 5,
     ]);
     expect(NETWORK_NAMES.map(name => toHex(resolveNetwork(name).capellaForkVersion))).toEqual([
-      ...['0x03000000', '0x40000910', '0x03000064', '0x0300006f', '0x04017000', '0x03001020'],
+      '0x03000000',
+      '0x40000910',
+      '0x03000064',
+      '0x0300006f',
+      '0x04017000',
+      '0x03001020',
     ]);
   });
 

@@ -12,32 +12,62 @@ const proofs = new IntentProofs({ macRecord: localMac(wallet.privateKey) }, scop
 const VAULT = `0x${'01'.repeat(20)}`;
 
 const intent = {
-  ...{ id: 7n, kind: 'harvest', key: 'harvest 1', sender: fromHex(wallet.address), nonce: 4n },
-  ...{ recipient: fromHex(VAULT), data: fromHex('0x1234'), valueWei: 0n, gasLimit: 90_000n },
-  ...{ deadline: 1_000n, bumpCeilingWei: 100n },
+  id: 7n,
+  kind: 'harvest',
+  key: 'harvest 1',
+  sender: fromHex(wallet.address),
+  nonce: 4n,
+  recipient: fromHex(VAULT),
+  data: fromHex('0x1234'),
+  valueWei: 0n,
+  gasLimit: 90_000n,
+  deadline: 1_000n,
+  bumpCeilingWei: 100n,
 };
 
 async function rowOf(more: Partial<StoredTransaction> = {}): Promise<StoredTransaction> {
   return {
-    ...{ ...intent, leaseEpoch: 1n, state: 'sent', reason: undefined, minedHash: undefined },
-    ...{ minedBlock: undefined, request: undefined, feeCeilingWei: undefined, attempts: [] },
-    ...{ mac: await proofs.macIntent(intent), createdAt: new Date(0), updatedAt: new Date(0) },
+    ...intent,
+    leaseEpoch: 1n,
+    state: 'sent',
+    reason: undefined,
+    minedHash: undefined,
+    minedBlock: undefined,
+    request: undefined,
+    feeCeilingWei: undefined,
+    attempts: [],
+    mac: await proofs.macIntent(intent),
+    createdAt: new Date(0),
+    updatedAt: new Date(0),
     ...more,
   };
 }
 
 async function sign(more: object = {}, key = wallet) {
   const unsigned = Transaction.from({
-    ...{ type: 2, chainId, nonce: 4, to: VAULT, data: '0x1234', value: 0n, gasLimit: 90_000n },
-    ...{ maxFeePerGas: 30n, maxPriorityFeePerGas: 2n, ...more },
+    type: 2,
+    chainId,
+    nonce: 4,
+    to: VAULT,
+    data: '0x1234',
+    value: 0n,
+    gasLimit: 90_000n,
+    maxFeePerGas: 30n,
+    maxPriorityFeePerGas: 2n,
+    ...more,
   });
   return fromHex(await key.signTransaction(unsigned));
 }
 
 /** A form with whatever the row says of it. */
 const formOf = (raw: Uint8Array, mac?: Uint8Array) => ({
-  ...{ hash: new Uint8Array(32), nonce: 99n, purpose: 'call' as const, raw, mac },
-  ...{ maxFeeWei: 8_000n, maxPriorityFeeWei: 8_000n },
+  hash: new Uint8Array(32),
+  nonce: 99n,
+  purpose: 'call' as const,
+  raw,
+  mac,
+  maxFeeWei: 8_000n,
+  maxPriorityFeeWei: 8_000n,
 });
 
 describe('what of a row an operator has recorded', () => {

@@ -15,7 +15,8 @@ describe('chooseFees', () => {
     expect(chooseFees(market, 15n * GWEI)).toEqual({ maxFeeWei: 15n * GWEI, maxPriorityFeeWei: GWEI });
     expect(chooseFees(market, 10n * GWEI)).toBeUndefined();
     expect(chooseFees({ ...market, priorityFeeWei: 50n * GWEI }, 15n * GWEI)).toEqual({
-      ...{ maxFeeWei: 15n * GWEI, maxPriorityFeeWei: 15n * GWEI },
+      maxFeeWei: 15n * GWEI,
+      maxPriorityFeeWei: 15n * GWEI,
     });
   });
 });

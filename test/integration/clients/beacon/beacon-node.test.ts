@@ -22,7 +22,10 @@ function connect(options: Partial<BeaconNodeOptions> = {}) {
   return connectBeaconNode(
     {},
     {
-      ...{ endpoints: [`${node.url}/`], slotsPerEpoch: 32, timeoutMs: 300, retryTimeoutMs: 0 },
+      endpoints: [`${node.url}/`],
+      slotsPerEpoch: 32,
+      timeoutMs: 300,
+      retryTimeoutMs: 0,
       genesisValidatorsRoot: EXIT_CHAIN.genesisValidatorsRoot,
       ...options,
     },
@@ -45,7 +48,9 @@ describe('validators', () => {
     const found = await client.fetchValidators(publicKeys);
     expect(found.size).toBe(2_400);
     expect(found.get(toHex(publicKeys[7] ?? new Uint8Array()))).toMatchObject({
-      ...{ index: 107n, status: 'active_ongoing', activationEpoch: 0n },
+      index: 107n,
+      status: 'active_ongoing',
+      activationEpoch: 0n,
     });
     const sizes = node.requests
       .filter(({ method }) => method === 'POST')

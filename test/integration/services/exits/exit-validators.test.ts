@@ -43,7 +43,10 @@ beforeEach(async () => {
   node = await connectBeaconNode(
     {},
     {
-      ...{ endpoints: [beacon.url], slotsPerEpoch: 32, timeoutMs: 1_000, retryTimeoutMs: 0 },
+      endpoints: [beacon.url],
+      slotsPerEpoch: 32,
+      timeoutMs: 1_000,
+      retryTimeoutMs: 0,
       genesisValidatorsRoot: EXIT_CHAIN.genesisValidatorsRoot,
     },
   );
@@ -57,8 +60,11 @@ afterEach(async () => {
 
 function plan(options: Partial<PlanExitsOptions> = {}) {
   return planExits(node, {
-    ...{ vault: TEST_VAULT, network: resolveNetwork('hoodi'), publicKeys },
-    ...{ count: undefined, indexes: undefined },
+    vault: TEST_VAULT,
+    network: resolveNetwork('hoodi'),
+    publicKeys,
+    count: undefined,
+    indexes: undefined,
     ...options,
   });
 }

@@ -74,7 +74,12 @@ async function make(options: Partial<ExitShardsOptions> = {}) {
   return makeExitShards(
     { signer, loadCombiner: async () => combiner, log: log as never },
     {
-      ...{ vault: TEST_VAULT, validators, network: EXIT_CHAIN, oracles, mode: 'auto', config: config() },
+      vault: TEST_VAULT,
+      validators,
+      network: EXIT_CHAIN,
+      oracles,
+      mode: 'auto',
+      config: config(),
       loadedKeys: await signer.listPublicKeys(),
       ...options,
     },

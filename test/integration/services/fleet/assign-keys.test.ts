@@ -63,7 +63,9 @@ describe('the files of validator clients', () => {
   it('are the recorded ones for ten keys over ten clients, without the builder', async () => {
     await using vault = await openUploaded();
     const { keyCount } = await writeClient(vault.database, vault.path, {
-      ...{ index: 0, total: 10, isBuilderEnabled: false },
+      index: 0,
+      total: 10,
+      isBuilderEnabled: false,
     });
     expect(keyCount).toBe(1);
     expectRecorded(vault.path, '03-remote-db/4-validator-builder-off');
@@ -77,7 +79,9 @@ describe('the files of validator clients', () => {
     async (total, counts) => {
       await using vault = await openUploaded();
       const { plan } = await assign(vault.database, {
-        ...{ totalClients: total, likeReference: 'floor', reassign: false },
+        totalClients: total,
+        likeReference: 'floor',
+        reassign: false,
       });
       const clients = counts.map((_, index) =>
         plan.assignments.filter(each => each.clientIndex === index).map(each => toHex(each.publicKey)),
@@ -103,10 +107,13 @@ describe('a stored plan', () => {
     const first = await assign(vault.database, { totalClients: 5, reassign: false });
     expect(first).toMatchObject({ isNew: true, movedKeys: 0 });
     expect(await assign(vault.database, { totalClients: 5, reassign: false })).toMatchObject({
-      ...{ isNew: false, movedKeys: 0, plan: first.plan },
+      isNew: false,
+      movedKeys: 0,
+      plan: first.plan,
     });
     await expect(assign(vault.database, { totalClients: 4, reassign: false })).rejects.toMatchObject({
-      ...{ code: 'keys-would-move', exitCode: 3 },
+      code: 'keys-would-move',
+      exitCode: 3,
       message: expect.stringContaining('with 4, 2 of 10 keys would move'),
     });
     await expect(writeClient(vault.database, vault.path, { index: 0, total: 4 })).rejects.toMatchObject({

@@ -127,7 +127,8 @@ describe.each([
     expect((await readPlan(database, verifyingKey)).plan.assignments).toHaveLength(10);
     expect(await verify(database)).toMatchObject({ verifyingKey, isPlanSigned: true, findings: [] });
     await expect(readPlan(database, verifyingKey, 3)).rejects.toMatchObject({
-      ...{ code: 'keys-would-move', exitCode: 3 },
+      code: 'keys-would-move',
+      exitCode: 3,
     });
   });
 

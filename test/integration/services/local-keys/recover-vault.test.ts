@@ -55,7 +55,9 @@ const keystoresDir = () => join(vaultDirectory, 'keystores');
 function recover({ present, ...options }: Partial<RecoverVaultOptions> & { present?: PresentConfig } = {}) {
   return recoverVault(
     {
-      ...{ pool, progress: silentProgress, fetchRegistered: async () => registered },
+      pool,
+      progress: silentProgress,
+      fetchRegistered: async () => registered,
       say: line => void said.push(line),
       warn: line => void warned.push(line),
       node: {
@@ -72,8 +74,12 @@ function recover({ present, ...options }: Partial<RecoverVaultOptions> & { prese
       saveConfig: async config => writeFileSync(configPath(), String(config.mnemonicNextIndex)),
     },
     {
-      ...{ vault: TEST_VAULT, vaultDirectory, mnemonic: MNEMONIC, perKeystorePassword: false },
-      ...{ kdf: 'pbkdf2', searchLimit: 20 },
+      vault: TEST_VAULT,
+      vaultDirectory,
+      mnemonic: MNEMONIC,
+      perKeystorePassword: false,
+      kdf: 'pbkdf2',
+      searchLimit: 20,
       ...options,
     },
   );
@@ -83,7 +89,9 @@ async function recoveredKeys(): Promise<string[]> {
   const location = { keystoresDir: keystoresDir(), passwordFiles: [join(keystoresDir(), 'password.txt')] };
   const files = await readKeystores(location, () => undefined);
   const inputs = files.map(({ path, keystore, password }) => ({
-    ...{ name: path, text: JSON.stringify(keystore), password },
+    name: path,
+    text: JSON.stringify(keystore),
+    password,
   }));
   return (await pool.decryptKeystores(inputs)).map(key => toHex(publicKeyOf(key)));
 }

@@ -32,7 +32,8 @@ const digestOf = (ipfsHash: string, deadline: bigint, { domain } = recorded) =>
     validatorsRegistryRoot: fromHex(String(message.validatorsRegistryRoot), 32),
     vault: recorded.vault,
     validators: fromHex(String(message.validators)),
-    ...{ ipfsHash, deadline },
+    ipfsHash,
+    deadline,
   });
 
 let servers: TestServer[];
@@ -68,13 +69,18 @@ function collect(changes: Partial<CollectApprovalsOptions> & { readonly timeoutM
     warn: (_: unknown, line: string) => void lines.push(line),
   };
   const oracles = recorded.config.oracles.map((oracle, i) => ({
-    ...{ ...oracle, endpoints: [servers[i]?.url ?? ''] },
+    ...oracle,
+    endpoints: [servers[i]?.url ?? ''],
   }));
   const timeoutMs = changes.timeoutMs ?? 10_000;
   return collectApprovals(
     { log: log as never },
     {
-      ...{ oracles, threshold: 3, timeoutMs, digestOf, now: BigInt(DEADLINE - 100) },
+      oracles,
+      threshold: 3,
+      timeoutMs,
+      digestOf,
+      now: BigInt(DEADLINE - 100),
       send: (oracle, signal) => postApproval({}, oracle, body, { timeoutMs, signal }),
       ...changes,
     },
@@ -168,7 +174,8 @@ describe('too few approvals', () => {
     handlers = [silent, refuses, approves(2), refuses];
     const { tookMs } = await timed(
       expect(collect()).rejects.toMatchObject({
-        ...{ code: 'not-enough-approvals', retryable: true },
+        code: 'not-enough-approvals',
+        retryable: true,
         message: expect.stringContaining('1 of the 3 oracles'),
       }),
     );

@@ -47,7 +47,9 @@ function openGuard(
   const log = { info: say('info'), warn: say('warn'), error: say('error') };
   const guard = new OracleSetGuard(
     {
-      ...{ voters, http: {}, log },
+      voters,
+      http: {},
+      log,
       accepted: {
         find: async () => accepted,
         remember: async set => void bench.remembered.push(set),

@@ -146,7 +146,9 @@ describe('another oracle set', () => {
     await using vault = await openUploaded();
     await uploadRecorded(vault.database, pool, { keystoresDir: all, oracleSet: inventOracleSet(3, 2) });
     const { result } = await uploadRecorded(vault.database, pool, {
-      ...{ keystoresDir: two, oracleSet: inventOracleSet(5, 4), pruneShares: true },
+      keystoresDir: two,
+      oracleSet: inventOracleSet(5, 4),
+      pruneShares: true,
     });
     // The recorded set goes as a whole; eight keys still have shares of the second, which stays as a whole.
     expect(result.prunedShares).toBe(40);

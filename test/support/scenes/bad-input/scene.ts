@@ -106,15 +106,13 @@ export async function withScene<T>(
   mkdirSync(join(folder, 'home'));
   const vaultFolder = join(folder, 'data', workshop.vault.toLowerCase());
   const scene: Scene = {
-    ...{ workshop, folder, url: database.url },
+    workshop,
+    folder,
+    url: database.url,
     path: (first = '', ...rest) => {
-      const place =
-        first === 'vault'
-          ? vaultFolder
-          : first === 'keystores'
-            ? join(vaultFolder, 'keystores')
-            : join(folder, first);
-      return join(place, ...rest);
+      if (first === 'vault') return join(vaultFolder, ...rest);
+      if (first === 'keystores') return join(vaultFolder, 'keystores', ...rest);
+      return join(folder, first, ...rest);
     },
     keystore: index => join(vaultFolder, 'keystores', `keystore-${index}.json`),
     depositData: join(vaultFolder, 'deposit_data.json'),
@@ -223,8 +221,14 @@ function normalise({ folder, url, workshop }: Scene, message: string): string {
 /** `remote-db …` on the scene's database and vault. */
 export function remoteDb(scene: Scene, ...args: readonly string[]): string[] {
   return [
-    ...['remote-db', '--db-url-file', scene.path('db-url'), '--vault', scene.workshop.vault],
-    ...['--data-dir', scene.path('data'), ...args],
+    'remote-db',
+    '--db-url-file',
+    scene.path('db-url'),
+    '--vault',
+    scene.workshop.vault,
+    '--data-dir',
+    scene.path('data'),
+    ...args,
   ];
 }
 

@@ -36,8 +36,12 @@ export async function openTamperBench(): Promise<TamperBench> {
   const workshop = resources.use(await openWorkshop('planned'));
   const { devnet, vault, folder } = workshop;
   const uploadArgs = (...more: string[]) => [
-    ...['upload-keypairs', '--encrypt-key-file', join(folder, 'encrypt-key')],
-    ...['--execution-endpoints', devnet.rpcUrl, ...more],
+    'upload-keypairs',
+    '--encrypt-key-file',
+    join(folder, 'encrypt-key'),
+    '--execution-endpoints',
+    devnet.rpcUrl,
+    ...more,
   ];
   const otherVault = await addVault(workshop, uploadArgs());
   const first = devnet.oracleSet.configIpfsHash;
@@ -144,7 +148,13 @@ export async function addVault(workshop: Workshop, uploadArgs: readonly string[]
   const file = (name: string) => join(folder, name);
   const local = ['--vault', vault, '--data-dir', file('data')];
   const init = await workshop.run([
-    ...['init', '--language', 'english', '--no-verify', '--network', file('network.json'), ...local],
+    'init',
+    '--language',
+    'english',
+    '--no-verify',
+    '--network',
+    file('network.json'),
+    ...local,
   ]);
   writeFileSync(file('other-mnemonic'), init.stdout, { mode: 0o600 });
   const mnemonic = ['--mnemonic-file', file('other-mnemonic')];

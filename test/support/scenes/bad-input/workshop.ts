@@ -118,7 +118,17 @@ export async function openWorkshop(
   secrets.push(...validators.map(({ secretKey }) => Buffer.from(secretKey).toString('hex')));
   const owned = resources.move();
   return {
-    ...{ devnet, vault, mnemonic, validators, folder, secrets, programs, cloneDatabase, save, run, remoteDb },
+    devnet,
+    vault,
+    mnemonic,
+    validators,
+    folder,
+    secrets,
+    programs,
+    cloneDatabase,
+    save,
+    run,
+    remoteDb,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -126,8 +136,17 @@ export async function openWorkshop(
 /** Arguments of `setup-validator` for one of the clients. */
 export function setupValidator(client: number, directory: string): string[] {
   return [
-    ...['setup-validator', '--validator-index', String(client), '--total-validators', String(CLIENTS)],
-    ...['--web3signer-endpoint', SIGNER_URL, '--fee-recipient', FEE_RECIPIENT, '--output-dir', directory],
+    'setup-validator',
+    '--validator-index',
+    String(client),
+    '--total-validators',
+    String(CLIENTS),
+    '--web3signer-endpoint',
+    SIGNER_URL,
+    '--fee-recipient',
+    FEE_RECIPIENT,
+    '--output-dir',
+    directory,
   ];
 }
 
@@ -140,7 +159,13 @@ async function makeVault(run: Workshop['run'], devnet: Devnet, folder: string, k
   const mnemonicFile = join(folder, 'mnemonic');
   writeFileSync(mnemonicFile, `${mnemonic}\n`, { mode: 0o600 });
   await run([
-    ...['create-keys', '--count', String(keys), '--kdf', 'pbkdf2', '--mnemonic-file', mnemonicFile],
+    'create-keys',
+    '--count',
+    String(keys),
+    '--kdf',
+    'pbkdf2',
+    '--mnemonic-file',
+    mnemonicFile,
     ...local,
   ]);
   const root = await run(['get-validators-root', ...local]);

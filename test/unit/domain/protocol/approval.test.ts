@@ -71,8 +71,14 @@ describe('the request of a registration', () => {
   const [post] = readOracleRequests('local3').posts;
   const options = optionsOf(JSON.parse(post?.body_raw ?? '') as RecordedBody);
   const common = [
-    ...['validator_index', 'vault_address', 'validators_root', 'public_keys', 'deposit_signatures'],
-    ...['public_key_shards', 'exit_signature_shards', 'deadline'],
+    'validator_index',
+    'vault_address',
+    'validators_root',
+    'public_keys',
+    'deposit_signatures',
+    'public_key_shards',
+    'exit_signature_shards',
+    'deadline',
   ];
   const proof = ['proof', 'proof_flags', 'proof_indexes'];
   const manager = { kind: 'manager-signature', signature: new Uint8Array(65).fill(0xab) } as const;

@@ -45,7 +45,10 @@ describe('the rewards document', () => {
       `{"vaults": [{"vault": "${other}", "consensus_reward": 1.5}, {"vault": "${vault.toUpperCase().replace('0X', '0x')}", "consensus_reward": 7, "unlocked_mev_reward": 0, "proof": []}], "more": 1e400}`,
     );
     expect(parseVaultRewards(strange, vault)).toEqual({
-      ...{ consensusRewardWei: 7n, unlockedMevRewardWei: 0n, lockedMevRewardWei: 0n, proof: [] },
+      consensusRewardWei: 7n,
+      unlockedMevRewardWei: 0n,
+      lockedMevRewardWei: 0n,
+      proof: [],
     });
   });
 
@@ -80,13 +83,15 @@ describe('the harvest', () => {
 
   it('of a vault with its own MEV escrow is the consensus reward only', () => {
     expect(harvestParamsOf(root, rewards, own)).toMatchObject({
-      ...{ rewardWei: -123456789012345678901n, unlockedMevRewardWei: 0n },
+      rewardWei: -123456789012345678901n,
+      unlockedMevRewardWei: 0n,
     });
   });
 
   it('on Gnosis keeps xDAI out of the reward, which is in GNO', () => {
     expect(harvestParamsOf(root, rewards, { ...shared, currency: 'xDAI' })).toMatchObject({
-      ...{ rewardWei: -123456789012345678901n, unlockedMevRewardWei: 4567890123456789012n },
+      rewardWei: -123456789012345678901n,
+      unlockedMevRewardWei: 4567890123456789012n,
     });
   });
 });
@@ -99,7 +104,9 @@ describe('the proof of rewards', () => {
   ];
   const tree = StandardMerkleTree.of(amounts, ['address', 'int160', 'uint160']);
   const params: HarvestParams = {
-    ...{ rewardsRoot: fromHex(tree.root, 32), rewardWei: -123456789012345678901n, unlockedMevRewardWei: 5n },
+    rewardsRoot: fromHex(tree.root, 32),
+    rewardWei: -123456789012345678901n,
+    unlockedMevRewardWei: 5n,
     proof: tree.getProof(0).map(node => fromHex(node, 32)),
   };
 

@@ -11,7 +11,8 @@ it('the call of the keeper is the recorded one', () => {
   const { approvals, calls, vault, domain, config } = readOracleRequests('rotatelocal');
   const signed = approvals
     .map(({ oracle, signature }) => ({
-      ...{ address: BigInt(config.oracles[oracle]?.address ?? 0), signature: fromHex(signature, 65) },
+      address: BigInt(config.oracles[oracle]?.address ?? 0),
+      signature: fromHex(signature, 65),
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1));
   const { message } = approvals[0]?.typed_data ?? { message: {} };
@@ -40,7 +41,8 @@ describe('outdated exit signatures', () => {
 
   it('are not asked for before the last update is final', () => {
     expect(find([says(50, 1), says(50, 1), says(50, 1)], { finalizedBlock: 49 })).toMatchObject({
-      ...{ kind: 'waiting', reason: expect.stringContaining('block 50 to be finalized') },
+      kind: 'waiting',
+      reason: expect.stringContaining('block 50 to be finalized'),
     });
   });
 
@@ -50,14 +52,16 @@ describe('outdated exit signatures', () => {
     ['some have never seen any', [says(50, 1), says(null, 1), says(50, 1), says(null)]],
   ])('are not known while %s', (_, statuses) => {
     expect(find(statuses)).toMatchObject({
-      ...{ kind: 'waiting', reason: expect.stringMatching(/^3 oracles to answer.*block 50 \(now 2\)$/) },
+      kind: 'waiting',
+      reason: expect.stringMatching(/^3 oracles to answer.*block 50 \(now 2\)$/),
     });
   });
 
   it('need no update to have been seen where there was none', () => {
     const statuses = [says(null, 7), says(null, 7), says(3, 7)];
     expect(find(statuses, { lastUpdateBlock: null, finalizedBlock: 0 })).toEqual({
-      ...{ kind: 'known', indexes: [7n] },
+      kind: 'known',
+      indexes: [7n],
     });
   });
 
@@ -66,7 +70,8 @@ describe('outdated exit signatures', () => {
     expect(find([liar, says(50), says(50)])).toEqual({ kind: 'known', indexes: [] });
     expect(find([says(50), says(50, 7), says(50, 7)])).toEqual({ kind: 'known', indexes: [7n] });
     expect(find([says(50), says(50), says(50), says(49, 9), says(48, 9), says(47, 9), says(46, 9)])).toEqual({
-      ...{ kind: 'known', indexes: [] },
+      kind: 'known',
+      indexes: [],
     });
   });
 });

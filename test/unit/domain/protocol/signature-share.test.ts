@@ -113,7 +113,8 @@ describe('splitting a signature', () => {
       .chain(count => fc.record({ count: fc.constant(count), threshold: fc.integer({ min: 1, max: count }) }))
       .chain(({ count, threshold }) =>
         fc.record({
-          ...{ count: fc.constant(count), threshold: fc.constant(threshold) },
+          count: fc.constant(count),
+          threshold: fc.constant(threshold),
           indexes: fc.shuffledSubarray([...Array(count).keys()], { minLength: threshold }),
         }),
       );

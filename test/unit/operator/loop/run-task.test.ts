@@ -84,9 +84,11 @@ describe('runTask', () => {
   });
 
   it('no failure ends it, also one of nothing and a thrown text', async () => {
-    const { began, report } = await runPasses(3, number =>
-      number === 1 ? Promise.reject(undefined) : number === 2 ? Promise.reject('text') : undefined,
-    );
+    const { began, report } = await runPasses(3, number => {
+      if (number === 1) return Promise.reject(undefined);
+      if (number === 2) return Promise.reject('text');
+      return undefined;
+    });
     expect(began).toHaveLength(3);
     expect(report()?.lastSuccess).not.toBeNull();
   });

@@ -23,20 +23,35 @@ const REGISTRY = contracts.depositDataRegistry ?? '';
 const CEILING_WEI = 100n * 10n ** 9n;
 
 const gate = createWalletGate({
-  ...{ chainId, wallet: WALLET, vault: VAULT, keeper: contracts.keeper, depositDataRegistry: REGISTRY },
-  ...{ maxFeePerGasWei: CEILING_WEI, maxGas: 16_777_216n },
+  chainId,
+  wallet: WALLET,
+  vault: VAULT,
+  keeper: contracts.keeper,
+  depositDataRegistry: REGISTRY,
+  maxFeePerGasWei: CEILING_WEI,
+  maxGas: 16_777_216n,
 });
 
 function judge(to: string, data: string, more: object = {}): string {
   const transaction = Transaction.from({
-    ...{ type: 2, chainId, nonce: 3, to, data, value: 0n, gasLimit: 16_777_216n },
-    ...{ maxFeePerGas: CEILING_WEI, maxPriorityFeePerGas: 1n, ...more },
+    type: 2,
+    chainId,
+    nonce: 3,
+    to,
+    data,
+    value: 0n,
+    gasLimit: 16_777_216n,
+    maxFeePerGas: CEILING_WEI,
+    maxPriorityFeePerGas: 1n,
+    ...more,
   });
   return gate(fromHex(transaction.unsignedSerialized)).call;
 }
 
 const update = {
-  ...{ rewardsRoot: new Uint8Array(32).fill(1), rewardWei: -3n, unlockedMevRewardWei: 4n },
+  rewardsRoot: new Uint8Array(32).fill(1),
+  rewardWei: -3n,
+  unlockedMevRewardWei: 4n,
   proof: [new Uint8Array(32).fill(2), new Uint8Array(32).fill(3)],
 };
 const approval = {
@@ -45,7 +60,9 @@ const approval = {
   signatures: new Uint8Array(195).fill(4),
 };
 const approved: ApprovedValidators = {
-  ...{ registryRoot: new Uint8Array(32).fill(5), validators: new Uint8Array(352).fill(6), approval },
+  registryRoot: new Uint8Array(32).fill(5),
+  validators: new Uint8Array(352).fill(6),
+  approval,
 };
 const one = { indexes: [0], proofFlags: [], proof: [`0x${'77'.repeat(32)}` as Hex] };
 const two = { indexes: [1, 0], proofFlags: [true, false], proof: [`0x${'88'.repeat(32)}` as Hex] };

@@ -164,22 +164,25 @@ async function rotate(
   const oracles = recorded.oracles.map((oracle, i) => ({ ...oracle, endpoints: [servers[i]?.url ?? ''] }));
   return rotateExitSignatures(
     {
-      ...{
-        http: {},
-        beacon: node,
-        signer,
-        loadCombiner: createPointCombiner,
-        outbox,
-        log,
-        warned,
-        now: () => NOW_MS,
-      },
+      http: {},
+      beacon: node,
+      signer,
+      loadCombiner: createPointCombiner,
+      outbox,
+      log,
+      warned,
+      now: () => NOW_MS,
       fetchFinalizedBlock: async () => 60,
       fetchNonce: async () => nonce,
       ...otherDeps,
     },
     {
-      ...{ vault: TEST_VAULT, network, threshold: 3, isCollateralized: true, lastUpdateBlock, nonce },
+      vault: TEST_VAULT,
+      network,
+      threshold: 3,
+      isCollateralized: true,
+      lastUpdateBlock,
+      nonce,
       oracles: { ...recorded, oracles, validatorsExitRotationBatchLimit: 2 },
       exitShards: { mode: 'auto', config: undefined },
       oracleTimeoutMs: 3_000,
@@ -279,7 +282,10 @@ describe('exit signatures', () => {
     addValidators(3);
     outcome = given;
     expect(await rotate()).toMatchObject({
-      ...{ status: 'restarted', outdated: 3, rotated: [], reason: expect.stringContaining(reason) },
+      status: 'restarted',
+      outdated: 3,
+      rotated: [],
+      reason: expect.stringContaining(reason),
     });
     expect(intents).toHaveLength(1);
   });
@@ -293,7 +299,9 @@ describe('exit signatures', () => {
       addValidators(3);
       outcome = given;
       await expect(rotate()).rejects.toMatchObject({
-        ...{ code: 'rotation-refused', retryable: true, message: expect.stringContaining('InvalidOracle') },
+        code: 'rotation-refused',
+        retryable: true,
+        message: expect.stringContaining('InvalidOracle'),
       });
       expect(intents).toHaveLength(1);
     },

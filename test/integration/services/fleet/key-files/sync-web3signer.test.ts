@@ -99,8 +99,15 @@ async function sync(options: Partial<SyncWeb3SignerOptions> = {}) {
   const result = await syncWeb3Signer(
     { database, pool, signers: [], progress, say, warn: () => undefined },
     {
-      ...{ ref, encryptKey, directory, layout: 'buckets', removals: 'refuse', adopt: false, check: false },
-      ...{ attributes: { mode: 0o600 }, reloadTimeoutMs: 1 },
+      ref,
+      encryptKey,
+      directory,
+      layout: 'buckets',
+      removals: 'refuse',
+      adopt: false,
+      check: false,
+      attributes: { mode: 0o600 },
+      reloadTimeoutMs: 1,
       ...options,
     },
   );

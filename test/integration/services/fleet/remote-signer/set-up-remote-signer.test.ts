@@ -67,20 +67,22 @@ async function setUp(
   const location = { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] };
   return await setUpRemoteSigner(
     {
-      ...{
-        keymanager: { ...keymanager, url: EndpointUrl.parse(calledUrl) },
-        signer,
-        pool,
-        progress: silentProgress,
-      },
+      keymanager: { ...keymanager, url: EndpointUrl.parse(calledUrl) },
+      signer,
+      pool,
+      progress: silentProgress,
       say: line => void said.push(line),
       warn: line => void warned.push(line),
       assertHeld: () => undefined,
       confirmRemoval: async () => !keep,
     },
     {
-      ...{ vaultDirectory, network: EXIT_CHAIN, oracleSet: oracleSet(1), removeExistingKeys: false },
-      ...{ keystores: await readKeystores(location, () => undefined), settleMs: 20 },
+      vaultDirectory,
+      network: EXIT_CHAIN,
+      oracleSet: oracleSet(1),
+      removeExistingKeys: false,
+      keystores: await readKeystores(location, () => undefined),
+      settleMs: 20,
       ...rest,
     },
   );

@@ -54,7 +54,8 @@ describe('the last statement that was believed', () => {
   ])('refuses %s', async (_, manifestCounter, planCounter, code) => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
     await expect(assertNotOlder(path, provenOf(manifestCounter, planCounter, 2))).rejects.toMatchObject({
-      ...{ code, exitCode: 1 },
+      code,
+      exitCode: 1,
       hint: expect.stringContaining(path),
     });
   });

@@ -58,7 +58,10 @@ function harvest(changes: Partial<HarvestVaultOptions>) {
   return harvestVault(
     { http: {}, outbox, log, fetchCanHarvest: async () => canHarvest },
     {
-      ...{ vault: TEST_VAULT, canHarvest, rewards: null, rules: shared },
+      vault: TEST_VAULT,
+      canHarvest,
+      rewards: null,
+      rules: shared,
       ipfs: { gateways: [gateway.url], timeoutMs: 3_000 },
       signal: new AbortController().signal,
       ...changes,
@@ -74,11 +77,9 @@ describe('a harvest', () => {
     expect(intent).toMatchObject({ kind: 'harvest', key: `harvest ${toHex(rewards.root)}`, to: TEST_VAULT });
     const [params] = vaultAbi.decodeFunctionData('updateState', intent?.data ?? '');
     expect(params.toObject()).toMatchObject({
-      ...{
-        rewardsRoot: toHex(rewards.root),
-        reward: CONSENSUS + UNLOCKED + LOCKED,
-        unlockedMevReward: UNLOCKED,
-      },
+      rewardsRoot: toHex(rewards.root),
+      reward: CONSENSUS + UNLOCKED + LOCKED,
+      unlockedMevReward: UNLOCKED,
     });
     expect(await intent?.isDone?.()).toBe(false);
     canHarvest = false;
@@ -109,7 +110,9 @@ describe('a harvest', () => {
     async given => {
       outcome = given;
       await expect(harvest({ rewards: await publishRewards() })).rejects.toMatchObject({
-        ...{ code: 'harvest-refused', retryable: true, message: expect.stringContaining('HarvestFailed') },
+        code: 'harvest-refused',
+        retryable: true,
+        message: expect.stringContaining('HarvestFailed'),
       });
     },
   );
@@ -136,7 +139,8 @@ describe('a harvest', () => {
       await expect(
         harvest({ rewards: { ...rewards, ...(root && { root }) }, ...changes }),
       ).rejects.toMatchObject({
-        ...{ code: 'rewards-proof-invalid', message: expect.stringContaining(TEST_VAULT) },
+        code: 'rewards-proof-invalid',
+        message: expect.stringContaining(TEST_VAULT),
       });
       expect(intents).toEqual([]);
     },

@@ -80,8 +80,14 @@ describe('a vault of version 1', () => {
 
 describe('fields of the request', () => {
   const alike = [
-    ...['validator_index', 'vault_address', 'validators_root', 'public_keys', 'deposit_signatures'],
-    ...['public_key_shards', 'exit_signature_shards', 'deadline'],
+    'validator_index',
+    'vault_address',
+    'validators_root',
+    'public_keys',
+    'deposit_signatures',
+    'public_key_shards',
+    'exit_signature_shards',
+    'deadline',
   ];
   const proof = ['proof', 'proof_flags', 'proof_indexes'];
   const signature = 'validators_manager_signature';
@@ -154,7 +160,8 @@ describe('a pending harvest', () => {
     }
     expect(blind.lines.filter(line => line.includes('No gateway answered'))).toHaveLength(2);
     expect(await run()).toMatchObject({
-      ...{ status: 'registered', publicKeys: keysOf(vault, 1) },
+      status: 'registered',
+      publicKeys: keysOf(vault, 1),
       stakeableAssetsWei: 65n * 10n ** 18n,
     });
     const { harvests } = await devnet.readVaultLog(vault.address);
