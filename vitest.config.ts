@@ -15,8 +15,9 @@ export default defineConfig({
     // Postgres, anvil and scrypt (256 MiB a derivation) share the machine with the tests: two files at a time.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A test's own waits end before, and say what they last saw: see test/support/wait-until.ts.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     projects: [
       kind('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], false),
       kind('integration', ['test/integration/**/*.test.ts'], true),

@@ -132,7 +132,7 @@ const POINTS = [
 
 describe('an operator that sends a transaction', () => {
   // Killed after a statement is killed before what comes next.
-  it.each(POINTS)('is killed $when every $kind', { timeout: 120_000 }, async ({ kind, when }) => {
+  it.each(POINTS)('is killed $when every $kind', async ({ kind, when }) => {
     const count = await forEveryPoint(LANES, async number => {
       const { place, slot } = await newPlace();
       const run = await runTo(kind, when, number, place, slot, async child => {
