@@ -1,7 +1,7 @@
 import type { StoredAttempt } from '../../../src/db/transactions.ts';
 import { type Hex, toHex } from '../../../src/lib/bytes.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import type { JudgedTransaction } from '../../../src/transactions/intent-proofs.ts';
-import { GWEI } from './outbox-scene.ts';
 
 /** The nonce of the transaction that the tests decide about. */
 export const NONCE = 5n;

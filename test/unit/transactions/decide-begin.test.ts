@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccountView } from '../../../src/clients/execution/read-transactions.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { type BeginStep, type BeginView, decideBegin } from '../../../src/transactions/decide-begin.ts';
 import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
-import { GWEI } from '../../support/scenes/outbox-scene.ts';
 
 const RULES = { maxFeePerGasWei: 100n * GWEI };
 const ACCOUNT: AccountView = {

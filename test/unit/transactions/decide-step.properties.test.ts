@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoredAttempt } from '../../../src/db/transactions.ts';
 import { equalBytes, toHex } from '../../../src/lib/bytes.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import {
   type AskedFacts,
   type AskStep,
@@ -16,7 +17,6 @@ import {
 import type { JudgedTransaction } from '../../../src/transactions/intent-proofs.ts';
 import type { Fees } from '../../../src/transactions/transaction-fees.ts';
 import { formNumber, hashNumber, judgedTransaction, NONCE } from '../../support/scenes/judged-transaction.ts';
-import { GWEI } from '../../support/scenes/outbox-scene.ts';
 
 type Answers = Required<{ readonly [Fact in keyof AskedFacts]: Exclude<AskedFacts[Fact], undefined> }>;
 

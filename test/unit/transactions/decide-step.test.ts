@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import {
   decideStep,
   type FollowRules,
@@ -11,7 +12,6 @@ import {
 } from '../../../src/transactions/decide-step.ts';
 import type { JudgedTransaction } from '../../../src/transactions/intent-proofs.ts';
 import { formNumber, hashNumber, judgedTransaction, NONCE } from '../../support/scenes/judged-transaction.ts';
-import { GWEI } from '../../support/scenes/outbox-scene.ts';
 
 const RULES: FollowRules = {
   pollMs: 12_000,
