@@ -25,8 +25,8 @@ let places = 0;
 
 /** A vault, a wallet and a storage slot that nobody else has. */
 async function newPlace(): Promise<{ place: OutboxPlace; slot: number }> {
-  places += 1;
-  return { place: await scene.newPlace(), slot: places };
+  const slot = ++places;
+  return { place: await scene.newPlace(), slot };
 }
 
 function startChild(place: OutboxPlace, slot: number): ChildProcess {

@@ -492,8 +492,12 @@ const CANCEL_REQUESTS: Table = [
     { row: { request: 'cancel' }, step: { kind: 'ask', fact: 'market' } },
   ],
   [
-    'what a user takes back is replaced by nothing, and counts as moved when that is sent',
-    { row: { request: 'cancel' }, view: { ...PRICED, nowMs: 1_000 }, step: { kind: 'cancel', fees: RAISED } },
+    'what a user takes back is replaced by nothing, whether it has been done or would revert or not',
+    {
+      row: { request: 'cancel' },
+      view: { market: MARKET, recordedFees: { own: OFFERED, all: OFFERED } },
+      step: { kind: 'cancel', fees: RAISED },
+    },
   ],
   [
     'a user may take back a row that nobody has proven, when its nonce is next',
@@ -518,7 +522,7 @@ const CANCEL_REQUESTS: Table = [
   ],
 ];
 
-/** What is known when so much is recorded, in gwei with nine decimals; a tenth more of the second one is the ceiling. */
+/** What is known when a form that offers so much is recorded. */
 const recorded = (maxFeeWei: bigint, market = MARKET): Partial<FollowView> => {
   const fees = { maxFeeWei, maxPriorityFeeWei: 2n * GWEI };
   return { ...PRICED, market, recordedFees: { own: fees, all: fees } };
