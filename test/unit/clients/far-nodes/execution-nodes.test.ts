@@ -620,6 +620,19 @@ it('An endpoint that refuses everything for a while is given batches again when 
   expect(requests.at(-1)?.body).toMatch(/^\[/);
 });
 
+it('An endpoint whose proxy shows a page is named by its status, not by the page', async () => {
+  for (const status of [400, 413]) {
+    const endpoint = `http://proxy-of-${status}:8545`;
+    nodes.answer(endpoint, () => ({ status, body: '<h1>No</h1>' }));
+    await using dispatcher = openAgent();
+    using node = connectRpc(dispatcher, [endpoint]);
+    await expect(ASK.head(node)).rejects.toMatchObject({
+      code: 'http-status',
+      message: `${endpoint} answered with HTTP status ${status}.`,
+    });
+  }
+});
+
 it.each(MAKERS)('of %s, at least three ways of answering are known here', maker => {
   expect(QUIRKS.filter(quirk => quirk.maker === maker).length).toBeGreaterThanOrEqual(3);
 });

@@ -232,9 +232,10 @@ const QUIRKS: readonly GatewayQuirk[] = [
     isPassedOver: true,
   },
   {
+    // The report shows the sentence where a document was read, and no status: with 200 it is hardest to tell.
     maker: 'Pinata',
-    does: 'says so with status 200',
-    so: 'is passed over: a sentence is no document, whatever its status',
+    does: 'puts a sentence in the place of a document',
+    so: 'is passed over, whatever the status',
     source: 'PinataCloud/pinata#12',
     gateway: 'https://gateway.pinata.cloud',
     answers: {
@@ -293,7 +294,7 @@ const QUIRKS: readonly GatewayQuirk[] = [
   },
   {
     maker: 'Kubo',
-    does: 'is older than the forms, and serves the document as it is',
+    does: 'is older than blocks and archives, and serves the document whatever is asked for',
     so: 'is believed, for the document proves itself',
     source: 'ipfs/kubo#8758',
     gateway: 'http://kubo:8080',
