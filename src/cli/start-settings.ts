@@ -11,7 +11,12 @@ import type {
   OperatorSigningSettings,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings } from '../settings/signer-settings.ts';
-import { vaultDirectory } from '../settings/vault-config.ts';
+import {
+  findVaultConfig,
+  readVaultConfig,
+  vaultConfigPath,
+  vaultDirectory,
+} from '../settings/vault-config.ts';
 import { chooseExitKeys } from './choose-key-source.ts';
 import { listIgnored } from './flags/ignored.ts';
 import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';
@@ -21,9 +26,10 @@ import { operatorDatabase } from './flags/transactions.ts';
 
 /** What `start` was told, as the composition takes it. @throws UsageError for options that do not go together */
 export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
-  const { vault, network, dataDir } = given;
+  const { vault, dataDir } = given;
   const notes = notesOnIgnored(given);
   const facts = factsSettings(given);
+  const network = await networkName(given);
   return {
     vault: { vault, network, dataDir },
     database: operatorDatabase(given),
@@ -43,6 +49,21 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
 /** `--termination-log` as the environment has it: for a command line that cannot be parsed. */
 export function terminationLogOfEnvironment(): string | undefined {
   return terminationLog.env === undefined ? undefined : readEnvironment(terminationLog.env);
+}
+
+/**
+ * Name or path of the vault's network. A database URL is enough of a configuration beside it; without one, `init` has to
+ * have been called.
+ * @throws OperatorError 'vault-not-initialised'; UsageError 'network-missing'
+ */
+async function networkName({ network, dataDir, vault, dbUrl }: StartGiven): Promise<string> {
+  const read = dbUrl === undefined ? readVaultConfig : findVaultConfig;
+  const config = await read(dataDir, vault);
+  const name = network ?? config?.network;
+  if (name !== undefined) return name;
+  throw new UsageError('network-missing', 'Name the network with --network.', {
+    hint: `There is no ${vaultConfigPath(dataDir, vault)} to take it from.`,
+  });
 }
 
 function factsSettings({ vaultPublicKey, depositDataFile, dbUrl }: StartGiven): OperatorFactsSettings {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { BeaconNode } from '../clients/beacon/beacon-node.ts';
 import { distinctEndpoints, ExecutionNode } from '../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
@@ -8,7 +7,6 @@ import { openWalletSigner, type WalletSigner } from '../clients/signer/wallet-si
 import { type Database, openDatabase } from '../db/database.ts';
 import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
-import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
 import type { Logger, LogLevel } from '../lib/logger.ts';
 import { owned } from '../lib/owned.ts';
@@ -27,7 +25,7 @@ import type {
   OperatorSigningSettings,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
-import { findVaultConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-config.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.ts';
 import { type FeeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
@@ -64,8 +62,6 @@ export interface OperatorHandles extends AsyncDisposable {
 export interface OpenOperatorSettings
   extends Pick<OperatorSettings, 'vault' | 'database' | 'facts' | 'nodes' | 'signing'> {
   readonly network: Network;
-  /** Name or path, for the signer's process. */
-  readonly networkName: string;
   /** What the wallet may sign at most. */
   readonly ceilings: FeeCeilings;
   readonly log: ObservabilitySettings['log'];
@@ -135,26 +131,6 @@ function openNodes(
   };
 }
 
-/**
- * Name or path of the vault's network. A database URL is enough of a configuration beside it; without one, `init` has to
- * have been called.
- * @throws OperatorError 'vault-not-initialised'; UsageError 'network-missing'
- */
-export async function findNetworkName(
-  { network, dataDir, vault }: VaultSettings,
-  database: OperatorDatabaseSettings,
-): Promise<string> {
-  const config =
-    database.kind === 'remote'
-      ? await findVaultConfig(dataDir, vault)
-      : await readVaultConfig(dataDir, vault);
-  const name = network ?? config?.network;
-  if (name !== undefined) return name;
-  throw new UsageError('network-missing', 'Name the network with --network.', {
-    hint: `There is no ${join(vaultDirectory(dataDir, vault), 'config.json')} to take it from.`,
-  });
-}
-
 /** The remote database has to have been migrated by its owner; the embedded one belongs to this process. */
 async function openState(
   { log, status, signal, version }: OperatorContext,
@@ -211,9 +187,7 @@ async function openSources(
 
 /** What the signer's process is told beside how it signs. */
 interface SignerProcessSettings {
-  readonly vault: VaultSettings;
-  /** Name or path. */
-  readonly networkName: string;
+  readonly vault: OperatorSettings['vault'];
   readonly ceilings: FeeCeilings;
   readonly log: ObservabilitySettings['log'];
 }
@@ -227,16 +201,12 @@ async function openSigners(
   const keys = exitKeys.kind === 'built-in' ? exitKeys.keys : undefined;
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
-  const { vault } = settings.vault;
+  const { vault, network } = settings.vault;
   const wallet = { ...files, vault, ceilings: walletCeilings(settings.ceilings) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner(
-        { log },
-        { network: settings.networkName, keys, poolSize, wallet },
-        { signal, ...signerLog(settings.log) },
-      ),
+      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, ...signerLog(settings.log) }),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);

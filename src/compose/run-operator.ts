@@ -34,7 +34,7 @@ import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
 import { type FeeCeilings, feeCeilings } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
-import { findNetworkName, type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
+import { type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
 
 /** Longest time from the first signal to the end of the process. */
 const STOP_MS = 9_000;
@@ -50,8 +50,7 @@ export async function runOperator(
   { version }: { readonly version: string },
 ): Promise<void> {
   const { policy, nodes, observability } = settings;
-  const networkName = await findNetworkName(settings.vault, settings.database);
-  const network = resolveNetwork(networkName);
+  const network = resolveNetwork(settings.vault.network);
   const ceilings = feeCeilings(policy, network);
   const scrub = createScrubber(observability.secrets);
   const log = createServiceLogger({ ...observability.log, scrub });
@@ -73,7 +72,7 @@ export async function runOperator(
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, observability.probes);
     const { vault, database, facts, signing } = settings;
-    const parts = { vault, database, facts, nodes, signing, network, networkName, ceilings };
+    const parts = { vault, database, facts, nodes, signing, network, ceilings };
     const handles = stack.use(await openOperator(context, { ...parts, log: observability.log }));
     await work(context, handles, {
       vault: vault.vault,

@@ -7,12 +7,16 @@ import { fromHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { owned } from '../lib/owned.ts';
-import type { OperatorDatabaseSettings, OperatorSettings } from '../settings/operator-settings.ts';
+import type { OperatorDatabaseSettings } from '../settings/operator-settings.ts';
 import { resolveVaultNetwork, vaultDirectory } from '../settings/vault-config.ts';
+import type { VaultSettings } from '../settings/vault-settings.ts';
 import { openRemoteDatabase } from './remote-db.ts';
 
-/** Which operator's transactions: the parts of its settings that say so. */
-export type TransactionStoreSettings = Pick<OperatorSettings, 'vault' | 'database'>;
+/** Whose transactions, and where they are. */
+export interface TransactionStoreSettings {
+  readonly vault: VaultSettings;
+  readonly database: OperatorDatabaseSettings;
+}
 
 /** The database in which an operator records its transactions. */
 export interface TransactionStore extends AsyncDisposable {

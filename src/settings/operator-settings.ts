@@ -7,7 +7,8 @@ import type { VaultSettings } from './vault-settings.ts';
 
 /** All that `start` is told, in the parts that its openers take; plain data. */
 export interface OperatorSettings {
-  readonly vault: VaultSettings;
+  /** Its network is known: that of its config.json when none was given. */
+  readonly vault: VaultSettings & { readonly network: string };
   readonly database: OperatorDatabaseSettings;
   readonly facts: OperatorFactsSettings;
   readonly nodes: OperatorNodesSettings;

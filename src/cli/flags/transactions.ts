@@ -1,4 +1,5 @@
-import type { OperatorDatabaseSettings, OperatorSettings } from '../../settings/operator-settings.ts';
+import type { OperatorDatabaseSettings } from '../../settings/operator-settings.ts';
+import type { VaultSettings } from '../../settings/vault-settings.ts';
 import { optional, type Resolved } from '../options/option.ts';
 import { integer } from '../options/value-kinds.ts';
 import { START_OPTIONS } from './start.ts';
@@ -17,9 +18,10 @@ export const TRANSACTION_OPTIONS = {
 } as const;
 
 /** Which operator's transactions, of these options. */
-export function transactionStoreSettings(
-  given: Resolved<typeof TRANSACTION_OPTIONS>,
-): Pick<OperatorSettings, 'vault' | 'database'> {
+export function transactionStoreSettings(given: Resolved<typeof TRANSACTION_OPTIONS>): {
+  readonly vault: VaultSettings;
+  readonly database: OperatorDatabaseSettings;
+} {
   const { vault, network, dataDir } = given;
   return { vault: { vault, network, dataDir }, database: operatorDatabase(given) };
 }
