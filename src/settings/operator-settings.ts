@@ -5,7 +5,7 @@ import type { DatabaseSettings } from './remote-db-settings.ts';
 import type { ExitSigningSettings } from './signing-settings.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
-/** All that `start` is told, in the parts that its openers take; plain data. */
+/** All that `start` is told, in the parts that its openers take. */
 export interface OperatorSettings {
   /** Its network is known: that of its config.json when none was given. */
   readonly vault: VaultSettings & { readonly network: string };

@@ -19,6 +19,7 @@ const BAD_VALUES: readonly (readonly [placeholder: RegExp, value: string])[] = [
   [/^HASH$/, '0x12'],
   [/^MODE$/, 'rwx'],
   [/^UID/, 'root'],
+  [/^NAME$/, 'a b'],
 ];
 /** Texts, of which every one will do; what is looked for on the disk; what is checked by a sum. */
 const OTHERS = /^(TEXT|FILE|DIRECTORY|ADDRESS|HEX|NAME)/;

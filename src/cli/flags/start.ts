@@ -1,4 +1,5 @@
 import { parseJwtSecret } from '../../clients/execution/jwt.ts';
+import { UsageError } from '../../lib/errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../../lib/logger.ts';
 import type { JwtSecret } from '../../settings/node-settings.ts';
 import { defaulted, flag, optional, type Resolved, type ValueKind } from '../options/option.ts';
@@ -25,6 +26,17 @@ const existingFile = file({ exists: true });
 const jwtSecret: ValueKind<JwtSecret> = {
   placeholder: 'TEXT',
   parse: value => ({ text: value, key: parseJwtSecret(value) }),
+};
+
+const metricsPrefix: ValueKind<string> = {
+  placeholder: 'NAME',
+  parse(value) {
+    if (/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(value)) return value;
+    throw new UsageError(
+      'invalid-metrics-prefix',
+      `'${value}' cannot begin the name of a metric: it has letters, digits, "_" and ":" only, and no digit first.`,
+    );
+  },
 };
 
 /** `--termination-log`, which is looked up before the others: why they are refused is written to it, too. */
@@ -151,7 +163,7 @@ export const START_OPTIONS = {
   metricsPrefix: optional({
     description: 'Comes before the names of metrics, with a "_". Default is none.',
     env: 'METRICS_PREFIX',
-    value: text,
+    value: metricsPrefix,
   }),
   healthPort: optional({
     description: 'Port of /livez and /readyz, on the metrics host. Default is none.',
