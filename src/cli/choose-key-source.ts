@@ -1,10 +1,36 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { KeySourceSettings } from '../settings/signer-settings.ts';
-import { readVaultTimeouts } from '../settings/timeouts.ts';
+import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
+
+/** What says where local keys are. */
+interface KeySourceGiven extends KeySourcesGiven {
+  readonly dataDir: string;
+  readonly vault?: string | undefined;
+}
+
+/**
+ * Who holds the validators' keys: the remote signer when there is one, else the built-in signer with the local keystores,
+ * HashiCorp Vault or, last, the other source.
+ * @param say - told which one is taken where several are set up
+ * @throws UsageError 'no-key-source', 'hashi-vault-incomplete'
+ */
+export function chooseExitKeys(
+  given: KeySourceGiven & { readonly remoteSignerUrl: readonly EndpointUrl[] | undefined },
+  say: (line: string) => void,
+  other?: KeySourceSettings,
+): ExitKeysSettings {
+  if (given.remoteSignerUrl !== undefined) return { kind: 'remote', urls: given.remoteSignerUrl };
+  const keys = chooseKeySource(given, say) ?? other;
+  if (keys !== undefined) return { kind: 'built-in', keys };
+  throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
+    hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
+  });
+}
 
 /**
  * The local keystores if there are any, else HashiCorp Vault; undefined when neither is set up.
@@ -12,7 +38,7 @@ import type { KeySourcesGiven } from './flags/key-sources.ts';
  * @throws UsageError 'hashi-vault-incomplete'
  */
 export function chooseKeySource(
-  given: KeySourcesGiven & { readonly dataDir: string; readonly vault?: string | undefined },
+  given: KeySourceGiven,
   say: (line: string) => void,
 ): KeySourceSettings | undefined {
   const keystores = findKeystores(given);
@@ -23,7 +49,7 @@ export function chooseKeySource(
 }
 
 /** A directory that was named counts even when it is empty, which is told later. */
-function findKeystores(given: Parameters<typeof chooseKeySource>[0]) {
+function findKeystores(given: KeySourceGiven) {
   const vaultDir = given.vault === undefined ? undefined : vaultDirectory(given.dataDir, given.vault);
   const generated = vaultDir === undefined ? undefined : join(vaultDir, 'keystores');
   const isNamed =
@@ -67,6 +93,7 @@ function hashiVaultSettings(given: KeySourcesGiven): KeySourceSettings {
     keyPaths: given.hashiVaultKeyPath,
     keyPrefixes: given.hashiVaultKeyPrefix,
     caFile: given.hashiVaultCa,
-    ...readVaultTimeouts(),
+    timeoutMs: given.hashiVaultTimeout,
+    retryTimeoutMs: given.hashiVaultRetryTimeout,
   };
 }

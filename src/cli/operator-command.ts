@@ -2,6 +2,7 @@ import type { WriteStream } from 'node:tty';
 import { Command } from '@oclif/core';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
+import { processEnvironment } from '../settings/environment.ts';
 import type { Options, Resolved } from './options/option.ts';
 import { resolveOptions } from './options/resolve-options.ts';
 import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './terminal/progress.ts';
@@ -30,7 +31,7 @@ export abstract class OperatorCommand extends Command {
     return resolveOptions(options, {
       unattended,
       flags,
-      environment: process.env,
+      environment: processEnvironment(),
       prompter,
       warn: line => this.alert(line),
     });

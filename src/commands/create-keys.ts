@@ -1,6 +1,6 @@
 import { keystoreKdf } from '../cli/flags/keystores.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
-import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
+import { dataDir, mnemonicFor, networkOfKeys, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { oclifFlags } from '../cli/options/oclif-flags.ts';
 import { flag, required } from '../cli/options/option.ts';
@@ -23,6 +23,7 @@ const OPTIONS = {
     prompt: 'Enter the number of the validator keys to generate',
   }),
   mnemonic: mnemonicFor('the validator keys'),
+  network: networkOfKeys,
   perKeystorePassword: flag({ description: 'Creates separate password file for each keystore.' }),
   kdf: keystoreKdf,
   poolSize,
@@ -47,7 +48,7 @@ export default class CreateKeys extends OperatorCommand {
     await using lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
     const config = await readVaultConfig(dataDir, vault);
     const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;
-    const network = networkOfConfig(config);
+    const network = networkOfConfig(config, given.network);
     await using pool = createWorkerPool({ size: given.poolSize });
     const saveNextIndex = (index: number) => updateMnemonicNextIndex(dataDir, vault, index);
     const created = await createKeys(

@@ -1,8 +1,8 @@
-import { chooseKeySource } from '../cli/choose-key-source.ts';
+import { chooseExitKeys } from '../cli/choose-key-source.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
-import { consensusEndpoints, verbose } from '../cli/flags/nodes.ts';
-import { readSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
+import { CONSENSUS_TIMEOUTS, consensusEndpoints, consensusSettings, verbose } from '../cli/flags/nodes.ts';
+import { SIGNER_OPTIONS, signerConnection } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { OperatorCommand } from '../cli/operator-command.ts';
 import { missingOptions } from '../cli/options/command-line-error.ts';
@@ -28,6 +28,7 @@ import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   consensusEndpoints: consensusEndpoints('Enter the comma separated'),
+  ...CONSENSUS_TIMEOUTS,
   vault: vault('Enter your vault address'),
   network: networkOfVault,
   count: optional({
@@ -62,14 +63,13 @@ export default class ValidatorsExit extends OperatorCommand {
     const network = resolveNetwork(networkName);
     const http = openHttp(given);
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
-    const node = await openBeaconNode(http, given.consensusEndpoints, network);
-    await using signer = await openExitSigner(createCommandLogger(given.verbose), {
-      network: networkName,
-      remoteSignerUrl,
-      tls: await readSignerTls(given),
-      signerConcurrency: given.signerConcurrency,
-      keys: () => chooseKeySource(given, this.advise),
-    });
+    const signing = {
+      ...(await signerConnection(given)),
+      exitKeys: chooseExitKeys(given, this.advise),
+      concurrency: given.signerConcurrency,
+    };
+    const node = await openBeaconNode(http, consensusSettings(given), network);
+    await using signer = await openExitSigner(createCommandLogger(given.verbose), signing, networkName);
     const loadedKeys = await signer.client.listPublicKeys();
     const publicKeys =
       config?.validators.map(one => one.publicKey) ??

@@ -1,8 +1,10 @@
 import type { SignerTls } from '../../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { readFileBytes } from '../../lib/files.ts';
+import type { SignerConnectionSettings } from '../../settings/signing-settings.ts';
 import { defaulted, type OptionSpec, optional, type Resolved } from '../options/option.ts';
 import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
+import { timeout } from './timeout.ts';
 
 /** `--remote-signer-url`: one signer, or several that hold the same keys. */
 export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
@@ -13,7 +15,7 @@ export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
 };
 
 /** How to know a signer, and to prove oneself to it. */
-export const SIGNER_TLS_OPTIONS = {
+const SIGNER_TLS_OPTIONS = {
   signerCa: optional<string>({
     description: 'Certificate authority of the signer, or its self-signed certificate (PEM).',
     env: 'SIGNER_CA',
@@ -43,16 +45,29 @@ export const SIGNER_TLS_OPTIONS = {
   }),
 } as const;
 
+/** How a remote signer is asked. */
+export const SIGNER_CONNECTION_OPTIONS = {
+  ...SIGNER_TLS_OPTIONS,
+  remoteSignerTimeout: timeout('REMOTE_SIGNER_TIMEOUT', 30, 'Time limit of one request to a signer'),
+} as const;
+
 /** Options of commands that have exits signed; without a URL the built-in signer does it. */
 export const SIGNER_OPTIONS = {
   remoteSignerUrl: optional(REMOTE_SIGNER_URL),
-  ...SIGNER_TLS_OPTIONS,
+  ...SIGNER_CONNECTION_OPTIONS,
   signerConcurrency: defaulted<number>(() => '64', {
     description: 'Signatures asked for at a time. Default is 64.',
     env: 'SIGNER_CONCURRENCY',
     value: integer({ min: 1, max: 1024 }),
   }),
 } as const;
+
+/** How a remote signer is asked, of these options. @throws OperatorError naming a file that cannot be read */
+export async function signerConnection(
+  given: Resolved<typeof SIGNER_CONNECTION_OPTIONS>,
+): Promise<SignerConnectionSettings> {
+  return { tls: await readSignerTls(given), timeoutMs: given.remoteSignerTimeout };
+}
 
 /**
  * Reads the TLS files of the options; undefined when there is none.

@@ -11,7 +11,7 @@ export default class RemoteDbMigrate extends RemoteDbCommand {
 
   async run() {
     const options = await this.resolveWithGroup({});
-    await using database = await openRemoteDatabase(options);
+    await using database = await openRemoteDatabase(options, this.alert);
     const migrations = await migrateDatabase(database, { programVersion: this.config.version });
     this.say(
       migrations.length === 0

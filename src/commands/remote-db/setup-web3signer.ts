@@ -1,5 +1,5 @@
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { readSignerTls, SIGNER_TLS_OPTIONS } from '../../cli/flags/signer.ts';
+import { SIGNER_CONNECTION_OPTIONS, signerConnection } from '../../cli/flags/signer.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { oclifFlags } from '../../cli/options/oclif-flags.ts';
@@ -38,7 +38,7 @@ const OPTIONS = {
     value: httpUrl,
   }),
   vaultPublicKey,
-  ...SIGNER_TLS_OPTIONS,
+  ...SIGNER_CONNECTION_OPTIONS,
   ...FILE_OPTIONS,
 };
 
@@ -55,9 +55,9 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     await using connections = new AsyncDisposableStack();
-    const tls = await readSignerTls(options);
+    const connection = await signerConnection(options);
     const clients = options.web3signerEndpoint.map(url =>
-      connections.use(openRemoteSigner({ urls: [url], tls, concurrency: 1, verbose: options.verbose })),
+      connections.use(openRemoteSigner(url, connection, options)),
     );
     const { files, signers } = await syncWeb3Signer(
       {

@@ -1,6 +1,14 @@
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/flags/keystores.ts';
-import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash } from '../../cli/flags/nodes.ts';
+import {
+  allowUnverifiedIpfs,
+  EXECUTION_TIMEOUTS,
+  executionEndpoints,
+  executionSettings,
+  IPFS_OPTIONS,
+  ipfsSettings,
+  oracleSetHash,
+} from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
 import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { oclifFlags } from '../../cli/options/oclif-flags.ts';
@@ -21,6 +29,7 @@ import { createWorkerPool } from '../../workers/pool.ts';
 const OPTIONS = {
   encryptKey,
   executionEndpoints,
+  ...EXECUTION_TIMEOUTS,
   oracleSetHash,
   depositDataFile: optional({
     description:
@@ -32,6 +41,7 @@ const OPTIONS = {
   poolSize,
   pruneShares: flag({ description: 'Removes shares of oracle sets that no key uses any more.' }),
   allowUnverifiedIpfs,
+  ...IPFS_OPTIONS,
 };
 
 export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
@@ -48,13 +58,14 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
     const depositData = await readDepositData(vaultDir, options.depositDataFile);
-    const ipfs = ipfsOptions(network, { allowUnverified: options.allowUnverifiedIpfs, warn: this.alert });
+    const execution = executionSettings(options);
+    const ipfs = ipfsOptions(ipfsSettings(options), network, this.alert);
     const http = openHttp(options);
     await using resources = new AsyncDisposableStack();
     let node: Promise<ExecutionNode> | undefined;
     // Only when it is asked: a wrong encryption key or password is told of first, also where no node answers.
     const openNode = () => {
-      node ??= openExecutionNode(http, options.executionEndpoints, network).then(it => resources.use(it));
+      node ??= openExecutionNode(http, execution, network).then(it => resources.use(it));
       return node;
     };
     await using pool = createWorkerPool({ size: options.poolSize });
@@ -67,7 +78,7 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
         warn: this.alert,
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
         fetchOracleSet: async accepted => {
-          const { voters } = resources.use(await openVoters(http, options.executionEndpoints, network));
+          const { voters } = resources.use(await openVoters(http, execution, network));
           const { set } = await fetchOracleSet(
             { node: await openNode(), voters, http, accepted, warn: this.alert, error: this.alert },
             { contracts: network.contracts, ipfs, pinnedHash: options.oracleSetHash },

@@ -1,4 +1,8 @@
-import { TRANSACTION_OPTIONS, transactionId } from '../../cli/flags/transactions.ts';
+import {
+  TRANSACTION_OPTIONS,
+  transactionId,
+  transactionStoreSettings,
+} from '../../cli/flags/transactions.ts';
 import { OperatorCommand } from '../../cli/operator-command.ts';
 import { oclifFlags } from '../../cli/options/oclif-flags.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
@@ -17,7 +21,11 @@ export default class TxCancel extends OperatorCommand {
 
   async run() {
     const { id, ...options } = await this.resolve(OPTIONS);
-    await using store = await openTransactionStore({ ...options, warn: this.alert }, this.config.version);
+    await using store = await openTransactionStore(
+      { warn: this.alert },
+      transactionStoreSettings(options),
+      this.config.version,
+    );
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'cancel',

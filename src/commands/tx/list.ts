@@ -1,4 +1,4 @@
-import { TRANSACTION_OPTIONS } from '../../cli/flags/transactions.ts';
+import { TRANSACTION_OPTIONS, transactionStoreSettings } from '../../cli/flags/transactions.ts';
 import { OperatorCommand } from '../../cli/operator-command.ts';
 import { oclifFlags } from '../../cli/options/oclif-flags.ts';
 import { defaulted } from '../../cli/options/option.ts';
@@ -24,7 +24,11 @@ export default class TxList extends OperatorCommand {
 
   async run() {
     const options = await this.resolve(OPTIONS);
-    await using store = await openTransactionStore({ ...options, warn: this.alert }, this.config.version);
+    await using store = await openTransactionStore(
+      { warn: this.alert },
+      transactionStoreSettings(options),
+      this.config.version,
+    );
     const transactions = await listRecentTransactions(store.database, store.scope, options.limit);
     for (const transaction of transactions) this.say(describeTransaction(transaction));
     if (transactions.length === 0) this.say('The operator has sent no transactions.');
