@@ -5,7 +5,7 @@ import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import { EXIT_PROOF, type ExitNetwork } from '../../../domain/consensus/exit-message.ts';
 import {
   formatRemoteSignerConfig,
-  type OracleSet as OracleSetRef,
+  type OracleSetRef,
   type RemoteSignerConfig,
 } from '../../../domain/fleet/remote-signer-config.ts';
 import { publicKeyOf } from '../../../domain/keys/derivation.ts';

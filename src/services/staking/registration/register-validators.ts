@@ -22,7 +22,7 @@ import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
 import type { NetworkValidators } from '../network-validators/network-validators.ts';
 import { createChangeLog } from './change-log.ts';
-import { createExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
+import { ExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
 import { isBatch, type RegistrationBatch, type RegistrationMode } from './registration-mode.ts';
 import { sendRegistration } from './send-registration.ts';
 import { findStakeableAssets } from './stakeable-assets.ts';
@@ -102,7 +102,7 @@ export function createValidatorRegistrar(
   const { network } = options;
   const assetsPerValidatorWei = validatorAssetsWei(network);
   const changes = createChangeLog(log);
-  const shardMaker = createExitShardMaker(deps, options);
+  const shardMaker = new ExitShardMaker(deps, options);
   let isFreshNeeded = false;
 
   async function planBatch({ snapshot, config }: Round, limit: number) {
