@@ -8,18 +8,18 @@ import {
   listActiveKeypairs,
   listValidatorPublicKeys,
 } from '../../db/keypairs.ts';
-import { listOracleSets, type OracleSet } from '../../db/oracle-sets.ts';
+import { listOracleSets } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
 import { readVault, type Vault } from '../../db/vaults.ts';
 import { parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { operatorDigest, planDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
+import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { depositDataDigest, openStatement, type Statement } from '../../domain/fleet/statement.ts';
 import type { ShareTest } from '../../domain/keys/key-share.ts';
-import type { ManifestEntry } from '../../domain/keys/manifest.ts';
 import type { StatementSigner } from '../../domain/keys/signing-key.ts';
 import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
-import { isOracleSet } from '../../domain/protocol/oracle-config.ts';
+import { isOracleSet, type OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
