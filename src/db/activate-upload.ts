@@ -1,10 +1,13 @@
 import { sql } from 'kysely';
+import type { Assignment } from '../domain/fleet/assignment.ts';
 import { type OperatorFacts, planDigest } from '../domain/fleet/fact-digests.ts';
+import type { ManifestEntry } from '../domain/fleet/key-facts.ts';
 import type { SignedStatement } from '../domain/fleet/statement.ts';
+import type { OracleSet } from '../domain/protocol/oracle-config.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
-import { type Assignment, type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
+import { type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { findDepositData, replaceDepositData, type StoredDepositData } from './deposit-data.ts';
@@ -12,8 +15,7 @@ import { rowsOf } from './flat-bytes.ts';
 import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
 import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
-import { type OracleSet, renewOracleSet } from './oracle-sets.ts';
-import type { ManifestEntry } from './sealed-record.ts';
+import { renewOracleSet } from './oracle-sets.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
 import { lockVault, type Vault } from './vaults.ts';
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Assignment } from '../domain/fleet/assignment.ts';
 import { planDigest } from '../domain/fleet/fact-digests.ts';
 import { compareBytes, equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
@@ -7,12 +8,6 @@ import { inTransaction, type Session, tableOf } from './database.ts';
 import { intArray, rowsOf } from './flat-bytes.ts';
 import { listValidatorPublicKeys } from './keypairs.ts';
 import { lockVault } from './vaults.ts';
-
-export interface Assignment {
-  readonly publicKey: Uint8Array;
-  /** Number of the validator client, from 0. */
-  readonly clientIndex: number;
-}
 
 /** Which validator client has which key. */
 export interface AssignmentPlan {

@@ -1,15 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
+import type { ManifestEntry } from '../domain/fleet/key-facts.ts';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
-import {
-  type ManifestEntry,
-  readSealedRecord,
-  SEALED_RECORD_LENGTH,
-  type StoredSecret,
-  sealedRecord,
-} from './sealed-record.ts';
+import { readSealedRecord, SEALED_RECORD_LENGTH, type StoredSecret, sealedRecord } from './sealed-record.ts';
 
 const DIGEST_PAGE_SIZE = 2_000;
 

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { lockVault } from './vaults.ts';
 
-export interface KeyShare {
+/** A key share that readers see. */
+export interface VisibleShare {
   readonly parentPublicKey: Uint8Array;
   /** Position of its oracle, from 0. */
   readonly shareIndex: number;
@@ -10,7 +11,7 @@ export interface KeyShare {
 }
 
 /** The shares that readers see, by parent and oracle: of each active validator those of its current set. */
-export async function listVisibleShares({ db }: Session, vaultId: number): Promise<KeyShare[]> {
+export async function listVisibleShares({ db }: Session, vaultId: number): Promise<VisibleShare[]> {
   return db
     .selectFrom('key_shares as s')
     .innerJoin('keypairs as k', join =>

@@ -63,11 +63,15 @@ export async function listValidatorPublicKeys({ db }: Session, vaultId: number):
   return rows.map(row => row.public_key);
 }
 
+/** A validator that readers see. */
+export interface ActiveKeypair {
+  readonly publicKey: Uint8Array;
+  /** Hash of the oracle set of its visible shares. */
+  readonly sharesSetHash: Uint8Array;
+}
+
 /** The validators that readers see, in public-key order, each with the oracle set of its visible shares. */
-export async function listActiveKeypairs(
-  { db }: Session,
-  vaultId: number,
-): Promise<{ publicKey: Uint8Array; sharesSetHash: Uint8Array }[]> {
+export async function listActiveKeypairs({ db }: Session, vaultId: number): Promise<ActiveKeypair[]> {
   return db
     .selectFrom('keypairs')
     .select(['public_key as publicKey', 'shares_set_hash as sharesSetHash'])

@@ -1,14 +1,5 @@
+import type { OracleSet } from '../domain/protocol/oracle-config.ts';
 import type { Session } from './database.ts';
-
-/** The oracles that a vault's shares are made for. */
-export interface OracleSet {
-  /** 32 bytes: sha256 over threshold and public keys in order. */
-  readonly hash: Uint8Array;
-  readonly configIpfsHash: string;
-  readonly threshold: number;
-  /** Public keys in oracle order, of equal length. */
-  readonly publicKeys: readonly Uint8Array[];
-}
 
 /** Stores an oracle set beside those that the vault has; one with the same hash has the same oracles, and stays as it is. */
 export async function insertOracleSet({ db }: Session, vaultId: number, set: OracleSet): Promise<void> {

@@ -1,24 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
+import type { KeyFacts, ManifestEntry } from '../domain/fleet/key-facts.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import type { SealedKey } from './keypairs.ts';
 
 /** A sealed key with the public facts that it is bound to. */
-export interface StoredSecret extends SealedKey {
-  readonly kind: 'validator' | 'share';
-  readonly publicKey: Uint8Array;
-  /** These three are null for a validator's own key. */
-  readonly parentPublicKey: Uint8Array | null;
-  readonly oracleSetHash: Uint8Array | null;
-  readonly shareIndex: number | null;
-  readonly dataKeyId: number;
-}
-
-/** What the manifest's MAC covers of each row that readers see. */
-export interface ManifestEntry {
-  readonly publicKey: Uint8Array;
-  readonly dataKeyId: number;
-  readonly nonce: Uint8Array;
-}
+export interface StoredSecret extends SealedKey, KeyFacts {}
 
 const IS_VALIDATOR = 1;
 const IS_SHARE = 2;

@@ -1,4 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { OracleSet } from '../protocol/oracle-config.ts';
+import type { Assignment } from './assignment.ts';
 
 /**
  * Digests over public facts, stored beside them: they show commands that have no encryption key whether a row was
@@ -25,11 +27,7 @@ export function validatorsDigest(publicKeys: readonly Uint8Array[]): Uint8Array 
 
 /** What `setup-operator` writes from. */
 export interface OperatorFacts {
-  readonly oracleSet: {
-    readonly hash: Uint8Array;
-    readonly configIpfsHash: string;
-    readonly threshold: number;
-  };
+  readonly oracleSet: Pick<OracleSet, 'hash' | 'configIpfsHash' | 'threshold'>;
   /** The deposit data file's text. */
   readonly document: string;
   /** Keypairs in the order of the public keys. */
@@ -63,7 +61,7 @@ export function operatorDigest({ oracleSet, document, keypairs, shares }: Operat
  */
 export function planDigest(plan: {
   readonly totalClients: number;
-  readonly assignments: readonly { readonly publicKey: Uint8Array; readonly clientIndex: number }[];
+  readonly assignments: readonly Assignment[];
 }): Uint8Array {
   return digest('plan', hash => {
     hash.update(number(plan.totalClients));

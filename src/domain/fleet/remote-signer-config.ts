@@ -7,7 +7,7 @@ import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 
 /** Which oracles the key shares are made for. */
-export interface OracleSet {
+export interface OracleSetRef {
   /** 32 bytes over threshold and oracle public keys in order. */
   readonly configHash: Uint8Array;
   /** IPFS hash of the oracle configuration. */
@@ -20,7 +20,7 @@ export interface RemoteSignerConfig {
   /** 48-byte public keys; shares in the order of the oracles, none where the signer has the whole keys only. */
   readonly validators: readonly { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] }[];
   /** Missing in files of the Python operator. */
-  readonly oracleSet?: OracleSet | undefined;
+  readonly oracleSet?: OracleSetRef | undefined;
 }
 
 const publicKeySchema = z

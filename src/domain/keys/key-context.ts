@@ -1,5 +1,6 @@
 import { toHex } from '../../lib/bytes.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import type { KeyFacts } from '../fleet/key-facts.ts';
 
 /** The vault to which encrypted things belong. */
 export interface VaultContext {
@@ -8,18 +9,8 @@ export interface VaultContext {
   readonly vault: Uint8Array;
 }
 
-/** Everything that a sealed key is bound to. Null where the kind has no such thing. */
-export interface KeyContext extends VaultContext {
-  readonly kind: 'validator' | 'share';
-  /** 48 bytes. */
-  readonly publicKey: Uint8Array;
-  /** Public key of the validator whose share this is. */
-  readonly parentPublicKey: Uint8Array | null;
-  /** 32 bytes. */
-  readonly oracleSetHash: Uint8Array | null;
-  readonly shareIndex: number | null;
-  readonly dataKeyId: number;
-}
+/** Everything that a sealed key is bound to. */
+export interface KeyContext extends VaultContext, KeyFacts {}
 
 /** Version of the envelope's format; part of all associated data and of every subkey's name. */
 export const FORMAT_VERSION = 1;

@@ -1,16 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import type { ManifestEntry } from '../fleet/key-facts.ts';
 import { deriveSubkey, NONCE_LENGTH } from './envelope.ts';
 import { encodeManifestHead, type VaultContext } from './key-context.ts';
-
-export interface ManifestEntry {
-  /** 48 bytes. */
-  readonly publicKey: Uint8Array;
-  readonly dataKeyId: number;
-  /** 12 bytes, which name the ciphertext: every sealing draws another one. */
-  readonly nonce: Uint8Array;
-}
 
 export interface Manifest {
   /** Grows by one with every change, so that two states never have the same MAC. */

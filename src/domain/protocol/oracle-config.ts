@@ -25,6 +25,17 @@ export interface OracleConfig {
   readonly validatorsExitRotationBatchLimit: number;
 }
 
+/** The oracles that key shares are made for. */
+export interface OracleSet {
+  /** {@link oracleSetHash} of them, 32 bytes. */
+  readonly hash: Uint8Array;
+  /** IPFS hash of the configuration that lists them. */
+  readonly configIpfsHash: string;
+  readonly threshold: number;
+  /** Public keys in oracle order, of equal length. */
+  readonly publicKeys: readonly Uint8Array[];
+}
+
 const publicKeyText = z.string().regex(/^(0x)?[0-9a-fA-F]{128}$/, 'must be 64 bytes of hex');
 const url = z.url({ protocol: /^https?$/, error: 'must be a http or https URL' });
 const count = z.int().min(1);
@@ -108,11 +119,7 @@ export function oracleSetHash(
 }
 
 /** Whether a stored oracle set has the oracles and the threshold that its hash was made over. */
-export function isOracleSet(set: {
-  readonly hash: Uint8Array;
-  readonly threshold: number;
-  readonly publicKeys: readonly Uint8Array[];
-}): boolean {
+export function isOracleSet(set: Pick<OracleSet, 'hash' | 'threshold' | 'publicKeys'>): boolean {
   const oracles = set.publicKeys.map(publicKey => ({ publicKey }));
   return equalBytes(oracleSetHash({ exitSignatureRecoverThreshold: set.threshold, oracles }), set.hash);
 }

@@ -1,6 +1,6 @@
 import type { HttpCall } from '../../clients/http.ts';
+import type { ShardWay } from '../../domain/fleet/signing-ability.ts';
 import { Counter, createRegistry, Gauge, Histogram, type Registry } from '../../lib/metrics.ts';
-import type { UsedExitShardMode } from '../../services/exits/make-exit-shards.ts';
 import type { TaskObserver } from '../loop/run-task.ts';
 
 /** Calls that are counted, by whom they go to. */
@@ -21,7 +21,7 @@ export interface OperatorMetrics extends TaskObserver {
   readonly oracleSetUnconfirmed: Gauge;
   readonly oracleSetChanges: Counter;
   /** Shows the way in which the last exit shards were made. */
-  showExitShardMode(mode: UsedExitShardMode): void;
+  showExitShardMode(mode: ShardWay): void;
   readonly transactions: Counter<'kind' | 'status'>;
   /** An `observe` for clients, which counts and times their calls. */
   observe(target: CallTarget): (call: HttpCall) => void;

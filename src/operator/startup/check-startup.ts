@@ -6,9 +6,9 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../../clients/http.ts';
 import { checkOracleUp } from '../../clients/oracle.ts';
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
-import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
+import { canSign, knownShares } from '../../domain/fleet/signing-ability.ts';
 import type { Oracle, OracleConfig } from '../../domain/protocol/oracle-config.ts';
-import { type Hex, toHex } from '../../lib/bytes.ts';
+import { toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -157,7 +157,8 @@ async function checkSigner(
   const [config, loaded] = await Promise.all([sources.remoteSigner.read(), signer.listPublicKeys()]);
   if (remoteSignerUrl === undefined) return;
   const expected = config?.validators.length ?? loaded.size;
-  const missing = config?.validators.filter(validator => !canSign(validator, loaded)) ?? [];
+  const keys = { loaded, shares: knownShares(config) };
+  const missing = config?.validators.filter(({ publicKey }) => !canSign(keys, publicKey)) ?? [];
   if (expected === 0 || missing.length === expected) {
     throw new OperatorError(
       'signer-without-keys',
@@ -172,12 +173,4 @@ async function checkSigner(
       `The remote signer has neither the key nor all shares of ${missing.length} validators, such as ${toHex(first.publicKey)}`,
     );
   }
-}
-
-function canSign(
-  { publicKey, shares }: RemoteSignerConfig['validators'][number],
-  loaded: ReadonlySet<Hex>,
-): boolean {
-  const hasShares = shares.length > 0 && shares.every(share => loaded.has(toHex(share)));
-  return hasShares || loaded.has(toHex(publicKey));
 }

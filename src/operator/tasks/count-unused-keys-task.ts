@@ -1,4 +1,5 @@
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import { canSign, knownShares } from '../../domain/fleet/signing-ability.ts';
 import { concatBytes, toHex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { Network } from '../../networks/network.ts';
@@ -43,15 +44,11 @@ export function countUnusedKeys(
         deps.signer.listPublicKeys(),
         deps.sources.remoteSigner.read(),
       ]);
-      const shares = new Map(config?.validators.map(one => [toHex(one.publicKey), one.shares]));
       const registered = await deps.networkValidators.findRegistered(keys);
-      const unused = keys.filter(publicKey => {
-        const name = toHex(publicKey);
-        const parts = shares.get(name) ?? [];
-        const isAtHand =
-          loaded.has(name) || (parts.length > 0 && parts.every(part => loaded.has(toHex(part))));
-        return isAtHand && !registered.has(name);
-      });
+      const signing = { loaded, shares: knownShares(config) };
+      const unused = keys.filter(
+        publicKey => canSign(signing, publicKey) && !registered.has(toHex(publicKey)),
+      );
       deps.metrics.unusedValidatorKeys.set(unused.length);
       return unused.length === 0 ? 'more validators in the deposit data, or their keys' : undefined;
     },

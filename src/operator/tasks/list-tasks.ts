@@ -19,10 +19,7 @@ import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts'
 import { fetchHarvestParams } from '../../services/staking/harvest/fetch-harvest-params.ts';
 import { harvestVault } from '../../services/staking/harvest/harvest-vault.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
-import {
-  createValidatorRegistrar,
-  type ValidatorRegistrar,
-} from '../../services/staking/registration/register-validators.ts';
+import { ValidatorRegistrar } from '../../services/staking/registration/register-validators.ts';
 import type { RegistrationMode } from '../../services/staking/registration/registration-mode.ts';
 import type { Outbox } from '../../transactions/outbox.ts';
 import type { Task } from '../loop/run-task.ts';
@@ -149,7 +146,7 @@ function registrarLoader(
     const config = await shared.readRemoteSigner();
     if (last !== undefined && last.config === config) return last.value;
     const { fetchOracleConfig, fetchHarvest } = shared;
-    const value = createValidatorRegistrar(
+    const value = new ValidatorRegistrar(
       {
         ...deps,
         log,

@@ -8,6 +8,7 @@ import {
   FAR_FUTURE_EPOCH,
 } from '../../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
+import { findExitKeys, knownShares, type SigningKeys } from '../../domain/fleet/signing-ability.ts';
 import type { PointCombiner } from '../../domain/protocol/signature-share.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../../lib/errors.ts';
@@ -122,12 +123,13 @@ export async function exitValidators(
 ): Promise<ExitOutcome[]> {
   const bar = deps.progress.start('Exiting validators\t\t', options.validators.length);
   const outcomes: ExitOutcome[] = [];
+  const keys = { loaded: options.loadedKeys, shares: knownShares(options.config) };
   let outage: string | undefined;
   for (const validator of options.validators) {
     const identity = { index: validator.index, publicKey: toHex(validator.publicKey) };
     if (outage === undefined) {
       try {
-        outcomes.push({ ...identity, ...(await exitOne(deps, options, validator)) });
+        outcomes.push({ ...identity, ...(await exitOne(deps, options, keys, validator)) });
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
         outcomes.push({ ...identity, result: 'failed', reason: error.message, hint: error.hint });
@@ -143,12 +145,13 @@ export async function exitValidators(
 
 async function exitOne(
   deps: ExitValidatorsDeps,
-  options: ExitValidatorsOptions,
+  { network }: ExitValidatorsOptions,
+  keys: SigningKeys,
   validator: BeaconValidator,
 ): Promise<Pick<ExitOutcome, 'result' | 'reason'>> {
   const { index, publicKey } = validator;
-  const exit = { validatorIndex: index, epoch: BigInt(options.network.capellaForkEpoch) };
-  const signature = await signExit(deps, options, publicKey, exit);
+  const exit = { validatorIndex: index, epoch: BigInt(network.capellaForkEpoch) };
+  const signature = await signExit(deps, network, keys, publicKey, exit);
   const answer = await deps.node.submitVoluntaryExit({ ...exit, signature });
   if (answer.kind === 'accepted') return { result: 'submitted' };
   // Clients word it in many ways; the chain's own word counts.
@@ -163,29 +166,27 @@ async function hasExited(node: BeaconNode, publicKey: Uint8Array): Promise<boole
 
 async function signExit(
   { signer, loadCombiner }: ExitValidatorsDeps,
-  { network, config, loadedKeys }: ExitValidatorsOptions,
+  network: ExitNetwork,
+  keys: SigningKeys,
   publicKey: Uint8Array,
   exit: ExitMessage,
 ): Promise<Uint8Array> {
   const name = toHex(publicKey);
-  const shares = config?.validators.find(one => equalBytes(one.publicKey, publicKey))?.shares ?? [];
-  if (loadedKeys.has(name) || shares.length === 0) return signer.signExit({ ...exit, network, publicKey });
-  // Without a threshold (a file of the Python operator) all shares that are there are needed.
-  const threshold = config?.oracleSet?.threshold ?? shares.length;
-  const loaded = shares
-    .map((share, index) => ({ share, index }))
-    .filter(({ share }) => loadedKeys.has(toHex(share)))
-    .slice(0, threshold);
-  if (loaded.length < threshold) {
+  const found = findExitKeys(keys, publicKey);
+  // A key that is not loaded is asked for all the same: the signer tells best what it lacks.
+  if (found.kind === 'key' || found.kind === 'key-not-loaded') {
+    return signer.signExit({ ...exit, network, publicKey });
+  }
+  if (found.kind === 'too-few-shares') {
     throw new OperatorError(
       'shares-not-loaded',
-      `The signer has loaded neither the key nor ${threshold} shares of validator ${name}.`,
+      `The signer has loaded neither the key nor ${found.threshold} shares of validator ${name}.`,
       { hint: 'Upload the shares again.' },
     );
   }
-  const requests = loaded.map(({ share }) => ({ ...exit, network, publicKey: share }));
+  const requests = found.shares.map(share => ({ ...exit, network, publicKey: share.publicKey }));
   const signatures = await signer.signExits(requests, { verify: 'batch' });
-  const points = loaded.flatMap(({ index }, i) => {
+  const points = found.shares.flatMap(({ index }, i) => {
     const point = signatures[i];
     return point === undefined ? [] : [{ index, point }];
   });

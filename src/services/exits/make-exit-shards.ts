@@ -2,12 +2,14 @@ import type { SignerClient } from '../../clients/signer/signer-client.ts';
 import { verifySignature } from '../../domain/consensus/bls.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
-import { encryptEcies } from '../../domain/protocol/ecies.ts';
 import {
-  type OracleConfig,
-  oracleSetHash,
-  refuseThresholdOfOne,
-} from '../../domain/protocol/oracle-config.ts';
+  knownShares,
+  planShards,
+  type ShardWay,
+  type SharesProblem,
+} from '../../domain/fleet/signing-ability.ts';
+import { encryptEcies } from '../../domain/protocol/ecies.ts';
+import { type OracleConfig, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
 import {
   type ExitShardMode,
   type PointCombiner,
@@ -17,16 +19,13 @@ import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
-/** How the shards of a batch were made. */
-export type UsedExitShardMode = Exclude<ExitShardMode, 'auto'>;
-
 export interface MakeExitShardsDeps {
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
   /** Brings a WebAssembly module: loaded for the first shards. */
   readonly loadCombiner: () => Promise<PointCombiner>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Is told how the shards of a batch are made. */
-  readonly onExitShardMode?: ((mode: UsedExitShardMode) => void) | undefined;
+  readonly onExitShardMode?: ((mode: ShardWay) => void) | undefined;
 }
 
 export interface ExitShardsOptions {
@@ -55,7 +54,7 @@ interface ExitShards {
 
 export interface ExitShardsResult {
   /** The one mode of the whole batch. */
-  readonly mode: UsedExitShardMode;
+  readonly mode: ShardWay;
   readonly validators: readonly ExitShards[];
 }
 
@@ -107,71 +106,24 @@ type Plan =
       readonly shares: readonly (readonly Uint8Array[])[];
     };
 
-function chooseMode(options: ExitShardsOptions): Plan {
-  if (options.mode === 'split') return splitPlan(options, 'Exit signatures are split, as configured.');
-  const found = findShares(options);
-  if (!(found instanceof OperatorError)) {
-    return {
-      mode: 'key-shares',
-      reason: 'Exits are signed with the key shares in the signer.',
-      shares: found,
-    };
+function chooseMode({ validators, config, oracles, loadedKeys, mode }: ExitShardsOptions): Plan {
+  const keys = { loaded: loadedKeys, shares: knownShares(config) };
+  const publicKeys = validators.map(({ publicKey }) => publicKey);
+  const plan = planShards(keys, oracles, mode, publicKeys);
+  switch (plan.kind) {
+    case 'key-shares':
+      return {
+        mode: 'key-shares',
+        reason: 'Exits are signed with the key shares in the signer.',
+        shares: plan.shares,
+      };
+    case 'split':
+      return { mode: 'split', reason: reasonToSplit(plan.sharesProblem) };
+    case 'shares-unusable':
+      throw sharesUnusable(plan.sharesProblem);
+    case 'key-not-loaded':
+      throw keyNotLoaded(plan.publicKey, reasonToSplit(plan.sharesProblem));
   }
-  if (options.mode === 'key-shares') throw found;
-  return splitPlan(options, `Exit signatures are split: ${found.message}`);
-}
-
-/** The shares of every validator of the batch, or why they cannot be used. */
-function findShares({
-  validators,
-  config,
-  oracles,
-  loadedKeys,
-}: ExitShardsOptions): readonly (readonly Uint8Array[])[] | OperatorError {
-  const hint = 'Run "remote-db upload-keypairs" and "setup-operator", or "remote-signer-setup", again.';
-  if (config === undefined) {
-    return new OperatorError('shares-outdated', 'There is no remote signer configuration.', { hint });
-  }
-  if (config.oracleSet !== undefined && !equalBytes(config.oracleSet.configHash, oracleSetHash(oracles))) {
-    return new OperatorError(
-      'shares-outdated',
-      'The remote signer configuration has shares of another oracle set.',
-      { hint },
-    );
-  }
-  const known = new Map(config.validators.map(({ publicKey, shares }) => [toHex(publicKey), shares]));
-  const found: (readonly Uint8Array[])[] = [];
-  for (const { publicKey } of validators) {
-    const name = toHex(publicKey);
-    const shares = known.get(name) ?? [];
-    if (shares.length !== oracles.oracles.length) {
-      return new OperatorError(
-        'shares-outdated',
-        `The remote signer configuration has ${shares.length} shares of validator ${name} for ${oracles.oracles.length} oracles.`,
-        { hint },
-      );
-    }
-    const missing = shares.filter(share => !loadedKeys.has(toHex(share))).length;
-    if (missing > 0) {
-      return new OperatorError(
-        'shares-not-loaded',
-        `The signer has not loaded ${missing} of the ${shares.length} shares of validator ${name}.`,
-        { hint: 'Have it read its key files again, or upload the shares again.' },
-      );
-    }
-    found.push(shares);
-  }
-  return found;
-}
-
-function splitPlan({ validators, loadedKeys }: ExitShardsOptions, reason: string): Plan {
-  const missing = validators.find(({ publicKey }) => !loadedKeys.has(toHex(publicKey)));
-  if (missing === undefined) return { mode: 'split', reason };
-  throw new OperatorError(
-    'exit-key-not-loaded',
-    `The signer has not loaded the key of validator ${toHex(missing.publicKey)}. ${reason}`,
-    { hint: 'Load the validator’s key into the signer, or shares of the current oracle set.' },
-  );
 }
 
 async function signWithShares(
@@ -252,6 +204,45 @@ function encryptShards(
   );
   wipe(signatures);
   return { publicKeyShards: publicKeys, encryptedShards };
+}
+
+function reasonToSplit(sharesProblem: SharesProblem | undefined): string {
+  if (sharesProblem === undefined) return 'Exit signatures are split, as configured.';
+  return `Exit signatures are split: ${sharesUnusable(sharesProblem).message}`;
+}
+
+function sharesUnusable(problem: SharesProblem): OperatorError {
+  const hint = 'Run "remote-db upload-keypairs" and "setup-operator", or "remote-signer-setup", again.';
+  switch (problem.kind) {
+    case 'no-configuration':
+      return new OperatorError('shares-outdated', 'There is no remote signer configuration.', { hint });
+    case 'other-oracle-set':
+      return new OperatorError(
+        'shares-outdated',
+        'The remote signer configuration has shares of another oracle set.',
+        { hint },
+      );
+    case 'other-share-count':
+      return new OperatorError(
+        'shares-outdated',
+        `The remote signer configuration has ${problem.count} shares of validator ${toHex(problem.publicKey)} for ${problem.expected} oracles.`,
+        { hint },
+      );
+    case 'shares-not-loaded':
+      return new OperatorError(
+        'shares-not-loaded',
+        `The signer has not loaded ${problem.missing} of the ${problem.count} shares of validator ${toHex(problem.publicKey)}.`,
+        { hint: 'Have it read its key files again, or upload the shares again.' },
+      );
+  }
+}
+
+function keyNotLoaded(publicKey: Uint8Array, reason: string): OperatorError {
+  return new OperatorError(
+    'exit-key-not-loaded',
+    `The signer has not loaded the key of validator ${toHex(publicKey)}. ${reason}`,
+    { hint: 'Load the validator’s key into the signer, or shares of the current oracle set.' },
+  );
 }
 
 function inconsistent(publicKey: Uint8Array, reason: string): ExternalError {

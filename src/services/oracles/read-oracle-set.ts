@@ -1,7 +1,11 @@
 import type { HttpDeps } from '../../clients/http.ts';
 import { fetchIpfsDocument, type IpfsOptions } from '../../clients/ipfs/ipfs.ts';
-import type { OracleSet } from '../../db/oracle-sets.ts';
-import { type OracleConfig, oracleSetHash, parseOracleConfig } from '../../domain/protocol/oracle-config.ts';
+import {
+  type OracleConfig,
+  type OracleSet,
+  oracleSetHash,
+  parseOracleConfig,
+} from '../../domain/protocol/oracle-config.ts';
 
 /** A configuration document, and the set of oracles that it lists. */
 export interface ReadOracleSet {

@@ -1,7 +1,6 @@
-import type { OracleSet } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { createShareTest, type ShareTest } from '../../domain/keys/key-share.ts';
-import { isOracleSet } from '../../domain/protocol/oracle-config.ts';
+import { isOracleSet, type OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';

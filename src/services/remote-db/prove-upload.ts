@@ -1,7 +1,8 @@
 import { previewUpload } from '../../db/activate-upload.ts';
 import type { Database } from '../../db/database.ts';
 import type { NewKeypair } from '../../db/keypairs.ts';
-import { listOracleSets, type OracleSet } from '../../db/oracle-sets.ts';
+import { listOracleSets } from '../../db/oracle-sets.ts';
+import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, type Hex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';

@@ -1,10 +1,11 @@
 import type { Database } from '../../db/database.ts';
 import { pageActiveSecrets } from '../../db/key-secrets.ts';
 import { insertKeypairs, type NewKeypair } from '../../db/keypairs.ts';
-import { insertOracleSet, type OracleSet } from '../../db/oracle-sets.ts';
+import { insertOracleSet } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { NONCE_LENGTH, SEALED_LENGTH } from '../../domain/keys/envelope.ts';
 import { formatKeystore } from '../../domain/keys/keystore.ts';
+import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressBar } from '../../lib/progress.ts';

@@ -6,9 +6,10 @@ import {
   type VaultFacts,
   type VaultIdentity,
 } from '../../db/vaults.ts';
+import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../../domain/keys/envelope.ts';
 import type { VaultContext } from '../../domain/keys/key-context.ts';
-import { type ManifestEntry, verifyManifestMac } from '../../domain/keys/manifest.ts';
+import { verifyManifestMac } from '../../domain/keys/manifest.ts';
 import { fromHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';

@@ -9,7 +9,7 @@ import {
   SEALED_RECORD_LENGTH,
 } from '../../db/sealed-record.ts';
 import { readVault, type Vault } from '../../db/vaults.ts';
-import type { ManifestEntry } from '../../domain/keys/manifest.ts';
+import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { OperatorError } from '../../lib/errors.ts';
 
 const PAGE_SIZE = 2_000;

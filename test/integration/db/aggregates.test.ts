@@ -14,14 +14,10 @@ import { listManifestEntries, pageActiveSecrets } from '../../../src/db/key-secr
 import { listVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
 import { insertKeypairs, listStoredKeypairs, listValidatorPublicKeys } from '../../../src/db/keypairs.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
-import {
-  findOracleSet,
-  insertOracleSet,
-  listOracleSets,
-  type OracleSet,
-} from '../../../src/db/oracle-sets.ts';
+import { findOracleSet, insertOracleSet, listOracleSets } from '../../../src/db/oracle-sets.ts';
 import type { StoredSecret } from '../../../src/db/sealed-record.ts';
 import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
+import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
 import { compareBytes } from '../../../src/lib/bytes.ts';
 import { createPgliteUrl } from '../../support/postgres/pglite.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';

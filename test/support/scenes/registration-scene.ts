@@ -25,10 +25,10 @@ import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { fetchHarvestParams } from '../../../src/services/staking/harvest/fetch-harvest-params.ts';
 import { chooseRegistrationMode } from '../../../src/services/staking/registration/choose-registration-mode.ts';
 import {
-  createValidatorRegistrar,
   type RegisterValidatorsDeps,
   type RegisterValidatorsOptions,
-  type ValidatorRegistrar,
+  type RegistrationOutcome,
+  ValidatorRegistrar,
 } from '../../../src/services/staking/registration/register-validators.ts';
 import { holdLease } from '../../../src/transactions/lease.ts';
 import { createOutbox, type Outbox } from '../../../src/transactions/outbox.ts';
@@ -52,7 +52,7 @@ export interface SceneVault {
 interface OpenedRegistrar {
   readonly registrar: ValidatorRegistrar;
   /** One pass. */
-  run(): ReturnType<ValidatorRegistrar['run']>;
+  run(): Promise<RegistrationOutcome>;
   /** What was logged. */
   readonly lines: string[];
 }
@@ -162,7 +162,7 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
         },
       );
       const lines: string[] = [];
-      const registrar = createValidatorRegistrar(
+      const registrar = new ValidatorRegistrar(
         {
           mode,
           chain,

@@ -1,9 +1,9 @@
 import { activateUpload } from '../../../src/db/activate-upload.ts';
 import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
-import type { OracleSet } from '../../../src/db/oracle-sets.ts';
 import { operatorDigest, validatorsDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { computeManifestMac } from '../../../src/domain/keys/manifest.ts';
+import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
 import { compareBytes } from '../../../src/lib/bytes.ts';
 import type { UnlockedVault, VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';
 import type { WorkerPool } from '../../../src/workers/pool.ts';

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { UploadActivation } from '../../../src/db/activate-upload.ts';
 import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
-import type { OracleSet } from '../../../src/db/oracle-sets.ts';
 import { insertVault, type Vault } from '../../../src/db/vaults.ts';
 import { operatorDigest } from '../../../src/domain/fleet/fact-digests.ts';
+import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
 
 /** Random bytes in an array of their own. The database knows nothing of keys: any bytes of the right length will do. */
 export function randomKey(length: number): Uint8Array<ArrayBuffer> {

@@ -1,15 +1,11 @@
 import type { BeaconNode, BeaconValidator } from '../../../clients/beacon/beacon-node.ts';
+import { canSign, knownShares, type ShardWay } from '../../../domain/fleet/signing-ability.ts';
 import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
-import type { Network } from '../../../networks/network.ts';
-import {
-  type ExitShardsOptions,
-  type MakeExitShardsDeps,
-  makeExitShards,
-  type UsedExitShardMode,
-} from '../make-exit-shards.ts';
+import { type Network, withdrawalAddresses } from '../../../networks/network.ts';
+import { type ExitShardsOptions, type MakeExitShardsDeps, makeExitShards } from '../make-exit-shards.ts';
 
 /** A validator whose exit signature is outdated and cannot be made anew here. */
 export interface SkippedRotation {
@@ -36,8 +32,10 @@ export async function findRotatable(
   skipped: SkippedRotation[],
 ): Promise<BeaconValidator[]> {
   const known = await beacon.fetchValidatorsByIndex(indexes);
-  const addresses = withdrawalAddresses(options);
-  const sharedKeys = findSharedKeys(options);
+  const addresses = withdrawalAddresses(options.network, options.vault).map(address =>
+    fromHex(address, ADDRESS_LENGTH),
+  );
+  const keys = { loaded: options.loadedKeys, shares: knownShares(options.exitShards.config) };
   const validators: BeaconValidator[] = [];
   for (const validatorIndex of indexes) {
     const validator = known.get(validatorIndex);
@@ -45,31 +43,13 @@ export async function findRotatable(
     const skip = (reason: string) => skipped.push({ validatorIndex, publicKey, reason });
     if (validator === undefined || publicKey === null) skip('the beacon node does not know it');
     else if (!addresses.some(address => equalBytes(validator.withdrawalCredentials.subarray(12), address))) {
+      // An exit is never signed for a validator of another vault, even if the oracles ask for it.
       skip('it does not withdraw to the vault');
-    } else if (!options.loadedKeys.has(publicKey) && !sharedKeys.has(publicKey)) {
+    } else if (!canSign(keys, validator.publicKey)) {
       skip('the signer has not loaded its key');
     } else validators.push(validator);
   }
   return validators;
-}
-
-/** An exit is never signed for a validator of another vault, even if the oracles ask for it. */
-function withdrawalAddresses({ vault, network }: RotatableOptions): Uint8Array[] {
-  const { genesisVault, v2PoolEscrow } = network.contracts;
-  // The genesis vault took over the validators of the second version of the protocol.
-  const own = vault === genesisVault && v2PoolEscrow !== undefined ? [vault, v2PoolEscrow] : [vault];
-  return own.map(address => fromHex(address, ADDRESS_LENGTH));
-}
-
-/** Validators of which the signer has all shares. */
-function findSharedKeys({ exitShards, loadedKeys }: RotatableOptions): ReadonlySet<Hex> {
-  const validators = exitShards.config?.validators ?? [];
-  const isLoaded = (share: Uint8Array) => loadedKeys.has(toHex(share));
-  return new Set(
-    validators
-      .filter(({ shares }) => shares.length > 0 && shares.every(isLoaded))
-      .map(({ publicKey }) => toHex(publicKey)),
-  );
 }
 
 /** Codes of what is wrong with one validator's key, not with the signer. */
@@ -84,7 +64,7 @@ const KEY_ERRORS: ReadonlySet<string> = new Set([
 
 /** Validators that are rotated together, their shards all made in one way. */
 export interface RotationBatch {
-  readonly mode: UsedExitShardMode;
+  readonly mode: ShardWay;
   readonly indexes: readonly bigint[];
   readonly shards: readonly ValidatorShards[];
 }

@@ -5,12 +5,13 @@ import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import { EXIT_PROOF, type ExitNetwork } from '../../../domain/consensus/exit-message.ts';
 import {
   formatRemoteSignerConfig,
-  type OracleSet as OracleSetRef,
+  type OracleSetRef,
   type RemoteSignerConfig,
 } from '../../../domain/fleet/remote-signer-config.ts';
 import { publicKeyOf } from '../../../domain/keys/derivation.ts';
 import { deriveCoefficients } from '../../../domain/keys/derived-coefficients.ts';
 import { splitSecretKey } from '../../../domain/keys/key-share.ts';
+import type { OracleSet } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, type Hex, toHex, wipe } from '../../../lib/bytes.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../../../lib/errors.ts';
@@ -25,14 +26,6 @@ import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
 import { listProtectedKeys } from './protected-keys.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
 import { removeObsoleteKeys } from './remove-obsolete-keys.ts';
-
-/** The oracles for which shares are made; what `fetchOracleSet` gives. */
-interface ShareOracleSet {
-  readonly hash: Uint8Array;
-  readonly configIpfsHash: string;
-  readonly threshold: number;
-  readonly publicKeys: readonly Uint8Array[];
-}
 
 export interface SetUpRemoteSignerDeps {
   readonly keymanager: KeymanagerClient;
@@ -52,7 +45,7 @@ export interface SetUpRemoteSignerOptions {
   readonly network: ExitNetwork;
   readonly keystores: readonly ReadKeystore[];
   /** Null: the validators' own keys are imported, and no shares. */
-  readonly oracleSet: ShareOracleSet | null;
+  readonly oracleSet: OracleSet | null;
   readonly removeExistingKeys: boolean;
   readonly settleMs?: number | undefined;
 }
@@ -276,7 +269,7 @@ async function removeKeystores(
   return keystores.length;
 }
 
-function oracleSetRef(set: ShareOracleSet | null): OracleSetRef | undefined {
+function oracleSetRef(set: OracleSet | null): OracleSetRef | undefined {
   return set === null
     ? undefined
     : { configHash: set.hash, ipfsHash: set.configIpfsHash, threshold: set.threshold };

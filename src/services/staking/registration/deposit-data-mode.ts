@@ -10,15 +10,16 @@ import type { DepositEntry } from '../../../domain/consensus/deposit-data.ts';
 import { buildDepositTree, type DepositTree } from '../../../domain/protocol/deposit-tree.ts';
 import { encodeUpdateState, type HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
-import { ADDRESS_LENGTH, HASH_LENGTH } from '../../../lib/lengths.ts';
-import type { DepositEntries } from './deposit-entries.ts';
-import type {
-  ContractCall,
-  NoBatch,
-  PlanBatchOptions,
-  RegistrationBatch,
-  RegistrationFacts,
-  RegistrationMode,
+import { HASH_LENGTH } from '../../../lib/lengths.ts';
+import { type DepositEntries, placesFrom, toNextValidator, usedUp } from './deposit-entries.ts';
+import {
+  type ContractCall,
+  type NoBatch,
+  noBatch,
+  type PlanBatchOptions,
+  type RegistrationBatch,
+  type RegistrationFacts,
+  type RegistrationMode,
 } from './registration-mode.ts';
 
 export interface DepositDataModeOptions {
@@ -42,12 +43,13 @@ export function createDepositDataMode(
   options: DepositDataModeOptions,
 ): RegistrationMode {
   const { vault, registry } = options;
-  const vaultBytes = fromHex(vault, ADDRESS_LENGTH);
   let indexed: Indexed | undefined;
 
   const index = async (): Promise<Indexed> => {
     const entries = await deposits.current();
-    if (indexed?.entries !== entries) indexed = { entries, tree: buildDepositTree(entries, vaultBytes) };
+    if (indexed?.entries !== entries) {
+      indexed = { entries, tree: buildDepositTree(entries, deposits.vault) };
+    }
     return indexed;
   };
 
@@ -55,7 +57,7 @@ export function createDepositDataMode(
   const findCurrent = async (facts: RegistrationFacts): Promise<(Indexed & { first: number }) | NoBatch> => {
     const manager = facts.vault.validatorsManager;
     if (registry !== null && manager !== registry) {
-      return refuse(
+      return noBatch(
         'not-validators-manager',
         `the validators manager of vault ${vault} to be the deposit data registry ${registry} again; it is ${manager}. Restart the operator if that is meant`,
       );
@@ -63,14 +65,14 @@ export function createDepositDataMode(
     const state = facts.vault.depositData;
     let current = await index();
     if (state === null || state.root.every(byte => byte === 0)) {
-      return refuse(
+      return noBatch(
         'deposit-data-root-not-set',
         `a deposit data root to be set for vault ${vault}; that of ${deposits.source} is ${toHex(current.tree.root)}`,
       );
     }
     if (!equalBytes(current.tree.root, state.root) && (await deposits.reload())) current = await index();
     if (!equalBytes(current.tree.root, state.root)) {
-      return refuse(
+      return noBatch(
         'deposit-data-root-mismatch',
         `deposit data with the root ${toHex(state.root)} that the chain has for vault ${vault}; ${deposits.source} has ${toHex(current.tree.root)}`,
       );
@@ -93,14 +95,6 @@ export function createDepositDataMode(
   };
 }
 
-function placesFrom(
-  { entries, first }: { readonly entries: readonly unknown[]; readonly first: number },
-  limit: number,
-): number[] {
-  const count = Math.max(0, Math.min(limit, entries.length - first));
-  return Array.from({ length: count }, (_, i) => first + i);
-}
-
 /** The longest run of places from the next one on that can be registered: the contract takes no other. */
 async function choosePlaces(
   deposits: DepositEntries,
@@ -109,23 +103,18 @@ async function choosePlaces(
 ): Promise<number[] | NoBatch> {
   const { entries, first } = current;
   const places = placesFrom(current, limit);
-  if (places.length === 0) {
-    return refuse(
-      'deposit-data-used-up',
-      `more deposit data: all ${entries.length} validators of ${deposits.source} are registered`,
-    );
-  }
+  if (places.length === 0) return usedUp(deposits, entries);
   const keyAt = (place: number): Uint8Array => entries[place]?.publicKey ?? new Uint8Array();
   const registered = await findRegistered(places.map(keyAt));
   const invalid = deposits.findInvalid(places);
   const obstacle = (place: number): NoBatch | undefined => {
     const name = `entry ${place} of ${deposits.source}, ${toHex(keyAt(place))}`;
     if (!isAtHand(keyAt(place)))
-      return refuse('key-not-in-signer', `the signer to have the key of the next validator: ${name}`);
+      return noBatch('key-not-in-signer', `the signer to have the key of the next validator: ${name}`);
     if (registered.has(toHex(keyAt(place))))
-      return refuse('key-already-registered', `new deposit data: the next validator is registered: ${name}`);
+      return noBatch('key-already-registered', `new deposit data: the next validator is registered: ${name}`);
     if (place === invalid)
-      return refuse('deposit-data-bad-signature', `new deposit data: no valid deposit signature: ${name}`);
+      return noBatch('deposit-data-bad-signature', `new deposit data: no valid deposit signature: ${name}`);
     return undefined;
   };
   for (const [length, place] of places.entries()) {
@@ -143,10 +132,7 @@ function createBatch(
   const { proof, proofFlags, leafIndexes, contractIndexes } = tree.proveEntries(places);
   const contractProof = { indexes: contractIndexes, proofFlags, proof };
   return {
-    validators: places.flatMap(place => {
-      const entry = entries[place];
-      return entry === undefined ? [] : [{ publicKey: entry.publicKey, depositSignature: entry.signature }];
-    }),
+    validators: places.flatMap(place => entries[place] ?? []).map(toNextValidator),
     encoded: concatBytes(places.map(place => tree.validatorAt(place))),
     authorize: async () => ({
       kind: 'proof',
@@ -172,8 +158,4 @@ function encodeCall(
           encodeRegistryRegistration(vault, approved, proof),
         ];
   return { to: registry ?? vault, data: encodeCalls(calls) };
-}
-
-function refuse(code: NoBatch['code'], waitsFor: string): NoBatch {
-  return { code, waitsFor };
 }

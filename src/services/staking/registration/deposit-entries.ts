@@ -5,6 +5,7 @@ import {
 } from '../../../domain/consensus/deposit-data.ts';
 import { concatBytes, equalBytes } from '../../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../../lib/lengths.ts';
+import { type NextValidator, type NoBatch, noBatch } from './registration-mode.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
 export interface DepositDataSource {
@@ -16,6 +17,8 @@ export interface DepositDataSource {
 /** A vault's deposit data as last read. */
 export interface DepositEntries {
   readonly source: string;
+  /** The vault that the validators deposit for, 20 bytes. */
+  readonly vault: Uint8Array;
   /** The entries, read the first time. */
   current(): Promise<readonly DepositEntry[]>;
   /** Reads again, unless that was just done. @returns whether there are other entries now */
@@ -66,6 +69,7 @@ export function openDepositEntries(
   };
   return {
     source: source.name,
+    vault,
     async current() {
       entries ??= await read();
       return entries;
@@ -89,6 +93,27 @@ export function openDepositEntries(
       return places.find(place => verified.get(place) === false);
     },
   };
+}
+
+/** Places of entries from `first` on, up to `limit` of them. */
+export function placesFrom(
+  { entries, first }: { readonly entries: readonly unknown[]; readonly first: number },
+  limit: number,
+): number[] {
+  const count = Math.max(0, Math.min(limit, entries.length - first));
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+export function toNextValidator({ publicKey, signature }: DepositEntry): NextValidator {
+  return { publicKey, depositSignature: signature };
+}
+
+/** Every entry is of a validator that the chain has. */
+export function usedUp({ source }: DepositEntries, entries: readonly unknown[]): NoBatch {
+  return noBatch(
+    'deposit-data-used-up',
+    `more deposit data: all ${entries.length} validators of ${source} are registered`,
+  );
 }
 
 function areEqual(before: readonly DepositEntry[], after: readonly DepositEntry[]): boolean {

@@ -1,7 +1,8 @@
 import type { RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
+import { findShardWays, type KnownShares, knownShares } from '../../../domain/fleet/signing-ability.ts';
 import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
 import { type OracleConfig, oracleSetHash } from '../../../domain/protocol/oracle-config.ts';
-import { equalBytes, type Hex, toHex } from '../../../lib/bytes.ts';
+import { type Hex, toHex } from '../../../lib/bytes.ts';
 import type { Network } from '../../../networks/network.ts';
 import {
   type ExitShardsOptions,
@@ -16,88 +17,80 @@ export interface ExitShardSettings {
   readonly config: RemoteSignerConfig | undefined;
 }
 
-/** What the oracles are sent for one validator. */
-type ValidatorWithShards = NextValidator & ValidatorShards;
-
-/** Makes the exit shards of batches; those of the last one are kept for when the oracles are asked again. */
-export interface ExitShardMaker {
-  /** The larger batch: of validators whose key shares the signer has, or whose key. A batch is made in one way. */
-  choose(
-    given: { readonly config: OracleConfig; readonly loadedKeys: ReadonlySet<Hex>; readonly limit: number },
-    plan: (isAtHand: (publicKey: Uint8Array) => boolean) => Promise<RegistrationBatch | NoBatch>,
-  ): Promise<RegistrationBatch | NoBatch>;
-  make(
-    oracles: OracleConfig,
-    loadedKeys: ReadonlySet<Hex>,
-    batch: RegistrationBatch,
-    firstIndex: bigint,
-  ): Promise<readonly ValidatorWithShards[]>;
+export interface ExitShardMakerOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  readonly network: Network;
+  readonly exitShards: ExitShardSettings;
 }
 
-export function createExitShardMaker(
-  deps: MakeExitShardsDeps,
-  options: {
-    readonly vault: string;
-    readonly network: Network;
-    readonly exitShards: ExitShardSettings;
-  },
-): ExitShardMaker {
-  const { vault, network, exitShards } = options;
-  const sharesOf = new Map(
-    exitShards.config?.validators.map(({ publicKey, shares }) => [toHex(publicKey), shares]),
-  );
-  let last: { readonly key: string; readonly made: readonly ValidatorWithShards[] } | undefined;
+/** What the oracles are sent for one validator. */
+export type ValidatorWithShards = NextValidator & ValidatorShards;
 
-  /** Which validators' exits can be signed, for each way of making shards that is allowed, the preferred one first. */
-  const waysOf = (oracles: OracleConfig, loadedKeys: ReadonlySet<Hex>) => {
-    const hasKey = (publicKey: Uint8Array) => loadedKeys.has(toHex(publicKey));
-    const hasShares = (publicKey: Uint8Array) => {
-      const shares = sharesOf.get(toHex(publicKey)) ?? [];
-      return shares.length === oracles.oracles.length && shares.every(hasKey);
-    };
-    const set = exitShards.config?.oracleSet;
-    const isCurrent = set === undefined || equalBytes(set.configHash, oracleSetHash(oracles));
-    const useShares = exitShards.mode !== 'split' && sharesOf.size > 0 && isCurrent;
-    // Where shares are insisted on and are of another set, the making of them says so.
-    if (exitShards.mode === 'key-shares') return [useShares ? hasShares : () => true];
-    return [...(useShares ? [hasShares] : []), hasKey];
-  };
+/** Which validators of a vault's deposit data a batch may be of. */
+type IsAtHand = (publicKey: Uint8Array) => boolean;
 
-  return {
-    async choose({ config, loadedKeys, limit }, plan) {
-      let best: RegistrationBatch | NoBatch | undefined;
-      for (const isAtHand of waysOf(config, loadedKeys)) {
-        const next = await plan(isAtHand);
-        if (best === undefined || sizeOf(next) > sizeOf(best)) best = next;
-        if (sizeOf(best) === limit) break;
-      }
-      return best as RegistrationBatch | NoBatch;
-    },
-    async make(oracles, loadedKeys, { validators, encoded }, firstIndex) {
-      const key = [firstIndex, toHex(oracleSetHash(oracles)), toHex(encoded)].join(' ');
-      if (last?.key === key) return last.made;
-      const { validators: shards } = await makeExitShards(deps, {
-        vault,
-        network,
-        oracles,
-        loadedKeys,
-        mode: exitShards.mode,
-        config: exitShards.config,
-        validators: validators.map(({ publicKey }, i) => ({
-          publicKey,
-          validatorIndex: firstIndex + BigInt(i),
-        })),
-      });
-      const made = shards.map(({ publicKey, publicKeyShards, encryptedShards }, i) => ({
+/** Makes the exit shards of batches; those of the last one are kept for when the oracles are asked again. */
+export class ExitShardMaker {
+  readonly #deps: MakeExitShardsDeps;
+  readonly #options: ExitShardMakerOptions;
+  readonly #shares: KnownShares | undefined;
+  #last: { readonly key: string; readonly made: readonly ValidatorWithShards[] } | undefined;
+
+  constructor(deps: MakeExitShardsDeps, options: ExitShardMakerOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#shares = knownShares(options.exitShards.config);
+  }
+
+  /** The larger batch: of validators whose key shares the signer has, or whose key. A batch is made in one way. */
+  async choose(
+    given: { readonly config: OracleConfig; readonly loadedKeys: ReadonlySet<Hex>; readonly limit: number },
+    plan: (isAtHand: IsAtHand) => Promise<RegistrationBatch | NoBatch>,
+  ): Promise<RegistrationBatch | NoBatch> {
+    const keys = { loaded: given.loadedKeys, shares: this.#shares };
+    const ways = findShardWays(keys, given.config, this.#options.exitShards.mode);
+    // Where shares are insisted on and are of no use, the making of them says so.
+    const [preferred = () => true, ...others] = ways.map(({ isPossible }): IsAtHand => isPossible);
+    let best = await plan(preferred);
+    for (const isAtHand of others) {
+      if (sizeOf(best) === given.limit) break;
+      const next = await plan(isAtHand);
+      if (sizeOf(next) > sizeOf(best)) best = next;
+    }
+    return best;
+  }
+
+  async make(
+    oracles: OracleConfig,
+    loadedKeys: ReadonlySet<Hex>,
+    { validators, encoded }: RegistrationBatch,
+    firstIndex: bigint,
+  ): Promise<readonly ValidatorWithShards[]> {
+    const key = [firstIndex, toHex(oracleSetHash(oracles)), toHex(encoded)].join(' ');
+    if (this.#last?.key === key) return this.#last.made;
+    const { vault, network, exitShards } = this.#options;
+    const { validators: shards } = await makeExitShards(this.#deps, {
+      vault,
+      network,
+      oracles,
+      loadedKeys,
+      mode: exitShards.mode,
+      config: exitShards.config,
+      validators: validators.map(({ publicKey }, i) => ({
         publicKey,
-        publicKeyShards,
-        encryptedShards,
-        depositSignature: validators[i]?.depositSignature ?? new Uint8Array(),
-      }));
-      last = { key, made };
-      return made;
-    },
-  };
+        validatorIndex: firstIndex + BigInt(i),
+      })),
+    });
+    const made = shards.map(({ publicKey, publicKeyShards, encryptedShards }, i) => ({
+      publicKey,
+      publicKeyShards,
+      encryptedShards,
+      depositSignature: validators[i]?.depositSignature ?? new Uint8Array(),
+    }));
+    this.#last = { key, made };
+    return made;
+  }
 }
 
 function sizeOf(plan: RegistrationBatch | NoBatch): number {

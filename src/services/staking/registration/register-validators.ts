@@ -7,6 +7,7 @@ import { postApproval } from '../../../clients/oracle.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import {
   type Approval,
+  type ApprovalRequest,
   createApprovalRequest,
   registrationDigest,
 } from '../../../domain/protocol/approval.ts';
@@ -15,16 +16,16 @@ import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
 import type { NetworkValidators } from '../network-validators/network-validators.ts';
-import { createChangeLog } from './change-log.ts';
-import { createExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
-import { isBatch, type RegistrationBatch, type RegistrationMode } from './registration-mode.ts';
-import { sendRegistration } from './send-registration.ts';
+import { type ChangeLog, createChangeLog } from './change-log.ts';
+import { decideRegistration, type RegistrationWait, stakeableWei } from './decide-registration.ts';
+import { ExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
+import { isBatch, type NoBatch, type RegistrationBatch, type RegistrationMode } from './registration-mode.ts';
+import { type SentRegistration, sendRegistration } from './send-registration.ts';
 import { findStakeableAssets } from './stakeable-assets.ts';
 import { ethereumVaultVersion, validatorAssetsWei } from './vault-version.ts';
 
@@ -62,28 +63,10 @@ export interface RegisterValidatorsOptions {
   readonly minVaultBalanceWei?: bigint | undefined;
 }
 
-type RegistrationOutcome = {
+export type RegistrationOutcome = {
   /** The vault's stakeable assets, with those of a pending harvest. */
   readonly stakeableAssetsWei: bigint;
-} & (
-  | { readonly status: 'idle' }
-  | { readonly status: 'waiting'; readonly code: string; readonly waitsFor: string }
-  /** Something changed in the middle: the next pass starts again. */
-  | { readonly status: 'restarted'; readonly reason: string }
-  /** `hash` is missing when somebody else had sent it. */
-  | { readonly status: 'registered'; readonly publicKeys: readonly Hex[]; readonly hash: Hex | undefined }
-);
-
-/** Registers one vault's validators, pass after pass. */
-export interface ValidatorRegistrar {
-  /**
-   * One pass: registers one batch of as many validators as the vault's assets, the oracles and the signer allow. What
-   * it waits for is logged when it changes.
-   * @throws ExternalError 'not-enough-approvals', 'registration-would-revert', those of nodes, signers and IPFS;
-   *   OperatorError of the exit shards and the deposit data. The next pass starts from the beginning
-   */
-  run(signal: AbortSignal): Promise<RegistrationOutcome>;
-}
+} & ({ readonly status: 'idle' } | RegistrationWait | SentRegistration);
 
 /** What one pass goes by. */
 interface Round {
@@ -93,119 +76,198 @@ interface Round {
   readonly signal: AbortSignal;
 }
 
-/** Prepares the registration of a vault's validators; what the passes have in common is kept in it. */
-export function createValidatorRegistrar(
-  deps: RegisterValidatorsDeps,
-  options: RegisterValidatorsOptions,
-): ValidatorRegistrar {
-  const { mode, chain, networkValidators, log } = deps;
-  const { network } = options;
-  const assetsPerValidatorWei = validatorAssetsWei(network);
-  const changes = createChangeLog(log);
-  const shardMaker = createExitShardMaker(deps, options);
-  let isFreshNeeded = false;
+/** The validators that one pass registers, and what they are registered with. */
+interface ChosenBatch {
+  readonly batch: RegistrationBatch;
+  /** What the signer has loaded, lower case. */
+  readonly loadedKeys: ReadonlySet<Hex>;
+  /** Index on the beacon chain of the first of them. */
+  readonly firstIndex: bigint;
+}
 
-  async function planBatch({ snapshot, config }: Round, limit: number) {
-    const [loadedKeys, validatorIndex] = await Promise.all([
-      deps.signer.listPublicKeys(),
+/**
+ * Registers one vault's validators, pass after pass. Each reads what it goes by, decides ({@link decideRegistration}) and
+ * acts from the beginning; what is kept in between only saves work and lines of the log.
+ */
+export class ValidatorRegistrar {
+  readonly #deps: RegisterValidatorsDeps;
+  readonly #options: RegisterValidatorsOptions;
+  readonly #changes: ChangeLog;
+  readonly #shardMaker: ExitShardMaker;
+  /** Whether the next snapshot must be of after this registrar's own transaction. */
+  #isFreshNeeded = false;
+
+  constructor(deps: RegisterValidatorsDeps, options: RegisterValidatorsOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#changes = createChangeLog(deps.log);
+    this.#shardMaker = new ExitShardMaker(deps, options);
+  }
+
+  /**
+   * One pass: registers one batch of as many validators as the vault's assets, the oracles and the signer allow. What
+   * it waits for is logged when it changes.
+   * @throws ExternalError 'not-enough-approvals', 'registration-would-revert', those of nodes, signers and IPFS;
+   *   OperatorError of the exit shards and the deposit data. The next pass starts from the beginning
+   */
+  async run(signal: AbortSignal): Promise<RegistrationOutcome> {
+    const outcome = await this.#pass(signal);
+    if (outcome.status === 'registered') {
+      this.#deps.log.info(
+        { hash: outcome.hash },
+        `Successfully registered validators with public keys ${outcome.publicKeys.join(', ')}`,
+      );
+    }
+    this.#changes.info('outcome', describeOutcome(outcome));
+    return outcome;
+  }
+
+  async #pass(signal: AbortSignal): Promise<RegistrationOutcome> {
+    const { network, vault, maxFeePerGasGwei, minVaultBalanceWei = 0n } = this.#options;
+    const snapshot = await this.#readSnapshot(signal);
+    const config = await this.#readOracleConfig(snapshot);
+    const assets = await findStakeableAssets(this.#deps, this.#changes, vault, snapshot);
+    const state = {
+      assetsWei: assets.assetsWei,
+      minVaultBalanceWei,
+      assetsPerValidatorWei: validatorAssetsWei(network),
+      batchLimit: config.validatorsApprovalBatchLimit,
+      harvestWaitsFor: assets.waitsFor,
+      baseFeePerGasWei: snapshot.baseFeePerGasWei,
+      maxFeePerGasGwei,
+    };
+    const stakeableAssetsWei = stakeableWei(state);
+    const decision = decideRegistration(state);
+    switch (decision.status) {
+      case 'idle':
+        await this.#deps.mode.prepare(snapshot, state.batchLimit);
+        return { status: 'idle', stakeableAssetsWei };
+      case 'waiting':
+        return { ...decision, stakeableAssetsWei };
+      case 'register': {
+        const round = { snapshot, config, harvest: assets.harvest, signal };
+        const step = await this.#registerOnceSynced(round, decision.count);
+        return { ...step, stakeableAssetsWei };
+      }
+    }
+  }
+
+  async #readSnapshot(signal: AbortSignal): Promise<ChainSnapshot> {
+    const snapshot = await this.#deps.chain.readSnapshot({ fresh: this.#isFreshNeeded, signal });
+    this.#isFreshNeeded = false;
+    return snapshot;
+  }
+
+  #readOracleConfig({ events }: ChainSnapshot): Promise<OracleConfig> {
+    if (events.config === null) throw noOracleConfig(this.#options.network.contracts.keeper);
+    return this.#deps.fetchOracleConfig(events.config.ipfsHash);
+  }
+
+  /** The first sync of the network's validators takes its time; that is no failure. */
+  async #registerOnceSynced(round: Round, limit: number): Promise<RegistrationWait | SentRegistration> {
+    try {
+      return await this.#register(round, limit);
+    } catch (error) {
+      if (!(error instanceof ExternalError) || error.code !== 'network-validators-not-synced') throw error;
+      const waitsFor = 'the validators of the network to be read for the first time';
+      return { status: 'waiting', code: error.code, waitsFor };
+    }
+  }
+
+  /** Registers up to `limit` validators, from the choice of the batch to the transaction. */
+  async #register(round: Round, limit: number): Promise<RegistrationWait | SentRegistration> {
+    const chosen = await this.#chooseBatch(round, limit);
+    if (!('batch' in chosen)) return { status: 'waiting', ...chosen };
+    const { batch, firstIndex } = chosen;
+    this.#changes.info(
+      'batch',
+      `Started registration of ${batch.validators.length} validator(s), start index=${firstIndex}`,
+    );
+    const request = await this.#makeRequest(round, chosen);
+    const approval = await this.#askOracles(round, batch, request);
+    this.#deps.log.info(
+      `Fetched oracles approval for validators: deadline=${approval.deadline}, start index=${firstIndex}`,
+    );
+    if (await this.#hasDeposits(round.snapshot)) {
+      const reason = 'somebody deposited while the oracles approved, so that their approval is void';
+      return { status: 'restarted', reason };
+    }
+    this.#isFreshNeeded = true;
+    return await sendRegistration(this.#deps, { vault: this.#options.vault, ...round, approval }, batch);
+  }
+
+  async #chooseBatch({ snapshot, config }: Round, limit: number): Promise<ChosenBatch | NoBatch> {
+    const { mode, signer, networkValidators } = this.#deps;
+    const [loadedKeys, firstIndex] = await Promise.all([
+      signer.listPublicKeys(),
       networkValidators.nextValidatorIndex(snapshot),
     ]);
-    const plan = await shardMaker.choose({ config, loadedKeys, limit }, isAtHand =>
+    const batch = await this.#shardMaker.choose({ config, loadedKeys, limit }, isAtHand =>
       mode.planBatch(snapshot, {
         limit,
         isAtHand,
         findRegistered: keys => networkValidators.findRegistered(keys),
       }),
     );
-    return { plan, loadedKeys, validatorIndex };
+    return isBatch(batch) ? { batch, loadedKeys, firstIndex } : batch;
   }
 
-  /** Registers up to `limit` validators, from the choice of the batch to the transaction. */
-  async function register(round: Round, limit: number) {
+  /** What the oracles are asked to approve: exit shards, and the proof that the vault takes these validators. */
+  async #makeRequest(round: Round, { batch, loadedKeys, firstIndex }: ChosenBatch): Promise<ApprovalRequest> {
+    const { vault, vaultVersion, network } = this.#options;
     const { snapshot, config, signal } = round;
-    const { plan, loadedKeys, validatorIndex } = await planBatch(round, limit);
-    if (!isBatch(plan)) return { status: 'waiting', ...plan } as const;
-    changes.info(
-      'batch',
-      `Started registration of ${plan.validators.length} validator(s), start index=${validatorIndex}`,
-    );
     const [validators, authority] = await Promise.all([
-      shardMaker.make(config, loadedKeys, plan, validatorIndex),
-      plan.authorize(snapshot.registryRoot),
+      this.#shardMaker.make(config, loadedKeys, batch, firstIndex),
+      batch.authorize(snapshot.registryRoot),
     ]);
     signal.throwIfAborted();
-    const request = createApprovalRequest({
-      vault: options.vault,
-      vaultVersion: ethereumVaultVersion(network, options.vault, options.vaultVersion),
+    return createApprovalRequest({
+      vault,
+      vaultVersion: ethereumVaultVersion(network, vault, vaultVersion),
       validatorsRegistryRoot: snapshot.registryRoot,
-      deadline: deadlineAfter(deps.now(), round),
-      validatorIndex,
+      deadline: deadlineAfter(this.#deps.now(), round),
+      validatorIndex: firstIndex,
       validators,
       authority,
     });
-    const approval = await askOracles(deps, options, round, plan, request);
-    log.info(
-      `Fetched oracles approval for validators: deadline=${approval.deadline}, start index=${validatorIndex}`,
-    );
-    const registryRoot = await fetchDepositRoot(deps.node, network.contracts.depositContract);
-    if (!equalBytes(registryRoot, snapshot.registryRoot)) {
-      return {
-        status: 'restarted',
-        reason: 'somebody deposited while the oracles approved, so that their approval is void',
-      } as const;
-    }
-    isFreshNeeded = true;
-    return sendRegistration(deps, { vault: options.vault, ...round, approval }, plan);
   }
 
-  async function pass(signal: AbortSignal): Promise<RegistrationOutcome> {
-    const snapshot = await chain.readSnapshot({ fresh: isFreshNeeded, signal });
-    isFreshNeeded = false;
-    if (snapshot.events.config === null) throw noOracleConfig(network.contracts.keeper);
-    const config = await deps.fetchOracleConfig(snapshot.events.config.ipfsHash);
-    const { assetsWei, harvest, waitsFor } = await findStakeableAssets(
-      deps,
-      changes,
-      options.vault,
-      snapshot,
+  #askOracles(
+    { snapshot, config, signal }: Round,
+    { encoded }: RegistrationBatch,
+    request: ApprovalRequest,
+  ): Promise<Approval> {
+    const { http, log } = this.#deps;
+    const { vault, network, oraclesTimeoutMs: timeoutMs } = this.#options;
+    const domain = { chainId: network.chainId, keeper: network.contracts.keeper };
+    const validatorsRegistryRoot = snapshot.registryRoot;
+    return collectApprovals(
+      { log },
+      {
+        oracles: config.oracles,
+        threshold: snapshot.keeper.validatorsMinOracles,
+        timeoutMs,
+        // The approval has to hold in the next block at least.
+        now: BigInt(snapshot.timestamp + network.secondsPerSlot),
+        send: (oracle, ended) => postApproval(http, oracle, request, { timeoutMs, signal: ended }),
+        digestOf: (ipfsHash, deadline) =>
+          registrationDigest(domain, {
+            validatorsRegistryRoot,
+            vault,
+            validators: encoded,
+            ipfsHash,
+            deadline,
+          }),
+        signal,
+      },
     );
-    const stakeableAssetsWei = maxOf(0n, assetsWei - (options.minVaultBalanceWei ?? 0n));
-    const limit = config.validatorsApprovalBatchLimit;
-    const count = Number(minOf(stakeableAssetsWei / assetsPerValidatorWei, BigInt(limit)));
-    if (count === 0) {
-      await mode.prepare(snapshot, limit);
-      return { status: 'idle', stakeableAssetsWei };
-    }
-    if (waitsFor !== undefined) {
-      return { status: 'waiting', code: 'harvest-not-possible', waitsFor, stakeableAssetsWei };
-    }
-    if (snapshot.baseFeePerGasWei > options.maxFeePerGasGwei * WEI_PER_GWEI) {
-      const waitsFor = `the base fee to fall to ${options.maxFeePerGasGwei} gwei or less`;
-      return { status: 'waiting', code: 'gas-price', waitsFor, stakeableAssetsWei };
-    }
-    try {
-      return { ...(await register({ snapshot, config, harvest, signal }, count)), stakeableAssetsWei };
-    } catch (error) {
-      // The first sync takes its time; that is no failure.
-      if (!(error instanceof ExternalError) || error.code !== 'network-validators-not-synced') throw error;
-      const waitsFor = 'the validators of the network to be read for the first time';
-      return { status: 'waiting', code: error.code, waitsFor, stakeableAssetsWei };
-    }
   }
 
-  return {
-    async run(signal) {
-      const outcome = await pass(signal);
-      if (outcome.status === 'registered') {
-        log.info(
-          { hash: outcome.hash },
-          `Successfully registered validators with public keys ${outcome.publicKeys.join(', ')}`,
-        );
-      }
-      changes.info('outcome', describeOutcome(outcome));
-      return outcome;
-    },
-  };
+  /** Whether the deposit contract has taken deposits since the snapshot. */
+  async #hasDeposits({ registryRoot }: ChainSnapshot): Promise<boolean> {
+    const { depositContract } = this.#options.network.contracts;
+    return !equalBytes(await fetchDepositRoot(this.#deps.node, depositContract), registryRoot);
+  }
 }
 
 /** Until when an approval is asked for, in unix seconds: by the later of two clocks, as the chain's own decides. */
@@ -219,43 +281,4 @@ function describeOutcome(outcome: RegistrationOutcome): string | undefined {
   if (outcome.status === 'waiting') return `Registration waits for ${outcome.waitsFor}.`;
   if (outcome.status === 'restarted') return `Registration starts again: ${outcome.reason}.`;
   return undefined;
-}
-
-function askOracles(
-  { http, log }: RegisterValidatorsDeps,
-  { vault, network, oraclesTimeoutMs }: RegisterValidatorsOptions,
-  { snapshot, config, signal }: Round,
-  { encoded }: RegistrationBatch,
-  request: ReturnType<typeof createApprovalRequest>,
-): Promise<Approval> {
-  const domain = { chainId: network.chainId, keeper: network.contracts.keeper };
-  const validatorsRegistryRoot = snapshot.registryRoot;
-  return collectApprovals(
-    { log },
-    {
-      oracles: config.oracles,
-      threshold: snapshot.keeper.validatorsMinOracles,
-      timeoutMs: oraclesTimeoutMs,
-      // The approval has to hold in the next block at least.
-      now: BigInt(snapshot.timestamp + network.secondsPerSlot),
-      send: (oracle, signal) => postApproval(http, oracle, request, { timeoutMs: oraclesTimeoutMs, signal }),
-      digestOf: (ipfsHash, deadline) =>
-        registrationDigest(domain, {
-          validatorsRegistryRoot,
-          vault,
-          validators: encoded,
-          ipfsHash,
-          deadline,
-        }),
-      signal,
-    },
-  );
-}
-
-function minOf(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function maxOf(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

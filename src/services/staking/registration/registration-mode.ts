@@ -75,6 +75,10 @@ export interface RegistrationMode {
   planBatch(facts: RegistrationFacts, options: PlanBatchOptions): Promise<RegistrationBatch | NoBatch>;
 }
 
+export function noBatch(code: NoBatch['code'], waitsFor: string): NoBatch {
+  return { code, waitsFor };
+}
+
 export function isBatch(plan: RegistrationBatch | NoBatch): plan is RegistrationBatch {
   return 'encoded' in plan;
 }

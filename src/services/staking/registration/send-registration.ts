@@ -5,7 +5,7 @@ import { fetchLateRegistrations } from '../../../clients/execution/contracts/vau
 import type { ExecutionNode } from '../../../clients/execution/execution-node.ts';
 import type { Approval } from '../../../domain/protocol/approval.ts';
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
-import { toHex } from '../../../lib/bytes.ts';
+import { type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { TransactionOutcome } from '../../../transactions/transaction.ts';
@@ -21,6 +21,13 @@ export interface ApprovedRegistration {
   readonly signal: AbortSignal;
 }
 
+/** What became of an approved batch. */
+export type SentRegistration =
+  /** `hash` is missing when somebody else had sent it. */
+  | { readonly status: 'registered'; readonly publicKeys: readonly Hex[]; readonly hash: Hex | undefined }
+  /** Something changed in the middle: the next pass starts again. */
+  | { readonly status: 'restarted'; readonly reason: string };
+
 /** Blocks that a snapshot may be behind a reorganised head. */
 const REORG_MARGIN_BLOCKS = 32;
 
@@ -32,7 +39,7 @@ export async function sendRegistration(
   { node, outbox }: { readonly node: ExecutionNode; readonly outbox: Pick<Outbox, 'send'> },
   { vault, snapshot, approval, harvest, signal }: ApprovedRegistration,
   batch: RegistrationBatch,
-) {
+): Promise<SentRegistration> {
   const { registryRoot } = snapshot;
   const call = batch.encodeCall({ registryRoot, validators: batch.encoded, approval }, harvest);
   const fromBlock = Math.max(0, snapshot.blockNumber - REORG_MARGIN_BLOCKS);
@@ -52,23 +59,23 @@ export async function sendRegistration(
 /** Errors that come of the chain having moved on: another try may do. */
 const PASSING_ERRORS = new Set(['InvalidValidatorsRegistryRoot', 'DeadlineExpired', 'NotHarvested']);
 
-function judge(batch: RegistrationBatch, outcome: TransactionOutcome) {
+function judge(batch: RegistrationBatch, outcome: TransactionOutcome): SentRegistration {
   const publicKeys = batch.validators.map(({ publicKey }) => toHex(publicKey));
   switch (outcome.status) {
     case 'confirmed':
-      return { status: 'registered', publicKeys, hash: outcome.hash } as const;
+      return { status: 'registered', publicKeys, hash: outcome.hash };
     case 'already-done':
-      return { status: 'registered', publicKeys, hash: undefined } as const;
+      return { status: 'registered', publicKeys, hash: undefined };
     case 'expired':
-      return { status: 'restarted', reason: 'the deadline of the approval has passed' } as const;
+      return { status: 'restarted', reason: 'the deadline of the approval has passed' };
     case 'cancelled':
-      return { status: 'restarted', reason: 'the transaction was cancelled' } as const;
+      return { status: 'restarted', reason: 'the transaction was cancelled' };
     case 'reverted':
-      return { status: 'restarted', reason: `${outcome.hash} was reverted: ${outcome.reason}` } as const;
+      return { status: 'restarted', reason: `${outcome.hash} was reverted: ${outcome.reason}` };
     case 'would-revert': {
       const name = nameProtocolError(outcome.data) ?? outcome.reason;
       if (PASSING_ERRORS.has(name)) {
-        return { status: 'restarted', reason: `the transaction would revert: ${name}` } as const;
+        return { status: 'restarted', reason: `the transaction would revert: ${name}` };
       }
       throw new ExternalError(
         'registration-would-revert',

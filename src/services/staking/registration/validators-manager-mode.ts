@@ -9,15 +9,15 @@ import {
   depositOfVault,
 } from '../../../domain/consensus/deposit-data.ts';
 import { encodeUpdateState } from '../../../domain/protocol/rewards.ts';
-import { concatBytes, fromHex, toHex } from '../../../lib/bytes.ts';
-import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
-import type { DepositEntries } from './deposit-entries.ts';
-import type {
-  NoBatch,
-  PlanBatchOptions,
-  RegistrationBatch,
-  RegistrationFacts,
-  RegistrationMode,
+import { concatBytes, toHex } from '../../../lib/bytes.ts';
+import { type DepositEntries, placesFrom, toNextValidator, usedUp } from './deposit-entries.ts';
+import {
+  type NoBatch,
+  noBatch,
+  type PlanBatchOptions,
+  type RegistrationBatch,
+  type RegistrationFacts,
+  type RegistrationMode,
 } from './registration-mode.ts';
 
 export interface ValidatorsManagerModeOptions {
@@ -39,8 +39,6 @@ export function createValidatorsManagerMode(
   { deposits, wallet }: { readonly deposits: DepositEntries; readonly wallet: Wallet },
   options: ValidatorsManagerModeOptions,
 ): RegistrationMode {
-  const { vault } = options;
-  const vaultBytes = fromHex(vault, ADDRESS_LENGTH);
   /** Entries before this place were registered when last looked at. */
   let firstOpen: { readonly entries: readonly DepositEntry[]; readonly place: number } | undefined;
 
@@ -65,17 +63,16 @@ export function createValidatorsManagerMode(
     kind: 'validators-manager',
     async prepare(_facts, limit) {
       const entries = await deposits.current();
-      const from = openFrom(entries);
-      deposits.findInvalid(entries.slice(from, from + limit).map((_, i) => from + i));
+      deposits.findInvalid(placesFrom({ entries, first: openFrom(entries) }, limit));
     },
     async planBatch(facts, planOptions) {
-      const stranger = findStranger(facts, vault, wallet.address);
+      const stranger = findStranger(facts, options.vault, wallet.address);
       if (stranger !== undefined) return stranger;
       const places = await choosePlaces(planOptions);
       if (!Array.isArray(places)) return places;
       const entries = await deposits.current();
       const chosen = places.flatMap(place => entries[place] ?? []);
-      return createBatch(wallet, options, chosen, vaultBytes);
+      return createBatch(wallet, options, chosen, deposits.vault);
     },
   };
 }
@@ -86,10 +83,10 @@ function findStranger(
   wallet: string,
 ): NoBatch | undefined {
   if (state.validatorsManager === wallet) return undefined;
-  return {
-    code: 'not-validators-manager',
-    waitsFor: `the hot wallet ${wallet} to be the validators manager of vault ${vault} again; it is ${state.validatorsManager}`,
-  };
+  return noBatch(
+    'not-validators-manager',
+    `the hot wallet ${wallet} to be the validators manager of vault ${vault} again; it is ${state.validatorsManager}`,
+  );
 }
 
 interface Scan {
@@ -131,22 +128,19 @@ function explain(deposits: DepositEntries, entries: readonly DepositEntry[], sca
   const nameOf = (place: number) => toHex(entries[place]?.publicKey ?? new Uint8Array());
   const [keyless] = scan.withoutKey;
   if (keyless !== undefined) {
-    return {
-      code: 'key-not-in-signer',
-      waitsFor: `the signer to have the keys of ${scan.withoutKey.length} validators of ${deposits.source}, first ${nameOf(keyless)}`,
-    };
+    return noBatch(
+      'key-not-in-signer',
+      `the signer to have the keys of ${scan.withoutKey.length} validators of ${deposits.source}, first ${nameOf(keyless)}`,
+    );
   }
   const [invalid] = scan.invalid;
   if (invalid !== undefined) {
-    return {
-      code: 'deposit-data-bad-signature',
-      waitsFor: `new deposit data: ${scan.invalid.length} validators of ${deposits.source} have no valid deposit signature, first ${nameOf(invalid)}`,
-    };
+    return noBatch(
+      'deposit-data-bad-signature',
+      `new deposit data: ${scan.invalid.length} validators of ${deposits.source} have no valid deposit signature, first ${nameOf(invalid)}`,
+    );
   }
-  return {
-    code: 'deposit-data-used-up',
-    waitsFor: `more deposit data: all ${entries.length} validators of ${deposits.source} are registered`,
-  };
+  return usedUp(deposits, entries);
 }
 
 function createBatch(
@@ -163,7 +157,7 @@ function createBatch(
     ]),
   );
   return {
-    validators: entries.map(({ publicKey, signature }) => ({ publicKey, depositSignature: signature })),
+    validators: entries.map(toNextValidator),
     encoded,
     authorize: async validatorsRegistryRoot => ({
       kind: 'manager-signature',

@@ -1,10 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  computeManifestMac,
-  type ManifestEntry,
-  verifyManifestMac,
-} from '../../../../src/domain/keys/manifest.ts';
+import type { ManifestEntry } from '../../../../src/domain/fleet/key-facts.ts';
+import { computeManifestMac, verifyManifestMac } from '../../../../src/domain/keys/manifest.ts';
 import { compareBytes } from '../../../../src/lib/bytes.ts';
 
 const encryptionKey = new Uint8Array(32).fill(9);

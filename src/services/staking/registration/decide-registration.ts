@@ -1,0 +1,56 @@
+import { WEI_PER_GWEI } from '../../../lib/units.ts';
+
+/** What a pass knows when it decides. */
+export interface RegistrationState {
+  /** What the vault could stake, with the assets of a pending harvest. */
+  readonly assetsWei: bigint;
+  /** What stays in the vault and is not staked. */
+  readonly minVaultBalanceWei: bigint;
+  /** What the vault's assets lose to one validator. */
+  readonly assetsPerValidatorWei: bigint;
+  /** Largest number of validators that the oracles approve at once. */
+  readonly batchLimit: number;
+  /** What is waited for where the vault takes no validators before a harvest; undefined where it does. */
+  readonly harvestWaitsFor: string | undefined;
+  readonly baseFeePerGasWei: bigint;
+  /** Largest base fee that is paid for a registration. */
+  readonly maxFeePerGasGwei: bigint;
+}
+
+/** Why nothing is registered now although the vault has the assets. */
+export interface RegistrationWait {
+  readonly status: 'waiting';
+  readonly code: string;
+  /** The same text as long as nothing changes. */
+  readonly waitsFor: string;
+}
+
+export type RegistrationDecision =
+  /** The vault has no assets for a validator. */
+  | { readonly status: 'idle' }
+  | RegistrationWait
+  /** As many validators as can be had, up to `count`. */
+  | { readonly status: 'register'; readonly count: number };
+
+/** The vault's assets that may go into validators. */
+export function stakeableWei({
+  assetsWei,
+  minVaultBalanceWei,
+}: Pick<RegistrationState, 'assetsWei' | 'minVaultBalanceWei'>): bigint {
+  return assetsWei > minVaultBalanceWei ? assetsWei - minVaultBalanceWei : 0n;
+}
+
+/** What one pass does: assets come first, since a vault without any waits for nothing else. */
+export function decideRegistration(state: RegistrationState): RegistrationDecision {
+  const affordable = stakeableWei(state) / state.assetsPerValidatorWei;
+  if (affordable === 0n || state.batchLimit === 0) return { status: 'idle' };
+  if (state.harvestWaitsFor !== undefined) {
+    return { status: 'waiting', code: 'harvest-not-possible', waitsFor: state.harvestWaitsFor };
+  }
+  if (state.baseFeePerGasWei > state.maxFeePerGasGwei * WEI_PER_GWEI) {
+    const waitsFor = `the base fee to fall to ${state.maxFeePerGasGwei} gwei or less`;
+    return { status: 'waiting', code: 'gas-price', waitsFor };
+  }
+  const limit = BigInt(state.batchLimit);
+  return { status: 'register', count: Number(affordable < limit ? affordable : limit) };
+}
