@@ -7,6 +7,7 @@ import type { RotationRequest, SignaturesStatus } from '../domain/protocol/signa
 import { fromHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { joinFailures } from './failover.ts';
 import {
   bodyJson,
   describeEndpoint,
@@ -110,7 +111,7 @@ export async function fetchSignaturesStatus(
   const statuses = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []));
   const [last] = statuses.sort((a, b) => (a.blockNumber ?? -1) - (b.blockNumber ?? -1));
   if (last !== undefined) return last;
-  throw joinFailures(
+  throw oracleFailure(
     oracle,
     answers.flatMap(answer => (answer.status === 'rejected' ? [answer.reason] : [])),
   );
@@ -163,7 +164,7 @@ async function askReplicas<T>(
     await Promise.race([answer.promise, Promise.all(attempts)]);
     if (isAnswered) return await answer.promise;
     signal?.throwIfAborted();
-    throw joinFailures(oracle, failures);
+    throw oracleFailure(oracle, failures);
   } finally {
     end.abort();
   }
@@ -235,13 +236,10 @@ function refusal(url: string, error: HttpStatusError): ExternalError {
   });
 }
 
-function joinFailures(oracle: Oracle, failures: readonly unknown[]): ExternalError {
-  const external = failures.filter(error => error instanceof ExternalError);
-  const codes = new Set(external.map(error => error.code));
-  const code = codes.size === 1 ? ([...codes][0] ?? 'unreachable') : 'oracle-unavailable';
+function oracleFailure(oracle: Oracle, failures: readonly unknown[]): ExternalError {
   const said = failures.map(error => messageOf(error).replace(/\.$/, '')).join('; ');
-  return new ExternalError(code, `${said || `the oracle ${oracle.address} has no endpoint`}.`, {
-    retryable: external.some(error => error.retryable),
-    cause: new AggregateError(failures),
+  return joinFailures(failures, {
+    unavailableCode: 'oracle-unavailable',
+    message: `${said || `the oracle ${oracle.address} has no endpoint`}.`,
   });
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../lib/errors.ts';
 import { readFileBytes } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isPlainLoopback } from '../lib/loopback.ts';
 import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import type { Network } from '../networks/network.ts';
@@ -181,7 +182,7 @@ async function resolveListenAddress(settings: SignerSettings): Promise<ListenAdd
       throw new UsageError('invalid-listen', `The host ${listen.host} to listen on is not known.`, { cause });
     },
   );
-  if (!isLoopback(address) && tls?.clientCa === undefined && !allowUnauthenticated) {
+  if (!isPlainLoopback(address) && tls?.clientCa === undefined && !allowUnauthenticated) {
     throw new UsageError(
       'listener-unauthenticated',
       `Whoever reaches ${listen.host} could exit every validator: a listener that is not on loopback needs client certificates.`,
@@ -206,10 +207,6 @@ function namesWithoutAuthority(): UsageError {
     'client-names-without-ca',
     'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
   );
-}
-
-function isLoopback(address: string): boolean {
-  return isIPv6(address) ? address === '::1' : address.startsWith('127.');
 }
 
 async function readTls(tls: SignerSettings['tls']): Promise<ServerTls | undefined> {

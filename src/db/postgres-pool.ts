@@ -35,51 +35,63 @@ const ANSWER_GRACE_MS = 10_000;
  * @throws (from connect) ExternalError db-unreachable, db-auth-failed, db-not-found, …
  */
 export function createPostgresPool(options: PoolOptions): PostgresPool {
-  const { connectTimeoutMs, statementTimeoutMs } = options;
-  const ended: Promise<void>[] = [];
-  let url = options.url;
-  let pool: pg.Pool | undefined;
-  let hasWarned = false;
+  return new ReloadingPool(options);
+}
 
-  function warnOfStranger(host: string): void {
-    if (hasWarned || url.sslMode === 'verify-full' || url.requiresChannelBinding) return;
-    hasWarned = true;
-    options.warn?.(
-      `The database at ${host} is reached with sslmode=${url.sslMode}: whoever is on the way can pass for it, read and change what goes to and fro. Use sslmode=verify-full in --db-url.`,
-    );
+/** A pool that finds out by its first connection which way of using TLS works, and again when the password has changed. */
+class ReloadingPool implements PostgresPool {
+  /** What kysely would open a connection of its own with, to cancel a query; no query here can be cancelled. */
+  readonly options = {};
+  readonly #settings: PoolOptions;
+  /** What kysely holds for each connection: it recognises one that it has set up before by its identity. */
+  readonly #wrappers = new WeakMap<pg.PoolClient, PostgresPoolClient>();
+  /** Pools that are no longer used, on their way to the end. */
+  readonly #ended: Promise<void>[] = [];
+  #url: PostgresUrl;
+  /** undefined until a first connection has been made. */
+  #pool: pg.Pool | undefined;
+  #hasWarned = false;
+
+  constructor(settings: PoolOptions) {
+    this.#settings = settings;
+    this.#url = settings.url;
   }
 
-  function newPool(connectionString: string): pg.Pool {
-    const created = new pg.Pool({
-      connectionString,
-      Client: guardedClient({ ...url, onRemote: warnOfStranger }),
-      enableChannelBinding: url.requiresChannelBinding,
-      max: MAX_CONNECTIONS,
-      connectionTimeoutMillis: url.connectTimeoutMs ?? connectTimeoutMs,
-      ...(statementTimeoutMs > 0 && { query_timeout: statementTimeoutMs + ANSWER_GRACE_MS }),
-      fallback_application_name: 'stakewise-operator',
-      keepAlive: true,
-      types: { getTypeParser: typeParserOf },
-    });
-    // Without listeners a connection that breaks while nobody waits on it would end the process.
-    created.on('error', () => undefined);
-    created.on('connect', client => client.on('error', () => undefined));
-    return created;
+  async connect(): Promise<PostgresPoolClient> {
+    const client = await this.#connect().catch((error: unknown) => this.#connectWithNewPassword(error));
+    const wrapper = this.#wrappers.get(client) ?? wrapClient(client, endpointOf(this.#url.attempts[0]));
+    this.#wrappers.set(client, wrapper);
+    return wrapper;
   }
 
-  async function connectFirst(): Promise<pg.PoolClient> {
+  async end(): Promise<void> {
+    if (this.#pool !== undefined) this.#ended.push(this.#pool.end());
+    await Promise.all(this.#ended);
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    if (this.#pool === undefined) return this.#connectFirst();
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw translateConnectError(error, endpointOf(this.#url.attempts[0]));
+    }
+  }
+
+  /** Tries the ways that the sslmode allows, one after another; the pool of the one that works stays. */
+  async #connectFirst(): Promise<pg.PoolClient> {
     let failure: unknown;
-    for (const connectionString of url.attempts) {
+    for (const connectionString of this.#url.attempts) {
       const endpoint = endpointOf(connectionString);
-      const candidate = newPool(connectionString);
+      const candidate = this.#openPool(connectionString);
       try {
         const client = await candidate.connect();
         // Two may have found out at once that the password has changed.
-        if (pool !== undefined) ended.push(pool.end());
-        pool = candidate;
+        this.#leavePool();
+        this.#pool = candidate;
         return client;
       } catch (error) {
-        ended.push(candidate.end());
+        this.#ended.push(candidate.end());
         // Of two, the server's own word tells more than that it has no TLS.
         if (failure === undefined || codeOf(error) !== undefined)
           failure = translateConnectError(error, endpoint);
@@ -89,40 +101,50 @@ export function createPostgresPool(options: PoolOptions): PostgresPool {
     throw failure;
   }
 
-  async function connect(): Promise<pg.PoolClient> {
-    if (pool === undefined) return connectFirst();
-    try {
-      return await pool.connect();
-    } catch (error) {
-      throw translateConnectError(error, endpointOf(url.attempts[0]));
-    }
-  }
-
-  async function reload(error: unknown): Promise<pg.PoolClient> {
-    const text = isAuthenticationFailure(error) ? await options.reloadUrl?.() : undefined;
+  /** @throws the error itself unless it is about the password, and there is another one now */
+  async #connectWithNewPassword(error: unknown): Promise<pg.PoolClient> {
+    const text = isAuthenticationFailure(error) ? await this.#settings.reloadUrl?.() : undefined;
     const fresh = text === undefined ? undefined : parseDatabaseUrl(text);
-    if (fresh?.kind !== 'postgres' || fresh.attempts[0] === url.attempts[0]) throw error;
-    if (pool !== undefined) ended.push(pool.end());
-    pool = undefined;
-    url = fresh;
-    return connectFirst();
+    if (fresh?.kind !== 'postgres' || fresh.attempts[0] === this.#url.attempts[0]) throw error;
+    this.#leavePool();
+    this.#url = fresh;
+    return this.#connectFirst();
   }
 
-  const wrappers = new WeakMap<pg.PoolClient, PostgresPoolClient>();
-  return {
-    options: {},
-    async connect() {
-      const client = await connect().catch(reload);
-      const wrapper = wrappers.get(client) ?? wrapClient(client, endpointOf(url.attempts[0]));
-      // Kysely recognises a connection it has set up before by its identity.
-      wrappers.set(client, wrapper);
-      return wrapper;
-    },
-    async end() {
-      if (pool !== undefined) ended.push(pool.end());
-      await Promise.all(ended);
-    },
-  };
+  #openPool(connectionString: string): pg.Pool {
+    const { connectTimeoutMs, statementTimeoutMs } = this.#settings;
+    const url = this.#url;
+    const pool = new pg.Pool({
+      connectionString,
+      Client: guardedClient({ ...url, onRemote: host => this.#warnOfStranger(host) }),
+      enableChannelBinding: url.requiresChannelBinding,
+      max: MAX_CONNECTIONS,
+      connectionTimeoutMillis: url.connectTimeoutMs ?? connectTimeoutMs,
+      ...(statementTimeoutMs > 0 && { query_timeout: statementTimeoutMs + ANSWER_GRACE_MS }),
+      fallback_application_name: 'stakewise-operator',
+      keepAlive: true,
+      types: { getTypeParser: typeParserOf },
+    });
+    // Without listeners a connection that breaks while nobody waits on it would end the process.
+    pool.on('error', () => undefined);
+    pool.on('connect', client => client.on('error', () => undefined));
+    return pool;
+  }
+
+  /** Lets the pool end by itself, so that the next connection is a first one. */
+  #leavePool(): void {
+    if (this.#pool !== undefined) this.#ended.push(this.#pool.end());
+    this.#pool = undefined;
+  }
+
+  #warnOfStranger(host: string): void {
+    const { sslMode, requiresChannelBinding } = this.#url;
+    if (this.#hasWarned || sslMode === 'verify-full' || requiresChannelBinding) return;
+    this.#hasWarned = true;
+    this.#settings.warn?.(
+      `The database at ${host} is reached with sslmode=${sslMode}: whoever is on the way can pass for it, read and change what goes to and fro. Use sslmode=verify-full in --db-url.`,
+    );
+  }
 }
 
 function wrapClient(client: pg.PoolClient, endpoint: Endpoint): PostgresPoolClient {

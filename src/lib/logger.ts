@@ -119,11 +119,11 @@ function formatPlain(line: string): string {
     .toUpperCase()
     .replace(/^WARN$/, 'WARNING');
   const at = String(time).slice(0, 19).replace('T', ' ');
-  const of = task === undefined ? '' : `[${task}] `;
+  const prefix = task === undefined ? '' : `[${task}] `;
   const { stack } = (err ?? {}) as { stack?: unknown };
   // Nobody's text in it begins where a line of the log begins.
   const trace = stack === undefined ? '' : `\n${String(stack).replaceAll(/\n(?! {4}at )/g, '\n    ')}`;
-  return `${at} ${name.padEnd(8)} ${of}${msg}${formatFields(fields)}${trace}\n`;
+  return `${at} ${name.padEnd(8)} ${prefix}${msg}${formatFields(fields)}${trace}\n`;
 }
 
 function formatFields(fields: Readonly<Record<string, unknown>>): string {

@@ -1,3 +1,4 @@
+import type { HashiVaultPlace } from '../clients/hashi-vault.ts';
 import type { RemoteDbSettings } from './remote-db-settings.ts';
 
 /** A limit of `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
@@ -21,18 +22,11 @@ export type KeySourceSettings =
       readonly passwordFiles: readonly string[];
     }
   | { readonly kind: 'key-files'; readonly directory: string }
-  | {
+  | (HashiVaultPlace & {
       readonly kind: 'hashi-vault';
-      readonly url: string;
       readonly token: SecretSetting;
-      readonly mount: string;
-      readonly keyPaths: readonly string[];
-      readonly keyPrefixes: readonly string[];
-      readonly parallelism: number;
       readonly caFile?: string | undefined;
-      readonly timeoutMs: number;
-      readonly retryTimeoutMs: number;
-    }
+    })
   | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
 
 /** Where the hot wallet is, and what it may sign; plain data. */

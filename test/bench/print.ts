@@ -32,12 +32,12 @@ export function printFigure(bench: Bench, figure: Figure): void {
 }
 
 export function summarize({ targets }: Bench, { cost }: Figure): TargetLine[] {
-  return Object.entries(targets).map(([of, limit]) => {
-    const actual = cost[of as keyof Cost];
+  return Object.entries(targets).map(([what, limit]) => {
+    const actual = cost[what as keyof Cost];
     const text =
-      of === 'peakMb'
+      what === 'peakMb'
         ? `${Math.round(actual)} of ${limit} MB peak`
-        : `${seconds(actual)} of ${seconds(limit)} ${of === 'cpuMs' ? 'CPU' : 'wall'}`;
+        : `${seconds(actual)} of ${seconds(limit)} ${what === 'cpuMs' ? 'CPU' : 'wall'}`;
     return { text, isMet: actual <= limit };
   });
 }

@@ -58,19 +58,19 @@ async function benchRegistration(): Promise<void> {
     }
     const calls = median(lines.map(line => line.calls));
     const bare = await timeBare(bench, size, calls);
-    const of = (name: keyof Timeline) => Math.round(median(lines.map(line => line[name])));
-    const total = of('total');
+    const medianOf = (name: keyof Timeline) => Math.round(median(lines.map(line => line[name])));
+    const total = medianOf('total');
     console.log(
       `registration: ${size} validators × ${ORACLES.oracles} oracles, assets in a block to transaction sent`,
     );
     console.log(
-      `  cost     median ${total} ms, ${lines.map(line => Math.round(line.total)).join(', ')} (${loadText()}): to the next look at the chain ${of('looked')} ms, to the oracles ${of('asked')} ms, to the transaction ${of('sent')} ms; ${calls} calls of the node`,
+      `  cost     median ${total} ms, ${lines.map(line => Math.round(line.total)).join(', ')} (${loadText()}): to the next look at the chain ${medianOf('looked')} ms, to the oracles ${medianOf('asked')} ms, to the transaction ${medianOf('sent')} ms; ${calls} calls of the node`,
     );
     console.log(
       `  bare     ${Math.round(bare)} ms   a signature, a check, a split and 11 encryptions per validator, a body for each oracle at once, ${calls} round trips`,
     );
     console.log(
-      `  ratio    ${((of('asked') + of('sent')) / bare).toFixed(2)} (without the wait for the next look)`,
+      `  ratio    ${((medianOf('asked') + medianOf('sent')) / bare).toFixed(2)} (without the wait for the next look)`,
     );
     judge(`from block to transaction, ${size} validators,`, total, targetMs, 'ms');
   }

@@ -39,7 +39,7 @@ async function benchRotation(): Promise<void> {
   const { batches, wallMs } = readBatches(await bench.takeMarks());
   check(batches.length === Math.ceil(VALIDATORS / 100), `${batches.length} batches`);
   const bare = await timeExitShards(bench, VALIDATORS);
-  const of = (name: keyof Batch) => Math.round(median(batches.map(batch => batch[name])));
+  const medianOf = (name: keyof Batch) => Math.round(median(batches.map(batch => batch[name])));
   console.log(
     `rotation: ${VALIDATORS} validators × ${ORACLES.oracles} oracles, ${batches.length} batches, one transaction each`,
   );
@@ -47,7 +47,7 @@ async function benchRotation(): Promise<void> {
     `  cost     ${(wallMs / 1000).toFixed(1)} s from the first look at what is outdated to the last transaction (${loadText()}): operator ${cpuOf('operator')} ms CPU, its signer ${cpuOf('signer')} ms; ${Math.round(after.operator.peakMb)} MB peak`,
   );
   console.log(
-    `  batch    median ${of('made')} ms to the oracles, ${of('approved')} ms to the transaction (of it the oracles' own CPU ${of('oraclesCpu')} ms), one slot and a look for its block`,
+    `  batch    median ${medianOf('made')} ms to the oracles, ${medianOf('approved')} ms to the transaction (of it the oracles' own CPU ${medianOf('oraclesCpu')} ms), one slot and a look for its block`,
   );
   console.log(
     `  bare     ${Math.round(bare.cpuMs)} ms CPU   a signature, a check, a split and 11 encryptions per validator, one thread`,

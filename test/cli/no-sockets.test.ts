@@ -29,19 +29,19 @@ describe('commands of an air-gapped machine', () => {
         env: { PATH: process.env.PATH, HOME: dataDir },
         stdio: 'pipe',
       }).toString();
-    const of = ['--data-dir', dataDir, '--vault', VAULT];
+    const ofVault = ['--data-dir', dataDir, '--vault', VAULT];
     const mnemonic = guarded(
       'init',
-      ...of,
+      ...ofVault,
       '--network',
       'gnosis',
       '--language',
       'czech',
       '--no-verify',
     ).trim();
-    guarded('create-keys', ...of, '--mnemonic', mnemonic, '--count', '1', '--kdf', 'pbkdf2');
-    guarded('create-wallet', ...of, '--mnemonic', mnemonic);
-    guarded('get-validators-root', ...of);
+    guarded('create-keys', ...ofVault, '--mnemonic', mnemonic, '--count', '1', '--kdf', 'pbkdf2');
+    guarded('create-wallet', ...ofVault, '--mnemonic', mnemonic);
+    guarded('get-validators-root', ...ofVault);
     const depositData = join(dataDir, VAULT.toLowerCase(), 'deposit_data.json');
     guarded('merge-deposit-data', '-d', depositData, '-d', depositData, '-m', join(dataDir, 'merged.json'));
   });

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
-import { ExternalError, messageOf, UsageError } from '../../lib/errors.ts';
+import { ExternalError, UsageError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { retry } from '../../lib/retry.ts';
+import { Failover } from '../failover.ts';
 import {
   bodyJson,
   bodyText,
@@ -10,7 +10,6 @@ import {
   type HttpDeps,
   type HttpRequest,
   type HttpResponse,
-  logRetry,
   requestHttp,
 } from '../http.ts';
 import {
@@ -89,23 +88,32 @@ export async function connectBeaconNode(deps: HttpDeps, options: BeaconNodeOptio
 export class BeaconNode {
   readonly #deps: HttpDeps;
   readonly #options: BeaconNodeOptions;
-  readonly #trusted = new Set<string>();
+  readonly #failover: Failover;
   readonly #withoutPost = new Set<string>();
-  #preferred = 0;
 
   constructor(deps: HttpDeps, options: BeaconNodeOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#failover = new Failover(deps, {
+      endpoints: options.endpoints,
+      proof: {
+        require: endpoint => this.#requireSyncedOfNetwork(endpoint),
+        lasts: 'until-failure',
+        mistake: 'wrong-network',
+      },
+      retry: { timeoutMs: options.retryTimeoutMs, signal: options.signal },
+      unavailableCode: 'beacon-node-unavailable',
+    });
   }
 
   /** What stands in messages: the endpoint in use, without path and credentials. */
   get endpoint(): string {
-    return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
+    return this.#failover.endpoint;
   }
 
   /** Epoch of the head of the chain. @throws ExternalError `beacon-node-not-ready` when no endpoint is synced */
   fetchCurrentEpoch(): Promise<bigint> {
-    return this.#ask(async endpoint => {
+    return this.#failover.ask(async endpoint => {
       const { head_slot } = await this.#requireSynced(endpoint);
       return head_slot / BigInt(this.#options.slotsPerEpoch);
     });
@@ -116,7 +124,7 @@ export class BeaconNode {
    * @returns the address as the node writes it
    */
   fetchDepositContract(): Promise<{ readonly chainId: number; readonly address: string } | undefined> {
-    return this.#ask(async endpoint => {
+    return this.#failover.ask(async endpoint => {
       const response = await this.#request(endpoint, {
         path: '/eth/v1/config/deposit_contract',
         isExpected: status => status === 200 || NOT_SERVED.has(status),
@@ -139,7 +147,7 @@ export class BeaconNode {
     for (let from = 0; from < wanted.length; from += POST_BATCH) {
       const batch = wanted.slice(from, from + POST_BATCH);
       const asked = new Set(batch);
-      for (const validator of await this.#ask(endpoint => this.#fetchBatch(endpoint, batch))) {
+      for (const validator of await this.#failover.ask(endpoint => this.#fetchBatch(endpoint, batch))) {
         const publicKey = toHex(validator.publicKey);
         if (asked.has(publicKey)) found.set(publicKey, validator);
       }
@@ -157,7 +165,9 @@ export class BeaconNode {
     for (let from = 0; from < wanted.length; from += POST_BATCH) {
       const batch = wanted.slice(from, from + POST_BATCH);
       const asked = new Set(batch);
-      for (const validator of await this.#ask(endpoint => this.#fetchBatch(endpoint, batch.map(String)))) {
+      for (const validator of await this.#failover.ask(endpoint =>
+        this.#fetchBatch(endpoint, batch.map(String)),
+      )) {
         if (asked.has(validator.index)) found.set(validator.index, validator);
       }
     }
@@ -169,7 +179,7 @@ export class BeaconNode {
    * @returns undefined from a node that does not serve them
    */
   fetchPendingPartialWithdrawals(): Promise<ReadonlySet<bigint> | undefined> {
-    return this.#ask(async endpoint => {
+    return this.#failover.ask(async endpoint => {
       const response = await this.#request(endpoint, {
         path: '/eth/v1/beacon/states/head/pending_partial_withdrawals',
         isExpected: status => status === 200 || NOT_SERVED.has(status),
@@ -193,7 +203,7 @@ export class BeaconNode {
       message: { epoch: String(exit.epoch), validator_index: String(exit.validatorIndex) },
       signature: toHex(exit.signature),
     });
-    return this.#ask(async endpoint => {
+    return this.#failover.ask(async endpoint => {
       const response = await this.#request(endpoint, {
         path: '/eth/v1/beacon/pool/voluntary_exits',
         method: 'POST',
@@ -226,40 +236,7 @@ export class BeaconNode {
     return pages.flat();
   }
 
-  /** Asks the endpoints in turn until one answers, and again with pauses while that may help. */
-  #ask<T>(question: (endpoint: string) => Promise<T>): Promise<T> {
-    const { retryTimeoutMs, endpoints, signal } = this.#options;
-    return retry(() => this.#askAny(question), {
-      timeoutMs: retryTimeoutMs,
-      signal,
-      onRetry: logRetry(this.#deps, endpoints[0] ?? ''),
-    });
-  }
-
-  async #askAny<T>(question: (endpoint: string) => Promise<T>): Promise<T> {
-    const { endpoints } = this.#options;
-    const failures: unknown[] = [];
-    for (let tried = 0; tried < endpoints.length; tried++) {
-      const index = (this.#preferred + tried) % endpoints.length;
-      const endpoint = endpoints[index] ?? '';
-      try {
-        await this.#requireTrust(endpoint);
-        const answer = await question(endpoint);
-        this.#preferred = index;
-        return answer;
-      } catch (error) {
-        // A mistake in the configuration, which going on with the other endpoints would hide.
-        if (error instanceof ExternalError && error.code === 'wrong-network') throw error;
-        // It may be syncing when it comes back.
-        this.#trusted.delete(endpoint);
-        failures.push(error);
-      }
-    }
-    throw joinFailures(failures);
-  }
-
-  async #requireTrust(endpoint: string): Promise<void> {
-    if (this.#trusted.has(endpoint)) return;
+  async #requireSyncedOfNetwork(endpoint: string): Promise<void> {
     const response = await this.#request(endpoint, { path: '/eth/v1/beacon/genesis' });
     const root = parseAnswer(genesisAnswer, response, endpoint).data.genesis_validators_root;
     if (!equalBytes(root, this.#options.genesisValidatorsRoot)) {
@@ -270,7 +247,6 @@ export class BeaconNode {
       );
     }
     await this.#requireSynced(endpoint);
-    this.#trusted.add(endpoint);
   }
 
   async #requireSynced(endpoint: string) {
@@ -352,16 +328,4 @@ function reasonOf(response: HttpResponse): string {
     // Some nodes and proxies answer with plain text.
   }
   return foreignText(message) || `HTTP status ${response.status}`;
-}
-
-function joinFailures(failures: readonly unknown[]): unknown {
-  if (failures.length === 1) return failures[0];
-  const external = failures.filter(error => error instanceof ExternalError);
-  const codes = new Set(external.map(error => error.code));
-  const code = codes.size === 1 ? ([...codes][0] ?? 'unreachable') : 'beacon-node-unavailable';
-  return new ExternalError(code, failures.map(messageOf).join(' '), {
-    retryable: external.some(error => error.retryable),
-    hint: external.find(error => error.hint !== undefined)?.hint,
-    cause: new AggregateError(failures),
-  });
 }

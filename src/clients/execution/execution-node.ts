@@ -8,16 +8,15 @@ import {
 import { isCallException, isError } from 'ethers/utils';
 import { z } from 'zod';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
-import { ExternalError, messageOf, UsageError } from '../../lib/errors.ts';
+import { ExternalError, UsageError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { retry } from '../../lib/retry.ts';
+import { Failover, type Worth } from '../failover.ts';
 import {
   bodyJson,
   describeEndpoint,
   type HttpDeps,
   type HttpResponse,
   HttpStatusError,
-  logRetry,
   requestHttp,
 } from '../http.ts';
 import { logsAnswer, pickAskedLogs } from './asked-logs.ts';
@@ -75,21 +74,23 @@ export function distinctEndpoints(endpoints: readonly EndpointUrl[]): EndpointUr
   return [...byServer.values()];
 }
 
-interface Answered {
-  readonly index: number;
-  readonly answers: (JsonRpcResult | JsonRpcError)[];
-}
+/** What an answer is worth in which a node tells of a trouble of its own: less than the oldest head. */
+const REFUSED: Worth = -1n;
 
-/** An ethers provider over several endpoints with failover, to be disposed of when it is no longer used. */
+/**
+ * An ethers provider over several endpoints with failover, to be disposed of when it is no longer used.
+ *
+ * ethers has three seams for that, and no other: it asks subclasses of `JsonRpcApiProvider` for `_send` and for a call of
+ * `_start`, and turns each error of a batch into its own kind by `getRpcError`. `ethers-seams.test.ts` notices a release
+ * that uses them otherwise.
+ */
 export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   readonly chainId: number;
   readonly #deps: HttpDeps;
   readonly #options: ExecutionNodeOptions;
-  readonly #trusted = new Set<string>();
-  readonly #leftOut = new Set<string>();
+  readonly #failover: Failover;
   /** Endpoints that take one request at a time. */
   readonly #withoutBatch = new Set<string>();
-  #preferred = 0;
   /** Highest block that any endpoint has told. */
   #highestBlock = 0n;
 
@@ -99,39 +100,44 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     super(network, { staticNetwork: network, batchMaxCount: 20, batchStallTime: 0, cacheTimeout: -1 });
     this.#deps = deps;
     this.#options = options;
+    this.#failover = new Failover(deps, {
+      endpoints: options.endpoints,
+      proof: {
+        require: endpoint => this.#requireChain(endpoint),
+        lasts: 'for-good',
+        mistake: 'wrong-chain',
+      },
+      retry: { timeoutMs: options.retryTimeoutMs, signal: options.signal },
+      unavailableCode: 'execution-node-unavailable',
+    });
     this.chainId = options.chainId;
+    // Sends nothing: the network is known.
+    this._start();
   }
 
   /** The endpoint in use as messages call it, without path and credentials. */
   get endpoint(): string {
-    return describeEndpoint(this.#options.endpoints[this.#preferred] ?? '');
+    return this.#failover.endpoint;
   }
 
   /** Asks this endpoint no more, until it is taken back; the last one that is left is asked all the same. */
   leaveOut(endpoint: EndpointUrl): void {
-    this.#leftOut.add(endpoint.reveal());
+    this.#failover.leaveOut(endpoint.reveal());
   }
 
   takeBack(endpoint: EndpointUrl): void {
-    this.#leftOut.delete(endpoint.reveal());
-  }
-
-  override async send(method: string, params: unknown[] | Record<string, unknown>): Promise<unknown> {
-    await this._start();
-    return await super.send(method, params);
+    this.#failover.takeBack(endpoint.reveal());
   }
 
   override async _send(
     payload: JsonRpcPayload | JsonRpcPayload[],
   ): Promise<(JsonRpcResult | JsonRpcError)[]> {
     const isSearch = [payload].flat().some(({ method }) => method === 'eth_getLogs');
-    return await retry(() => this.#sendToAny(payload), {
-      timeoutMs: this.#options.retryTimeoutMs,
-      signal: this.#options.signal,
+    return await this.#failover.ask(endpoint => this.#post(endpoint, payload), {
+      worthOf: answers => this.#worthOf(payload, answers),
       // A search that took too long would take too long again: the caller asks for less instead.
       isRetryable: error =>
         error instanceof ExternalError && error.retryable && !(isSearch && error.code === 'timeout'),
-      onRetry: logRetry(this.#deps, this.#options.endpoints[0] ?? ''),
     });
   }
 
@@ -151,40 +157,19 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     this.destroy();
   }
 
-  async #sendToAny(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<(JsonRpcResult | JsonRpcError)[]> {
-    const { endpoints } = this.#options;
-    const isAnyLeft = endpoints.some(endpoint => !this.#leftOut.has(endpoint));
-    const failures: unknown[] = [];
-    let refused: Answered | undefined;
-    let behind: (Answered & { head: bigint }) | undefined;
-    for (let tried = 0; tried < endpoints.length; tried++) {
-      const index = (this.#preferred + tried) % endpoints.length;
-      if (isAnyLeft && this.#leftOut.has(endpoints[index] ?? '')) continue;
-      try {
-        const answers = await this.#sendTo(endpoints[index] ?? '', payload);
-        if (this.#isRefused(payload, answers)) {
-          refused ??= { index, answers };
-          continue;
-        }
-        const head = headIn(payload, answers);
-        if (head !== undefined && head < this.#highestBlock) {
-          if (behind === undefined || head > behind.head) behind = { index, head, answers };
-          continue;
-        }
-        this.#highestBlock = head ?? this.#highestBlock;
-        this.#preferred = index;
-        return answers;
-      } catch (error) {
-        // A mistake in the configuration, which going on with the other endpoints would hide.
-        if (error instanceof ExternalError && error.code === 'wrong-chain') throw error;
-        failures.push(error);
-      }
-    }
-    // None is further: a reorganisation, or the only ones left are not synced. Who keeps state looks at the number.
-    const best = behind ?? refused;
-    if (best === undefined) throw joinFailures(failures);
-    this.#preferred = best.index;
-    return best.answers;
+  /**
+   * Whether an answer counts, or another node may have a better one. When none is further than the one that is behind, it
+   * is a reorganisation, or the only ones left are not synced: who keeps state looks at the number.
+   */
+  #worthOf(
+    payload: JsonRpcPayload | JsonRpcPayload[],
+    answers: readonly (JsonRpcResult | JsonRpcError)[],
+  ): Worth {
+    if (this.#isRefused(payload, answers)) return REFUSED;
+    const head = headIn(payload, answers);
+    if (head !== undefined && head < this.#highestBlock) return head;
+    this.#highestBlock = head ?? this.#highestBlock;
+    return 'final';
   }
 
   /** Whether a node has answered with a trouble of its own (a limit, a block that it lacks), which another may not have. */
@@ -198,17 +183,6 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
       const error = this.getRpcError(request, answer);
       return error instanceof RpcError && error.retryable;
     });
-  }
-
-  async #sendTo(
-    endpoint: string,
-    payload: JsonRpcPayload | JsonRpcPayload[],
-  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
-    if (!this.#trusted.has(endpoint)) {
-      await this.#requireChain(endpoint);
-      this.#trusted.add(endpoint);
-    }
-    return await this.#post(endpoint, payload);
   }
 
   async #requireChain(endpoint: string): Promise<void> {
@@ -418,17 +392,6 @@ function requireHttpUrl(endpoint: string, index: number): void {
       `Execution endpoint ${index + 1} is not a http or https URL.`,
     );
   }
-}
-
-function joinFailures(failures: readonly unknown[]): unknown {
-  if (failures.length === 1) return failures[0];
-  const isRetryable = failures.some(error => error instanceof ExternalError && error.retryable);
-  const codes = new Set(failures.map(error => (error instanceof ExternalError ? error.code : 'failed')));
-  const code = codes.size === 1 ? ([...codes][0] ?? 'unreachable') : 'execution-node-unavailable';
-  return new ExternalError(code, failures.map(messageOf).join(' '), {
-    retryable: isRetryable,
-    cause: new AggregateError(failures),
-  });
 }
 
 /** What a request is that no node will ever take: no JSON-RPC, an unknown method, wrong parameters. */

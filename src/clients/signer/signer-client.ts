@@ -16,7 +16,7 @@ import {
   requestSigner,
   type SignerEndpoint,
 } from './signer-endpoint.ts';
-import { createSignerFleet } from './signer-fleet.ts';
+import { createSignerFleet, type SignerFleet } from './signer-fleet.ts';
 import type { SignerTls } from './signer-tls.ts';
 import {
   checkSignerHealth,
@@ -42,45 +42,16 @@ export interface SignerClientOptions {
 }
 
 /** An exit to be signed by one key: the validator's own, or a share of it. */
-interface ExitRequest extends ExitMessage {
+interface ExitToSign extends ExitMessage {
   /** 48 bytes. */
   readonly publicKey: Uint8Array;
   readonly network: ExitNetwork;
 }
 
-/** A fleet of Web3Signers, or the built-in signer. */
-export interface SignerClient extends AsyncDisposable {
-  readonly urls: readonly EndpointUrl[];
-  /** Keys that every signer which answers has loaded, in lower case. @throws ExternalError when none answers */
-  listPublicKeys(): Promise<ReadonlySet<Hex>>;
-  /** @throws ExternalError when no signer is up; those that are not are warned of */
-  checkUp(): Promise<void>;
-  /** What each signer says of itself; an error for one that cannot be asked. */
-  checkHealth(): Promise<
-    readonly { readonly url: EndpointUrl; readonly health: SignerHealth | ExternalError }[]
-  >;
-  /** Has the signers read their key files again, one after another, so that the others go on signing unburdened. */
-  reload(options: {
-    readonly reloadTimeoutMs: number;
-    readonly pollMs?: number | undefined;
-  }): Promise<readonly (ReloadOutcome & { readonly url: EndpointUrl })[]>;
-  /**
-   * A verified signature of 96 bytes.
-   * @throws ExternalError `key-not-loaded`, `signer-refused-exit`, `invalid-signature` or that of the connection
-   */
-  signExit(request: ExitRequest): Promise<Uint8Array>;
-  /**
-   * Signatures in the order of the requests, all of them verified: one by one as they come, or together at the end,
-   * which is cheaper by far where many are over one message (the key shares of a validator).
-   * @throws the first error; what has not been sent by then is not sent any more
-   */
-  signExits(
-    requests: readonly ExitRequest[],
-    options?: {
-      readonly verify?: 'each' | 'batch' | undefined;
-      readonly onSigned?: (() => void) | undefined;
-    },
-  ): Promise<Uint8Array[]>;
+/** How long an answer is waited for. */
+interface Times {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 const DEFAULT_CONCURRENCY = 64;
@@ -90,7 +61,8 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 const signatureAnswer = z.object({ signature: z.string().regex(/^(0x)?[0-9a-fA-F]{192}$/) });
 const EXIT_HEADERS = { accept: 'application/json', 'content-type': 'application/json' };
 
-interface Unverified extends SignatureSet {
+/** A signature, and the signer that gave it. */
+interface SignedExit extends SignatureSet {
   readonly endpoint: SignerEndpoint;
 }
 
@@ -99,107 +71,173 @@ interface Unverified extends SignatureSet {
  * @throws UsageError when the TLS material cannot be used
  */
 export function openSignerClient(options: SignerClientOptions): SignerClient {
-  const { timeoutMs, log, signal, tls, observe, concurrency = DEFAULT_CONCURRENCY } = options;
-  const endpoints = distinct(options.urls).map(url =>
-    openSignerEndpoint({ url, tls, timeoutMs, log, observe, connections: concurrency }),
-  );
-  const fleet = createSignerFleet(endpoints, { log });
-  const limit = createLimit(concurrency);
-  const times = { timeoutMs, signal };
+  return new SignerClient(options);
+}
 
-  let hasAnswered = false;
+/** A fleet of Web3Signers, or the built-in signer. */
+export class SignerClient implements AsyncDisposable {
+  readonly urls: readonly EndpointUrl[];
+  readonly #endpoints: readonly SignerEndpoint[];
+  readonly #fleet: SignerFleet;
+  readonly #limit: ReturnType<typeof createLimit>;
+  readonly #times: Times;
+  readonly #log: SignerClientOptions['log'];
+  /** Whether a signer has ever signed: one that never answered is a wrong URL, not one that died. */
+  #hasAnswered = false;
+
+  /** @throws UsageError when the TLS material cannot be used */
+  constructor(options: SignerClientOptions) {
+    const { timeoutMs, log, signal, tls, observe, concurrency = DEFAULT_CONCURRENCY } = options;
+    this.#endpoints = distinct(options.urls).map(url =>
+      openSignerEndpoint({ url, tls, timeoutMs, log, observe, connections: concurrency }),
+    );
+    this.#fleet = createSignerFleet(this.#endpoints, { log });
+    this.#limit = createLimit(concurrency);
+    this.#times = { timeoutMs, signal };
+    this.#log = log;
+    this.urls = this.#endpoints.map(({ url }) => url);
+  }
+
+  /** Keys that every signer which answers has loaded, in lower case. @throws ExternalError when none answers */
+  async listPublicKeys(): Promise<ReadonlySet<Hex>> {
+    const lists = await this.#askAll(({ http, url }) => listSignerPublicKeys(http, { url, ...this.#times }));
+    warnOfFailures(lists, this.#log);
+    return commonKeys(answersOf(lists));
+  }
+
+  /** @throws ExternalError when no signer is up; those that are not are warned of */
+  async checkUp(): Promise<void> {
+    const answers = await this.#askAll(({ http, url }) => checkSignerUp(http, { url, ...this.#times }));
+    warnOfFailures(answers, this.#log);
+    answersOf(answers);
+  }
+
+  /** What each signer says of itself; an error for one that cannot be asked. */
+  async checkHealth(): Promise<
+    readonly { readonly url: EndpointUrl; readonly health: SignerHealth | ExternalError }[]
+  > {
+    const answers = await this.#askAll(({ http, url }) => checkSignerHealth(http, { url, ...this.#times }));
+    return this.urls.map((url, i) => ({ url, health: answers[i] as SignerHealth | ExternalError }));
+  }
+
+  /** Has the signers read their key files again, one after another, so that the others go on signing unburdened. */
+  async reload(options: {
+    readonly reloadTimeoutMs: number;
+    readonly pollMs?: number | undefined;
+  }): Promise<readonly (ReloadOutcome & { readonly url: EndpointUrl })[]> {
+    const outcomes: (ReloadOutcome & { readonly url: EndpointUrl })[] = [];
+    for (const { http, url } of this.#endpoints) {
+      outcomes.push({ url, ...(await reloadSigner(http, { url, ...this.#times, ...options })) });
+    }
+    return outcomes;
+  }
 
   /**
-   * One signature. A fleet that is overloaded, or was there a moment ago, is asked again for as long as one request may
-   * take: a signer that died is started again. One that never answered is a wrong URL.
+   * A verified signature of 96 bytes.
+   * @throws ExternalError `key-not-loaded`, `signer-refused-exit`, `invalid-signature` or that of the connection
    */
-  function sign(request: ExitRequest, isVerified: boolean, batch?: AbortSignal): Promise<Unverified> {
-    return limit(async () => {
-      batch?.throwIfAborted();
-      const message = exitSigningRoot(request, request.network);
-      const body = exitBody(request, message);
+  async signExit(exit: ExitToSign): Promise<Uint8Array> {
+    return (await this.#sign(exit, { isVerified: true })).signature;
+  }
+
+  /**
+   * Signatures in the order of the exits, all of them verified: one by one as they come, or together at the end,
+   * which is cheaper by far where many are over one message (the key shares of a validator).
+   * @throws the first error; what has not been sent by then is not sent any more
+   */
+  async signExits(
+    exits: readonly ExitToSign[],
+    options: {
+      readonly verify?: 'each' | 'batch' | undefined;
+      readonly onSigned?: (() => void) | undefined;
+    } = {},
+  ): Promise<Uint8Array[]> {
+    const isVerified = options.verify !== 'batch';
+    const batch = new AbortController();
+    const signOne = async (exit: ExitToSign): Promise<SignedExit> => {
+      const signed = await this.#sign(exit, { isVerified, batch: batch.signal });
+      options.onSigned?.();
+      return signed;
+    };
+    try {
+      const signed = await Promise.all(exits.map(signOne));
+      return isVerified ? signed.map(({ signature }) => signature) : this.#verifyTogether(exits, signed);
+    } finally {
+      // After a failure, those that still wait for their turn are not sent any more.
+      batch.abort();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#endpoints.map(endpoint => endpoint[Symbol.asyncDispose]()));
+  }
+
+  /**
+   * One signature, as soon as fewer than the limit are asked for. A fleet that is overloaded, or was there a moment ago, is
+   * asked again for as long as one request may take: a signer that died is started again.
+   * @param options.batch - ends the wait for a turn
+   */
+  #sign(
+    exit: ExitToSign,
+    options: { readonly isVerified: boolean; readonly batch?: AbortSignal | undefined },
+  ): Promise<SignedExit> {
+    return this.#limit(async () => {
+      options.batch?.throwIfAborted();
+      const message = exitSigningRoot(exit, exit.network);
+      const body = exitBody(exit, message);
+      const { timeoutMs, signal } = this.#times;
       return retry(
         () =>
-          fleet.run(async endpoint => {
-            const signature = await requestSignature(endpoint, request, body, times);
-            hasAnswered = true;
-            const set = { publicKey: request.publicKey, message, signature, endpoint };
-            if (isVerified && !verifySignature(set)) throw new InvalidSignatureError(set);
-            return set;
-          }),
+          this.#fleet.run(endpoint => this.#signAt(endpoint, exit, { message, body }, options.isVerified)),
         {
           timeoutMs,
           minDelayMs: 100,
           maxDelayMs: 2_000,
           signal,
-          isRetryable: error => isBusy(error, hasAnswered),
+          isRetryable: error => isBusy(error, this.#hasAnswered),
         },
       );
     });
   }
 
+  async #signAt(
+    endpoint: SignerEndpoint,
+    exit: ExitToSign,
+    { message, body }: { readonly message: Uint8Array; readonly body: string },
+    isVerified: boolean,
+  ): Promise<SignedExit> {
+    const signature = await requestSignature(endpoint, exit, body, this.#times);
+    this.#hasAnswered = true;
+    const signed = { publicKey: exit.publicKey, message, signature, endpoint };
+    if (isVerified && !verifySignature(signed)) throw new InvalidSignatureError(signed);
+    return signed;
+  }
+
   /** Names a culprit by asking again: a signer of a fleet that answers rightly makes up for one that does not. */
-  async function verifyTogether(
-    requests: readonly ExitRequest[],
-    sets: readonly Unverified[],
-  ): Promise<Uint8Array[]> {
-    const signatures = sets.map(({ signature }) => signature);
-    for (const place of await findInvalidPlaces(sets)) {
-      const set = sets[place];
-      const request = requests[place];
-      if (set === undefined || request === undefined) continue;
-      fleet.distrust(set.endpoint);
-      log?.warn(new InvalidSignatureError(set).message);
-      signatures[place] = (await sign(request, true)).signature;
+  async #verifyTogether(exits: readonly ExitToSign[], signed: readonly SignedExit[]): Promise<Uint8Array[]> {
+    const signatures = signed.map(({ signature }) => signature);
+    for (const place of await findInvalidPlaces(signed)) {
+      const invalid = signed[place];
+      const exit = exits[place];
+      if (invalid === undefined || exit === undefined) continue;
+      this.#fleet.distrust(invalid.endpoint);
+      this.#log?.warn(new InvalidSignatureError(invalid).message);
+      signatures[place] = (await this.#sign(exit, { isVerified: true })).signature;
     }
     return signatures;
   }
 
-  return {
-    urls: endpoints.map(({ url }) => url),
-    async listPublicKeys() {
-      const lists = await askAll(endpoints, ({ http, url }) => listSignerPublicKeys(http, { url, ...times }));
-      warnOfFailures(lists, log);
-      return commonKeys(answersOf(lists));
-    },
-    async checkUp() {
-      const answers = await askAll(endpoints, ({ http, url }) => checkSignerUp(http, { url, ...times }));
-      warnOfFailures(answers, log);
-      answersOf(answers);
-    },
-    async checkHealth() {
-      const answers = await askAll(endpoints, ({ http, url }) => checkSignerHealth(http, { url, ...times }));
-      return endpoints.map(({ url }, i) => ({ url, health: answers[i] as SignerHealth | ExternalError }));
-    },
-    async reload(reloadOptions) {
-      const outcomes: (ReloadOutcome & { readonly url: EndpointUrl })[] = [];
-      for (const { http, url } of endpoints) {
-        outcomes.push({ url, ...(await reloadSigner(http, { url, ...times, ...reloadOptions })) });
-      }
-      return outcomes;
-    },
-    async signExit(request) {
-      return (await sign(request, true)).signature;
-    },
-    async signExits(requests, { verify = 'each', onSigned } = {}) {
-      const batch = new AbortController();
-      const signOne = async (request: ExitRequest): Promise<Unverified> => {
-        const set = await sign(request, verify === 'each', batch.signal);
-        onSigned?.();
-        return set;
-      };
-      try {
-        const sets = await Promise.all(requests.map(signOne));
-        return verify === 'each' ? sets.map(({ signature }) => signature) : verifyTogether(requests, sets);
-      } finally {
-        // After a failure, those that still wait for their turn are not sent any more.
-        batch.abort();
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      await Promise.all(endpoints.map(endpoint => endpoint[Symbol.asyncDispose]()));
-    },
-  };
+  /** The answer, or the error, of each signer. */
+  #askAll<T>(ask: (endpoint: SignerEndpoint) => Promise<T>): Promise<(T | ExternalError)[]> {
+    return Promise.all(
+      this.#endpoints.map(endpoint =>
+        ask(endpoint).catch((error: unknown) => {
+          if (error instanceof ExternalError) return error;
+          throw error;
+        }),
+      ),
+    );
+  }
 }
 
 /** Each signer once, however often it was named. */
@@ -208,7 +246,7 @@ function distinct(urls: readonly (EndpointUrl | string)[]): EndpointUrl[] {
 }
 
 /** The request as Web3Signer takes it; with Capella on both sides of the fork it is right under every version's rules. */
-function exitBody({ validatorIndex, epoch, network }: ExitRequest, signingRoot: Uint8Array): string {
+function exitBody({ validatorIndex, epoch, network }: ExitToSign, signingRoot: Uint8Array): string {
   const version = toHex(network.capellaForkVersion);
   return JSON.stringify({
     type: 'VOLUNTARY_EXIT',
@@ -228,9 +266,9 @@ function exitBody({ validatorIndex, epoch, network }: ExitRequest, signingRoot: 
 /** Repeated once when the socket was reset: signing an exit twice is harmless. */
 async function requestSignature(
   endpoint: SignerEndpoint,
-  { publicKey, validatorIndex }: ExitRequest,
+  { publicKey, validatorIndex }: ExitToSign,
   body: string,
-  times: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  times: Times,
 ): Promise<Uint8Array> {
   const key = toHex(publicKey);
   const signing = { publicKey: key, what: `the exit of validator ${validatorIndex}` };
@@ -274,21 +312,6 @@ function isBusy(error: unknown, hasAnswered: boolean): boolean {
   return error.code === 'signer-busy' || (hasAnswered && isGone && error.retryable);
 }
 
-/** The answer, or the error, of each signer. */
-function askAll<T>(
-  endpoints: readonly SignerEndpoint[],
-  ask: (endpoint: SignerEndpoint) => Promise<T>,
-): Promise<(T | ExternalError)[]> {
-  return Promise.all(
-    endpoints.map(endpoint =>
-      ask(endpoint).catch((error: unknown) => {
-        if (error instanceof ExternalError) return error;
-        throw error;
-      }),
-    ),
-  );
-}
-
 function answersOf<T>(answers: readonly (T | ExternalError)[]): T[] {
   const good = answers.filter((answer): answer is T => !(answer instanceof ExternalError));
   const [failure] = answers.filter(answer => answer instanceof ExternalError);
@@ -303,7 +326,7 @@ function warnOfFailures(answers: readonly unknown[], log: SignerClientOptions['l
 
 /** A signer answered with a signature that is not one of the key over the exit. */
 class InvalidSignatureError extends ExternalError {
-  constructor({ endpoint, publicKey }: Unverified) {
+  constructor({ endpoint, publicKey }: SignedExit) {
     super(
       'invalid-signature',
       `${endpoint.name} answered with a signature that is not valid for key ${toHex(publicKey)}.`,

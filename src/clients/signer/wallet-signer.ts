@@ -7,7 +7,6 @@ import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { owned } from '../../lib/owned.ts';
 import { retry } from '../../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from '../http.ts';
 import { openSignerEndpoint, parseSignerAnswer, type SignerEndpoint, socketUrl } from './signer-endpoint.ts';
@@ -84,62 +83,99 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
   await using stack = new AsyncDisposableStack();
   const endpoint = stack.use(openSignerEndpoint({ url, connections: 2, timeoutMs, log }));
   const publicKey = await findPublicKey(endpoint, waiting);
-  const address = computeAddress(`0x04${publicKey.slice(2)}`);
+  return new WalletConnection({ endpoint, waiting, publicKey, open: stack.move() });
+}
+
+/** The wallet behind an open connection. */
+class WalletConnection implements WalletSigner {
+  readonly address: string;
+  readonly #endpoint: SignerEndpoint;
+  readonly #waiting: Waiting;
+  readonly #publicKey: string;
+  readonly #open: AsyncDisposable;
+
+  constructor(options: {
+    readonly endpoint: SignerEndpoint;
+    readonly waiting: Waiting;
+    /** The point without its prefix, 64 bytes in hex. */
+    readonly publicKey: string;
+    /** What has to be closed in the end. */
+    readonly open: AsyncDisposable;
+  }) {
+    this.#endpoint = options.endpoint;
+    this.#waiting = options.waiting;
+    this.#publicKey = options.publicKey;
+    this.#open = options.open;
+    this.address = computeAddress(`0x04${options.publicKey.slice(2)}`);
+  }
+
+  async signTransaction(unsigned: UnsignedTransaction): Promise<Hex> {
+    const transaction = Transaction.from({
+      type: 2,
+      chainId: unsigned.chainId,
+      nonce: unsigned.nonce,
+      to: unsigned.to,
+      data: unsigned.data,
+      gasLimit: unsigned.gasLimit,
+      value: unsigned.valueWei ?? 0n,
+      maxFeePerGas: unsigned.maxFeePerGasWei,
+      maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
+    });
+    const data = transaction.unsignedSerialized;
+    transaction.signature = await this.#signBytes(fromHex(data), `/api/v1/eth1/sign/${this.#publicKey}`, {
+      data,
+    });
+    return transaction.serialized as Hex;
+  }
+
+  async signVaultValidators(approval: VaultValidatorsMessage): Promise<Uint8Array> {
+    const { chainId, vault } = approval;
+    const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
+    const message = {
+      validatorsRegistryRoot: toHex(approval.validatorsRegistryRoot),
+      validators: toHex(approval.validators),
+    };
+    const preimage = concatBytes([
+      Uint8Array.of(0x19, 0x01),
+      fromHex(TypedDataEncoder.hashDomain(domain)),
+      fromHex(TypedDataEncoder.hashStruct('VaultValidators', VAULT_VALIDATORS, message)),
+    ]);
+    // The members, not their hash: the signer sees what it signs.
+    const request = { chainId, vault, ...message };
+    const signature = await this.#signBytes(preimage, '/api/v1/stakewise/sign/vault-validators', request);
+    return fromHex(signature.serialized, 65);
+  }
+
+  async macRecord(purpose: 'intent' | 'oracle-set', record: Uint8Array): Promise<Uint8Array> {
+    const body = JSON.stringify({ data: toHex(record) });
+    const answer = macAnswer.safeParse(await this.#post(`/api/v1/stakewise/mac/${purpose}`, body));
+    if (answer.success) return fromHex(answer.data, HASH_LENGTH);
+    throw new ExternalError('invalid-mac', `${this.#endpoint.name} did not answer with a record's tag.`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open[Symbol.asyncDispose]();
+  }
 
   /** The signature that a path answers with, when it is the wallet's own of these bytes. */
-  const signBytes = async (preimage: Uint8Array, path: string, request: object): Promise<Signature> => {
-    const text = await ask(endpoint, waiting, 'POST', path, JSON.stringify(request));
-    const answer = signatureAnswer.safeParse(text);
-    if (!answer.success) throw invalidSignature(endpoint.name, address);
+  async #signBytes(preimage: Uint8Array, path: string, request: object): Promise<Signature> {
+    const answer = signatureAnswer.safeParse(await this.#post(path, JSON.stringify(request)));
+    if (!answer.success) throw this.#invalidSignature();
     const signature = Signature.from(answer.data);
-    if (recoverAddress(keccak256(preimage), signature) !== address)
-      throw invalidSignature(endpoint.name, address);
+    if (recoverAddress(keccak256(preimage), signature) !== this.address) throw this.#invalidSignature();
     return signature;
-  };
+  }
 
-  return owned<Omit<WalletSigner, typeof Symbol.asyncDispose>>(stack, {
-    address,
-    async signTransaction(unsigned) {
-      const transaction = Transaction.from({
-        type: 2,
-        chainId: unsigned.chainId,
-        nonce: unsigned.nonce,
-        to: unsigned.to,
-        data: unsigned.data,
-        gasLimit: unsigned.gasLimit,
-        value: unsigned.valueWei ?? 0n,
-        maxFeePerGas: unsigned.maxFeePerGasWei,
-        maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
-      });
-      const data = transaction.unsignedSerialized;
-      transaction.signature = await signBytes(fromHex(data), `/api/v1/eth1/sign/${publicKey}`, { data });
-      return transaction.serialized as Hex;
-    },
-    async signVaultValidators({ chainId, vault, validatorsRegistryRoot, validators }) {
-      const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
-      const message = {
-        validatorsRegistryRoot: toHex(validatorsRegistryRoot),
-        validators: toHex(validators),
-      };
-      const preimage = concatBytes([
-        Uint8Array.of(0x19, 0x01),
-        fromHex(TypedDataEncoder.hashDomain(domain)),
-        fromHex(TypedDataEncoder.hashStruct('VaultValidators', VAULT_VALIDATORS, message)),
-      ]);
-      // The members, not their hash: the signer sees what it signs.
-      const request = { chainId, vault, ...message };
-      const signature = await signBytes(preimage, '/api/v1/stakewise/sign/vault-validators', request);
-      return fromHex(signature.serialized, 65);
-    },
-    async macRecord(purpose, record) {
-      const body = JSON.stringify({ data: toHex(record) });
-      const answer = macAnswer.safeParse(
-        await ask(endpoint, waiting, 'POST', `/api/v1/stakewise/mac/${purpose}`, body),
-      );
-      if (answer.success) return fromHex(answer.data, HASH_LENGTH);
-      throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
-    },
-  });
+  #post(path: string, body: string): Promise<string> {
+    return ask(this.#endpoint, this.#waiting, 'POST', path, body);
+  }
+
+  #invalidSignature(): ExternalError {
+    return new ExternalError(
+      'invalid-signature',
+      `${this.#endpoint.name} answered with a signature that is not one of the wallet ${this.address}.`,
+    );
+  }
 }
 
 async function findPublicKey(endpoint: SignerEndpoint, waiting: Waiting): Promise<string> {
@@ -188,11 +224,4 @@ function refused(name: string, error: HttpStatusError): ExternalError {
     cause: error,
     retryable: error.retryable && error.status !== 500,
   });
-}
-
-function invalidSignature(name: string, address: string): ExternalError {
-  return new ExternalError(
-    'invalid-signature',
-    `${name} answered with a signature that is not one of the wallet ${address}.`,
-  );
 }

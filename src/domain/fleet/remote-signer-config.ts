@@ -80,11 +80,11 @@ export function parseRemoteSignerConfig(text: string, name: string): RemoteSigne
   }
   const file = fileSchema.safeParse(json);
   if (!file.success) throw invalid(foreignText(z.prettifyError(file.error)));
-  const { pubkeys_to_shares: shares, oracle_set: set } = file.data;
-  const validators = Object.entries(shares).map(([publicKey, of]) => {
+  const { pubkeys_to_shares: sharesOf, oracle_set: set } = file.data;
+  const validators = Object.entries(sharesOf).map(([publicKey, shares]) => {
     const key = publicKeySchema.safeParse(publicKey);
     if (!key.success) throw invalid(`${foreignText(publicKey)} is not a public key`);
-    return { publicKey: key.data, shares: of };
+    return { publicKey: key.data, shares };
   });
   if (!set) return { validators };
   const fewest = validators.reduce(

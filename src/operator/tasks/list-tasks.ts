@@ -67,10 +67,10 @@ export interface OperatorTasksOptions {
 
 /** What is done all the time, whoever acts for the vault. */
 export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTasksOptions): Task[] {
-  const of = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
+  const withTaskLog = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
   return [
-    watchChain(of('watch-chain'), network),
-    trackValidators(of('track-validators'), network),
+    watchChain(withTaskLog('watch-chain'), network),
+    trackValidators(withTaskLog('track-validators'), network),
     untilSynced(countUnusedKeys(deps, network)),
   ];
 }

@@ -44,9 +44,10 @@ const DOMAIN = new TextEncoder().encode('stakewise-operator/accepted-oracle-set/
 /** Opens the memory of one vault and one key. */
 export function openAcceptedOracleSets(
   { database, mac, warn }: AcceptedOracleSetsDeps,
-  of: AcceptanceOf,
+  acceptance: AcceptanceOf,
 ): AcceptedOracleSets {
-  const scope = { chainId: of.chainId, vault: fromHex(of.vault, ADDRESS_LENGTH), acceptedBy: of.acceptedBy };
+  const { chainId, vault, keeper, acceptedBy } = acceptance;
+  const scope = { chainId, vault: fromHex(vault, ADDRESS_LENGTH), acceptedBy };
   return {
     async find() {
       const row = await findAcceptance(database, scope);
@@ -58,20 +59,20 @@ export function openAcceptedOracleSets(
         eventBlockHash: row.eventBlockHash,
       };
       // The keeper is the network's own: a record that was made for another one has another MAC.
-      if (isEqual(row.mac, await mac(encodeRecord(of, set)))) return set;
+      if (isEqual(row.mac, await mac(encodeRecord(acceptance, set)))) return set;
       warn(
-        `The database calls oracle set ${toHex(row.setHash)} accepted, but the record is not one of ${of.acceptedBy}: it is not believed.`,
+        `The database calls oracle set ${toHex(row.setHash)} accepted, but the record is not one of ${acceptedBy}: it is not believed.`,
       );
       return undefined;
     },
     async remember(set) {
       const row: StoredAcceptance = {
-        keeper: fromHex(of.keeper, ADDRESS_LENGTH),
+        keeper: fromHex(keeper, ADDRESS_LENGTH),
         setHash: set.setHash,
         configIpfsHash: set.configIpfsHash,
         eventBlock: BigInt(set.eventBlock),
         eventBlockHash: set.eventBlockHash,
-        mac: await mac(encodeRecord(of, set)),
+        mac: await mac(encodeRecord(acceptance, set)),
       };
       await storeAcceptance(database, scope, row);
     },

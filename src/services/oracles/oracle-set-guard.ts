@@ -160,11 +160,11 @@ export class OracleSetGuard {
       block: event.blockNumber,
       confirmedBy,
     };
-    const of = `${config.oracles.length} oracles, threshold ${set.threshold}, document ${set.configIpfsHash}`;
+    const described = `${config.oracles.length} oracles, threshold ${set.threshold}, document ${set.configIpfsHash}`;
     if (before === undefined) {
-      log.info(facts, `Accepted oracle set ${toHex(set.hash)}: ${of}`);
+      log.info(facts, `Accepted oracle set ${toHex(set.hash)}: ${described}`);
     } else {
-      log.warn(facts, `Oracle set changed from ${toHex(before.setHash)} to ${toHex(set.hash)}: ${of}`);
+      log.warn(facts, `Oracle set changed from ${toHex(before.setHash)} to ${toHex(set.hash)}: ${described}`);
       this.#deps.countChange();
     }
     try {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HashiVaultOptions, readVaultKeys } from '../../../src/clients/hashi-vault.ts';
+import { type HashiVaultOptions, readHashiVaultKeys } from '../../../src/clients/hashi-vault.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { hashiVaultSource } from '../../../src/signer/keys/sources/hashi-vault.ts';
 import {
@@ -66,8 +66,12 @@ describe('keys of a HashiCorp Vault', () => {
       'team/keys/data/other': [['kv2', 'read-nested-mount']],
     });
     const keyPaths = ['other'];
-    expect(await readVaultKeys({}, optionsFor(server, { mount: 'validators', keyPaths }))).not.toEqual([]);
-    expect(await readVaultKeys({}, optionsFor(server, { mount: '/team/keys/', keyPaths }))).not.toEqual([]);
+    expect(await readHashiVaultKeys({}, optionsFor(server, { mount: 'validators', keyPaths }))).not.toEqual(
+      [],
+    );
+    expect(await readHashiVaultKeys({}, optionsFor(server, { mount: '/team/keys/', keyPaths }))).not.toEqual(
+      [],
+    );
   });
 
   it('come from a folder with one secret for each key', async () => {
@@ -94,7 +98,7 @@ describe('keys of a HashiCorp Vault', () => {
     await using server = await startVaultServer({
       'secret/data/validators/0x': [['state', 'sealed-read'], wait, ['kv2', 'read-0x']],
     });
-    const keys = await readVaultKeys({}, optionsFor(server, { retryTimeoutMs: 10_000 }));
+    const keys = await readHashiVaultKeys({}, optionsFor(server, { retryTimeoutMs: 10_000 }));
     expect(keys).toHaveLength(3);
     expect(server.received).toHaveLength(3);
   });
@@ -221,7 +225,7 @@ describe('a HashiCorp Vault in trouble', () => {
   for (const { name, answer, code, message, hint, asksAgain } of TROUBLES) {
     it(`${name}: ${code}`, async () => {
       await using server = await startVaultServer({ 'secret/data/validators/0x': [answer] });
-      const failure = await readVaultKeys({}, optionsFor(server)).catch((error: unknown) => error);
+      const failure = await readHashiVaultKeys({}, optionsFor(server)).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code, message: expect.stringMatching(message) });
       if (hint !== undefined) expect(failure).toMatchObject({ hint: expect.stringMatching(hint) });
       expect(String(failure)).not.toContain(TOKEN);
@@ -237,14 +241,16 @@ describe('a HashiCorp Vault in trouble', () => {
         { status: 307, headers: { Location: `${other.url}/v1/secret/data/validators/0x` }, body: '' },
       ],
     });
-    await expect(readVaultKeys({}, optionsFor(server))).rejects.toMatchObject({ code: 'vault-redirect' });
+    await expect(readHashiVaultKeys({}, optionsFor(server))).rejects.toMatchObject({
+      code: 'vault-redirect',
+    });
     expect(other.received).toEqual([]);
   });
 
   it('that is down is asked for a while', async () => {
     const server = await startVaultServer({});
     await server[Symbol.asyncDispose]();
-    await expect(readVaultKeys({}, optionsFor(server))).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(readHashiVaultKeys({}, optionsFor(server))).rejects.toMatchObject({ code: 'unreachable' });
   });
 
   it('with one key under another public key gives none at all', async () => {
@@ -263,7 +269,7 @@ describe('a HashiCorp Vault in trouble', () => {
     await using server = await startVaultServer({
       'secret/data/validators/0x': [secretOf(Object.fromEntries(pairs))],
     });
-    const failure = await readVaultKeys({}, optionsFor(server)).catch((error: unknown) => error);
+    const failure = await readHashiVaultKeys({}, optionsFor(server)).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'vault-invalid-key' });
     for (const [secret = ''] of pairs) expect(String(failure)).not.toContain(secret.replace(/^0x/, ''));
   });
@@ -277,7 +283,7 @@ describe('a HashiCorp Vault in trouble', () => {
   });
 
   it('is not sent a token with a line break, nor is it repeated', async () => {
-    const failure = await readVaultKeys(
+    const failure = await readHashiVaultKeys(
       {},
       optionsFor({ url: 'http://127.0.0.1:1' }, { token: 'a\nb' }),
     ).catch(String);

@@ -237,7 +237,7 @@ describe('reload', () => {
 });
 
 describe('the listener', () => {
-  it.each(['0.0.0.0', '::'])(
+  it.each(['0.0.0.0', '::', '::ffff:127.0.0.1'])(
     'on %s asks for client certificates, or to be told that it need not',
     async host => {
       const listen = { kind: 'tcp', host, port: 0 } as const;

@@ -16,10 +16,10 @@ export function readRemoteSignerFile(text: string): RemoteSignerFile {
     JSON.parse(text);
   const shares = new Map<string, readonly string[]>();
   const all = new Set<string>();
-  for (const [publicKey, of] of Object.entries(Object(json.pubkeys_to_shares))) {
+  for (const [publicKey, listed] of Object.entries(Object(json.pubkeys_to_shares))) {
     checkPublicKey(publicKey, 'remote_signer_config.json');
-    if (!Array.isArray(of) || of.length === 0) throw new Error(`${publicKey}: no shares`);
-    const keys = of.map((share: unknown) => checkPublicKey(share, `share of ${publicKey}`));
+    if (!Array.isArray(listed) || listed.length === 0) throw new Error(`${publicKey}: no shares`);
+    const keys = listed.map((share: unknown) => checkPublicKey(share, `share of ${publicKey}`));
     for (const key of [publicKey, ...keys]) {
       if (all.has(key)) throw new Error(`${key} is there twice`);
       all.add(key);

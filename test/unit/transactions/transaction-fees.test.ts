@@ -44,17 +44,20 @@ describe('raiseFees', () => {
 
 describe('feeCeilings', () => {
   const network = { maxFeePerGasGwei: 10n };
-  const of = (maxFeePerGasGwei?: bigint, maxFeePerGasGweiBump?: bigint) =>
+  const ceilings = (maxFeePerGasGwei?: bigint, maxFeePerGasGweiBump?: bigint) =>
     feeCeilings({ maxFeePerGasGwei, maxFeePerGasGweiBump }, network);
 
   it('lets a bump offer no more than other transactions, unless it is said', () => {
-    expect(of()).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 10n * GWEI });
-    expect(of(30n)).toEqual({ maxFeePerGasWei: 30n * GWEI, maxBumpFeePerGasWei: 30n * GWEI });
-    expect(of(undefined, 80n)).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 80n * GWEI });
+    expect(ceilings()).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 10n * GWEI });
+    expect(ceilings(30n)).toEqual({ maxFeePerGasWei: 30n * GWEI, maxBumpFeePerGasWei: 30n * GWEI });
+    expect(ceilings(undefined, 80n)).toEqual({
+      maxFeePerGasWei: 10n * GWEI,
+      maxBumpFeePerGasWei: 80n * GWEI,
+    });
   });
 
   it('refuses a bump that could offer less', () => {
-    expect(() => of(undefined, 9n)).toThrow(
+    expect(() => ceilings(undefined, 9n)).toThrow(
       '--max-fee-per-gas-gwei-bump is 9, which is lower than the maximum fee of 10 gwei.',
     );
   });

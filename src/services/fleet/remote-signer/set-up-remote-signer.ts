@@ -17,6 +17,7 @@ import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../../../lib/errors.ts';
 import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { isPlainLoopback } from '../../../lib/loopback.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { ownPasswordPath, sharedPasswordPath } from '../../local-keys/keystore-directory.ts';
@@ -159,8 +160,8 @@ async function makeKeys(
 function warnOfClearText({ socketPath, name }: EndpointUrl, warn: (message: string) => void): void {
   if (socketPath !== undefined) return;
   const { protocol, hostname } = new URL(name);
-  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  if (protocol !== 'http:' || isLoopback) return;
+  const isOwn = hostname === 'localhost' || isPlainLoopback(hostname.replace(/^\[|\]$/g, ''));
+  if (protocol !== 'http:' || isOwn) return;
   warn(
     `Private keys and their passwords are sent to ${hostname} in clear text; use https or a private network.`,
   );

@@ -54,8 +54,8 @@ export async function requireStatement(
       },
     );
   }
-  const of = { chainId: ref.network.chainId, vault: fromHex(ref.address, ADDRESS_LENGTH) };
-  const statement = openStatement(verifyingKey, of, signed);
+  const scope = { chainId: ref.network.chainId, vault: fromHex(ref.address, ADDRESS_LENGTH) };
+  const statement = openStatement(verifyingKey, scope, signed);
   if (statement === undefined) {
     const other = decodeStatement(signed.body);
     const whose =

@@ -69,8 +69,8 @@ function makeKey({ vault, context, encryptionKey }: SigningVault): SealedSigning
   const seed = generateSigningSeed();
   try {
     const { verifyingKey } = statementSigner(seed);
-    const of = { chainId: context.chainId, vault: context.vault, dataKeyId, verifyingKey };
-    const { nonce, ciphertext } = sealSigningKey(encryptionKey, of, seed);
+    const keyContext = { chainId: context.chainId, vault: context.vault, dataKeyId, verifyingKey };
+    const { nonce, ciphertext } = sealSigningKey(encryptionKey, keyContext, seed);
     return { dataKeyId, verifyingKey, nonce, ciphertext };
   } finally {
     wipe(seed);
@@ -79,8 +79,8 @@ function makeKey({ vault, context, encryptionKey }: SigningVault): SealedSigning
 
 function openKey({ context, encryptionKey }: SigningVault, stored: SealedSigningKey): StatementSigner {
   const { dataKeyId, verifyingKey } = stored;
-  const of = { chainId: context.chainId, vault: context.vault, dataKeyId, verifyingKey };
-  const seed = openSigningKey(encryptionKey, of, stored);
+  const keyContext = { chainId: context.chainId, vault: context.vault, dataKeyId, verifyingKey };
+  const seed = openSigningKey(encryptionKey, keyContext, stored);
   try {
     return statementSigner(seed);
   } finally {

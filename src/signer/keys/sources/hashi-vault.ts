@@ -1,4 +1,4 @@
-import { type HashiVaultOptions, readVaultKeys } from '../../../clients/hashi-vault.ts';
+import { type HashiVaultOptions, readHashiVaultKeys } from '../../../clients/hashi-vault.ts';
 import type { HttpDeps } from '../../../clients/http.ts';
 import { concatBytes, equalBytes, toHex, wipe } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
@@ -18,7 +18,7 @@ export function hashiVaultSource(
   return {
     description: `HashiCorp Vault ${new URL(options.url).origin}`,
     load: async () => {
-      const keys = await readVaultKeys(http, { ...options, token: await options.readToken() });
+      const keys = await readHashiVaultKeys(http, { ...options, token: await options.readToken() });
       try {
         const flat = concatBytes(keys.map(({ secretKey }) => secretKey));
         await using pool = createWorkerPool({ size: options.poolSize });

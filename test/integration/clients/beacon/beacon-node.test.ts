@@ -38,7 +38,8 @@ const keys = (count: number) =>
     key[1] = i >> 8;
     return key;
   });
-const paths = (of: DevnetNode) => of.requests.map(({ method, path }) => `${method} ${path.slice(0, 50)}`);
+const paths = (asked: DevnetNode) =>
+  asked.requests.map(({ method, path }) => `${method} ${path.slice(0, 50)}`);
 
 describe('validators', () => {
   it('are asked for by POST in batches of 1,000 and found by their key', async () => {

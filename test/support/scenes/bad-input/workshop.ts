@@ -94,9 +94,9 @@ export async function openWorkshop(
     templates.push(template);
   };
 
-  const remoteDb = (args: readonly string[], of = vault) => {
+  const remoteDb = (args: readonly string[], ofVault = vault) => {
     const file = (name: string) => join(folder, name);
-    const common = ['--db-url-file', file('db-url'), '--vault', of, '--data-dir', file('data')];
+    const common = ['--db-url-file', file('db-url'), '--vault', ofVault, '--data-dir', file('data')];
     return run(['remote-db', ...common, ...args]);
   };
   const key = ['--encrypt-key-file', join(folder, 'encrypt-key')];

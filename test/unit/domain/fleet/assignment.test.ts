@@ -32,12 +32,14 @@ const hexKeys = (keys: Iterable<Uint8Array>) =>
 const keyCount = fc.integer({ min: 0, max: 60 });
 const total = fc.integer({ min: 1, max: 25 });
 // Any plan at all: what years of additions, removals and moves leave behind.
-const anyPlan = fc.tuple(fc.array(fc.nat({ max: 24 }), { maxLength: 60 }), total).map(([clients, of]) =>
-  publicKeys(clients.length).map((publicKey, index) => ({
-    publicKey,
-    clientIndex: (clients[index] ?? 0) % of,
-  })),
-);
+const anyPlan = fc
+  .tuple(fc.array(fc.nat({ max: 24 }), { maxLength: 60 }), total)
+  .map(([clients, totalClients]) =>
+    publicKeys(clients.length).map((publicKey, index) => ({
+      publicKey,
+      clientIndex: (clients[index] ?? 0) % totalClients,
+    })),
+  );
 
 describe('assignContiguous', () => {
   it('gives 10,000 keys over 10 clients as the Python operator does', () => {

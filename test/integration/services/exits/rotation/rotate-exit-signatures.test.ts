@@ -403,7 +403,13 @@ describe('a validator that cannot be signed for', () => {
           validatorsExitRotationBatchLimit: 10,
         },
       },
-      { signer: { ...signer, listPublicKeys: async () => listed } },
+      {
+        signer: {
+          signExit: exit => signer.signExit(exit),
+          signExits: (exits, options) => signer.signExits(exits, options),
+          listPublicKeys: async () => listed,
+        },
+      },
     );
     expect(result).toMatchObject({ status: 'rotated', rotated: [first?.index, second?.index] });
     expect(result.skipped).toMatchObject([{ validatorIndex: lost[0]?.index }]);

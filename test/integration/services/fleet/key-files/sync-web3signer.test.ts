@@ -117,8 +117,8 @@ async function sync(options: Partial<SyncWeb3SignerOptions> = {}) {
 const keyFiles = () => readdirSync(directory).filter(name => !name.startsWith('.'));
 const pathOf = (name: string) => join(directory, name);
 const firstFile = () => pathOf(keyFiles()[0] ?? '');
-const wanted = (of: readonly NewKeypair[]) =>
-  of
+const wanted = (keypairs: readonly NewKeypair[]) =>
+  keypairs
     .flatMap(({ publicKey, shares }) => [publicKey, ...shares.map(share => share.publicKey)].map(toHex))
     .sort();
 const loaded = () => [...readKeyDirectory(directory).publicKeys].sort();

@@ -167,6 +167,8 @@ describe('a remote signer', () => {
     expect(warned).toEqual([]);
     await setUp({ keep: true, calledUrl: 'http://signer.example:9000' });
     expect(warned).toEqual([expect.stringMatching(/are sent to signer\.example in clear text; use https/)]);
+    await setUp({ keep: true, calledUrl: 'http://127.signer.example:9000' });
+    expect(warned).toHaveLength(2);
   });
 
   it('is asked to remove some keys at a time: it cuts a request that takes long', async () => {

@@ -10,9 +10,9 @@ const keys = (from: number, to: number) => Array.from({ length: to - from }, (_,
 
 /** A plan of two clients. */
 function planOf(first: readonly Hex[], second: readonly Hex[] = []) {
-  const of = (list: readonly Hex[], clientIndex: number) =>
+  const assign = (list: readonly Hex[], clientIndex: number) =>
     list.map(publicKey => ({ publicKey: fromHex(publicKey), clientIndex }));
-  return { totalClients: 2, assignments: [...of(first, 0), ...of(second, 1)] };
+  return { totalClients: 2, assignments: [...assign(first, 0), ...assign(second, 1)] };
 }
 
 const choose = (

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { ExternalError } from '../lib/errors.ts';
+import { foreignText } from '../lib/foreign-text.ts';
+import { retry } from '../lib/retry.ts';
+import { describeEndpoint, type HttpDeps, type HttpResponse, logRetry, requestHttp } from './http.ts';
+
+/** A server of HashiCorp Vault or OpenBao, and how long it is waited for; plain data. */
+export interface HashiVaultServer {
+  /** The server's address as in `VAULT_ADDR`: scheme, host and port. */
+  readonly url: string;
+  /** Mount of the KV version 2 engine. */
+  readonly mount: string;
+  /** Time limit of one request. */
+  readonly timeoutMs: number;
+  /** How long a server that is sealed, busy or away is asked again. */
+  readonly retryTimeoutMs: number;
+}
+
+const errorSchema = z.object({
+  errors: z.array(z.string()).transform(errors => foreignText(errors.join(' '))),
+});
+const versionSchema = z.object({ data: z.object({ data: z.null(), metadata: z.looseObject({}) }) });
+const warningSchema = z.object({ data: z.null(), warnings: z.array(z.string()) });
+
+/** 12,000 keys are 2 MB. */
+const MAX_SECRET_BYTES = 64 * 1024 * 1024;
+const MAX_RETRY_AFTER_SECONDS = 30;
+
+/** Sends a request again and again while the server is not able to answer. Only an answer with 200 comes back. */
+export function requestHashiVault(
+  deps: HttpDeps,
+  options: HashiVaultServer & { readonly token: string },
+  section: 'data' | 'metadata',
+  path: string,
+  query = '',
+): Promise<HttpResponse> {
+  const segments = [options.mount, section, path].flatMap(part => trimSlashes(part).split('/'));
+  const url = `${options.url.replace(/\/+$/, '')}/v1/${segments.map(encodeURIComponent).join('/')}${query}`;
+  return retry(
+    async () => {
+      const response = await requestHttp(deps, {
+        url,
+        headers: { 'x-vault-token': options.token, 'x-vault-request': 'true' },
+        timeoutMs: options.timeoutMs,
+        retries: 0,
+        maxRedirects: 0,
+        maxBytes: MAX_SECRET_BYTES,
+        isExpected: () => true,
+      });
+      if (response.status === 200) return response;
+      const error = explain(response, options, path);
+      if (response.status === 429) await waitAsTold(response);
+      throw error;
+    },
+    {
+      timeoutMs: options.retryTimeoutMs,
+      minDelayMs: 250,
+      maxDelayMs: 5_000,
+      onRetry: logRetry(deps, url),
+      isRetryable: error => error instanceof ExternalError && error.retryable && !isTlsFailure(error),
+    },
+  );
+}
+
+/** A certificate that is wrong now will be wrong in a minute. */
+function isTlsFailure(error: ExternalError): boolean {
+  return /CERT|SIGNED|ERR_TLS|ERR_SSL|EPROTO|UNABLE_TO/.test(error.message);
+}
+
+async function waitAsTold({ headers }: HttpResponse): Promise<void> {
+  const seconds = Number(headers['retry-after']);
+  if (Number.isInteger(seconds) && seconds > 0)
+    await sleep(Math.min(seconds, MAX_RETRY_AFTER_SECONDS) * 1000);
+}
+
+/** What an answer other than 200 means, and what to do about it. */
+function explain(response: HttpResponse, options: HashiVaultServer, path: string): ExternalError {
+  const server = describeEndpoint(options.url);
+  const { status } = response;
+  const body = tryJson(response);
+  const reported = errorSchema.safeParse(body).data?.errors ?? '';
+  const fail = (code: ExternalError['code'], message: string, hint?: string, retryable = false) =>
+    new ExternalError(code, message, { hint, retryable });
+
+  if (status >= 300 && status < 400) {
+    return fail(
+      'vault-redirect',
+      `${server} redirects to another server (${describeLocation(response)}); the token was not sent there.`,
+      'Name the active node, or a load balancer that finds it, with --hashi-vault-url.',
+    );
+  }
+  if (status === 503) {
+    return fail(
+      'vault-sealed',
+      `${server} is sealed or not initialised.`,
+      'Unseal it and start again.',
+      true,
+    );
+  }
+  if (status === 429)
+    return fail('vault-busy', `${server} refuses more requests for now (429).`, undefined, true);
+  if (status === 403) {
+    return fail(
+      'vault-denied',
+      `${server} denies access to ${options.mount}/${path}.`,
+      'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), and that the mount exists.',
+    );
+  }
+  if (status === 404) return explainMissing(body, reported, options, path);
+  if (status === 400 && reported.includes('Upgrading from non-versioned'))
+    return fail('vault-upgrading', `${server} is upgrading the mount ${options.mount}.`, undefined, true);
+  // Its own texts name paths and settings, no secrets.
+  return fail(
+    'vault-refused',
+    `${server} answered with HTTP status ${status} to ${options.mount}/${path}${reported === '' ? '' : `: ${reported}`}.`,
+    undefined,
+    status >= 500,
+  );
+}
+
+function explainMissing(
+  body: unknown,
+  reported: string,
+  { mount, url }: HashiVaultServer,
+  path: string,
+): ExternalError {
+  const where = `${describeEndpoint(url)} ${mount}/${path}`;
+  if (reported.includes('no handler for route')) {
+    const message = `${describeEndpoint(url)} has no mount ${mount}.`;
+    return new ExternalError('vault-no-mount', message, { hint: 'Name the mount with --hashi-vault-mount.' });
+  }
+  if (versionSchema.safeParse(body).success) {
+    const hint = 'Undelete it or write it again.';
+    return new ExternalError('vault-version-deleted', `The latest version of ${where} is deleted.`, { hint });
+  }
+  const isVersioned = warningSchema.safeParse(body).success;
+  return new ExternalError('vault-path-missing', `There is no secret at ${where}.`, {
+    hint: isVersioned
+      ? 'Give the path without the mount and without "data/".'
+      : `Check the path, and that ${mount} is a KV version 2 engine: version 1 has no such paths.`,
+  });
+}
+
+/** Host of a redirect only: its path is that of the request. */
+function describeLocation({ headers }: HttpResponse): string {
+  const location = String(headers.location ?? '');
+  return URL.canParse(location) ? new URL(location).origin : 'itself, by another path';
+}
+
+function tryJson(response: HttpResponse): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(response.body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A path without slashes at its ends, and with single ones. */
+export function trimSlashes(path: string): string {
+  return path.replace(/^\/+|\/+$/g, '').replace(/\/{2,}/g, '/');
+}

@@ -1,0 +1,313 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Failover, type FailoverOptions, type Worth } from '../../../src/clients/failover.ts';
+import { ExternalError } from '../../../src/lib/errors.ts';
+
+const FIRST = 'http://first:1/v3/api-key';
+const SECOND = 'http://second:2';
+const THIRD = 'http://third:3';
+
+// The pauses are p-retry's, which takes no clock of its own but the process's.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+const down = (server: string) =>
+  new ExternalError('unreachable', `${server} cannot be reached.`, { retryable: true });
+const refusal = (server: string) =>
+  new ExternalError('http-status', `${server} answered with HTTP status 401.`, { hint: 'Log in.' });
+const wrongChain = () => new ExternalError('wrong-chain', 'A node of another chain.');
+
+/** What a server does when it is asked: it fails with the error, or answers with its own name. */
+type Behaviour = 'well' | ExternalError | (() => Promise<string>);
+
+/** Servers that are told how to behave, and a failover over them that writes down whom it asks when. */
+function openScene(
+  behaviours: Record<string, Behaviour>,
+  options: Partial<FailoverOptions> & { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+) {
+  const { timeoutMs = 0, signal, ...rest } = options;
+  const asked: string[] = [];
+  const proven: string[] = [];
+  const logged: unknown[] = [];
+  const behave = async (server: string): Promise<string> => {
+    const behaviour = behaviours[server];
+    if (behaviour instanceof Error) throw behaviour;
+    return typeof behaviour === 'function' ? await behaviour() : server;
+  };
+  const failover = new Failover(
+    { log: { debug: (...entry: unknown[]) => void logged.push(entry) } },
+    {
+      endpoints: Object.keys(behaviours),
+      retry: { timeoutMs, signal },
+      unavailableCode: 'execution-node-unavailable',
+      ...rest,
+    },
+  );
+  const question = (server: string) => {
+    asked.push(server);
+    return behave(server);
+  };
+  return { behaviours, asked, proven, logged, failover, question, ask: () => failover.ask(question) };
+}
+
+/** A proof that is written down, and fails where the server is a wrong one. */
+function proofBy(
+  proven: string[],
+  lasts: 'for-good' | 'until-failure',
+  wrong: readonly string[] = [],
+): NonNullable<FailoverOptions['proof']> {
+  return {
+    require: async server => {
+      proven.push(server);
+      if (wrong.includes(server)) throw wrongChain();
+    },
+    lasts,
+    mistake: 'wrong-chain',
+  };
+}
+
+describe('a failover over several endpoints', () => {
+  it.each([
+    ['asks the first one alone that is well', { [FIRST]: 'well', [SECOND]: 'well' }, [FIRST], FIRST],
+    ['goes on where the first is down', { [FIRST]: down('a'), [SECOND]: 'well' }, [FIRST, SECOND], SECOND],
+    [
+      'goes on where the first refuses for good',
+      { [FIRST]: refusal('a'), [SECOND]: 'well' },
+      [FIRST, SECOND],
+      SECOND,
+    ],
+    [
+      'goes on until one is well',
+      { [FIRST]: down('a'), [SECOND]: down('b'), [THIRD]: 'well' },
+      [FIRST, SECOND, THIRD],
+      THIRD,
+    ],
+  ] satisfies [string, Record<string, Behaviour>, string[], string][])(
+    '%s',
+    async (_what, behaviours, order, answer) => {
+      const { ask, asked, failover } = openScene(behaviours);
+      await expect(ask()).resolves.toBe(answer);
+      expect(asked).toEqual(order);
+      expect(failover.endpoint).toBe(new URL(answer).origin);
+    },
+  );
+
+  it('asks the second one when the first, which is slow, has used up its time, and no sooner', async () => {
+    const slow = async () => {
+      await new Promise(resolve => setTimeout(resolve, 2_000));
+      throw new ExternalError('timeout', 'The first did not answer within 2 s.', { retryable: true });
+    };
+    const { ask, asked } = openScene({ [FIRST]: slow, [SECOND]: 'well' });
+    const answer = ask();
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(asked).toEqual([FIRST]);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(answer).resolves.toBe(SECOND);
+  });
+
+  it('stays with the one that answered last, also when the preferred one is back, until that one fails', async () => {
+    const { ask, asked, behaviours, failover } = openScene({ [FIRST]: down('a'), [SECOND]: 'well' });
+    await ask();
+    behaviours[FIRST] = 'well';
+    await ask();
+    expect(asked).toEqual([FIRST, SECOND, SECOND]);
+    behaviours[SECOND] = down('b');
+    await expect(ask()).resolves.toBe(FIRST);
+    expect(asked).toEqual([FIRST, SECOND, SECOND, SECOND, FIRST]);
+    expect(failover.endpoint).toBe('http://first:1');
+  });
+
+  it('asks one that is left out no more, until it is taken back, but for the last one', async () => {
+    const { ask, asked, failover } = openScene({ [FIRST]: 'well', [SECOND]: down('b') });
+    failover.leaveOut(FIRST);
+    await expect(ask()).rejects.toMatchObject({ code: 'unreachable' });
+    failover.leaveOut(SECOND);
+    await expect(ask()).resolves.toBe(FIRST);
+    failover.takeBack(SECOND);
+    await expect(ask()).rejects.toMatchObject({ code: 'unreachable' });
+    failover.takeBack(FIRST);
+    await expect(ask()).resolves.toBe(FIRST);
+    expect(asked).toEqual([SECOND, FIRST, SECOND, FIRST]);
+  });
+});
+
+describe('the proof that a failover asks of its endpoints', () => {
+  it('ends the question at once, and asks nobody else, where the first lies about its chain', async () => {
+    const proven: string[] = [];
+    const proof = proofBy(proven, 'for-good', [FIRST]);
+    const { ask, asked } = openScene({ [FIRST]: 'well', [SECOND]: 'well' }, { proof, timeoutMs: 60_000 });
+    await expect(ask()).rejects.toMatchObject({ code: 'wrong-chain' });
+    expect([proven, asked]).toEqual([[FIRST], []]);
+  });
+
+  it('is asked of the next endpoint too, before that one is used', async () => {
+    const proven: string[] = [];
+    const proof = proofBy(proven, 'for-good', [SECOND]);
+    const { ask, asked } = openScene({ [FIRST]: down('a'), [SECOND]: 'well' }, { proof });
+    await expect(ask()).rejects.toMatchObject({ code: 'wrong-chain' });
+    expect([proven, asked]).toEqual([[FIRST, SECOND], [FIRST]]);
+  });
+
+  it.each([
+    ['for-good', [FIRST]],
+    ['until-failure', [FIRST, FIRST]],
+  ] as const)('lasts %s, when it is said to', async (lasts, order) => {
+    const proven: string[] = [];
+    const { ask, behaviours } = openScene({ [FIRST]: 'well' }, { proof: proofBy(proven, lasts) });
+    await ask();
+    await ask();
+    expect(proven).toEqual([FIRST]);
+    behaviours[FIRST] = down('a');
+    await expect(ask()).rejects.toMatchObject({ code: 'unreachable' });
+    behaviours[FIRST] = 'well';
+    await ask();
+    expect(proven).toEqual(order);
+  });
+});
+
+describe('the error of a failover', () => {
+  it('is the own one of an only endpoint', async () => {
+    const error = refusal('a');
+    await expect(openScene({ [FIRST]: error }).ask()).rejects.toBe(error);
+  });
+
+  it('has all messages, the first hint and a code for all where several failed differently', async () => {
+    const failures = [down('a'), refusal('b')];
+    const { ask } = openScene({ [FIRST]: down('a'), [SECOND]: refusal('b') });
+    const error = await ask().catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(ExternalError);
+    expect(error).toMatchObject({
+      code: 'execution-node-unavailable',
+      message: 'a cannot be reached. b answered with HTTP status 401.',
+      retryable: true,
+      hint: 'Log in.',
+      cause: { errors: failures },
+    });
+  });
+
+  it('keeps the code that all have in common, and is not retryable where none is', async () => {
+    const { ask } = openScene({ [FIRST]: refusal('a'), [SECOND]: refusal('b') }, { timeoutMs: 60_000 });
+    await expect(ask()).rejects.toMatchObject({ code: 'http-status', retryable: false });
+  });
+});
+
+describe('the rounds of a failover', () => {
+  it('go on with growing pauses while one may be back, and end with its time', async () => {
+    const { ask, asked, logged } = openScene(
+      { [FIRST]: down('a'), [SECOND]: down('b') },
+      { timeoutMs: 8_000 },
+    );
+    const failure = ask().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(asked).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(8_000);
+    await expect(failure).resolves.toMatchObject({ code: 'unreachable' });
+    const rounds = asked.length / 2;
+    // Pauses of 0.25 s, twice as long each time, and up to twice that at random.
+    expect(rounds).toBeGreaterThanOrEqual(5);
+    expect(rounds).toBeLessThanOrEqual(7);
+    expect(logged).toHaveLength(rounds - 1);
+    expect(logged[0]).toEqual([
+      { server: 'http://first:1', delayMs: expect.any(Number) },
+      'a cannot be reached. b cannot be reached.',
+    ]);
+  });
+
+  it('end with the answer of one that is back', async () => {
+    const { ask, asked, behaviours } = openScene(
+      { [FIRST]: down('a'), [SECOND]: down('b') },
+      { timeoutMs: 60_000 },
+    );
+    const answer = ask();
+    await vi.advanceTimersByTimeAsync(0);
+    behaviours[SECOND] = 'well';
+    await vi.advanceTimersByTimeAsync(500);
+    await expect(answer).resolves.toBe(SECOND);
+    expect(asked).toEqual([FIRST, SECOND, FIRST, SECOND]);
+  });
+
+  it('are no more than one where nobody may answer later', async () => {
+    const { ask, asked } = openScene(
+      { [FIRST]: refusal('a'), [SECOND]: refusal('b') },
+      { timeoutMs: 60_000 },
+    );
+    await expect(ask()).rejects.toMatchObject({ code: 'http-status' });
+    expect(asked).toEqual([FIRST, SECOND]);
+  });
+
+  it('are no more than one for a question that says so of an error', async () => {
+    const { failover, question, asked } = openScene({ [FIRST]: down('a') }, { timeoutMs: 60_000 });
+    await expect(failover.ask(question, { isRetryable: () => false })).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    expect(asked).toEqual([FIRST]);
+  });
+
+  it('have the pauses that are given, also with one server that proves nothing, such as HashiCorp Vault', async () => {
+    const { ask, asked } = openScene(
+      { [FIRST]: down('a') },
+      {
+        retry: {
+          timeoutMs: 10_000,
+          minDelayMs: 1_000,
+          maxDelayMs: 1_000,
+          isRetryable: () => asked.length < 4,
+        },
+      },
+    );
+    const failure = ask().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(asked).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(failure).resolves.toMatchObject({ code: 'unreachable' });
+    expect(asked).toHaveLength(4);
+  });
+
+  it('end with the reason of the signal, and ask nobody else', async () => {
+    const stop = new AbortController();
+    const stopped = new Error('stopped');
+    const options = { timeoutMs: 60_000, signal: stop.signal };
+    const { ask, asked } = openScene({ [FIRST]: down('a'), [SECOND]: down('b') }, options);
+    const failure = ask().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(0);
+    stop.abort(stopped);
+    await expect(failure).resolves.toBe(stopped);
+    await vi.advanceTimersByTimeAsync(60_000);
+    await expect(ask()).rejects.toBe(stopped);
+    expect(asked).toEqual([FIRST, SECOND]);
+  });
+});
+
+describe('the worth of an answer to a failover', () => {
+  it.each<[string, Record<string, Worth>, order: string[], chosen: string]>([
+    [
+      'ends the search where it is final',
+      { [FIRST]: 5n, [SECOND]: 'final', [THIRD]: 9n },
+      [FIRST, SECOND],
+      SECOND,
+    ],
+    [
+      'decides where none is final',
+      { [FIRST]: -1n, [SECOND]: 9n, [THIRD]: 5n },
+      [FIRST, SECOND, THIRD],
+      SECOND,
+    ],
+    [
+      'leaves equals to the first',
+      { [FIRST]: 5n, [SECOND]: 5n, [THIRD]: -1n },
+      [FIRST, SECOND, THIRD],
+      FIRST,
+    ],
+  ])('%s', async (_what, worths, order, chosen) => {
+    const wells = Object.fromEntries(Object.keys(worths).map(server => [server, 'well' as const]));
+    const { failover, question, asked } = openScene(wells);
+    const worthOf = (server: string) => worths[server] ?? 'final';
+    await expect(failover.ask(question, { worthOf })).resolves.toBe(chosen);
+    expect(asked).toEqual(order);
+    expect(failover.endpoint).toBe(new URL(chosen).origin);
+  });
+
+  it('counts for more than the failure of another', async () => {
+    const { failover, question } = openScene({ [FIRST]: down('a'), [SECOND]: 'well' }, { timeoutMs: 60_000 });
+    await expect(failover.ask(question, { worthOf: () => -1n })).resolves.toBe(SECOND);
+  });
+});
