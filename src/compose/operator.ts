@@ -11,7 +11,7 @@ import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
-import type { Logger, LogLevel } from '../lib/logger.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import { waitOut } from '../operator/loop/wait-out.ts';
@@ -240,16 +240,12 @@ function walletCeilings(settings: OperatorSettings, network: Network): WalletSet
   return { maxFeePerGasWei: String(maxBumpFeePerGasWei), gas: String(MAX_TRANSACTION_GAS) };
 }
 
-const SIGNER_LEVELS: Readonly<Partial<Record<LogLevel, SpawnOptions['logLevel']>>> = {
-  DEBUG: 'debug',
-  INFO: 'info',
-};
-
-/** The signer's log: its line for every signature is one of the operator's. */
+/** The signer's log: its line for every signature is one of the operator's, and its warnings are seen at every level. */
 function signerLog({
   log: { level, format },
 }: OperatorSettings): Pick<SpawnOptions, 'logLevel' | 'logFormat'> {
-  return { logLevel: SIGNER_LEVELS[level] ?? 'warn', logFormat: format };
+  const isTalkative = level === 'DEBUG' || level === 'INFO';
+  return { logLevel: isTalkative ? level : 'WARNING', logFormat: format };
 }
 
 function describeKeys(keys: KeySourceSettings): string {
