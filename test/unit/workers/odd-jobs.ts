@@ -17,7 +17,7 @@ export interface OddJobs {
   answerFunction: { input: null; output: () => void };
 }
 
-export interface Note {
+interface Note {
   readonly label: string;
   readonly thread: number;
   readonly place: number;
