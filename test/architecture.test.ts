@@ -23,7 +23,7 @@ interface Import {
 /** Static, dynamic and re-exporting imports of one file, and what it runs in threads of its own process. */
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
-  const threads = text.includes('new Worker(') ? startedIn(text) : [];
+  const threads = /\bnew ThreadPool\b/.test(text) ? startedIn(text) : [];
   const statements = text.matchAll(
     /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g,
   );
@@ -315,6 +315,20 @@ describe('the walls around keys', () => {
     expect(reached).toContain('src/workers/verify-worker.ts');
     expect(reached).toContain('src/services/fleet/operator-files/read-operator-config.ts');
     expect(reached.filter(file => KEY_CODE.test(file) || OPENS_KEY_CODE.test(file))).toEqual([]);
+  });
+
+  it('know every thread: only the pool starts any, and whoever makes a pool names its file', () => {
+    const holding = (pattern: RegExp) =>
+      program.filter(file => pattern.test(readFileSync(join(root, file), 'utf8')));
+    expect(holding(/\bnew Worker\b/)).toEqual(['src/workers/thread-pool.ts']);
+    expect(holding(/\bextends ThreadPool\b/)).toEqual([]);
+    const threads = imports.filter(({ isThread }) => isThread);
+    expect(holding(/\bnew ThreadPool\b/)).toEqual(threads.map(({ from }) => from));
+    expect(threads.map(({ to }) => to)).toEqual([
+      'src/signer/keys/sign-worker.ts',
+      'src/workers/verify-worker.ts',
+      'src/workers/worker.ts',
+    ]);
   });
 
   it('are real: the signer, which does hold keys, is seen to reach them', () => {

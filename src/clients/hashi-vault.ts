@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { fromHex, wipe } from '../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
-import { createLimit } from '../lib/limit.ts';
+import { createLimit, mapBounded } from '../lib/limit.ts';
 import { type HashiVaultServer, requestHashiVault, trimSlashes } from './hashi-vault-server.ts';
 import { bodyJson, describeEndpoint, type HttpDeps } from './http.ts';
 
@@ -54,14 +54,16 @@ export async function readHashiVaultKeys(
   await using agent = ca === undefined ? undefined : openAgent(ca);
   const http: HttpDeps = agent === undefined ? deps : { ...deps, dispatcher: agent.dispatcher };
   const limit = createLimit(options.parallelism);
-  const bundled = options.keyPaths.map(path => limit(() => readBundle(http, options, path)));
-  const listed = options.keyPrefixes.map(prefix => readPrefix(http, options, prefix, limit));
-  const outcomes = await Promise.allSettled([...bundled, ...listed]);
-  const keys = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? outcome.value : []));
-  const failure = outcomes.find(outcome => outcome.status === 'rejected');
-  if (failure === undefined) return keys;
+  const reads = [
+    ...options.keyPaths.map(path => () => limit(() => readBundle(http, options, path))),
+    ...options.keyPrefixes.map(prefix => () => readPrefix(http, options, prefix, limit)),
+  ];
+  const lists = await mapBounded(reads, read => read(), { concurrency: reads.length, discard: wipeKeys });
+  return lists.flat();
+}
+
+function wipeKeys(keys: readonly HashiVaultKey[]): void {
   wipe(keys.map(({ secretKey }) => secretKey));
-  throw failure.reason;
 }
 
 function openAgent(ca: Uint8Array): AsyncDisposable & { readonly dispatcher: Agent } {
@@ -86,26 +88,21 @@ async function readPrefix(
   limit: ReturnType<typeof createLimit>,
 ): Promise<HashiVaultKey[]> {
   const names = await limit(() => listNames(deps, options, prefix));
-  const outcomes = await Promise.allSettled(
-    names.map(name =>
-      limit(async () => {
-        const path = `${trimSlashes(prefix)}/${name}`;
-        const [value, ...others] = Object.values(await readSecret(deps, options, path));
-        if (value === undefined || others.length > 0) {
-          throw new OperatorError(
-            'vault-invalid-key',
-            `The secret ${foreignText(path)} has not exactly one member.`,
-          );
-        }
-        return toKey(name, value, path);
-      }),
-    ),
-  );
-  const keys = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-  const failure = outcomes.find(outcome => outcome.status === 'rejected');
-  if (failure === undefined) return keys;
-  wipe(keys.map(({ secretKey }) => secretKey));
-  throw failure.reason;
+  const readKey = async (name: string): Promise<HashiVaultKey> => {
+    const path = `${trimSlashes(prefix)}/${name}`;
+    const [value, ...others] = Object.values(await readSecret(deps, options, path));
+    if (value === undefined || others.length > 0) {
+      throw new OperatorError(
+        'vault-invalid-key',
+        `The secret ${foreignText(path)} has not exactly one member.`,
+      );
+    }
+    return toKey(name, value, path);
+  };
+  return await mapBounded(names, name => limit(() => readKey(name)), {
+    concurrency: options.parallelism,
+    discard: key => wipe(key.secretKey),
+  });
 }
 
 async function readSecret(

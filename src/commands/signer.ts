@@ -55,7 +55,7 @@ export default class Signer extends OperatorCommand {
     const keys = this.chooseKeys(given);
     const network = given.network ?? (await networkOf(given));
     const { poolSize, verbose } = given;
-    const log = createLogger(verbose ? 'debug' : 'info');
+    const log = createLogger(verbose ? 'DEBUG' : 'INFO');
     const settings = { network, keys, poolSize, ...listenSettings(given) };
     await using signer = await openSigner(settings, { log, warn: this.alert });
     // Listened for first: whoever reads the line may answer with SIGTERM at once.

@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '../db/database.ts';
 import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
-import type { Logger, LogLevel } from '../lib/logger.ts';
+import type { Logger } from '../lib/logger.ts';
 import { owned } from '../lib/owned.ts';
 import type { Network } from '../networks/network.ts';
 import { waitOut } from '../operator/loop/wait-out.ts';
@@ -231,17 +231,13 @@ function walletCeilings({ maxBumpFeePerGasWei }: FeeCeilings): WalletSettings['c
   return { maxFeePerGasWei: String(maxBumpFeePerGasWei), gas: String(MAX_TRANSACTION_GAS) };
 }
 
-const SIGNER_LEVELS: Readonly<Partial<Record<LogLevel, SpawnOptions['logLevel']>>> = {
-  DEBUG: 'debug',
-  INFO: 'info',
-};
-
-/** The signer's log: its line for every signature is one of the operator's. */
+/** The signer's log: its line for every signature is one of the operator's, and its warnings are seen at every level. */
 function signerLog({
   level,
   format,
 }: ObservabilitySettings['log']): Pick<SpawnOptions, 'logLevel' | 'logFormat'> {
-  return { logLevel: SIGNER_LEVELS[level] ?? 'warn', logFormat: format };
+  const isTalkative = level === 'DEBUG' || level === 'INFO';
+  return { logLevel: isTalkative ? level : 'WARNING', logFormat: format };
 }
 
 function describeKeys(keys: KeySourceSettings): string {

@@ -40,9 +40,8 @@ async function run(): Promise<void> {
 
 function openLog(level: SignerOrders['logLevel'], format: SignerOrders['logFormat']): Logger {
   if (format === undefined) return createLogger(level);
-  const levels = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING' } as const;
   const scrub = (line: string) => line;
-  return createServiceLogger({ level: levels[level], format, scrub }).child({ task: 'signer' });
+  return createServiceLogger({ level, format, scrub }).child({ task: 'signer' });
 }
 
 async function readOrders(): Promise<SignerOrders> {

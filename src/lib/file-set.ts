@@ -10,6 +10,7 @@ import {
   removeTemporary,
   writeTemporary,
 } from './held-files.ts';
+import { mapBounded } from './limit.ts';
 
 /** What it takes to bring the files of one directory to their wanted contents; file names without directory. */
 export interface FileSetPlan {
@@ -75,17 +76,13 @@ export async function applyFileSet(
   const names = [...plan.added, ...plan.changed, ...plan.adjusted];
   const temporaries = new Map<string, string>();
   try {
-    const queue = names.values();
-    const writers = Array.from({ length: WRITES_IN_FLIGHT }, async () => {
-      for (const name of queue) {
-        const content = wanted.get(name);
-        const options = { ...attributes, keepTimes: adjusted.has(name) };
-        if (content) temporaries.set(name, await writeTemporary(directory, name, content, options));
-      }
-    });
+    const write = async (name: string) => {
+      const content = wanted.get(name);
+      const options = { ...attributes, keepTimes: adjusted.has(name) };
+      if (content) temporaries.set(name, await writeTemporary(directory, name, content, options));
+    };
     // All have ended before a failure is reported, so that none writes a file after the cleaning below.
-    const failed = (await Promise.allSettled(writers)).find(result => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    await mapBounded(names, write, { concurrency: WRITES_IN_FLIGHT });
     for (const name of names) {
       const temporary = temporaries.get(name);
       if (temporary) await publish(directory, temporary, name);

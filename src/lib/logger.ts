@@ -15,17 +15,33 @@ const SECRET_FIELDS = [
   'token',
 ];
 
+/** The log levels of the Python operator, and what every logger here calls them; pino's own names stay in this file. */
+export const LOG_LEVELS = ['FATAL', 'CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const PINO_LEVELS = {
+  FATAL: 'fatal',
+  CRITICAL: 'fatal',
+  ERROR: 'error',
+  WARNING: 'warn',
+  INFO: 'info',
+  DEBUG: 'debug',
+} as const satisfies Record<LogLevel, string>;
+
 /** Logger of a process whose lines are read by machines: one JSON document a line, on stderr. */
-export function createLogger(level: 'debug' | 'info' | 'warn'): Logger {
+export function createLogger(level: LogLevel): Logger {
   const write = openStderr();
-  return pino({ level, base: null, redact: secretPaths() }, { write: line => write(formatJson(line)) });
+  return pino(
+    { level: PINO_LEVELS[level], base: null, redact: secretPaths() },
+    { write: line => write(formatJson(line)) },
+  );
 }
 
 /** A command's logger for the person at the terminal, on stderr: warnings, and with `isVerbose` everything. */
 export function createCommandLogger(isVerbose: boolean, write = openStderr()): Logger {
   return pino(
     {
-      level: isVerbose ? 'debug' : 'warn',
+      level: PINO_LEVELS[isVerbose ? 'DEBUG' : 'WARNING'],
       base: null,
       timestamp: false,
       redact: secretPaths(),
@@ -35,9 +51,6 @@ export function createCommandLogger(isVerbose: boolean, write = openStderr()): L
   );
 }
 
-/** The log levels of the Python operator. */
-export const LOG_LEVELS = ['FATAL', 'CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ['plain', 'json'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
@@ -49,15 +62,6 @@ export interface ServiceLoggerOptions {
   /** Default: stderr. */
   readonly write?: ((line: string) => void) | undefined;
 }
-
-const PINO_LEVELS = {
-  FATAL: 'fatal',
-  CRITICAL: 'fatal',
-  ERROR: 'error',
-  WARNING: 'warn',
-  INFO: 'info',
-  DEBUG: 'debug',
-} as const satisfies Record<LogLevel, string>;
 
 /** Logger of a long-running process: lines as the Python operator writes them, or one JSON document a line. */
 export function createServiceLogger(options: ServiceLoggerOptions): Logger {

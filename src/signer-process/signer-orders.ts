@@ -1,5 +1,5 @@
 import type { ExitCode } from '../lib/errors.ts';
-import type { LogFormat } from '../lib/logger.ts';
+import type { LogFormat, LogLevel } from '../lib/logger.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
 
 /** The pipe between a command and the signer that it spawned: one JSON document a line, in both directions. */
@@ -8,7 +8,7 @@ export const ORDERS_FD = 3;
 /** The first line that the child reads. The pipe then stays open: its end tells the child that its parent is gone. */
 export interface SignerOrders {
   readonly settings: SignerSettings;
-  readonly logLevel: 'debug' | 'info' | 'warn';
+  readonly logLevel: LogLevel;
   /** Lines like those of the service that has spawned it; left out, documents of JSON. */
   readonly logFormat?: LogFormat | undefined;
 }

@@ -28,7 +28,7 @@ export interface SpawnedSigner extends AsyncDisposable {
 }
 
 export interface SpawnOptions {
-  /** `info` has a line for every signature; they go to stderr. Default: warn. */
+  /** `INFO` has a line for every signature; they go to stderr. Default: `WARNING`. */
   readonly logLevel?: SignerOrders['logLevel'] | undefined;
   readonly logFormat?: SignerOrders['logFormat'] | undefined;
   /** Interrupts the first start. Later the signer ends with its disposal: steps that are under way may still need it. */
@@ -69,7 +69,7 @@ export async function spawnSigner(
   const socketPath = join(directory, 'signer.sock');
   const orders: SignerOrders = {
     settings: { ...settings, listen: { kind: 'socket', path: socketPath } },
-    logLevel: options.logLevel ?? 'warn',
+    logLevel: options.logLevel ?? 'WARNING',
     logFormat: options.logFormat,
   };
   const stop = new AbortController();

@@ -6,7 +6,7 @@ export const SECRET_KEY_WIDTH = SECRET_KEY_LENGTH;
 export const PUBLIC_KEY_WIDTH = PUBLIC_KEY_LENGTH;
 
 /** Every job that a worker does: what goes in, what comes out. Byte arrays are flat: n records one after another. */
-interface Jobs {
+export interface Jobs {
   derive: {
     input: { readonly seed: Uint8Array; readonly firstIndex: number; readonly count: number };
     output: { readonly secretKeys: Uint8Array; readonly publicKeys: Uint8Array };
@@ -66,16 +66,3 @@ export interface OpenInput {
 export type JobName = keyof Jobs;
 export type Input<N extends JobName> = Jobs[N]['input'];
 export type Output<N extends JobName> = Jobs[N]['output'];
-
-export type Request = { [N in JobName]: { readonly name: N; readonly input: Input<N> } }[JobName];
-
-/** An error without its class, which does not survive the way between threads. */
-export interface ErrorFacts {
-  readonly operator: boolean;
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string | undefined;
-  readonly stack: string | undefined;
-}
-
-export type Response = { readonly output: Output<JobName> } | { readonly error: ErrorFacts };

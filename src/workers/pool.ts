@@ -8,7 +8,10 @@ import {
   SCRYPT_MEMORY_BYTES,
 } from '../domain/keys/keystore.ts';
 import { concatBytes, wipe } from '../lib/bytes.ts';
+import { mapBounded } from '../lib/limit.ts';
+import { startedFile } from '../lib/package-root.ts';
 import {
+  type Jobs,
   type OpenInput,
   PUBLIC_KEY_WIDTH,
   SECRET_KEY_WIDTH,
@@ -73,9 +76,10 @@ const MAX_DEFAULT_SIZE = 4;
 const DERIVE_CHUNK = 250;
 const SEAL_CHUNK = 100;
 const OPEN_CHUNK = 1000;
+const WORKER_FILE = startedFile('workers/worker');
 
 /** What does the jobs of a pool. */
-type JobThreads = Pick<ThreadPool, 'size' | 'run' | typeof Symbol.asyncDispose>;
+type JobThreads = Pick<ThreadPool<Jobs>, 'size' | 'run' | typeof Symbol.asyncDispose>;
 
 /**
  * Threads for bulk cryptography.
@@ -84,7 +88,7 @@ type JobThreads = Pick<ThreadPool, 'size' | 'run' | typeof Symbol.asyncDispose>;
  */
 export function createWorkerPool(
   options: { readonly size?: number | undefined } = {},
-  threads: JobThreads = new ThreadPool(options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE)),
+  threads: JobThreads = openJobThreads(options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE)),
 ): WorkerPool {
   const { size } = threads;
   return {
@@ -101,6 +105,11 @@ export function createWorkerPool(
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
+}
+
+/** The threads that do the jobs: what they run reaches key code. */
+export function openJobThreads(size: number): ThreadPool<Jobs> {
+  return new ThreadPool<Jobs>({ file: WORKER_FILE, size });
 }
 
 /** How many scrypt derivations of the usual cost may run at once: no more than threads, nor than memory allows. */
@@ -126,7 +135,7 @@ function decryptKeystores(
       const bytes = memoryToDecrypt(parseKeystore(keystore.text, keystore.name));
       return await gate.run(bytes, () => threads.run('decryptKeystore', keystore));
     },
-    { concurrency: threads.size, onProgress, secretOf: secretKey => secretKey },
+    { concurrency: threads.size, onProgress, discard: wipe },
   );
 }
 
@@ -141,7 +150,7 @@ async function deriveKeypairs(
     {
       concurrency: threads.size,
       onProgress: chunkProgress(count, DERIVE_CHUNK, onProgress),
-      secretOf: part => part.secretKeys,
+      discard: part => wipe(part.secretKeys),
     },
   );
   return {
@@ -187,7 +196,7 @@ async function openKeys(
     {
       concurrency: threads.size,
       onProgress: chunkProgress(rows.length, OPEN_CHUNK, onProgress),
-      secretOf: secretKeys => secretKeys,
+      discard: wipe,
     },
   );
   return joinSecrets(parts);
@@ -214,47 +223,6 @@ function encodeRows(rows: readonly SealedRow[]): Uint8Array {
     flat.set(ciphertext, offset + KEY_CONTEXT_LENGTH + nonce.length);
   }
   return flat;
-}
-
-interface MapOptions<R> {
-  readonly concurrency: number;
-  readonly onProgress?: Progress | undefined;
-  /** The secret in a result, to be overwritten when another item fails. Left out, results hold none. */
-  readonly secretOf?: ((result: R) => Uint8Array) | undefined;
-}
-
-/**
- * Runs an async function over items, a bounded number at once. After the first failure no further ones are started, those
- * under way are waited for, and the secrets of all results are overwritten.
- */
-async function mapBounded<T, R>(
-  items: readonly T[],
-  run: (item: T) => Promise<R>,
-  { concurrency, onProgress, secretOf }: MapOptions<R>,
-): Promise<R[]> {
-  const results: R[] = new Array(items.length);
-  const pending = items.entries();
-  let done = 0;
-  let isFailed = false;
-  const lane = async () => {
-    for (const [i, item] of pending) {
-      if (isFailed) return;
-      results[i] = await run(item);
-      done += 1;
-      onProgress?.(done);
-    }
-  };
-  const lanes = Array.from({ length: Math.min(concurrency, items.length) }, () =>
-    lane().catch(error => {
-      isFailed = true;
-      throw error;
-    }),
-  );
-  const failure = (await Promise.allSettled(lanes)).find(outcome => outcome.status === 'rejected');
-  if (failure === undefined) return results;
-  // `map` passes over the places that have no result.
-  if (secretOf !== undefined) wipe(results.map(secretOf));
-  throw failure.reason;
 }
 
 function chunks(count: number, width: number): { from: number; to: number }[] {

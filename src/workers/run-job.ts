@@ -12,41 +12,33 @@ import { decryptKeystore, encryptKeystore, formatKeystore, parseKeystore } from 
 import { equalBytes, wipe } from '../lib/bytes.ts';
 import {
   type Input,
-  type JobName,
+  type Jobs,
   type OpenInput,
   type Output,
   PUBLIC_KEY_WIDTH,
-  type Request,
   SECRET_KEY_WIDTH,
   type SealInput,
   type SealOutput,
 } from './jobs.ts';
+import type { JobHandlers } from './thread-messages.ts';
 
 export const ROW_WIDTH = KEY_CONTEXT_LENGTH + NONCE_LENGTH + SEALED_LENGTH;
 
-/** Does one job in this thread. Secrets of the input are overwritten, whatever comes of it. */
-export async function runJob(request: Request): Promise<Output<JobName>> {
-  switch (request.name) {
-    case 'derive':
-      return deriveKeys(request.input);
-    case 'decryptKeystore': {
-      const { text, name, password } = request.input;
-      return decryptKeystore(parseKeystore(text, name), password, name);
+/** What a worker does. Secrets of an input are overwritten, whatever comes of the job. */
+export const JOB_HANDLERS: JobHandlers<Jobs> = {
+  derive: deriveKeys,
+  decryptKeystore: ({ text, name, password }) => decryptKeystore(parseKeystore(text, name), password, name),
+  encryptKeystore: async input => {
+    try {
+      return formatKeystore(await encryptKeystore(input));
+    } finally {
+      wipe(input.secretKey);
     }
-    case 'encryptKeystore':
-      try {
-        return formatKeystore(await encryptKeystore(request.input));
-      } finally {
-        wipe(request.input.secretKey);
-      }
-    case 'seal':
-      return sealKeys(request.input);
-    case 'open':
-      return openRows(request.input);
-    case 'publicKeys':
-      return derivePublicKeys(request.input);
-  }
-}
+  },
+  seal: sealKeys,
+  open: openRows,
+  publicKeys: derivePublicKeys,
+};
 
 function deriveKeys({ seed, firstIndex, count }: Input<'derive'>): Output<'derive'> {
   const derive = takeSeed(seed);

@@ -1,116 +1,169 @@
-import { type Transferable, Worker } from 'node:worker_threads';
+// Our own, and not piscina 5.3.2, which costs an operator that verifies nothing more than a megabyte and 8 ms of CPU at its start,
+// and never settles a task whose thread cannot start.
+import { Worker } from 'node:worker_threads';
+import { wipe } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { startedFile } from '../lib/package-root.ts';
-import type { ErrorFacts, Input, JobName, Output, Request, Response } from './jobs.ts';
+import { Queue } from '../lib/queue.ts';
+import {
+  type AnswerMessage,
+  bytesOf,
+  copyBytes,
+  type ErrorFacts,
+  type JobMessage,
+  type JobTable,
+} from './thread-messages.ts';
 
-interface Job {
-  readonly request: Request;
-  readonly resolve: (output: Output<JobName>) => void;
-  readonly reject: (error: unknown) => void;
+export interface ThreadPoolOptions {
+  /** File that every thread runs, which calls `serveJobs`: what `startedFile` gives. */
+  readonly file: string;
+  /** Number of threads, at most. */
+  readonly size: number;
+  /** How many jobs a thread is given at a time. With two, one waits at the thread while the other is done. Default: one. */
+  readonly jobsPerThread?: number | undefined;
 }
 
-const WORKER_FILE = startedFile('workers/worker');
+interface Job {
+  readonly name: string;
+  readonly input: unknown;
+  readonly resolve: (output: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** Whether it was settled before its thread has answered. */
+  isGivenUp: boolean;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** Jobs that it has and has not answered. */
+  readonly jobs: Map<number, Job>;
+}
 
 /**
- * Threads that take one job each, started when first needed. They keep the process alive only while they work; a thread
- * that dies rejects its job and is replaced for the next one.
+ * Threads that do jobs, started when first needed. They keep the process alive only while they work; a thread that dies
+ * rejects its jobs and is replaced for the next one.
  */
-export class ThreadPool implements AsyncDisposable {
+export class ThreadPool<Jobs extends JobTable<Jobs>> implements AsyncDisposable {
   readonly size: number;
-  readonly #queue: Job[] = [];
-  readonly #idle: Worker[] = [];
-  readonly #busy = new Map<Worker, Job>();
-  #closed = false;
+  readonly #file: string;
+  readonly #jobsPerThread: number;
+  readonly #queue = new Queue<Job>();
+  readonly #threads = new Set<Thread>();
+  #lastId = 0;
+  #isClosed = false;
 
-  constructor(size: number) {
+  constructor({ file, size, jobsPerThread = 1 }: ThreadPoolOptions) {
+    this.#file = file;
     this.size = size;
+    this.#jobsPerThread = jobsPerThread;
   }
 
-  /** Queues a job. Byte arrays of the input are copied: the caller keeps, and wipes, its own. */
-  run<N extends JobName>(name: N, input: Input<N>): Promise<Output<N>> {
-    const { promise, resolve, reject } = Promise.withResolvers<Output<JobName>>();
-    if (this.#closed) reject(poolClosed());
-    else this.#queue.push({ request: { name, input } as Request, resolve, reject });
+  /** Starts all threads now, so that the first jobs do not wait for them. */
+  startThreads(): void {
+    while (this.#threads.size < this.size) this.#startThread();
+  }
+
+  /**
+   * Queues a job. Byte arrays of the input are copied when a thread is free: the caller keeps, and wipes, its own.
+   * @param signal - gives the job up: it is not begun any more, or its output is overwritten when it comes
+   * @throws OperatorError 'worker-crashed' when the thread dies, 'worker-pool-closed'; what the job throws; the signal's reason
+   */
+  async run<N extends keyof Jobs & string>(
+    name: N,
+    input: Jobs[N]['input'],
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Jobs[N]['output']> {
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw poolClosed();
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const job: Job = { name, input, resolve, reject, isGivenUp: false };
+    const giveUp = () => {
+      job.isGivenUp = true;
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', giveUp, { once: true });
+    this.#queue.push(job);
     this.#dispatch();
-    return promise as Promise<Output<N>>;
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+    }
   }
 
   /** Ends all threads; jobs that are not done are rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    for (const job of [...this.#queue.splice(0), ...this.#busy.values()]) job.reject(poolClosed());
-    const workers = [...this.#idle.splice(0), ...this.#busy.keys()];
-    this.#busy.clear();
-    await Promise.all(workers.map(worker => worker.terminate()));
+    this.#isClosed = true;
+    const threads = [...this.#threads];
+    this.#threads.clear();
+    const jobs = [...threads.flatMap(thread => [...thread.jobs.values()]), ...this.#queue.drain()];
+    for (const job of jobs) job.reject(poolClosed());
+    await Promise.all(threads.map(({ worker }) => worker.terminate()));
   }
 
   #dispatch(): void {
-    while (this.#queue.length > 0 && this.#busy.size < this.size) {
-      const worker = this.#idle.pop() ?? this.#startWorker();
-      const job = this.#queue.shift();
-      if (job === undefined) return;
-      this.#busy.set(worker, job);
-      worker.ref();
-      const buffers: Transferable[] = [];
-      worker.postMessage(copyBytes(job.request, buffers), buffers);
+    for (let job = this.#queue.peek(); job !== undefined; job = this.#queue.peek()) {
+      if (!job.isGivenUp) {
+        const thread = this.#freeThread();
+        if (thread === undefined) return;
+        this.#post(thread, job);
+      }
+      this.#queue.shift();
     }
   }
 
-  #startWorker(): Worker {
+  /** A thread that has nothing to do, or a new one, or the least busy one; undefined when all have enough. */
+  #freeThread(): Thread | undefined {
+    let leastBusy: Thread | undefined;
+    for (const thread of this.#threads) {
+      if (leastBusy === undefined || thread.jobs.size < leastBusy.jobs.size) leastBusy = thread;
+    }
+    if (leastBusy?.jobs.size === 0) return leastBusy;
+    if (this.#threads.size < this.size) return this.#startThread();
+    return leastBusy !== undefined && leastBusy.jobs.size < this.#jobsPerThread ? leastBusy : undefined;
+  }
+
+  #startThread(): Thread {
     // No environment: passwords and database addresses stand in it, and no job needs any of it.
-    const worker = new Worker(WORKER_FILE, { env: {} });
-    worker.on('message', (response: Response) => {
-      const job = this.#release(worker);
-      if (this.#closed) return;
-      worker.unref();
-      this.#idle.push(worker);
-      if ('error' in response) job?.reject(errorFrom(response.error));
-      else job?.resolve(response.output);
-      this.#dispatch();
-    });
-    worker.on('error', cause => this.#bury(worker, cause));
-    worker.on('exit', () => this.#bury(worker));
-    return worker;
+    const worker = new Worker(this.#file, { env: {} });
+    const thread: Thread = { worker, jobs: new Map() };
+    this.#threads.add(thread);
+    worker.on('message', (answer: AnswerMessage) => this.#settle(thread, answer));
+    worker.on('error', cause => this.#bury(thread, cause));
+    worker.on('exit', () => this.#bury(thread));
+    // Last: a listener of messages makes it hold the process again.
+    worker.unref();
+    return thread;
   }
 
-  #release(worker: Worker): Job | undefined {
-    const job = this.#busy.get(worker);
-    this.#busy.delete(worker);
-    return job;
+  #post({ worker, jobs }: Thread, job: Job): void {
+    const { copy, buffers } = copyBytes(job.input);
+    const message: JobMessage = { id: ++this.#lastId, name: job.name, input: copy };
+    try {
+      worker.postMessage(message, buffers);
+    } catch (error) {
+      wipe(bytesOf(copy));
+      job.reject(error);
+      return;
+    }
+    jobs.set(message.id, job);
+    worker.ref();
   }
 
-  #bury(worker: Worker, cause?: unknown): void {
-    const place = this.#idle.indexOf(worker);
-    if (place >= 0) this.#idle.splice(place, 1);
-    const job = this.#release(worker);
-    if (job === undefined) return;
-    job.reject(
-      new OperatorError(
-        'worker-crashed',
-        `The thread that did the job "${job.request.name}" ended unexpectedly.`,
-        {
-          hint: 'The machine may be out of memory; nothing of this batch was kept.',
-          cause,
-        },
-      ),
-    );
-    if (!this.#closed) this.#dispatch();
+  #settle({ worker, jobs }: Thread, answer: AnswerMessage): void {
+    const job = jobs.get(answer.id);
+    jobs.delete(answer.id);
+    if (jobs.size === 0) worker.unref();
+    if ('error' in answer) job?.reject(errorFrom(answer.error));
+    else if (this.#isClosed || job?.isGivenUp) wipe(bytesOf(answer.output));
+    else job?.resolve(answer.output);
+    this.#dispatch();
   }
-}
 
-/**
- * The request with every byte array copied into a buffer of its own, which is handed over: a view would take the whole
- * buffer behind it along, other keys included.
- */
-function copyBytes(value: unknown, buffers: Transferable[]): unknown {
-  if (value instanceof Uint8Array) {
-    const copy = Uint8Array.from(value);
-    buffers.push(copy.buffer);
-    return copy;
+  /** Rejects what a thread had, once: it tells of its error, then of its end. */
+  #bury(thread: Thread, cause?: unknown): void {
+    if (!this.#threads.delete(thread)) return;
+    for (const { name, reject } of thread.jobs.values()) reject(threadDied(name, cause));
+    this.#dispatch();
   }
-  if (Array.isArray(value)) return value.map(item => copyBytes(item, buffers));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, copyBytes(item, buffers)]));
 }
 
 /** An error from another thread as the error it was there. */
@@ -119,6 +172,13 @@ function errorFrom(facts: ErrorFacts): Error {
   const error = new Error(facts.message);
   if (facts.stack !== undefined) error.stack = facts.stack;
   return error;
+}
+
+function threadDied(name: string, cause: unknown): OperatorError {
+  return new OperatorError('worker-crashed', `The thread that did the job "${name}" ended unexpectedly.`, {
+    hint: 'The machine may be out of memory; nothing of this batch was kept.',
+    cause,
+  });
 }
 
 function poolClosed(): OperatorError {

@@ -8,5 +8,7 @@ export interface SignBatch {
   readonly roots: Uint8Array;
 }
 
-/** Signatures of 96 bytes, flat, in the order of the batch; null when it failed, which is a bug. */
-export type SignedBatch = { readonly signatures: Uint8Array } | { readonly failure: string };
+/** The one job of the threads: signatures of 96 bytes, flat, in the order of the batch. */
+export interface SignJobs {
+  sign: { input: SignBatch; output: Uint8Array };
+}

@@ -77,7 +77,7 @@ export async function startWalletScene(): Promise<WalletScene> {
         { log: silent },
         { network: 'mainnet', wallet: { file, passwordFile, vault, ceilings } },
         // Refusals are what these tests are about: the answers tell them.
-        { logLevel: 'warn' },
+        { logLevel: 'WARNING' },
       ),
     );
     const signer = open.use(await openWalletSigner({ socketPath }));

@@ -1,7 +1,7 @@
 // A process of its own for pool.test.ts: it must end by itself although it never closes its pool.
 import { Worker } from 'node:worker_threads';
 import { OperatorError } from '../../../src/lib/errors.ts';
-import { ThreadPool } from '../../../src/workers/thread-pool.ts';
+import { openJobThreads } from '../../../src/workers/pool.ts';
 
 const started: Worker[] = [];
 const { postMessage } = Worker.prototype;
@@ -10,7 +10,7 @@ Worker.prototype.postMessage = function (...args) {
   return postMessage.apply(this, args);
 };
 
-const threads = new ThreadPool(1);
+const threads = openJobThreads(1);
 const derive = async (count: number) =>
   threads.run('derive', { seed: new Uint8Array(64), firstIndex: 0, count }).then(
     keys => String(keys.secretKeys.length),

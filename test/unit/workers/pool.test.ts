@@ -7,8 +7,14 @@ import { generateDataKey, openSecretKey } from '../../../src/domain/keys/envelop
 import { combineKeyShares } from '../../../src/domain/keys/key-share.ts';
 import { decryptKeystore, parseKeystore } from '../../../src/domain/keys/keystore.ts';
 import { concatBytes } from '../../../src/lib/bytes.ts';
-import type { Input, JobName, Output } from '../../../src/workers/jobs.ts';
-import { createWorkerPool, keystoreConcurrency, type SealedRow } from '../../../src/workers/pool.ts';
+import { startedFile } from '../../../src/lib/package-root.ts';
+import type { Input, JobName, Jobs, Output } from '../../../src/workers/jobs.ts';
+import {
+  createWorkerPool,
+  keystoreConcurrency,
+  openJobThreads,
+  type SealedRow,
+} from '../../../src/workers/pool.ts';
 import { ThreadPool } from '../../../src/workers/thread-pool.ts';
 import { createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
 
@@ -18,10 +24,14 @@ const oracleSet = { hash: new Uint8Array(32).fill(7), threshold: 2, count: 3 };
 const record = (flat: Uint8Array, i: number, width: number) => flat.slice(i * width, (i + 1) * width);
 
 /** Threads whose outputs can be looked at after the pool has had them, and of whose jobs one can be made to fail. */
-class RecordingThreads extends ThreadPool {
+class RecordingThreads extends ThreadPool<Jobs> {
   readonly outputs: unknown[] = [];
   failingJob: number | undefined;
   #jobs = 0;
+
+  constructor(size: number) {
+    super({ file: startedFile('workers/worker'), size });
+  }
 
   override async run<N extends JobName>(name: N, input: Input<N>): Promise<Output<N>> {
     this.#jobs += 1;
@@ -175,7 +185,7 @@ describe('worker pool', () => {
   });
 
   it('rejects a job that fails, and does the next one in the same thread', async () => {
-    await using threads = new ThreadPool(1);
+    await using threads = openJobThreads(1);
     // More memory than an array can have: the job fails, and the thread lives on.
     await expect(threads.run('derive', { seed, firstIndex: 0, count: 2 ** 48 })).rejects.toThrow();
     expect((await threads.run('derive', { seed, firstIndex: 0, count: 1 })).secretKeys).toHaveLength(32);
