@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { z } from 'zod';
 import { fromHex, wipe } from '../lib/bytes.ts';
+import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
 import { createLimit } from '../lib/limit.ts';
@@ -64,7 +65,7 @@ const MAX_RETRY_AFTER_SECONDS = 30;
  * Reads the keys of a KV version 2 engine (HashiCorp Vault, OpenBao). Sealed, busy and unreachable servers are asked again
  * for a while; redirects are never followed, since a standby names hosts that the user never gave and the token would go
  * there.
- * @throws ExternalError naming server and path; OperatorError 'vault-invalid-key' for what is no key
+ * @throws ExternalError naming server and path; OperatorError 'hashi-vault-invalid-key' for what is no key
  */
 export async function readVaultKeys(deps: HttpDeps, options: HashiVaultOptions): Promise<VaultKey[]> {
   requireToken(options.token);
@@ -107,7 +108,7 @@ async function readPrefix(
         const [value, ...others] = Object.values(await readSecret(deps, options, path));
         if (value === undefined || others.length > 0) {
           throw new OperatorError(
-            'vault-invalid-key',
+            'hashi-vault-invalid-key',
             `The secret ${foreignText(path)} has not exactly one member.`,
           );
         }
@@ -196,39 +197,44 @@ function explain(response: HttpResponse, options: HashiVaultOptions, path: strin
   const { status } = response;
   const body = tryJson(response);
   const reported = errorSchema.safeParse(body).data?.errors ?? '';
-  const fail = (code: string, message: string, hint?: string, retryable = false) =>
+  const fail = (code: ErrorCodeOf<'external'>, message: string, hint?: string, retryable = false) =>
     new ExternalError(code, message, { hint, retryable });
 
   if (status >= 300 && status < 400) {
     return fail(
-      'vault-redirect',
+      'hashi-vault-redirect',
       `${server} redirects to another server (${describeLocation(response)}); the token was not sent there.`,
       'Name the active node, or a load balancer that finds it, with --hashi-vault-url.',
     );
   }
   if (status === 503) {
     return fail(
-      'vault-sealed',
+      'hashi-vault-sealed',
       `${server} is sealed or not initialised.`,
       'Unseal it and start again.',
       true,
     );
   }
   if (status === 429)
-    return fail('vault-busy', `${server} refuses more requests for now (429).`, undefined, true);
+    return fail('hashi-vault-busy', `${server} refuses more requests for now (429).`, undefined, true);
   if (status === 403) {
     return fail(
-      'vault-denied',
+      'hashi-vault-denied',
       `${server} denies access to ${options.mount}/${path}.`,
       'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), and that the mount exists.',
     );
   }
   if (status === 404) return explainMissing(body, reported, options, path);
   if (status === 400 && reported.includes('Upgrading from non-versioned'))
-    return fail('vault-upgrading', `${server} is upgrading the mount ${options.mount}.`, undefined, true);
+    return fail(
+      'hashi-vault-upgrading',
+      `${server} is upgrading the mount ${options.mount}.`,
+      undefined,
+      true,
+    );
   // Its own texts name paths and settings, no secrets.
   return fail(
-    'vault-refused',
+    'hashi-vault-refused',
     `${server} answered with HTTP status ${status} to ${options.mount}/${path}${reported === '' ? '' : `: ${reported}`}.`,
     undefined,
     status >= 500,
@@ -244,14 +250,18 @@ function explainMissing(
   const where = `${describeEndpoint(url)} ${mount}/${path}`;
   if (reported.includes('no handler for route')) {
     const message = `${describeEndpoint(url)} has no mount ${mount}.`;
-    return new ExternalError('vault-no-mount', message, { hint: 'Name the mount with --hashi-vault-mount.' });
+    return new ExternalError('hashi-vault-no-mount', message, {
+      hint: 'Name the mount with --hashi-vault-mount.',
+    });
   }
   if (versionSchema.safeParse(body).success) {
     const hint = 'Undelete it or write it again.';
-    return new ExternalError('vault-version-deleted', `The latest version of ${where} is deleted.`, { hint });
+    return new ExternalError('hashi-vault-version-deleted', `The latest version of ${where} is deleted.`, {
+      hint,
+    });
   }
   const isVersioned = warningSchema.safeParse(body).success;
-  return new ExternalError('vault-path-missing', `There is no secret at ${where}.`, {
+  return new ExternalError('hashi-vault-path-missing', `There is no secret at ${where}.`, {
     hint: isVersioned
       ? 'Give the path without the mount and without "data/".'
       : `Check the path, and that ${mount} is a KV version 2 engine: version 1 has no such paths.`,
@@ -277,27 +287,31 @@ function toKey(name: string, value: unknown, path: string): VaultKey {
   const publicDigits = /^(?:0x)?([0-9a-f]{96})$/i.exec(name)?.[1];
   if (publicDigits === undefined)
     throw new OperatorError(
-      'vault-invalid-key',
+      'hashi-vault-invalid-key',
       `A name in ${foreignText(path)} is not a public key of 48 bytes of hex.`,
     );
   const secretDigits = typeof value === 'string' ? /^(?:0x)?([0-9a-f]{64})$/i.exec(value)?.[1] : undefined;
   if (secretDigits === undefined) {
     const message = `The value of 0x${publicDigits.toLowerCase()} in ${foreignText(path)} is not a secret key of 32 bytes of hex.`;
-    throw new OperatorError('vault-invalid-key', message);
+    throw new OperatorError('hashi-vault-invalid-key', message);
   }
   return { publicKey: fromHex(publicDigits), secretKey: fromHex(secretDigits), path };
 }
 
 function noKeys({ url, mount }: HashiVaultOptions, path: string): ExternalError {
-  return new ExternalError('vault-no-keys', `${describeEndpoint(url)} ${mount}/${path} holds no keys.`, {
-    hint: 'Its members must be "public key": "secret key", in hex; the engine must be KV version 2.',
-  });
+  return new ExternalError(
+    'hashi-vault-no-keys',
+    `${describeEndpoint(url)} ${mount}/${path} holds no keys.`,
+    {
+      hint: 'Its members must be "public key": "secret key", in hex; the engine must be KV version 2.',
+    },
+  );
 }
 
 function requireToken(token: string): void {
   if (/^[\x21-\x7e]+$/.test(token)) return;
   throw new UsageError(
-    'invalid-vault-token',
+    'hashi-vault-invalid-token',
     'The token for HashiCorp Vault is not a token: it has spaces, line breaks or other characters.',
   );
 }

@@ -2,9 +2,8 @@ import { openSignerClient, type SignerClient } from '../clients/signer/signer-cl
 import { socketUrl } from '../clients/signer/signer-endpoint.ts';
 import type { SignerTls } from '../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
-import { UsageError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { KeySourceSettings } from '../settings/signer-settings.ts';
+import { type KeySourceSettings, noKeySource } from '../settings/signer-settings.ts';
 import { readTimeoutMs } from '../settings/timeouts.ts';
 import { spawnSigner } from '../signer-process/spawn-signer.ts';
 
@@ -44,9 +43,7 @@ export async function openExitSigner(
   }
   const source = keys();
   if (source === undefined) {
-    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
-      hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
-    });
+    throw noKeySource('Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.');
   }
   await using stack = new AsyncDisposableStack();
   const spawned = stack.use(await spawnSigner({ log }, { network, keys: source }));

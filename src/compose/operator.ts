@@ -20,7 +20,7 @@ import type { OperatorStatus } from '../operator/probes/status.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from '../operator/sources.ts';
 import { seenStatementPath } from '../services/remote-db/statements/seen-statement.ts';
 import type { OperatorSettings } from '../settings/operator-settings.ts';
-import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
+import { type KeySourceSettings, noKeySource, type WalletSettings } from '../settings/signer-settings.ts';
 import { readTimeoutMs } from '../settings/timeouts.ts';
 import { findVaultConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.ts';
@@ -198,9 +198,7 @@ async function openSigners(
   const { remoteSignerUrl, tls, poolSize, vault } = settings;
   const keys = remoteSignerUrl === undefined ? settings.keys(line => log.info(line)) : undefined;
   if (remoteSignerUrl === undefined && keys === undefined) {
-    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
-      hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
-    });
+    throw noKeySource('Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.');
   }
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();

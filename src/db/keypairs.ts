@@ -3,6 +3,7 @@ import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import { vaultRemoved } from './vaults.ts';
 
 const NONCE_LENGTH = 12;
 /** A secret key, and its tag. */
@@ -141,8 +142,7 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
     .where('vault_id', '=', vaultId)
     .forNoKeyUpdate()
     .executeTakeFirst();
-  if (locked === undefined)
-    throw new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
+  if (locked === undefined) throw vaultRemoved();
   const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
   const keys = rowsOf(
     keypairs.map(keypair => keypair.publicKey),
@@ -245,7 +245,7 @@ function refuseDuplicates(error: unknown): never {
   if (error instanceof Error && 'code' in error && error.code === '23505') {
     throw new OperatorError(
       'key-exists',
-      'the public key of a share is stored as that of another key of this vault',
+      'The public key of a share is stored as that of another key of this vault.',
       {
         cause: error,
       },

@@ -16,13 +16,14 @@ export interface SignerOrders {
 /** What the child tells once: that it listens, or why it does not. */
 export type SignerReport =
   | { readonly ready: { readonly keys: number; readonly wallet?: string | undefined } }
-  | {
-      readonly error: {
-        readonly code: string;
-        readonly message: string;
-        readonly hint?: string | undefined;
-        readonly exitCode: ExitCode;
-        /** Whether it may be over by itself later. */
-        readonly retryable?: boolean | undefined;
-      };
-    };
+  | { readonly error: ReportedError };
+
+export interface ReportedError {
+  /** A code of ERROR_CODES, which whoever reads it checks. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly exitCode: ExitCode;
+  /** Whether it may be over by itself later. */
+  readonly retryable?: boolean | undefined;
+}

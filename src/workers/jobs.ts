@@ -1,4 +1,6 @@
 import type { KeystoreKdf } from '../domain/keys/keystore.ts';
+import type { ErrorCode } from '../lib/error-codes.ts';
+import type { ExitCode } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 
 /** Widths of the records in the flat arrays that cross between threads. */
@@ -72,7 +74,8 @@ export type Request = { [N in JobName]: { readonly name: N; readonly input: Inpu
 /** An error without its class, which does not survive the way between threads. */
 export interface ErrorFacts {
   readonly operator: boolean;
-  readonly code: string;
+  readonly code: ErrorCode;
+  readonly exitCode: ExitCode;
   readonly message: string;
   readonly hint: string | undefined;
   readonly stack: string | undefined;

@@ -1,5 +1,5 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
-import { messageOf, OperatorError } from '../lib/errors.ts';
+import { EXIT, messageOf, OperatorError } from '../lib/errors.ts';
 import type { ErrorFacts, Request, Response } from './jobs.ts';
 import { runJob } from './run-job.ts';
 
@@ -14,7 +14,8 @@ parentPort?.on('message', async (request: Request) => {
 function factsOf(error: unknown): ErrorFacts {
   return {
     operator: error instanceof OperatorError,
-    code: error instanceof OperatorError ? error.code : 'bug',
+    code: error instanceof OperatorError ? error.code : 'internal-error',
+    exitCode: error instanceof OperatorError ? error.exitCode : EXIT.bug,
     message: messageOf(error),
     hint: error instanceof OperatorError ? error.hint : undefined,
     stack: error instanceof Error ? error.stack : undefined,

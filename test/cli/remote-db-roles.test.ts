@@ -147,7 +147,7 @@ describe('with the roles of "remote-db grants"', () => {
       exitCode: 1,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Error: role "validator_config_\w+" lacks a right in .*: permission denied for table vaults\nNo plan of validator clients is stored yet: run "remote-db assign --total-validators 2" with the uploader's role of "remote-db grants" first\.\n$/,
+        /^Error: Role "validator_config_\w+" lacks a right in .*: permission denied for table vaults\.\nNo plan of validator clients is stored yet: run "remote-db assign --total-validators 2" with the uploader's role of "remote-db grants" first\.\n$/,
       ),
     });
   });

@@ -371,7 +371,9 @@ function requireHttpUrl(endpoint: string, index: number): void {
 function joinFailures(failures: readonly unknown[]): unknown {
   if (failures.length === 1) return failures[0];
   const isRetryable = failures.some(error => error instanceof ExternalError && error.retryable);
-  const codes = new Set(failures.map(error => (error instanceof ExternalError ? error.code : 'failed')));
+  const codes = new Set(
+    failures.map(error => (error instanceof ExternalError ? error.code : 'execution-node-unavailable')),
+  );
   const code = codes.size === 1 ? ([...codes][0] ?? 'unreachable') : 'execution-node-unavailable';
   return new ExternalError(code, failures.map(messageOf).join(' '), {
     retryable: isRetryable,

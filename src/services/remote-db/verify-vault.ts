@@ -6,7 +6,7 @@ import { countVisibleKeys, listActiveKeypairs, listValidatorPublicKeys } from '.
 import { listOracleSets, type OracleSet } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
-import { readVault, type Vault } from '../../db/vaults.ts';
+import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
 import { parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { operatorDigest, planDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
 import { depositDataDigest, openStatement } from '../../domain/fleet/statement.ts';
@@ -67,8 +67,7 @@ async function verifyInSnapshot(
 ): Promise<VerifyResult> {
   const findings: string[] = [];
   const vault = await readVault(session, unlocked.vault.vaultId);
-  if (vault === undefined)
-    throw new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
+  if (vault === undefined) throw vaultRemoved();
   const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
   const keypairs = await listActiveKeypairs(session, vault.vaultId);
   const rows = new Map<string, { row: StoredSecret; secretKey: Uint8Array | undefined }>();

@@ -89,7 +89,7 @@ describe('start with local keystores', () => {
       // A second process with the same embedded database is refused.
       const second = await runCli(['start', ...scene.args]);
       expect(second.exitCode).toBe(1);
-      expect(second.stderr).toMatch(/the embedded database \S+operator-db is in use by process \d+/);
+      expect(second.stderr).toMatch(/The embedded database \S+operator-db is in use by process \d+/);
 
       const metrics = await readMetrics(`http://127.0.0.1:${metricsPort}/metrics`);
       expect([...metrics.keys()]).toEqual(

@@ -8,13 +8,13 @@ const context = { program: 'v3-operator', words: ['remote-db', 'setup'], isGroup
 
 describe('presentError', () => {
   it.each([
-    [new OperatorError('a', 'Failed.'), 1, 'Error: Failed.\n'],
-    [new ExternalError('b', 'Down.', { hint: 'Try later.' }), 1, 'Error: Down.\nTry later.\n'],
-    [new UsageError('c', 'Wrong.'), 2, 'Error: Wrong.\n'],
-    [new DifferencesError('d', 'Differs.'), 3, 'Error: Differs.\n'],
+    [new OperatorError('disk-full', 'Failed.'), 1, 'Error: Failed.\n'],
+    [new ExternalError('timeout', 'Down.', { hint: 'Try later.' }), 1, 'Error: Down.\nTry later.\n'],
+    [new UsageError('invalid-url', 'Wrong.'), 2, 'Error: Wrong.\n'],
+    [new DifferencesError('files-differ', 'Differs.'), 3, 'Error: Differs.\n'],
     [new Aborted(), 1, 'Aborted!\n'],
     [
-      new CommandLineError('e', 'Missing option.'),
+      new CommandLineError('missing-option', 'Missing option.'),
       2,
       "Usage: v3-operator remote-db setup [OPTIONS]\nTry 'v3-operator remote-db setup --help' for help.\n\nError: Missing option.\n",
     ],
@@ -23,8 +23,8 @@ describe('presentError', () => {
   });
 
   it('gives code, message and hint as JSON, and the stack of a bug only to stderr', () => {
-    const { json } = presentError(new OperatorError('a', 'Failed.', { hint: 'Do x.' }), context);
-    expect(json).toEqual({ error: { code: 'a', message: 'Failed.', hint: 'Do x.' } });
+    const { json } = presentError(new OperatorError('disk-full', 'Failed.', { hint: 'Do x.' }), context);
+    expect(json).toEqual({ error: { code: 'disk-full', message: 'Failed.', hint: 'Do x.' } });
     const bug = presentError(new TypeError('x is undefined'), context);
     expect(bug.exitCode).toBe(70);
     expect(bug.text).toMatch(/bug in the program.*\nTypeError: x is undefined\n {4}at /);
