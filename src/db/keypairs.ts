@@ -262,3 +262,9 @@ function completeShares(session: Session, vaultId: number, oracleSetHash: Uint8A
     where s.vault_id = ${vaultId} and s.oracle_set_hash = ${oracleSetHash}
     group by s.parent_public_key`;
 }
+
+export function noKeypairs(): OperatorError {
+  return new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
+    hint: 'Run "remote-db upload-keypairs" first.',
+  });
+}

@@ -39,9 +39,9 @@ export const ERROR_CODES = {
   'approval-not-possible': {
     kinds: ['failure'],
     meaning:
-      'The oracles do not approve validators in this way for a vault of this version: a deposit tree goes with an old vault, the signature of a validators manager with a new one.',
+      'The oracles approve no validators in this way for a vault of this version: proofs of a deposit tree go with versions up to 4, signatures of a validators manager with version 2 and above.',
     remedy:
-      "Check the vault's address, and that this program knows the vault's version; see CHANGELOG.md for the versions it supports.",
+      "Check the vault's address and network. If they are right, install a newer version of this program.",
   },
   'assignments-changed': {
     kinds: ['failure'],
@@ -377,8 +377,8 @@ export const ERROR_CODES = {
   'exit-not-possible': {
     kinds: ['failure'],
     meaning:
-      'Validators that were named cannot exit now: they are not active, are exiting already, or are too young. Nothing was sent.',
-    remedy: 'Leave them out, or wait until the epoch that the message names.',
+      'Validators that were named cannot exit now: they are not active yet, have not been active for long enough, or have pending partial withdrawals. Nothing was sent.',
+    remedy: 'Leave them out, or wait until the epoch or the withdrawal that the message names.',
   },
   'exits-incomplete': {
     kinds: ['external'],
@@ -453,7 +453,7 @@ export const ERROR_CODES = {
   'hashi-vault-incomplete': {
     kinds: ['usage'],
     meaning:
-      'Keys are to be read from HashiCorp Vault, and one of the three options that this takes is missing.',
+      'Keys are to be read from HashiCorp Vault, and not all of the options that this takes are given.',
     remedy: 'Give --hashi-vault-url, --hashi-vault-token-file and --hashi-vault-key-path.',
   },
   'hashi-vault-invalid-key': {
@@ -540,6 +540,7 @@ export const ERROR_CODES = {
   },
   'internal-error': {
     kinds: ['bug'],
+    shared: true,
     meaning: 'The program met something that it does not expect: this is a bug.',
     remedy: 'Please report it, with the lines that were printed and the version of the program.',
   },
@@ -710,6 +711,7 @@ export const ERROR_CODES = {
   },
   'invalid-signature': {
     kinds: ['external'],
+    shared: true,
     meaning:
       'A signer answered with a signature that is not one of the key, or the wallet, over what was to be signed. It was not used.',
     remedy:
@@ -964,7 +966,7 @@ export const ERROR_CODES = {
   'no-bump': {
     kinds: ['failure'],
     meaning:
-      "The transaction was recorded by an older version, without the tag of the operator's wallet. It is not signed anew.",
+      "The transaction was recorded without the tag of the operator's wallet, as an older version did. It is not signed anew.",
     remedy: 'Let it wait for its block, or take it back with "tx cancel".',
   },
   'no-consensus-endpoint': {
@@ -1084,9 +1086,9 @@ export const ERROR_CODES = {
   },
   'not-validators-manager': {
     kinds: ['failure'],
-    meaning:
-      'The hot wallet is not the validators manager of the vault, so that it cannot register validators.',
-    remedy: "The vault's admin has to call setValidatorsManager of the vault with the wallet's address.",
+    meaning: "The hot wallet is not the vault's validators manager, so that it cannot register validators.",
+    remedy:
+      "The vault's admin has to call setValidatorsManager of the vault with the address that the message names.",
   },
   'not-writable': {
     kinds: ['failure'],
@@ -1221,9 +1223,8 @@ export const ERROR_CODES = {
   },
   'response-too-large': {
     kinds: ['external'],
-    meaning: 'A server answered with more bytes than any answer of its kind has.',
-    remedy:
-      'Check that the URL is the right one. An execution node may have to be asked for fewer blocks at once, which is done by itself.',
+    meaning: 'A server answered with more bytes than any answer of its kind has. The rest was not read.',
+    remedy: 'Check that the URL is the right one, and what stands between.',
   },
   'rewards-invalid': {
     kinds: ['external'],
@@ -1294,7 +1295,7 @@ export const ERROR_CODES = {
     meaning:
       'The remote signer configuration is missing, or has shares of another oracle set than the current one.',
     remedy:
-      'Make shares of the current set with "remote-db upload-keypairs" or "remote-signer-setup", or load the validators\' keys into the signer.',
+      'Run "remote-db upload-keypairs" and "remote-db setup-operator" again, or "remote-signer-setup"; then have the signer read its keys.',
   },
   'signer-busy': {
     kinds: ['external'],
@@ -1436,9 +1437,10 @@ export const ERROR_CODES = {
   },
   'too-many-removals': {
     kinds: ['differences'],
-    meaning: 'More keys would be removed than is likely to be meant. Nothing was changed.',
+    meaning:
+      'More than a tenth of the keys, or all of them, would be removed, which looks like a wrong database or an interrupted upload. Nothing was changed.',
     remedy:
-      'Check that this is the right database and vault. Then repeat with --removals keep, which only adds, or --removals allow.',
+      'Check that this is the right database and vault. Then repeat with --removals keep, which only adds, or with --removals allow.',
   },
   'unexpected-argument': {
     kinds: ['usage'],
@@ -1457,6 +1459,7 @@ export const ERROR_CODES = {
   },
   unreachable: {
     kinds: ['external'],
+    shared: true,
     meaning: 'A server cannot be reached: its name is not known, nothing listens there, or the way is cut.',
     remedy: 'Check host and port in the URL, and that the server runs.',
   },
@@ -1464,8 +1467,8 @@ export const ERROR_CODES = {
     kinds: ['failure'],
     shared: true,
     meaning:
-      'The vault is of a version that this program does not support, or cannot register validators for.',
-    remedy: "Install a newer version of this program, or check the vault's address.",
+      'The vault is of a version that this program does not support, or it is a meta vault, which registers no validators.',
+    remedy: "Check the vault's address; install a newer version of this program if there is one.",
   },
   'upload-incomplete': {
     kinds: ['failure'],

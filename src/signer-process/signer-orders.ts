@@ -1,4 +1,5 @@
-import type { ExitCode } from '../lib/errors.ts';
+import { isErrorCode, isErrorCodeOf } from '../lib/error-codes.ts';
+import { EXIT, type ExitCode, ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
 import type { LogFormat } from '../lib/logger.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
 
@@ -26,4 +27,13 @@ export interface ReportedError {
   readonly exitCode: ExitCode;
   /** Whether it may be over by itself later. */
   readonly retryable?: boolean | undefined;
+}
+
+/** The child's error as the error it was there; a code that is not of the table is a bug. */
+export function errorOfReport({ code, message, hint, exitCode, retryable }: ReportedError): OperatorError {
+  if (retryable && isErrorCodeOf('external', code))
+    return new ExternalError(code, message, { hint, retryable });
+  if (exitCode === EXIT.usage && isErrorCodeOf('usage', code)) return new UsageError(code, message, { hint });
+  if (isErrorCode(code)) return new OperatorError(code, message, { hint, exitCode });
+  return new OperatorError('internal-error', message, { hint, exitCode: EXIT.bug });
 }

@@ -7,12 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isErrorCode, isErrorCodeOf } from '../lib/error-codes.ts';
-import { EXIT, ExternalError, messageOf, OperatorError, UsageError } from '../lib/errors.ts';
+import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { startedFile } from '../lib/package-root.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
-import { ORDERS_FD, type ReportedError, type SignerOrders, type SignerReport } from './signer-orders.ts';
+import { errorOfReport, ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
 export type SpawnSettings = Omit<
   SignerSettings,
@@ -219,14 +218,5 @@ async function exchange(
   pipe.unref();
   const report = JSON.parse(line) as SignerReport;
   if ('ready' in report) return report.ready;
-  throw errorFrom(report.error);
-}
-
-/** The child's error as the error it was there; a code that is not of the table is a bug. */
-function errorFrom({ code, message, hint, exitCode, retryable }: ReportedError): OperatorError {
-  if (retryable && isErrorCodeOf('external', code))
-    return new ExternalError(code, message, { hint, retryable });
-  if (exitCode === EXIT.usage && isErrorCodeOf('usage', code)) return new UsageError(code, message, { hint });
-  if (isErrorCode(code)) return new OperatorError(code, message, { hint, exitCode });
-  return new OperatorError('internal-error', message, { hint, exitCode: EXIT.bug });
+  throw errorOfReport(report.error);
 }

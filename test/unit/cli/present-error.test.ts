@@ -4,7 +4,7 @@ import { presentError } from '../../../src/cli/present-error.ts';
 import { Aborted } from '../../../src/cli/terminal/aborted.ts';
 import { DifferencesError, ExternalError, OperatorError, UsageError } from '../../../src/lib/errors.ts';
 
-const context = { program: 'v3-operator', words: ['remote-db', 'setup'], isGroup: false };
+const context = { program: 'v3-operator', words: ['remote-db', 'setup'], isGroup: false, isVerbose: false };
 
 describe('presentError', () => {
   it.each([
@@ -21,6 +21,22 @@ describe('presentError', () => {
   ])('%s', (error, exitCode, text) => {
     expect(presentError(error, context)).toMatchObject({ exitCode, text });
   });
+
+  it.each([
+    [
+      new ExternalError('timeout', 'Down.', { hint: 'Try later.' }),
+      'Error: Down.\nTry later.\nCode: timeout\n',
+    ],
+    [new Aborted(), 'Aborted!\nCode: aborted\n'],
+    [new TypeError('x'), expect.stringMatching(/^Error: this is a bug [\s\S]*\nCode: internal-error\n$/)],
+  ])(
+    'ends the lines of %s with its code under --verbose, and leaves the document as it is',
+    (error, text) => {
+      const verbose = presentError(error, { ...context, isVerbose: true });
+      const { exitCode, json } = presentError(error, context);
+      expect(verbose).toEqual({ exitCode, json, text });
+    },
+  );
 
   it('gives code, message and hint as JSON, and the stack of a bug only to stderr', () => {
     const { json } = presentError(new OperatorError('disk-full', 'Failed.', { hint: 'Do x.' }), context);
