@@ -51,7 +51,7 @@ function expectDone(run: CliRun): void {
 }
 
 function expectRefused(run: CliRun, table: string): void {
-  expect(run.stderr).toMatch(new RegExp(`permission denied for table (${table})\\n`));
+  expect(run.stderr).toMatch(new RegExp(`permission denied for table (${table})\\.\\n`));
   expect(run.stderr).toContain('remote-db grants');
   expect(run.exitCode).toBe(1);
 }

@@ -215,7 +215,7 @@ describe('a statement', () => {
     await using database = await openDatabase({ url: roleUrl(migrated.url, role, 'first') });
     await expect(storeVault(database)).rejects.toMatchObject({
       code: 'db-permission-denied',
-      message: expect.stringMatching(new RegExp(`role "${role}".*permission denied for table vaults`)),
+      message: expect.stringMatching(new RegExp(`Role "${role}".*permission denied for table vaults`)),
     });
     await using empty = await createTestDatabase({ migrated: false });
     await using foreign = await openDatabase({ url: roleUrl(empty.url, role, 'first') });
