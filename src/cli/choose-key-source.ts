@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
-import type { KeySourceSettings } from '../settings/signer-settings.ts';
+import { type KeySourceSettings, noKeySource } from '../settings/signer-settings.ts';
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
@@ -27,9 +27,7 @@ export function chooseExitKeys(
   if (given.remoteSignerUrl !== undefined) return { kind: 'remote', urls: given.remoteSignerUrl };
   const keys = chooseKeySource(given, say) ?? other;
   if (keys !== undefined) return { kind: 'built-in', keys };
-  throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
-    hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
-  });
+  throw noKeySource('Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.');
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Errors } from '@oclif/core';
 import { withoutSecrets } from '../lib/endpoint-url.ts';
+import type { ErrorCode } from '../lib/error-codes.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { printable } from '../lib/foreign-text.ts';
 import { CommandLineError } from './options/command-line-error.ts';
@@ -11,7 +12,11 @@ export interface PresentedError {
   readonly exitCode: ExitCode;
   readonly text: string;
   readonly json: {
-    readonly error: { readonly code: string; readonly message: string; readonly hint?: string | undefined };
+    readonly error: {
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint?: string | undefined;
+    };
   };
 }
 
@@ -22,10 +27,18 @@ export interface ErrorContext {
   readonly words: readonly string[];
   /** Whether those words are a group that wants a subcommand. */
   readonly isGroup: boolean;
+  /** Whether the lines end with the error's code, as docs/errors.md lists it. */
+  readonly isVerbose: boolean;
 }
 
 /** The one place that decides what a failure looks like; whatever is no {@link OperatorError} is a bug. */
 export function presentError(thrown: unknown, context: ErrorContext): PresentedError {
+  const presented = presentWithoutCode(thrown, context);
+  if (!context.isVerbose) return presented;
+  return { ...presented, text: `${presented.text}Code: ${presented.json.error.code}\n` };
+}
+
+function presentWithoutCode(thrown: unknown, context: ErrorContext): PresentedError {
   if (thrown instanceof Aborted)
     return present(EXIT.failed, 'aborted', thrown.message, undefined, thrown.message);
   const error = fromOclif(thrown) ?? thrown;
@@ -46,7 +59,7 @@ export function presentError(thrown: unknown, context: ErrorContext): PresentedE
 
 function present(
   exitCode: ExitCode,
-  code: string,
+  code: ErrorCode,
   message: string,
   hint: string | undefined,
   text: string,

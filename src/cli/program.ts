@@ -1,6 +1,7 @@
 import { Config, type Interfaces, loadHelpClass, settings } from '@oclif/core';
 import { EXIT } from '../lib/errors.ts';
 import { assertNoDebugger } from '../lib/guard-memory.ts';
+import { parseBoolean, readEnvironment } from '../settings/environment.ts';
 import { groupOptions } from './flags/remote-db.ts';
 import { presentError } from './present-error.ts';
 import { routeArgv } from './route.ts';
@@ -39,8 +40,10 @@ export async function runProgram(start: ProgramStart): Promise<void> {
       await config.runCommand(words.join(':'), [...route.argv]);
     }
   } catch (error) {
-    const { exitCode, text, json } = presentError(error, { program: start.program, words, isGroup });
-    if (wantsJson(start.argv)) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
+    const isVerbose = wantsDetails(start.argv);
+    const context = { program: start.program, words, isGroup, isVerbose };
+    const { exitCode, text, json } = presentError(error, context);
+    if (hasSwitch(start.argv, ['--json'])) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
     process.stderr.write(text);
     process.exitCode = exitCode;
     return;
@@ -61,7 +64,20 @@ async function showHelp(config: Config, words: readonly string[]): Promise<void>
   await new Help(config, { maxWidth: 78, respectNoCacheDefault: true }).showHelp([...words]);
 }
 
-function wantsJson(argv: readonly string[]): boolean {
+/** Whether `--verbose` is on, as the option's own reading would find it. */
+function wantsDetails(argv: readonly string[]): boolean {
+  if (hasSwitch(argv, ['-v', '--verbose'])) return true;
+  try {
+    return parseBoolean(readEnvironment('VERBOSE') ?? 'false');
+  } catch {
+    // What the command says of it is the error to print.
+    return false;
+  }
+}
+
+/** Whether a switch is given under one of its names, also where the rest of the command line is wrong. */
+function hasSwitch(argv: readonly string[], names: readonly string[]): boolean {
   const end = argv.indexOf('--');
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+  const words = end === -1 ? argv : argv.slice(0, end);
+  return names.some(name => words.includes(name));
 }

@@ -1,3 +1,4 @@
+import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { CommandLineError } from './options/command-line-error.ts';
 
 /** What the words of a command line ask for. */
@@ -22,7 +23,7 @@ export interface CommandTree {
 export class RouteError extends CommandLineError {
   readonly words: readonly string[];
 
-  constructor(code: string, message: string, words: readonly string[]) {
+  constructor(code: ErrorCodeOf<'usage'>, message: string, words: readonly string[]) {
     super(code, message);
     this.words = words;
   }

@@ -1,3 +1,4 @@
+import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { type RetryOptions, retry } from '../lib/retry.ts';
 import { describeEndpoint, type HttpDeps, logRetry } from './http.ts';
@@ -9,7 +10,7 @@ interface EndpointProof {
   /** How long it holds: for good (the chain of a node), or until the endpoint fails (it may be syncing when it is back). */
   readonly lasts: 'for-good' | 'until-failure';
   /** Code of the error which says that the endpoint is a wrong one, a mistake in the configuration. */
-  readonly mistake: ExternalError['code'];
+  readonly mistake: ErrorCodeOf<'external'>;
 }
 
 export interface FailoverOptions {
@@ -20,7 +21,7 @@ export interface FailoverOptions {
   /** How long, and with which pauses, all of them are asked again when none has answered. */
   readonly retry: Omit<RetryOptions, 'onRetry'>;
   /** Code of the error when the endpoints have failed with different ones. */
-  readonly unavailableCode: ExternalError['code'];
+  readonly unavailableCode: ErrorCodeOf<'external'>;
 }
 
 interface AskOptions<T> {
@@ -129,7 +130,7 @@ export class Failover {
  */
 export function joinFailures(
   failures: readonly unknown[],
-  options: { readonly unavailableCode: ExternalError['code']; readonly message?: string | undefined },
+  options: { readonly unavailableCode: ErrorCodeOf<'external'>; readonly message?: string | undefined },
 ): ExternalError {
   const external = failures.filter(error => error instanceof ExternalError);
   const [code, ...otherCodes] = new Set(external.map(error => error.code));

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
 import { retry } from '../lib/retry.ts';
@@ -80,39 +81,44 @@ function explain(response: HttpResponse, options: HashiVaultServer, path: string
   const { status } = response;
   const body = tryJson(response);
   const reported = errorSchema.safeParse(body).data?.errors ?? '';
-  const fail = (code: ExternalError['code'], message: string, hint?: string, retryable = false) =>
+  const fail = (code: ErrorCodeOf<'external'>, message: string, hint?: string, retryable = false) =>
     new ExternalError(code, message, { hint, retryable });
 
   if (status >= 300 && status < 400) {
     return fail(
-      'vault-redirect',
+      'hashi-vault-redirect',
       `${server} redirects to another server (${describeLocation(response)}); the token was not sent there.`,
       'Name the active node, or a load balancer that finds it, with --hashi-vault-url.',
     );
   }
   if (status === 503) {
     return fail(
-      'vault-sealed',
+      'hashi-vault-sealed',
       `${server} is sealed or not initialised.`,
       'Unseal it and start again.',
       true,
     );
   }
   if (status === 429)
-    return fail('vault-busy', `${server} refuses more requests for now (429).`, undefined, true);
+    return fail('hashi-vault-busy', `${server} refuses more requests for now (429).`, undefined, true);
   if (status === 403) {
     return fail(
-      'vault-denied',
+      'hashi-vault-denied',
       `${server} denies access to ${options.mount}/${path}.`,
       'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), and that the mount exists.',
     );
   }
   if (status === 404) return explainMissing(body, reported, options, path);
   if (status === 400 && reported.includes('Upgrading from non-versioned'))
-    return fail('vault-upgrading', `${server} is upgrading the mount ${options.mount}.`, undefined, true);
+    return fail(
+      'hashi-vault-upgrading',
+      `${server} is upgrading the mount ${options.mount}.`,
+      undefined,
+      true,
+    );
   // Its own texts name paths and settings, no secrets.
   return fail(
-    'vault-refused',
+    'hashi-vault-refused',
     `${server} answered with HTTP status ${status} to ${options.mount}/${path}${reported === '' ? '' : `: ${reported}`}.`,
     undefined,
     status >= 500,
@@ -128,14 +134,18 @@ function explainMissing(
   const where = `${describeEndpoint(url)} ${mount}/${path}`;
   if (reported.includes('no handler for route')) {
     const message = `${describeEndpoint(url)} has no mount ${mount}.`;
-    return new ExternalError('vault-no-mount', message, { hint: 'Name the mount with --hashi-vault-mount.' });
+    return new ExternalError('hashi-vault-no-mount', message, {
+      hint: 'Name the mount with --hashi-vault-mount.',
+    });
   }
   if (versionSchema.safeParse(body).success) {
     const hint = 'Undelete it or write it again.';
-    return new ExternalError('vault-version-deleted', `The latest version of ${where} is deleted.`, { hint });
+    return new ExternalError('hashi-vault-version-deleted', `The latest version of ${where} is deleted.`, {
+      hint,
+    });
   }
   const isVersioned = warningSchema.safeParse(body).success;
-  return new ExternalError('vault-path-missing', `There is no secret at ${where}.`, {
+  return new ExternalError('hashi-vault-path-missing', `There is no secret at ${where}.`, {
     hint: isVersioned
       ? 'Give the path without the mount and without "data/".'
       : `Check the path, and that ${mount} is a KV version 2 engine: version 1 has no such paths.`,

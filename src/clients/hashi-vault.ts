@@ -43,7 +43,7 @@ const listSchema = z.object({ data: z.object({ keys: z.array(z.string()) }) });
  * Reads the keys of a KV version 2 engine (HashiCorp Vault, OpenBao). Sealed, busy and unreachable servers are asked again
  * for a while; redirects are never followed, since a standby names hosts that the user never gave and the token would go
  * there.
- * @throws ExternalError naming server and path; OperatorError 'vault-invalid-key' for what is no key
+ * @throws ExternalError naming server and path; OperatorError 'hashi-vault-invalid-key' for what is no key
  */
 export async function readHashiVaultKeys(
   deps: HttpDeps,
@@ -93,7 +93,7 @@ async function readPrefix(
     const [value, ...others] = Object.values(await readSecret(deps, options, path));
     if (value === undefined || others.length > 0) {
       throw new OperatorError(
-        'vault-invalid-key',
+        'hashi-vault-invalid-key',
         `The secret ${foreignText(path)} has not exactly one member.`,
       );
     }
@@ -131,27 +131,31 @@ function toKey(name: string, value: unknown, path: string): HashiVaultKey {
   const publicDigits = /^(?:0x)?([0-9a-f]{96})$/i.exec(name)?.[1];
   if (publicDigits === undefined)
     throw new OperatorError(
-      'vault-invalid-key',
+      'hashi-vault-invalid-key',
       `A name in ${foreignText(path)} is not a public key of 48 bytes of hex.`,
     );
   const secretDigits = typeof value === 'string' ? /^(?:0x)?([0-9a-f]{64})$/i.exec(value)?.[1] : undefined;
   if (secretDigits === undefined) {
     const message = `The value of 0x${publicDigits.toLowerCase()} in ${foreignText(path)} is not a secret key of 32 bytes of hex.`;
-    throw new OperatorError('vault-invalid-key', message);
+    throw new OperatorError('hashi-vault-invalid-key', message);
   }
   return { publicKey: fromHex(publicDigits), secretKey: fromHex(secretDigits), path };
 }
 
 function noKeys({ url, mount }: HashiVaultOptions, path: string): ExternalError {
-  return new ExternalError('vault-no-keys', `${describeEndpoint(url)} ${mount}/${path} holds no keys.`, {
-    hint: 'Its members must be "public key": "secret key", in hex; the engine must be KV version 2.',
-  });
+  return new ExternalError(
+    'hashi-vault-no-keys',
+    `${describeEndpoint(url)} ${mount}/${path} holds no keys.`,
+    {
+      hint: 'Its members must be "public key": "secret key", in hex; the engine must be KV version 2.',
+    },
+  );
 }
 
 function requireToken(token: string): void {
   if (/^[\x21-\x7e]+$/.test(token)) return;
   throw new UsageError(
-    'invalid-vault-token',
+    'hashi-vault-invalid-token',
     'The token for HashiCorp Vault is not a token: it has spaces, line breaks or other characters.',
   );
 }

@@ -11,7 +11,7 @@ import { address, directory, integer } from '../cli/options/value-kinds.ts';
 import { openSigner, untilStopped } from '../compose/signer.ts';
 import { UsageError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
-import type { KeySourceSettings, SecretSetting } from '../settings/signer-settings.ts';
+import { type KeySourceSettings, noKeySource, type SecretSetting } from '../settings/signer-settings.ts';
 import { readVaultConfig } from '../settings/vault-config.ts';
 
 const OPTIONS = {
@@ -77,9 +77,9 @@ export default class Signer extends OperatorCommand {
     }
     if (dbUrl !== undefined && encryptKey !== undefined && vault !== undefined)
       return { kind: 'remote-db', db: { vault, dbUrl, network, dbSchema, dataDir }, encryptKey };
-    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
-      hint: 'Name one: --keystores-dir, --keys-dir, --hashi-vault-url, or --db-url-file with --encrypt-key-file and --vault.',
-    });
+    throw noKeySource(
+      'Name one: --keystores-dir, --keys-dir, --hashi-vault-url, or --db-url-file with --encrypt-key-file and --vault.',
+    );
   }
 }
 

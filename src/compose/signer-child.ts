@@ -20,7 +20,9 @@ process.title = 'stakewise-signer';
 await run().catch((error: unknown) => {
   const known = error instanceof OperatorError;
   if (!known) process.stderr.write(`${stackOf(error)}\n`);
-  const { code, hint, exitCode } = known ? error : { code: 'bug', hint: undefined, exitCode: EXIT.bug };
+  const { code, hint, exitCode } = known
+    ? error
+    : { code: 'internal-error', hint: undefined, exitCode: EXIT.bug };
   const retryable = error instanceof ExternalError && error.retryable;
   tell({ error: { code, message: messageOf(error), hint, exitCode, retryable } });
   process.exitCode = exitCode;

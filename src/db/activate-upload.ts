@@ -17,7 +17,7 @@ import { listVisibleShares } from './key-shares.ts';
 import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
 import { renewOracleSet } from './oracle-sets.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
-import { lockVault, type Vault } from './vaults.ts';
+import { lockVault, type Vault, vaultRemoved } from './vaults.ts';
 
 interface ManifestFacts {
   readonly counter: bigint;
@@ -136,7 +136,7 @@ async function requireProvenRows(
   if (equalBytes(await digestActiveRecords(transaction, vaultId), rowsDigest)) return;
   throw new OperatorError(
     'vault-changed',
-    'rows of this vault were changed by somebody else after they had been checked; nothing was activated',
+    'Rows of this vault were changed by somebody else after they had been checked; nothing was activated.',
     { hint: 'Run upload-keypairs again, and find out who else writes to the database.' },
   );
 }
@@ -179,7 +179,7 @@ async function activateKeypairs(
   if (missing === 0) return;
   throw new OperatorError(
     'upload-incomplete',
-    `${missing} of the uploaded keypairs are missing or have not all shares`,
+    `${missing} of the uploaded keypairs are missing or have not all shares.`,
     {
       hint: 'Run upload-keypairs again; it stores what is missing.',
     },
@@ -272,15 +272,11 @@ async function readOperatorFacts(
   };
 }
 
-function vaultRemoved(): OperatorError {
-  return new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
-}
-
 function vaultChanged(vault: Vault, upload: UploadActivation): OperatorError {
   const { manifestCounter } = vault;
   return new OperatorError(
     'vault-changed',
-    `another upload changed this vault meanwhile (manifest ${manifestCounter}, expected ${upload.expectedManifestCounter})`,
+    `Another upload changed this vault meanwhile (manifest ${manifestCounter}, expected ${upload.expectedManifestCounter}).`,
     { hint: 'Run upload-keypairs again; what it stored so far is kept.' },
   );
 }

@@ -1,3 +1,4 @@
+import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
 import { hintOfMissingRight } from './grants/missing-right.ts';
 
@@ -10,7 +11,7 @@ export interface Endpoint {
 }
 
 interface Rule {
-  readonly code: string;
+  readonly code: ErrorCodeOf<'external'>;
   /** The same step may succeed when it is repeated on a fresh connection. */
   readonly retryable?: true | undefined;
   readonly message: (place: string, endpoint: Endpoint | undefined, detail: string) => string;
@@ -100,42 +101,66 @@ export function translateQueryError(error: unknown, endpoint: Endpoint | undefin
   const rule = RULES[codeOf(error) ?? ''] ?? (LOST_MESSAGES.test(error.message) ? LOST : undefined);
   if (rule === undefined) return error;
   const detail = messageOf(error);
-  return new ExternalError(rule.code, rule.message(describePlace(endpoint), endpoint, detail), {
+  return new ExternalError(rule.code, asSentence(rule.message(describePlace(endpoint), endpoint, detail)), {
     retryable: rule.retryable ?? false,
     hint: typeof rule.hint === 'function' ? rule.hint(detail) : rule.hint,
     cause: error,
   });
 }
 
+/** With a capital and a full stop: what begins it is often a name, and what ends it the server's own words. */
+function asSentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
+}
+
 /** What a failed attempt to connect means for the user, in libpq's words. */
 export function translateConnectError(error: unknown, endpoint: Endpoint): unknown {
   if (error instanceof OperatorError) return error;
   const code = codeOf(error);
-  const [name, hint] = CONNECT_CODES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
+  const rule = CONNECT_RULES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
   const message = `failed to connect to the database server with provided URL.\nDetails: ${describeFailure(error, endpoint)}\n`;
-  return new ExternalError(name, message, {
+  return new ExternalError(rule.code, message, {
     hasLines: true,
-    retryable: name === 'db-unreachable' || code === '53300' || code === '57P03',
-    hint: hint?.(endpoint),
+    retryable: rule.code === 'db-unreachable' || code === '53300' || code === '57P03',
+    hint: rule.hint?.(endpoint),
     cause: error,
   });
 }
 
-type ConnectRule = readonly [code: string, hint: ((endpoint: Endpoint) => string) | undefined];
+interface ConnectRule {
+  readonly code: ErrorCodeOf<'external'>;
+  readonly hint?: ((endpoint: Endpoint) => string) | undefined;
+}
 
-const UNREACHABLE: ConnectRule = ['db-unreachable', undefined];
-const TLS_FAILED: ConnectRule = [
-  'db-tls-failed',
-  () => 'Check sslmode, sslrootcert and the host name in the URL.',
-];
+const UNREACHABLE: ConnectRule = { code: 'db-unreachable' };
+const TLS_FAILED: ConnectRule = {
+  code: 'db-tls-failed',
+  hint: () => 'Check sslmode, sslrootcert and the host name in the URL.',
+};
 
-const CONNECT_CODES: Readonly<Record<string, ConnectRule>> = {
-  '28P01': ['db-auth-failed', at => `Check the password of role "${at.role}" for database "${at.database}".`],
-  '28000': ['db-auth-failed', at => `Check role "${at.role}" and the server's pg_hba.conf.`],
-  '3D000': ['db-not-found', at => `Create the database "${at.database}" or correct the URL.`],
-  '42501': ['db-permission-denied', at => `Grant connect on database "${at.database}" to role "${at.role}".`],
-  '53300': ['db-too-many-connections', undefined],
-  '57P03': ['db-unreachable', () => 'The server is starting up or shutting down; try again.'],
+/** What to tell for each SQLSTATE with which a server refuses a connection. */
+const CONNECT_RULES: Readonly<Record<string, ConnectRule>> = {
+  '28P01': {
+    code: 'db-auth-failed',
+    hint: at => `Check the password of role "${at.role}" for database "${at.database}".`,
+  },
+  '28000': {
+    code: 'db-auth-failed',
+    hint: at => `Check role "${at.role}" and the server's pg_hba.conf.`,
+  },
+  '3D000': {
+    code: 'db-not-found',
+    hint: at => `Create the database "${at.database}" or correct the URL.`,
+  },
+  '42501': {
+    code: 'db-permission-denied',
+    hint: at => `Grant connect on database "${at.database}" to role "${at.role}".`,
+  },
+  '53300': { code: 'db-too-many-connections' },
+  '57P03': {
+    code: 'db-unreachable',
+    hint: () => 'The server is starting up or shutting down; try again.',
+  },
 };
 
 /** Whether encryption or the server's certificate is what failed. */

@@ -3,6 +3,7 @@ import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import { vaultRemoved } from './vaults.ts';
 
 const NONCE_LENGTH = 12;
 /** A secret key, and its tag. */
@@ -145,8 +146,7 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
     .where('vault_id', '=', vaultId)
     .forNoKeyUpdate()
     .executeTakeFirst();
-  if (locked === undefined)
-    throw new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
+  if (locked === undefined) throw vaultRemoved();
   const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
   const keys = rowsOf(
     keypairs.map(keypair => keypair.publicKey),
@@ -249,7 +249,7 @@ function refuseDuplicates(error: unknown): never {
   if (error instanceof Error && 'code' in error && error.code === '23505') {
     throw new OperatorError(
       'key-exists',
-      'the public key of a share is stored as that of another key of this vault',
+      'The public key of a share is stored as that of another key of this vault.',
       {
         cause: error,
       },
@@ -265,4 +265,10 @@ function completeShares(session: Session, vaultId: number, oracleSetHash: Uint8A
     join ${tableOf(session, 'key_secrets')} c on c.vault_id = s.vault_id and c.public_key = s.public_key
     where s.vault_id = ${vaultId} and s.oracle_set_hash = ${oracleSetHash}
     group by s.parent_public_key`;
+}
+
+export function noKeypairs(): OperatorError {
+  return new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
+    hint: 'Run "remote-db upload-keypairs" first.',
+  });
 }

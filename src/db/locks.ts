@@ -56,7 +56,7 @@ async function acquire({ db }: Session, { vaultId, timeoutMs, onWait }: LockOpti
 function vaultBusy(timeoutMs: number): OperatorError {
   return new OperatorError(
     'vault-busy',
-    `another process has been uploading to this vault for more than ${timeoutMs / 1000} s`,
+    `Another process has been uploading to this vault for more than ${timeoutMs / 1000} s.`,
     { hint: 'Run the command again when it has ended.' },
   );
 }

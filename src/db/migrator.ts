@@ -97,8 +97,8 @@ function refuseOldProgram(steps: readonly SchemaStep[], database: Session, progr
   if (demanding === undefined) return;
   throw new OperatorError(
     'program-too-old',
-    `the database schema "${database.schema}" needs version ${foreignText(demanding.oldestProgram)} of this program or newer ` +
-      `(step ${demanding.name}); this is ${programVersion}`,
+    `The database schema "${database.schema}" needs version ${foreignText(demanding.oldestProgram)} of this program or newer ` +
+      `(step ${demanding.name}); this is ${programVersion}.`,
     { hint: 'Install the newer version; nothing was changed.' },
   );
 }
@@ -118,7 +118,7 @@ function compareVersions(a: string, b: string): number {
 function schemaMissing(database: Session): OperatorError {
   return new OperatorError(
     'db-schema-missing',
-    `the database has no tables of this program in schema "${database.schema}"`,
+    `The database has no tables of this program in schema "${database.schema}".`,
     { hint: 'Run "remote-db setup", or correct --db-url or --db-schema.' },
   );
 }
@@ -126,7 +126,7 @@ function schemaMissing(database: Session): OperatorError {
 function schemaTooOld(database: Session, missing: readonly string[]): OperatorError {
   return new OperatorError(
     'db-schema-too-old',
-    `the database schema "${database.schema}" is older than this program: ${missing.join(', ')} not applied`,
+    `The database schema "${database.schema}" is older than this program: ${missing.join(', ')} not applied.`,
     { hint: 'Run "remote-db migrate".' },
   );
 }

@@ -126,7 +126,7 @@ function refuseOtherOwner(directory: string): void {
     made = lstatSync(probe).uid;
     unlinkSync(probe);
   } catch (error) {
-    throw notPermitted(`the embedded database ${directory}`, uid, error);
+    throw notPermitted(`The embedded database ${directory}`, uid, error);
   }
-  if (made !== uid) throw notPermitted(`the embedded database ${directory}`, uid);
+  if (made !== uid) throw notPermitted(`The embedded database ${directory}`, uid);
 }

@@ -1,6 +1,6 @@
 import type { PGlite, PGliteTransaction } from 'kysely';
 import { messageOf, OperatorError } from '../lib/errors.ts';
-import { type FileLock, type FileLockOptions, lockFile } from '../lib/locks/file-lock.ts';
+import { type BusyMessage, type FileLock, type FileLockOptions, lockFile } from '../lib/locks/file-lock.ts';
 import { translateQueryError } from './errors.ts';
 import { makePrivate, resolveDatabaseDirectory } from './pglite-directory.ts';
 
@@ -32,9 +32,9 @@ const SETTINGS = [
 export async function openPglite(path: string, lockOptions: FileLockOptions = {}): Promise<PGlite> {
   const directory = resolveDatabaseDirectory(path);
   // Two processes at once destroy it.
-  const busy = {
+  const busy: BusyMessage = {
     code: 'db-in-use',
-    subject: `the embedded database ${directory}`,
+    subject: `The embedded database ${directory}`,
     hint: 'Wait for that process to end, or use a Postgres server: only it can serve several processes.',
   };
   const lock = await lockFile(`${directory}.lock`, busy, lockOptions);
@@ -54,7 +54,7 @@ export async function openPglite(path: string, lockOptions: FileLockOptions = {}
     await lock[Symbol.asyncDispose]();
     throw new OperatorError(
       'db-open-failed',
-      `cannot open the embedded database ${directory}: ${messageOf(error)}`,
+      `Cannot open the embedded database ${directory}: ${messageOf(error).replace(/\.$/, '')}.`,
       {
         cause: error,
       },

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, retryLostConnection, type Session } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -206,4 +207,26 @@ function toFacts(row: Selectable<Schema['vaults']>): VaultFacts {
     operatorDigest: row.operator_digest,
     createdAt: row.created_at,
   };
+}
+
+export function vaultRemoved(): OperatorError {
+  return new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
+}
+
+/** @param network - name of the network that the vault was looked for on */
+export function vaultNotSetUp(vault: string, network: string, hint: string): OperatorError {
+  const message = `The vault ${vault} of ${network} is not in the remote db.`;
+  return new OperatorError('vault-not-set-up', message, { hint });
+}
+
+/** @param chainId - the chain for which the vault was set up */
+export function vaultOtherChain(
+  vault: string,
+  chainId: number,
+  network: { readonly name: string; readonly chainId: number },
+): OperatorError {
+  return new OperatorError(
+    'vault-other-chain',
+    `The vault ${vault} was set up for chain id ${chainId}; ${network.name} is chain ${network.chainId} here.`,
+  );
 }

@@ -1,7 +1,14 @@
+import { type ErrorCode, type ErrorCodeOf, EXIT_CODES_OF_KINDS } from './error-codes.ts';
 import { foreignText, oneLine, printable } from './foreign-text.ts';
 
 /** Exit codes of every command, in one place. */
-export const EXIT = { done: 0, failed: 1, usage: 2, differences: 3, bug: 70 } as const;
+export const EXIT = {
+  done: 0,
+  failed: EXIT_CODES_OF_KINDS.failure,
+  usage: EXIT_CODES_OF_KINDS.usage,
+  differences: EXIT_CODES_OF_KINDS.differences,
+  bug: EXIT_CODES_OF_KINDS.bug,
+} as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface ErrorOptionsWithHint {
@@ -13,16 +20,20 @@ export interface ErrorOptionsWithHint {
 }
 
 /**
- * An error that a user can act on. `code` is stable for scripts (`--json`), the message names the thing and the value,
- * never a secret; `hint` says what to do next. Whatever is not an OperatorError is a bug (exit 70, with its stack).
+ * An error that a user can act on. `code` is stable for scripts (`--json`) and explained in docs/errors.md, the message
+ * names the thing and the value, never a secret; `hint` says what to do next. Whatever is not an OperatorError is a bug
+ * (exit 70, with its stack).
  */
 export class OperatorError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
 
+  constructor(code: ErrorCodeOf<'failure'>, message: string, options?: ErrorOptionsWithHint);
+  /** For the classes below, and for an error of another thread or process: a code of another kind, with its exit code. */
+  constructor(code: ErrorCode, message: string, options: ErrorOptionsWithHint & { exitCode: ExitCode });
   constructor(
-    code: string,
+    code: ErrorCode,
     message: string,
     options: ErrorOptionsWithHint & { exitCode?: ExitCode | undefined } = {},
   ) {
@@ -39,29 +50,34 @@ export class OperatorError extends Error {
 
 /** The command line or a setting is wrong; nothing has been done. Exit 2. */
 export class UsageError extends OperatorError {
-  constructor(code: string, message: string, options: ErrorOptionsWithHint = {}) {
+  declare readonly code: ErrorCodeOf<'usage'>;
+
+  constructor(code: ErrorCodeOf<'usage'>, message: string, options: ErrorOptionsWithHint = {}) {
     super(code, message, { ...options, exitCode: EXIT.usage });
   }
 }
 
 /** Something outside refused, was unreachable or answered nonsense. Exit 1. */
 export class ExternalError extends OperatorError {
+  declare readonly code: ErrorCodeOf<'external'>;
   /** Whether the same step may succeed when it is repeated. */
   readonly retryable: boolean;
 
   constructor(
-    code: string,
+    code: ErrorCodeOf<'external'>,
     message: string,
     options: ErrorOptionsWithHint & { retryable?: boolean | undefined } = {},
   ) {
-    super(code, message, options);
+    super(code, message, { ...options, exitCode: EXIT.failed });
     this.retryable = options.retryable ?? false;
   }
 }
 
 /** Differences were found, or a brake stopped the command before it did something drastic. Exit 3. */
 export class DifferencesError extends OperatorError {
-  constructor(code: string, message: string, options: ErrorOptionsWithHint = {}) {
+  declare readonly code: ErrorCodeOf<'differences'>;
+
+  constructor(code: ErrorCodeOf<'differences'>, message: string, options: ErrorOptionsWithHint = {}) {
     super(code, message, { ...options, exitCode: EXIT.differences });
   }
 }

@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
-import { findVaultFacts, type VaultFacts } from '../db/vaults.ts';
+import { findVaultFacts, type VaultFacts, vaultNotSetUp, vaultOtherChain } from '../db/vaults.ts';
 import type { DepositEntry } from '../domain/consensus/deposit-data.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
-import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_FILE_MODE } from '../lib/files.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import {
@@ -115,11 +114,7 @@ async function readDatabase(
       return { config, operatorDigest: vault.operatorDigest ?? undefined };
     }
     if (signed === undefined) return undefined;
-    throw new OperatorError(
-      'vault-not-set-up',
-      `The vault ${ref.address} of ${ref.network.name} is not in the remote db.`,
-      { hint: 'Check --vault, --network and --db-schema.' },
-    );
+    throw vaultNotSetUp(ref.address, ref.network.name, 'Check --vault, --network and --db-schema.');
   });
   const proven = found?.config.proven;
   if (signed !== undefined && proven !== undefined) {
@@ -139,10 +134,7 @@ async function findOwnVault(
     address: fromHex(address, ADDRESS_LENGTH),
   });
   if (vault === undefined || vault.chainId === network.chainId) return vault;
-  throw new OperatorError(
-    'vault-other-chain',
-    `The vault ${address} was set up for chain id ${vault.chainId}; ${network.name} is chain ${network.chainId} here.`,
-  );
+  throw vaultOtherChain(address, vault.chainId, network);
 }
 
 /** Reads again only when the version has changed. */

@@ -1,4 +1,5 @@
 import type { HashiVaultPlace } from '../clients/hashi-vault.ts';
+import { UsageError } from '../lib/errors.ts';
 import type { RemoteDbSettings } from './remote-db-settings.ts';
 
 /** A limit of `count` signatures in any stretch of `perMs` that begins with a full allowance; it refills evenly. */
@@ -64,4 +65,11 @@ export interface SignerSettings {
   readonly rateLimit?: RateLimit | undefined;
   /** Signing threads, and threads that open keys at a load. */
   readonly poolSize?: number | undefined;
+}
+
+/** @param hint - which options of the command name a place of keys */
+export function noKeySource(hint: string): UsageError {
+  return new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
+    hint,
+  });
 }

@@ -1,4 +1,5 @@
-import type { ExitCode } from '../lib/errors.ts';
+import { isErrorCode, isErrorCodeOf } from '../lib/error-codes.ts';
+import { EXIT, type ExitCode, ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
 import type { LogFormat, LogLevel } from '../lib/logger.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
 
@@ -16,13 +17,23 @@ export interface SignerOrders {
 /** What the child tells once: that it listens, or why it does not. */
 export type SignerReport =
   | { readonly ready: { readonly keys: number; readonly wallet?: string | undefined } }
-  | {
-      readonly error: {
-        readonly code: string;
-        readonly message: string;
-        readonly hint?: string | undefined;
-        readonly exitCode: ExitCode;
-        /** Whether it may be over by itself later. */
-        readonly retryable?: boolean | undefined;
-      };
-    };
+  | { readonly error: ReportedError };
+
+export interface ReportedError {
+  /** A code of ERROR_CODES, which whoever reads it checks. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly exitCode: ExitCode;
+  /** Whether it may be over by itself later. */
+  readonly retryable?: boolean | undefined;
+}
+
+/** The child's error as the error it was there; a code that is not of the table is a bug. */
+export function errorOfReport({ code, message, hint, exitCode, retryable }: ReportedError): OperatorError {
+  if (retryable && isErrorCodeOf('external', code))
+    return new ExternalError(code, message, { hint, retryable });
+  if (exitCode === EXIT.usage && isErrorCodeOf('usage', code)) return new UsageError(code, message, { hint });
+  if (isErrorCode(code)) return new OperatorError(code, message, { hint, exitCode });
+  return new OperatorError('internal-error', message, { hint, exitCode: EXIT.bug });
+}

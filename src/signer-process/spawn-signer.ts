@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT, ExternalError, messageOf, OperatorError, UsageError } from '../lib/errors.ts';
+import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { startedFile } from '../lib/package-root.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
-import { ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
+import { errorOfReport, ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
 
 export type SpawnSettings = Omit<
   SignerSettings,
@@ -218,9 +218,5 @@ async function exchange(
   pipe.unref();
   const report = JSON.parse(line) as SignerReport;
   if ('ready' in report) return report.ready;
-  const { code, message, hint, exitCode, retryable } = report.error;
-  if (retryable) throw new ExternalError(code, message, { hint, retryable });
-  throw exitCode === EXIT.usage
-    ? new UsageError(code, message, { hint })
-    : new OperatorError(code, message, { hint, exitCode });
+  throw errorOfReport(report.error);
 }

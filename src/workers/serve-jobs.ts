@@ -1,5 +1,5 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
-import { messageOf, OperatorError } from '../lib/errors.ts';
+import { EXIT, messageOf, OperatorError } from '../lib/errors.ts';
 import {
   type AnswerMessage,
   bytesOf,
@@ -32,7 +32,8 @@ async function answerOf(id: number, work: () => unknown): Promise<AnswerMessage>
 function factsOf(error: unknown): ErrorFacts {
   return {
     operator: error instanceof OperatorError,
-    code: error instanceof OperatorError ? error.code : 'bug',
+    code: error instanceof OperatorError ? error.code : 'internal-error',
+    exitCode: error instanceof OperatorError ? error.exitCode : EXIT.bug,
     message: messageOf(error),
     hint: error instanceof OperatorError ? error.hint : undefined,
     stack: error instanceof Error ? error.stack : undefined,

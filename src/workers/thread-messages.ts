@@ -1,4 +1,6 @@
 import type { Transferable } from 'node:worker_threads';
+import type { ErrorCode } from '../lib/error-codes.ts';
+import type { ExitCode } from '../lib/errors.ts';
 
 /** What threads do, by name: what goes in, what comes out. Both must be what the structured clone algorithm can copy. */
 export type JobTable<Jobs> = { [N in keyof Jobs]: { readonly input: unknown; readonly output: unknown } };
@@ -23,7 +25,8 @@ export type AnswerMessage =
 /** An error without its class, which does not survive the way between threads. */
 export interface ErrorFacts {
   readonly operator: boolean;
-  readonly code: string;
+  readonly code: ErrorCode;
+  readonly exitCode: ExitCode;
   readonly message: string;
   readonly hint: string | undefined;
   readonly stack: string | undefined;

@@ -168,7 +168,8 @@ export class ThreadPool<Jobs extends JobTable<Jobs>> implements AsyncDisposable 
 
 /** An error from another thread as the error it was there. */
 function errorFrom(facts: ErrorFacts): Error {
-  if (facts.operator) return new OperatorError(facts.code, facts.message, { hint: facts.hint });
+  const { operator, code, exitCode, message, hint } = facts;
+  if (operator) return new OperatorError(code, message, { hint, exitCode });
   const error = new Error(facts.message);
   if (facts.stack !== undefined) error.stack = facts.stack;
   return error;

@@ -66,6 +66,19 @@ describe('a wrong command line', () => {
     expect(stderr).toContain('Error: ');
     expect(exitCode).toBe(2);
   });
+
+  it.each([
+    ['-v', ['-v'], {}],
+    ['--verbose', ['--verbose'], {}],
+    ['VERBOSE', [], { VERBOSE: 'yes' }],
+  ])('names its code in the last line of stderr with %s only', async (_, words, env) => {
+    const args = ['signer', '--network', 'nowhere'];
+    const brief = await runCli(args);
+    const { stderr, exitCode } = await runCli([...args, ...words], { env });
+    expect(brief.stderr).toContain("Error: Invalid value for '--network': 'nowhere' is not one of ");
+    expect(stderr).toBe(`${brief.stderr}Code: unknown-network\n`);
+    expect(exitCode).toBe(2);
+  });
 });
 
 describe('secrets', () => {

@@ -51,7 +51,7 @@ function expectDone(run: CliRun): void {
 }
 
 function expectRefused(run: CliRun, table: string): void {
-  expect(run.stderr).toMatch(new RegExp(`permission denied for table (${table})\\n`));
+  expect(run.stderr).toMatch(new RegExp(`permission denied for table (${table})\\.\\n`));
   expect(run.stderr).toContain('remote-db grants');
   expect(run.exitCode).toBe(1);
 }
@@ -147,7 +147,7 @@ describe('with the roles of "remote-db grants"', () => {
       exitCode: 1,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Error: role "validator_config_\w+" lacks a right in .*: permission denied for table vaults\nNo plan of validator clients is stored yet: run "remote-db assign --total-validators 2" with the uploader's role of "remote-db grants" first\.\n$/,
+        /^Error: Role "validator_config_\w+" lacks a right in .*: permission denied for table vaults\.\nNo plan of validator clients is stored yet: run "remote-db assign --total-validators 2" with the uploader's role of "remote-db grants" first\.\n$/,
       ),
     });
   });

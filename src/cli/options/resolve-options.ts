@@ -1,3 +1,4 @@
+import { isErrorCodeOf } from '../../lib/error-codes.ts';
 import { OperatorError, UsageError } from '../../lib/errors.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 import { parseBoolean, readEnvironment } from '../../settings/environment.ts';
@@ -150,7 +151,7 @@ async function readFileText(
     for (const warning of warnings) input.warn(warning);
     return { text: value, source: { kind: 'file', path }, name };
   } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
+    if (!(error instanceof OperatorError && isErrorCodeOf('usage', error.code))) throw error;
     throw new CommandLineError(error.code, `Invalid value for '${name}': ${error.message}`, {
       cause: error,
       hint: error.hint,

@@ -1,8 +1,9 @@
+import type { ErrorCodeOf } from '../../lib/error-codes.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { HttpStatusError } from '../http.ts';
 
 interface Explanation {
-  readonly code: string;
+  readonly code: ErrorCodeOf<'external'>;
   readonly message: string;
   readonly hint?: string | undefined;
   readonly retryable?: boolean | undefined;
@@ -30,7 +31,7 @@ export function explainSignerStatus(error: HttpStatusError, subject: SignerReque
 
 function explanationOf(error: HttpStatusError, subject: SignerRequestSubject): Explanation {
   const { name, path, signing } = subject;
-  const generic = {
+  const generic: Explanation = {
     code: 'web3signer-refused',
     message: `${name} answered ${path} with HTTP status ${error.status}.`,
   };

@@ -25,18 +25,18 @@ export interface TlsConnectOptions {
 
 /**
  * Checks that TLS material can be read and fits together, before anything is connected.
- * @throws UsageError 'invalid-tls-material' | 'incomplete-tls-material'
+ * @throws UsageError 'invalid-tls' | 'tls-incomplete'
  */
 export function tlsConnectOptions(tls: SignerTls): TlsConnectOptions {
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw new UsageError(
-      'incomplete-tls-material',
+      'tls-incomplete',
       'A client certificate and its key belong together (--signer-cert and --signer-key).',
     );
   }
   if (tls.pfx !== undefined && tls.cert !== undefined) {
     throw new UsageError(
-      'incomplete-tls-material',
+      'tls-incomplete',
       'Give a client certificate either as --signer-pfx or as --signer-cert and --signer-key.',
     );
   }
@@ -67,14 +67,14 @@ const FAULTS: readonly (readonly [RegExp, string])[] = [
 
 function assertUsable(options: TlsConnectOptions): void {
   if (options.ca !== undefined && !options.ca.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new UsageError('invalid-tls-material', 'The file of --signer-ca holds no certificate in PEM form.');
+    throw new UsageError('invalid-tls', 'The file of --signer-ca holds no certificate in PEM form.');
   }
   try {
     createSecureContext(options);
   } catch (error) {
     const fault = FAULTS.find(([pattern]) => pattern.test(messageOf(error)))?.[1];
     throw new UsageError(
-      'invalid-tls-material',
+      'invalid-tls',
       fault ?? `The TLS files of the signer cannot be used: ${messageOf(error)}.`,
       { cause: error },
     );

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { ErrorCodeOf } from '../../lib/error-codes.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { oneLine } from '../../lib/foreign-text.ts';
 import { ROLES, type Role, TABLE_GRANTS, type WriteGrant } from './table-grants.ts';
@@ -146,7 +147,7 @@ function assertRoleName(name: string, role: Role): void {
   );
 }
 
-function assertIdentifier(name: string, code: string, what: string): void {
+function assertIdentifier(name: string, code: ErrorCodeOf<'usage'>, what: string): void {
   const length = Buffer.byteLength(name);
   if (length > 0 && length <= MAX_IDENTIFIER_BYTES && oneLine(name) === name) return;
   throw new UsageError(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ErrorCodeOf } from '../error-codes.ts';
 import { OperatorError } from '../errors.ts';
 import { asFileError } from '../files.ts';
 import { type KernelLock, type TryKernelLock, tryKernelLock } from './kernel-lock.ts';
@@ -11,8 +12,8 @@ import { LockRecord } from './lock-record.ts';
 
 /** How a command tells that another process is at work on the same thing. */
 export interface BusyMessage {
-  readonly code: string;
-  /** Names the thing; " is in use by process N on HOST" follows. */
+  readonly code: ErrorCodeOf<'failure'>;
+  /** Begins a sentence and names the thing; " is in use by process N on HOST." follows. */
   readonly subject: string;
   readonly hint: string;
 }
@@ -169,7 +170,7 @@ function nameOf(holder: LockHolder | undefined): string {
 }
 
 function inUse({ code, subject, hint }: BusyMessage, holder: LockHolder | undefined): OperatorError {
-  return new OperatorError(code, `${subject} is in use by ${nameOf(holder)}`, { hint });
+  return new OperatorError(code, `${subject} is in use by ${nameOf(holder)}.`, { hint });
 }
 
 function lost({ subject }: BusyMessage, holder: LockHolder | undefined): OperatorError {

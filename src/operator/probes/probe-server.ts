@@ -27,7 +27,7 @@ const LIMITS: HttpLimits = { connections: 64, headersMs: 10_000, requestMs: 10_0
 /**
  * Answers probes: `/livez` as long as the process answers at all, `/readyz` 200 or 503 with the state of every task, and
  * `/metrics` where it is given figures.
- * @throws OperatorError 'port-in-use', 'not-listening'
+ * @throws OperatorError 'port-in-use', 'cannot-listen'
  */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const { host, port, name } = options;
@@ -85,7 +85,7 @@ async function listen(
   await promise.catch((error: NodeJS.ErrnoException) => {
     const isTaken = error.code === 'EADDRINUSE';
     throw new OperatorError(
-      isTaken ? 'port-in-use' : 'not-listening',
+      isTaken ? 'port-in-use' : 'cannot-listen',
       isTaken
         ? `The ${name} port ${port} of ${host} is in use.`
         : `Cannot listen for ${name} on port ${port} of ${host}: ${messageOf(error)}.`,

@@ -7,7 +7,7 @@ import {
 } from '../../db/assignments.ts';
 import { appendAuditEntry } from '../../db/audit-log.ts';
 import { type Database, inSnapshot, inTransaction, type Session } from '../../db/database.ts';
-import { listValidatorPublicKeys } from '../../db/keypairs.ts';
+import { listValidatorPublicKeys, noKeypairs } from '../../db/keypairs.ts';
 import type { VaultFacts } from '../../db/vaults.ts';
 import {
   assignAdded,
@@ -162,9 +162,7 @@ function assertAllKeys(vault: VaultFacts, publicKeys: readonly Uint8Array[]): vo
     vault.validatorsDigest === null ||
     (publicKeys.length === 0 && equalBytes(vault.validatorsDigest, validatorsDigest([])))
   ) {
-    throw new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
-      hint: 'Run "remote-db upload-keypairs" first.',
-    });
+    throw noKeypairs();
   }
   if (equalBytes(vault.validatorsDigest, validatorsDigest(publicKeys))) return;
   throw new OperatorError(

@@ -20,7 +20,7 @@ export async function lockVaultDirectory(
   await ensureDirectory(vaultDirectory, { mode: 0o755 });
   // Inside, since a volume may be mounted at this very directory.
   const path = join(vaultDirectory, '.lock');
-  const subject = `the vault directory ${vaultDirectory}`;
+  const subject = `The vault directory ${vaultDirectory}`;
   const hint = 'Wait for the other command to end, then run this one again.';
   return await lockFile(path, { code: 'vault-in-use', subject, hint }, { onWatch });
 }

@@ -1,6 +1,6 @@
 import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { AcceptedOracleSet, AcceptedOracleSets } from './accepted-oracle-sets.ts';
@@ -83,7 +83,7 @@ export class OracleSetGuard {
   async begin(ipfsHash: string | undefined): Promise<OracleConfig> {
     const config = await this.configFor(ipfsHash);
     const error = this.#doubted?.error;
-    if (error instanceof Error && 'code' in error && error.code === 'oracle-set-hash-mismatch') throw error;
+    if (error instanceof OperatorError && error.code === 'oracle-set-hash-mismatch') throw error;
     return config;
   }
 

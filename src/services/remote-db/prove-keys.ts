@@ -4,7 +4,7 @@ import { listVisibleShares } from '../../db/key-shares.ts';
 import { listActiveKeypairs } from '../../db/keypairs.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
-import { readVault } from '../../db/vaults.ts';
+import { readVault, vaultRemoved } from '../../db/vaults.ts';
 import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-digests.ts';
 import { openStatement } from '../../domain/fleet/statement.ts';
 import { compareBytes, equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
@@ -47,8 +47,7 @@ export async function proveKeys(
   const { vaultId } = unlocked.vault;
   const state = await inSnapshot(database, async session => {
     const vault = await readVault(session, vaultId);
-    if (vault === undefined)
-      throw new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
+    if (vault === undefined) throw vaultRemoved();
     assertManifest(unlocked, vault, await listManifestEntries(session, vaultId));
     const signed = await findStatement(session, vaultId);
     const facts = await findOperatorFacts(session, vault);

@@ -90,7 +90,7 @@ function requireSameValidators(rows: VisibleRows, expected: readonly Uint8Array[
   if (isSame) return;
   throw new OperatorError(
     'vault-changed',
-    `readers would see ${seen.length} validators after this upload, expected ${expected.length}; nothing was activated`,
+    `Readers would see ${seen.length} validators after this upload, expected ${expected.length}; nothing was activated.`,
     { hint: 'Run upload-keypairs again, and find out who else writes to the database.' },
   );
 }

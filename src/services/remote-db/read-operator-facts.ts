@@ -9,6 +9,7 @@ import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-dige
 import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
 import { isOracleSet, type OracleSet, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import type { ErrorCodeOf } from '../../lib/error-codes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
@@ -152,7 +153,7 @@ function assertDepositData(
   );
 }
 
-function changed(code: string, message: string): OperatorError {
+function changed(code: ErrorCodeOf<'failure'>, message: string): OperatorError {
   return new OperatorError(code, message, {
     hint: 'Run "remote-db verify" for the details, and restore the database from a backup.',
   });

@@ -5,6 +5,8 @@ import {
   type Vault,
   type VaultFacts,
   type VaultIdentity,
+  vaultNotSetUp,
+  vaultOtherChain,
 } from '../../db/vaults.ts';
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../../domain/keys/envelope.ts';
@@ -51,18 +53,10 @@ function identityOf({ network, address }: VaultRef): VaultIdentity {
 
 function checkFound<V extends VaultFacts>(ref: VaultRef, vault: V | undefined): V {
   if (vault === undefined) {
-    throw new OperatorError(
-      'vault-not-set-up',
-      `The vault ${ref.address} of ${ref.network.name} is not in the remote db.`,
-      { hint: 'Run "remote-db setup", or check --vault, --network and --db-schema.' },
-    );
+    const hint = 'Run "remote-db setup", or check --vault, --network and --db-schema.';
+    throw vaultNotSetUp(ref.address, ref.network.name, hint);
   }
-  if (vault.chainId !== ref.network.chainId) {
-    throw new OperatorError(
-      'vault-other-chain',
-      `The vault ${ref.address} was set up for chain id ${vault.chainId}; ${ref.network.name} is chain ${ref.network.chainId} here.`,
-    );
-  }
+  if (vault.chainId !== ref.network.chainId) throw vaultOtherChain(ref.address, vault.chainId, ref.network);
   return vault;
 }
 

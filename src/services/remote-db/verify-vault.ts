@@ -11,7 +11,7 @@ import {
 import { listOracleSets } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
-import { readVault, type Vault } from '../../db/vaults.ts';
+import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
 import { parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { operatorDigest, planDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
@@ -71,8 +71,7 @@ async function verifyInSnapshot(
   ref: VaultRef,
 ): Promise<VerifyResult> {
   const vault = await readVault(session, unlocked.vault.vaultId);
-  if (vault === undefined)
-    throw new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
+  if (vault === undefined) throw vaultRemoved();
   const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
   const keypairs = await listActiveKeypairs(session, vault.vaultId);
   using opened = await openRows(session, deps, unlocked);

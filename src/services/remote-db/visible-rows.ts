@@ -8,9 +8,8 @@ import {
   readSealedRecord,
   SEALED_RECORD_LENGTH,
 } from '../../db/sealed-record.ts';
-import { readVault, type Vault } from '../../db/vaults.ts';
+import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
-import { OperatorError } from '../../lib/errors.ts';
 
 const PAGE_SIZE = 2_000;
 
@@ -39,8 +38,7 @@ export function readVisibleRows(database: Database, vaultId: number): Promise<Vi
 /** {@link readVisibleRows} within a transaction. */
 export async function readVisibleRowsIn(transaction: Session, vaultId: number): Promise<VisibleRows> {
   const vault = await readVault(transaction, vaultId);
-  if (vault === undefined)
-    throw new OperatorError('vault-removed', 'the vault was removed from the database meanwhile');
+  if (vault === undefined) throw vaultRemoved();
   const pages: Uint8Array[] = [];
   let length = 0;
   for await (const page of pageActiveRecords(transaction, { vaultId, pageSize: PAGE_SIZE })) {

@@ -121,7 +121,7 @@ const SCHEMA: BadCase[] = [
       args,
       exitCode: 1,
       code: 'db-schema-missing',
-      message: 'the database has no tables of this program in schema "stakewise_operator"',
+      message: 'The database has no tables of this program in schema "stakewise_operator".',
     }),
   ),
   {
@@ -129,7 +129,7 @@ const SCHEMA: BadCase[] = [
     args: scene => [...operator(scene), '--db-schema', 'elsewhere'],
     exitCode: 1,
     code: 'db-schema-missing',
-    message: 'the database has no tables of this program in schema "elsewhere"',
+    message: 'The database has no tables of this program in schema "elsewhere".',
   },
   {
     name: 'a schema of a program to come',
@@ -142,7 +142,7 @@ const SCHEMA: BadCase[] = [
     exitCode: 1,
     code: 'program-too-old',
     message:
-      /^the database schema "stakewise_operator" needs version 99\.0\.0 of this program or newer \(step 0099-future\); this is /,
+      /^The database schema "stakewise_operator" needs version 99\.0\.0 of this program or newer \(step 0099-future\); this is /,
   },
   {
     name: 'a schema of an earlier program',
@@ -176,7 +176,7 @@ const ROLES: BadCase[] = [
       exitCode: 1,
       code: 'db-permission-denied',
       message:
-        /^role "reader_[0-9a-f]+" lacks a right in database "\{database\}" at "127\.0\.0\.1", port \{port\}: permission denied for table [a-z_]+$/,
+        /^Role "reader_[0-9a-f]+" lacks a right in database "\{database\}" at "127\.0\.0\.1", port \{port\}: permission denied for table [a-z_]+\.$/,
     }),
   ),
   ...Object.entries({ cleanup, assign, 'upload-keypairs': ALL['upload-keypairs'] ?? cleanup }).map(
@@ -192,7 +192,7 @@ const ROLES: BadCase[] = [
       },
       exitCode: 1,
       code: 'db-read-only',
-      message: 'database "{database}" at "127.0.0.1", port {port} is read-only for role "postgres"',
+      message: 'Database "{database}" at "127.0.0.1", port {port} is read-only for role "postgres".',
     }),
   ),
   {
@@ -205,7 +205,7 @@ const ROLES: BadCase[] = [
       ),
     exitCode: 1,
     code: 'db-permission-denied',
-    message: /^role "reader_[0-9a-f]+" lacks a right in database .*: permission denied for table [a-z_]+$/,
+    message: /^Role "reader_[0-9a-f]+" lacks a right in database .*: permission denied for table [a-z_]+\.$/,
   },
   {
     name: 'setup-operator with a role that has no right at all',

@@ -207,7 +207,7 @@ describe('a statement', () => {
     await using database = await openDatabase({ url: readOnly.url });
     await expect(storeVault(database)).rejects.toMatchObject({
       code: 'db-read-only',
-      message: `database "${readOnly.name}" at "127.0.0.1", port ${server.port} is read-only for role "postgres"`,
+      message: `Database "${readOnly.name}" at "127.0.0.1", port ${server.port} is read-only for role "postgres".`,
     });
   });
 
@@ -215,7 +215,7 @@ describe('a statement', () => {
     await using database = await openDatabase({ url: roleUrl(migrated.url, role, 'first') });
     await expect(storeVault(database)).rejects.toMatchObject({
       code: 'db-permission-denied',
-      message: expect.stringMatching(new RegExp(`role "${role}".*permission denied for table vaults`)),
+      message: expect.stringMatching(new RegExp(`Role "${role}".*permission denied for table vaults`)),
     });
     await using empty = await createTestDatabase({ migrated: false });
     await using foreign = await openDatabase({ url: roleUrl(empty.url, role, 'first') });
@@ -300,7 +300,7 @@ describe('the embedded database', () => {
     const vault = await storeVault(database);
     await expect(openDatabase({ url: embedded.url })).rejects.toMatchObject({
       code: 'db-in-use',
-      message: `the embedded database ${embedded.path} is in use by process ${process.pid} on ${hostname()}`,
+      message: `The embedded database ${embedded.path} is in use by process ${process.pid} on ${hostname()}.`,
     });
     expect(() => migrateElsewhere(embedded.url)).toThrow('is in use by process');
     await database.close();

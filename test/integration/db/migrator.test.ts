@@ -78,7 +78,7 @@ describe('checkSchema', () => {
     const newer = { programVersion: '1.1.0', migrations: laterStep('1.1.0') };
     await expect(checkSchema(database, newer)).rejects.toMatchObject({
       code: 'db-schema-too-old',
-      message: 'the database schema "stakewise_operator" is older than this program: 9999-later not applied',
+      message: 'The database schema "stakewise_operator" is older than this program: 9999-later not applied.',
       hint: 'Run "remote-db migrate".',
     });
     expect(await migrateDatabase(database, newer)).toEqual(['9999-later']);

@@ -108,7 +108,7 @@ describe('start with local keystores', () => {
   it('a second operator with the same embedded database is refused', async () => {
     const second = await runCli(['start', ...scene.args]);
     expect(second.exitCode).toBe(1);
-    expect(second.stderr).toMatch(/the embedded database \S+operator-db is in use by process \d+/);
+    expect(second.stderr).toMatch(/The embedded database \S+operator-db is in use by process \d+/);
   });
 
   it('the metrics have every figure of a registration', async () => {

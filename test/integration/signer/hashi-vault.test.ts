@@ -116,107 +116,112 @@ const TROUBLES: readonly {
   {
     name: 'sealed',
     answer: ['state', 'sealed-read'],
-    code: 'vault-sealed',
+    code: 'hashi-vault-sealed',
     message: /is sealed or not initialised/,
     asksAgain: true,
   },
   {
     name: 'not initialised',
     answer: ['state', 'uninit-read'],
-    code: 'vault-sealed',
+    code: 'hashi-vault-sealed',
     message: /is sealed/,
     asksAgain: true,
   },
   {
     name: 'standby, redirecting to the active node',
     answer: ['state', 'standby-noread-no-forwarding'],
-    code: 'vault-redirect',
+    code: 'hashi-vault-redirect',
     message: /redirects to another server \(http:\/\/127\.0\.0\.1:8220\); the token was not sent there/,
     hint: /--hashi-vault-url/,
   },
   {
     name: 'rate-limited',
     answer: ['limits', 'quota-bad-token'],
-    code: 'vault-busy',
+    code: 'hashi-vault-busy',
     message: /refuses more requests for now \(429\)/,
     asksAgain: true,
   },
   {
     name: 'token expired',
     answer: ['auth', 'short-ttl-expired'],
-    code: 'vault-denied',
+    code: 'hashi-vault-denied',
     message: /denies access to secret\/validators\/0x/,
     hint: /expired/,
   },
   {
     name: 'token without policy',
     answer: ['auth', 'no-policy-for-path'],
-    code: 'vault-denied',
+    code: 'hashi-vault-denied',
     message: /denies access/,
     hint: /policy/,
   },
   {
     name: 'path missing',
     answer: ['kv2', 'missing-path'],
-    code: 'vault-path-missing',
+    code: 'hashi-vault-path-missing',
     message: /There is no secret at/,
   },
   {
     name: 'path with the mount in it',
     answer: ['kv2', 'no-data-segment'],
-    code: 'vault-path-missing',
+    code: 'hashi-vault-path-missing',
     message: /no secret at/,
     hint: /without the mount/,
   },
   {
     name: 'version deleted',
     answer: ['kv2', 'read-deleted-latest'],
-    code: 'vault-version-deleted',
+    code: 'hashi-vault-version-deleted',
     message: /latest version of .* is deleted/,
   },
   {
     name: 'version destroyed',
     answer: ['kv2', 'read-destroyed'],
-    code: 'vault-version-deleted',
+    code: 'hashi-vault-version-deleted',
     message: /is deleted/,
   },
   {
     name: 'KV version 1 mount',
     answer: ['kv2', 'v1-by-v2-path'],
-    code: 'vault-path-missing',
+    code: 'hashi-vault-path-missing',
     message: /no secret/,
     hint: /KV version 2/,
   },
   {
     name: 'KV version 1 secret named data',
     answer: ['kv2', 'v1-key-named-data'],
-    code: 'vault-no-keys',
+    code: 'hashi-vault-no-keys',
     message: /holds no keys/,
     hint: /KV version 2/,
   },
   {
     name: 'mount missing',
     answer: ['kv2', 'mount-missing'],
-    code: 'vault-no-mount',
+    code: 'hashi-vault-no-mount',
     message: /has no mount secret/,
   },
   {
     name: 'empty secret',
     answer: ['kv2', 'read-empty-map'],
-    code: 'vault-no-keys',
+    code: 'hashi-vault-no-keys',
     message: /holds no keys/,
   },
-  { name: 'null secret', answer: ['kv2', 'read-data-null'], code: 'vault-no-keys', message: /holds no keys/ },
+  {
+    name: 'null secret',
+    answer: ['kv2', 'read-data-null'],
+    code: 'hashi-vault-no-keys',
+    message: /holds no keys/,
+  },
   {
     name: 'other things in the secret',
     answer: ['kv2', 'read-odd-values'],
-    code: 'vault-invalid-key',
+    code: 'hashi-vault-invalid-key',
     message: /is not a public key/,
   },
   {
     name: 'TLS port spoken to in plain HTTP',
     answer: ['tls', 'tls-plain-http'],
-    code: 'vault-refused',
+    code: 'hashi-vault-refused',
     message: /HTTP status 400/,
   },
 ];
@@ -242,7 +247,7 @@ describe('a HashiCorp Vault in trouble', () => {
       ],
     });
     await expect(readHashiVaultKeys({}, optionsFor(server))).rejects.toMatchObject({
-      code: 'vault-redirect',
+      code: 'hashi-vault-redirect',
     });
     expect(other.received).toEqual([]);
   });
@@ -270,7 +275,7 @@ describe('a HashiCorp Vault in trouble', () => {
       'secret/data/validators/0x': [secretOf(Object.fromEntries(pairs))],
     });
     const failure = await readHashiVaultKeys({}, optionsFor(server)).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'vault-invalid-key' });
+    expect(failure).toMatchObject({ code: 'hashi-vault-invalid-key' });
     for (const [secret = ''] of pairs) expect(String(failure)).not.toContain(secret.replace(/^0x/, ''));
   });
 

@@ -33,7 +33,7 @@ import { runProcess } from '../../support/programs/run-process.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 const HOLDER = join(PROJECT_ROOT, 'test/support/programs/embedded-child.ts');
-const BUSY = { code: 'in-use', subject: 'the thing', hint: '' };
+const BUSY = { code: 'vault-in-use', subject: 'the thing', hint: '' } as const;
 /** An ordinary user of this machine, who is not the one that runs the tests. */
 const OTHER_USER = 1000;
 
@@ -53,7 +53,7 @@ afterEach(() => folder[Symbol.dispose]());
 const holder = (...words: string[]): [string, ...string[]] => [process.execPath, HOLDER, path, ...words];
 const inAnother = (...words: string[]) => startLineProcess(inContainer(holder(...words)));
 const refused = (pid: number | string) =>
-  `refused db-in-use: the embedded database ${path} is in use by process ${pid} on ${hostname()}`;
+  `refused db-in-use: The embedded database ${path} is in use by process ${pid} on ${hostname()}.`;
 
 /** How many rows are there when nobody has it open. */
 async function countRows(): Promise<bigint | undefined> {
@@ -116,7 +116,7 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await list()).toEqual({
       exitCode: 1,
       stdout: '',
-      stderr: `Error: the embedded database ${path} is in use by process 1 on ${hostname()}\nWait for that process to end, or use a Postgres server: only it can serve several processes.\n`,
+      stderr: `Error: The embedded database ${path} is in use by process 1 on ${hostname()}.\nWait for that process to end, or use a Postgres server: only it can serve several processes.\n`,
     });
     expect(await first.ask('insert 1')).toBe('501 rows');
     await first.ask('close');
@@ -268,7 +268,7 @@ describe('H3 · the same on a file system without locks', () => {
     const second = await openPglite(path, { tryKernelLock: () => 'unavailable', clock: waitingClock() });
     await second.query('insert into numbers default values', []);
     first.kill('SIGCONT');
-    const lost = `refused lock-lost: the embedded database ${path} was taken over by process ${process.pid} on ${hostname()} while this process stood still; this process changes nothing more there.`;
+    const lost = `refused lock-lost: The embedded database ${path} was taken over by process ${process.pid} on ${hostname()} while this process stood still; this process changes nothing more there.`;
     expect(await first.ask('insert 5')).toBe(lost);
     expect(await first.ask('insert 1')).toBe(lost);
     expect(await first.ask('close')).toBe('closed');
@@ -285,7 +285,7 @@ describe('H3 · the same on a file system without locks', () => {
     const taken = attempts.filter(({ status }) => status === 'fulfilled');
     expect(taken).toHaveLength(1);
     for (const attempt of attempts) {
-      if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ code: 'in-use' });
+      if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ code: 'vault-in-use' });
       else attempt.value.assertHeld();
     }
   });
@@ -304,9 +304,9 @@ describe('H3 · the same on a file system without locks', () => {
     const lock = join(folder.path, 'lock');
     const held = await lockFile(lock, BUSY);
     writeFileSync(lock, '1 2 token\n{"host":"x\\u001b[2Jforged"}\n000000000007\n');
-    await expect(lockFile(lock, BUSY)).rejects.toThrow(/^the thing is in use by process 1$/);
+    await expect(lockFile(lock, BUSY)).rejects.toThrow(/^the thing is in use by process 1\.$/);
     writeFileSync(lock, '\u001b[2J\n');
-    await expect(lockFile(lock, BUSY)).rejects.toThrow(/^the thing is in use by another process$/);
+    await expect(lockFile(lock, BUSY)).rejects.toThrow(/^the thing is in use by another process\.$/);
     await held[Symbol.asyncDispose]();
   });
 });
@@ -393,7 +393,7 @@ describe('H3 · the files of the embedded database', () => {
 
 function belongsTo(owner: number, user: number): string {
   return (
-    `Error: the embedded database ${path} belongs to user ${owner}; this process runs as user ${user} and may not use it.\n` +
+    `Error: The embedded database ${path} belongs to user ${owner}; this process runs as user ${user} and may not use it.\n` +
     'Run the command as that user, or give the directory with all its files to this one (chown -R).\n'
   );
 }

@@ -242,7 +242,7 @@ describe('L2 · the text of other files with secrets', () => {
           timeoutMs: 1000,
         }),
       );
-      expect(client.code).toBe('invalid-tls-material');
+      expect(client.code).toBe('invalid-tls');
       expect(repeatsSecret(client.text)).toBe(false);
     }
   });
@@ -276,7 +276,7 @@ describe('L2 · the text of other files with secrets', () => {
       },
     );
     const { code, text } = await failureOf(() => source.load());
-    expect(code).toEqual(expect.stringMatching(/^(invalid-answer|vault-invalid-key)$/));
+    expect(code).toEqual(expect.stringMatching(/^(invalid-answer|hashi-vault-invalid-key)$/));
     expect(repeatsSecret(text)).toBe(false);
   });
 

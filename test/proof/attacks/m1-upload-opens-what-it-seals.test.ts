@@ -262,7 +262,7 @@ describe('M1 · the upload opens what it seals', () => {
     const ofTwo = { keystoresDir: two, depositData: { ...data, entries }, root };
     await expect(uploadRecorded(session, pool, { ...ofTwo, onSay })).rejects.toMatchObject({
       code: 'vault-changed',
-      message: expect.stringContaining('readers would see 10 validators after this upload, expected 2'),
+      message: expect.stringContaining('Readers would see 10 validators after this upload, expected 2'),
     });
   });
 });

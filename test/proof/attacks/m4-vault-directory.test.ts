@@ -93,7 +93,7 @@ const recover = () => [
   beacon.url,
 ];
 const inUse = (holder: string) =>
-  `Error: the vault directory ${vaultFolder} is in use by ${holder} on ${hostname()}\nWait for the other command to end, then run this one again.\n`;
+  `Error: The vault directory ${vaultFolder} is in use by ${holder} on ${hostname()}.\nWait for the other command to end, then run this one again.\n`;
 const nextIndex = () =>
   JSON.parse(readFileSync(join(vaultFolder, 'config.json'), 'utf8')).mnemonic_next_index as number;
 const keystoreNames = () => readdirSync(keystoresFolder()).filter(name => name.endsWith('.json'));

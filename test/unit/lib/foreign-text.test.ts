@@ -44,15 +44,17 @@ describe('foreign text', () => {
 
 describe('errors', () => {
   it('say one line, whatever is put into them, unless their lines are their own', () => {
-    expect(new OperatorError('a', 'a\nb\u001b').message).toBe('a b');
-    expect(new ExternalError('a', 'a\nb\u001b[2J', { hasLines: true }).message).toBe('a\nb [2J');
+    expect(new OperatorError('disk-full', 'a\nb\u001b').message).toBe('a b');
+    expect(new ExternalError('timeout', 'a\nb\u001b[2J', { hasLines: true }).message).toBe('a\nb [2J');
   });
 
   it('of other makers are foreign texts', () => {
     expect(messageOf(new Error('quoted:\n\u001b]0;x\u0007'))).toBe('quoted: ]0;x');
     expect(messageOf(new TypeError('x'.repeat(900)))).toHaveLength(200);
-    expect(messageOf(new OperatorError('a', 'x'.repeat(900)))).toHaveLength(900);
-    expect(messageOf(new AggregateError([new Error('a\r'), new OperatorError('b', 'b')], ''))).toBe('a; b');
+    expect(messageOf(new OperatorError('disk-full', 'x'.repeat(900)))).toHaveLength(900);
+    expect(messageOf(new AggregateError([new Error('a\r'), new OperatorError('disk-full', 'b')], ''))).toBe(
+      'a; b',
+    );
   });
 
   it('that are bugs begin no line of their own but the first', () => {

@@ -25,7 +25,7 @@ describe('retry', () => {
   });
 
   it('passes on at once what is not', async () => {
-    const refusal = new ExternalError('refused', 'no');
+    const refusal = new ExternalError('http-status', 'no');
     await expect(retry(failing(refusal), { timeoutMs: 5_000, minDelayMs: 1 })).rejects.toBe(refusal);
     const bug = new TypeError('bug');
     await expect(retry(failing(outage, bug), { timeoutMs: 5_000, minDelayMs: 1 })).rejects.toBe(bug);

@@ -21,7 +21,8 @@ serveJobs<OddJobs>({
   describe: ({ bytes }) => ({ bufferLength: bytes.buffer.byteLength, env: Object.keys(process.env) }),
   addShared: ({ shared, amount }) => Atomics.add(new Int32Array(shared), 0, amount) + amount,
   fail: ({ kind }) => {
-    if (kind === 'operator') throw new OperatorError('odd-code', 'An odd message.', { hint: 'An odd hint.' });
+    if (kind === 'operator')
+      throw new OperatorError('invalid-key', 'An odd message.', { hint: 'An odd hint.' });
     if (kind === 'bug') throw new RangeError('an odd bug');
     throw 'an odd text';
   },

@@ -89,7 +89,7 @@ describe('a pool of threads', () => {
     const { thread } = await note(pool, 'before');
     const expected = await pool.run('fail', { kind: 'operator' }).catch((error: unknown) => error);
     expect(expected).toBeInstanceOf(OperatorError);
-    expect(expected).toMatchObject({ code: 'odd-code', message: 'An odd message.', hint: 'An odd hint.' });
+    expect(expected).toMatchObject({ code: 'invalid-key', message: 'An odd message.', hint: 'An odd hint.' });
     const bug = await pool.run('fail', { kind: 'bug' }).catch((error: unknown) => error);
     expect(bug).not.toBeInstanceOf(OperatorError);
     expect(bug).toMatchObject({

@@ -2,6 +2,7 @@ import type { BeaconNode, BeaconValidator } from '../../../clients/beacon/beacon
 import { canSign, knownShares, type ShardWay } from '../../../domain/fleet/signing-ability.ts';
 import type { ValidatorShards } from '../../../domain/protocol/approval.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import type { ErrorCode } from '../../../lib/error-codes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import { type Network, withdrawalAddresses } from '../../../networks/network.ts';
@@ -53,7 +54,7 @@ export async function findRotatable(
 }
 
 /** Codes of what is wrong with one validator's key, not with the signer. */
-const KEY_ERRORS: ReadonlySet<string> = new Set([
+const KEY_ERRORS: ReadonlySet<ErrorCode> = new Set([
   'shares-outdated',
   'shares-not-loaded',
   'shares-inconsistent',

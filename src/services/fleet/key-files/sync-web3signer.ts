@@ -1,5 +1,6 @@
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import type { Database } from '../../../db/database.ts';
+import { noKeypairs } from '../../../db/keypairs.ts';
 import { toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { hasChanges } from '../../../lib/file-set.ts';
@@ -63,11 +64,7 @@ export async function syncWeb3Signer(
   using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
   deps.say('Fetching keypairs from the remote db...');
   const rows = await readVisibleRows(deps.database, unlocked.vault.vaultId);
-  if (rows.length === 0 && rows.vault.manifestCounter === 0n) {
-    throw new OperatorError('no-keypairs', 'No keypairs found in the remote db.', {
-      hint: 'Run "remote-db upload-keypairs" first.',
-    });
-  }
+  if (rows.length === 0 && rows.vault.manifestCounter === 0n) throw noKeypairs();
   const recordPath = seenStatementPath(options.directory, options.ref);
   const proven = await requireNewest(deps.database, options, rows);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);

@@ -6,6 +6,7 @@ import {
 } from '../../../clients/keymanager.ts';
 import { encryptTransportKeystore } from '../../../domain/keys/keystore.ts';
 import { type Hex, toHex } from '../../../lib/bytes.ts';
+import type { ErrorCode } from '../../../lib/error-codes.ts';
 import { ExternalError, messageOf } from '../../../lib/errors.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 
@@ -138,10 +139,11 @@ function isTooLarge(error: unknown): boolean {
   return error instanceof ExternalError && error.code === 'body-too-large';
 }
 
+/** Codes of a connection that ended before its answer came. */
+const CUTS: ReadonlySet<ErrorCode> = new Set(['connection-reset', 'timeout', 'unreachable']);
+
 function isCut(error: unknown): boolean {
-  return (
-    error instanceof ExternalError && ['connection-reset', 'timeout', 'unreachable'].includes(error.code)
-  );
+  return error instanceof ExternalError && CUTS.has(error.code);
 }
 
 /** The signer's keys, once two readings in a row are the same. */

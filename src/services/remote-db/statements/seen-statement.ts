@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { equalBytes, fromHex, toHex } from '../../../lib/bytes.ts';
+import type { ErrorCodeOf } from '../../../lib/error-codes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { type FileAttributes, readTextIfThere, writeIfChanged } from '../../../lib/files.ts';
 import type { VaultRef } from '../unlock-vault.ts';
@@ -85,7 +86,7 @@ async function readSeen(path: string, verifyingKey: Uint8Array): Promise<SeenSta
   return { manifestCounter: BigInt(upload), planCounter: BigInt(plan), digest: fromHex(digest) };
 }
 
-function rolledBack(code: string, message: string, path: string): OperatorError {
+function rolledBack(code: ErrorCodeOf<'failure'>, message: string, path: string): OperatorError {
   return new OperatorError(code, message, {
     hint: `Find out who put the database back. When it was done on purpose, remove ${path}.`,
   });

@@ -29,7 +29,7 @@ const warn = (line: string) => void warned.push(line);
 const lock = (name: string) => lockVaultDirectory(join(folder, name), warn);
 const inUse = (name: string) => ({
   code: 'vault-in-use',
-  message: expect.stringContaining(`the vault directory ${join(folder, name)} is in use by process`),
+  message: expect.stringContaining(`The vault directory ${join(folder, name)} is in use by process`),
 });
 
 describe('the lock of a vault’s directory', () => {

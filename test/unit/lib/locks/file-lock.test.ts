@@ -7,7 +7,7 @@ import { lockFile } from '../../../../src/lib/locks/file-lock.ts';
 import { tryKernelLock } from '../../../../src/lib/locks/kernel-lock.ts';
 import { parseHolder } from '../../../../src/lib/locks/lock-holder.ts';
 
-const BUSY = { code: 'busy', subject: 'the thing', hint: 'Wait.' };
+const BUSY = { code: 'vault-in-use', subject: 'the thing', hint: 'Wait.' } as const;
 let directory: string;
 let path: string;
 beforeEach(() => {
@@ -43,9 +43,9 @@ describe('a lock', () => {
         expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
       }
       await expect(lockFile(path, BUSY)).rejects.toMatchObject({
-        code: 'busy',
+        code: 'vault-in-use',
         exitCode: 1,
-        message: `the thing is in use by process ${process.pid} on ${hostname()}`,
+        message: `the thing is in use by process ${process.pid} on ${hostname()}.`,
         hint: 'Wait.',
       });
     }
@@ -81,7 +81,7 @@ describe('a lock', () => {
   it('is not freed by removing the file that the kernel has locked', async () => {
     await using lock = await lockFile(path, BUSY);
     rmSync(`${path}-kernel`);
-    await expect(lockFile(path, BUSY)).rejects.toMatchObject({ code: 'busy' });
+    await expect(lockFile(path, BUSY)).rejects.toMatchObject({ code: 'vault-in-use' });
     lock.assertHeld();
   });
 

@@ -95,12 +95,15 @@ describe('runTask', () => {
 
   it('tells the same failure the 1st, 2nd, 4th, 8th time, with its hint, and that it is over', async () => {
     const { lines } = await runPasses(11, number => {
-      if (number <= 9) throw new UsageError('broken', 'It is broken.', { hint: 'Mend it.' });
+      if (number <= 9) throw new UsageError('invalid-url', 'It is broken.', { hint: 'Mend it.' });
       return undefined;
     });
     const told = lines.filter(line => line.level === 'error');
     expect(told.map(line => line.fields.failures)).toEqual([undefined, 2, 4, 8]);
-    expect(told[0]).toMatchObject({ message: 'It is broken.', fields: { code: 'broken', hint: 'Mend it.' } });
+    expect(told[0]).toMatchObject({
+      message: 'It is broken.',
+      fields: { code: 'invalid-url', hint: 'Mend it.' },
+    });
     expect(lines.filter(line => line.level === 'info').map(line => line.message)).toEqual(['works again']);
   });
 
