@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { readKeyDirectory, readKeyDocuments } from '../../support/checkers/web3signer.ts';
+import { it } from '../../support/fixtures.ts';
 
 const recorded = join(import.meta.dirname, '../../vectors/v3-operator/03-remote-db');
 const digits = '25b1166a43c109cb330af8945d364722757c65ed2bfed5444b5a2f057f82d391';
@@ -18,18 +18,14 @@ describe('readKeyDirectory', () => {
     expect([...publicKeys].sort()).toEqual(rows.map(row => row.public_key).sort());
   });
 
-  it('skips what Web3Signer skips and refuses a directory that looks like a key file', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'checker-'));
-    try {
-      for (const name of ['.hidden.yaml', 'key.json', 'key.yaml.tmp'])
-        writeFileSync(join(directory, name), 'x');
-      writeFileSync(join(directory, 'A.YML'), document(`0x${digits}`));
-      expect(readKeyDirectory(directory).files).toEqual(['A.YML']);
-      mkdirSync(join(directory, 'x.yaml'));
-      expect(() => readKeyDirectory(directory)).toThrow(/x\.yaml: not a file/);
-    } finally {
-      rmSync(directory, { recursive: true });
+  it('skips what Web3Signer skips and refuses a directory that looks like a key file', ({ directory }) => {
+    for (const name of ['.hidden.yaml', 'key.json', 'key.yaml.tmp']) {
+      writeFileSync(join(directory, name), 'x');
     }
+    writeFileSync(join(directory, 'A.YML'), document(`0x${digits}`));
+    expect(readKeyDirectory(directory).files).toEqual(['A.YML']);
+    mkdirSync(join(directory, 'x.yaml'));
+    expect(() => readKeyDirectory(directory)).toThrow(/x\.yaml: not a file/);
   });
 });
 

@@ -1,38 +1,38 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { applyFileSet, hasChanges, listFiles, planFileSet } from '../../../src/lib/file-set.ts';
 import { HeldDirectory } from '../../../src/lib/held-directory.ts';
+import { it as base } from '../../support/fixtures.ts';
 
 const attributes = { mode: 0o644 };
 const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'file-set-'));
+const it = base.extend('filled', ({ directory }) => {
   for (const name of ['a', 'b', 'c', 'foreign']) writeFileSync(join(directory, name), name, { mode: 0o644 });
+  return directory;
 });
-afterEach(() => rmSync(directory, { recursive: true }));
 
-const contents = () =>
+const contents = (directory: string) =>
   Object.fromEntries(readdirSync(directory).map(name => [name, readFileSync(join(directory, name), 'utf8')]));
 const wantedFiles = (files: Record<string, string>) =>
   new Map(Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text))]));
 
 describe('a set of files', () => {
-  it('is planned and brought to its wanted contents; only owned files are removed', async () => {
+  it('is planned and brought to its wanted contents; only owned files are removed', async ({
+    filled: directory,
+  }) => {
     const wanted = wantedFiles({ a: 'a', b: 'new', d: 'd' });
     await using held = await HeldDirectory.open(directory, { followLink: false });
     const plan = await planFileSet(held, wanted, ['a', 'b', 'c'], attributes);
     expect(plan).toEqual({ added: ['d'], changed: ['b'], adjusted: [], unchanged: ['a'], removed: ['c'] });
     await applyFileSet(held, wanted, plan, attributes);
-    expect(contents()).toEqual({ a: 'a', b: 'new', d: 'd', foreign: 'foreign' });
+    expect(contents(directory)).toEqual({ a: 'a', b: 'new', d: 'd', foreign: 'foreign' });
     expect(hasChanges(await planFileSet(held, wanted, ['a', 'b'], attributes))).toBe(false);
     expect(await listFiles(join(directory, 'missing'))).toEqual([]);
   });
 
-  it.runIf(canMount)('stays as it was when the disk is full half-way', async () => {
+  it.runIf(canMount)('stays as it was when the disk is full half-way', async ({ filled: directory }) => {
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory]).status).toBe(0);
     try {
       writeFileSync(join(directory, 'a'), 'old');
@@ -44,7 +44,7 @@ describe('a set of files', () => {
         code: 'disk-full',
         message: expect.stringContaining(join(directory, 'big')),
       });
-      expect(contents()).toEqual({ a: 'old', b: 'b' });
+      expect(contents(directory)).toEqual({ a: 'old', b: 'b' });
     } finally {
       spawnSync('umount', [directory]);
     }

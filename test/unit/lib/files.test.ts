@@ -1,19 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmod,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import {
   createFileExclusive,
   directoryModeOf,
@@ -25,21 +13,14 @@ import {
   writeFileAtomic,
   writeIfChanged,
 } from '../../../src/lib/files.ts';
+import { it } from '../../support/fixtures.ts';
 
 const isRoot = process.getuid?.() === 0;
 const canMount = isRoot && spawnSync('unshare', ['--mount', 'true']).status === 0;
-let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'files-'));
-});
-afterEach(async () => {
-  await chmod(directory, 0o700);
-  await rm(directory, { recursive: true });
-});
 const modeOf = async (path: string) => (await stat(path)).mode & 0o7777;
 
 describe('writeFileAtomic', () => {
-  it('writes content, mode whatever the umask, and leaves no temporary file', async () => {
+  it('writes content, mode whatever the umask, and leaves no temporary file', async ({ directory }) => {
     const before = process.umask(0o077);
     try {
       await writeFileAtomic(join(directory, 'a'), 'one', { mode: 0o644 });
@@ -52,7 +33,9 @@ describe('writeFileAtomic', () => {
     expect(await readdir(directory)).toEqual(['a']);
   });
 
-  it('names the path when the directory is missing, a file, or the target a directory', async () => {
+  it('names the path when the directory is missing, a file, or the target a directory', async ({
+    directory,
+  }) => {
     await writeFile(join(directory, 'file'), '');
     await mkdir(join(directory, 'dir'));
     const cases = [
@@ -69,14 +52,14 @@ describe('writeFileAtomic', () => {
     expect(await readdir(directory)).toEqual(['dir', 'file']);
   });
 
-  it.runIf(isRoot)('gives the file to the owner asked for', async () => {
+  it.runIf(isRoot)('gives the file to the owner asked for', async ({ directory }) => {
     await writeFileAtomic(join(directory, 'a'), 'x', { mode: 0o600, owner: { uid: 1000 } });
     expect(await stat(join(directory, 'a'))).toMatchObject({ uid: 1000, gid: process.getgid?.() });
   });
 
   it.runIf(canMount)(
     'says that a full disk is full, keeps the old file and removes its temporary file',
-    async () => {
+    async ({ directory }) => {
       const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]);
       if (mounted.status !== 0) return;
       try {
@@ -95,7 +78,9 @@ describe('writeFileAtomic', () => {
     },
   );
 
-  it('removes what a killed run left of the same file, and nothing of a process that still runs', async () => {
+  it('removes what a killed run left of the same file, and nothing of a process that still runs', async ({
+    directory,
+  }) => {
     const ended = spawnSync(process.execPath, ['-e', '']).pid;
     const names = {
       ended: `.a.${ended}.0123456789abcdef.stakewise-tmp`,
@@ -112,7 +97,7 @@ describe('writeFileAtomic', () => {
 });
 
 describe('writeIfChanged', () => {
-  it('keeps the mtime of equal content and corrects the mode', async () => {
+  it('keeps the mtime of equal content and corrects the mode', async ({ directory }) => {
     const path = join(directory, 'a');
     expect(await writeIfChanged(path, 'x', { mode: 0o644 })).toBe('added');
     await utimes(path, 1000, 1000);
@@ -124,7 +109,7 @@ describe('writeIfChanged', () => {
     expect((await stat(path)).mtimeMs).toBeGreaterThan(1_000_000);
   });
 
-  it('replaces a link by a file, leaving its target alone', async () => {
+  it('replaces a link by a file, leaving its target alone', async ({ directory }) => {
     await writeFile(join(directory, 'target'), 'x');
     await symlink(join(directory, 'target'), join(directory, 'a'));
     expect(await writeIfChanged(join(directory, 'a'), 'x', { mode: 0o600 })).toBe('changed');
@@ -133,7 +118,7 @@ describe('writeIfChanged', () => {
 });
 
 describe('createFileExclusive', () => {
-  it('creates a private file and never overwrites one', async () => {
+  it('creates a private file and never overwrites one', async ({ directory }) => {
     const path = join(directory, 'key');
     await createFileExclusive(path, 'secret');
     expect(await modeOf(path)).toBe(0o600);
@@ -144,7 +129,9 @@ describe('createFileExclusive', () => {
 });
 
 describe('ensureDirectory', () => {
-  it('gives every directory that it makes the mode, and leaves that of an existing one', async () => {
+  it('gives every directory that it makes the mode, and leaves that of an existing one', async ({
+    directory,
+  }) => {
     await ensureDirectory(join(directory, 'a', 'b'), { mode: 0o755 });
     expect([await modeOf(join(directory, 'a')), await modeOf(join(directory, 'a', 'b'))]).toEqual([
       0o755, 0o755,
@@ -153,12 +140,12 @@ describe('ensureDirectory', () => {
     expect(await modeOf(join(directory, 'a'))).toBe(0o755);
   });
 
-  it.runIf(isRoot)('gives an existing directory to the owner asked for', async () => {
+  it.runIf(isRoot)('gives an existing directory to the owner asked for', async ({ directory }) => {
     await ensureDirectory(directory, { mode: 0o700, owner: { uid: 1000, gid: 1001 } });
     expect(await stat(directory)).toMatchObject({ uid: 1000, gid: 1001 });
   });
 
-  it('names a path that is a file', async () => {
+  it('names a path that is a file', async ({ directory }) => {
     await writeFile(join(directory, 'file'), '');
     const path = join(directory, 'file', 'below');
     await expect(ensureDirectory(path, { mode: 0o700 })).rejects.toMatchObject({ code: 'not-a-directory' });

@@ -2,30 +2,31 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { HeldDirectory } from '../../../src/lib/held-directory.ts';
 import { replaceEntry, writeEntryIfChanged } from '../../../src/lib/held-files.ts';
+import { it as base } from '../../support/fixtures.ts';
 
-let parent: string;
-let directory: string;
-beforeEach(() => {
-  parent = mkdtempSync(join(tmpdir(), 'held-'));
-  directory = join(parent, 'directory');
+interface Places {
+  readonly parent: string;
+  /** What is held; it lies in the other one. */
+  readonly directory: string;
+}
+
+const it = base.extend('places', ({ directory: parent }): Places => {
+  const directory = join(parent, 'directory');
   mkdirSync(directory);
+  return { parent, directory };
 });
-afterEach(() => rmSync(parent, { recursive: true }));
 
 const MODES = [
   ['by its handle', true],
@@ -33,10 +34,10 @@ const MODES = [
 ] as const;
 
 describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
-  const open = () => HeldDirectory.open(directory, { followLink: false, byHandle });
+  const open = (directory: string) => HeldDirectory.open(directory, { followLink: false, byHandle });
 
-  it('is written to and read', async () => {
-    await using held = await open();
+  it('is written to and read', async ({ places: { directory } }) => {
+    await using held = await open(directory);
     await replaceEntry(held, 'a', 'one', { mode: 0o640 });
     expect(await writeEntryIfChanged(held, 'a', 'one', { mode: 0o640 })).toBe('unchanged');
     expect(await writeEntryIfChanged(held, 'a', 'one', { mode: 0o600 })).toBe('adjusted');
@@ -48,8 +49,8 @@ describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
     await held.confirm();
   });
 
-  it('reads regular files only, of a size that one of ours could have', async () => {
-    await using held = await open();
+  it('reads regular files only, of a size that one of ours could have', async ({ places: { directory } }) => {
+    await using held = await open(directory);
     writeFileSync(join(directory, 'file'), 'content');
     symlinkSync('file', join(directory, 'link'));
     execFileSync('mkfifo', [join(directory, 'pipe')]);
@@ -64,15 +65,15 @@ describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
     await expect(held.read('huge')).rejects.toMatchObject({ code: 'file-too-large' });
   });
 
-  it('has no entries elsewhere', async () => {
-    await using held = await open();
+  it('has no entries elsewhere', async ({ places: { directory } }) => {
+    await using held = await open(directory);
     for (const name of ['../a', '', 'a/b', 'a\0']) {
       await expect(held.at(name, async () => undefined)).rejects.toThrow(RangeError);
     }
   });
 
-  it('notices that another one stands in its place', async () => {
-    await using held = await open();
+  it('notices that another one stands in its place', async ({ places: { directory, parent } }) => {
+    await using held = await open(directory);
     renameSync(directory, join(parent, 'aside'));
     mkdirSync(directory);
     await expect(held.confirm()).rejects.toMatchObject({ code: 'directory-swapped' });
@@ -80,30 +81,30 @@ describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
 });
 
 describe('a directory that was exchanged for a link', () => {
-  const exchange = () => {
+  const exchange = ({ parent, directory }: Places) => {
     mkdirSync(join(parent, 'victim'));
     renameSync(directory, join(parent, 'aside'));
     symlinkSync(join(parent, 'victim'), directory);
   };
 
-  it('is still written to when it is held by its handle', async () => {
+  it('is still written to when it is held by its handle', async ({ places: { directory, parent } }) => {
     await using held = await HeldDirectory.open(directory, { followLink: false });
-    exchange();
+    exchange({ parent, directory });
     await replaceEntry(held, 'a', 'one', { mode: 0o600 });
     expect([readdirSync(join(parent, 'aside')), readdirSync(join(parent, 'victim'))]).toEqual([['a'], []]);
   });
 
-  it('is refused when it is held by its path', async () => {
+  it('is refused when it is held by its path', async ({ places: { directory, parent } }) => {
     await using held = await HeldDirectory.open(directory, { followLink: false, byHandle: false });
-    exchange();
+    exchange({ parent, directory });
     await expect(replaceEntry(held, 'a', 'one', { mode: 0o600 })).rejects.toMatchObject({
       code: 'directory-swapped',
     });
     expect([readdirSync(join(parent, 'aside')), readdirSync(join(parent, 'victim'))]).toEqual([[], []]);
   });
 
-  it('is not opened', async () => {
-    exchange();
+  it('is not opened', async ({ places: { directory, parent } }) => {
+    exchange({ parent, directory });
     await expect(HeldDirectory.open(directory, { followLink: false })).rejects.toThrow(/ENOTDIR|ELOOP/);
     await using followed = await HeldDirectory.open(directory, { followLink: true });
     expect(await followed.entries()).toEqual([]);
@@ -111,7 +112,7 @@ describe('a directory that was exchanged for a link', () => {
 });
 
 describe('a directory that may be searched and not listed', () => {
-  it('is held, written to, and not swept', async () => {
+  it('is held, written to, and not swept', async ({ places: { directory, parent } }) => {
     if (process.getuid?.() === 0) {
       const child = [
         // What is imported may be in a checkout that others cannot enter.

@@ -1,33 +1,18 @@
-import {
-  chmodSync,
-  chownSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { findDirectory, isPutByUs, prepareDirectory } from '../../../src/lib/output-directory.ts';
+import { it } from '../../support/fixtures.ts';
 
 const uid = process.getuid?.() ?? 0;
 const gid = process.getgid?.() ?? 0;
 /** Giving to oneself is what every user may do: who is refused what does not hang on it. */
 const owner = { uid, gid };
-let base: string;
-beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'output-'));
-});
-afterEach(() => rmSync(base, { recursive: true }));
 
 const modeOf = (path: string) => lstatSync(path).mode & 0o7777;
 
 describe('finding a directory', () => {
-  it('tells a missing one from a file and from a link that leads nowhere', async () => {
+  it('tells a missing one from a file and from a link that leads nowhere', async ({ directory: base }) => {
     writeFileSync(join(base, 'file'), '');
     symlinkSync('nowhere', join(base, 'dangling'));
     for (const options of [{}, { owner }]) {
@@ -42,7 +27,9 @@ describe('finding a directory', () => {
     });
   });
 
-  it('follows links in directories of this user also for an owner: relative, absolute, one by another', async () => {
+  it('follows links in directories of this user also for an owner: relative, absolute, one by another', async ({
+    directory: base,
+  }) => {
     mkdirSync(join(base, 'real', 'below'), { recursive: true });
     symlinkSync('real', join(base, 'one'));
     symlinkSync(join(base, 'one'), join(base, 'two'));
@@ -59,7 +46,7 @@ describe('finding a directory', () => {
     });
   });
 
-  it('does not go round in a circle', async () => {
+  it('does not go round in a circle', async ({ directory: base }) => {
     symlinkSync('b', join(base, 'a'));
     symlinkSync('a', join(base, 'b'));
     await expect(findDirectory(join(base, 'a', 'x'), { owner })).rejects.toMatchObject({
@@ -69,7 +56,9 @@ describe('finding a directory', () => {
 });
 
 describe('preparing a directory', () => {
-  it('makes what is missing with its mode, through a link of this user too, and leaves the mode of what is there', async () => {
+  it('makes what is missing with its mode, through a link of this user too, and leaves the mode of what is there', async ({
+    directory: base,
+  }) => {
     mkdirSync(join(base, 'real'), { mode: 0o711 });
     symlinkSync('real', join(base, 'link'));
     for (const [name, attributes] of Object.entries({
@@ -87,7 +76,7 @@ describe('preparing a directory', () => {
 
   it.runIf(uid === 0)(
     'gives a directory that others could have put there an owner only while it is empty',
-    async () => {
+    async ({ directory: base }) => {
       const open = join(base, 'open');
       mkdirSync(open);
       chmodSync(open, 0o777);
@@ -111,7 +100,7 @@ describe('preparing a directory', () => {
     },
   );
 
-  it('knows what was found before, and that it is no longer there', async () => {
+  it('knows what was found before, and that it is no longer there', async ({ directory: base }) => {
     await using found = await findDirectory(base, { owner });
     await using same = await prepareDirectory(base, { mode: 0o700, owner }, found);
     expect(same.facts.identity).toBe(found?.facts.identity);

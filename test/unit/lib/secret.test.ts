@@ -1,39 +1,38 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { readSecretFile } from '../../../src/lib/secret.ts';
+import { it as base } from '../../support/fixtures.ts';
 
-let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'secret-'));
-});
-afterEach(() => rm(directory, { recursive: true }));
-
-async function secretFile(content: string | Uint8Array, mode = 0o600): Promise<string> {
-  const path = join(directory, 'secret');
-  await writeFile(path, content);
-  await chmod(path, mode);
-  return path;
-}
+/** Writes a file, the same one every time, and gives its path. */
+const it = base.extend(
+  'secretFile',
+  ({ directory }) =>
+    async (content: string | Uint8Array, mode = 0o600): Promise<string> => {
+      const path = join(directory, 'secret');
+      await writeFile(path, content);
+      await chmod(path, mode);
+      return path;
+    },
+);
 
 describe('readSecretFile', () => {
-  it.each([
+  it.for([
     ['abc', 'abc'],
     ['abc\n', 'abc'],
     ['abc\r\n', 'abc'],
     [' a b \n\n', ' a b \n'],
-  ])('strips one newline of %j', async (content, value) => {
+  ])('strips one newline of %j', async ([content = '', value], { secretFile }) => {
     expect(await readSecretFile(await secretFile(content))).toEqual({ value, warnings: [] });
   });
 
-  it('warns when others can read it', async () => {
+  it('warns when others can read it', async ({ secretFile }) => {
     const path = await secretFile('abc', 0o640);
     const { warnings } = await readSecretFile(path);
     expect(warnings).toEqual([`${path} can be read by other users (mode 0640); chmod 600 keeps it private.`]);
   });
 
-  it('refuses an empty, a missing and a binary file, naming it', async () => {
+  it('refuses an empty, a missing and a binary file, naming it', async ({ directory, secretFile }) => {
     const path = await secretFile('\n');
     await expect(readSecretFile(path)).rejects.toThrow(`${path} is empty`);
     await secretFile(Uint8Array.of(0xff, 0xfe));

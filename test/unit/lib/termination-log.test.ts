@@ -1,36 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chownSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest';
 import { writeTerminationLog } from '../../../src/lib/termination-log.ts';
+import { it } from '../../support/fixtures.ts';
 
-let directory: string;
 let stderr: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'termination-'));
   stderr = '';
   vi.spyOn(process.stderr, 'write').mockImplementation(text => {
     stderr += String(text);
     return true;
   });
 });
-afterEach(() => {
-  vi.restoreAllMocks();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => void vi.restoreAllMocks());
 
 describe('the termination log', () => {
-  it('is made, and appended to', () => {
+  it('is made, and appended to', ({ directory }) => {
     const path = join(directory, 'log');
     writeTerminationLog(path, 'first');
     writeTerminationLog(path, 'second');
@@ -38,14 +24,14 @@ describe('the termination log', () => {
     expect(stderr).toBe('');
   });
 
-  it('may be a link in a directory of this user, as /dev/stderr is one of root', () => {
+  it('may be a link in a directory of this user, as /dev/stderr is one of root', ({ directory }) => {
     symlinkSync(join(directory, 'target'), join(directory, 'log'));
     writeTerminationLog(join(directory, 'log'), 'why');
     expect(readFileSync(join(directory, 'target'), 'utf8')).toBe('why\n');
     expect(stderr).toBe('');
   });
 
-  it.runIf(process.getuid?.() === 0)('is no link that others could have put there', () => {
+  it.runIf(process.getuid?.() === 0)('is no link that others could have put there', ({ directory }) => {
     const theirs = join(directory, 'theirs');
     const target = join(directory, 'passwd');
     mkdirSync(theirs);
@@ -57,7 +43,9 @@ describe('the termination log', () => {
     expect(stderr).toMatch(/^Warning: cannot write .*theirs\/log: ELOOP/);
   });
 
-  it('is no second name of a file, and no pipe that nobody reads: neither is written to or waited for', () => {
+  it('is no second name of a file, and no pipe that nobody reads: neither is written to or waited for', ({
+    directory,
+  }) => {
     writeFileSync(join(directory, 'file'), 'content');
     linkSync(join(directory, 'file'), join(directory, 'second'));
     writeTerminationLog(join(directory, 'second'), 'why');

@@ -1,13 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { parseIpfsGateway, parseNetworkFile } from '../../../src/networks/network-file.ts';
 import {
   canonicalNetworkName,
   isNetworkPath,
   resolveNetwork,
 } from '../../../src/networks/resolve-network.ts';
+import { it } from '../../support/fixtures.ts';
 
 const KEEPER = '0x6B5815467da09DaA7DC83Db21c9239d98Bb487b5';
 const FILE = {
@@ -83,18 +83,13 @@ describe('network files', () => {
     );
   });
 
-  it('are read from disk; one that is missing or no JSON is named', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'networks-'));
-    try {
-      const file = join(directory, 'devnet.json');
-      expect(() => resolveNetwork(file)).toThrow(`Cannot read network file ${file}`);
-      writeFileSync(file, '{');
-      expect(() => resolveNetwork(file)).toThrow(`Network file ${file} is not JSON`);
-      writeFileSync(file, JSON.stringify(FILE));
-      expect(resolveNetwork(file).name).toBe('devnet');
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
+  it('are read from disk; one that is missing or no JSON is named', ({ directory }) => {
+    const file = join(directory, 'devnet.json');
+    expect(() => resolveNetwork(file)).toThrow(`Cannot read network file ${file}`);
+    writeFileSync(file, '{');
+    expect(() => resolveNetwork(file)).toThrow(`Network file ${file} is not JSON`);
+    writeFileSync(file, JSON.stringify(FILE));
+    expect(resolveNetwork(file).name).toBe('devnet');
   });
 
   it('reads gateways without a scheme as https', () => {

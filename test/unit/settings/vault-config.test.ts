@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import {
   createVaultConfig,
   networkOfConfig,
@@ -11,17 +10,15 @@ import {
   vaultConfigPath,
   vaultDirectory,
 } from '../../../src/settings/vault-config.ts';
+import { it } from '../../support/fixtures.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const config = { network: 'holesky', mnemonicNextIndex: 0, firstPublicKey: new Uint8Array(48).fill(7) };
-let dataDir = '';
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'config-'));
-});
-afterEach(() => rmSync(dataDir, { recursive: true }));
 
 describe('config.json', () => {
-  it('is created once, read back and moved on; members we do not know stay', async () => {
+  it('is created once, read back and moved on; members we do not know stay', async ({
+    directory: dataDir,
+  }) => {
     await createVaultConfig(dataDir, VAULT, config);
     expect(await readVaultConfig(dataDir, VAULT.toLowerCase())).toEqual(config);
     await expect(createVaultConfig(dataDir, VAULT, config)).rejects.toThrow('exists already');
@@ -38,7 +35,7 @@ describe('config.json', () => {
     expect(vaultDirectory('data', VAULT)).toBe(`data/${VAULT.toLowerCase()}`);
   });
 
-  it.each([
+  it.for<readonly [string, RegExp]>([
     ['{', /config\.json is not JSON/],
     [
       '{"network": "holesky", "mnemonic_next_index": -1, "first_public_key": "0x00"}',
@@ -48,14 +45,16 @@ describe('config.json', () => {
       '{"network": "holesky", "mnemonic_next_index": 0, "first_public_key": "0x00"}',
       /first_public_key: must be 48 bytes of hex/,
     ],
-  ])('that is damaged is named: %s', async (text, message) => {
+  ])('that is damaged is named: %s', async ([text, message], { directory: dataDir }) => {
     const path = vaultConfigPath(dataDir, VAULT);
     mkdirSync(dirname(path));
     writeFileSync(path, text);
     await expect(readVaultConfig(dataDir, VAULT)).rejects.toThrow(message);
   });
 
-  it('gives the network unless an option does; keys are only made for its own', async () => {
+  it('gives the network unless an option does; keys are only made for its own', async ({
+    directory: dataDir,
+  }) => {
     await createVaultConfig(dataDir, VAULT, config);
     expect((await resolveVaultNetwork(undefined, dataDir, VAULT)).name).toBe('holesky');
     expect((await resolveVaultNetwork('gnosis', dataDir, VAULT)).name).toBe('gnosis');

@@ -1,9 +1,9 @@
-import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { readSignerTls } from '../../../../src/cli/flags/signer.ts';
 import { signerUrls } from '../../../../src/cli/options/value-kinds.ts';
+import { it } from '../../../support/fixtures.ts';
 
 const source = { kind: 'flag' } as const;
 const none = {
@@ -25,9 +25,8 @@ describe('signer options', () => {
     }
   });
 
-  it('read the TLS files that are named', async () => {
-    using directory = mkdtempDisposableSync(join(tmpdir(), 'signer-options-'));
-    const path = join(directory.path, 'ca.pem');
+  it('read the TLS files that are named', async ({ directory }) => {
+    const path = join(directory, 'ca.pem');
     writeFileSync(path, 'certificate');
     expect(await readSignerTls(none)).toBeUndefined();
     expect(await readSignerTls({ ...none, signerCa: path, signerPfxPassword: 'secret' })).toEqual({
@@ -37,7 +36,7 @@ describe('signer options', () => {
       pfx: undefined,
       passphrase: 'secret',
     });
-    const missing = readSignerTls({ ...none, signerPfx: join(directory.path, 'nowhere') });
+    const missing = readSignerTls({ ...none, signerPfx: join(directory, 'nowhere') });
     await expect(missing).rejects.toMatchObject({ code: 'file-missing' });
   });
 });

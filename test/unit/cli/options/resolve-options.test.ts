@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import {
   defaulted,
   flag,
@@ -13,15 +12,18 @@ import {
 import { type OptionInput, resolveOptions } from '../../../../src/cli/options/resolve-options.ts';
 import { choice, httpUrls, integer, text } from '../../../../src/cli/options/value-kinds.ts';
 import type { Prompter } from '../../../../src/cli/terminal/prompt.ts';
+import { it as base } from '../../../support/fixtures.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'options-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-
-function secretFile(name: string, content: string, mode = 0o600): string {
-  const path = join(directory, name);
-  writeFileSync(path, content, { mode });
-  return path;
-}
+/** Writes a file and gives its path. */
+const it = base.extend(
+  'secretFile',
+  ({ directory }) =>
+    (name: string, content: string, mode = 0o600): string => {
+      const path = join(directory, name);
+      writeFileSync(path, content, { mode });
+      return path;
+    },
+);
 
 function given(input: Partial<OptionInput> = {}) {
   const warnings: string[] = [];
@@ -105,7 +107,7 @@ describe('one option', () => {
 });
 
 describe('secrets', () => {
-  it('come from flag, file flag, variable, file variable, in this order', async () => {
+  it('come from flag, file flag, variable, file variable, in this order', async ({ secretFile }) => {
     const flagFile = secretFile('flag', 'from-flag-file\n');
     const envFile = secretFile('env', 'from-env-file');
     const all = { flags: { 'key-file': flagFile }, environment: { KEY: 'from-env', KEY_FILE: '' } };
@@ -118,7 +120,9 @@ describe('secrets', () => {
     });
   });
 
-  it('warn when they stand in argv or in a file that others can read, and never repeat the secret', async () => {
+  it('warn when they stand in argv or in a file that others can read, and never repeat the secret', async ({
+    secretFile,
+  }) => {
     const inArgv = given({ flags: { key: 'hunter2' } });
     await resolveOptions(KEY, inArgv.input);
     expect(inArgv.warnings).toEqual([
@@ -129,7 +133,7 @@ describe('secrets', () => {
     expect(open.warnings[0]).toMatch(/open can be read by other users \(mode 0644\)/);
   });
 
-  it('may not contradict each other on one level', async () => {
+  it('may not contradict each other on one level', async ({ secretFile }) => {
     const file = secretFile('other', 'b');
     const both = given({ flags: { key: 'a', 'key-file': file } });
     await expect(resolveOptions(KEY, both.input)).rejects.toThrow(

@@ -1,20 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { lockFile } from '../../../../src/lib/locks/file-lock.ts';
 import { tryKernelLock } from '../../../../src/lib/locks/kernel-lock.ts';
 import { parseHolder } from '../../../../src/lib/locks/lock-holder.ts';
+import { it as base } from '../../../support/fixtures.ts';
 
 const BUSY = { code: 'vault-in-use', subject: 'the thing', hint: 'Wait.' } as const;
-let directory: string;
-let path: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'lock-'));
-  path = join(directory, 'lock');
-});
-afterEach(() => rmSync(directory, { recursive: true }));
+const it = base.extend('path', ({ directory }) => join(directory, 'lock'));
 
 /** A clock that is always as far as somebody has waited by it. */
 function waitingClock() {
@@ -34,7 +29,7 @@ function startOf(pid: number): string | undefined {
 }
 
 describe('a lock', () => {
-  it('is had by one, is private, and leaves nothing behind', async () => {
+  it('is had by one, is private, and leaves nothing behind', async ({ directory, path }) => {
     {
       await using lock = await lockFile(path, BUSY);
       lock.assertHeld();
@@ -53,7 +48,9 @@ describe('a lock', () => {
     await using _again = await lockFile(path, BUSY);
   });
 
-  it('is respected when it is an earlier release’s, and taken when that process is gone', async () => {
+  it('is respected when it is an earlier release’s, and taken when that process is gone', async ({
+    path,
+  }) => {
     writeFileSync(path, `${process.ppid} ${startOf(process.ppid)} 0123456789abcdef\n`);
     const clock = waitingClock();
     await expect(lockFile(path, BUSY, { clock })).rejects.toThrow(`in use by process ${process.ppid}`);
@@ -68,7 +65,9 @@ describe('a lock', () => {
     ]);
   });
 
-  it('is watched when it may be that of another machine, whose kernel says nothing here', async () => {
+  it('is watched when it may be that of another machine, whose kernel says nothing here', async ({
+    path,
+  }) => {
     const facts = { host: 'other', kernel: 'another-boot', lockedFile: '1:2' };
     writeFileSync(path, `1 2 0123456789abcdef\n${JSON.stringify(facts)}\n000000000004\n`);
     const clock = waitingClock();
@@ -78,14 +77,14 @@ describe('a lock', () => {
     expect(watched).toEqual([expect.stringContaining('process 1 on other holds it, or has left it behind.')]);
   });
 
-  it('is not freed by removing the file that the kernel has locked', async () => {
+  it('is not freed by removing the file that the kernel has locked', async ({ path }) => {
     await using lock = await lockFile(path, BUSY);
     rmSync(`${path}-kernel`);
     await expect(lockFile(path, BUSY)).rejects.toMatchObject({ code: 'vault-in-use' });
     lock.assertHeld();
   });
 
-  it('is lost for good to whoever has put his own in its place', async () => {
+  it('is lost for good to whoever has put his own in its place', async ({ path }) => {
     await using lock = await lockFile(path, BUSY, { tryKernelLock: () => 'unavailable' });
     const own = readFileSync(path, 'utf8');
     writeFileSync(path, own.replace(/^\d+ /, '77 '));
@@ -95,14 +94,14 @@ describe('a lock', () => {
     expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'lock-lost' }));
   });
 
-  it('is kept when somebody has only moved its file away', async () => {
+  it('is kept when somebody has only moved its file away', async ({ directory, path }) => {
     await using lock = await lockFile(path, BUSY, { tryKernelLock: () => 'unavailable' });
     rmSync(path);
     lock.assertHeld();
     expect(readdirSync(directory)).toEqual(['lock']);
   });
 
-  it('is refused where something else stands in its place', async () => {
+  it('is refused where something else stands in its place', async ({ directory, path }) => {
     mkdirSync(`${path}-kernel`);
     await expect(lockFile(path, BUSY)).rejects.toMatchObject({ code: 'lock-failed' });
     rmSync(`${path}-kernel`, { recursive: true });
@@ -118,7 +117,7 @@ describe('a lock', () => {
 });
 
 describe('a lock of the kernel', () => {
-  it('says nothing of itself on stderr, also where it is experimental', () => {
+  it('says nothing of itself on stderr, also where it is experimental', ({ path }) => {
     const script = `
       const { tryKernelLock } = await import(${JSON.stringify(join(import.meta.dirname, '../../../../src/lib/locks/kernel-lock.ts'))});
       console.log(typeof tryKernelLock(${JSON.stringify(path)}));`;
@@ -126,7 +125,7 @@ describe('a lock of the kernel', () => {
     expect([run.stdout, run.stderr]).toEqual(['object\n', '']);
   });
 
-  it('is free at once after its process, though the file stays', () => {
+  it('is free at once after its process, though the file stays', ({ directory, path }) => {
     const lock = tryKernelLock(path);
     if (typeof lock === 'string') throw new Error(lock);
     expect(tryKernelLock(path)).toBe('held');

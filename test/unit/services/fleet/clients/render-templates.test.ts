@@ -1,8 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { parse, parseDocument } from 'yaml';
 import { createValidatorConfig } from '../../../../../src/domain/fleet/validator-config.ts';
 import { fromHex } from '../../../../../src/lib/bytes.ts';
@@ -11,6 +10,7 @@ import {
   renderValidatorFiles,
   VALIDATOR_FILES,
 } from '../../../../../src/services/fleet/clients/render-templates.ts';
+import { it } from '../../../../support/fixtures.ts';
 
 const vectors = join(import.meta.dirname, '../../../../vectors/v3-operator/03-remote-db');
 const signerUrl = 'http://web3signer:6174';
@@ -86,21 +86,18 @@ describe('renderValidatorFiles', () => {
     expect(definitions.split('\n')).toHaveLength(12);
   });
 
-  it('takes templates of a directory before its own, with the same filter, and names one that does not work', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'templates-'));
-    try {
-      await writeFile(join(directory, 'signer_keys.yml.eta'), 'url: <%~ it.signerUrl %>\n');
-      const files = await render({ signerUrl: 'http://h:1/\nx: 1' }, directory);
-      expect(files['signer_keys.yml']).toBe('url: "http://h:1/\\nx: 1"');
-      expect(JSON.parse(files['proposer_config.json'] ?? '')).toHaveProperty('default_config');
-      await writeFile(join(directory, 'signer_keys.yml.eta'), 'url: <%= it.misspelt %>\n');
-      await expect(render({}, directory)).rejects.toThrow(
-        /signer_keys\.yml\.eta does not work: a value is missing/,
-      );
-      await expect(render({}, join(directory, 'missing'))).rejects.toThrow(/missing does not exist/);
-    } finally {
-      await rm(directory, { recursive: true });
-    }
+  it('takes templates of a directory before its own, with the same filter, and names one that does not work', async ({
+    directory,
+  }) => {
+    await writeFile(join(directory, 'signer_keys.yml.eta'), 'url: <%~ it.signerUrl %>\n');
+    const files = await render({ signerUrl: 'http://h:1/\nx: 1' }, directory);
+    expect(files['signer_keys.yml']).toBe('url: "http://h:1/\\nx: 1"');
+    expect(JSON.parse(files['proposer_config.json'] ?? '')).toHaveProperty('default_config');
+    await writeFile(join(directory, 'signer_keys.yml.eta'), 'url: <%= it.misspelt %>\n');
+    await expect(render({}, directory)).rejects.toThrow(
+      /signer_keys\.yml\.eta does not work: a value is missing/,
+    );
+    await expect(render({}, join(directory, 'missing'))).rejects.toThrow(/missing does not exist/);
   });
 });
 
