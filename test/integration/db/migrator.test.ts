@@ -3,11 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sql } from 'kysely';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { MIGRATIONS } from '../../../migrations/index.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { checkSchema, listSchemaSteps, type Migration, migrateDatabase } from '../../../src/db/migrator.ts';
 import { packageRoot } from '../../../src/lib/package-root.ts';
+import { it } from '../../support/postgres/fixtures.ts';
 import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
 
 const VERSION = { programVersion: '1.0.0' };
@@ -27,8 +28,7 @@ describe('migrateDatabase', () => {
     expect(Object.keys(MIGRATIONS)).toEqual(names.sort());
   });
 
-  it('makes its own schema and leaves all else alone', async () => {
-    await using empty = await createTestDatabase({ migrated: false });
+  it('makes its own schema and leaves all else alone', async ({ empty }) => {
     await runSql(empty.url, 'create table keypairs (precious text)');
     await using database = await openDatabase({ url: empty.url, schema: 'own "schema"' });
     await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
@@ -55,8 +55,7 @@ describe('migrateDatabase', () => {
     }
   });
 
-  it('undoes everything when a step fails', async () => {
-    await using empty = await createTestDatabase({ migrated: false });
+  it('undoes everything when a step fails', async ({ empty }) => {
     await using database = await openDatabase({ url: empty.url });
     const failing: Migration = {
       oldestProgram: '1.0.0',
@@ -72,8 +71,7 @@ describe('migrateDatabase', () => {
 });
 
 describe('checkSchema', () => {
-  it('refuses a schema that is older than the program, and tells what to run', async () => {
-    await using migrated = await createTestDatabase();
+  it('refuses a schema that is older than the program, and tells what to run', async ({ migrated }) => {
     await using database = await openDatabase({ url: migrated.url });
     const newer = { programVersion: '1.1.0', migrations: laterStep('1.1.0') };
     await expect(checkSchema(database, newer)).rejects.toMatchObject({
@@ -85,8 +83,7 @@ describe('checkSchema', () => {
     await checkSchema(database, newer);
   });
 
-  it('refuses a schema that declares the program too old, as does migrate', async () => {
-    await using migrated = await createTestDatabase();
+  it('refuses a schema that declares the program too old, as does migrate', async ({ migrated }) => {
     await using database = await openDatabase({ url: migrated.url });
     await migrateDatabase(database, { programVersion: '1.10.0', migrations: laterStep('1.10.0') });
     for (const refused of [
@@ -97,8 +94,7 @@ describe('checkSchema', () => {
     }
   });
 
-  it('works with a newer schema that still lets the program work', async () => {
-    await using migrated = await createTestDatabase();
+  it('works with a newer schema that still lets the program work', async ({ migrated }) => {
     await using database = await openDatabase({ url: migrated.url });
     await migrateDatabase(database, { programVersion: '1.1.0', migrations: laterStep('1.0.0') });
     await checkSchema(database, VERSION);

@@ -9,9 +9,10 @@ import { socketUrl } from '../../../src/clients/signer/signer-endpoint.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
 import { waitUntil } from '../../support/wait-until.ts';
-import { type LogLine, recordingLog, writeKeyFile } from '../signer/built-in.ts';
+import { writeKeyFile } from '../signer/built-in.ts';
 
 const network = resolveNetwork('mainnet');
 const [key] = testKeys(1) as [TestKey];
@@ -48,7 +49,7 @@ describe('spawnSigner', () => {
     let socketPath = '';
     {
       await using signer = await spawnSigner(
-        { log: recordingLog([]) },
+        { log: recordingLog().log },
         { network: 'mainnet', keys, poolSize: 1 },
       );
       socketPath = signer.socketPath;
@@ -85,11 +86,8 @@ describe('spawnSigner', () => {
   it('starts it again when it is killed, at the same place', async () => {
     using directory = await keyDirectory();
     const keys = { kind: 'key-files', directory: directory.path } as const;
-    const lines: LogLine[] = [];
-    await using signer = await spawnSigner(
-      { log: recordingLog(lines) },
-      { network: 'mainnet', keys, poolSize: 1 },
-    );
+    const { log, lines } = recordingLog();
+    await using signer = await spawnSigner({ log }, { network: 'mainnet', keys, poolSize: 1 });
     process.kill(signerOf(process.pid), 'SIGKILL');
     await waitUntil('the signer to be back', () => lines.some(({ text }) => text === 'the signer is back'), {
       lastSeen: () => lines,
@@ -108,9 +106,9 @@ describe('spawnSigner', () => {
       readdirSync(dirname(directory.path)).filter(name => name.startsWith('stakewise-signer-'));
     const before = sockets();
     const keys = { kind: 'key-files', directory: directory.path } as const;
-    const spawned = spawnSigner({ log: recordingLog([]) }, { network: 'mainnet', keys });
+    const spawned = spawnSigner({ log: recordingLog().log }, { network: 'mainnet', keys });
     await expect(spawned).rejects.toMatchObject({ code: 'key-files-missing', exitCode: 1 });
-    const wrong = spawnSigner({ log: recordingLog([]) }, { network: 'nonet', keys });
+    const wrong = spawnSigner({ log: recordingLog().log }, { network: 'nonet', keys });
     await expect(wrong).rejects.toMatchObject({ code: 'unknown-network', exitCode: 2, name: 'UsageError' });
     expect(sockets()).toEqual(before);
   });

@@ -1,16 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSigner, type RunningSigner } from '../../../src/compose/signer.ts';
-import type { Logger } from '../../../src/lib/logger.ts';
 import type { SignerSettings } from '../../../src/settings/signer-settings.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
-
-/** A line that the signer logged. */
-export interface LogLine {
-  readonly level: 'info' | 'warn' | 'error';
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
+import { type LogLine, recordingLog } from '../../support/recording-log.ts';
 
 export interface BuiltInSigner extends RunningSigner {
   readonly directory: string;
@@ -27,7 +20,7 @@ export async function startBuiltIn(
   const keysDirectory = join(temporary.path, 'keys');
   await mkdir(keysDirectory);
   await writeKeyFile(keysDirectory, secretKeys);
-  const lines: LogLine[] = [];
+  const { log, lines } = recordingLog();
   try {
     const signer = await openSigner(
       {
@@ -37,7 +30,7 @@ export async function startBuiltIn(
         poolSize: 1,
         ...settings,
       },
-      { log: recordingLog(lines), warn: () => undefined },
+      { log, warn: () => undefined },
     );
     return {
       address: signer.address,
@@ -65,17 +58,4 @@ export async function writeKeyFile(
 ): Promise<void> {
   const documents = secretKeys.map(key => `type: file-raw\nkeyType: BLS\nprivateKey: '0x${key}'\n`);
   await writeFile(join(directory, name), documents.join('---\n'));
-}
-
-/** Remembers what is logged. */
-export function recordingLog(lines: LogLine[]): Logger {
-  const record = (level: LogLine['level']) => (fields: Readonly<Record<string, unknown>>, text: string) => {
-    lines.push({ level, fields, text });
-  };
-  return {
-    info: record('info'),
-    warn: record('warn'),
-    error: record('error'),
-    debug: () => undefined,
-  } as unknown as Logger;
 }

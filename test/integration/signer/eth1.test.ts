@@ -15,7 +15,8 @@ import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
 import { readSignerExchanges } from '../../support/recorded/recorded-signer.ts';
-import { type LogLine, recordingLog, writeKeyFile } from './built-in.ts';
+import { recordingLog } from '../../support/recording-log.ts';
+import { writeKeyFile } from './built-in.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 const OTHER_VAULT = '0x00000000219ab540356cBB839Cbe05303d7705Fa';
@@ -24,7 +25,7 @@ const PASSWORD = 'correct horse';
 const key = new Wallet(`0x${'59'.repeat(32)}`);
 
 const resources = new AsyncDisposableStack();
-const lines: LogLine[] = [];
+const { log, lines } = recordingLog();
 let settings: { file: string; passwordFile: string };
 let url: string;
 let signer: WalletSigner;
@@ -41,9 +42,11 @@ beforeAll(async () => {
   await writeFile(settings.passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
   const wallet = { ...settings, vault: VAULT, ceilings: CEILINGS };
   const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
-  const deps = { log: recordingLog(lines), warn: () => undefined };
+  const deps = { log, warn: () => undefined };
   url = resources.use(await openSigner({ network: 'mainnet', wallet, listen }, deps)).address;
-  const spawned = resources.use(await spawnSigner({ log: recordingLog([]) }, { network: 'mainnet', wallet }));
+  const spawned = resources.use(
+    await spawnSigner({ log: recordingLog().log }, { network: 'mainnet', wallet }),
+  );
   expect(spawned).toMatchObject({ keyCount: 0, walletAddress: key.address });
   signer = resources.use(await openWalletSigner({ socketPath: spawned.socketPath }));
 });
@@ -235,7 +238,7 @@ describe('the wallet in the built-in signer', () => {
           listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
           poolSize: 1,
         },
-        { log: recordingLog([]), warn: () => undefined },
+        { log: recordingLog().log, warn: () => undefined },
       ),
     );
     expect(both).toMatchObject({ keyCount: 1, walletAddress: key.address });
@@ -272,7 +275,7 @@ describe('the wallet in the built-in signer', () => {
     const wrong = { ...settings, passwordFile: settings.file, vault: VAULT, ceilings: CEILINGS };
     const opened = openSigner(
       { network: 'mainnet', wallet: wrong, listen },
-      { log: recordingLog([]), warn: () => undefined },
+      { log: recordingLog().log, warn: () => undefined },
     );
     await expect(opened).rejects.toMatchObject({ code: 'wallet-wrong-password' });
   });

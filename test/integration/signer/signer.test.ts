@@ -26,16 +26,17 @@ import { openKeyRing } from '../../../src/signer/keys/key-ring.ts';
 import type { SignThreads } from '../../../src/signer/keys/sign-threads.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 import { storeTestVault } from '../../support/scenes/stored-vault.ts';
 import { issueCertificate } from '../../support/servers/certificates.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
 import { waitUntil } from '../../support/wait-until.ts';
-import { type LogLine, recordingLog, startBuiltIn, writeKeyFile } from './built-in.ts';
+import { startBuiltIn, writeKeyFile } from './built-in.ts';
 
 const network = resolveNetwork('mainnet');
 const [first, second] = testKeys(2) as [TestKey, TestKey];
 const hexOf = (...keys: TestKey[]) => keys.map(({ secretKey }) => Buffer.from(secretKey).toString('hex'));
-const bare = { log: recordingLog([]), warn: () => undefined };
+const bare = { log: recordingLog().log, warn: () => undefined };
 
 function exitOf(key: TestKey, validatorIndex = 7n) {
   return { publicKey: key.publicKey, validatorIndex, epoch: 400_000n, network };
@@ -217,7 +218,7 @@ describe('reload', () => {
       },
     };
     const isWiped = (bytes: Uint8Array | undefined) => bytes?.every(byte => byte === 0);
-    const ring = await openKeyRing({ source, threads, log: recordingLog([]) });
+    const ring = await openKeyRing({ source, threads, log: recordingLog().log });
     expect(isWiped(given[0])).toBe(true);
     const signing = ring.sign(first.hex, new Uint8Array(32));
     const old = new Uint8Array(shared[0] ?? new SharedArrayBuffer(0));
@@ -448,7 +449,7 @@ describe('the remote database', () => {
       dataDir: directory.path,
       dbUrl: { url: test.url, file: undefined },
     };
-    const lines: LogLine[] = [];
+    const { log, lines } = recordingLog();
     const open = (value: string, from?: string) =>
       openSigner(
         {
@@ -457,7 +458,7 @@ describe('the remote database', () => {
           listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
           poolSize: 1,
         },
-        { log: recordingLog(lines), warn: () => undefined },
+        { log, warn: () => undefined },
       );
     await using signer = await open('', file);
     await using client = await openClient(signer.address);

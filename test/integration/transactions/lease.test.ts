@@ -11,17 +11,17 @@ import {
   recordIntent,
 } from '../../../src/db/transactions.ts';
 import { fromHex, toHex } from '../../../src/lib/bytes.ts';
-import type { Logger } from '../../../src/lib/logger.ts';
 import { holdLease, type LeaseOptions } from '../../../src/transactions/lease.ts';
 import { createPgliteUrl } from '../../support/postgres/pglite.ts';
 import { createTestDatabase, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 
 const CHAIN_ID = 1;
 const resources = new AsyncDisposableStack();
 let server: TestDatabase;
 let database: Database;
 let other: Database;
-const log = { info: () => undefined, warn: () => undefined } as unknown as Logger;
+const { log } = recordingLog();
 
 beforeAll(async () => {
   server = resources.use(await createTestDatabase());

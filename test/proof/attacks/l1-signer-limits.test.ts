@@ -9,8 +9,9 @@ import { encryptKeystoreJson, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSigner } from '../../../src/compose/signer.ts';
 import { startHealthServer } from '../../../src/operator/probes/probe-server.ts';
-import { recordingLog, writeKeyFile } from '../../integration/signer/built-in.ts';
+import { writeKeyFile } from '../../integration/signer/built-in.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 import { issueCertificate } from '../../support/servers/certificates.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
@@ -221,7 +222,7 @@ describe('L1 · bodies for the hot wallet', () => {
     await writeFile(wallet.file, await encryptKeystoreJson(key, 'pw', { scrypt: { N: 1024, r: 8, p: 1 } }));
     await writeFile(wallet.passwordFile, 'pw', { mode: 0o600 });
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
-    const deps = { log: recordingLog([]), warn: () => undefined };
+    const deps = { log: recordingLog().log, warn: () => undefined };
     const opened = resources.use(await openSigner({ network: 'mainnet', wallet, listen }, deps));
     port = Number(new URL(opened.address).port);
   });

@@ -13,7 +13,7 @@ import { parseNetworkFile } from '../../../src/networks/network-file.ts';
 import { openKeyRing } from '../../../src/signer/keys/key-ring.ts';
 import type { SignThreads } from '../../../src/signer/keys/sign-threads.ts';
 import { hashiVaultSource } from '../../../src/signer/keys/sources/hashi-vault.ts';
-import { recordingLog, startBuiltIn } from '../../integration/signer/built-in.ts';
+import { startBuiltIn } from '../../integration/signer/built-in.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../../support/postgres/database-template.ts';
 import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
 import {
@@ -23,6 +23,7 @@ import {
   recordedSecretKeys,
   writeKeystores,
 } from '../../support/recorded/recorded-vault.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 import { issueCertificate } from '../../support/servers/certificates.ts';
 import { startServer } from '../../support/servers/http-server.ts';
 
@@ -124,7 +125,7 @@ describe('L2 · the text of a key file', () => {
       [Symbol.asyncDispose]: async () => {},
     };
     let isDamaged = false;
-    const lines: Parameters<typeof recordingLog>[0] = [];
+    const { log, lines } = recordingLog();
     const source = {
       description: 'key files',
       load: async () => {
@@ -132,7 +133,7 @@ describe('L2 · the text of a key file', () => {
         return { publicKeys: [new Uint8Array(48)], secretKeys: new Uint8Array(32).fill(1) };
       },
     };
-    await using ring = await openKeyRing({ source, threads, log: recordingLog(lines) });
+    await using ring = await openKeyRing({ source, threads, log });
     isDamaged = true;
     ring.startReload();
     for (let i = 0; i < 1000 && ring.reloadState.status === 'running'; i++) await sleep(1);
@@ -228,7 +229,7 @@ describe('L2 · the text of other files with secrets', () => {
               tls,
               poolSize: 1,
             },
-            { log: recordingLog([]), warn: () => undefined },
+            { log: recordingLog().log, warn: () => undefined },
           ),
         );
         expect(code).toBe('invalid-tls');

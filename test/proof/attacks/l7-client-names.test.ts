@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSigner } from '../../../src/compose/signer.ts';
-import { type BuiltInSigner, recordingLog, startBuiltIn } from '../../integration/signer/built-in.ts';
+import { type BuiltInSigner, startBuiltIn } from '../../integration/signer/built-in.ts';
 import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
+import { recordingLog } from '../../support/recording-log.ts';
 import { type Certificate, issueCertificate } from '../../support/servers/certificates.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
@@ -138,7 +139,7 @@ describe('L7 · who may connect to the signer', () => {
           listen: { kind: 'socket', path: join(directory.path, 'run', 'signer.sock') },
           ...settings,
         },
-        { log: recordingLog([]), warn: line => warnings.push(line) },
+        { log: recordingLog().log, warn: line => warnings.push(line) },
       );
       return opened.address;
     };

@@ -7,6 +7,7 @@ import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
+import { recordingLog } from '../../../support/recording-log.ts';
 import { exitSigner, signedBy, type TestKey, testKeys } from '../../../support/servers/exit-signer.ts';
 import { type Handler, startServer } from '../../../support/servers/http-server.ts';
 
@@ -19,12 +20,6 @@ const honest = exitSigner(keys);
 
 function open(urls: string | readonly string[], options: Partial<SignerClientOptions> = {}) {
   return openSignerClient({ urls: [urls].flat(), timeoutMs: 5_000, ...options });
-}
-
-/** Warnings as they are told. */
-function recordLog() {
-  const warnings: string[] = [];
-  return { warnings, log: { debug: () => {}, warn: (line: unknown) => warnings.push(String(line)) } };
 }
 
 /** Answers one after another; the last one stays. */
@@ -240,11 +235,11 @@ describe('many exits', () => {
     await using liar = await startServer(seen => signedBy(other.secretKey, seen));
     await using signer = await startServer(exitSigner(shares));
     for (const verify of ['each', 'batch'] as const) {
-      const { log, warnings } = recordLog();
+      const { log, texts } = recordingLog();
       await using client = open([liar.url, signer.url], { log });
       await expect(client.signExits(requests, { verify })).resolves.toHaveLength(requests.length);
       expect(
-        warnings.some(line => line.startsWith(`${liar.url} answered with a signature that is not`)),
+        texts('warn').some(line => line.startsWith(`${liar.url} answered with a signature that is not`)),
       ).toBe(true);
     }
   });
@@ -312,9 +307,10 @@ describe('a fleet', () => {
   ])('does without a signer that %s', async (_, handler) => {
     await using broken = await startServer(handler);
     await using signer = await startServer(honest);
-    const { log, warnings } = recordLog();
+    const { log, texts } = recordingLog();
     await using client = open([broken.url, signer.url], { timeoutMs: 1_000, log });
     for (let i = 0; i < 4; i++) await client.signExit(request);
+    const warnings = texts('warn');
     expect(warnings.length).toBeGreaterThan(0);
     expect(warnings[0]).toContain(broken.url);
     expect(warnings[0]).toMatch(/Asking another signer\.$/);
@@ -355,11 +351,11 @@ describe('a fleet', () => {
     await using all = await startServer(honest);
     await using half = await startServer(exitSigner(keys.slice(0, 2)));
     await using broken = await startServer(reset);
-    const { log, warnings } = recordLog();
+    const { log, texts } = recordingLog();
     await using client = open([all.url, half.url, broken.url], { log });
     expect(await client.listPublicKeys()).toEqual(new Set(keys.slice(0, 2).map(({ hex }) => hex)));
     await client.checkUp();
-    expect(warnings).toEqual([`${broken.url} cut the connection.`, `${broken.url} cut the connection.`]);
+    expect(texts('warn')).toEqual([`${broken.url} cut the connection.`, `${broken.url} cut the connection.`]);
     await using none = open(broken.url);
     await expect(none.listPublicKeys()).rejects.toMatchObject({ code: 'connection-reset' });
     await expect(none.checkUp()).rejects.toMatchObject({ code: 'connection-reset' });

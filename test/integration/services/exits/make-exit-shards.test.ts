@@ -13,6 +13,7 @@ import { createPointCombiner, type PointCombiner } from '../../../../src/domain/
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { type ExitShardsOptions, makeExitShards } from '../../../../src/services/exits/make-exit-shards.ts';
 import { type Keymanager, startKeymanager } from '../../../devnet/keymanager.ts';
+import { type RecordingLog, recordingLog } from '../../../support/recording-log.ts';
 import { EXIT_CHAIN, TEST_VAULT, testSecretKey } from '../../../support/scenes/signing-fixtures.ts';
 
 const THRESHOLD = 3;
@@ -35,7 +36,7 @@ let combiner: PointCombiner;
 let server: Keymanager;
 let signer: SignerClient;
 let shares: Uint8Array[][];
-let lines: { mode: string; vault: string }[];
+let recording: RecordingLog;
 beforeAll(async () => {
   combiner = await createPointCombiner();
 });
@@ -43,7 +44,7 @@ beforeEach(async () => {
   server = await startKeymanager(EXIT_CHAIN);
   signer = openSignerClient({ urls: [server.url], timeoutMs: 10_000 });
   shares = secretKeys.map(key => splitSecretKey(key, { threshold: THRESHOLD, count: 4 }));
-  lines = [];
+  recording = recordingLog();
 });
 afterEach(async () => {
   await signer[Symbol.asyncDispose]();
@@ -67,12 +68,8 @@ function config(hash: Uint8Array | undefined = oracleSetHash(oracles)): RemoteSi
 }
 
 async function make(options: Partial<ExitShardsOptions> = {}) {
-  const log = {
-    info: (facts: { mode: string; vault: string }) => void lines.push(facts),
-    warn: () => undefined,
-  };
   return makeExitShards(
-    { signer, loadCombiner: async () => combiner, log: log as never },
+    { signer, loadCombiner: async () => combiner, log: recording.log },
     {
       vault: TEST_VAULT,
       validators,
@@ -116,7 +113,8 @@ describe('the mode', () => {
     const result = await make();
     expect(result.mode).toBe('key-shares');
     expectRecoverable(result);
-    expect(lines).toEqual([expect.objectContaining({ mode: 'key-shares', vault: TEST_VAULT })]);
+    const facts = recording.lines.filter(line => line.level === 'info').map(line => line.fields);
+    expect(facts).toEqual([expect.objectContaining({ mode: 'key-shares', vault: TEST_VAULT })]);
     expect(server.signed).toHaveLength(8);
   });
 

@@ -1,39 +1,34 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { lockVaultDirectory, lockVaultsOf } from '../../../../src/services/local-keys/lock-vault.ts';
+import { it as base } from '../../../support/fixtures.ts';
 
 const [FIRST, SECOND] = [`0x${'1a'.repeat(20)}`, `0x${'2b'.repeat(20)}`];
-let folder: string;
-let warned: string[];
-beforeEach(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'lock-vault-')));
-  warned = [];
+/** A data directory with the directories of two vaults, and what is done and said there. */
+const it = base.extend('vaults', ({ directory: folder }) => {
+  const warned: string[] = [];
+  const warn = (line: string) => void warned.push(line);
   for (const name of [FIRST, SECOND]) {
     mkdirSync(join(folder, name, 'keystores'), { recursive: true });
     writeFileSync(join(folder, name, 'config.json'), '{}');
   }
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-const warn = (line: string) => void warned.push(line);
-const lock = (name: string) => lockVaultDirectory(join(folder, name), warn);
-const inUse = (name: string) => ({
-  code: 'vault-in-use',
-  message: expect.stringContaining(`The vault directory ${join(folder, name)} is in use by process`),
+  return {
+    folder,
+    warned,
+    warn,
+    lock: (name: string) => lockVaultDirectory(join(folder, name), warn),
+    inUse: (name: string) => ({
+      code: 'vault-in-use',
+      message: expect.stringContaining(`The vault directory ${join(folder, name)} is in use by process`),
+    }),
+  };
 });
 
 describe('the lock of a vault’s directory', () => {
-  it('is taken for files in it, at whatever depth, and for files that are not there yet', async () => {
+  it('is taken for files in it, at whatever depth, and for files that are not there yet', async ({
+    vaults: { folder, warn, lock, inUse },
+  }) => {
     const paths = [join(folder, FIRST, 'keystores', 'a.json'), join(folder, SECOND, 'merged.json')];
     {
       await using both = await lockVaultsOf(paths, warn);
@@ -47,7 +42,7 @@ describe('the lock of a vault’s directory', () => {
     await using _second = await lock(SECOND);
   });
 
-  it('is one for all names of a directory', async () => {
+  it('is one for all names of a directory', async ({ vaults: { folder, warn, lock, inUse } }) => {
     mkdirSync(join(folder, 'volume'));
     writeFileSync(join(folder, 'volume', 'config.json'), '{}');
     const name = `0x${'3c'.repeat(20)}`;
@@ -61,7 +56,7 @@ describe('the lock of a vault’s directory', () => {
     expect(readdirSync(join(folder, 'volume'))).toEqual(['config.json']);
   });
 
-  it('leaves other directories alone', async () => {
+  it('leaves other directories alone', async ({ vaults: { folder, warn } }) => {
     const other = join(folder, 'other');
     mkdirSync(other);
     writeFileSync(join(other, 'config.json'), '{}');
@@ -72,7 +67,7 @@ describe('the lock of a vault’s directory', () => {
     expect(readdirSync(join(folder, `0x${'4d'.repeat(20)}`))).toEqual([]);
   });
 
-  it('makes the directory of a vault that has none yet', async () => {
+  it('makes the directory of a vault that has none yet', async ({ vaults: { folder, warned, lock } }) => {
     const name = `0x${'5e'.repeat(20)}`;
     await using _lock = await lock(name);
     expect(readdirSync(join(folder, name)).sort()).toEqual(['.lock', '.lock-kernel']);

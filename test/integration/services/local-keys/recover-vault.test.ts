@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { BeaconValidator } from '../../../../src/clients/beacon/beacon-node.ts';
 import { deriveSecretKey, publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
@@ -14,6 +13,7 @@ import {
   recoverVault,
 } from '../../../../src/services/local-keys/recover-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../src/workers/pool.ts';
+import { it } from '../../../support/fixtures.ts';
 import {
   silentProgress,
   TEST_VAULT,
@@ -39,15 +39,13 @@ beforeAll(() => {
   pool = createWorkerPool({ size: 2 });
 });
 afterAll(() => pool[Symbol.asyncDispose]());
-beforeEach(() => {
-  vaultDirectory = mkdtempSync(join(tmpdir(), 'recover-'));
-  rmSync(vaultDirectory, { recursive: true });
+it.beforeEach(({ directory }) => {
+  vaultDirectory = join(directory, 'not-made-yet');
   // As recorded: indexes 1, 2 and 5 are active, 4 has exited.
   registered = [4, 1, 5, 2].map(keyAt);
   exited = new Set([toHex(keyAt(4))]);
   [said, warned] = [[], []];
 });
-afterEach(() => rmSync(vaultDirectory, { recursive: true, force: true }));
 
 const configPath = () => join(vaultDirectory, 'config.json');
 const keystoresDir = () => join(vaultDirectory, 'keystores');

@@ -15,6 +15,7 @@ import {
   recordedOracleKey,
 } from '../../../support/recorded/recorded-oracles.ts';
 import { readRecordedJson } from '../../../support/recorded/vectors.ts';
+import { type RecordingLog, recordingLog } from '../../../support/recording-log.ts';
 import { type Handler, startServer, type TestServer } from '../../../support/servers/http-server.ts';
 
 const COUNT = 4;
@@ -39,10 +40,10 @@ const digestOf = (ipfsHash: string, deadline: bigint, { domain } = recorded) =>
 let servers: TestServer[];
 /** How each oracle answers; honestly by default. */
 let handlers: Handler[];
-let lines: string[];
+let recording: RecordingLog;
 beforeEach(async () => {
   handlers = Array.from({ length: COUNT }, (_, i) => approves(i));
-  lines = [];
+  recording = recordingLog();
   servers = await Promise.all(
     handlers.map((_, i) =>
       startServer((request, response) => (handlers[i] ?? (() => undefined))(request, response)),
@@ -64,17 +65,13 @@ const refuses: Handler = () => ({ status: 400, body: '{"code": 3, "message": "no
 const cuts: Handler = (_, response) => void response.destroy();
 
 function collect(changes: Partial<CollectApprovalsOptions> & { readonly timeoutMs?: number } = {}) {
-  const log = {
-    debug: (_: unknown, line: string) => void lines.push(line),
-    warn: (_: unknown, line: string) => void lines.push(line),
-  };
   const oracles = recorded.config.oracles.map((oracle, i) => ({
     ...oracle,
     endpoints: [servers[i]?.url ?? ''],
   }));
   const timeoutMs = changes.timeoutMs ?? 10_000;
   return collectApprovals(
-    { log: log as never },
+    { log: recording.log },
     {
       oracles,
       threshold: 3,
@@ -165,7 +162,9 @@ describe('one oracle that', () => {
   it('lies is named in the log', async () => {
     handlers[2] = approves(2, { key: 7 });
     await collect();
-    expect(lines).toEqual([expect.stringMatching(/^Approval not counted: its signature is by 0x/)]);
+    expect(recording.texts()).toEqual([
+      expect.stringMatching(/^Approval not counted: its signature is by 0x/),
+    ]);
   });
 });
 

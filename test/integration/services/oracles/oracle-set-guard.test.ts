@@ -10,6 +10,7 @@ import { type Devnet, startDevnet } from '../../../devnet/devnet.ts';
 import { createOracleKey, describeOracleSet } from '../../../devnet/oracle-set.ts';
 import type { OracleLie } from '../../../devnet/rpc-lies.ts';
 import { type RpcProxy, startRpcProxy } from '../../../devnet/rpc-proxy.ts';
+import { recordingLog } from '../../../support/recording-log.ts';
 
 const RETRY_MS = 1_000;
 
@@ -31,7 +32,8 @@ afterAll(() => resources.disposeAsync());
 /** What the guard has said, and the time that it is told. */
 interface Bench {
   readonly guard: OracleSetGuard;
-  readonly lines: string[];
+  /** Level and text of every line. */
+  readonly said: () => string[];
   readonly shown: boolean[];
   readonly remembered: AcceptedOracleSet[];
   changes: number;
@@ -42,9 +44,8 @@ function openGuard(
   options: Partial<OracleSetGuardOptions> & { readonly accepted?: AcceptedOracleSet } = {},
 ): Bench {
   const { accepted, ...more } = options;
-  const say = (level: string) => (facts: unknown, line?: string) =>
-    void bench.lines.push(`${level} ${line ?? facts}`);
-  const log = { info: say('info'), warn: say('warn'), error: say('error') };
+  const { log, lines } = recordingLog();
+  const said = () => lines.map(({ level, text }) => `${level} ${text}`);
   const guard = new OracleSetGuard(
     {
       voters,
@@ -65,7 +66,7 @@ function openGuard(
       ...more,
     },
   );
-  const bench: Bench = { guard, lines: [], shown: [], remembered: [], changes: 0, nowMs: 0 };
+  const bench: Bench = { guard, said, shown: [], remembered: [], changes: 0, nowMs: 0 };
   return bench;
 }
 
@@ -96,14 +97,14 @@ beforeEach(() => {
 
 describe('the set of oracles that exit shards are made for', () => {
   it('is asked for once, also by several tasks at a time, and costs nothing as long as a node names it', async () => {
-    const { guard, lines, shown, remembered } = openGuard();
+    const { guard, said, shown, remembered } = openGuard();
     const before = node(0).methods.filter(method => method === 'eth_getLogs').length;
     const [one, other] = await Promise.all([guard.configFor(current()), guard.configFor(current())]);
     expect(addressesOf(one)).toEqual(currentAddresses());
     expect(other).toBe(one);
     expect(node(0).methods.filter(method => method === 'eth_getLogs').length - before).toBe(1);
     expect(remembered).toHaveLength(1);
-    expect(lines).toEqual([
+    expect(said()).toEqual([
       expect.stringMatching(/^info Accepted oracle set 0x[0-9a-f]{64}: 3 oracles, threshold 2/),
     ]);
     expect(shown).toEqual([false]);
@@ -115,7 +116,7 @@ describe('the set of oracles that exit shards are made for', () => {
 
   it('stays in use while another one is not confirmed; the endpoints are asked again with growing pauses', async () => {
     const bench = openGuard();
-    const { guard, lines, shown } = bench;
+    const { guard, said, shown } = bench;
     const honest = await guard.configFor(current());
     const told = await lie();
     const { event } = told;
@@ -129,7 +130,7 @@ describe('the set of oracles that exit shards are made for', () => {
     }
     expect(votes).toEqual([0, 1, 3, 7, 15]);
     expect(shown.at(-1)).toBe(true);
-    const warnings = lines.filter(line => line.startsWith('warn'));
+    const warnings = said().filter(line => line.startsWith('warn'));
     expect(warnings).toEqual([
       expect.stringMatching(
         /^warn A new oracle set is not confirmed, 0x[0-9a-f]{64} stays in use: .* agree on/,
@@ -145,13 +146,15 @@ describe('the set of oracles that exit shards are made for', () => {
 
   it('is another one when the endpoints agree, which is said, counted and remembered', async () => {
     const bench = openGuard();
-    const { guard, lines, remembered } = bench;
+    const { guard, said, remembered } = bench;
     await guard.configFor(current());
     const { oracles } = await devnet.updateOracles({ count: 4, threshold: 3 });
     const config = await guard.configFor(current());
     expect(addressesOf(config)).toEqual(oracles.map(({ address }) => address));
     expect(bench.changes).toBe(1);
-    expect(lines.at(-1)).toMatch(/^warn Oracle set changed from 0x[0-9a-f]{64} to 0x[0-9a-f]{64}: 4 oracles/);
+    expect(said().at(-1)).toMatch(
+      /^warn Oracle set changed from 0x[0-9a-f]{64} to 0x[0-9a-f]{64}: 4 oracles/,
+    );
     expect(remembered.map(({ configIpfsHash }) => configIpfsHash).at(-1)).toBe(current());
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../../src/lib/errors.ts';
-import { type Clock, type RunTaskDeps, runTask, type Task } from '../../../../src/operator/loop/run-task.ts';
+import { type Clock, runTask, type Task } from '../../../../src/operator/loop/run-task.ts';
 import { createOperatorStatus } from '../../../../src/operator/probes/status.ts';
+import { recordingLog } from '../../../support/recording-log.ts';
 
 /** Time that passes only where somebody waits. */
 function createClock(): Clock & { at: number; pass(ms: number): void; readonly pauses: number[] } {
@@ -20,20 +21,6 @@ function createClock(): Clock & { at: number; pass(ms: number): void; readonly p
   return clock;
 }
 
-function createLog() {
-  const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
-  const at = (level: string) => (fields: unknown, message?: string) => {
-    const isText = typeof fields === 'string';
-    lines.push({
-      level,
-      message: isText ? fields : (message ?? ''),
-      fields: isText ? {} : { ...(fields as object) },
-    });
-  };
-  const log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-  return { lines, log: log as unknown as RunTaskDeps['log'] };
-}
-
 /** Runs a task for so many passes; each is told its number. */
 async function runPasses(
   passes: number,
@@ -41,7 +28,7 @@ async function runPasses(
   countFrom?: number,
 ) {
   const clock = createClock();
-  const { log, lines } = createLog();
+  const { log, lines, texts } = recordingLog();
   const status = createOperatorStatus(text => text.replaceAll('s3cret', '***'));
   const stop = new AbortController();
   const began: number[] = [];
@@ -55,7 +42,7 @@ async function runPasses(
     },
   };
   await runTask({ log, clock, observer: status, countFrom }, task, stop.signal);
-  return { began, lines, clock, report: () => status.report().tasks[0] };
+  return { began, lines, texts, clock, report: () => status.report().tasks[0] };
 }
 
 describe('runTask', () => {
@@ -94,17 +81,17 @@ describe('runTask', () => {
   });
 
   it('tells the same failure the 1st, 2nd, 4th, 8th time, with its hint, and that it is over', async () => {
-    const { lines } = await runPasses(11, number => {
+    const { lines, texts } = await runPasses(11, number => {
       if (number <= 9) throw new UsageError('invalid-url', 'It is broken.', { hint: 'Mend it.' });
       return undefined;
     });
     const told = lines.filter(line => line.level === 'error');
     expect(told.map(line => line.fields.failures)).toEqual([undefined, 2, 4, 8]);
     expect(told[0]).toMatchObject({
-      message: 'It is broken.',
+      text: 'It is broken.',
       fields: { code: 'invalid-url', hint: 'Mend it.' },
     });
-    expect(lines.filter(line => line.level === 'info').map(line => line.message)).toEqual(['works again']);
+    expect(texts('info')).toEqual(['works again']);
   });
 
   it('a pass that an abort interrupts has not failed', async () => {
@@ -118,7 +105,7 @@ describe('runTask', () => {
     let ended = false;
     const status = createOperatorStatus(text => text);
     const running = runTask(
-      { log: createLog().log, observer: status },
+      { log: recordingLog().log, observer: status },
       {
         name: 'slow',
         intervalMs: 1000,

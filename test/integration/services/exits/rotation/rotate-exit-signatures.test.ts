@@ -21,6 +21,7 @@ import { type BeaconNode, startBeaconNode } from '../../../../devnet/beacon-node
 import { type Keymanager, startKeymanager } from '../../../../devnet/keymanager.ts';
 import { recoverSigner, rotationDigest, signDigest } from '../../../../devnet/typed-data.ts';
 import { readOracleRequests, recordedOracleKey } from '../../../../support/recorded/recorded-oracles.ts';
+import { type RecordingLog, recordingLog } from '../../../../support/recording-log.ts';
 import {
   credentialsOf,
   EXIT_CHAIN,
@@ -62,7 +63,7 @@ let seenNonce: () => bigint;
 let nonce: bigint;
 let intents: TransactionIntent[];
 let outcome: TransactionOutcome | undefined;
-let lines: string[];
+let recording: RecordingLog;
 const warned = new Set<string>();
 
 beforeAll(async () => {
@@ -76,7 +77,8 @@ beforeEach(async () => {
       startServer((request, response) => (faults.get(i) ?? honest(i))(request, response)),
     ),
   );
-  [faults, outdated, intents, lines] = [new Map(), [], [], []];
+  [faults, outdated, intents] = [new Map(), [], []];
+  recording = recordingLog();
   [lastUpdateBlock, seenBlock, nonce, outcome] = [null, null, 0n, undefined];
   seenNonce = () => nonce;
   warned.clear();
@@ -149,8 +151,6 @@ async function rotate(
   changes: Partial<RotateExitSignaturesOptions> = {},
   otherDeps: Partial<RotateExitSignaturesDeps> = {},
 ) {
-  const say = (_: unknown, line: string) => void lines.push(line);
-  const log = { debug: () => undefined, info: () => undefined, warn: say } as never;
   const node = await connectBeaconNode(
     {},
     { ...EXIT_CHAIN, endpoints: [beacon.url], slotsPerEpoch: 32, timeoutMs: 2_000, retryTimeoutMs: 0 },
@@ -169,7 +169,7 @@ async function rotate(
       signer,
       loadCombiner: createPointCombiner,
       outbox,
-      log,
+      log: recording.log,
       warned,
       now: () => NOW_MS,
       fetchFinalizedBlock: async () => 60,
@@ -370,7 +370,7 @@ describe('a validator that cannot be signed for', () => {
       { validatorIndex: 999_999n, publicKey: null, reason: 'the beacon node does not know it' },
     ]);
     expect(keys.signed.map(one => BigInt(one.validatorIndex))).toEqual(good.map(({ index }) => index));
-    expect(lines).toHaveLength(1);
+    expect(recording.texts('warn')).toHaveLength(1);
     outdated = outdated.filter(index => !good.some(one => one.index === index));
     expect(await rotate()).toMatchObject({
       status: 'waiting',
@@ -378,7 +378,7 @@ describe('a validator that cannot be signed for', () => {
       rotated: [],
       waitsFor: expect.stringContaining('keys of 3 validators'),
     });
-    expect(lines).toHaveLength(1);
+    expect(recording.texts('warn')).toHaveLength(1);
   });
 
   it('is reported also when the others are not approved of', async () => {
@@ -388,7 +388,7 @@ describe('a validator that cannot be signed for', () => {
       faults.set(i, ({ method }) => (method === 'GET' ? { body: status(outdated) } : { status: 400 }));
     }
     await expect(rotate()).rejects.toMatchObject({ code: 'not-enough-approvals' });
-    expect(lines.filter(line => line.includes('has not loaded its key'))).toHaveLength(1);
+    expect(recording.texts('warn').filter(line => line.includes('has not loaded its key'))).toHaveLength(1);
   });
 
   it('although the signer lists its key is found among its batch', async () => {

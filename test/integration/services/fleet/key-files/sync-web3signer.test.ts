@@ -2,20 +2,17 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type Database, openDatabase } from '../../../../../src/db/database.ts';
 import { insertKeypairs, type NewKeypair } from '../../../../../src/db/keypairs.ts';
 import { insertOracleSet } from '../../../../../src/db/oracle-sets.ts';
@@ -31,7 +28,8 @@ import { setupVault } from '../../../../../src/services/remote-db/setup-vault.ts
 import { unlockVault, type VaultRef } from '../../../../../src/services/remote-db/unlock-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../../src/workers/pool.ts';
 import { readKeyDirectory } from '../../../../support/checkers/web3signer.ts';
-import { createTestDatabase, runSql, type TestDatabase } from '../../../../support/postgres/postgres.ts';
+import { it as base } from '../../../../support/postgres/fixtures.ts';
+import { runSql, type TestDatabase } from '../../../../support/postgres/postgres.ts';
 import { activateRawKeys, sealRawKeys } from '../../../../support/scenes/sealed-vault.ts';
 import { newOracleSet } from '../../../../support/scenes/stored-keys.ts';
 
@@ -46,6 +44,12 @@ const PROVEN = `.hoodi-${ref.address.toLowerCase()}.proven`;
 const UNCHANGED = expect.stringContaining('are those of these');
 const OPENED = expect.stringContaining('Decrypting');
 
+const it = base.extend('opened', async ({ migrated }, { onCleanup }) => {
+  const opened = await openDatabase({ url: migrated.url });
+  onCleanup(() => opened.close());
+  return opened;
+});
+
 let pool: WorkerPool;
 let server: TestDatabase;
 let database: Database;
@@ -56,16 +60,11 @@ beforeAll(() => {
   pool = createWorkerPool({ size: 1 });
 });
 afterAll(() => pool[Symbol.asyncDispose]());
-beforeEach(async () => {
-  server = await createTestDatabase();
-  database = await openDatabase({ url: server.url });
-  directory = mkdtempSync(join(tmpdir(), 'stakewise-sync-'));
+it.beforeEach(async ({ directory: own, migrated, opened }) => {
+  directory = own;
+  server = migrated;
+  database = opened;
   keypairs = await fill(ref, 0, VALIDATORS);
-});
-afterEach(async () => {
-  rmSync(directory, { recursive: true });
-  await database.close();
-  await server[Symbol.asyncDispose]();
 });
 
 /** Brings keys number `from` to `to` into the database. */

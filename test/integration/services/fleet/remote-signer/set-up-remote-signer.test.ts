@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { openKeymanager } from '../../../../../src/clients/keymanager.ts';
 import { openSignerClient } from '../../../../../src/clients/signer/signer-client.ts';
 import { parseRemoteSignerConfig } from '../../../../../src/domain/fleet/remote-signer-config.ts';
@@ -16,6 +15,7 @@ import {
 import { readKeystores } from '../../../../../src/services/local-keys/read-keystores.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../../src/workers/pool.ts';
 import { type Keymanager, startKeymanager } from '../../../../devnet/keymanager.ts';
+import { it as base, disposedAfterTest } from '../../../../support/fixtures.ts';
 import {
   EXIT_CHAIN,
   silentProgress,
@@ -32,6 +32,11 @@ const oracleSet = (seed: number) => ({
   publicKeys: [1, 2, 3].map(i => new Uint8Array(64).fill(i)),
 });
 
+const it = base.extend(
+  'keymanager',
+  disposedAfterTest(() => startKeymanager(EXIT_CHAIN)),
+);
+
 let pool: WorkerPool;
 let server: Keymanager;
 let vaultDirectory: string;
@@ -42,16 +47,12 @@ beforeAll(() => {
   pool = createWorkerPool({ size: 2 });
 });
 afterAll(() => pool[Symbol.asyncDispose]());
-beforeEach(async () => {
-  server = await startKeymanager(EXIT_CHAIN);
-  vaultDirectory = mkdtempSync(join(tmpdir(), 'remote-signer-'));
+it.beforeEach(async ({ directory, keymanager }) => {
+  server = keymanager;
+  vaultDirectory = directory;
   keystoresDir = join(vaultDirectory, 'keystores');
   await writeTestKeystores(keystoresDir, secretKeys);
   [said, warned] = [[], []];
-});
-afterEach(async () => {
-  await server[Symbol.asyncDispose]();
-  rmSync(vaultDirectory, { recursive: true, force: true });
 });
 
 async function setUp(

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
   assertNotOlder,
@@ -8,7 +8,7 @@ import {
   seenStatementPath,
 } from '../../../../../src/services/remote-db/statements/seen-statement.ts';
 import type { ProvenStatement } from '../../../../../src/services/remote-db/statements/signed-statement.ts';
-import { temporaryDirectory } from '../../../../support/programs/cli.ts';
+import { it as base } from '../../../../support/fixtures.ts';
 
 const REF = { network: resolveNetwork('holesky'), address: '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc' };
 
@@ -31,16 +31,10 @@ function provenOf(manifestCounter: bigint, planCounter: bigint, fill = 1, key = 
   };
 }
 
-describe('the last statement that was believed', () => {
-  let directory: ReturnType<typeof temporaryDirectory>;
-  let path: string;
-  beforeEach(() => {
-    directory = temporaryDirectory();
-    path = seenStatementPath(directory.path, REF);
-  });
-  afterEach(() => directory[Symbol.dispose]());
+const it = base.extend('path', ({ directory }) => seenStatementPath(directory, REF));
 
-  it('is a dot file of its vault, and the first one is free', async () => {
+describe('the last statement that was believed', () => {
+  it('is a dot file of its vault, and the first one is free', async ({ path }) => {
     await assertNotOlder(path, provenOf(0n, 0n));
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o640 });
     expect(path).toContain('/.holesky-0x8189af89a7718c1bab5628399fc0ba50c6949bcc.statement');
@@ -48,10 +42,10 @@ describe('the last statement that was believed', () => {
     expect(readFileSync(path, 'utf8')).toContain('\nupload 5\nplan 2\n');
   });
 
-  it.each([
+  it.for([
     ['an older upload', 4n, 2n, 'statement-old'],
     ['an older plan', 6n, 1n, 'statement-old'],
-  ])('refuses %s', async (_, manifestCounter, planCounter, code) => {
+  ] as const)('refuses %s', async ([, manifestCounter, planCounter, code], { path }) => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
     await expect(assertNotOlder(path, provenOf(manifestCounter, planCounter, 2))).rejects.toMatchObject({
       code,
@@ -60,7 +54,9 @@ describe('the last statement that was believed', () => {
     });
   });
 
-  it('refuses another state of the same counters, and takes the same and every later one', async () => {
+  it('refuses another state of the same counters, and takes the same and every later one', async ({
+    path,
+  }) => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
     await assertNotOlder(path, provenOf(5n, 2n));
     await assertNotOlder(path, provenOf(6n, 2n, 2));
@@ -70,7 +66,7 @@ describe('the last statement that was believed', () => {
     });
   });
 
-  it('counts for its key alone, and must be readable', async () => {
+  it('counts for its key alone, and must be readable', async ({ path }) => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
     await assertNotOlder(path, provenOf(1n, 0n, 1, 8));
     // A pipe of whoever owns the directory holds up nobody.

@@ -10,6 +10,7 @@ import {
 } from '../../../../../src/services/staking/harvest/harvest-vault.ts';
 import type { TransactionIntent, TransactionOutcome } from '../../../../../src/transactions/transaction.ts';
 import { type IpfsGateway, startIpfsGateway } from '../../../../devnet/ipfs-gateway.ts';
+import { recordingLog } from '../../../../support/recording-log.ts';
 import { TEST_VAULT } from '../../../../support/scenes/signing-fixtures.ts';
 
 const CONSENSUS = -(10n ** 21n) - 1n;
@@ -48,7 +49,7 @@ async function publishRewards(vault = TEST_VAULT) {
 }
 
 function harvest(changes: Partial<HarvestVaultOptions>) {
-  const log = { info: () => undefined, warn: () => undefined } as never;
+  const { log } = recordingLog();
   const outbox = {
     send: async (intent: TransactionIntent) => {
       intents.push(intent);
