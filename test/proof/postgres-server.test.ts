@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { runSql } from '../support/postgres/postgres.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 it('ends the tests’ Postgres with the process that started it, killed or not', async () => {
   const server = join(PROJECT_ROOT, 'test/support/postgres/postgres-server.ts');
@@ -23,7 +23,7 @@ it('ends the tests’ Postgres with the process that started it, killed or not',
   const directory = String(row?.directory);
   child.kill('SIGKILL');
   await once(child, 'close');
-  for (let tries = 0; tries < 100 && existsSync(directory); tries++) await sleep(100);
+  await waitUntil(`${directory} to be gone`, () => !existsSync(directory), { everyMs: 100 });
   expect(existsSync(directory)).toBe(false);
   await expect(runSql(url, 'select 1')).rejects.toThrow('ECONNREFUSED');
 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { startDevnet } from '../../devnet/devnet.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 async function readHead(rpcUrl: string): Promise<number> {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_blockNumber', params: [] });
@@ -63,7 +64,10 @@ describe('startDevnet', () => {
   it('mines at a pace when told to', async () => {
     await using devnet = await startDevnet({ oracles: 1, threshold: 1, blockTime: 1 });
     const before = await readHead(devnet.rpcUrl);
-    await new Promise(resolve => setTimeout(resolve, 2_500));
+    await waitUntil('two blocks that nobody asked for', async () => {
+      const head = await readHead(devnet.rpcUrl);
+      return head >= before + 2;
+    });
     expect(await readHead(devnet.rpcUrl)).toBeGreaterThanOrEqual(before + 2);
   });
 

@@ -56,6 +56,7 @@ afterEach(() => {
   scene.devnet.ipfs.fault = undefined;
 });
 
+/** Lets time pass in which something must not happen. */
 const pass = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 const lastSeen = () => operator.output;
 
@@ -131,11 +132,12 @@ describe('too few oracles', () => {
     oracleAt(2).faults.status = 400;
     const asked = scene.devnet.oracles.decisions.length;
     await scene.devnet.depositEther(STAKE);
+    const rounds = () => (scene.devnet.oracles.decisions.length - asked) / 3;
+    await waitUntil('a round of the oracles', () => rounds() >= 1, { lastSeen });
     await pass(6 * SECONDS);
     expect(await countRegistered()).toBe(expected);
-    const rounds = (scene.devnet.oracles.decisions.length - asked) / 3;
-    expect(rounds).toBeGreaterThanOrEqual(1);
-    expect(rounds).toBeLessThanOrEqual(8);
+    expect(rounds()).toBeGreaterThanOrEqual(1);
+    expect(rounds()).toBeLessThanOrEqual(8);
     expect(operator.output).toMatch(/[12] of the 3 oracles approved that are needed/);
     for (const index of [1, 2]) mend(oracleAt(index).faults);
     expected++;

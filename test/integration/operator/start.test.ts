@@ -428,9 +428,13 @@ describe('what does not fit', () => {
 
     // Nothing answers any more: the pass under way cannot end, so the second signal ends it.
     rpc.faults.silent = true;
-    await new Promise(resolve => setTimeout(resolve, 1500));
+    const answered = rpc.bodies;
+    await waitUntil('a request that gets no answer', () => rpc.bodies > answered, {
+      lastSeen: () => operator.output,
+    });
     operator.kill('SIGTERM');
     await operator.printed('Received SIGTERM');
+    // Time in which the first signal alone must not end it.
     await new Promise(resolve => setTimeout(resolve, 300));
     expect(await operator.stop('SIGTERM')).toMatchObject({ exitCode: 143 });
   });

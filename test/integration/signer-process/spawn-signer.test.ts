@@ -75,6 +75,7 @@ describe('spawnSigner', () => {
       ).toEqual([]);
       process.kill(pid, 'SIGUSR1');
       process.kill(pid, 'SIGINT');
+      // Time in which it must not end, nor be started again.
       await sleep(500);
       await expect(client.signExit(exit)).resolves.toHaveLength(96);
       expect(signerOf(process.pid)).toBe(pid);

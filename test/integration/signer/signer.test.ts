@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -224,7 +225,10 @@ describe('reload', () => {
     const old = new Uint8Array(shared[0] ?? new SharedArrayBuffer(0));
     expect(ring.startReload()).toBe(true);
     expect(ring.startReload()).toBe(false);
-    while (ring.reloadState.status === 'running') await sleep(5);
+    await waitUntil('the reload to end', () => ring.reloadState.status !== 'running', {
+      everyMs: 5,
+      lastSeen: () => ring.reloadState,
+    });
     expect(old).toEqual(first.secretKey);
     pending.resolve(new Uint8Array(96));
     await signing;
@@ -333,7 +337,7 @@ describe('the socket', () => {
     await expect(startOn(path)).rejects.toMatchObject({ code: 'socket-directory-open' });
     chmodSync(directory.path, 0o700);
     const left = createServer().listen(path);
-    await sleep(50);
+    await once(left, 'listening');
     await expect(startOn(path)).rejects.toMatchObject({ code: 'socket-path-taken' });
     left.close();
     writeFileSync(path, '');

@@ -15,6 +15,7 @@ import { holdLease, type LeaseOptions } from '../../../src/transactions/lease.ts
 import { createPgliteUrl } from '../../support/postgres/pglite.ts';
 import { createTestDatabase, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
 import { recordingLog } from '../../support/recording-log.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const CHAIN_ID = 1;
 const resources = new AsyncDisposableStack();
@@ -104,6 +105,7 @@ describe('the lease', () => {
   it('is prolonged while its holder lives, and taken over when it is gone for its term', async () => {
     const vault = newVault();
     await using first = await hold(vault, { ttlMs: 400, renewMs: 100 });
+    // Two terms, in which it must not end.
     await sleep(800);
     expect([first.epoch, first.isFresh(), first.signal.aborted]).toEqual([1n, true, false]);
     const abandoned = newVault();
@@ -120,14 +122,12 @@ describe('the lease', () => {
     await using first = await hold(vault);
     await expire(vault);
     await using second = await hold(vault, { holder: 'two' }, other);
-    const reason = await new Promise(resolve =>
-      first.signal.addEventListener('abort', () => resolve(first.signal.reason)),
-    );
-    expect(reason).toMatchObject({ code: 'lease-lost' });
+    await waitUntil('the first holder to see that its lease is lost', () => first.signal.aborted);
+    expect(first.signal.reason).toMatchObject({ code: 'lease-lost' });
     expect([second.epoch, first.isFresh()]).toEqual([2n, false]);
 
     await using away = await hold(newVault(), { ttlMs: 200, renewMs: 60_000 });
-    await sleep(250);
+    await waitUntil('the end of a term that nobody has prolonged', () => away.signal.aborted);
     expect([away.isFresh(), away.signal.aborted]).toEqual([false, true]);
   });
 

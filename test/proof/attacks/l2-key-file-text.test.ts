@@ -1,6 +1,5 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSignerEndpoint } from '../../../src/clients/signer/signer-endpoint.ts';
 import { openSigner } from '../../../src/compose/signer.ts';
@@ -26,6 +25,7 @@ import {
 import { recordingLog } from '../../support/recording-log.ts';
 import { issueCertificate } from '../../support/servers/certificates.ts';
 import { startServer } from '../../support/servers/http-server.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 /** What no answer, log or error may repeat: not even eight characters of it. */
 const SECRET = 'deadbeef00112233445566778899aabbccddeeff0123456789fedcba98765432';
@@ -106,10 +106,11 @@ describe('L2 · the text of a key file', () => {
       writeFileSync(join(signer.keysDirectory, 'key_0.yaml'), text);
       expect((await fetch(`${signer.address}/reload`, { method: 'POST' })).status).toBe(202);
       let answer = '';
-      for (const end = performance.now() + 20_000; performance.now() < end; await sleep(5)) {
+      const hasEnded = async () => {
         answer = await (await fetch(`${signer.address}/reload`)).text();
-        if (!answer.includes('"running"')) break;
-      }
+        return !answer.includes('"running"');
+      };
+      await waitUntil('the reload to end', hasEnded, { everyMs: 5, lastSeen: () => answer });
       expect(answer).toContain('"status":"failed"');
       expect(answer).toContain('key_0.yaml is not a key file');
       expect(repeatsSecret(answer)).toBe(false);
@@ -136,7 +137,10 @@ describe('L2 · the text of a key file', () => {
     await using ring = await openKeyRing({ source, threads, log });
     isDamaged = true;
     ring.startReload();
-    for (let i = 0; i < 1000 && ring.reloadState.status === 'running'; i++) await sleep(1);
+    await waitUntil('the reload to end', () => ring.reloadState.status !== 'running', {
+      everyMs: 1,
+      lastSeen: () => ring.reloadState,
+    });
     expect(ring.reloadState).toMatchObject({
       status: 'failed',
       lastError: 'The keys could not be loaded: an internal error.',

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readSignerExchanges } from '../recorded/recorded-signer.ts';
+import { waitUntil } from '../wait-until.ts';
 
 /** Secret key that the recorded requests are signed with; Web3Signer's own tests have it, too. */
 export const RECORDED_SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
@@ -82,7 +82,12 @@ export async function sendExchange(baseUrl: string, exchange: Exchange): Promise
 /** The recorder waited, too. */
 async function untilReloaded(baseUrl: string): Promise<void> {
   const state: Exchange['request'] = { method: 'GET', path: '/reload', headers: {} };
-  while ((await send(baseUrl, { request: state })).body.includes('running')) await sleep(20);
+  let body = '';
+  const hasEnded = async () => {
+    ({ body } = await send(baseUrl, { request: state }));
+    return !body.includes('running');
+  };
+  await waitUntil('the reload to end', hasEnded, { lastSeen: () => body });
 }
 
 async function send(baseUrl: string, { request }: Pick<Exchange, 'request'>): Promise<Answer> {

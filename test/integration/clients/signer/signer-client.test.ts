@@ -277,6 +277,7 @@ describe('many exits', () => {
       i === 3 ? { ...request, publicKey: other.publicKey } : request,
     );
     await expect(client.signExits(many)).rejects.toMatchObject({ code: 'key-not-loaded' });
+    // Time in which no more must come.
     await sleep(50);
     expect(signer.seen.length).toBeLessThan(10);
   });
