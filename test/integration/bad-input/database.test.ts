@@ -1,27 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { databaseUrl, roleUrl, runSql } from '../../support/postgres/postgres.ts';
 import {
   type BadCase,
   encryptKey,
   expectRefusal,
+  inState,
   remoteDb,
   type Scene,
   upload,
 } from '../../support/scenes/bad-input/scene.ts';
-import {
-  type DatabaseState,
-  openWorkshop,
-  setupValidator,
-  type Workshop,
-} from '../../support/scenes/bad-input/workshop.ts';
+import { type DatabaseState, itInWorkshop, setupValidator } from '../../support/scenes/bad-input/workshop.ts';
 
-let workshop: Workshop;
-beforeAll(async () => {
-  workshop = await openWorkshop('planned', { keys: 2 });
-});
-afterAll(() => workshop[Symbol.asyncDispose]());
+const it = itInWorkshop('planned', { keys: 2 });
 
 const PASSWORD = 'correct-horse-battery-staple';
 type Arguments = (scene: Scene) => readonly string[];
@@ -319,21 +311,18 @@ async function closedPort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 1;
 }
 
-const onPlanned = (cases: readonly BadCase[]) =>
-  cases.map(bad => ({ ...bad, state: bad.state ?? 'planned' }));
-
 describe('connection', () => {
-  it.each(onPlanned(CONNECTION))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', CONNECTION))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('schema', () => {
-  it.each(onPlanned(SCHEMA))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', SCHEMA))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('rights', () => {
-  it.each(onPlanned(ROLES))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', ROLES))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('encryption key', () => {
-  it.each(onPlanned(ENCRYPTION))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', ENCRYPTION))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });

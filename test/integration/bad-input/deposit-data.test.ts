@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { createDepositData } from '../../../src/domain/consensus/deposit-data.ts';
 import { type BadCase, expectRefusal, type Scene, upload } from '../../support/scenes/bad-input/scene.ts';
-import { openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
+import { itInWorkshop } from '../../support/scenes/bad-input/workshop.ts';
 
 type Entry = Record<string, string | number>;
 
-let workshop: Workshop;
-beforeAll(async () => {
-  workshop = await openWorkshop('set-up');
-});
-afterAll(() => workshop[Symbol.asyncDispose]());
+const it = itInWorkshop('set-up');
 
 const FILE = '{folder}/data/{VAULT}/deposit_data.json';
 const OTHER_VAULT = '8189af89a7718c1bab5628399fc0ba50c6949bcc';
@@ -243,5 +239,5 @@ async function readRoot({ workshop: { devnet } }: Scene): Promise<string> {
 }
 
 describe('deposit data', () => {
-  it.each(CASES)('$name', bad => expectRefusal(workshop, bad));
+  it.for(CASES)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });

@@ -1,14 +1,10 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { type CheapKeystore, createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
 import { type BadCase, expectRefusal, type Scene, upload } from '../../support/scenes/bad-input/scene.ts';
-import { openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
+import { itInWorkshop } from '../../support/scenes/bad-input/workshop.ts';
 
-let workshop: Workshop;
-beforeAll(async () => {
-  workshop = await openWorkshop('set-up');
-});
-afterAll(() => workshop[Symbol.asyncDispose]());
+const it = itInWorkshop('set-up');
 
 const passwordFile = (scene: Scene) => scene.path('keystores', 'password.txt');
 const WRONG_PASSWORD = 'Tr0ub4dor&3-not-the-password';
@@ -235,5 +231,5 @@ function editKeystore(scene: Scene, index: number, change: (keystore: CheapKeyst
 }
 
 describe('keystores and their passwords', () => {
-  it.each(CASES)('$name', bad => expectRefusal(workshop, bad));
+  it.for(CASES)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });

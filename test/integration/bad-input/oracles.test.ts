@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { GatewayFault } from '../../devnet/ipfs-gateway.ts';
 import { describeOracleSet } from '../../devnet/oracle-set.ts';
 import { type RpcFaults, startRpcProxy } from '../../devnet/rpc-proxy.ts';
@@ -13,13 +13,9 @@ import {
   upload,
   withScene,
 } from '../../support/scenes/bad-input/scene.ts';
-import { openWorkshop, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
+import { itInWorkshop } from '../../support/scenes/bad-input/workshop.ts';
 
-let workshop: Workshop;
-beforeAll(async () => {
-  workshop = await openWorkshop('set-up', { keys: 2 });
-});
-afterAll(() => workshop[Symbol.asyncDispose]());
+const it = itInWorkshop('set-up', { keys: 2 });
 
 type Oracles = { public_key: string; endpoints: string[] }[];
 
@@ -287,22 +283,22 @@ function otherVault(
 }
 
 describe('oracle configuration', () => {
-  it.each(DOCUMENTS)('$name', bad => expectRefusal(workshop, bad));
+  it.for(DOCUMENTS)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('IPFS', () => {
-  it.each(IPFS)('$name', bad => expectRefusal(workshop, bad));
+  it.for(IPFS)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('execution node', () => {
-  it.each(NODES)('$name', bad => expectRefusal(workshop, bad));
+  it.for(NODES)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('vault on the chain', () => {
-  it.each(VAULTS)('$name', bad => expectRefusal(workshop, bad));
+  it.for(VAULTS)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
-it('the vault that all these cases began with can be uploaded', async () => {
+it('the vault that all these cases began with can be uploaded', async ({ workshop }) => {
   // What the cases above changed on the chain and at the gateway is as it was.
   await withScene(workshop, 'set-up', async scene => {
     const run = await runInScene(scene, upload(scene));

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import {
   type BadCase,
   encryptKey,
@@ -11,13 +11,9 @@ import {
   type Scene,
   withScene,
 } from '../../support/scenes/bad-input/scene.ts';
-import { openWorkshop, setupValidator, type Workshop } from '../../support/scenes/bad-input/workshop.ts';
+import { itInWorkshop, setupValidator } from '../../support/scenes/bad-input/workshop.ts';
 
-let workshop: Workshop;
-beforeAll(async () => {
-  workshop = await openWorkshop('planned');
-});
-afterAll(() => workshop[Symbol.asyncDispose]());
+const it = itInWorkshop('planned');
 
 const WRITERS: Readonly<Record<string, (scene: Scene, directory: string) => readonly string[]>> = {
   'setup-web3signer': (scene, directory) =>
@@ -114,11 +110,11 @@ function share(scene: Scene): void {
 const CAN_MOUNT = spawnSync('unshare', ['--mount', 'true']).status === 0;
 
 describe('a directory that cannot be written', () => {
-  it.each(CASES)('$name', bad => expectRefusal(workshop, { ...bad, state: 'planned' }));
+  it.for(CASES)('$name', (bad, { workshop }) => expectRefusal(workshop, { ...bad, state: 'planned' }));
 });
 
 describe('a disk that is full half-way', () => {
-  it.each(Object.entries(WRITERS))('%s', async (_name, args) => {
+  it.for(Object.entries(WRITERS))('%s', async ([, args], { workshop }) => {
     await withScene(workshop, 'planned', async scene => {
       const directory = scene.path('small');
       mkdirSync(directory);

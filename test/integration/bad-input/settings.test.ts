@@ -1,26 +1,18 @@
 import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { generateMnemonic } from '../../../src/domain/keys/mnemonic.ts';
 import {
   type BadCase,
   encryptKey,
   expectRefusal,
+  inState,
   remoteDb,
   type Scene,
   upload,
 } from '../../support/scenes/bad-input/scene.ts';
-import {
-  FEE_RECIPIENT,
-  openWorkshop,
-  SIGNER_URL,
-  type Workshop,
-} from '../../support/scenes/bad-input/workshop.ts';
+import { FEE_RECIPIENT, itInWorkshop, SIGNER_URL } from '../../support/scenes/bad-input/workshop.ts';
 
-let workshop: Workshop;
-beforeAll(async () => {
-  workshop = await openWorkshop('planned', { keys: 2 });
-});
-afterAll(() => workshop[Symbol.asyncDispose]());
+const it = itInWorkshop('planned', { keys: 2 });
 
 const MISTYPED = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCd';
 
@@ -357,21 +349,18 @@ function networkFile(
   };
 }
 
-const onPlanned = (cases: readonly BadCase[]) =>
-  cases.map(bad => ({ ...bad, state: bad.state ?? 'planned' }));
-
 describe('mnemonics and vault directories', () => {
-  it.each(onPlanned(MNEMONICS))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', MNEMONICS))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('addresses', () => {
-  it.each(onPlanned(ADDRESSES))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', ADDRESSES))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('numbers, URLs and other options', () => {
-  it.each(onPlanned(NUMBERS))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', NUMBERS))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });
 
 describe('networks', () => {
-  it.each(onPlanned(NETWORKS))('$name', bad => expectRefusal(workshop, bad));
+  it.for(inState('planned', NETWORKS))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
 });

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { startDevnet } from '../../devnet/devnet.ts';
+import { it } from '../../support/fixtures.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 async function readHead(rpcUrl: string): Promise<number> {
@@ -17,7 +17,7 @@ async function readHead(rpcUrl: string): Promise<number> {
 }
 
 describe('startDevnet', () => {
-  it('writes a network file with every address', async () => {
+  it('writes a network file with every address', async ({ directory }) => {
     await using devnet = await startDevnet({
       vaultVersion: 5,
       oracles: 3,
@@ -25,24 +25,19 @@ describe('startDevnet', () => {
       chainId: 4242,
       name: 'tiny',
     });
-    const directory = await mkdtemp(join(tmpdir(), 'devnet-test-'));
-    try {
-      const path = join(directory, 'network.json');
-      await devnet.writeNetworkFile(path);
-      const network = JSON.parse(await readFile(path, 'utf8'));
-      expect(network).toMatchObject({
-        name: 'tiny',
-        chainId: 4242,
-        ipfsGateways: [devnet.ipfs.url],
-        secondsPerSlot: 1,
-      });
-      const { vault: _vault, ...contracts } = devnet.addresses;
-      expect(network.contracts).toEqual(contracts);
-      for (const address of Object.values(contracts).filter(value => typeof value === 'string')) {
-        expect(await devnet.protocol.provider.getCode(address)).not.toBe('0x');
-      }
-    } finally {
-      await rm(directory, { recursive: true });
+    const path = join(directory, 'network.json');
+    await devnet.writeNetworkFile(path);
+    const network = JSON.parse(await readFile(path, 'utf8'));
+    expect(network).toMatchObject({
+      name: 'tiny',
+      chainId: 4242,
+      ipfsGateways: [devnet.ipfs.url],
+      secondsPerSlot: 1,
+    });
+    const { vault: _vault, ...contracts } = devnet.addresses;
+    expect(network.contracts).toEqual(contracts);
+    for (const address of Object.values(contracts).filter(value => typeof value === 'string')) {
+      expect(await devnet.protocol.provider.getCode(address)).not.toBe('0x');
     }
   });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openSignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { socketUrl } from '../../../src/clients/signer/signer-endpoint.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
@@ -103,8 +103,11 @@ describe('spawnSigner', () => {
 
   it('gives the error that the signer met, and leaves nothing behind', async () => {
     using directory = temporaryDirectory();
-    const sockets = () =>
-      readdirSync(dirname(directory.path)).filter(name => name.startsWith('stakewise-signer-'));
+    // Not in the system's own, where signers of other tests come and go.
+    using temporary = temporaryDirectory();
+    vi.stubEnv('TMPDIR', temporary.path);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const sockets = () => readdirSync(temporary.path).filter(name => name.startsWith('stakewise-signer-'));
     const before = sockets();
     const keys = { kind: 'key-files', directory: directory.path } as const;
     const spawned = spawnSigner({ log: recordingLog().log }, { network: 'mainnet', keys });

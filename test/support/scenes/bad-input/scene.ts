@@ -57,6 +57,11 @@ export interface BadCase {
   readonly program?: string;
 }
 
+/** The cases, each with the database in this state where it names none itself. */
+export function inState(state: DatabaseState, cases: readonly BadCase[]): BadCase[] {
+  return cases.map(bad => ({ ...bad, state: bad.state ?? state }));
+}
+
 const PROGRAMS = ['operator', 'v3-operator'];
 
 /** Runs one case and checks message, exit code, secrets, and that nothing was written anywhere. */

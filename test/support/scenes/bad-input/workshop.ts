@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inject } from 'vitest';
+import { inject, test } from 'vitest';
 import { deriveSecretKey, publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
 import { type Devnet, startDevnet } from '../../../devnet/devnet.ts';
@@ -13,6 +13,16 @@ import { createCheapKeystore } from './keystore.ts';
 
 /** How far the vault's database has come, each state including those before it, or what a test file made of it. */
 export type DatabaseState = 'empty' | 'set-up' | 'uploaded' | 'planned' | 'older' | 'newer';
+
+/** How far a workshop takes its vault. */
+type VaultStage = Extract<DatabaseState, 'set-up' | 'uploaded' | 'planned'>;
+
+interface WorkshopOptions {
+  /** How many validators the vault has. Default: 3. */
+  readonly keys?: number | undefined;
+  /** Default: 1. */
+  readonly vaultVersion?: number | undefined;
+}
 
 interface TestValidator {
   readonly secretKey: Uint8Array;
@@ -46,10 +56,21 @@ const CLIENTS = 2;
 export const SIGNER_URL = 'http://web3signer:9000';
 export const FEE_RECIPIENT = '0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B';
 
+/** `it` with the workshop of its file: opened for the first case that asks for it, closed after the last one. */
+export function itInWorkshop(until: VaultStage, options: WorkshopOptions = {}) {
+  return test
+    .extend('stage', { scope: 'file' }, until)
+    .extend('workshop', { scope: 'file' }, async ({ stage }, { onCleanup }) => {
+      const workshop = await openWorkshop(stage, options);
+      onCleanup(() => workshop[Symbol.asyncDispose]());
+      return workshop;
+    });
+}
+
 /** Runs the whole workflow once: init, create-keys, the root on the chain, setup, upload-keypairs, setup-validator. */
 export async function openWorkshop(
-  until: 'set-up' | 'uploaded' | 'planned',
-  { keys = 3, vaultVersion = 1 }: { readonly keys?: number; readonly vaultVersion?: number } = {},
+  until: VaultStage,
+  { keys = 3, vaultVersion = 1 }: WorkshopOptions = {},
 ): Promise<Workshop> {
   await using resources = new AsyncDisposableStack();
   const programs = resources.use(startStandingPrograms(2));
