@@ -1,19 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect } from 'vitest';
 import { keyFileSource } from '../../../src/signer/keys/sources/key-files.ts';
+import { it } from '../../support/fixtures.ts';
 
 /** What a vault of 25,000 validators has with eleven oracles, and more than a call can take arguments. */
 const MANY = 300_000;
 /** Above the group's order, so that its public key costs nothing: it has none. */
 const NO_KEY = 'ff'.repeat(32);
 
-function keyDirectory(files: Readonly<Record<string, string>>): string {
-  const directory = mkdtempSync(join(tmpdir(), 'key-files-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+function writeFiles(directory: string, files: Readonly<Record<string, string>>): void {
   for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content);
-  return directory;
 }
 
 function keyFile(keys: number): string {
@@ -22,16 +19,18 @@ function keyFile(keys: number): string {
 }
 
 describe('keyFileSource', () => {
-  it('comes to the keys of a directory with 300,000, and to what is wrong with them', async () => {
-    const directory = keyDirectory({ 'a.yaml': keyFile(MANY / 2), 'b.yaml': keyFile(MANY / 2) });
+  it('comes to the keys of a directory with 300,000, and to what is wrong with them', async ({
+    directory,
+  }) => {
+    writeFiles(directory, { 'a.yaml': keyFile(MANY / 2), 'b.yaml': keyFile(MANY / 2) });
     await expect(keyFileSource({ directory, poolSize: 1 }).load()).rejects.toMatchObject({
       code: 'invalid-key',
       message: "a.yaml holds a key that is zero or not below the group's order.",
     });
   });
 
-  it('names the one bad file after 300,000 keys of good ones', async () => {
-    const directory = keyDirectory({ 'a.yaml': keyFile(MANY), 'b.yaml': 'keyType: BLS\n' });
+  it('names the one bad file after 300,000 keys of good ones', async ({ directory }) => {
+    writeFiles(directory, { 'a.yaml': keyFile(MANY), 'b.yaml': 'keyType: BLS\n' });
     await expect(keyFileSource({ directory }).load()).rejects.toMatchObject({
       code: 'invalid-key-file',
       message: expect.stringContaining('b.yaml'),

@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect } from 'vitest';
 import { HeldDirectory } from '../../../src/lib/held-directory.ts';
 import { listPresentFiles } from '../../../src/services/fleet/key-files/present-key-files.ts';
+import { it } from '../../support/fixtures.ts';
 
 describe('listPresentFiles', () => {
-  it('leaves a file with 300,000 keys of somebody else alone, though it may take over what is ours', async () => {
-    const path = mkdtempSync(join(tmpdir(), 'present-'));
-    onTestFinished(() => rmSync(path, { recursive: true }));
+  it('leaves a file with 300,000 keys of somebody else alone, though it may take over what is ours', async ({
+    directory: path,
+  }) => {
     const document = `keyType: BLS\nprivateKey: '0x${'ff'.repeat(32)}'\ntype: file-raw\n`;
     writeFileSync(join(path, 'key_0.yaml'), Array.from({ length: 300_000 }, () => document).join('---\n'), {
       mode: 0o600,
