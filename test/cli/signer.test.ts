@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { firstLineOf } from '../support/programs/first-line.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 
@@ -21,8 +21,8 @@ describe('operator signer', () => {
       { env: { PATH: process.env.PATH ?? '' }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const stderr = text(child.stderr);
-    const [line] = await once(child.stdout, 'data');
-    expect(String(line)).toMatch(/^Signing exits with 1 keys on http:\/\/127\.0\.0\.1:\d+\n$/);
+    const line = await firstLineOf(child);
+    expect(line).toMatch(/^Signing exits with 1 keys on http:\/\/127\.0\.0\.1:\d+\n$/);
     child.kill('SIGTERM');
     const exitCode = await new Promise(resolve => child.once('close', resolve));
     expect(exitCode).toBe(0);

@@ -1,6 +1,5 @@
 // validators-exit through the launcher, with keys from a HashiCorp Vault and from a signer behind TLS.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { toHex } from '../../src/lib/bytes.ts';
 import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
 import { publicKeyOf, unhex } from '../devnet/exit-signature.ts';
 import { type CliRun, PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { firstLineOf } from '../support/programs/first-line.ts';
 import { credentialsOf, TEST_VAULT, testSecretKey } from '../support/scenes/signing-fixtures.ts';
 import { type Certificate, issueCertificate, toPkcs12 } from '../support/servers/certificates.ts';
 import { recordedVaultResponse, startVaultServer } from '../support/servers/hashi-vault-server.ts';
@@ -127,9 +127,9 @@ describe('validators-exit over TLS to a signer of its own', () => {
       { env: { PATH: process.env.PATH ?? '' }, stdio: ['ignore', 'pipe', 'ignore'] },
     );
     const closed = new Promise(resolve => child.once('close', resolve));
-    const [line] = await once(child.stdout, 'data');
+    const line = await firstLineOf(child);
     return {
-      url: /https:\/\/\S+/.exec(String(line))?.[0] ?? '',
+      url: /https:\/\/\S+/.exec(line)?.[0] ?? '',
       [Symbol.asyncDispose]: async () => {
         child.kill('SIGTERM');
         await closed;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { runSql } from '../support/postgres/postgres.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
+import { firstLineOf } from '../support/programs/first-line.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 it('ends the tests’ Postgres with the process that started it, killed or not', async () => {
@@ -17,8 +18,7 @@ it('ends the tests’ Postgres with the process that started it, killed or not',
     env: { PATH: process.env.PATH },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = await once(child.stdout, 'data');
-  const url = String(line).trim();
+  const url = (await firstLineOf(child)).trim();
   const [row] = await runSql(url, `select current_setting('data_directory') as directory`);
   const directory = String(row?.directory);
   child.kill('SIGKILL');

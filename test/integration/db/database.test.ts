@@ -26,6 +26,7 @@ import {
   runSql,
   type TestDatabase,
 } from '../../support/postgres/postgres.ts';
+import { firstLineOf } from '../../support/programs/first-line.ts';
 import { storeVault } from '../../support/scenes/stored-keys.ts';
 
 let migrated: TestDatabase;
@@ -321,7 +322,7 @@ describe('the embedded database', () => {
       `const { openDatabase } = await import(${JSON.stringify(join(packageRoot(), 'src/db/database.ts'))});
        await openDatabase({ url: ${JSON.stringify(embedded.url)} }); console.log('open'); setInterval(() => {}, 1000);`,
     ]);
-    await once(holder.stdout, 'data');
+    await firstLineOf(holder);
     await expect(openDatabase({ url: embedded.url })).rejects.toMatchObject({ code: 'db-in-use' });
     holder.kill('SIGKILL');
     await once(holder, 'exit');

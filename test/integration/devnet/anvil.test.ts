@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { expect, it } from 'vitest';
+import { firstLineOf } from '../../support/programs/first-line.ts';
 
 const START = `
   import { startAnvil } from '${new URL('../../devnet/anvil.ts', import.meta.url).href}';
@@ -26,8 +27,7 @@ async function isListening(url: string): Promise<boolean> {
 it('ends with the process that started it, also when that one is killed', async () => {
   const args = ['--input-type=module-typescript', '--eval', START];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await once(child.stdout, 'data');
-  const url = String(line).trim();
+  const url = (await firstLineOf(child)).trim();
   expect(await isListening(url)).toBe(true);
   child.kill('SIGKILL');
   await expect.poll(() => isListening(url), { timeout: 5_000 }).toBe(false);

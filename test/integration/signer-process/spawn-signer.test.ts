@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { socketUrl } from '../../../src/clients/signer/signer-endpoint.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { firstLineOf } from '../../support/programs/first-line.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -129,10 +129,10 @@ describe('spawnSigner', () => {
     const parent = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const [socketPath] = await once(parent.stdout, 'data');
+    const socketPath = (await firstLineOf(parent)).trim();
     const signer = signerOf(parent.pid ?? 0);
     parent.kill('SIGKILL');
     await waitUntil('the signer to end', () => !existsSync(`/proc/${signer}`));
-    expect(existsSync(dirname(String(socketPath).trim()))).toBe(false);
+    expect(existsSync(dirname(socketPath))).toBe(false);
   });
 });

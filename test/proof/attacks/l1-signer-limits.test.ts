@@ -11,6 +11,7 @@ import { openSigner } from '../../../src/compose/signer.ts';
 import { startHealthServer } from '../../../src/operator/probes/probe-server.ts';
 import { writeKeyFile } from '../../integration/signer/built-in.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { firstLineOf } from '../../support/programs/first-line.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 import { issueCertificate } from '../../support/servers/certificates.ts';
 
@@ -52,9 +53,9 @@ async function startSigner(args: readonly string[]): Promise<{ process: ChildPro
     child.kill('SIGKILL');
     await closed;
   });
-  const [line] = await once(child.stdout as NodeJS.ReadableStream, 'data');
-  const port = Number(/:(\d+)\n/.exec(String(line))?.[1]);
-  expect(port, String(line)).toBeGreaterThan(0);
+  const line = await firstLineOf(child);
+  const port = Number(/:(\d+)\n/.exec(line)?.[1]);
+  expect(port, line).toBeGreaterThan(0);
   return { process: child, port };
 }
 
