@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { UsageError } from '../lib/errors.ts';
 import { secretPartsOf } from '../lib/scrub.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
 import { readEnvironment } from '../settings/environment.ts';
@@ -10,18 +9,12 @@ import { listIgnored } from './flags/ignored.ts';
 import { readSignerTls } from './flags/signer.ts';
 import type { StartGiven } from './flags/start.ts';
 
-/** What `start` was told, as the composition takes it. @throws UsageError for options that do not go together */
+/** What `start` was told, as the composition takes it. @throws OperatorError naming a TLS file that cannot be read */
 export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
   const { vault, dataDir, dbUrl, dbSchema, encryptKey, network } = given;
-  if (given.vaultPublicKey !== undefined && dbUrl === undefined) {
-    throw new UsageError(
-      'contradiction',
-      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
-    );
-  }
   const own = vaultDirectory(dataDir, vault);
-  const walletFile = agree(given, 'hotWalletFile', 'walletFile');
-  const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
+  const walletFile = given.hotWalletFile ?? given.walletFile;
+  const walletPasswordFile = given.hotWalletPasswordFile ?? given.walletPasswordFile;
   return {
     vault,
     network,
@@ -65,14 +58,6 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
     secrets: secretsOf(given),
     ignored: listIgnored(given),
   };
-}
-
-/** Two names of one option. */
-function agree<K extends keyof StartGiven>(given: StartGiven, old: K, newer: K): StartGiven[K] {
-  if (given[old] !== undefined && given[newer] !== undefined && given[old] !== given[newer]) {
-    throw new UsageError('contradiction', '--hot-wallet and --wallet options name different files.');
-  }
-  return given[old] ?? given[newer];
 }
 
 /** What must never be printed, in whatever message it comes back. */

@@ -1,6 +1,6 @@
+import { transactionExample } from '../../cli/examples.ts';
 import { TRANSACTION_OPTIONS, transactionId } from '../../cli/flags/transactions.ts';
-import { OperatorCommand } from '../../cli/operator-command.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../../cli/operator-command.ts';
 import { optional } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
@@ -18,17 +18,13 @@ const OPTIONS = {
   }),
 };
 
-export default class TxBump extends OperatorCommand {
+export default class TxBump extends operatorCommand(OPTIONS) {
   static override summary = 'Has the operator replace a waiting transaction by one that offers more.';
-  static override usage = 'tx bump [OPTIONS]';
-  static override examples = [
-    '<%= config.bin %> tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80',
-  ];
-  static override flags = oclifFlags(OPTIONS);
+  static override examples = [transactionExample('bump', '--max-fee-per-gas-gwei 80')];
 
   async run() {
-    const { id, maxFeePerGasGwei, ...options } = await this.resolve(OPTIONS);
-    await using store = await openTransactionStore({ ...options, warn: this.alert }, this.config.version);
+    const { id, maxFeePerGasGwei, ...options } = await this.resolve();
+    await using store = await openTransactionStore({ ...options, warn: this.warn }, this.config.version);
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'bump',
@@ -38,7 +34,7 @@ export default class TxBump extends OperatorCommand {
     this.say(
       `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) by a dearer one.`,
     );
-    this.advise('It does so within a slot; one that does not run, when it is started.');
+    this.hint('It does so within a slot; one that does not run, when it is started.');
     return { id: String(row.id), kind, nonce: String(row.nonce), request: 'bump' };
   }
 }

@@ -1,6 +1,6 @@
+import { transactionExample } from '../../cli/examples.ts';
 import { TRANSACTION_OPTIONS } from '../../cli/flags/transactions.ts';
-import { OperatorCommand } from '../../cli/operator-command.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
@@ -14,17 +14,13 @@ const OPTIONS = {
   }),
 };
 
-export default class TxList extends OperatorCommand {
+export default class TxList extends operatorCommand(OPTIONS) {
   static override summary = 'Shows the transactions of the operator, the newest first.';
-  static override usage = 'tx list [OPTIONS]';
-  static override examples = [
-    '<%= config.bin %> tx list --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url',
-  ];
-  static override flags = oclifFlags(OPTIONS);
+  static override examples = [transactionExample('list')];
 
   async run() {
-    const options = await this.resolve(OPTIONS);
-    await using store = await openTransactionStore({ ...options, warn: this.alert }, this.config.version);
+    const options = await this.resolve();
+    await using store = await openTransactionStore({ ...options, warn: this.warn }, this.config.version);
     const transactions = await listRecentTransactions(store.database, store.scope, options.limit);
     for (const transaction of transactions) this.say(describeTransaction(transaction));
     if (transactions.length === 0) this.say('The operator has sent no transactions.');
