@@ -6,24 +6,30 @@ import { readVaultTimeouts } from '../settings/timeouts.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
 
+/** Where keys may be, and the StakeWise vault whose directory may have some. */
+interface KeySourcesOfVault extends KeySourcesGiven {
+  readonly dataDir: string;
+  readonly vault?: string | undefined;
+}
+
 /**
  * The local keystores if there are any, else HashiCorp Vault; undefined when neither is set up.
  * @param options.say - told which one is taken where both are set up
  * @throws UsageError 'hashi-vault-incomplete'
  */
 export function chooseKeySource(
-  given: KeySourcesGiven & { readonly dataDir: string; readonly vault?: string | undefined },
+  given: KeySourcesOfVault,
   say: (line: string) => void,
 ): KeySourceSettings | undefined {
   const keystores = findKeystores(given);
-  const isVaultSet = given.hashiVaultUrl !== undefined;
-  if (keystores !== undefined && isVaultSet)
+  const isHashiVaultSet = given.hashiVaultUrl !== undefined;
+  if (keystores !== undefined && isHashiVaultSet)
     say(`Keystores found in ${keystores.keystoresDir}: they are used, HashiCorp Vault is not.`);
-  return keystores ?? (isVaultSet ? hashiVaultSettings(given) : undefined);
+  return keystores ?? (isHashiVaultSet ? hashiVaultSettings(given) : undefined);
 }
 
 /** A directory that was named counts even when it is empty, which is told later. */
-function findKeystores(given: Parameters<typeof chooseKeySource>[0]) {
+function findKeystores(given: KeySourcesOfVault) {
   const vaultDir = given.vault === undefined ? undefined : vaultDirectory(given.dataDir, given.vault);
   const generated = vaultDir === undefined ? undefined : join(vaultDir, 'keystores');
   const isNamed =

@@ -6,8 +6,8 @@ import type { OperatorSettings } from '../settings/operator-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import { chooseKeySource } from './choose-key-source.ts';
 import { listIgnored } from './flags/ignored.ts';
-import { readSignerTls } from './flags/signer.ts';
 import type { StartGiven } from './flags/start.ts';
+import { readSignerTls } from './read-signer-tls.ts';
 
 /** What `start` was told, as the composition takes it. @throws OperatorError naming a TLS file that cannot be read */
 export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {

@@ -1,11 +1,13 @@
 import { example } from '../cli/examples.ts';
-import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation, keystoresDir } from '../cli/flags/keystores.ts';
+import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from '../cli/flags/keystores.ts';
 import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash, verbose } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
-import { REMOTE_SIGNER_URL, readSignerTls, SIGNER_TLS_OPTIONS } from '../cli/flags/signer.ts';
+import { REMOTE_SIGNER_URL, SIGNER_TLS_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, vault } from '../cli/flags/vault.ts';
+import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/options/option.ts';
+import { readSignerTls } from '../cli/read-signer-tls.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
@@ -99,6 +101,7 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
       { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
     );
   }
+
   private async fetchOracles(
     http: HttpDeps,
     network: Network,

@@ -3,12 +3,13 @@ import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
 import { consensusEndpoints, verbose } from '../cli/flags/nodes.ts';
-import { readSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
+import { SIGNER_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { missingOptions } from '../cli/options/command-line-error.ts';
 import { type CheckContext, flag, optional, type Resolved } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
+import { readSignerTls } from '../cli/read-signer-tls.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
@@ -87,7 +88,7 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) 
     if (given.dryRun || indexes.length === 0) {
       this.say(
         indexes.length === 0
-          ? 'All validators exit already.'
+          ? 'All validators are already exiting.'
           : `Would exit ${indexes.length} validators with indexes: ${indexes.join(', ')}`,
       );
       return { ...planned, exits: [] };
@@ -107,7 +108,7 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) 
   }
 
   private warnOfOthers({ exited, refused, foreign }: ExitPlan): void {
-    for (const { index, status } of exited) this.hint(`Validator ${index} exits already (${status}).`);
+    for (const { index, status } of exited) this.hint(`Validator ${index} is already exiting (${status}).`);
     for (const { validator, reason } of refused) {
       this.warn(
         `validator ${validator.index} (${toHex(validator.publicKey).slice(0, 10)}…) cannot exit now: ${reason}.`,

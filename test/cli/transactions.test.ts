@@ -76,7 +76,9 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
   ]);
   expect(await findTransaction(database, scope, 'one')).toMatchObject({ request: undefined });
   const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
-  expect(bumped.stdout).toBe('The operator will replace transaction 1 (harvest, nonce 4) by a dearer one.\n');
+  expect(bumped.stdout).toBe(
+    'The operator will replace transaction 1 (harvest, nonce 4) with a higher fee.\n',
+  );
   expect(await findTransaction(database, scope, 'one')).toMatchObject({
     request: 'bump',
     feeCeilingWei: 80_000_000_000n,

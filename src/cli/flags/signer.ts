@@ -1,7 +1,5 @@
-import type { SignerTls } from '../../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
-import { readFileBytes } from '../../lib/files.ts';
-import { defaulted, type OptionSpec, optional, type Resolved } from '../options/option.ts';
+import { defaulted, type OptionSpec, optional } from '../options/option.ts';
 import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
 
 /** `--remote-signer-url`: one signer, or several that hold the same keys. */
@@ -53,20 +51,3 @@ export const SIGNER_OPTIONS = {
     value: integer({ min: 1, max: 1024 }),
   }),
 } as const;
-
-/**
- * Reads the TLS files of the options; undefined when there is none.
- * @throws OperatorError naming the file
- */
-export async function readSignerTls(
-  options: Resolved<typeof SIGNER_TLS_OPTIONS>,
-): Promise<SignerTls | undefined> {
-  const { signerCa, signerCert, signerKey, signerPfx, signerPfxPassword } = options;
-  if ([signerCa, signerCert, signerKey, signerPfx].every(path => path === undefined)) return undefined;
-  const [ca, cert, key, pfx] = await Promise.all(
-    [signerCa, signerCert, signerKey, signerPfx].map(path =>
-      path === undefined ? undefined : readFileBytes(path),
-    ),
-  );
-  return { ca, cert, key, pfx, passphrase: signerPfxPassword };
-}

@@ -1,10 +1,11 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { readSignerTls, SIGNER_TLS_OPTIONS } from '../../cli/flags/signer.ts';
+import { SIGNER_TLS_OPTIONS } from '../../cli/flags/signer.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
 import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
+import { readSignerTls } from '../../cli/read-signer-tls.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';

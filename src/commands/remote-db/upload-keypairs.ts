@@ -1,9 +1,10 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/flags/keystores.ts';
+import { KEYSTORE_PASSWORD_OPTIONS } from '../../cli/flags/keystores.ts';
 import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash } from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
+import { keystoreLocation } from '../../cli/keystore-location.ts';
 import { flag, optional } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';

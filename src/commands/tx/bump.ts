@@ -32,7 +32,7 @@ export default class TxBump extends operatorCommand(OPTIONS) {
     });
     const kind = foreignText(row.kind);
     this.say(
-      `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) by a dearer one.`,
+      `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) with a higher fee.`,
     );
     this.hint('It does so within a slot; one that does not run, when it is started.');
     return { id: String(row.id), kind, nonce: String(row.nonce), request: 'bump' };

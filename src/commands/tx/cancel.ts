@@ -20,7 +20,7 @@ export default class TxCancel extends operatorCommand(OPTIONS) {
     });
     const kind = foreignText(row.kind);
     this.say(
-      `The operator will take back transaction ${row.id} (${kind}, nonce ${row.nonce}), if it still can.`,
+      `The operator will cancel transaction ${row.id} (${kind}, nonce ${row.nonce}), if it still can.`,
     );
     this.hint('It does so within a slot; one that does not run, when it is started.');
     return { id: String(row.id), kind, nonce: String(row.nonce), request: 'cancel' };
