@@ -85,6 +85,9 @@ it('tx: lists transactions, and asks the operator for a replacement', { timeout:
   });
   const cancelled = await tx('cancel', '--id', '1', '--json');
   expect(JSON.parse(cancelled.stdout)).toEqual({ id: '1', kind: 'harvest', nonce: '4', request: 'cancel' });
+  expect(cancelled.stderr).toContain(
+    'The operator will cancel transaction 1 (harvest, nonce 4), if it still can.\n',
+  );
   expect((await tx('list', '--json')).stdout).toContain('"request": "cancel"');
   expect(await tx('bump', '--id', '9')).toMatchObject({ exitCode: 1 });
 
