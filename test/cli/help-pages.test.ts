@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -2112,6 +2113,15 @@ describe('the help page of', () => {
     const [summary = '', ...page] = (await helpPage(name)).trim().split('\n');
     const heading = `## \`operator ${name} [OPTIONS]\``;
     expect(reference).toContain(`${heading}\n\n${summary}\n\n\`\`\`\n${page.join('\n').trim()}\n\`\`\`\n`);
+  });
+});
+
+describe('the command reference', () => {
+  it('is fresh: "npm run reference" would write nothing else', () => {
+    execFileSync(process.execPath, ['scripts/command-reference.js', '--check'], {
+      cwd: PROJECT_ROOT,
+      stdio: 'pipe',
+    });
   });
 });
 

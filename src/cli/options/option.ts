@@ -5,7 +5,8 @@
 //   knows 1, true, y and yes, and takes any other word for false;
 // - an error of a value is one sentence of the manual's; oclif puts "Parsing --x" before it and a hint at the help behind;
 // - a secret has twins, `--x-file` and `X_FILE`, and it is an error when they contradict each other;
-// - all options that are missing are named in one error;
+// - a missing option is asked for; where nobody can be asked, one sentence names all that are missing. A required flag of oclif's
+//   knows of no question, and each has a line of its own;
 // - options of a group, such as those of `remote-db`, may stand before its subcommand.
 import type { Interfaces } from '@oclif/core';
 
