@@ -56,6 +56,32 @@ describe('a wrong command line', () => {
     expect(exitCode).toBe(2);
   });
 
+  it.each([
+    [
+      ['remote-db', '--vault', VAULT, '--db-url', 'postgresql://127.0.0.1:1/op', 'assign'],
+      ['--total-validators', '2', '--trust-stored'],
+      '--trust-stored is of use with --encrypt-key-file only.',
+    ],
+    [
+      ['signer', '--network', 'hoodi'],
+      ['--listen', '127.0.0.1:9000', '--socket', './signer.sock'],
+      'Give --listen or --socket, not both.',
+    ],
+    [
+      ['signer', '--network', 'hoodi'],
+      ['--tls-cert', 'package.json'],
+      'TLS needs --tls-cert and --tls-key; --tls-client-ca goes with both.',
+    ],
+  ])(
+    'whose options do not go together is refused before anything is opened: %s',
+    async (command, options, message) => {
+      const { stdout, stderr, exitCode } = await runCli([...command, ...options]);
+      expect(stderr).toBe(`Error: ${message}\n`);
+      expect(stdout).toBe('');
+      expect(exitCode).toBe(2);
+    },
+  );
+
   it('is a JSON document on stdout with --json', async () => {
     const { stdout, stderr, exitCode } = await runCli(['create-keys', '--json', '--count', '0']);
     expect(JSON.parse(stdout)).toEqual({
