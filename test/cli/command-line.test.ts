@@ -6,6 +6,8 @@ import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory } from '../supp
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
+const NODE = 'http://127.0.0.1:1';
+const START = ['start', '--vault', VAULT, '--execution-endpoints', NODE, '--consensus-endpoints', NODE];
 const commands = globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') })
   .map(file => file.replace(/\.ts$/, '').split('/'))
   .sort();
@@ -71,6 +73,16 @@ describe('a wrong command line', () => {
       ['signer', '--network', 'hoodi'],
       ['--tls-cert', 'package.json'],
       'TLS needs --tls-cert and --tls-key; --tls-client-ca goes with both.',
+    ],
+    [
+      START,
+      ['--hot-wallet-file', 'package.json', '--wallet-file', 'README.md'],
+      '--hot-wallet and --wallet options name different files.',
+    ],
+    [
+      START,
+      ['--vault-public-key', `0x${'11'.repeat(32)}`],
+      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
     ],
   ])(
     'whose options do not go together is refused before anything is opened: %s',
