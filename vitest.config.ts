@@ -1,13 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests of one kind, by the folder that they lie in. */
+const kind = (name: string, include: readonly string[], needsPostgres: boolean) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [...include],
+    globalSetup: needsPostgres ? ['test/support/postgres/global-postgres.ts'] : [],
+  },
+});
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // Postgres, anvil and scrypt (256 MiB a derivation) share the machine with the tests: two files at a time.
     pool: 'forks',
     maxWorkers: 2,
-    globalSetup: ['test/support/postgres/global-postgres.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A test's own waits end before, and say what they last saw: see test/support/wait-until.ts.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    projects: [
+      kind('unit', ['test/*.test.ts', 'test/unit/**/*.test.ts'], false),
+      kind('integration', ['test/integration/**/*.test.ts'], true),
+      kind('cli', ['test/cli/**/*.test.ts'], true),
+      kind('proof', ['test/proof/**/*.test.ts'], true),
+    ],
   },
 });

@@ -328,6 +328,26 @@ describe('the edges', () => {
   const read = (file: string) =>
     readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
 
+  it('read the environment in one place, for the options: nothing deeper looks at a variable', () => {
+    const looks = /\bprocess\??\.env\b|\bprocess\[|\benv\b[^{}]*\}\s*=\s*process\b|['"]node:process['"]/;
+    const looking = program.filter(file => looks.test(read(file)));
+    expect(looking).toEqual([
+      // Lies below settings, and is done before anything else: Node's own options, which Node shows nowhere else.
+      'src/lib/guard-memory.ts',
+      'src/settings/environment.ts',
+      // Reads none: hands the few variables on that the signer's process gets.
+      'src/signer-process/spawn-signer.ts',
+    ]);
+    expect(read('src/lib/guard-memory.ts').match(/process\.env\.\w+/g)).toEqual(['process.env.NODE_OPTIONS']);
+    expect(trespasses(/^src\/(?!cli\/)/, /^src\/settings\/environment\.ts$/)).toEqual([]);
+    for (const hidden of [
+      'const { env } = process;',
+      "import { env } from 'node:process';",
+      "process['env']",
+    ])
+      expect(looks.test(hidden)).toBe(true);
+  });
+
   it('are the only ones that print, and what they print passes through foreign-text.ts', () => {
     const prints = /\b(process\.(stdout|stderr)|output)\.write\(|\bconsole\.|pino\.destination\(/;
     const edges = program.filter(file => prints.test(read(file)));

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import type { KeySourceSettings } from '../settings/signer-settings.ts';
-import { readVaultTimeouts } from '../settings/timeouts.ts';
+import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
 
@@ -10,6 +11,25 @@ import type { KeySourcesGiven } from './flags/key-sources.ts';
 interface KeySourcesOfVault extends KeySourcesGiven {
   readonly dataDir: string;
   readonly vault?: string | undefined;
+}
+
+/**
+ * Who holds the validators' keys: the remote signer when there is one, else the built-in signer with the local keystores,
+ * HashiCorp Vault or, last, the other source.
+ * @param say - told which one is taken where several are set up
+ * @throws UsageError 'no-key-source', 'hashi-vault-incomplete'
+ */
+export function chooseExitKeys(
+  given: KeySourcesOfVault & { readonly remoteSignerUrl: readonly EndpointUrl[] | undefined },
+  say: (line: string) => void,
+  other?: KeySourceSettings,
+): ExitKeysSettings {
+  if (given.remoteSignerUrl !== undefined) return { kind: 'remote', urls: given.remoteSignerUrl };
+  const keys = chooseKeySource(given, say) ?? other;
+  if (keys !== undefined) return { kind: 'built-in', keys };
+  throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
+    hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
+  });
 }
 
 /**
@@ -73,6 +93,7 @@ function hashiVaultSettings(given: KeySourcesGiven): KeySourceSettings {
     keyPaths: given.hashiVaultKeyPath,
     keyPrefixes: given.hashiVaultKeyPrefix,
     caFile: given.hashiVaultCa,
-    ...readVaultTimeouts(),
+    timeoutMs: given.hashiVaultTimeout,
+    retryTimeoutMs: given.hashiVaultRetryTimeout,
   };
 }

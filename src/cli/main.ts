@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { guardMemory } from '../lib/guard-memory.ts';
 import { packageRoot } from '../lib/package-root.ts';
+import { completeEnvironment, processEnvironment, takeEnvironment } from '../settings/environment.ts';
 import { becomeLean } from './lean-process.ts';
 
 const PROGRAM_NAMES = ['operator', 'v3-operator'];
@@ -11,7 +12,7 @@ const PROGRAM_NAMES = ['operator', 'v3-operator'];
 export async function main(): Promise<void> {
   guardMemory();
   const argv = process.argv.slice(2);
-  if (argv[0] === 'start') becomeLean(argv, process.env);
+  if (argv[0] === 'start') becomeLean(argv, processEnvironment());
   const program = programName();
   // Overwrites the command line that `ps` shows, which may hold a secret.
   process.title = program;
@@ -35,15 +36,12 @@ function nameUser(): void {
   try {
     userInfo();
   } catch {
-    process.env.SHELL ??= '/bin/sh';
-    process.env.HOME ??= '/';
+    completeEnvironment({ SHELL: '/bin/sh', HOME: '/' });
   }
 }
 
 /** The name that the user typed: told by the launcher of a clone, or the name of npm's link. */
 function programName(): string {
-  const told = process.env.STAKEWISE_PROGRAM;
-  delete process.env.STAKEWISE_PROGRAM;
-  const name = told ?? basename(process.argv[1] ?? '');
+  const name = takeEnvironment('STAKEWISE_PROGRAM') ?? basename(process.argv[1] ?? '');
   return PROGRAM_NAMES.find(known => known === name) ?? 'operator';
 }

@@ -1,6 +1,7 @@
 import type { WriteStream } from 'node:tty';
 import { Command, type Config } from '@oclif/core';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
+import { processEnvironment } from '../settings/environment.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
 import type { OptionRules, Options, Resolved } from './options/option.ts';
 import { resolveOptions } from './options/resolve-options.ts';
@@ -26,14 +27,14 @@ export abstract class OperatorCommand extends Command {
   /** What the command was asked to do: see {@link resolveOptions}. The rules between the options hold for what it gives. */
   protected async resolveOptions<O extends Options>(
     options: O,
-    { unattended = [], check }: OptionRules<O>,
+    { unattended = [], check }: OptionRules<O> = {},
   ): Promise<Resolved<O>> {
     const { flags } = await this.parse();
     const prompter = this.prompter;
     const resolved = await resolveOptions(options, {
       unattended,
       flags,
-      environment: process.env,
+      environment: processEnvironment(),
       prompter,
       warn: this.warn,
     });

@@ -2,7 +2,7 @@ import type { Interfaces } from '@oclif/core';
 import { UsageError } from '../lib/errors.ts';
 import { REMOTE_DB_GROUP, REMOTE_DB_OPTIONS } from './flags/remote-db.ts';
 import { OperatorCommand } from './operator-command.ts';
-import { invalidValue } from './options/command-line-error.ts';
+import { CommandLineError, invalidValue } from './options/command-line-error.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
 import type { OptionRules, Options, Resolved } from './options/option.ts';
 
@@ -31,9 +31,12 @@ export function remoteDbCommand<O extends Options>(
       return { ...resolved, warn: this.warn };
     }
 
-    /** A URL is parsed where the database is opened; the option is named here. */
+    /** What only opening the database shows to be wrong with its URL, such as a file that it names; the option is named here. */
     override async catch(error: Error): Promise<void> {
-      const isUrl = error instanceof UsageError && error.code === 'invalid-db-url';
+      const isUrl =
+        error instanceof UsageError &&
+        !(error instanceof CommandLineError) &&
+        error.code === 'invalid-db-url';
       await super.catch(isUrl ? invalidValue('--db-url', error) : error);
     }
   }

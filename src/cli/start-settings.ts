@@ -1,63 +1,132 @@
 import { join } from 'node:path';
+import { UsageError } from '../lib/errors.ts';
 import { secretPartsOf } from '../lib/scrub.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
-import { readEnvironment } from '../settings/environment.ts';
-import type { OperatorSettings } from '../settings/operator-settings.ts';
-import { vaultDirectory } from '../settings/vault-config.ts';
-import { chooseKeySource } from './choose-key-source.ts';
+import { processEnvironment, readEnvironment } from '../settings/environment.ts';
+import type {
+  ObservabilitySettings,
+  OperatorPolicy,
+  OperatorSettings,
+  OperatorSigningSettings,
+} from '../settings/operator-settings.ts';
+import type { KeySourceSettings } from '../settings/signer-settings.ts';
+import {
+  findVaultConfig,
+  readVaultConfig,
+  vaultConfigPath,
+  vaultDirectory,
+} from '../settings/vault-config.ts';
+import { chooseExitKeys } from './choose-key-source.ts';
 import { listIgnored } from './flags/ignored.ts';
-import type { StartGiven } from './flags/start.ts';
-import { readSignerTls } from './read-signer-tls.ts';
+import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';
+import { type StartGiven, terminationLog } from './flags/start.ts';
+import { operatorDatabase } from './flags/transactions.ts';
+import { signerConnection } from './read-signer-tls.ts';
 
-/** What `start` was told, as the composition takes it. @throws OperatorError naming a TLS file that cannot be read */
+/**
+ * What `start` was told, as the composition takes it.
+ * @throws UsageError 'network-missing', 'no-key-source', 'hashi-vault-incomplete'; OperatorError 'vault-not-initialised', or
+ *   naming a TLS file that cannot be read
+ */
 export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
-  const { vault, dataDir, dbUrl, dbSchema, encryptKey, network } = given;
-  const own = vaultDirectory(dataDir, vault);
+  const { vault, dataDir } = given;
+  const notes = notesOnIgnored(given);
+  const network = await networkName(given);
+  return {
+    vault: { vault, network, dataDir },
+    database: operatorDatabase(given),
+    facts: { vaultPublicKey: given.vaultPublicKey, depositDataFile: given.depositDataFile },
+    nodes: {
+      execution: executionSettings(given),
+      executionJwt: given.executionJwtSecret,
+      consensus: consensusSettings(given),
+      ipfs: ipfsSettings(given),
+    },
+    signing: await signingSettings(given, line => notes.push(line)),
+    policy: policyOf(given),
+    observability: observabilitySettings(given, notes),
+  };
+}
+
+/** `--termination-log` as the environment has it: for a command line that cannot be parsed. */
+export function terminationLogOfEnvironment(): string | undefined {
+  return terminationLog.env === undefined ? undefined : readEnvironment(terminationLog.env);
+}
+
+/**
+ * Name or path of the vault's network. A database URL is enough of a configuration beside it; without one, `init` has to
+ * have been called.
+ * @throws OperatorError 'vault-not-initialised'; UsageError 'network-missing'
+ */
+async function networkName({ network, dataDir, vault, dbUrl }: StartGiven): Promise<string> {
+  const read = dbUrl === undefined ? readVaultConfig : findVaultConfig;
+  const config = await read(dataDir, vault);
+  const name = network ?? config?.network;
+  if (name !== undefined) return name;
+  throw new UsageError('network-missing', 'Name the network with --network.', {
+    hint: `There is no ${vaultConfigPath(dataDir, vault)} to take it from.`,
+  });
+}
+
+async function signingSettings(
+  given: StartGiven,
+  say: (line: string) => void,
+): Promise<OperatorSigningSettings> {
+  const own = join(vaultDirectory(given.dataDir, given.vault), 'wallet');
   const walletFile = given.hotWalletFile ?? given.walletFile;
   const walletPasswordFile = given.hotWalletPasswordFile ?? given.walletPasswordFile;
   return {
-    vault,
-    network,
-    dataDir,
-    database: dbUrl === undefined ? { directory: given.databaseDir ?? dataDir } : { dbUrl, dbSchema },
-    vaultPublicKey: given.vaultPublicKey,
-    executionEndpoints: given.executionEndpoints,
-    executionJwtSecret: given.executionJwtSecret,
-    oracleSetHash: given.oracleSetHash,
-    consensusEndpoints: given.consensusEndpoints,
-    depositDataFile: given.depositDataFile,
+    ...(await signerConnection(given)),
+    exitKeys: chooseExitKeys(given, say, keysOfDatabase(given)),
+    concurrency: given.signerConcurrency,
     wallet: {
-      file: walletFile ?? join(own, 'wallet', 'wallet.json'),
-      passwordFile: walletPasswordFile ?? join(own, 'wallet', 'password.txt'),
+      file: walletFile ?? join(own, 'wallet.json'),
+      passwordFile: walletPasswordFile ?? join(own, 'password.txt'),
     },
-    maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
-    maxFeePerGasGweiBump:
-      given.maxFeePerGasGweiBump === undefined ? undefined : BigInt(given.maxFeePerGasGweiBump),
-    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * WEI_PER_GWEI,
-    harvest: given.harvestVault,
-    register: !given.disableValidatorsRegistration,
-    exitShards: given.exitShards,
     poolSize: given.poolSize,
-    remoteSignerUrl: given.remoteSignerUrl,
-    tls: await readSignerTls(given),
-    signerConcurrency: given.signerConcurrency,
-    keys: say =>
-      chooseKeySource(given, say) ??
-      (dbUrl !== undefined && encryptKey !== undefined
-        ? { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey }
-        : undefined),
-    metrics: {
-      isEnabled: given.enableMetrics,
-      host: given.metricsHost,
-      port: given.metricsPort,
-      prefix: given.metricsPrefix ?? '',
-    },
-    healthPort: given.healthPort,
+  };
+}
+
+function keysOfDatabase(given: StartGiven): KeySourceSettings | undefined {
+  const { vault, network, dataDir, dbUrl, dbSchema, encryptKey } = given;
+  if (dbUrl === undefined || encryptKey === undefined) return undefined;
+  return { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey };
+}
+
+function policyOf(given: StartGiven): OperatorPolicy {
+  const { maxFeePerGasGwei, maxFeePerGasGweiBump } = given;
+  return {
+    register: !given.disableValidatorsRegistration,
+    harvest: given.harvestVault,
+    exitShards: given.exitShards,
+    maxFeePerGasGwei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei),
+    maxFeePerGasGweiBump: maxFeePerGasGweiBump === undefined ? undefined : BigInt(maxFeePerGasGweiBump),
+    minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * WEI_PER_GWEI,
+    oracleSetHash: given.oracleSetHash,
+    oraclesTimeoutMs: given.oraclesValidatorsTimeout,
+    validatorsListTimeoutMs: given.genesisValidatorsIpfsTimeout,
+    poolSize: given.poolSize,
     skipWaiting: given.skipStartupChecks,
+  };
+}
+
+function observabilitySettings(given: StartGiven, notes: readonly string[]): ObservabilitySettings {
+  return {
+    probes: {
+      host: given.metricsHost,
+      metricsPort: given.enableMetrics ? given.metricsPort : undefined,
+      healthPort: given.healthPort,
+    },
+    metricsPrefix: given.metricsPrefix ?? '',
     log: { level: given.verbose ? 'DEBUG' : given.logLevel, format: given.logFormat },
     secrets: secretsOf(given),
-    ignored: listIgnored(given),
+    notes,
   };
+}
+
+function notesOnIgnored(given: StartGiven): string[] {
+  const ignored = listIgnored(given, processEnvironment());
+  return ignored.length === 0 ? [] : [`Accepted and ignored: ${ignored.join(', ')}`];
 }
 
 /** What must never be printed, in whatever message it comes back. */
@@ -67,12 +136,12 @@ function secretsOf(given: StartGiven): (string | undefined)[] {
     ...given.consensusEndpoints,
     ...(given.remoteSignerUrl ?? []),
     ...(given.hashiVaultUrl === undefined ? [] : [given.hashiVaultUrl]),
+    ...(given.ipfsFetchEndpoints ?? []),
   ];
-  const texts = [given.dbUrl?.url ?? '', ...(readEnvironment('IPFS_FETCH_ENDPOINTS')?.split(',') ?? [])];
   return [
     ...urls.flatMap(url => url.secrets),
-    ...texts.flatMap(secretPartsOf),
-    given.executionJwtSecret,
+    ...secretPartsOf(given.dbUrl?.url ?? ''),
+    given.executionJwtSecret?.text,
     given.hashiVaultToken?.value,
     given.signerPfxPassword,
     given.encryptKey?.value,

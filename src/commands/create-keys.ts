@@ -1,7 +1,7 @@
 import { example } from '../cli/examples.ts';
 import { keystoreKdf } from '../cli/flags/keystores.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
-import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
+import { dataDir, mnemonicFor, networkOfKeys, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
@@ -23,6 +23,7 @@ const OPTIONS = {
     prompt: 'Enter the number of the validator keys to generate',
   }),
   mnemonic: mnemonicFor('the validator keys'),
+  network: networkOfKeys,
   perKeystorePassword: flag({ description: 'Creates separate password file for each keystore.' }),
   kdf: keystoreKdf,
   poolSize,
@@ -45,7 +46,7 @@ export default class CreateKeys extends operatorCommand(OPTIONS) {
     await using lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
     const config = await readVaultConfig(dataDir, vault);
     const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;
-    const network = networkOfConfig(config);
+    const network = networkOfConfig(config, given.network);
     await using pool = createWorkerPool({ size: given.poolSize });
     const progress = this.progress('manual');
     const saveNextIndex = (index: number) => updateMnemonicNextIndex(dataDir, vault, index);

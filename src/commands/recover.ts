@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { example } from '../cli/examples.ts';
 import { keystoreKdf } from '../cli/flags/keystores.ts';
-import { consensusEndpoints, executionEndpoints, verbose } from '../cli/flags/nodes.ts';
+import {
+  CONSENSUS_TIMEOUTS,
+  consensusEndpoints,
+  consensusSettings,
+  EXECUTION_TIMEOUTS,
+  executionEndpoints,
+  executionSettings,
+  verbose,
+} from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
 import { mnemonicFor, newDataDir, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
@@ -26,7 +34,9 @@ const OPTIONS = {
   mnemonic: mnemonicFor('the validator keys'),
   vault: vault('Enter your vault address'),
   executionEndpoints,
+  ...EXECUTION_TIMEOUTS,
   consensusEndpoints: consensusEndpoints('Enter comma separated'),
+  ...CONSENSUS_TIMEOUTS,
   network: required({
     description: 'The network of your vault, or the path of a network file.',
     env: 'NETWORK',
@@ -65,8 +75,8 @@ export default class Recover extends operatorCommand(OPTIONS) {
       if (!(await confirm(this.prompter, question, { flag: '--no-confirm' }))) throw new Aborted();
     }
     const http = openHttp(given);
-    using execution = await openExecutionNode(http, given.executionEndpoints, network);
-    const node = await openBeaconNode(http, given.consensusEndpoints, network);
+    using execution = await openExecutionNode(http, executionSettings(given), network);
+    const node = await openBeaconNode(http, consensusSettings(given), network);
     await using pool = createWorkerPool({ size: given.poolSize });
     const progress = this.progress('kept');
     const recovered = await recoverVault(

@@ -1,13 +1,22 @@
 import { example } from '../cli/examples.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from '../cli/flags/keystores.ts';
-import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash, verbose } from '../cli/flags/nodes.ts';
+import {
+  allowUnverifiedIpfs,
+  EXECUTION_TIMEOUTS,
+  executionEndpoints,
+  executionSettings,
+  IPFS_OPTIONS,
+  ipfsSettings,
+  oracleSetHash,
+  verbose,
+} from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
-import { REMOTE_SIGNER_URL, SIGNER_TLS_OPTIONS } from '../cli/flags/signer.ts';
-import { dataDir, vault } from '../cli/flags/vault.ts';
+import { REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
+import { dataDir, networkOfKeys, vault } from '../cli/flags/vault.ts';
 import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/options/option.ts';
-import { readSignerTls } from '../cli/read-signer-tls.ts';
+import { signerConnection } from '../cli/read-signer-tls.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
@@ -21,16 +30,16 @@ import { setUpRemoteSigner } from '../services/fleet/remote-signer/set-up-remote
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { findKeystores } from '../services/local-keys/read-keystores.ts';
 import { fetchOracleSet } from '../services/oracles/fetch-oracle-set.ts';
-import { readTimeoutMs } from '../settings/timeouts.ts';
 import { networkOfConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {
   executionEndpoints: requiredUnless('split', executionEndpoints),
+  ...EXECUTION_TIMEOUTS,
   oracleSetHash,
   vault: vault('Enter your vault address'),
   remoteSignerUrl: required(REMOTE_SIGNER_URL),
-  ...SIGNER_TLS_OPTIONS,
+  ...SIGNER_CONNECTION_OPTIONS,
   removeExistingKeys: flag({
     description:
       'Removes keys from the remote signer that an earlier configuration of this vault named and the new one does not. Useful when the oracle set has changed.',
@@ -40,10 +49,12 @@ const OPTIONS = {
     description:
       'Imports the validator keys themselves and no shares: exit signatures are then split, whatever the oracle set. Needs no execution node.',
   }),
+  network: networkOfKeys,
   dataDir,
   keystoresDir,
   ...KEYSTORE_PASSWORD_OPTIONS,
   allowUnverifiedIpfs,
+  ...IPFS_OPTIONS,
   poolSize,
   verbose,
 };
@@ -59,7 +70,7 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
   async run() {
     const given = await this.resolve();
     const { vault, keepKeystores, remoteSignerUrl, prompter } = { ...given, prompter: this.prompter };
-    const network = networkOfConfig(await readVaultConfig(given.dataDir, vault));
+    const network = networkOfConfig(await readVaultConfig(given.dataDir, vault), given.network);
     const vaultDir = vaultDirectory(given.dataDir, vault);
     const [url, ...others] = remoteSignerUrl;
     if (url === undefined || others.length > 0) {
@@ -69,9 +80,8 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
       );
     }
     const http = openHttp(given);
-    const tls = await readSignerTls(given);
-    const signerOptions = { tls, timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30), log: http.log };
-    await using keymanager = openKeymanager({ url, ...signerOptions });
+    const connection = await signerConnection(given);
+    await using keymanager = openKeymanager({ url, ...connection, log: http.log });
     const location = keystoreLocation(given, vaultDir);
     // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
     await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.warn);
@@ -84,7 +94,7 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
       return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
     const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
-    await using signer = openSignerClient({ ...signerOptions, log: undefined, urls: [url] });
+    await using signer = openSignerClient({ ...connection, urls: [url] });
     await using pool = createWorkerPool({ size: given.poolSize });
     return await setUpRemoteSigner(
       {
@@ -102,18 +112,15 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
     );
   }
 
-  private async fetchOracles(
-    http: HttpDeps,
-    network: Network,
-    { executionEndpoints = [], allowUnverifiedIpfs, oracleSetHash: pinnedHash }: Resolved<typeof OPTIONS>,
-  ) {
-    using node = await openExecutionNode(http, executionEndpoints, network);
-    using opened = await openVoters(http, executionEndpoints, network);
-    const ipfs = ipfsOptions(network, { allowUnverified: allowUnverifiedIpfs, warn: this.warn });
+  private async fetchOracles(http: HttpDeps, network: Network, given: Resolved<typeof OPTIONS>) {
+    const execution = executionSettings(given);
+    using node = await openExecutionNode(http, execution, network);
+    using opened = await openVoters(http, execution, network);
+    const ipfs = ipfsOptions(ipfsSettings(given), network, this.warn);
     // There is no key here that could vouch for a memory of what was accepted: the endpoints are asked every time.
     const { set } = await fetchOracleSet(
       { node, voters: opened.voters, http, warn: this.warn, error: this.warn },
-      { contracts: network.contracts, ipfs, pinnedHash },
+      { contracts: network.contracts, ipfs, pinnedHash: given.oracleSetHash },
     );
     return set;
   }

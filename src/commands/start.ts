@@ -1,11 +1,10 @@
 import { example } from '../cli/examples.ts';
 import { IGNORED_OPTIONS } from '../cli/flags/ignored.ts';
-import { checkStart, START_OPTIONS } from '../cli/flags/start.ts';
+import { checkStart, START_OPTIONS, terminationLog } from '../cli/flags/start.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
-import { operatorSettings } from '../cli/start-settings.ts';
+import { operatorSettings, terminationLogOfEnvironment } from '../cli/start-settings.ts';
 import { messageOf } from '../lib/errors.ts';
 import { writeTerminationLog } from '../lib/termination-log.ts';
-import { readEnvironment } from '../settings/environment.ts';
 
 const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
 
@@ -19,9 +18,13 @@ export default class Start extends operatorCommand(OPTIONS, { check: checkStart 
   ];
 
   async run() {
-    const terminationLog = readEnvironment('TERMINATION_LOG');
+    // Found first: that the command line is wrong is written there, too.
+    const logPath = await this.resolveOptions({ terminationLog }).then(
+      found => found.terminationLog,
+      terminationLogOfEnvironment,
+    );
     const note = (error: unknown) => {
-      if (terminationLog !== undefined) writeTerminationLog(terminationLog, messageOf(error));
+      if (logPath !== undefined) writeTerminationLog(logPath, messageOf(error));
     };
     // Bugs that nobody waits for end the process, too.
     process.once('uncaughtExceptionMonitor', note);

@@ -1,15 +1,15 @@
-import { chooseKeySource } from '../cli/choose-key-source.ts';
+import { chooseExitKeys } from '../cli/choose-key-source.ts';
 import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
-import { consensusEndpoints, verbose } from '../cli/flags/nodes.ts';
+import { CONSENSUS_TIMEOUTS, consensusEndpoints, consensusSettings, verbose } from '../cli/flags/nodes.ts';
 import { SIGNER_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { missingOptions } from '../cli/options/command-line-error.ts';
 import { type CheckContext, flag, optional, type Resolved } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
-import { readSignerTls } from '../cli/read-signer-tls.ts';
+import { signerConnection } from '../cli/read-signer-tls.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
@@ -29,6 +29,7 @@ import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
 
 const OPTIONS = {
   consensusEndpoints: consensusEndpoints('Enter the comma separated'),
+  ...CONSENSUS_TIMEOUTS,
   vault: vault('Enter your vault address'),
   network: networkOfVault,
   count: optional({
@@ -65,14 +66,13 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) 
     const network = resolveNetwork(networkName);
     const http = openHttp(given);
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
-    const node = await openBeaconNode(http, given.consensusEndpoints, network);
-    await using signer = await openExitSigner(createCommandLogger(given.verbose), {
-      network: networkName,
-      remoteSignerUrl,
-      tls: await readSignerTls(given),
-      signerConcurrency: given.signerConcurrency,
-      keys: () => chooseKeySource(given, this.hint),
-    });
+    const signing = {
+      ...(await signerConnection(given)),
+      exitKeys: chooseExitKeys(given, this.hint),
+      concurrency: given.signerConcurrency,
+    };
+    const node = await openBeaconNode(http, consensusSettings(given), network);
+    await using signer = await openExitSigner(createCommandLogger(given.verbose), signing, networkName);
     const loadedKeys = await signer.client.listPublicKeys();
     const publicKeys =
       config?.validators.map(one => one.publicKey) ??

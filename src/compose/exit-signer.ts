@@ -1,22 +1,9 @@
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import { socketUrl } from '../clients/signer/signer-endpoint.ts';
-import type { SignerTls } from '../clients/signer/signer-tls.ts';
-import type { EndpointUrl } from '../lib/endpoint-url.ts';
-import { UsageError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { KeySourceSettings } from '../settings/signer-settings.ts';
-import { readTimeoutMs } from '../settings/timeouts.ts';
+import { owned } from '../lib/owned.ts';
+import type { ExitSigningSettings } from '../settings/signing-settings.ts';
 import { spawnSigner } from '../signer-process/spawn-signer.ts';
-
-export interface ExitSignerSettings {
-  /** Name or path. */
-  readonly network: string;
-  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
-  readonly tls: SignerTls | undefined;
-  readonly signerConcurrency: number;
-  /** Where the built-in signer finds its keys; asked only when there is no remote signer. */
-  readonly keys: () => KeySourceSettings | undefined;
-}
 
 export interface ExitSigner extends AsyncDisposable {
   readonly client: SignerClient;
@@ -26,31 +13,22 @@ export interface ExitSigner extends AsyncDisposable {
 
 /**
  * Whoever signs exits: the remote signer if there is one, else the built-in signer as a process of its own; the same API
- * either way. Timeout of a request: `REMOTE_SIGNER_TIMEOUT`, in seconds.
- * @throws UsageError 'no-key-source'; what the built-in signer met at its start
+ * either way.
+ * @param network - name or path
+ * @throws what the built-in signer met at its start
  */
 export async function openExitSigner(
   log: Logger,
-  { network, remoteSignerUrl, tls, signerConcurrency, keys }: ExitSignerSettings,
+  { exitKeys, tls, timeoutMs, concurrency }: ExitSigningSettings,
+  network: string,
 ): Promise<ExitSigner> {
-  const options = {
-    timeoutMs: readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30),
-    concurrency: signerConcurrency,
-    log,
-  };
-  if (remoteSignerUrl !== undefined) {
-    const client = openSignerClient({ ...options, urls: remoteSignerUrl, tls });
-    return { client, isBuiltIn: false, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
-  }
-  const source = keys();
-  if (source === undefined) {
-    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
-      hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
-    });
-  }
+  const options = { timeoutMs, concurrency, log };
   await using stack = new AsyncDisposableStack();
-  const spawned = stack.use(await spawnSigner({ log }, { network, keys: source }));
+  if (exitKeys.kind === 'remote') {
+    const client = stack.use(openSignerClient({ ...options, urls: exitKeys.urls, tls }));
+    return owned(stack, { client, isBuiltIn: false });
+  }
+  const spawned = stack.use(await spawnSigner({ log }, { network, keys: exitKeys.keys }));
   const client = stack.use(openSignerClient({ ...options, urls: [socketUrl(spawned.socketPath)] }));
-  const open = stack.move();
-  return { client, isBuiltIn: true, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  return owned(stack, { client, isBuiltIn: true });
 }

@@ -2,28 +2,22 @@ import { type BeaconNode, connectBeaconNode } from '../clients/beacon/beacon-nod
 import type { ExecutionNode } from '../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
-import {
-  openSignerClient,
-  type SignerClient,
-  type SignerClientOptions,
-} from '../clients/signer/signer-client.ts';
-import { type EndpointUrl, withoutSecrets } from '../lib/endpoint-url.ts';
-import { UsageError } from '../lib/errors.ts';
+import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { createCommandLogger } from '../lib/logger.ts';
 import type { Network } from '../networks/network.ts';
-import { parseIpfsGateway } from '../networks/network-file.ts';
-import { readEnvironment } from '../settings/environment.ts';
-import { readTimeoutMs } from '../settings/timeouts.ts';
+import type { IpfsSettings, NodeSettings } from '../settings/node-settings.ts';
+import type { SignerConnectionSettings } from '../settings/signing-settings.ts';
 
 /** What HTTP clients are given; with `--verbose` they say which requests they repeat. */
 export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
   return { log: createCommandLogger(verbose) };
 }
 
-/** Connects to the execution layer of a network. Timeouts: `EXECUTION_TIMEOUT`, `EXECUTION_RETRY_TIMEOUT`, in seconds. */
+/** Connects to the execution layer of a network. */
 export async function openExecutionNode(
   http: HttpDeps,
-  endpoints: readonly EndpointUrl[],
+  { endpoints, timeoutMs, retryTimeoutMs }: NodeSettings,
   { chainId }: Network,
 ): Promise<ExecutionNode> {
   // Loaded here only: commands that ask no node need not wait for ethers' providers.
@@ -31,8 +25,8 @@ export async function openExecutionNode(
   return connectExecutionNode(http, {
     endpoints: endpoints.map(endpoint => endpoint.reveal()),
     chainId,
-    timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
-    retryTimeoutMs: readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60),
+    timeoutMs,
+    retryTimeoutMs,
   });
 }
 
@@ -42,7 +36,7 @@ const VOTER_RETRY_TIMEOUT_MS = 5_000;
 /** A client for each execution endpoint alone: what several must agree on is asked of all of them. */
 export async function openVoters(
   http: HttpDeps,
-  endpoints: readonly EndpointUrl[],
+  { endpoints, timeoutMs, retryTimeoutMs }: NodeSettings,
   { chainId }: Network,
 ): Promise<{ readonly voters: readonly ExecutionNode[] } & Disposable> {
   const { ExecutionNode, distinctEndpoints } = await import('../clients/execution/execution-node.ts');
@@ -52,9 +46,8 @@ export async function openVoters(
       new ExecutionNode(http, {
         endpoints: [endpoint.reveal()],
         chainId,
-        timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
-        retryTimeoutMs:
-          distinct.length === 1 ? readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60) : VOTER_RETRY_TIMEOUT_MS,
+        timeoutMs,
+        retryTimeoutMs: distinct.length === 1 ? retryTimeoutMs : VOTER_RETRY_TIMEOUT_MS,
       }),
   );
   const close = () => {
@@ -63,33 +56,30 @@ export async function openVoters(
   return { voters, [Symbol.dispose]: close };
 }
 
-/** Connects to the consensus layer of a network. Timeouts: `CONSENSUS_TIMEOUT`, `CONSENSUS_RETRY_TIMEOUT`, in seconds. */
+/** Connects to the consensus layer of a network. */
 export function openBeaconNode(
   http: HttpDeps,
-  endpoints: readonly EndpointUrl[],
+  { endpoints, timeoutMs, retryTimeoutMs }: NodeSettings,
   { genesisValidatorsRoot, slotsPerEpoch }: Network,
 ): Promise<BeaconNode> {
   return connectBeaconNode(http, {
     endpoints: endpoints.map(endpoint => endpoint.reveal()),
     genesisValidatorsRoot,
     slotsPerEpoch,
-    timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
-    retryTimeoutMs: readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120),
+    timeoutMs,
+    retryTimeoutMs,
   });
 }
 
-/** Gateways of `IPFS_FETCH_ENDPOINTS` come before the network's own. Timeout per gateway: `IPFS_TIMEOUT`, in seconds. */
+/** Which gateways are asked: the user's own come before the network's. */
 export function ipfsOptions(
+  { ownGateways, timeoutMs, allowUnverified }: IpfsSettings,
   network: Network,
-  { allowUnverified, warn }: { readonly allowUnverified: boolean; readonly warn: (line: string) => void },
+  warn: (line: string) => void,
 ): IpfsOptions {
-  const own =
-    readEnvironment('IPFS_FETCH_ENDPOINTS')
-      ?.split(',')
-      .map(text => text.trim()) ?? [];
   return {
-    gateways: [...own.filter(text => text !== '').map(parseOwnGateway), ...network.ipfsGateways],
-    timeoutMs: readTimeoutMs('IPFS_TIMEOUT', 60),
+    gateways: [...ownGateways.map(gateway => gateway.reveal()), ...network.ipfsGateways],
+    timeoutMs,
     allowUnverified,
     onUnverified: gateway =>
       warn(
@@ -98,32 +88,11 @@ export function ipfsOptions(
   };
 }
 
-function parseOwnGateway(text: string): string {
-  try {
-    return parseIpfsGateway(text);
-  } catch (cause) {
-    throw new UsageError(
-      'invalid-ipfs-gateway',
-      `'${withoutSecrets(text)}' in IPFS_FETCH_ENDPOINTS is not an http or https URL.`,
-      { cause },
-    );
-  }
-}
-
-/**
- * Opens the client of a remote signer, or of several with the same keys. Timeout of one request: `REMOTE_SIGNER_TIMEOUT`,
- * in seconds.
- */
+/** Opens the client of a remote signer that is asked for little: one request at a time. */
 export function openRemoteSigner(
-  options: Pick<SignerClientOptions, 'urls' | 'tls' | 'concurrency'> & { readonly verbose: boolean },
+  url: EndpointUrl,
+  connection: SignerConnectionSettings,
+  { verbose }: { readonly verbose: boolean },
 ): SignerClient {
-  const { urls, tls, concurrency, verbose } = options;
-  const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
-  return openSignerClient({
-    urls,
-    tls,
-    concurrency,
-    timeoutMs,
-    log: createCommandLogger(verbose),
-  });
+  return openSignerClient({ ...connection, urls: [url], concurrency: 1, log: createCommandLogger(verbose) });
 }

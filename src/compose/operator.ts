@@ -1,7 +1,5 @@
-import { join } from 'node:path';
 import { BeaconNode } from '../clients/beacon/beacon-node.ts';
 import { distinctEndpoints, ExecutionNode } from '../clients/execution/execution-node.ts';
-import { parseJwtSecret } from '../clients/execution/jwt.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import { socketUrl } from '../clients/signer/signer-endpoint.ts';
@@ -9,22 +7,28 @@ import { openWalletSigner, type WalletSigner } from '../clients/signer/wallet-si
 import { type Database, openDatabase } from '../db/database.ts';
 import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
-import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
 import type { Logger, LogLevel } from '../lib/logger.ts';
+import { owned } from '../lib/owned.ts';
 import type { Network } from '../networks/network.ts';
-import { resolveNetwork } from '../networks/resolve-network.ts';
 import { waitOut } from '../operator/loop/wait-out.ts';
-import type { OperatorMetrics } from '../operator/probes/metrics.ts';
+import type { CallTarget, OperatorMetrics } from '../operator/probes/metrics.ts';
 import type { OperatorStatus } from '../operator/probes/status.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from '../operator/sources.ts';
 import { seenStatementPath } from '../services/remote-db/statements/seen-statement.ts';
-import type { OperatorSettings } from '../settings/operator-settings.ts';
+import type {
+  ObservabilitySettings,
+  OperatorDatabaseSettings,
+  OperatorFactsSettings,
+  OperatorNodesSettings,
+  OperatorSettings,
+  OperatorSigningSettings,
+} from '../settings/operator-settings.ts';
 import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
-import { readTimeoutMs } from '../settings/timeouts.ts';
-import { findVaultConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-config.ts';
+import type { VaultSettings } from '../settings/vault-settings.ts';
 import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.ts';
-import { feeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
+import { type FeeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
 import { openRemoteDatabase } from './remote-db.ts';
 import { embeddedDatabasePath } from './transaction-store.ts';
 
@@ -54,35 +58,59 @@ export interface OperatorHandles extends AsyncDisposable {
   readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
 }
 
+/** What the operator is opened with: its settings but for what it does then, and what was found out of them. */
+export interface OpenOperatorSettings
+  extends Pick<OperatorSettings, 'vault' | 'database' | 'facts' | 'nodes' | 'signing'> {
+  readonly network: Network;
+  /** What the wallet may sign at most. */
+  readonly ceilings: FeeCeilings;
+  readonly log: ObservabilitySettings['log'];
+}
+
 /**
  * Opens what the operator works with. Nodes are not asked yet; database and signer are waited for.
  * @throws OperatorError and UsageError for failures that waiting does not mend
  */
 export async function openOperator(
   context: OperatorContext,
-  settings: OperatorSettings,
-  networkName: string,
+  settings: OpenOperatorSettings,
 ): Promise<OperatorHandles> {
   const { log, metrics } = context;
+  const { network, vault, facts } = settings;
+  const httpOf = (target: CallTarget): HttpDeps => ({ log, observe: metrics.observe(target) });
   await using stack = new AsyncDisposableStack();
-  const network = resolveNetwork(networkName);
-  const httpOf = (target: Parameters<OperatorMetrics['observe']>[0]): HttpDeps => ({
-    log,
-    observe: metrics.observe(target),
+  const { database } = stack.use(await openState(context, settings.database, vault));
+  const rowsOf = settings.database.kind === 'remote' ? database : undefined;
+  const sources = await openSources(log, { vault, facts }, { network, rowsOf });
+  const nodes = openNodes(stack, context, settings.nodes, { network, httpOf });
+  const signers = stack.use(await openSigners(context, settings.signing, settings));
+  return owned(stack, {
+    ...nodes,
+    network,
+    database,
+    sources,
+    signer: signers.client,
+    wallet: signers.wallet,
+    http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },
   });
-  const database = stack.use(await openState(context, settings));
-  const sources = await openSources(log, settings, database, network);
-  const { executionJwtSecret } = settings;
-  const jwtSecret = executionJwtSecret === undefined ? undefined : parseJwtSecret(executionJwtSecret);
+}
+
+/** Nodes of both layers, all of them together and each alone. */
+function openNodes(
+  stack: AsyncDisposableStack,
+  context: OperatorContext,
+  { execution, executionJwt, consensus }: OperatorNodesSettings,
+  { network, httpOf }: { readonly network: Network; readonly httpOf: (target: CallTarget) => HttpDeps },
+): Pick<OperatorHandles, 'node' | 'executionNodes' | 'beacon' | 'beaconNodes'> {
   const connectExecution = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
         endpoints: urls.map(url => url.reveal()),
         retryTimeoutMs,
-        jwtSecret,
+        jwtSecret: executionJwt?.key,
         chainId: network.chainId,
         signal: context.lateSignal,
-        timeoutMs: readTimeoutMs('EXECUTION_TIMEOUT', 30),
+        timeoutMs: execution.timeoutMs,
       }),
     );
   const connectBeacon = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
@@ -92,81 +120,49 @@ export async function openOperator(
       signal: context.signal,
       genesisValidatorsRoot: network.genesisValidatorsRoot,
       slotsPerEpoch: network.slotsPerEpoch,
-      timeoutMs: readTimeoutMs('CONSENSUS_TIMEOUT', 60),
+      timeoutMs: consensus.timeoutMs,
     });
-  const endpoints = distinctEndpoints(settings.executionEndpoints);
-  const node = connectExecution(endpoints, readTimeoutMs('EXECUTION_RETRY_TIMEOUT', 60));
-  const signers = stack.use(await openSigners(context, settings, { network, networkName }));
-  const handles = {
-    network,
-    database,
-    sources,
-    node,
-    signer: signers.client,
-    wallet: signers.wallet,
+  const endpoints = distinctEndpoints(execution.endpoints);
+  return {
+    node: connectExecution(endpoints, execution.retryTimeoutMs),
     executionNodes: endpoints.map(one => connectExecution([one], 0)),
-    beacon: connectBeacon(settings.consensusEndpoints, readTimeoutMs('CONSENSUS_RETRY_TIMEOUT', 120)),
-    beaconNodes: settings.consensusEndpoints.map(one => connectBeacon([one], 0)),
-    http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },
+    beacon: connectBeacon(consensus.endpoints, consensus.retryTimeoutMs),
+    beaconNodes: consensus.endpoints.map(one => connectBeacon([one], 0)),
   };
-  const open = stack.move();
-  return { ...handles, [Symbol.asyncDispose]: () => open.disposeAsync() };
-}
-
-/**
- * Name or path of the vault's network. A database URL is enough of a configuration beside it; without one, `init` has to
- * have been called.
- * @throws OperatorError 'vault-not-initialised'; UsageError 'network-missing'
- */
-export async function findNetworkName({
-  network,
-  dataDir,
-  vault,
-  database,
-}: OperatorSettings): Promise<string> {
-  const config =
-    'dbUrl' in database ? await findVaultConfig(dataDir, vault) : await readVaultConfig(dataDir, vault);
-  const name = network ?? config?.network;
-  if (name !== undefined) return name;
-  throw new UsageError('network-missing', 'Name the network with --network.', {
-    hint: `There is no ${join(vaultDirectory(dataDir, vault), 'config.json')} to take it from.`,
-  });
 }
 
 /** The remote database has to have been migrated by its owner; the embedded one belongs to this process. */
 async function openState(
   { log, status, signal, version }: OperatorContext,
-  { database: settings, vault }: OperatorSettings,
-): Promise<Database> {
+  settings: OperatorDatabaseSettings,
+  { vault }: VaultSettings,
+): Promise<{ readonly database: Database } & AsyncDisposable> {
   log.info('Checking connection to database...');
-  if ('dbUrl' in settings) {
-    const database = await waitOut(log, { signal, onWait: what => status.enter('starting', what) }, () =>
-      openRemoteDatabase({ ...settings, warn: line => log.warn(line) }),
-    );
-    await checkSchema(database, { programVersion: version }).catch(async error => {
-      await database.close();
-      throw error;
-    });
+  const warn = (line: string) => log.warn(line);
+  await using stack = new AsyncDisposableStack();
+  if (settings.kind === 'remote') {
+    const onWait = (what: string | undefined) => status.enter('starting', what);
+    const open = () => openRemoteDatabase(settings.remote, warn);
+    const database = stack.use(await waitOut(log, { signal, onWait }, open));
+    await checkSchema(database, { programVersion: version });
     log.info('Connected to the remote database.');
-    return database;
+    return owned(stack, { database });
   }
   const path = embeddedDatabasePath(settings.directory, vault);
-  const database = await openDatabase({ url: `pglite:${path}`, warn: message => log.warn(message) });
-  await migrateDatabase(database, { programVersion: version }).catch(async error => {
-    await database.close();
-    throw error;
-  });
+  const database = stack.use(await openDatabase({ url: `pglite:${path}`, warn }));
+  await migrateDatabase(database, { programVersion: version });
   log.info(`Connected to database ${path}.`);
-  return database;
+  return owned(stack, { database });
 }
 
 /** Named files come before the remote database, that before the files beside the keystores. */
 async function openSources(
   log: Logger,
-  { dataDir, vault, depositDataFile, vaultPublicKey, database: settings }: OperatorSettings,
-  database: Database,
-  network: Network,
+  settings: { readonly vault: VaultSettings; readonly facts: OperatorFactsSettings },
+  { network, rowsOf }: { readonly network: Network; readonly rowsOf: Database | undefined },
 ): Promise<OperatorSources> {
+  const { dataDir, vault } = settings.vault;
+  const { depositDataFile, vaultPublicKey } = settings.facts;
   const ownDirectory = vaultDirectory(dataDir, vault);
   const files = fileSources({ vaultDirectory: ownDirectory, depositDataFile });
   const ref = { network, address: vault };
@@ -175,7 +171,7 @@ async function openSources(
     recordPath: seenStatementPath(ownDirectory, ref),
   };
   if (signed !== undefined) await ensureDirectory(ownDirectory, { mode: directoryModeOf(SECRET_FILE_MODE) });
-  const rows = 'dbUrl' in settings ? await findDatabaseSources(database, { ref, signed }) : undefined;
+  const rows = rowsOf === undefined ? undefined : await findDatabaseSources(rowsOf, { ref, signed });
   if (rows === undefined) return files;
   if (signed !== undefined) log.info('Only what the vault has signed is believed of the remote database.');
   log.info(
@@ -189,54 +185,49 @@ async function openSources(
   };
 }
 
+/** What the signer's process is told beside how it signs. */
+interface SignerProcessSettings {
+  readonly vault: OperatorSettings['vault'];
+  readonly ceilings: FeeCeilings;
+  readonly log: ObservabilitySettings['log'];
+}
+
 /** Where exits and transactions are signed: the keys may be in a fleet, the wallet is always in the child. */
 async function openSigners(
   { log, status, metrics, signal, lateSignal }: OperatorContext,
-  settings: OperatorSettings,
-  { network, networkName }: { readonly network: Network; readonly networkName: string },
+  { exitKeys, tls, timeoutMs, concurrency, poolSize, wallet: files }: OperatorSigningSettings,
+  settings: SignerProcessSettings,
 ): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
-  const { remoteSignerUrl, tls, poolSize, vault } = settings;
-  const keys = remoteSignerUrl === undefined ? settings.keys(line => log.info(line)) : undefined;
-  if (remoteSignerUrl === undefined && keys === undefined) {
-    throw new UsageError('no-key-source', 'There are no keystores, and no other place of keys is named.', {
-      hint: 'Give --remote-signer-url, --keystores-dir, or --hashi-vault-url.',
-    });
-  }
+  const keys = exitKeys.kind === 'built-in' ? exitKeys.keys : undefined;
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
-  const wallet = { ...settings.wallet, vault, ceilings: walletCeilings(settings, network) };
+  const { vault, network } = settings.vault;
+  const wallet = { ...files, vault, ceilings: walletCeilings(settings.ceilings) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner(
-        { log },
-        { network: networkName, keys, poolSize, wallet },
-        { signal, ...signerLog(settings) },
-      ),
+      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, ...signerLog(settings.log) }),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
-  const timeoutMs = readTimeoutMs('REMOTE_SIGNER_TIMEOUT', 30);
   const client = stack.use(
     openSignerClient({
-      urls: remoteSignerUrl ?? [socketUrl(child.socketPath)],
+      urls: exitKeys.kind === 'remote' ? exitKeys.urls : [socketUrl(child.socketPath)],
       tls,
       timeoutMs,
       log,
-      concurrency: settings.signerConcurrency,
+      concurrency,
       observe: metrics.observe('signer'),
     }),
   );
   const walletSigner = stack.use(
     await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log, signal: lateSignal }),
   );
-  const open = stack.move();
-  return { client, wallet: walletSigner, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  return owned(stack, { client, wallet: walletSigner });
 }
 
 /** What the wallet's process is told at its start, and nobody can tell it later. */
-function walletCeilings(settings: OperatorSettings, network: Network): WalletSettings['ceilings'] {
-  const { maxBumpFeePerGasWei } = feeCeilings(settings, network);
+function walletCeilings({ maxBumpFeePerGasWei }: FeeCeilings): WalletSettings['ceilings'] {
   return { maxFeePerGasWei: String(maxBumpFeePerGasWei), gas: String(MAX_TRANSACTION_GAS) };
 }
 
@@ -247,8 +238,9 @@ const SIGNER_LEVELS: Readonly<Partial<Record<LogLevel, SpawnOptions['logLevel']>
 
 /** The signer's log: its line for every signature is one of the operator's. */
 function signerLog({
-  log: { level, format },
-}: OperatorSettings): Pick<SpawnOptions, 'logLevel' | 'logFormat'> {
+  level,
+  format,
+}: ObservabilitySettings['log']): Pick<SpawnOptions, 'logLevel' | 'logFormat'> {
   return { logLevel: SIGNER_LEVELS[level] ?? 'warn', logFormat: format };
 }
 

@@ -1,8 +1,9 @@
 import { type Database, openDatabase } from '../db/database.ts';
 import { checkSchema } from '../db/migrator.ts';
+import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import type { VaultRef } from '../services/remote-db/unlock-vault.ts';
-import type { RemoteDbSettings } from '../settings/remote-db-settings.ts';
+import type { DatabaseSettings, RemoteDbSettings } from '../settings/remote-db-settings.ts';
 import { resolveVaultNetwork } from '../settings/vault-config.ts';
 
 /** An open remote database and the vault that the command works on. */
@@ -12,11 +13,10 @@ export interface RemoteDb extends AsyncDisposable {
 }
 
 /** Opens the remote database of a command that migrates it, or finds it migrated. */
-export function openRemoteDatabase({
-  dbUrl: { url, file },
-  dbSchema: schema,
-  warn,
-}: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema' | 'warn'>): Promise<Database> {
+export function openRemoteDatabase(
+  { dbUrl: { url, file }, dbSchema: schema }: DatabaseSettings,
+  warn: RemoteDbSettings['warn'],
+): Promise<Database> {
   const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
   return openDatabase({ url, schema, reloadUrl, warn });
 }
@@ -28,12 +28,8 @@ export function openRemoteDatabase({
 export async function openRemoteDb(settings: RemoteDbSettings, programVersion?: string): Promise<RemoteDb> {
   const { vault, dataDir } = settings;
   const ref = { address: vault, network: await resolveVaultNetwork(settings.network, dataDir, vault) };
-  const database = await openRemoteDatabase(settings);
-  try {
-    if (programVersion !== undefined) await checkSchema(database, { programVersion });
-    return { database, ref, [Symbol.asyncDispose]: () => database.close() };
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await openRemoteDatabase(settings, settings.warn));
+  if (programVersion !== undefined) await checkSchema(database, { programVersion });
+  return owned(stack, { database, ref });
 }

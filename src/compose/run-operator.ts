@@ -2,9 +2,11 @@ import { hostname } from 'node:os';
 import { createChainReader } from '../clients/execution/chain-snapshot.ts';
 import { distinctEndpoints } from '../clients/execution/execution-node.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
+import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { createServiceLogger } from '../lib/logger.ts';
 import { createScrubber } from '../lib/scrub.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
+import { resolveNetwork } from '../networks/resolve-network.ts';
 import { lastBlockTime } from '../operator/loop/slot-grid.ts';
 import { startOperator } from '../operator/loop/start-operator.ts';
 import { createOperatorMetrics } from '../operator/probes/metrics.ts';
@@ -21,13 +23,18 @@ import { openAcceptedOracleSets } from '../services/oracles/accepted-oracle-sets
 import { OracleSetGuard } from '../services/oracles/oracle-set-guard.ts';
 import { createNetworkValidators } from '../services/staking/network-validators/network-validators.ts';
 import { chooseRegistrationMode } from '../services/staking/registration/choose-registration-mode.ts';
-import type { OperatorSettings } from '../settings/operator-settings.ts';
-import { readTimeoutMs } from '../settings/timeouts.ts';
+import type {
+  OperatorNodesSettings,
+  OperatorPolicy,
+  OperatorSettings,
+  ProbeSettings,
+} from '../settings/operator-settings.ts';
+import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
-import { feeCeilings } from '../transactions/transaction-fees.ts';
+import { type FeeCeilings, feeCeilings } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
-import { findNetworkName, type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
+import { type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
 
 /** Longest time from the first signal to the end of the process. */
 const STOP_MS = 9_000;
@@ -42,13 +49,15 @@ export async function runOperator(
   settings: OperatorSettings,
   { version }: { readonly version: string },
 ): Promise<void> {
-  const networkName = await findNetworkName(settings);
-  const scrub = createScrubber(settings.secrets);
-  const log = createServiceLogger({ ...settings.log, scrub });
+  const { policy, nodes, observability } = settings;
+  const network = resolveNetwork(settings.vault.network);
+  const ceilings = feeCeilings(policy, network);
+  const scrub = createScrubber(observability.secrets);
+  const log = createServiceLogger({ ...observability.log, scrub });
   const status = createOperatorStatus(scrub);
-  const metrics = createOperatorMetrics({ version, prefix: settings.metrics.prefix });
+  const metrics = createOperatorMetrics({ version, prefix: observability.metricsPrefix });
   log.info(`Starting operator service, version v${version}`);
-  if (settings.ignored.length > 0) log.info(`Accepted and ignored: ${settings.ignored.join(', ')}`);
+  for (const note of observability.notes) log.info(note);
   using stop = listenForStop({
     graceMs: STOP_MS,
     lateMs: LATE_MS,
@@ -61,9 +70,17 @@ export async function runOperator(
   const context = { log, status, metrics, version, signal: stop.signal, lateSignal: stop.lateSignal };
   try {
     await using stack = new AsyncDisposableStack();
-    await serve(stack, context, settings);
-    const handles = stack.use(await openOperator(context, settings, networkName));
-    await work(context, handles, settings);
+    await serve(stack, context, observability.probes);
+    const { vault, database, facts, signing } = settings;
+    const parts = { vault, database, facts, nodes, signing, network, ceilings };
+    const handles = stack.use(await openOperator(context, { ...parts, log: observability.log }));
+    await work(context, handles, {
+      vault: vault.vault,
+      nodes,
+      policy,
+      ceilings,
+      exitKeys: signing.exitKeys,
+    });
   } catch (error) {
     // What the stop itself has interrupted is no failure.
     if (!stop.signal.aborted) throw scrubError(error, scrub);
@@ -75,28 +92,41 @@ export async function runOperator(
 async function serve(
   stack: AsyncDisposableStack,
   { log, status, metrics }: OperatorContext,
-  { metrics: { isEnabled, host, port }, healthPort }: OperatorSettings,
+  { host, metricsPort, healthPort }: ProbeSettings,
 ): Promise<void> {
-  if (isEnabled) {
+  if (metricsPort !== undefined) {
     const registry = metrics.registry;
-    const server = stack.use(await startHealthServer({ host, port, name: 'metrics', registry, status }));
+    const options = { host, port: metricsPort, name: 'metrics', registry, status };
+    const server = stack.use(await startHealthServer(options));
     log.info(`Metrics at ${server.url}/metrics`);
   }
-  if (healthPort === undefined || (isEnabled && healthPort === port && port !== 0)) return;
+  if (healthPort === undefined || (healthPort === metricsPort && healthPort !== 0)) return;
   const server = stack.use(await startHealthServer({ host, port: healthPort, name: 'health', status }));
   log.info(`Probes at ${server.url}/livez and ${server.url}/readyz`);
+}
+
+/** What the operator works by. */
+interface WorkSettings {
+  /** Checksummed. */
+  readonly vault: string;
+  readonly nodes: OperatorNodesSettings;
+  readonly policy: OperatorPolicy;
+  readonly ceilings: FeeCeilings;
+  readonly exitKeys: ExitKeysSettings;
 }
 
 async function work(
   context: OperatorContext,
   handles: OperatorHandles,
-  settings: OperatorSettings,
+  settings: WorkSettings,
 ): Promise<void> {
   const { log, status, metrics, signal } = context;
-  const { vault } = settings;
+  const { vault, nodes, policy, ceilings, exitKeys } = settings;
   const { network, database, wallet } = handles;
-  const ipfs = ipfsOptions(network, { allowUnverified: false, warn: line => log.warn(line) });
-  const oracleSets = createOracleSetGuard(context, handles, settings, ipfs);
+  const ipfs = ipfsOptions(nodes.ipfs, network, line => log.warn(line));
+  const { oracleSetHash } = policy;
+  const { endpoints } = nodes.execution;
+  const oracleSets = createOracleSetGuard(context, handles, { vault, oracleSetHash, endpoints }, ipfs);
   const facts = await checkStartup(
     { ...handles, log, status, oracleSets },
     {
@@ -104,14 +134,14 @@ async function work(
       vault,
       signal,
       wallet: wallet.address,
-      remoteSignerUrl: settings.remoteSignerUrl,
-      skipWaiting: settings.skipWaiting,
-      isRegistering: settings.register,
-      oracleTimeoutMs: oraclesTimeoutMs(),
+      remoteSignerUrl: exitKeys.kind === 'remote' ? exitKeys.urls : undefined,
+      skipWaiting: policy.skipWaiting,
+      isRegistering: policy.register,
+      oracleTimeoutMs: policy.oraclesTimeoutMs,
     },
   );
-  const { tasks, options } = prepareTasks(context, handles, settings, { facts, ipfs, oracleSets });
-  const ceilings = feeCeilings(settings, network);
+  const found = { facts, ipfs, oracleSets };
+  const { tasks, options } = prepareTasks(context, handles, { vault, policy, exitKeys }, found);
   const pollMs = network.secondsPerSlot * 1000;
   const scope = { chainId: network.chainId, vault };
   const holder = `${hostname()} ${process.pid}`;
@@ -137,11 +167,16 @@ async function work(
 function createOracleSetGuard(
   { log, metrics }: OperatorContext,
   { network, database, node, executionNodes, wallet, http }: OperatorHandles,
-  { vault, oracleSetHash, executionEndpoints }: OperatorSettings,
+  settings: {
+    readonly vault: string;
+    readonly oracleSetHash: Uint8Array | undefined;
+    readonly endpoints: readonly EndpointUrl[];
+  },
   ipfs: IpfsOptions,
 ): OracleSetGuard {
+  const { vault, oracleSetHash } = settings;
   const { chainId, contracts, secondsPerSlot } = network;
-  const endpoints = distinctEndpoints(executionEndpoints);
+  const endpoints = distinctEndpoints(settings.endpoints);
   if (endpoints.length === 1 && oracleSetHash === undefined) {
     log.warn(
       'Only one execution endpoint is given: it alone decides which oracles get exit signatures, and enough oracles together can exit validators. Give two or more of different operators, or --oracle-set-hash.',
@@ -177,11 +212,10 @@ function createOracleSetGuard(
 function prepareTasks(
   { log, metrics }: OperatorContext,
   handles: OperatorHandles,
-  settings: OperatorSettings,
-  parts: { readonly facts: StartupFacts; readonly ipfs: IpfsOptions; readonly oracleSets: OracleSetGuard },
+  { vault, policy, exitKeys }: Pick<WorkSettings, 'vault' | 'policy' | 'exitKeys'>,
+  found: { readonly facts: StartupFacts; readonly ipfs: IpfsOptions; readonly oracleSets: OracleSetGuard },
 ): { readonly tasks: OperatorTasksDeps; readonly options: OperatorTasksOptions } {
-  const { facts, ipfs, oracleSets } = parts;
-  const { vault } = settings;
+  const { facts, ipfs, oracleSets } = found;
   const { network, database, node, wallet, sources } = handles;
   const { contracts, secondsPerSlot } = network;
   const { vaultVersion } = facts;
@@ -192,7 +226,7 @@ function prepareTasks(
     wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
-  const registrationMode = settings.register
+  const registrationMode = policy.register
     ? chooseRegistrationMode(
         { source: sources.depositData, wallet, now: Date.now },
         { ...facts, vault, network },
@@ -202,8 +236,8 @@ function prepareTasks(
     { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
     {
       network,
-      threads: settings.poolSize,
-      snapshotTimeoutMs: readTimeoutMs('GENESIS_VALIDATORS_IPFS_TIMEOUT', 300),
+      threads: policy.poolSize,
+      snapshotTimeoutMs: policy.validatorsListTimeoutMs,
     },
   );
   return {
@@ -214,18 +248,14 @@ function prepareTasks(
       vaultVersion,
       registrationMode,
       harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },
-      exitShards: settings.exitShards,
-      isRemoteSigner: settings.remoteSignerUrl !== undefined,
-      maxFeePerGasGwei: settings.maxFeePerGasGwei ?? network.maxFeePerGasGwei,
-      minVaultBalanceWei: settings.minVaultBalanceWei,
-      oraclesTimeoutMs: oraclesTimeoutMs(),
-      harvest: settings.harvest,
+      exitShards: policy.exitShards,
+      isRemoteSigner: exitKeys.kind === 'remote',
+      maxFeePerGasGwei: policy.maxFeePerGasGwei ?? network.maxFeePerGasGwei,
+      minVaultBalanceWei: policy.minVaultBalanceWei,
+      oraclesTimeoutMs: policy.oraclesTimeoutMs,
+      harvest: policy.harvest,
     },
   };
-}
-
-function oraclesTimeoutMs(): number {
-  return readTimeoutMs('ORACLES_VALIDATORS_TIMEOUT', 10);
 }
 
 /** What stops the process is printed and written to files: not with a secret in it. */

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../lib/errors.ts';
 import { readFileBytes } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
@@ -76,13 +77,11 @@ export async function openSigner(
         )
       : await startServer(handler, { ...options, listen }),
   );
-  const open = stack.move();
-  return {
+  return owned(stack, {
     address: server.address,
     keyCount: countKeys(),
     walletAddress: wallet?.wallet.address,
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
-  };
+  });
 }
 
 async function openValidators(

@@ -6,18 +6,16 @@ import { checkSchema } from '../db/migrator.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
-import type { RemoteDbSettings } from '../settings/remote-db-settings.ts';
+import { owned } from '../lib/owned.ts';
+import type { OperatorDatabaseSettings } from '../settings/operator-settings.ts';
 import { resolveVaultNetwork, vaultDirectory } from '../settings/vault-config.ts';
+import type { VaultSettings } from '../settings/vault-settings.ts';
 import { openRemoteDatabase } from './remote-db.ts';
 
+/** Whose transactions, and where they are. */
 export interface TransactionStoreSettings {
-  readonly vault: string;
-  readonly network: string | undefined;
-  readonly dataDir: string;
-  readonly databaseDir: string | undefined;
-  readonly dbUrl: RemoteDbSettings['dbUrl'] | undefined;
-  readonly dbSchema: string | undefined;
-  readonly warn?: RemoteDbSettings['warn'] | undefined;
+  readonly vault: VaultSettings;
+  readonly database: OperatorDatabaseSettings;
 }
 
 /** The database in which an operator records its transactions. */
@@ -36,32 +34,25 @@ export function embeddedDatabasePath(directory: string, vault: string): string {
  * @throws OperatorError 'no-database' when the operator has never run here; 'db-in-use' while it has the embedded one open
  */
 export async function openTransactionStore(
-  settings: TransactionStoreSettings,
+  deps: { readonly warn: (line: string) => void },
+  { vault, database: settings }: TransactionStoreSettings,
   programVersion: string,
 ): Promise<TransactionStore> {
-  const { vault, dataDir } = settings;
-  const { chainId } = await resolveVaultNetwork(settings.network, dataDir, vault);
-  const database = await openStore(settings);
-  try {
-    await checkSchema(database, { programVersion });
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
-  const scope = { chainId, vault: fromHex(vault, ADDRESS_LENGTH) };
-  return { database, scope, [Symbol.asyncDispose]: () => database.close() };
+  const { chainId } = await resolveVaultNetwork(vault.network, vault.dataDir, vault.vault);
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await openStore(deps, settings, vault.vault));
+  await checkSchema(database, { programVersion });
+  const scope = { chainId, vault: fromHex(vault.vault, ADDRESS_LENGTH) };
+  return owned(stack, { database, scope });
 }
 
-function openStore({
-  vault,
-  dataDir,
-  databaseDir,
-  dbUrl,
-  dbSchema,
-  warn,
-}: TransactionStoreSettings): Promise<Database> {
-  if (dbUrl !== undefined) return openRemoteDatabase({ dbUrl, dbSchema, warn });
-  const path = embeddedDatabasePath(databaseDir ?? dataDir, vault);
+function openStore(
+  { warn }: { readonly warn: (line: string) => void },
+  settings: OperatorDatabaseSettings,
+  vault: string,
+): Promise<Database> {
+  if (settings.kind === 'remote') return openRemoteDatabase(settings.remote, warn);
+  const path = embeddedDatabasePath(settings.directory, vault);
   if (existsSync(path)) return openDatabase({ url: `pglite:${path}`, warn });
   throw new OperatorError('no-database', `There is no database of an operator at ${path}.`, {
     hint: 'Name it with --db-url-file or --database-dir, as for "start".',

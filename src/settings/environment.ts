@@ -1,12 +1,33 @@
 import { UsageError } from '../lib/errors.ts';
 
+// The one place that looks at the environment of the process; test/architecture.test.ts names the exceptions.
+
+/** The whole environment: for what reads variables by the names that options have, and for a process that begins again. */
+export function processEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}
+
 /** Value of an environment variable; an empty one counts as unset. */
 export function readEnvironment(
   name: string,
-  environment: NodeJS.ProcessEnv = process.env,
+  environment: NodeJS.ProcessEnv = processEnvironment(),
 ): string | undefined {
   const value = environment[name];
   return value === undefined || value === '' ? undefined : value;
+}
+
+/** Value of a variable that was meant for this process alone: those that it starts do not get it. */
+export function takeEnvironment(name: string): string | undefined {
+  const environment = processEnvironment();
+  const value = environment[name];
+  delete environment[name];
+  return value;
+}
+
+/** Gives variables that are not set a value, for libraries that look for them. */
+export function completeEnvironment(values: Readonly<Record<string, string>>): void {
+  const environment = processEnvironment();
+  for (const [name, value] of Object.entries(values)) environment[name] ??= value;
 }
 
 /** Booleans as click reads them: 1/true/t/yes/y/on and their opposites, in any case. @throws UsageError */

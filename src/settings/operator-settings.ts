@@ -1,54 +1,89 @@
-import type { SignerTls } from '../clients/signer/signer-tls.ts';
 import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
-import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import type { LogFormat, LogLevel } from '../lib/logger.ts';
-import type { RemoteDbSettings } from './remote-db-settings.ts';
-import type { KeySourceSettings } from './signer-settings.ts';
+import type { IpfsSettings, JwtSecret, NodeSettings } from './node-settings.ts';
+import type { DatabaseSettings } from './remote-db-settings.ts';
+import type { ExitSigningSettings } from './signing-settings.ts';
+import type { VaultSettings } from './vault-settings.ts';
 
-/** All that `start` is told. */
+/** All that `start` is told, in the parts that its openers take. */
 export interface OperatorSettings {
-  /** Checksummed. */
-  readonly vault: string;
-  /** Name or path; that of the vault's config.json when left out. */
-  readonly network: string | undefined;
-  readonly dataDir: string;
-  /** The remote database, or where the embedded one is. */
-  readonly database: Pick<RemoteDbSettings, 'dbUrl' | 'dbSchema'> | { readonly directory: string };
+  /** Its network is known: that of its config.json when none was given. */
+  readonly vault: VaultSettings & { readonly network: string };
+  readonly database: OperatorDatabaseSettings;
+  readonly facts: OperatorFactsSettings;
+  readonly nodes: OperatorNodesSettings;
+  readonly signing: OperatorSigningSettings;
+  readonly policy: OperatorPolicy;
+  readonly observability: ObservabilitySettings;
+}
+
+/** Where the operator keeps its state: in the remote database, or in an embedded one below a directory. */
+export type OperatorDatabaseSettings =
+  | { readonly kind: 'remote'; readonly remote: DatabaseSettings }
+  | { readonly kind: 'embedded'; readonly directory: string };
+
+/** Where the operator's configuration and deposit data come from, and who has to have signed them. */
+export interface OperatorFactsSettings {
   /** The vault's verifying key, 32 bytes: facts in the remote database are believed only when it has signed them. */
   readonly vaultPublicKey: Uint8Array | undefined;
-  readonly executionEndpoints: readonly EndpointUrl[];
-  readonly executionJwtSecret: string | undefined;
-  /** The only oracle set that is accepted, 32 bytes. */
-  readonly oracleSetHash: Uint8Array | undefined;
-  readonly consensusEndpoints: readonly EndpointUrl[];
   readonly depositDataFile: string | undefined;
+}
+
+/** The nodes and gateways that the operator asks. */
+export interface OperatorNodesSettings {
+  readonly execution: NodeSettings;
+  readonly executionJwt: JwtSecret | undefined;
+  readonly consensus: NodeSettings;
+  readonly ipfs: IpfsSettings;
+}
+
+/** How the operator has exits and transactions signed. */
+export interface OperatorSigningSettings extends ExitSigningSettings {
   /** Read by the built-in signer only. */
   readonly wallet: { readonly file: string; readonly passwordFile: string };
+  /** Threads of the built-in signer. */
+  readonly poolSize: number | undefined;
+}
+
+/** What the operator does for the vault, and within which bounds. */
+export interface OperatorPolicy {
+  /** Whether validators are registered. */
+  readonly register: boolean;
+  readonly harvest: boolean;
+  readonly exitShards: ExitShardMode;
   /** Default: the network's. */
   readonly maxFeePerGasGwei: bigint | undefined;
   /** What `tx bump` may have it offer; default: no more than the other. */
   readonly maxFeePerGasGweiBump: bigint | undefined;
   readonly minVaultBalanceWei: bigint;
-  readonly harvest: boolean;
-  readonly register: boolean;
-  readonly exitShards: ExitShardMode;
+  /** The only oracle set that is accepted, 32 bytes. */
+  readonly oracleSetHash: Uint8Array | undefined;
+  /** Time limit of one question to all oracles together. */
+  readonly oraclesTimeoutMs: number;
+  /** Time limit of the network's list of validators, which is fetched once. */
+  readonly validatorsListTimeoutMs: number;
+  /** Threads that verify deposits. */
   readonly poolSize: number | undefined;
-  readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
-  readonly tls: SignerTls | undefined;
-  readonly signerConcurrency: number;
-  /** Where the built-in signer finds its keys; asked only when there is no remote signer. */
-  readonly keys: (say: (line: string) => void) => KeySourceSettings | undefined;
-  readonly metrics: {
-    readonly isEnabled: boolean;
-    readonly host: string;
-    readonly port: number;
-    readonly prefix: string;
-  };
-  readonly healthPort: number | undefined;
+  /** Whether the start goes on past nodes that are down or syncing. */
   readonly skipWaiting: boolean;
+}
+
+/** What the operator shows of itself. */
+export interface ObservabilitySettings {
+  readonly probes: ProbeSettings;
+  /** Comes before the names of metrics. */
+  readonly metricsPrefix: string;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** What must never be printed. */
   readonly secrets: readonly (string | undefined)[];
-  /** Names of options and variables that mean nothing here. */
-  readonly ignored: readonly string[];
+  /** What is told once, at the start, of the settings themselves. */
+  readonly notes: readonly string[];
+}
+
+/** Where metrics and probes are answered. */
+export interface ProbeSettings {
+  readonly host: string;
+  /** Undefined where metrics are not asked for. */
+  readonly metricsPort: number | undefined;
+  readonly healthPort: number | undefined;
 }

@@ -1,12 +1,14 @@
-/** What every `remote-db` command is told. */
-export interface RemoteDbSettings {
-  /** Checksummed. */
-  readonly vault: string;
-  /** Name or path; that of the vault's config.json when left out. */
-  readonly network: string | undefined;
+import type { VaultSettings } from './vault-settings.ts';
+
+/** How the remote database is reached. */
+export interface DatabaseSettings {
+  /** The URL, and the file to read it from again when it came from one. */
   readonly dbUrl: { readonly url: string; readonly file: string | undefined };
   readonly dbSchema: string | undefined;
-  readonly dataDir: string;
+}
+
+/** What every `remote-db` command is told. */
+export interface RemoteDbSettings extends VaultSettings, DatabaseSettings {
   /** Is told what does not stop the command. */
   readonly warn?: ((line: string) => void) | undefined;
 }

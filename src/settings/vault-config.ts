@@ -18,7 +18,6 @@ import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { formatPythonJson } from '../lib/python-json.ts';
 import type { Network } from '../networks/network.ts';
 import { canonicalNetworkName, resolveNetwork } from '../networks/resolve-network.ts';
-import { readEnvironment } from './environment.ts';
 
 /** `<data-dir>/<vault in lower case>/config.json`, written by `init`. */
 export interface VaultConfig {
@@ -131,10 +130,10 @@ export async function resolveVaultNetwork(
 /**
  * The network that keys of a vault are made for: always that of its config.json, because deposit data for another
  * chain is worthless.
- * @throws UsageError when `NETWORK` names another one
+ * @param wanted - of `--network` or `NETWORK`
+ * @throws UsageError when it is another one
  */
-export function networkOfConfig(config: VaultConfig, environment: NodeJS.ProcessEnv = process.env): Network {
-  const wanted = readEnvironment('NETWORK', environment);
+export function networkOfConfig(config: VaultConfig, wanted: string | undefined): Network {
   if (wanted !== undefined && canonicalNetworkName(wanted) !== canonicalNetworkName(config.network)) {
     throw new UsageError(
       'network-mismatch',

@@ -1,35 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionNode } from '../clients/execution/execution-node.ts';
-import { type AccountView, estimateCall, readAccount } from '../clients/execution/read-transactions.ts';
 import type { WalletSigner } from '../clients/signer/wallet-signer.ts';
 import type { Database } from '../db/database.ts';
 import type { LeaseRef } from '../db/leases.ts';
-import {
-  adoptTransaction,
-  authenticateIntent,
-  findTransaction,
-  listOpenTransactions,
-  type NewTransaction,
-  recordIntent,
-  type StoredTransaction,
-} from '../db/transactions.ts';
-import { takeTurn } from '../db/wallet-turns.ts';
+import { listOpenTransactions } from '../db/transactions.ts';
 import { fromHex } from '../lib/bytes.ts';
-import { ExternalError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
-import { IntentProofs, type JudgedTransaction } from './intent-proofs.ts';
-import { type Lease, leaseLost } from './lease.ts';
-import { findHighestFees } from './recorded-fees.ts';
+import type { FollowRules } from './decide-step.ts';
+import { IntentProofs } from './intent-proofs.ts';
+import type { Lease } from './lease.ts';
 import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
 import type { AttemptDeps } from './transaction-attempts.ts';
-import { chooseFees, raiseFees } from './transaction-fees.ts';
-import {
-  createTransactionFollower,
-  type FollowerOptions,
-  type TransactionFollower,
-} from './transaction-follower.ts';
+import { TransactionFollower } from './transaction-follower.ts';
+import { TransactionSender } from './transaction-sender.ts';
 
 /** All transactions of a vault, one at a time. */
 export interface Outbox {
@@ -87,15 +72,15 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
     epoch: lease.epoch,
   };
   const { pollMs, reconcileWaitMs = 3 * pollMs, maxFeePerGasWei } = options;
-  const deps: SenderDeps = { ...given, proofs: new IntentProofs(given.signer, ref) };
-  const settings: SenderSettings = {
+  const deps: AttemptDeps = { ...given, proofs: new IntentProofs(given.signer, ref) };
+  const rules: FollowRules = {
     pollMs,
     stuckAfterMs: options.stuckAfterMs ?? 4 * pollMs,
     maxFeePerGasWei,
     maxBumpFeePerGasWei: options.maxBumpFeePerGasWei ?? maxFeePerGasWei,
   };
-  const follower = createTransactionFollower(deps, ref, settings);
-  const sender = createSender(deps, ref, settings, follower);
+  const follower = new TransactionFollower(deps, ref, rules);
+  const sender = new TransactionSender(deps, ref, rules, follower);
   const limit = createLimit(1);
 
   /** Does steps one at a time; the lease's end ends every one. */
@@ -109,7 +94,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
   return {
     async send(intent, { signal }) {
       for (;;) {
-        const outcome = await exclusively(signal, both => sender(intent, both));
+        const outcome = await exclusively(signal, both => sender.send(intent, both));
         if (outcome !== 'wait') return outcome;
         await sleep(pollMs, undefined, { signal: AbortSignal.any([signal, lease.signal]) });
       }
@@ -117,7 +102,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
     reconcile: signal =>
       exclusively(signal, async both => {
         for (const row of await listOpenTransactions(database, ref)) {
-          await settle(deps, ref, settings, follower, row, both, reconcileWaitMs);
+          await sender.settle(row, both, reconcileWaitMs);
         }
       }),
     async hasPending(kind) {
@@ -125,209 +110,4 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
       return open.some(row => kind === undefined || row.kind === kind);
     },
   };
-}
-
-type SenderDeps = AttemptDeps;
-type SenderSettings = FollowerOptions;
-
-/** Takes a transaction over for this holder, and has its row say what this operator may be asked to offer. */
-async function adopt(
-  { database, proofs }: SenderDeps,
-  ref: LeaseRef,
-  { maxBumpFeePerGasWei: bumpCeilingWei }: SenderSettings,
-  row: JudgedTransaction,
-  options: { readonly reopen?: boolean | undefined } = {},
-): Promise<void> {
-  if (!(await adoptTransaction(database, ref, row.id, options))) throw leaseLost();
-  if (!row.isProven || row.bumpCeilingWei === bumpCeilingWei) return;
-  const mac = await proofs.macIntent({ ...row, bumpCeilingWei });
-  if (!(await authenticateIntent(database, ref, row.id, { mac, bumpCeilingWei }))) throw leaseLost();
-}
-
-/** Brings a transaction that was left under way to its end, unless that takes too long. */
-async function settle(
-  deps: SenderDeps,
-  ref: LeaseRef,
-  settings: SenderSettings,
-  follower: TransactionFollower,
-  stored: StoredTransaction,
-  signal: AbortSignal,
-  waitMs: number,
-): Promise<void> {
-  const row = await deps.proofs.judge(stored);
-  await adopt(deps, ref, settings, row);
-  if (row.attempts.some(one => row.isProven || one.nonce === row.nonce)) {
-    await follower.followFor(waitMs, row.key, { signal });
-    return;
-  }
-  // What was not recorded was not broadcast, and can no longer be recorded by whoever signed it.
-  const reason = stored.attempts.length === 0 ? 'it was never signed' : 'no form of it is of its sender';
-  await follower.close(row, { state: 'abandoned', reason });
-}
-
-/** One try to send; 'wait' when it is to be made again after a pause, in which others may send. */
-type Sender = (intent: TransactionIntent, signal: AbortSignal) => Promise<TransactionOutcome | 'wait'>;
-
-function createSender(
-  deps: SenderDeps,
-  ref: LeaseRef,
-  settings: SenderSettings,
-  follower: TransactionFollower,
-): Sender {
-  const { database, node, signer, proofs, log } = deps;
-  const { maxFeePerGasWei, maxBumpFeePerGasWei, stuckAfterMs } = settings;
-  /** Since when something that is not ours has had the nonce. */
-  let rivalSince: { readonly what: string; readonly at: number } | undefined;
-  /** Keys of calls that wait for a lower base fee and have been told of: that may take days. */
-  const priced = new Set<string>();
-
-  return async (intent, signal) => {
-    for (const row of await listOpenTransactions(database, ref)) {
-      if (row.key === intent.key) continue;
-      await settle(deps, ref, settings, follower, row, signal, Number.POSITIVE_INFINITY);
-    }
-    const stored = await findTransaction(database, ref, intent.key);
-    const joined = stored && (await join(stored, intent, signal));
-    if (joined !== undefined) return joined;
-    return begin(intent, signal, stored?.id);
-  };
-
-  /** What the recorded transaction of this key says; undefined when it has done nothing and never will. */
-  async function join(
-    stored: StoredTransaction,
-    intent: TransactionIntent,
-    signal: AbortSignal,
-  ): Promise<TransactionOutcome | undefined> {
-    const row = await proofs.judge(stored);
-    const isOpen = row.state === 'intended' || row.state === 'sent';
-    if (!row.isProven || row.attempts.length === 0) {
-      if (isOpen) await settle(deps, ref, settings, follower, stored, signal, Number.POSITIVE_INFINITY);
-      return follower.findSuccess(row, callOf(intent));
-    }
-    if (row.state === 'intended') await settle(deps, ref, settings, follower, stored, signal, 0);
-    if (row.state !== 'sent') {
-      const outcome = await follower.recheck(row);
-      if (outcome !== 'gone') return outcome;
-    }
-    // Also one whose end is no longer what was recorded: its nonce decides.
-    await adopt(deps, ref, settings, row, { reopen: true });
-    return follower.follow(row.key, { signal, isDone: intent.isDone });
-  }
-
-  async function begin(
-    intent: TransactionIntent,
-    signal: AbortSignal,
-    replaces: bigint | undefined,
-  ): Promise<TransactionOutcome | 'wait'> {
-    const from = signer.address;
-    const account = await readAccount(node, from);
-    if (intent.deadline !== undefined && account.block.timestamp >= intent.deadline)
-      return { status: 'expired' };
-    if (await intent.isDone?.()) return { status: 'already-done' };
-    const { to, data, valueWei = 0n } = intent;
-    const estimate = await estimateCall(node, { from, to, data, valueWei });
-    if (estimate.status === 'reverts') {
-      return { status: 'would-revert', reason: estimate.reason, data: estimate.data };
-    }
-    const { priorityFeeWei, nonce } = account;
-    const market = chooseFees({ ...account.block, priorityFeeWei }, maxFeePerGasWei);
-    if (market === undefined) {
-      const facts = {
-        kind: intent.kind,
-        baseFeePerGasWei: String(account.block.baseFeePerGasWei),
-        ceilingWei: String(maxFeePerGasWei),
-      };
-      if (!priced.has(intent.key)) log.info(facts, 'Waiting: the base fee is above the ceiling');
-      priced.add(intent.key);
-      return 'wait';
-    }
-    priced.clear();
-    const wallet = fromHex(from, ADDRESS_LENGTH);
-    // One that expired may still be waiting under this nonce.
-    const rivals = await findHighestFees(database, ref, { sender: wallet, nonce });
-    const fees = (rivals.all && raiseFees(rivals.all, market, maxFeePerGasWei)) ?? market;
-    // The state may have changed a little by the time that it is mined; what is left over is not paid for.
-    const gasLimit = estimate.gas + estimate.gas / 5n;
-    if (account.balanceWei < gasLimit * fees.maxFeeWei + valueWei) {
-      throw insufficientFunds(from, account.balanceWei);
-    }
-    if (await mustWaitForRival(account, wallet, rivals.own !== undefined)) return 'wait';
-    signal.throwIfAborted();
-    const { kind, key, deadline } = intent;
-    await record(
-      {
-        ...callOf(intent),
-        kind,
-        key,
-        sender: wallet,
-        nonce,
-        gasLimit,
-        deadline,
-        bumpCeilingWei: maxBumpFeePerGasWei,
-      },
-      replaces,
-    );
-    return follower.start(intent.key, { fees, signal, isDone: intent.isDone });
-  }
-
-  /** The tag is made of what is wanted, not of what the row says by then. */
-  async function record(intent: NewTransaction, replaces: bigint | undefined): Promise<void> {
-    const id = await recordIntent(database, ref, intent, { replaces });
-    if (id === undefined) throw leaseLost();
-    const { bumpCeilingWei } = intent;
-    const mac = await proofs.macIntent({ ...intent, id });
-    if (!(await authenticateIntent(database, ref, id, { mac, bumpCeilingWei }))) throw leaseLost();
-  }
-
-  /**
-   * Another vault with this wallet may have begun to send, or a transaction of this wallet waits that no database of ours
-   * knows, such as one from before a database was lost: it may do the very same. It is given time to get into a block;
-   * then its nonce is taken from it. Another vault that offers more for its own has been at work since.
-   */
-  async function mustWaitForRival(
-    { nonce, pendingNonce }: AccountView,
-    wallet: Uint8Array,
-    isOwn: boolean,
-  ): Promise<boolean> {
-    const facts = { nonce: String(nonce), sender: signer.address };
-    const turnSince = await takeTurn(database, ref, { wallet, nonce });
-    const isStranger = !isOwn && pendingNonce > nonce;
-    if (turnSince === undefined && !isStranger) {
-      rivalSince = undefined;
-      return false;
-    }
-    const what = `${nonce} ${turnSince?.toISOString() ?? ''}`;
-    if (rivalSince?.what !== what) rivalSince = { what, at: performance.now() };
-    const isWaiting = performance.now() - rivalSince.at < stuckAfterMs;
-    const whose =
-      turnSince === undefined
-        ? 'transaction of this wallet is pending that was not sent from this database'
-        : 'transaction of this wallet is under way for another vault';
-    log.info(
-      facts,
-      isWaiting
-        ? `Waiting: a ${whose}`
-        : 'Replacing the pending transaction of this wallet, which does not get into a block',
-    );
-    if (!isWaiting && turnSince !== undefined) {
-      await takeTurn(database, ref, { wallet, nonce, force: true });
-    }
-    return isWaiting;
-  }
-}
-
-function callOf({
-  to,
-  data,
-  valueWei = 0n,
-}: TransactionIntent): Pick<StoredTransaction, 'recipient' | 'data' | 'valueWei'> {
-  return { recipient: fromHex(to, ADDRESS_LENGTH), data: fromHex(data), valueWei };
-}
-
-function insufficientFunds(address: string, balanceWei: bigint): ExternalError {
-  return new ExternalError(
-    'insufficient-funds',
-    `The wallet ${address} holds ${balanceWei} wei, which does not pay for the transaction.`,
-    { hint: 'Send it some of the chain’s currency.', retryable: true },
-  );
 }

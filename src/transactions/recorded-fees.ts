@@ -5,6 +5,14 @@ import { listForms, type NewTransaction } from '../db/transactions.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import type { Fees } from './transaction-fees.ts';
 
+/** The highest fees that recorded forms of a nonce offer. */
+export interface RecordedFees {
+  /** Those of this vault; undefined when it has none. */
+  readonly own: Fees | undefined;
+  /** Those of all vaults that have the wallet. */
+  readonly all: Fees | undefined;
+}
+
 /**
  * The highest fees that recorded forms of a nonce offer: of this vault, and of all that have the wallet. They are read
  * from what the wallet has signed, not from what stands beside it in the row.
@@ -13,7 +21,7 @@ export async function findHighestFees(
   session: Session,
   scope: LeaseScope,
   { sender, nonce }: Pick<NewTransaction, 'sender' | 'nonce'>,
-): Promise<{ readonly own: Fees | undefined; readonly all: Fees | undefined }> {
+): Promise<RecordedFees> {
   const forms = (await listForms(session, scope, { sender, nonce })).flatMap(({ raw, isOfVault }) => {
     const form = readRecordedTransaction(raw);
     const isSigned =

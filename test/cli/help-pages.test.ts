@@ -167,17 +167,36 @@ describe('the help page of', () => {
         $ operator create-keys [OPTIONS]
 
       FLAGS
-        --count=INTEGER          The number of the validator keys to generate.
-        --data-dir=DIRECTORY     Path where the vault data will be placed. Default
-                                 is ~/.stakewise. [env: DATA_DIR]
-        --kdf=[scrypt|pbkdf2]    Key derivation of the keystores. Default is scrypt;
-                                 pbkdf2 is faster and weaker.
-        --mnemonic=TEXT          The mnemonic for generating the validator keys.
-        --mnemonic-file=FILE     File to read --mnemonic from. [env: MNEMONIC_FILE]
-        --per-keystore-password  Creates separate password file for each keystore.
-        --pool-size=INTEGER      Number of threads. Default is the number of cores,
-                                 at most 4. [env: POOL_SIZE]
-        --vault=ADDRESS          The address of the vault. [env: VAULT]
+        --count=INTEGER
+            The number of the validator keys to generate.
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --kdf=[scrypt|pbkdf2]
+            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
+            weaker.
+
+        --mnemonic=TEXT
+            The mnemonic for generating the validator keys.
+
+        --mnemonic-file=FILE
+            File to read --mnemonic from. [env: MNEMONIC_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Refused when it is not the network specified at
+            "init" command. [env: NETWORK]
+
+        --per-keystore-password
+            Creates separate password file for each keystore.
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
 
       GLOBAL FLAGS
         --json  Format output as json.
@@ -193,6 +212,7 @@ describe('the help page of', () => {
       "--vault                  -  VAULT          required
       --count                  -  -              required
       --mnemonic               -  MNEMONIC_FILE  required
+      --network                -  NETWORK        optional
       --per-keystore-password  -  -              switch
       --kdf                    -  -              optional
       --pool-size              -  POOL_SIZE      optional
@@ -355,6 +375,14 @@ describe('the help page of', () => {
             Comma separated list of API endpoints for consensus nodes. [env:
             CONSENSUS_ENDPOINTS]
 
+        --consensus-retry-timeout=SECONDS
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
+
         --data-dir=DIRECTORY
             Path where the vault data will be placed. Default is ~/.stakewise. [env:
             DATA_DIR]
@@ -362,6 +390,14 @@ describe('the help page of', () => {
         --execution-endpoints=URL[,URL…]
             Comma separated list of API endpoints for execution nodes. [env:
             EXECUTION_ENDPOINTS]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
 
         --kdf=[scrypt|pbkdf2]
             Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
@@ -404,18 +440,22 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('recover')).toMatchInlineSnapshot(`
-      "--mnemonic               -  MNEMONIC_FILE        required
-      --vault                  -  VAULT                required
-      --execution-endpoints    -  EXECUTION_ENDPOINTS  required
-      --consensus-endpoints    -  CONSENSUS_ENDPOINTS  required
-      --network                -  NETWORK              required
-      --per-keystore-password  -  -                    switch
-      --no-confirm             -  -                    switch
-      --search-limit           -  -                    optional
-      --kdf                    -  -                    optional
-      --pool-size              -  POOL_SIZE            optional
-      --data-dir               -  DATA_DIR             optional
-      --verbose                v  VERBOSE              switch"
+      "--mnemonic                 -  MNEMONIC_FILE            required
+      --vault                    -  VAULT                    required
+      --execution-endpoints      -  EXECUTION_ENDPOINTS      required
+      --execution-timeout        -  EXECUTION_TIMEOUT        optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT  optional
+      --consensus-endpoints      -  CONSENSUS_ENDPOINTS      required
+      --consensus-timeout        -  CONSENSUS_TIMEOUT        optional
+      --consensus-retry-timeout  -  CONSENSUS_RETRY_TIMEOUT  optional
+      --network                  -  NETWORK                  required
+      --per-keystore-password    -  -                        switch
+      --no-confirm               -  -                        switch
+      --search-limit             -  -                        optional
+      --kdf                      -  -                        optional
+      --pool-size                -  POOL_SIZE                optional
+      --data-dir                 -  DATA_DIR                 optional
+      --verbose                  v  VERBOSE                  switch"
     `);
   });
 
@@ -946,6 +986,9 @@ describe('the help page of', () => {
         --owner=UID[:GID]                Numeric owner of written files and
                                          directories; the output directory must be
                                          no link. [env: REMOTE_DB_FILE_OWNER]
+        --remote-signer-timeout=SECONDS  Time limit of one request to a signer, in
+                                         seconds. Default is 30. [env:
+                                         REMOTE_SIGNER_TIMEOUT]
         --removals=[refuse|keep|allow]   What to do when more than a tenth of the
                                          keys would be removed: refuse, keep them,
                                          or allow it.
@@ -1011,21 +1054,22 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('remote-db setup-web3signer')).toMatchInlineSnapshot(`
-      "--encrypt-key          -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
-      --output-dir           -  REMOTE_DB_OUTPUT_DIR                              required
-      --layout               -  -                                                 optional
-      --removals             -  -                                                 optional
-      --adopt                -  -                                                 switch
-      --web3signer-endpoint  -  -                                                 repeated
-      --vault-public-key     -  VAULT_PUBLIC_KEY                                  optional
-      --signer-ca            -  SIGNER_CA                                         optional
-      --signer-cert          -  SIGNER_CERT                                       optional
-      --signer-key           -  SIGNER_KEY                                        optional
-      --signer-pfx           -  SIGNER_PFX                                        optional
-      --signer-pfx-password  -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
-      --file-mode            -  REMOTE_DB_FILE_MODE                               optional
-      --owner                -  REMOTE_DB_FILE_OWNER                              optional
-      --check                -  -                                                 switch"
+      "--encrypt-key            -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
+      --output-dir             -  REMOTE_DB_OUTPUT_DIR                              required
+      --layout                 -  -                                                 optional
+      --removals               -  -                                                 optional
+      --adopt                  -  -                                                 switch
+      --web3signer-endpoint    -  -                                                 repeated
+      --vault-public-key       -  VAULT_PUBLIC_KEY                                  optional
+      --signer-ca              -  SIGNER_CA                                         optional
+      --signer-cert            -  SIGNER_CERT                                       optional
+      --signer-key             -  SIGNER_KEY                                        optional
+      --signer-pfx             -  SIGNER_PFX                                        optional
+      --signer-pfx-password    -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --remote-signer-timeout  -  REMOTE_SIGNER_TIMEOUT                             optional
+      --file-mode              -  REMOTE_DB_FILE_MODE                               optional
+      --owner                  -  REMOTE_DB_FILE_OWNER                              optional
+      --check                  -  -                                                 switch"
     `);
   });
 
@@ -1050,6 +1094,20 @@ describe('the help page of', () => {
         --execution-endpoints=URL[,URL…]    Comma separated list of API endpoints
                                             for execution nodes. [env:
                                             EXECUTION_ENDPOINTS]
+        --execution-retry-timeout=SECONDS   How long requests that fail are sent to
+                                            execution nodes again, in seconds.
+                                            Default is 60. [env:
+                                            EXECUTION_RETRY_TIMEOUT]
+        --execution-timeout=SECONDS         Time limit of one request to an
+                                            execution node, in seconds. Default is
+                                            30. [env: EXECUTION_TIMEOUT]
+        --ipfs-fetch-endpoints=URL[,URL…]   Comma separated list of IPFS gateways,
+                                            asked before the network's own. Default
+                                            is the network's own alone. [env:
+                                            IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS              Time limit of all that one IPFS gateway
+                                            is asked, in seconds. Default is 60.
+                                            [env: IPFS_TIMEOUT]
         --keystores-password-dir=DIRECTORY  Directory with one password file per
                                             keystore, <keystore name>.txt. Default
                                             is beside the keystores. [env:
@@ -1109,13 +1167,17 @@ describe('the help page of', () => {
     expect(await optionsOf('remote-db upload-keypairs')).toMatchInlineSnapshot(`
       "--encrypt-key              -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
       --execution-endpoints      -  EXECUTION_ENDPOINTS                               required
+      --execution-timeout        -  EXECUTION_TIMEOUT                                 optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT                           optional
       --oracle-set-hash          -  ORACLE_SET_HASH                                   optional
       --deposit-data-file        -  DEPOSIT_DATA_FILE                                 optional
       --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                           optional
       --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                            optional
       --pool-size                -  POOL_SIZE                                         optional
       --prune-shares             -  -                                                 switch
-      --allow-unverified-ipfs    -  -                                                 switch"
+      --allow-unverified-ipfs    -  -                                                 switch
+      --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
+      --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
     `);
   });
 
@@ -1198,6 +1260,22 @@ describe('the help page of', () => {
             Comma separated list of API endpoints for execution nodes. [env:
             EXECUTION_ENDPOINTS]
 
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --ipfs-fetch-endpoints=URL[,URL…]
+            Comma separated list of IPFS gateways, asked before the network's own.
+            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
+
+        --ipfs-timeout=SECONDS
+            Time limit of all that one IPFS gateway is asked, in seconds. Default is
+            60. [env: IPFS_TIMEOUT]
+
         --keep-keystores
             Leaves the local keystores where they are.
 
@@ -1213,6 +1291,10 @@ describe('the help page of', () => {
             Password of keystores that have no password file of their own. Default is
             password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
 
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Refused when it is not the network specified at
+            "init" command. [env: NETWORK]
+
         --oracle-set-hash=HASH
             The only oracle set that is accepted, as 32 bytes of hex; another one is
             refused. Default is what the execution nodes agree on. [env:
@@ -1221,6 +1303,10 @@ describe('the help page of', () => {
         --pool-size=INTEGER
             Number of threads. Default is the number of cores, at most 4. [env:
             POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
 
         --remote-signer-url=URL[,URL…]
             The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
@@ -1270,6 +1356,8 @@ describe('the help page of', () => {
     `);
     expect(await optionsOf('remote-signer-setup')).toMatchInlineSnapshot(`
       "--execution-endpoints      -  EXECUTION_ENDPOINTS                           required unless --split
+      --execution-timeout        -  EXECUTION_TIMEOUT                             optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT                       optional
       --oracle-set-hash          -  ORACLE_SET_HASH                               optional
       --vault                    -  VAULT                                         required
       --remote-signer-url        -  REMOTE_SIGNER_URL                             required
@@ -1278,14 +1366,18 @@ describe('the help page of', () => {
       --signer-key               -  SIGNER_KEY                                    optional
       --signer-pfx               -  SIGNER_PFX                                    optional
       --signer-pfx-password      -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
+      --remote-signer-timeout    -  REMOTE_SIGNER_TIMEOUT                         optional
       --remove-existing-keys     -  -                                             switch
       --keep-keystores           -  -                                             switch
       --split                    -  -                                             switch
+      --network                  -  NETWORK                                       optional
       --data-dir                 -  DATA_DIR                                      optional
       --keystores-dir            -  KEYSTORES_DIR                                 optional
       --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                       optional
       --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                        optional
       --allow-unverified-ipfs    -  -                                             switch
+      --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                          optional
+      --ipfs-timeout             -  IPFS_TIMEOUT                                  optional
       --pool-size                -  POOL_SIZE                                     optional
       --verbose                  v  VERBOSE                                       switch"
     `);
@@ -1352,6 +1444,14 @@ describe('the help page of', () => {
         --hashi-vault-parallelism=INTEGER
             Requests to HashiCorp Vault in flight. Default is 8. [env:
             HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
 
         --hashi-vault-token=TEXT
             Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
@@ -1428,35 +1528,37 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('signer')).toMatchInlineSnapshot(`
-      "--vault                    -  VAULT                                             optional
-      --network                  -  NETWORK                                           optional
-      --data-dir                 -  DATA_DIR                                          optional
-      --listen                   -  SIGNER_LISTEN                                     optional
-      --socket                   -  SIGNER_SOCKET                                     optional
-      --tls-cert                 -  -                                                 optional
-      --tls-key                  -  -                                                 optional
-      --tls-client-ca            -  -                                                 optional
-      --client-names             -  SIGNER_CLIENT_NAMES                               optional
-      --allow-unauthenticated    -  -                                                 switch
-      --http-host-allowlist      -  -                                                 repeated
-      --only-validator-indexes   -  -                                                 optional
-      --rate-limit               -  -                                                 optional
-      --keys-dir                 -  -                                                 optional
-      --keystores-dir            -  KEYSTORES_DIR                                     optional
-      --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                           optional
-      --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                            optional
-      --hashi-vault-url          -  HASHI_VAULT_URL                                   optional
-      --hashi-vault-token        -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE          optional
-      --hashi-vault-key-path     -  HASHI_VAULT_KEY_PATH                              repeated
-      --hashi-vault-key-prefix   -  HASHI_VAULT_KEY_PREFIX                            repeated
-      --hashi-vault-mount        -  HASHI_VAULT_MOUNT                                 optional
-      --hashi-vault-parallelism  -  HASHI_VAULT_PARALLELISM                           optional
-      --hashi-vault-ca           -  HASHI_VAULT_CA                                    optional
-      --db-url                   -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
-      --db-schema                -  REMOTE_DB_SCHEMA                                  optional
-      --encrypt-key              -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
-      --pool-size                -  POOL_SIZE                                         optional
-      --verbose                  v  VERBOSE                                           switch"
+      "--vault                      -  VAULT                                             optional
+      --network                    -  NETWORK                                           optional
+      --data-dir                   -  DATA_DIR                                          optional
+      --listen                     -  SIGNER_LISTEN                                     optional
+      --socket                     -  SIGNER_SOCKET                                     optional
+      --tls-cert                   -  -                                                 optional
+      --tls-key                    -  -                                                 optional
+      --tls-client-ca              -  -                                                 optional
+      --client-names               -  SIGNER_CLIENT_NAMES                               optional
+      --allow-unauthenticated      -  -                                                 switch
+      --http-host-allowlist        -  -                                                 repeated
+      --only-validator-indexes     -  -                                                 optional
+      --rate-limit                 -  -                                                 optional
+      --keys-dir                   -  -                                                 optional
+      --keystores-dir              -  KEYSTORES_DIR                                     optional
+      --keystores-password-file    -  KEYSTORES_PASSWORD_FILE                           optional
+      --keystores-password-dir     -  KEYSTORES_PASSWORD_DIR                            optional
+      --hashi-vault-url            -  HASHI_VAULT_URL                                   optional
+      --hashi-vault-token          -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE          optional
+      --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                              repeated
+      --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                            repeated
+      --hashi-vault-mount          -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                           optional
+      --hashi-vault-ca             -  HASHI_VAULT_CA                                    optional
+      --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                               optional
+      --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                         optional
+      --db-url                     -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
+      --db-schema                  -  REMOTE_DB_SCHEMA                                  optional
+      --encrypt-key                -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --pool-size                  -  POOL_SIZE                                         optional
+      --verbose                    v  VERBOSE                                           switch"
     `);
   });
 
@@ -1474,6 +1576,14 @@ describe('the help page of', () => {
         --consensus-endpoints=URL[,URL…]
             Comma separated list of API endpoints for consensus nodes. [env:
             CONSENSUS_ENDPOINTS]
+
+        --consensus-retry-timeout=SECONDS
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
 
         --data-dir=DIRECTORY
             Path where the vault data will be placed. Default is ~/.stakewise. [env:
@@ -1524,9 +1634,21 @@ describe('the help page of', () => {
         --execution-jwt-secret-file=FILE
             File to read --execution-jwt-secret from. [env: EXECUTION_JWT_SECRET_FILE]
 
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
         --exit-shards=[auto|key-shares|split]
             How exit signatures are shared among the oracles: by key shares in the
             signer, or by splitting the signature. Default is auto. [env: EXIT_SHARDS]
+
+        --genesis-validators-ipfs-timeout=SECONDS
+            Time limit of the network's list of validators, which is fetched from IPFS
+            once, in seconds. Default is 300. [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
 
         --harvest-vault
             Whether to submit vault harvest transactions. Default is false. [env:
@@ -1552,6 +1674,14 @@ describe('the help page of', () => {
             Requests to HashiCorp Vault in flight. Default is 8. [env:
             HASHI_VAULT_PARALLELISM]
 
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
         --hashi-vault-token=TEXT
             Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
 
@@ -1573,6 +1703,14 @@ describe('the help page of', () => {
         --hot-wallet-password-file=FILE
             Path to the hot wallet password file. Default is the file generated with
             "create-wallet" command. [env: HOT_WALLET_PASSWORD_FILE]
+
+        --ipfs-fetch-endpoints=URL[,URL…]
+            Comma separated list of IPFS gateways, asked before the network's own.
+            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
+
+        --ipfs-timeout=SECONDS
+            Time limit of all that one IPFS gateway is asked, in seconds. Default is
+            60. [env: IPFS_TIMEOUT]
 
         --keystores-dir=DIRECTORY
             Path of the directory with all the encrypted keystores. Default is the
@@ -1606,7 +1744,7 @@ describe('the help page of', () => {
         --metrics-port=INTEGER
             The prometheus metrics port. Default is 9100. [env: METRICS_PORT]
 
-        --metrics-prefix=TEXT
+        --metrics-prefix=NAME
             Comes before the names of metrics, with a "_". Default is none. [env:
             METRICS_PREFIX]
 
@@ -1619,9 +1757,17 @@ describe('the help page of', () => {
             refused. Default is what the execution nodes agree on. [env:
             ORACLE_SET_HASH]
 
+        --oracles-validators-timeout=SECONDS
+            Time limit of one question to all oracles together, in seconds. Default is
+            10. [env: ORACLES_VALIDATORS_TIMEOUT]
+
         --pool-size=INTEGER
             Number of threads. Default is the number of cores, at most 4. [env:
             POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
 
         --remote-signer-url=URL[,URL…]
             The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
@@ -1655,6 +1801,10 @@ describe('the help page of', () => {
         --skip-startup-checks
             Does not wait for nodes that are down or syncing. [env:
             SKIP_STARTUP_CHECKS]
+
+        --termination-log=TEXT
+            File that a fatal error is written to, too. Default is none. [env:
+            TERMINATION_LOG]
 
         --vault=ADDRESS
             The address of the vault. [env: VAULT]
@@ -1713,7 +1863,14 @@ describe('the help page of', () => {
       "--vault                            -  VAULT                                             required
       --consensus-endpoints              -  CONSENSUS_ENDPOINTS                               required
       --execution-endpoints              -  EXECUTION_ENDPOINTS                               required
+      --consensus-timeout                -  CONSENSUS_TIMEOUT                                 optional
+      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT                           optional
+      --execution-timeout                -  EXECUTION_TIMEOUT                                 optional
+      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT                           optional
       --execution-jwt-secret             -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE    optional
+      --ipfs-fetch-endpoints             -  IPFS_FETCH_ENDPOINTS                              optional
+      --ipfs-timeout                     -  IPFS_TIMEOUT                                      optional
+      --genesis-validators-ipfs-timeout  -  GENESIS_VALIDATORS_IPFS_TIMEOUT                   optional
       --oracle-set-hash                  -  ORACLE_SET_HASH                                   optional
       --network                          -  NETWORK                                           optional
       --data-dir                         -  DATA_DIR                                          optional
@@ -1738,6 +1895,7 @@ describe('the help page of', () => {
       --signer-key                       -  SIGNER_KEY                                        optional
       --signer-pfx                       -  SIGNER_PFX                                        optional
       --signer-pfx-password              -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --remote-signer-timeout            -  REMOTE_SIGNER_TIMEOUT                             optional
       --signer-concurrency               -  SIGNER_CONCURRENCY                                optional
       --keystores-dir                    -  KEYSTORES_DIR                                     optional
       --keystores-password-file          -  KEYSTORES_PASSWORD_FILE                           optional
@@ -1749,6 +1907,9 @@ describe('the help page of', () => {
       --hashi-vault-mount                -  HASHI_VAULT_MOUNT                                 optional
       --hashi-vault-parallelism          -  HASHI_VAULT_PARALLELISM                           optional
       --hashi-vault-ca                   -  HASHI_VAULT_CA                                    optional
+      --hashi-vault-timeout              -  HASHI_VAULT_TIMEOUT                               optional
+      --hashi-vault-retry-timeout        -  HASHI_VAULT_RETRY_TIMEOUT                         optional
+      --oracles-validators-timeout       -  ORACLES_VALIDATORS_TIMEOUT                        optional
       --exit-shards                      -  EXIT_SHARDS                                       optional
       --pool-size                        -  POOL_SIZE                                         optional
       --enable-metrics                   -  ENABLE_METRICS                                    switch
@@ -1759,6 +1920,7 @@ describe('the help page of', () => {
       --skip-startup-checks              -  SKIP_STARTUP_CHECKS                               switch
       --log-format                       -  LOG_FORMAT                                        optional
       --log-level                        -  LOG_LEVEL                                         optional
+      --termination-log                  -  TERMINATION_LOG                                   optional
       --verbose                          v  VERBOSE                                           switch
       --validator-type                   -  VALIDATOR_TYPE                                    optional
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
@@ -1969,6 +2131,14 @@ describe('the help page of', () => {
             Comma separated list of API endpoints for consensus nodes. [env:
             CONSENSUS_ENDPOINTS]
 
+        --consensus-retry-timeout=SECONDS
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
+
         --count=INTEGER
             The number of validators to exit. Default is all active validators of the
             vault.
@@ -2000,6 +2170,14 @@ describe('the help page of', () => {
             Requests to HashiCorp Vault in flight. Default is 8. [env:
             HASHI_VAULT_PARALLELISM]
 
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
         --hashi-vault-token=TEXT
             Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
 
@@ -2028,6 +2206,10 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
             The network of the vault. Default is the network specified at "init"
             command. [env: NETWORK]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
 
         --remote-signer-url=URL[,URL…]
             The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
@@ -2073,32 +2255,37 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('validators-exit')).toMatchInlineSnapshot(`
-      "--consensus-endpoints      -  CONSENSUS_ENDPOINTS                           required
-      --vault                    -  VAULT                                         required
-      --network                  -  NETWORK                                       optional
-      --count                    -  -                                             optional
-      --indexes                  -  -                                             optional
-      --yes                      -  -                                             switch
-      --dry-run                  -  -                                             switch
-      --data-dir                 -  DATA_DIR                                      optional
-      --remote-signer-url        -  REMOTE_SIGNER_URL                             optional
-      --signer-ca                -  SIGNER_CA                                     optional
-      --signer-cert              -  SIGNER_CERT                                   optional
-      --signer-key               -  SIGNER_KEY                                    optional
-      --signer-pfx               -  SIGNER_PFX                                    optional
-      --signer-pfx-password      -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
-      --signer-concurrency       -  SIGNER_CONCURRENCY                            optional
-      --keystores-dir            -  KEYSTORES_DIR                                 optional
-      --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                       optional
-      --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                        optional
-      --hashi-vault-url          -  HASHI_VAULT_URL                               optional
-      --hashi-vault-token        -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE      optional
-      --hashi-vault-key-path     -  HASHI_VAULT_KEY_PATH                          repeated
-      --hashi-vault-key-prefix   -  HASHI_VAULT_KEY_PREFIX                        repeated
-      --hashi-vault-mount        -  HASHI_VAULT_MOUNT                             optional
-      --hashi-vault-parallelism  -  HASHI_VAULT_PARALLELISM                       optional
-      --hashi-vault-ca           -  HASHI_VAULT_CA                                optional
-      --verbose                  v  VERBOSE                                       switch"
+      "--consensus-endpoints        -  CONSENSUS_ENDPOINTS                           required
+      --consensus-timeout          -  CONSENSUS_TIMEOUT                             optional
+      --consensus-retry-timeout    -  CONSENSUS_RETRY_TIMEOUT                       optional
+      --vault                      -  VAULT                                         required
+      --network                    -  NETWORK                                       optional
+      --count                      -  -                                             optional
+      --indexes                    -  -                                             optional
+      --yes                        -  -                                             switch
+      --dry-run                    -  -                                             switch
+      --data-dir                   -  DATA_DIR                                      optional
+      --remote-signer-url          -  REMOTE_SIGNER_URL                             optional
+      --signer-ca                  -  SIGNER_CA                                     optional
+      --signer-cert                -  SIGNER_CERT                                   optional
+      --signer-key                 -  SIGNER_KEY                                    optional
+      --signer-pfx                 -  SIGNER_PFX                                    optional
+      --signer-pfx-password        -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
+      --remote-signer-timeout      -  REMOTE_SIGNER_TIMEOUT                         optional
+      --signer-concurrency         -  SIGNER_CONCURRENCY                            optional
+      --keystores-dir              -  KEYSTORES_DIR                                 optional
+      --keystores-password-file    -  KEYSTORES_PASSWORD_FILE                       optional
+      --keystores-password-dir     -  KEYSTORES_PASSWORD_DIR                        optional
+      --hashi-vault-url            -  HASHI_VAULT_URL                               optional
+      --hashi-vault-token          -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE      optional
+      --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                          repeated
+      --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                        repeated
+      --hashi-vault-mount          -  HASHI_VAULT_MOUNT                             optional
+      --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                       optional
+      --hashi-vault-ca             -  HASHI_VAULT_CA                                optional
+      --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                           optional
+      --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                     optional
+      --verbose                    v  VERBOSE                                       switch"
     `);
   });
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
   database = resources.use(await createRolesDatabase({ migrated: false }));
   encryptKeyFile = join(scene.folder, 'encrypt-key');
   mkdirSync(join(scene.folder, 'out'));
-}, 120_000);
+});
 afterAll(() => resources.disposeAsync());
 
 function urlOf(who: Who): string {
@@ -192,7 +192,7 @@ describe('with the roles of "remote-db grants"', () => {
     ]);
   });
 
-  it('start needs the operator', { timeout: 120_000 }, async () => {
+  it('start needs the operator', async () => {
     const env = { REMOTE_DB_URL: database.urls.operator, IPFS_FETCH_ENDPOINTS: scene.devnet.ipfs.url };
     await using operator = startOperatorProcess(scene.args, { env });
     await operator.printed('Started operator service');

@@ -242,32 +242,26 @@ describe('an operator that is killed', () => {
     'execution eth_sendRawTransaction, answered',
     'the first look at the receipt',
   ] as const;
-  it.each(places)(
-    'and loses its embedded database at %s, registers once',
-    { timeout: 180_000 },
-    async what => {
-      await using lane = await startOperatorLane({ isEmbedded: true, vaultVersion: 5 });
-      let isReached = false;
-      await lane.scene.devnet.depositEther(STAKE);
-      await using first = await lane.startGated(async ({ kind }, process) => {
-        isReached ||= what.endsWith('receipt')
-          ? kind === 'execution eth_getTransactionReceipt'
-          : kind === what;
-        if (isReached) process.kill('SIGKILL');
-        return !isReached;
-      });
-      expect(await first.process.ended, first.process.output).toBeNull();
-      expect(isReached).toBe(true);
-      lane.loseDatabase();
-      await using second = lane.start();
-      await second.printed('Started operator service', PATIENCE_MS);
-      await lane.settled(ONE_MORE);
-      // It goes on as if nothing had been.
-      await lane.scene.devnet.depositEther(STAKE);
-      await second.printed('Successfully registered validators', PATIENCE_MS);
-      await lane.settled(add(ONE_MORE, ONE_MORE));
-    },
-  );
+  it.each(places)('and loses its embedded database at %s, registers once', async what => {
+    await using lane = await startOperatorLane({ isEmbedded: true, vaultVersion: 5 });
+    let isReached = false;
+    await lane.scene.devnet.depositEther(STAKE);
+    await using first = await lane.startGated(async ({ kind }, process) => {
+      isReached ||= what.endsWith('receipt') ? kind === 'execution eth_getTransactionReceipt' : kind === what;
+      if (isReached) process.kill('SIGKILL');
+      return !isReached;
+    });
+    expect(await first.process.ended, first.process.output).toBeNull();
+    expect(isReached).toBe(true);
+    lane.loseDatabase();
+    await using second = lane.start();
+    await second.printed('Started operator service', PATIENCE_MS);
+    await lane.settled(ONE_MORE);
+    // It goes on as if nothing had been.
+    await lane.scene.devnet.depositEther(STAKE);
+    await second.printed('Successfully registered validators', PATIENCE_MS);
+    await lane.settled(add(ONE_MORE, ONE_MORE));
+  });
 });
 
 describe.concurrent('a leader that is stopped in the middle of a registration', () => {
@@ -279,7 +273,7 @@ describe.concurrent('a leader that is stopped in the middle of a registration', 
     { where: 'with approvals in hand', isThere: isRecording, end: 'woken' },
     { where: 'before its transaction is sent', isThere: isSending, end: 'woken' },
     { where: 'after its transaction was sent', isThere: isSent, end: 'woken' },
-  ])('$where is replaced by the other, and $end', { timeout: 180_000 }, async ({ isThere, end }) => {
+  ])('$where is replaced by the other, and $end', async ({ isThere, end }) => {
     await using lane = await startOperatorLane({ vaultVersion: end === 'woken' ? 5 : 1 });
     const stopped = Promise.withResolvers<number>();
     const woken = Promise.withResolvers<boolean>();
@@ -318,7 +312,7 @@ describe.concurrent('a leader that is stopped in the middle of a registration', 
     await lane.settled(add(ONE_MORE, ONE_MORE));
   });
 
-  it('hands over at once on SIGTERM', { timeout: 180_000 }, async () => {
+  it('hands over at once on SIGTERM', async () => {
     await using lane = await startOperatorLane();
     let stoppedAt: number | undefined;
     await using leader = await lane.startGated(async ({ kind }, process) => {

@@ -5,47 +5,28 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { JsonRpcProvider, parseEther, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startAnvil } from '../devnet/anvil.ts';
 import { forEveryPoint } from '../support/faults/killed-process.ts';
 import { startRpcGate } from '../support/faults/rpc-gate.ts';
 import { startWireProxy } from '../support/faults/wire-proxy.ts';
-import { createTestDatabase, runSql } from '../support/postgres/postgres.ts';
+import { runSql } from '../support/postgres/postgres.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
-import {
-  countOf,
-  deployCounter,
-  intentOf,
-  type OutboxPlace,
-  startTestOperator,
-} from '../support/scenes/outbox-scene.ts';
+import { type OutboxChain, startOutboxChain } from '../support/scenes/outbox-chain.ts';
+import { countOf, intentOf, type OutboxPlace, startTestOperator } from '../support/scenes/outbox-scene.ts';
 
-const CHAIN_ID = 31337;
 const LANES = 3;
-const resources = new AsyncDisposableStack();
-let chain: JsonRpcProvider;
-let base: Pick<OutboxPlace, 'databaseUrl' | 'rpcUrl' | 'chainId'>;
-
+let scene: OutboxChain;
 beforeAll(async () => {
-  const anvil = resources.use(await startAnvil({ chainId: CHAIN_ID, slotsPerEpoch: 4 }));
-  const database = resources.use(await createTestDatabase());
-  chain = new JsonRpcProvider(anvil.rpcUrl, CHAIN_ID, { staticNetwork: true, cacheTimeout: -1 });
-  resources.defer(() => chain.destroy());
-  base = { databaseUrl: database.url, rpcUrl: anvil.rpcUrl, chainId: CHAIN_ID };
-  await deployCounter(chain);
+  scene = await startOutboxChain();
 });
-afterAll(() => resources.disposeAsync());
+afterAll(() => scene?.[Symbol.asyncDispose]());
 
 let places = 0;
 
 /** A vault, a wallet and a storage slot that nobody else has. */
 async function newPlace(): Promise<{ place: OutboxPlace; slot: number }> {
   const slot = ++places;
-  const name = slot.toString(16).padStart(40, '0');
-  const wallet = new Wallet(`0x${'7'.repeat(24)}${name}`);
-  await chain.send('anvil_setBalance', [wallet.address, `0x${parseEther('1').toString(16)}`]);
-  return { place: { ...base, vault: `0x${name}`, secretKey: wallet.privateKey }, slot };
+  return { place: await scene.newPlace(), slot };
 }
 
 function startChild(place: OutboxPlace, slot: number): ChildProcess {
@@ -89,8 +70,8 @@ async function takeOver(place: OutboxPlace, slot: number): Promise<void> {
 }
 
 async function expectOneTransaction(place: OutboxPlace, slot: number): Promise<void> {
-  expect(await countOf(chain, slot), 'calls').toBe(1);
-  expect(await chain.getTransactionCount(new Wallet(place.secretKey).address), 'transactions').toBe(1);
+  expect(await countOf(scene.chain, slot), 'calls').toBe(1);
+  expect(await scene.nonceOf(place), 'transactions').toBe(1);
   const states = await runSql(
     place.databaseUrl,
     'select state from stakewise_operator.transactions where vault = $1',
@@ -132,7 +113,7 @@ const POINTS = [
 
 describe('an operator that sends a transaction', () => {
   // Killed after a statement is killed before what comes next.
-  it.each(POINTS)('is killed $when every $kind', { timeout: 120_000 }, async ({ kind, when }) => {
+  it.each(POINTS)('is killed $when every $kind', async ({ kind, when }) => {
     const count = await forEveryPoint(LANES, async number => {
       const { place, slot } = await newPlace();
       const run = await runTo(kind, when, number, place, slot, async child => {

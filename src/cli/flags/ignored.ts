@@ -67,13 +67,18 @@ const IGNORED_PREFIXES = ['IPFS_LOCAL_', 'IPFS_INFURA_', 'IPFS_PINATA_'] as cons
  * Names of what was given and means nothing here, options first; never a value.
  * @param given - the resolved options, these among others
  */
-export function listIgnored(given: Readonly<Record<string, unknown>>): string[] {
+export function listIgnored(
+  given: Readonly<Record<string, unknown>>,
+  environment: NodeJS.ProcessEnv,
+): string[] {
   const options = Object.keys(IGNORED_OPTIONS).filter(
     key => given[key] !== undefined && given[key] !== false,
   );
-  const families = Object.keys(process.env).filter(name =>
+  const families = Object.keys(environment).filter(name =>
     IGNORED_PREFIXES.some(one => name.startsWith(one)),
   );
-  const variables = [...IGNORED_VARIABLES, ...families].filter(name => readEnvironment(name) !== undefined);
+  const variables = [...IGNORED_VARIABLES, ...families].filter(
+    name => readEnvironment(name, environment) !== undefined,
+  );
   return [...options.map(key => `--${flagName(key)}`), ...variables];
 }

@@ -9,6 +9,7 @@ import {
 } from '../options/option.ts';
 import { file, httpUrl, integer, text } from '../options/value-kinds.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from './keystores.ts';
+import { timeout } from './timeout.ts';
 
 /** A secret that a long-running process reads again from its file. */
 export const rereadable: ValueKind<SecretSetting> = {
@@ -61,6 +62,12 @@ export const KEY_SOURCE_OPTIONS = {
     env: 'HASHI_VAULT_CA',
     value: file({ exists: true }),
   }),
+  hashiVaultTimeout: timeout('HASHI_VAULT_TIMEOUT', 10, 'Time limit of one request to HashiCorp Vault'),
+  hashiVaultRetryTimeout: timeout(
+    'HASHI_VAULT_RETRY_TIMEOUT',
+    30,
+    'How long requests that fail are sent to HashiCorp Vault again',
+  ),
 } as const;
 
 export type KeySourcesGiven = Resolved<typeof KEY_SOURCE_OPTIONS>;

@@ -1,5 +1,8 @@
-import { flag, optional, required } from '../options/option.ts';
-import { bytes32, httpUrls } from '../options/value-kinds.ts';
+import type { EndpointUrl } from '../../lib/endpoint-url.ts';
+import type { IpfsSettings, NodeSettings } from '../../settings/node-settings.ts';
+import { flag, optional, type Resolved, required } from '../options/option.ts';
+import { bytes32, httpUrls, ipfsGateways } from '../options/value-kinds.ts';
+import { timeout } from './timeout.ts';
 
 /** `--execution-endpoints`. */
 export const executionEndpoints = required({
@@ -9,6 +12,29 @@ export const executionEndpoints = required({
   prompt: 'Enter comma separated list of API endpoints for execution nodes',
 });
 
+/** How long execution nodes are waited for. */
+export const EXECUTION_TIMEOUTS = {
+  executionTimeout: timeout('EXECUTION_TIMEOUT', 30, 'Time limit of one request to an execution node'),
+  executionRetryTimeout: timeout(
+    'EXECUTION_RETRY_TIMEOUT',
+    60,
+    'How long requests that fail are sent to execution nodes again',
+  ),
+} as const;
+
+/** How execution nodes are reached, of `--execution-endpoints` and its time limits. */
+export function executionSettings(
+  given: Resolved<typeof EXECUTION_TIMEOUTS> & {
+    readonly executionEndpoints?: readonly EndpointUrl[] | undefined;
+  },
+): NodeSettings {
+  return {
+    endpoints: given.executionEndpoints ?? [],
+    timeoutMs: given.executionTimeout,
+    retryTimeoutMs: given.executionRetryTimeout,
+  };
+}
+
 /** `--consensus-endpoints`; the question differs between commands. */
 export function consensusEndpoints(prompt: 'Enter comma separated' | 'Enter the comma separated') {
   return required({
@@ -17,6 +43,49 @@ export function consensusEndpoints(prompt: 'Enter comma separated' | 'Enter the 
     value: httpUrls,
     prompt: `${prompt} list of API endpoints for consensus nodes`,
   });
+}
+
+/** How long consensus nodes are waited for. */
+export const CONSENSUS_TIMEOUTS = {
+  consensusTimeout: timeout('CONSENSUS_TIMEOUT', 60, 'Time limit of one request to a consensus node'),
+  consensusRetryTimeout: timeout(
+    'CONSENSUS_RETRY_TIMEOUT',
+    120,
+    'How long requests that fail are sent to consensus nodes again',
+  ),
+} as const;
+
+/** How consensus nodes are reached, of `--consensus-endpoints` and its time limits. */
+export function consensusSettings(
+  given: Resolved<typeof CONSENSUS_TIMEOUTS> & { readonly consensusEndpoints: readonly EndpointUrl[] },
+): NodeSettings {
+  return {
+    endpoints: given.consensusEndpoints,
+    timeoutMs: given.consensusTimeout,
+    retryTimeoutMs: given.consensusRetryTimeout,
+  };
+}
+
+/** Which IPFS gateways are asked. */
+export const IPFS_OPTIONS = {
+  ipfsFetchEndpoints: optional({
+    description:
+      "Comma separated list of IPFS gateways, asked before the network's own. Default is the network's own alone.",
+    env: 'IPFS_FETCH_ENDPOINTS',
+    value: ipfsGateways,
+  }),
+  ipfsTimeout: timeout('IPFS_TIMEOUT', 60, 'Time limit of all that one IPFS gateway is asked'),
+} as const;
+
+/** How IPFS is reached, of these options and `--allow-unverified-ipfs`. */
+export function ipfsSettings(
+  given: Resolved<typeof IPFS_OPTIONS> & { readonly allowUnverifiedIpfs?: boolean | undefined },
+): IpfsSettings {
+  return {
+    ownGateways: given.ipfsFetchEndpoints ?? [],
+    timeoutMs: given.ipfsTimeout,
+    allowUnverified: given.allowUnverifiedIpfs ?? false,
+  };
 }
 
 /** `--allow-unverified-ipfs`. */

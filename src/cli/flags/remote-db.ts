@@ -1,3 +1,5 @@
+import { parseDatabaseUrl } from '../../db/database-url.ts';
+import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
 import {
   flagName,
   type Option,
@@ -12,23 +14,17 @@ import { keystoresDir } from './keystores.ts';
 import { verbose } from './nodes.ts';
 import { networkOfVault, newDataDir } from './vault.ts';
 
-/** A database URL and, when it came from a file, where to read it again after the password has changed. */
-interface DatabaseUrl {
-  readonly url: string;
-  readonly file: string | undefined;
-}
-
-const DB_URL: OptionSpec<DatabaseUrl> = {
+const DB_URL: OptionSpec<DatabaseSettings['dbUrl']> = {
   description:
     'The Postgres DB connection URL, for example postgresql://username:pass@hostname/dbname; ' +
     'pglite:PATH for the embedded database.',
   env: 'REMOTE_DB_URL',
-  value: { placeholder: 'URL', parse: parseDatabaseUrl },
+  value: { placeholder: 'URL', parse: readDatabaseUrl },
   secret: hasPassword,
 };
 
 /** `--db-url` of commands that work without a remote database, too. */
-export const optionalDbUrl = optional<DatabaseUrl>(DB_URL);
+export const optionalDbUrl = optional<DatabaseSettings['dbUrl']>(DB_URL);
 
 /** Heading of the group's options in help. */
 export const REMOTE_DB_GROUP = 'REMOTE-DB';
@@ -69,9 +65,11 @@ export function groupOptions(): GroupOptions {
   return { valued, switches };
 }
 
-/** The schema of the URL is checked where it is opened; here only that it is not empty. */
-function parseDatabaseUrl(url: string, source: OptionSource): DatabaseUrl {
-  return { url: url.trim(), file: source.kind === 'file' ? source.path : undefined };
+/** Kept as text, which is read again from its file after the password has changed. @throws UsageError 'invalid-db-url' */
+function readDatabaseUrl(text: string, source: OptionSource): DatabaseSettings['dbUrl'] {
+  const url = text.trim();
+  parseDatabaseUrl(url);
+  return { url, file: source.kind === 'file' ? source.path : undefined };
 }
 
 function hasPassword(url: string): boolean {

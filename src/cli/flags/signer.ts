@@ -1,6 +1,7 @@
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { defaulted, type OptionSpec, optional } from '../options/option.ts';
 import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
+import { timeout } from './timeout.ts';
 
 /** `--remote-signer-url`: one signer, or several that hold the same keys. */
 export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
@@ -41,10 +42,16 @@ export const SIGNER_TLS_OPTIONS = {
   }),
 } as const;
 
+/** How a remote signer is asked. */
+export const SIGNER_CONNECTION_OPTIONS = {
+  ...SIGNER_TLS_OPTIONS,
+  remoteSignerTimeout: timeout('REMOTE_SIGNER_TIMEOUT', 30, 'Time limit of one request to a signer'),
+} as const;
+
 /** Options of commands that have exits signed; without a URL the built-in signer does it. */
 export const SIGNER_OPTIONS = {
   remoteSignerUrl: optional(REMOTE_SIGNER_URL),
-  ...SIGNER_TLS_OPTIONS,
+  ...SIGNER_CONNECTION_OPTIONS,
   signerConcurrency: defaulted<number>(() => '64', {
     description: 'Signatures asked for at a time. Default is 64.',
     env: 'SIGNER_CONCURRENCY',

@@ -1,30 +1,71 @@
+import { parseJwtSecret } from '../../clients/execution/jwt.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../../lib/logger.ts';
-import { defaulted, flag, optional, type Resolved } from '../options/option.ts';
+import type { JwtSecret } from '../../settings/node-settings.ts';
+import { defaulted, flag, optional, type Resolved, type ValueKind } from '../options/option.ts';
 import { choice, directory, file, integer, text } from '../options/value-kinds.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
-import { consensusEndpoints, executionEndpoints, oracleSetHash, verbose } from './nodes.ts';
+import {
+  CONSENSUS_TIMEOUTS,
+  consensusEndpoints,
+  EXECUTION_TIMEOUTS,
+  executionEndpoints,
+  IPFS_OPTIONS,
+  oracleSetHash,
+  verbose,
+} from './nodes.ts';
 import { poolSize } from './pool-size.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db.ts';
 import { SIGNER_OPTIONS } from './signer.ts';
+import { timeout } from './timeout.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
 
 const port = integer({ min: 0, max: 65_535 });
 const existingFile = file({ exists: true });
+const jwtSecret: ValueKind<JwtSecret> = {
+  placeholder: 'TEXT',
+  parse: value => ({ text: value, key: parseJwtSecret(value) }),
+};
+
+const metricsPrefix: ValueKind<string> = {
+  placeholder: 'NAME',
+  parse(value) {
+    if (/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(value)) return value;
+    throw new UsageError(
+      'invalid-metrics-prefix',
+      `'${value}' cannot begin the name of a metric: it has letters, digits, "_" and ":" only, and no digit first.`,
+    );
+  },
+};
+
+/** `--termination-log`, which is looked up before the others: why they are refused is written to it, too. */
+export const terminationLog = optional({
+  description: 'File that a fatal error is written to, too. Default is none.',
+  env: 'TERMINATION_LOG',
+  value: text,
+});
 
 /** Options of `start`; asked for in this order, as the Python operator does. */
 export const START_OPTIONS = {
   vault: vault('Enter the vault address'),
   consensusEndpoints: consensusEndpoints('Enter comma separated'),
   executionEndpoints,
-  executionJwtSecret: optional({
+  ...CONSENSUS_TIMEOUTS,
+  ...EXECUTION_TIMEOUTS,
+  executionJwtSecret: optional<JwtSecret>({
     description: 'JWT secret of the execution nodes, 32 bytes of hex.',
     env: 'EXECUTION_JWT_SECRET',
     secret: true,
     hidden: true,
-    value: text,
+    value: jwtSecret,
   }),
+  ...IPFS_OPTIONS,
+  genesisValidatorsIpfsTimeout: timeout(
+    'GENESIS_VALIDATORS_IPFS_TIMEOUT',
+    300,
+    "Time limit of the network's list of validators, which is fetched from IPFS once",
+  ),
   oracleSetHash,
   network: networkOfVault,
   dataDir: newDataDir,
@@ -93,6 +134,11 @@ export const START_OPTIONS = {
   }),
   ...SIGNER_OPTIONS,
   ...KEY_SOURCE_OPTIONS,
+  oraclesValidatorsTimeout: timeout(
+    'ORACLES_VALIDATORS_TIMEOUT',
+    10,
+    'Time limit of one question to all oracles together',
+  ),
   exitShards: defaulted(() => 'auto', {
     description:
       'How exit signatures are shared among the oracles: by key shares in the signer, or by splitting the signature. Default is auto.',
@@ -117,7 +163,7 @@ export const START_OPTIONS = {
   metricsPrefix: optional({
     description: 'Comes before the names of metrics, with a "_". Default is none.',
     env: 'METRICS_PREFIX',
-    value: text,
+    value: metricsPrefix,
   }),
   healthPort: optional({
     description: 'Port of /livez and /readyz, on the metrics host. Default is none.',
@@ -138,6 +184,7 @@ export const START_OPTIONS = {
     env: 'LOG_LEVEL',
     value: choice(LOG_LEVELS),
   }),
+  terminationLog,
   verbose,
 } as const;
 

@@ -1,4 +1,6 @@
-import { optional } from '../options/option.ts';
+import type { OperatorDatabaseSettings } from '../../settings/operator-settings.ts';
+import type { VaultSettings } from '../../settings/vault-settings.ts';
+import { optional, type Resolved } from '../options/option.ts';
 import { integer } from '../options/value-kinds.ts';
 import { START_OPTIONS } from './start.ts';
 import { vault } from './vault.ts';
@@ -14,6 +16,24 @@ export const TRANSACTION_OPTIONS = {
   dbUrl,
   dbSchema,
 } as const;
+
+/** Which operator's transactions, of these options. */
+export function transactionStoreSettings(given: Resolved<typeof TRANSACTION_OPTIONS>): {
+  readonly vault: VaultSettings;
+  readonly database: OperatorDatabaseSettings;
+} {
+  const { vault, network, dataDir } = given;
+  return { vault: { vault, network, dataDir }, database: operatorDatabase(given) };
+}
+
+/** Where an operator keeps its state: the remote database when it is named, else the embedded one. */
+export function operatorDatabase(
+  given: Pick<Resolved<typeof TRANSACTION_OPTIONS>, 'dbUrl' | 'dbSchema' | 'databaseDir' | 'dataDir'>,
+): OperatorDatabaseSettings {
+  const { dbUrl, dbSchema, databaseDir, dataDir } = given;
+  if (dbUrl === undefined) return { kind: 'embedded', directory: databaseDir ?? dataDir };
+  return { kind: 'remote', remote: { dbUrl, dbSchema } };
+}
 
 /** `--id` of commands that change one. */
 export const transactionId = optional({

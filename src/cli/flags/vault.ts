@@ -28,6 +28,13 @@ export const networkOfVault = optional({
   value: network,
 });
 
+/** `--network` of commands that make keys: they are always made for the network of config.json. */
+export const networkOfKeys = optional({
+  description: 'The network of the vault. Refused when it is not the network specified at "init" command.',
+  env: 'NETWORK',
+  value: network,
+});
+
 /** `--mnemonic` of commands that derive keys or wallets. */
 export function mnemonicFor(what: 'the validator keys' | 'the wallet') {
   return required({

@@ -7,6 +7,7 @@ import { EndpointUrl, withoutSecrets } from '../../lib/endpoint-url.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { NETWORK_NAMES } from '../../networks/built-in.ts';
+import { parseIpfsGateway } from '../../networks/network-file.ts';
 import { canonicalNetworkName } from '../../networks/resolve-network.ts';
 import type { ValueKind } from './option.ts';
 
@@ -127,6 +128,25 @@ export const signerUrls: ValueKind<readonly EndpointUrl[]> = {
   placeholder: 'URL[,URL…]',
   parse: value => parseEach(value, EndpointUrl.parse),
 };
+
+/** Comma separated IPFS gateways, or none; without a scheme https is meant. */
+export const ipfsGateways: ValueKind<readonly EndpointUrl[]> = {
+  placeholder: 'URL[,URL…]',
+  parse(value) {
+    const parts = value.split(',').map(part => part.trim());
+    return parts.filter(part => part !== '').map(parseGateway);
+  },
+};
+
+function parseGateway(text: string): EndpointUrl {
+  try {
+    return EndpointUrl.parse(parseIpfsGateway(text));
+  } catch (cause) {
+    throw new UsageError('invalid-ipfs-gateway', `'${withoutSecrets(text)}' is not an http or https URL.`, {
+      cause,
+    });
+  }
+}
 
 async function parseEach(
   value: string,

@@ -74,4 +74,7 @@ export const pendingPartialWithdrawalsAnswer = z.object({
 });
 
 /** How nodes word a refusal. */
-export const refusalAnswer = z.object({ message: z.string().min(1) });
+export const refusalAnswer = z.object({
+  message: z.string().min(1),
+  stacktraces: z.array(z.string()).catch([]),
+});

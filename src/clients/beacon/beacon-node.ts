@@ -58,12 +58,15 @@ const POST_BATCH = 1000;
 const GET_BATCH = 64;
 /** 1,000 validators are some 0.5 MB; all pending withdrawals of a chain may be 10 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** Answers of nodes that do not know the POST form of the validators query (Grandine, proxies). */
-const NO_POST: ReadonlySet<number> = new Set([404, 405, 415]);
+/** Answers of nodes that do not know the POST form of the validators query (Grandine, older Prysm and Lighthouse, proxies). */
+const NO_POST: ReadonlySet<number> = new Set([404, 405, 415, 501]);
 /** Answers of nodes that do not serve pending withdrawals, or of a state before Electra. */
 const NOT_SERVED: ReadonlySet<number> = new Set([400, 404, 405, 501]);
-/** Lodestar: VOLUNTARY_EXIT_ERROR_ALREADY_EXISTS; Prysm: "has already submitted an exit"; Nimbus: "already seen". */
-const ALREADY_KNOWN = /already|duplicate/i;
+/**
+ * Lodestar: VOLUNTARY_EXIT_ERROR_ALREADY_EXISTS; Prysm: "has already submitted an exit"; Nimbus: "already voluntarily
+ * exited"; Teku: "Exit is not the first one for validator".
+ */
+const ALREADY_KNOWN = /already|duplicate|not the first/i;
 
 /**
  * Connects to the consensus layer over several endpoints: a request goes to the one that answered last, and to the others
@@ -211,7 +214,6 @@ export class BeaconNode {
       const body = JSON.stringify({ ids });
       const response = await this.#request(endpoint, { path, method: 'POST', body, isExpected });
       if (response.status === 200) return readValidators(response, endpoint);
-      this.#withoutPost.add(endpoint);
     }
     const pages: BeaconValidator[][] = [];
     for (let from = 0; from < ids.length; from += GET_BATCH) {
@@ -219,6 +221,8 @@ export class BeaconNode {
       const response = await this.#request(endpoint, { path: `${path}?id=${query}` });
       pages.push(readValidators(response, endpoint));
     }
+    // Not before the other form has worked: some say 404 of a state that they do not have at the moment.
+    this.#withoutPost.add(endpoint);
     return pages.flat();
   }
 
@@ -341,7 +345,9 @@ function reasonOf(response: HttpResponse): string {
   const text = bodyText(response);
   let message = text;
   try {
-    message = refusalAnswer.parse(JSON.parse(text)).message;
+    const refusal = refusalAnswer.parse(JSON.parse(text));
+    // Nimbus says there why, and in the message only that.
+    message = [refusal.message].concat(refusal.stacktraces).join(': ');
   } catch {
     // Some nodes and proxies answer with plain text.
   }

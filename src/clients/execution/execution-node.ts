@@ -16,10 +16,12 @@ import {
   describeEndpoint,
   type HttpDeps,
   type HttpResponse,
+  HttpStatusError,
   logRetry,
   requestHttp,
 } from '../http.ts';
 import { logsAnswer, pickAskedLogs } from './asked-logs.ts';
+import { isBatchRefusal, readRpcErrors } from './batch-refusal.ts';
 import { signJwt } from './jwt.ts';
 
 export interface ExecutionNodeOptions {
@@ -85,6 +87,8 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   readonly #options: ExecutionNodeOptions;
   readonly #trusted = new Set<string>();
   readonly #leftOut = new Set<string>();
+  /** Endpoints that take one request at a time. */
+  readonly #withoutBatch = new Set<string>();
   #preferred = 0;
   /** Highest block that any endpoint has told. */
   #highestBlock = 0n;
@@ -211,7 +215,12 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     const [answer] = await this.#post(endpoint, { id: 0, jsonrpc: '2.0', method: 'eth_chainId', params: [] });
     const result = answer !== undefined && 'result' in answer ? quantity.safeParse(answer.result) : undefined;
     if (result?.success !== true) {
-      throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} does not tell its chain id.`);
+      const { message, code } = answer !== undefined && 'error' in answer ? answer.error : {};
+      const reason = message === undefined ? '' : `: ${message} (${code})`;
+      throw new ExternalError(
+        'invalid-answer',
+        `${describeEndpoint(endpoint)} does not tell its chain id${reason}.`,
+      );
     }
     if (result.data !== BigInt(this.chainId)) {
       throw new ExternalError(
@@ -226,10 +235,43 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     endpoint: string,
     payload: JsonRpcPayload | JsonRpcPayload[],
   ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    const count = [payload].flat().length;
+    if (count > 1 && this.#withoutBatch.has(endpoint)) return await this.#postOneByOne(endpoint, payload);
+    const response = await this.#request(endpoint, payload).catch(error => {
+      if (error instanceof HttpStatusError && isBatchRefusal(count, error)) return error;
+      throw error;
+    });
+    if (isBatchRefusal(count, response)) return await this.#postOneByOne(endpoint, payload);
+    if (response instanceof HttpStatusError) throw response;
+    if (response.status !== 200 && readRpcErrors(response.body) === undefined) {
+      throw new HttpStatusError(new URL(endpoint), response);
+    }
+    return readAnswers(endpoint, payload, response);
+  }
+
+  /** In the order in which they were asked, so that what is read later is not older. */
+  async #postOneByOne(
+    endpoint: string,
+    payload: JsonRpcPayload | JsonRpcPayload[],
+  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+    const answers: (JsonRpcResult | JsonRpcError)[] = [];
+    for (const one of [payload].flat()) {
+      const response = await this.#post(endpoint, one);
+      for (const answer of response) answers.push(answer);
+    }
+    const isTaken = answers.some(answer => 'result' in answer);
+    if (isTaken && !this.#withoutBatch.has(endpoint)) {
+      this.#withoutBatch.add(endpoint);
+      this.#deps.log?.debug({ server: describeEndpoint(endpoint) }, 'takes no batches: asked one by one');
+    }
+    return answers;
+  }
+
+  async #request(endpoint: string, payload: JsonRpcPayload | JsonRpcPayload[]): Promise<HttpResponse> {
     const { jwtSecret } = this.#options;
     const authorization =
       jwtSecret === undefined ? {} : { authorization: `Bearer ${signJwt(jwtSecret, Date.now())}` };
-    const response = await requestHttp(this.#deps, {
+    return await requestHttp(this.#deps, {
       url: endpoint,
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json', ...authorization },
@@ -237,10 +279,10 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
       timeoutMs: this.#options.timeoutMs,
       signal: this.#options.signal,
       maxBytes: 64 * 1024 * 1024,
-      // Some nodes answer a request that they refuse with 400 and a JSON-RPC error; that is an answer, not an outage.
-      isExpected: status => status === 200 || status === 400,
+      // Some nodes answer a request that they refuse, or one for too much, with such a status and a JSON-RPC error; that is
+      // an answer, not an outage.
+      isExpected: status => status === 200 || status === 400 || status === 413,
     });
-    return readAnswers(endpoint, payload, response);
   }
 }
 
@@ -261,9 +303,17 @@ const rpcError = z.object({
   message: z.string().transform(foreignText),
   data: z.unknown().optional(),
 });
+/** Some proxies write a number that they were given as text. */
+const rpcId = z.union([
+  z.int(),
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number),
+]);
 const rpcAnswer = z.union([
-  z.object({ id: z.int().nullable(), error: rpcError }),
-  z.object({ id: z.int(), result: z.unknown() }),
+  z.object({ id: rpcId.nullable(), error: rpcError }),
+  z.object({ id: rpcId, result: z.unknown() }),
 ]);
 const rpcAnswers = z.union([z.array(rpcAnswer), rpcAnswer.transform(answer => [answer])]);
 
@@ -278,9 +328,11 @@ function readAnswers(
       cause: answers.error,
     });
   }
+  // A batch that is refused as a whole is answered by an error without an id, or by errors with ids that nobody gave.
+  const [first] = answers.data.every(one => 'error' in one) ? answers.data : [];
+  const refusal = answers.data.find(one => one.id === null) ?? first;
   return [payload].flat().map(({ id, method, params }) => {
-    // A batch that is refused as a whole is answered by one error without an id.
-    const answer = answers.data.find(one => one.id === id) ?? answers.data.find(one => one.id === null);
+    const answer = answers.data.find(one => one.id === id) ?? refusal;
     if (answer !== undefined && 'error' in answer) {
       const { code, message, data } = answer.error;
       return { id, error: { code, message, data } };

@@ -202,15 +202,18 @@ export async function broadcastTransaction(node: ExecutionNode, raw: Hex): Promi
     if (!(error instanceof ExternalError) || error.code !== 'rpc-error') throw error;
     const reason = messageOf(error);
     if (ALREADY_KNOWN.test(reason)) return { status: 'accepted' };
+    if (NONCE_TAKEN.test(reason)) return { status: 'nonce-taken' };
     return UNDERPRICED.test(reason) ? { status: 'underpriced' } : { status: 'refused', reason };
   }
 }
 
 /** The words of geth, Erigon, Nethermind, Besu, Reth and anvil for a transaction that is known. */
 const ALREADY_KNOWN =
-  /already ?(known|imported|exists)|known transaction|existing tx with same hash|already in (the )?pool/i;
+  /already ?(known|imported|exists)|known transaction|existing txn? with same hash|already in (the )?pool/i;
+/** Nethermind before 2026; the others say "nonce too low", which ethers knows. */
+const NONCE_TAKEN = /\bold ?nonce\b/i;
 const UNDERPRICED =
-  /underpriced|replacement.*(fee|price)|replacement ?not ?allowed|fee ?too ?low ?to ?(replace|compete)/i;
+  /underpriced|replacement.*(fee|price)|replacement ?not ?allowed|fee ?too ?low ?to ?(replace|compete)|could not replace existing/i;
 
 /**
  * Finds the transaction in a block that has an account's nonce.

@@ -7,6 +7,7 @@ import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { owned } from '../../lib/owned.ts';
 import { retry } from '../../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from '../http.ts';
 import { openSignerEndpoint, parseSignerAnswer, type SignerEndpoint, socketUrl } from './signer-endpoint.ts';
@@ -96,8 +97,7 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
     return signature;
   };
 
-  const open = stack.move();
-  return {
+  return owned<Omit<WalletSigner, typeof Symbol.asyncDispose>>(stack, {
     address,
     async signTransaction(unsigned) {
       const transaction = Transaction.from({
@@ -139,8 +139,7 @@ export async function openWalletSigner(options: WalletSignerOptions): Promise<Wa
       if (answer.success) return fromHex(answer.data, HASH_LENGTH);
       throw new ExternalError('invalid-mac', `${endpoint.name} did not answer with a record's tag.`);
     },
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
-  };
+  });
 }
 
 async function findPublicKey(endpoint: SignerEndpoint, waiting: Waiting): Promise<string> {

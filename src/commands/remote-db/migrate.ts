@@ -9,7 +9,7 @@ export default class RemoteDbMigrate extends remoteDbCommand({}) {
 
   async run() {
     const options = await this.resolve();
-    await using database = await openRemoteDatabase(options);
+    await using database = await openRemoteDatabase(options, options.warn);
     const migrations = await migrateDatabase(database, { programVersion: this.config.version });
     this.say(
       migrations.length === 0

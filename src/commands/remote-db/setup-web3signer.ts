@@ -1,11 +1,11 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { SIGNER_TLS_OPTIONS } from '../../cli/flags/signer.ts';
+import { SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
 import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
-import { readSignerTls } from '../../cli/read-signer-tls.ts';
+import { signerConnection } from '../../cli/read-signer-tls.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
@@ -38,7 +38,7 @@ const OPTIONS = {
     value: httpUrl,
   }),
   vaultPublicKey,
-  ...SIGNER_TLS_OPTIONS,
+  ...SIGNER_CONNECTION_OPTIONS,
   ...FILE_OPTIONS,
 };
 
@@ -56,9 +56,9 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS) {
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     await using connections = new AsyncDisposableStack();
-    const tls = await readSignerTls(options);
+    const connection = await signerConnection(options);
     const clients = options.web3signerEndpoint.map(url =>
-      connections.use(openRemoteSigner({ urls: [url], tls, concurrency: 1, verbose: options.verbose })),
+      connections.use(openRemoteSigner(url, connection, options)),
     );
     const { files, signers } = await syncWeb3Signer(
       {

@@ -1,7 +1,15 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { KEYSTORE_PASSWORD_OPTIONS } from '../../cli/flags/keystores.ts';
-import { allowUnverifiedIpfs, executionEndpoints, oracleSetHash } from '../../cli/flags/nodes.ts';
+import {
+  allowUnverifiedIpfs,
+  EXECUTION_TIMEOUTS,
+  executionEndpoints,
+  executionSettings,
+  IPFS_OPTIONS,
+  ipfsSettings,
+  oracleSetHash,
+} from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { keystoreLocation } from '../../cli/keystore-location.ts';
@@ -22,6 +30,7 @@ import { createWorkerPool } from '../../workers/pool.ts';
 const OPTIONS = {
   encryptKey,
   executionEndpoints,
+  ...EXECUTION_TIMEOUTS,
   oracleSetHash,
   depositDataFile: optional({
     description:
@@ -33,6 +42,7 @@ const OPTIONS = {
   poolSize,
   pruneShares: flag({ description: 'Removes shares of oracle sets that no key uses any more.' }),
   allowUnverifiedIpfs,
+  ...IPFS_OPTIONS,
 };
 
 export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS) {
@@ -49,13 +59,14 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS) {
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
     const depositData = await readDepositData(vaultDir, options.depositDataFile);
-    const ipfs = ipfsOptions(network, { allowUnverified: options.allowUnverifiedIpfs, warn: this.warn });
+    const execution = executionSettings(options);
+    const ipfs = ipfsOptions(ipfsSettings(options), network, this.warn);
     const http = openHttp(options);
     await using resources = new AsyncDisposableStack();
     let node: Promise<ExecutionNode> | undefined;
     // Only when it is asked: a wrong encryption key or password is told of first, also where no node answers.
     const openNode = () => {
-      node ??= openExecutionNode(http, options.executionEndpoints, network).then(it => resources.use(it));
+      node ??= openExecutionNode(http, execution, network).then(it => resources.use(it));
       return node;
     };
     await using pool = createWorkerPool({ size: options.poolSize });
@@ -68,7 +79,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS) {
         warn: this.warn,
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
         fetchOracleSet: async accepted => {
-          const { voters } = resources.use(await openVoters(http, options.executionEndpoints, network));
+          const { voters } = resources.use(await openVoters(http, execution, network));
           const { set } = await fetchOracleSet(
             { node: await openNode(), voters, http, accepted, warn: this.warn, error: this.warn },
             { contracts: network.contracts, ipfs, pinnedHash: options.oracleSetHash },

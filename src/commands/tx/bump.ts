@@ -1,5 +1,9 @@
 import { transactionExample } from '../../cli/examples.ts';
-import { TRANSACTION_OPTIONS, transactionId } from '../../cli/flags/transactions.ts';
+import {
+  TRANSACTION_OPTIONS,
+  transactionId,
+  transactionStoreSettings,
+} from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { optional } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
@@ -24,7 +28,11 @@ export default class TxBump extends operatorCommand(OPTIONS) {
 
   async run() {
     const { id, maxFeePerGasGwei, ...options } = await this.resolve();
-    await using store = await openTransactionStore({ ...options, warn: this.warn }, this.config.version);
+    await using store = await openTransactionStore(
+      { warn: this.warn },
+      transactionStoreSettings(options),
+      this.config.version,
+    );
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'bump',

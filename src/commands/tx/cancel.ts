@@ -1,5 +1,9 @@
 import { transactionExample } from '../../cli/examples.ts';
-import { TRANSACTION_OPTIONS, transactionId } from '../../cli/flags/transactions.ts';
+import {
+  TRANSACTION_OPTIONS,
+  transactionId,
+  transactionStoreSettings,
+} from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
@@ -13,7 +17,11 @@ export default class TxCancel extends operatorCommand(OPTIONS) {
 
   async run() {
     const { id, ...options } = await this.resolve();
-    await using store = await openTransactionStore({ ...options, warn: this.warn }, this.config.version);
+    await using store = await openTransactionStore(
+      { warn: this.warn },
+      transactionStoreSettings(options),
+      this.config.version,
+    );
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'cancel',

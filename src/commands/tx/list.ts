@@ -1,5 +1,5 @@
 import { transactionExample } from '../../cli/examples.ts';
-import { TRANSACTION_OPTIONS } from '../../cli/flags/transactions.ts';
+import { TRANSACTION_OPTIONS, transactionStoreSettings } from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
@@ -20,7 +20,11 @@ export default class TxList extends operatorCommand(OPTIONS) {
 
   async run() {
     const options = await this.resolve();
-    await using store = await openTransactionStore({ ...options, warn: this.warn }, this.config.version);
+    await using store = await openTransactionStore(
+      { warn: this.warn },
+      transactionStoreSettings(options),
+      this.config.version,
+    );
     const transactions = await listRecentTransactions(store.database, store.scope, options.limit);
     for (const transaction of transactions) this.say(describeTransaction(transaction));
     if (transactions.length === 0) this.say('The operator has sent no transactions.');

@@ -4,7 +4,7 @@ import type { UsedExitShardMode } from '../../services/exits/make-exit-shards.ts
 import type { TaskObserver } from '../loop/run-task.ts';
 
 /** Calls that are counted, by whom they go to. */
-type CallTarget = 'signer' | 'oracle' | 'rpc' | 'beacon' | 'ipfs';
+export type CallTarget = 'signer' | 'oracle' | 'rpc' | 'beacon' | 'ipfs';
 
 /** Figures of the operator under the manual's names, and its own. */
 export interface OperatorMetrics extends TaskObserver {

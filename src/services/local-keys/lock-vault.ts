@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asFileError, ensureDirectory } from '../../lib/files.ts';
 import { type FileLock, lockFile } from '../../lib/locks/file-lock.ts';
+import { owned } from '../../lib/owned.ts';
 
 /** How the commands name a vault's directory. */
 export const VAULT_DIRECTORY_NAME = /^0x[0-9a-f]{40}$/;
@@ -39,13 +40,11 @@ export async function lockVaultsOf(
   for (const directory of [...directories].sort()) {
     if (isWritable(directory)) locks.push(stack.use(await lockVaultDirectory(directory, onWatch)));
   }
-  const held = stack.move();
-  return {
+  return owned(stack, {
     assertHeld() {
       for (const lock of locks) lock.assertHeld();
     },
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
+  });
 }
 
 /** The vault directories above a path, and above where its links lead, by their real paths: none is taken twice. */

@@ -5,6 +5,7 @@ import { UsageError } from '../../lib/errors.ts';
 import { codeOf, ignoreMissing } from '../../lib/file-errors.ts';
 import { asFileError } from '../../lib/files.ts';
 import { HeldDirectory } from '../../lib/held-directory.ts';
+import { owned } from '../../lib/owned.ts';
 
 /** Linux: 108 bytes with the zero at the end. */
 const MAX_PATH_BYTES = 107;
@@ -38,12 +39,10 @@ export async function prepareSocketDirectory(socketPath: string): Promise<Socket
   const held = stack.use(await holdPrivate(directory));
   if (!isNew) await held.at(name, at => removeStale(path, at));
   stack.defer(async () => void (await held.at(name, unlink).catch(ignoreMissing)));
-  const owned = stack.move();
-  return {
+  return owned(stack, {
     path,
-    bind: listen => held.at(name, listen),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
+    bind: <T>(listen: (at: string) => Promise<T>) => held.at(name, listen),
+  });
 }
 
 async function makeDirectory(directory: string): Promise<boolean> {

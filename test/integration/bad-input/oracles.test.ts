@@ -131,7 +131,7 @@ const IPFS: BadCase[] = [
     env: () => ({ IPFS_TIMEOUT: 'soon' }),
     exitCode: 2,
     code: 'invalid-timeout',
-    message: "IPFS_TIMEOUT must be a number of seconds above 0, got 'soon'.",
+    message: "Invalid value for '--ipfs-timeout': 'soon' is not a number of seconds above 0.",
   },
 ];
 

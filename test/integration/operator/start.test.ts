@@ -4,13 +4,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import { runCli } from '../../support/programs/cli.ts';
-import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import {
+  freePort,
+  type OperatorProcess,
+  startOperatorProcess,
+} from '../../support/programs/operator-process.ts';
 import {
   KEYSTORE_PASSWORD,
   type OperatorScene,
   startOperatorScene,
   WALLET_PASSWORD,
 } from '../../support/scenes/operator-scene.ts';
+import { PATIENCE_MS, waitUntil } from '../../support/wait-until.ts';
 
 /** Ether of one validator. */
 const STAKE = 32;
@@ -20,7 +25,7 @@ let scene: OperatorScene;
 
 beforeAll(async () => {
   scene = await startOperatorScene({ validators: 8 });
-}, 60 * SECONDS);
+});
 afterAll(async () => {
   await scene[Symbol.asyncDispose]();
 });
@@ -40,14 +45,6 @@ async function countRegistered(): Promise<number> {
   return (await scene.devnet.readVaultLog()).registered.length;
 }
 
-async function until(isTrue: () => Promise<boolean>, timeoutMs = 20 * SECONDS): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error('it never came true');
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
-}
-
 /** The network file with other facts. */
 function writeNetworkFile(name: string, change: (network: Record<string, unknown>) => void): string {
   const network = JSON.parse(readFileSync(scene.networkFile, 'utf8'));
@@ -58,169 +55,196 @@ function writeNetworkFile(name: string, change: (network: Record<string, unknown
 }
 
 describe('start with local keystores', () => {
-  it(
-    'registers what the vault has assets for, shows it, and ends in order',
-    async () => {
-      const [metricsPort, healthPort] = [await freePort(), await freePort()];
-      await using operator = startOperatorProcess([
-        ...scene.args,
+  const ports = { metrics: 0, health: 0 };
+  let operator: OperatorProcess;
+  /** Registered before this operator had assets. */
+  let before: number;
+
+  beforeAll(async () => {
+    ports.metrics = await freePort();
+    ports.health = await freePort();
+    operator = startOperatorProcess([
+      ...scene.args,
+      '--enable-metrics',
+      '--metrics-port',
+      String(ports.metrics),
+      '--health-port',
+      String(ports.health),
+    ]);
+    await operator.printed('Started operator service');
+    await waitUntil(
+      'eight unused keys in the metrics',
+      async () => (await metrics()).get('unused_validator_keys') === 8,
+      { lastSeen: () => operator.output },
+    );
+    before = await countRegistered();
+    await scene.devnet.depositEther(2 * STAKE);
+    await operator.printed('Successfully registered validators');
+  });
+  afterAll(() => operator[Symbol.asyncDispose]());
+
+  const metrics = () => readMetrics(`http://127.0.0.1:${ports.metrics}/metrics`);
+  const probe = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${ports.health}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+
+  it('the operator begins its log with its version', () => {
+    expect(operator.output).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO {5}Starting operator service, version v/,
+    );
+  });
+
+  it('the operator registers as many validators as the vault has assets for', async () => {
+    expect(await countRegistered()).toBe(before + 2);
+  });
+
+  it('the log of the operator shows each signature of its signer', () => {
+    expect(operator.output).toMatch(
+      / INFO {5}\[signer\] signed key=0x[0-9a-f]{96} type=VOLUNTARY_EXIT validatorIndex=\d+ epoch=0\n/,
+    );
+  });
+
+  it('a second operator with the same embedded database is refused', async () => {
+    const second = await runCli(['start', ...scene.args]);
+    expect(second.exitCode).toBe(1);
+    expect(second.stderr).toMatch(/the embedded database \S+operator-db is in use by process \d+/);
+  });
+
+  it('the metrics have every figure of a registration', async () => {
+    expect([...(await metrics()).keys()]).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^app_version_info\{version="v/),
+        'block_number',
+        'slot_number',
+        'wallet_balance',
+        'outdated_signatures',
+        'stakeable_assets',
+        'task_last_success_timestamp_seconds{task="register-validators"}',
+        'exit_shards_mode{mode="split"}',
+        'transactions_total{kind="register-validators",status="confirmed"}',
+        expect.stringMatching(
+          /^request_duration_seconds_count\{target="oracle",server="http.*outcome="ok"\}$/,
+        ),
+        expect.stringMatching(/^request_duration_seconds_count\{target="signer"/),
+        expect.stringMatching(/^request_duration_seconds_count\{target="rpc"/),
+        expect.stringMatching(/^request_duration_seconds_count\{target="ipfs"/),
+        expect.stringMatching(/^task_duration_seconds_count\{task="register-validators",outcome="ok"\}$/),
+      ]),
+    );
+  });
+
+  it('the metrics say who leads, how shards are made, and what chain and wallet have', async () => {
+    const found = await metrics();
+    expect(found.get('leader')).toBe(1);
+    expect(found.get('exit_shards_mode{mode="split"}')).toBe(1);
+    expect(found.get('block_number')).toBeGreaterThan(10);
+    expect(found.get('wallet_balance')).toBeGreaterThan(9e18);
+  });
+
+  it('the health port has /livez and /readyz, and no metrics', async () => {
+    expect(await probe('/livez')).toEqual({ status: 200, text: 'ok\n' });
+    expect((await probe('/metrics')).status).toBe(404);
+  });
+
+  it('/readyz tells of each task when it last succeeded and what it waits for', async () => {
+    const ready = await probe('/readyz');
+    expect(ready.status).toBe(200);
+    const report = JSON.parse(ready.text);
+    expect(report).toMatchObject({ ready: true, phase: 'running' });
+    expect(report.tasks.map((task: { name: string }) => task.name).sort()).toEqual([
+      'count-unused-keys',
+      'register-validators',
+      'rotate-exit-signatures',
+      'track-validators',
+      'watch-chain',
+    ]);
+    for (const task of report.tasks) {
+      expect(task).toMatchObject({ lastSuccess: expect.any(String), lastError: null });
+      expect(task).toHaveProperty('waitsFor');
+    }
+  });
+
+  it('/readyz says that the registration waits for assets', async () => {
+    // Nothing is waited for while a pass is under way.
+    const registration = async () =>
+      JSON.parse((await probe('/readyz')).text).tasks.find(
+        (task: { name: string }) => task.name === 'register-validators',
+      );
+    await expect
+      .poll(async () => (await registration()).waitsFor, { timeout: PATIENCE_MS })
+      .toBe('assets for the next validator');
+  });
+
+  it('the operator ends within 10 seconds of SIGTERM, and its ports are closed', async () => {
+    const { exitCode, afterMs } = await operator.stop('SIGTERM');
+    expect(exitCode).toBe(0);
+    expect(afterMs).toBeLessThan(10 * SECONDS);
+    expect(operator.output).toMatch(/Received SIGTERM, stopping\.\.\.\n.*\n?.*Stopped\n$/);
+    await expect(fetch(`http://127.0.0.1:${ports.health}/livez`)).rejects.toThrow();
+  });
+});
+
+describe('start with a database of before', () => {
+  it('goes on from its database, writes JSON logs, and shows no secret that it was given', async () => {
+    const planted = {
+      HASHI_VAULT_TOKEN: 'planted-vault-t0ken',
+      EXECUTION_JWT_SECRET: `0x${'c0ffee00'.repeat(8)}`,
+      SIGNER_PFX_PASSWORD: 'planted-pfx-pa55word',
+      REMOTE_DB_ENCRYPT_KEY: 'cGxhbnRlZC1lbmNyeXB0LWtleS0wMTIzNDU2Nzg5MDE=',
+      WALLET_PRIVATE_KEY: 'planted-wallet-private-key',
+      SENTRY_DSN: 'https://planted-sentry-key@sentry.example/1',
+      IPFS_FETCH_ENDPOINTS: scene.devnet.ipfs.url,
+    };
+    const metricsPort = await freePort();
+    const rpc = new URL(scene.devnet.rpcUrl);
+    const terminationLog = join(scene.folder, 'termination.log');
+    const down = `http://planted-user:planted-rpc-pa55@127.0.0.1:${await freePort()}/v3/planted-api-key-0123456789`;
+    await using operator = startOperatorProcess(
+      [
+        '--vault',
+        scene.vault,
+        '--data-dir',
+        scene.dataDir,
+        '--log-format',
+        'json',
+        '--log-level',
+        'debug',
+        '--execution-endpoints',
+        `${down},http://planted-user:planted-rpc-pa55@${rpc.host}`,
+        '--consensus-endpoints',
+        `${scene.beacon.url},${down}?token=planted-query-t0ken`,
         '--enable-metrics',
         '--metrics-port',
         String(metricsPort),
-        '--health-port',
-        String(healthPort),
-      ]);
-      await operator.printed('Started operator service');
-      expect(operator.output).toMatch(
-        /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO {5}Starting operator service, version v/,
-      );
-      await until(
-        async () =>
-          (await readMetrics(`http://127.0.0.1:${metricsPort}/metrics`)).get('unused_validator_keys') === 8,
-      );
-      const before = await countRegistered();
-      await scene.devnet.depositEther(2 * STAKE);
-      await operator.printed('Successfully registered validators');
-      expect(await countRegistered()).toBe(before + 2);
-      expect(operator.output).toMatch(
-        / INFO {5}\[signer\] signed key=0x[0-9a-f]{96} type=VOLUNTARY_EXIT validatorIndex=\d+ epoch=0\n/,
-      );
-
-      // A second process with the same embedded database is refused.
-      const second = await runCli(['start', ...scene.args]);
-      expect(second.exitCode).toBe(1);
-      expect(second.stderr).toMatch(/the embedded database \S+operator-db is in use by process \d+/);
-
-      const metrics = await readMetrics(`http://127.0.0.1:${metricsPort}/metrics`);
-      expect([...metrics.keys()]).toEqual(
-        expect.arrayContaining([
-          expect.stringMatching(/^app_version_info\{version="v/),
-          'block_number',
-          'slot_number',
-          'wallet_balance',
-          'outdated_signatures',
-          'stakeable_assets',
-          'task_last_success_timestamp_seconds{task="register-validators"}',
-          'exit_shards_mode{mode="split"}',
-          'transactions_total{kind="register-validators",status="confirmed"}',
-          expect.stringMatching(
-            /^request_duration_seconds_count\{target="oracle",server="http.*outcome="ok"\}$/,
-          ),
-          expect.stringMatching(/^request_duration_seconds_count\{target="signer"/),
-          expect.stringMatching(/^request_duration_seconds_count\{target="rpc"/),
-          expect.stringMatching(/^request_duration_seconds_count\{target="ipfs"/),
-          expect.stringMatching(/^task_duration_seconds_count\{task="register-validators",outcome="ok"\}$/),
-        ]),
-      );
-      expect(metrics.get('leader')).toBe(1);
-      expect(metrics.get('exit_shards_mode{mode="split"}')).toBe(1);
-      expect(metrics.get('block_number')).toBeGreaterThan(10);
-      expect(metrics.get('wallet_balance')).toBeGreaterThan(9e18);
-
-      const probe = async (path: string) => {
-        const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);
-        return { status: response.status, text: await response.text() };
-      };
-      expect(await probe('/livez')).toEqual({ status: 200, text: 'ok\n' });
-      expect((await probe('/metrics')).status).toBe(404);
-      const ready = await probe('/readyz');
-      expect(ready.status).toBe(200);
-      const report = JSON.parse(ready.text);
-      expect(report).toMatchObject({ ready: true, phase: 'running' });
-      expect(report.tasks.map((task: { name: string }) => task.name).sort()).toEqual([
-        'count-unused-keys',
-        'register-validators',
-        'rotate-exit-signatures',
-        'track-validators',
-        'watch-chain',
-      ]);
-      for (const task of report.tasks) {
-        expect(task).toMatchObject({ lastSuccess: expect.any(String), lastError: null });
-        expect(task).toHaveProperty('waitsFor');
-      }
-      // Nothing is waited for while a pass is under way.
-      const registration = async () =>
-        JSON.parse((await probe('/readyz')).text).tasks.find(
-          (task: { name: string }) => task.name === 'register-validators',
-        );
-      await expect
-        .poll(async () => (await registration()).waitsFor, { timeout: 20 * SECONDS })
-        .toBe('assets for the next validator');
-
-      const { exitCode, afterMs } = await operator.stop('SIGTERM');
-      expect(exitCode).toBe(0);
-      expect(afterMs).toBeLessThan(10 * SECONDS);
-      expect(operator.output).toMatch(/Received SIGTERM, stopping\.\.\.\n.*\n?.*Stopped\n$/);
-      await expect(fetch(`http://127.0.0.1:${healthPort}/livez`)).rejects.toThrow();
-    },
-    60 * SECONDS,
-  );
-
-  it(
-    'goes on from its database, writes JSON logs, and shows no secret that it was given',
-    async () => {
-      const planted = {
-        HASHI_VAULT_TOKEN: 'planted-vault-t0ken',
-        EXECUTION_JWT_SECRET: `0x${'c0ffee00'.repeat(8)}`,
-        SIGNER_PFX_PASSWORD: 'planted-pfx-pa55word',
-        REMOTE_DB_ENCRYPT_KEY: 'cGxhbnRlZC1lbmNyeXB0LWtleS0wMTIzNDU2Nzg5MDE=',
-        WALLET_PRIVATE_KEY: 'planted-wallet-private-key',
-        SENTRY_DSN: 'https://planted-sentry-key@sentry.example/1',
-        IPFS_FETCH_ENDPOINTS: scene.devnet.ipfs.url,
-      };
-      const metricsPort = await freePort();
-      const rpc = new URL(scene.devnet.rpcUrl);
-      const terminationLog = join(scene.folder, 'termination.log');
-      const down = `http://planted-user:planted-rpc-pa55@127.0.0.1:${await freePort()}/v3/planted-api-key-0123456789`;
-      await using operator = startOperatorProcess(
-        [
-          '--vault',
-          scene.vault,
-          '--data-dir',
-          scene.dataDir,
-          '--log-format',
-          'json',
-          '--log-level',
-          'debug',
-          '--execution-endpoints',
-          `${down},http://planted-user:planted-rpc-pa55@${rpc.host}`,
-          '--consensus-endpoints',
-          `${scene.beacon.url},${down}?token=planted-query-t0ken`,
-          '--enable-metrics',
-          '--metrics-port',
-          String(metricsPort),
-          '--metrics-prefix',
-          'sw_operator',
-        ],
-        { env: { ...planted, TERMINATION_LOG: terminationLog } },
-      );
-      await operator.printed('Started operator service');
-      await scene.devnet.depositEther(STAKE);
-      await operator.printed('Successfully registered validators');
-      const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-      expect(metrics).toContain('sw_operator_block_number ');
-      const ready = await (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).text();
-      expect((await operator.stop()).exitCode).toBe(0);
-      const lines = operator.output.trim().split('\n');
-      for (const line of lines.filter(line => !line.startsWith('Warning: '))) {
-        expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
-      }
-      expect(operator.output).toContain('Accepted and ignored: SENTRY_DSN, WALLET_PRIVATE_KEY');
-      expect(operator.output).toContain('The others are used.');
-      const shown = [operator.output, metrics, ready].join('\n');
-      expect(shown).not.toMatch(/planted|c0ffee|cGxhbnRl/);
-      expect(shown).not.toContain(KEYSTORE_PASSWORD);
-      expect(shown).not.toContain(WALLET_PASSWORD);
-      expect(existsSync(terminationLog)).toBe(false);
-    },
-    60 * SECONDS,
-  );
+        '--metrics-prefix',
+        'sw_operator',
+      ],
+      { env: { ...planted, TERMINATION_LOG: terminationLog } },
+    );
+    await operator.printed('Started operator service');
+    await scene.devnet.depositEther(STAKE);
+    await operator.printed('Successfully registered validators');
+    const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    expect(metrics).toContain('sw_operator_block_number ');
+    const ready = await (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).text();
+    expect((await operator.stop()).exitCode).toBe(0);
+    const lines = operator.output.trim().split('\n');
+    for (const line of lines.filter(line => !line.startsWith('Warning: '))) {
+      expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
+    }
+    expect(operator.output).toContain('Accepted and ignored: SENTRY_DSN, WALLET_PRIVATE_KEY');
+    expect(operator.output).toContain('The others are used.');
+    const shown = [operator.output, metrics, ready].join('\n');
+    expect(shown).not.toMatch(/planted|c0ffee|cGxhbnRl/);
+    expect(shown).not.toContain(KEYSTORE_PASSWORD);
+    expect(shown).not.toContain(WALLET_PASSWORD);
+    expect(existsSync(terminationLog)).toBe(false);
+  });
 });
 
 describe('start with the hot wallet as validators manager', () => {
-  it('has its process sign the approval of validators by their members', {
-    timeout: 120 * SECONDS,
-  }, async () => {
+  it('has its process sign the approval of validators by their members', async () => {
     await using managed = await startOperatorScene({ validators: 2, vaultVersion: 5 });
     await using database = await createTestDatabase();
     const urlFile = join(managed.folder, 'db-url');
@@ -238,200 +262,176 @@ describe('start with the hot wallet as validators manager', () => {
 });
 
 describe('start with a remote signer', () => {
-  it(
-    'prints the line of the manual, needs no keystores directory, and signs through it',
-    async () => {
-      const port = await freePort();
-      const dataDir = scene.writeDataDir('remote');
-      const own = join(dataDir, scene.vault.toLowerCase());
-      const keys = ['--keystores-dir', join(scene.vaultDir, 'keystores'), '--network', scene.networkFile];
-      const { spawnSignerProcess } = await import('../../support/programs/signer-process.ts');
-      await using _signer = await spawnSignerProcess([...keys, '--listen', `127.0.0.1:${port}`]);
-      const { rmSync } = await import('node:fs');
-      rmSync(join(own, 'keystores'), { recursive: true });
-      writeFileSync(
-        join(own, 'remote_signer_config.json'),
-        JSON.stringify({ pubkeys_to_shares: Object.fromEntries(scene.publicKeys.map(key => [key, []])) }),
-      );
-      const args = ['--data-dir', dataDir, '--remote-signer-url', `http://127.0.0.1:${port}`];
-      await using operator = startOperatorProcess([
-        ...scene.args.slice(0, 2),
-        ...args,
-        ...scene.args.slice(4),
-      ]);
-      await operator.printed(`Using remote signer at http://127.0.0.1:${port} for 8 public keys`);
-      await operator.printed('Started operator service');
-      const before = await countRegistered();
-      await scene.devnet.depositEther(STAKE);
-      await operator.printed('Successfully registered validators');
-      expect(await countRegistered()).toBe(before + 1);
-      expect((await operator.stop('SIGINT')).exitCode).toBe(0);
-    },
-    60 * SECONDS,
-  );
+  it('prints the line of the manual, needs no keystores directory, and signs through it', async () => {
+    const port = await freePort();
+    const dataDir = scene.writeDataDir('remote');
+    const own = join(dataDir, scene.vault.toLowerCase());
+    const keys = ['--keystores-dir', join(scene.vaultDir, 'keystores'), '--network', scene.networkFile];
+    const { spawnSignerProcess } = await import('../../support/programs/signer-process.ts');
+    await using _signer = await spawnSignerProcess([...keys, '--listen', `127.0.0.1:${port}`]);
+    const { rmSync } = await import('node:fs');
+    rmSync(join(own, 'keystores'), { recursive: true });
+    writeFileSync(
+      join(own, 'remote_signer_config.json'),
+      JSON.stringify({ pubkeys_to_shares: Object.fromEntries(scene.publicKeys.map(key => [key, []])) }),
+    );
+    const args = ['--data-dir', dataDir, '--remote-signer-url', `http://127.0.0.1:${port}`];
+    await using operator = startOperatorProcess([...scene.args.slice(0, 2), ...args, ...scene.args.slice(4)]);
+    await operator.printed(`Using remote signer at http://127.0.0.1:${port} for 8 public keys`);
+    await operator.printed('Started operator service');
+    const before = await countRegistered();
+    await scene.devnet.depositEther(STAKE);
+    await operator.printed('Successfully registered validators');
+    expect(await countRegistered()).toBe(before + 1);
+    expect((await operator.stop('SIGINT')).exitCode).toBe(0);
+  });
 });
 
 describe('start from the remote database', () => {
-  it(
-    'needs no init and no files: keys, deposit data and state are in the database',
-    async () => {
-      await using database = await createTestDatabase();
-      const pod = join(scene.folder, 'pod');
-      mkdirSync(pod);
-      writeFileSync(join(pod, 'db-url'), database.url, { mode: 0o600 });
-      const db = ['--db-url-file', join(pod, 'db-url'), '--network', scene.networkFile];
-      const remoteDb = ['remote-db', ...db, '--vault', scene.vault, '--data-dir', scene.dataDir];
-      const key = ['--encrypt-key-file', join(pod, 'key')];
-      for (const words of [['setup'], ['upload-keypairs', '--execution-endpoints', scene.devnet.rpcUrl]]) {
-        const run = await runCli([...remoteDb, ...words, ...key]);
-        expect(run.stderr + run.exitCode).toMatch(/0$/);
-      }
-      const wallet = join(scene.vaultDir, 'wallet');
-      const args = [
-        '--vault',
-        scene.vault,
-        '--data-dir',
-        join(pod, 'data'),
-        ...db,
-        ...key,
-        ...scene.args.slice(4),
-        '--wallet-file',
-        join(wallet, 'wallet.json'),
-        '--wallet-password-file',
-        join(wallet, 'password.txt'),
-      ];
-      await using operator = startOperatorProcess(args);
-      await operator.printed('Configuration and deposit data are those of the remote database.');
-      await operator.printed('Started operator service');
-      const before = await countRegistered();
-      await scene.devnet.depositEther(STAKE);
-      await operator.printed('Successfully registered validators');
-      expect(await countRegistered()).toBe(before + 1);
+  it('needs no init and no files: keys, deposit data and state are in the database', async () => {
+    await using database = await createTestDatabase();
+    const pod = join(scene.folder, 'pod');
+    mkdirSync(pod);
+    writeFileSync(join(pod, 'db-url'), database.url, { mode: 0o600 });
+    const db = ['--db-url-file', join(pod, 'db-url'), '--network', scene.networkFile];
+    const remoteDb = ['remote-db', ...db, '--vault', scene.vault, '--data-dir', scene.dataDir];
+    const key = ['--encrypt-key-file', join(pod, 'key')];
+    for (const words of [['setup'], ['upload-keypairs', '--execution-endpoints', scene.devnet.rpcUrl]]) {
+      const run = await runCli([...remoteDb, ...words, ...key]);
+      expect(run.stderr + run.exitCode).toMatch(/0$/);
+    }
+    const wallet = join(scene.vaultDir, 'wallet');
+    const args = [
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      join(pod, 'data'),
+      ...db,
+      ...key,
+      ...scene.args.slice(4),
+      '--wallet-file',
+      join(wallet, 'wallet.json'),
+      '--wallet-password-file',
+      join(wallet, 'password.txt'),
+    ];
+    await using operator = startOperatorProcess(args);
+    await operator.printed('Configuration and deposit data are those of the remote database.');
+    await operator.printed('Started operator service');
+    const before = await countRegistered();
+    await scene.devnet.depositEther(STAKE);
+    await operator.printed('Successfully registered validators');
+    expect(await countRegistered()).toBe(before + 1);
 
-      // Another operator stands by, and takes over when the first one ends.
-      await using second = startOperatorProcess(args);
-      await second.printed('standing by');
-      expect((await operator.stop()).exitCode).toBe(0);
-      await second.printed('Started operator service', 15 * SECONDS);
-      expect((await second.stop()).exitCode).toBe(0);
-    },
-    90 * SECONDS,
-  );
+    // Another operator stands by, and takes over when the first one ends.
+    await using second = startOperatorProcess(args);
+    await second.printed('standing by');
+    expect((await operator.stop()).exitCode).toBe(0);
+    await second.printed('Started operator service');
+    expect((await second.stop()).exitCode).toBe(0);
+  });
 });
 
 describe('what does not fit', () => {
-  it(
-    'stops with a message and a code: another chain, keeper, genesis; no init, no port',
-    async () => {
-      const cases: readonly [
-        name: string,
-        change: (network: Record<string, unknown>) => void,
-        message: RegExp,
-      ][] = [
-        [
-          'chain',
-          network => (network.chainId = 5),
-          /is a node of another chain: chain id 31337 instead of 5/,
-        ],
-        [
-          'keeper',
-          network => Object.assign(network.contracts as object, { keeper: `0x${'00'.repeat(19)}99` }),
-          /There is no keeper contract at 0x0{38}99 on chain 31337/,
-        ],
-        [
-          'genesis',
-          network => (network.genesisValidatorsRoot = `0x${'01'.repeat(32)}`),
-          /is a node of another network: genesis validators root 0xd3d3/,
-        ],
-      ];
-      const terminationLog = join(scene.folder, 'fatal.log');
-      await using database = await createTestDatabase();
-      const runs = await Promise.all([
-        ...cases.map(([name, change]) =>
-          runCli(
-            [
-              'start',
-              ...scene.args,
-              '--network',
-              writeNetworkFile(`${name}.json`, change),
-              '--db-url',
-              database.url,
-            ],
-            { env: name === 'keeper' ? { TERMINATION_LOG: terminationLog } : {} },
-          ),
+  it('stops with a message and a code: another chain, keeper, genesis; no init, no port', async () => {
+    const cases: readonly [
+      name: string,
+      change: (network: Record<string, unknown>) => void,
+      message: RegExp,
+    ][] = [
+      ['chain', network => (network.chainId = 5), /is a node of another chain: chain id 31337 instead of 5/],
+      [
+        'keeper',
+        network => Object.assign(network.contracts as object, { keeper: `0x${'00'.repeat(19)}99` }),
+        /There is no keeper contract at 0x0{38}99 on chain 31337/,
+      ],
+      [
+        'genesis',
+        network => (network.genesisValidatorsRoot = `0x${'01'.repeat(32)}`),
+        /is a node of another network: genesis validators root 0xd3d3/,
+      ],
+    ];
+    const terminationLog = join(scene.folder, 'fatal.log');
+    await using database = await createTestDatabase();
+    const runs = await Promise.all([
+      ...cases.map(([name, change]) =>
+        runCli(
+          [
+            'start',
+            ...scene.args,
+            '--network',
+            writeNetworkFile(`${name}.json`, change),
+            '--db-url',
+            database.url,
+          ],
+          { env: name === 'keeper' ? { TERMINATION_LOG: terminationLog } : {} },
         ),
-      ]);
-      for (const [i, run] of runs.entries()) {
-        expect(run.stderr).toMatch(cases[i]?.[2] ?? /never/);
-        expect(run.exitCode).toBe(1);
-      }
-      expect(readFileSync(terminationLog, 'utf8')).toMatch(/^There is no keeper contract/);
-      const empty = join(scene.folder, 'empty');
-      mkdirSync(empty);
-      const uninitialised = await runCli([
-        'start',
-        '--vault',
-        scene.vault,
-        '--data-dir',
-        empty,
-        ...scene.args.slice(4),
-      ]);
-      expect(uninitialised).toMatchObject({ exitCode: 1, stdout: '' });
-      expect(uninitialised.stderr).toContain(
-        `Error: Config for vault ${scene.vault} does not exist. Please run "init" command.`,
-      );
-      const { port } = new URL(scene.devnet.rpcUrl);
-      const taken = await runCli(['start', ...scene.args, '--enable-metrics', '--metrics-port', port]);
-      expect(taken.exitCode).toBe(1);
-      expect(taken.stderr).toContain(`Error: The metrics port ${port} of 127.0.0.1 is in use.`);
-      const missing = await runCli(['start', '--vault', scene.vault]);
-      expect(missing.exitCode).toBe(2);
-      expect(missing.stderr).toContain("Missing options '--consensus-endpoints', '--execution-endpoints'.");
-    },
-    60 * SECONDS,
-  );
+      ),
+    ]);
+    for (const [i, run] of runs.entries()) {
+      expect(run.stderr).toMatch(cases[i]?.[2] ?? /never/);
+      expect(run.exitCode).toBe(1);
+    }
+    expect(readFileSync(terminationLog, 'utf8')).toMatch(/^There is no keeper contract/);
+    const empty = join(scene.folder, 'empty');
+    mkdirSync(empty);
+    const uninitialised = await runCli([
+      'start',
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      empty,
+      ...scene.args.slice(4),
+    ]);
+    expect(uninitialised).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(uninitialised.stderr).toContain(
+      `Error: Config for vault ${scene.vault} does not exist. Please run "init" command.`,
+    );
+    const { port } = new URL(scene.devnet.rpcUrl);
+    const taken = await runCli(['start', ...scene.args, '--enable-metrics', '--metrics-port', port]);
+    expect(taken.exitCode).toBe(1);
+    expect(taken.stderr).toContain(`Error: The metrics port ${port} of 127.0.0.1 is in use.`);
+    const missing = await runCli(['start', '--vault', scene.vault]);
+    expect(missing.exitCode).toBe(2);
+    expect(missing.stderr).toContain("Missing options '--consensus-endpoints', '--execution-endpoints'.");
+  });
 
-  it(
-    'waits for what is down, tells the probes so, and goes on when it is back',
-    async () => {
-      const healthPort = await freePort();
-      await using rpc = await startRpcProxy(scene.devnet.rpcUrl, { syncing: 17 });
-      scene.beacon.fault = 'down';
-      await using operator = startOperatorProcess([
-        '--vault',
-        scene.vault,
-        '--data-dir',
-        scene.dataDir,
-        '--consensus-endpoints',
-        scene.beacon.url,
-        '--execution-endpoints',
-        rpc.url,
-        '--health-port',
-        String(healthPort),
-      ]);
-      const readyz = async () => {
-        const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
-        return { status: response.status, report: await response.json() };
-      };
-      await operator.printed(`${scene.beacon.url} cannot be reached`);
-      expect(await readyz()).toMatchObject({
-        status: 503,
-        report: { ready: false, phase: 'starting', waitsFor: expect.stringContaining(scene.beacon.url) },
-      });
-      scene.beacon.fault = undefined;
-      await operator.printed(/is syncing: block \d+ of \d+, 17 behind\. Waiting\./);
-      delete rpc.faults.syncing;
-      await operator.printed('Started operator service');
-      expect((await readyz()).status).toBe(200);
+  it('waits for what is down, tells the probes so, and goes on when it is back', async () => {
+    const healthPort = await freePort();
+    await using rpc = await startRpcProxy(scene.devnet.rpcUrl, { syncing: 17 });
+    scene.beacon.fault = 'down';
+    await using operator = startOperatorProcess([
+      '--vault',
+      scene.vault,
+      '--data-dir',
+      scene.dataDir,
+      '--consensus-endpoints',
+      scene.beacon.url,
+      '--execution-endpoints',
+      rpc.url,
+      '--health-port',
+      String(healthPort),
+    ]);
+    const readyz = async () => {
+      const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
+      return { status: response.status, report: await response.json() };
+    };
+    await operator.printed(`${scene.beacon.url} cannot be reached`);
+    expect(await readyz()).toMatchObject({
+      status: 503,
+      report: { ready: false, phase: 'starting', waitsFor: expect.stringContaining(scene.beacon.url) },
+    });
+    scene.beacon.fault = undefined;
+    await operator.printed(/is syncing: block \d+ of \d+, 17 behind\. Waiting\./);
+    delete rpc.faults.syncing;
+    await operator.printed('Started operator service');
+    expect((await readyz()).status).toBe(200);
 
-      // Nothing answers any more: the pass under way cannot end, so the second signal ends it.
-      rpc.faults.silent = true;
-      await new Promise(resolve => setTimeout(resolve, 1500));
-      operator.kill('SIGTERM');
-      await operator.printed('Received SIGTERM');
-      await new Promise(resolve => setTimeout(resolve, 300));
-      expect(await operator.stop('SIGTERM')).toMatchObject({ exitCode: 143 });
-    },
-    60 * SECONDS,
-  );
+    // Nothing answers any more: the pass under way cannot end, so the second signal ends it.
+    rpc.faults.silent = true;
+    await new Promise(resolve => setTimeout(resolve, 1500));
+    operator.kill('SIGTERM');
+    await operator.printed('Received SIGTERM');
+    await new Promise(resolve => setTimeout(resolve, 300));
+    expect(await operator.stop('SIGTERM')).toMatchObject({ exitCode: 143 });
+  });
 });

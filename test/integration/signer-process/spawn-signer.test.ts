@@ -10,6 +10,7 @@ import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { type LogLine, recordingLog, writeKeyFile } from '../signer/built-in.ts';
 
 const network = resolveNetwork('mainnet');
@@ -37,10 +38,6 @@ function signerOf(pid: number): number {
   );
   if (found === undefined) throw new Error('there is no signer');
   return found;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(50);
 }
 
 describe('spawnSigner', () => {
@@ -94,7 +91,9 @@ describe('spawnSigner', () => {
       { network: 'mainnet', keys, poolSize: 1 },
     );
     process.kill(signerOf(process.pid), 'SIGKILL');
-    await until(() => lines.some(({ text }) => text === 'the signer is back'));
+    await waitUntil('the signer to be back', () => lines.some(({ text }) => text === 'the signer is back'), {
+      lastSeen: () => lines,
+    });
     expect(lines[0]).toMatchObject({
       fields: { how: 'signal SIGKILL' },
       text: 'the signer ended unexpectedly',
@@ -131,7 +130,7 @@ describe('spawnSigner', () => {
     const [socketPath] = await once(parent.stdout, 'data');
     const signer = signerOf(parent.pid ?? 0);
     parent.kill('SIGKILL');
-    await until(() => !existsSync(`/proc/${signer}`));
+    await waitUntil('the signer to end', () => !existsSync(`/proc/${signer}`));
     expect(existsSync(dirname(String(socketPath).trim()))).toBe(false);
   });
 });

@@ -29,6 +29,7 @@ import { temporaryDirectory } from '../../support/programs/cli.ts';
 import { storeTestVault } from '../../support/scenes/stored-vault.ts';
 import { issueCertificate } from '../../support/servers/certificates.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { type LogLine, recordingLog, startBuiltIn, writeKeyFile } from './built-in.ts';
 
 const network = resolveNetwork('mainnet');
@@ -166,12 +167,11 @@ describe('what may be signed', () => {
 describe('reload', () => {
   async function reload(url: string) {
     expect((await post(url, '', '/reload')).status).toBe(202);
-    for (;;) {
+    return waitUntil('the reload to end', async () => {
       const { body } = await request(`${url}/reload`);
       const state = (await body.json()) as { status: string; lastError?: string };
-      if (state.status !== 'running') return state;
-      await sleep(20);
-    }
+      return state.status === 'running' ? undefined : state;
+    });
   }
 
   it('takes up new keys and lets go of removed ones', async () => {

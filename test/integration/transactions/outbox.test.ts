@@ -1,11 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JsonRpcProvider, parseEther, Wallet } from 'ethers';
+import type { JsonRpcProvider } from 'ethers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listOpenTransactions, listTransactions, requestReplacement } from '../../../src/db/transactions.ts';
-import { fromHex, toHex } from '../../../src/lib/bytes.ts';
-import { startAnvil } from '../../devnet/anvil.ts';
-import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
+import {
+  addressOf,
+  loseDatabase,
+  type OutboxChain,
+  scopeOf,
+  startOutboxChain,
+  untilLogged,
+} from '../../support/scenes/outbox-chain.ts';
 import {
   COUNTER,
   countOf,
@@ -13,61 +17,28 @@ import {
   GWEI,
   intentOf,
   localSigner,
-  type OutboxPlace,
   startTestOperator,
-  type TestOperator,
 } from '../../support/scenes/outbox-scene.ts';
 
-const CHAIN_ID = 31337;
-const resources = new AsyncDisposableStack();
+let scene: OutboxChain;
 let chain: JsonRpcProvider;
-let base: Pick<OutboxPlace, 'databaseUrl' | 'rpcUrl' | 'chainId'>;
-
 beforeAll(async () => {
-  const anvil = resources.use(await startAnvil({ chainId: CHAIN_ID, slotsPerEpoch: 4 }));
-  const database = resources.use(await createTestDatabase());
-  chain = new JsonRpcProvider(anvil.rpcUrl, CHAIN_ID, { staticNetwork: true, cacheTimeout: -1 });
-  resources.defer(() => chain.destroy());
-  base = { databaseUrl: database.url, rpcUrl: anvil.rpcUrl, chainId: CHAIN_ID };
-  await deployCounter(chain);
+  scene = await startOutboxChain();
+  chain = scene.chain;
 });
-afterAll(() => resources.disposeAsync());
+afterAll(() => scene?.[Symbol.asyncDispose]());
 
 const never = () => new AbortController().signal;
-const scopeOf = (place: OutboxPlace) => ({ chainId: CHAIN_ID, vault: fromHex(place.vault, 20) });
-const mine = () => chain.send('evm_mine', []);
-
-/** A vault and a wallet of its own with some ether. */
-async function newPlace(): Promise<OutboxPlace> {
-  const wallet = new Wallet(toHex(randomBytes(32)));
-  await chain.send('anvil_setBalance', [wallet.address, `0x${parseEther('10').toString(16)}`]);
-  return { ...base, vault: toHex(randomBytes(20)), secretKey: wallet.privateKey };
-}
-
-const addressOf = (place: OutboxPlace) => new Wallet(place.secretKey).address;
-const nonceOf = (place: OutboxPlace) => chain.getTransactionCount(addressOf(place));
-
-/** Until something is true of the transaction under way. */
-async function untilPending(operator: TestOperator, place: OutboxPlace, attempts = 1): Promise<void> {
-  for (;;) {
-    const [row] = await listOpenTransactions(operator.database, scopeOf(place));
-    const last = row?.attempts.at(-1);
-    if (row !== undefined && row.attempts.length >= attempts && last !== undefined) {
-      if ((await chain.getTransaction(toHex(last.hash))) !== null) return;
-    }
-    await sleep(10);
-  }
-}
 
 let slot = 0;
 beforeEach(async () => {
   slot += 1;
-  await chain.send('evm_setAutomine', [true]);
+  await scene.setAutomine(true);
 });
 
 describe('the outbox', () => {
   it('sends a call once, whoever asks again', async () => {
-    const place = await newPlace();
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const { outbox } = operator;
     const outcomes = await Promise.all([1, 2, 3].map(() => outbox.send(intentOf(slot), { signal: never() })));
@@ -76,7 +47,7 @@ describe('the outbox', () => {
       hash: expect.stringMatching(/^0x[0-9a-f]{64}$/),
     });
     expect(new Set(outcomes.map(outcome => JSON.stringify(outcome))).size).toBe(1);
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
     expect(await outbox.hasPending()).toBe(false);
     const [row] = await listTransactions(operator.database, scopeOf(place), 10);
     expect(row).toMatchObject({ state: 'confirmed', kind: 'harvest', leaseEpoch: operator.lease.epoch });
@@ -84,50 +55,50 @@ describe('the outbox', () => {
   });
 
   it('sends several calls one after another', async () => {
-    const place = await newPlace();
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const keys = ['a', 'b', 'c'];
     const outcomes = await Promise.all(
       keys.map(key => operator.outbox.send(intentOf(slot, { key }), { signal: never() })),
     );
     expect(outcomes.map(({ status }) => status)).toEqual(keys.map(() => 'confirmed'));
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([3, 3]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([3, 3]);
   });
 
   it('sends nothing that would revert, has expired, or has been done', async () => {
-    const place = await newPlace();
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const send = (more: object) => operator.outbox.send(intentOf(slot, more), { signal: never() });
     expect(await send({ data: `0x${'00'.repeat(32)}` })).toMatchObject({ status: 'would-revert' });
     expect(await send({ deadline: 1_000n })).toEqual({ status: 'expired' });
     expect(await send({ isDone: async () => true })).toEqual({ status: 'already-done' });
-    expect(await nonceOf(place)).toBe(0);
+    expect(await scene.nonceOf(place)).toBe(0);
     expect(await listTransactions(operator.database, scopeOf(place), 10)).toEqual([]);
     await chain.send('anvil_setBalance', [addressOf(place), '0x1']);
     await expect(send({})).rejects.toMatchObject({ code: 'insufficient-funds' });
   });
 
   it('waits while the base fee is above the ceiling', async () => {
-    const place = await newPlace();
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${(200n * GWEI).toString(16)}`]);
-    await mine();
+    await scene.mine();
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    while (!operator.lines.some(line => line.startsWith('Waiting: the base fee'))) await sleep(10);
-    expect(await nonceOf(place)).toBe(0);
+    await untilLogged(operator, 'Waiting: the base fee');
+    expect(await scene.nonceOf(place)).toBe(0);
     await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${GWEI.toString(16)}`]);
-    await mine();
+    await scene.mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
   });
 
   it('replaces what is stuck under the same nonce, a tenth dearer, never above the ceiling', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place, { stuckAfterMs: 60, maxFeePerGasWei: 5n * GWEI });
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    await untilPending(operator, place, 3);
-    while (!operator.lines.some(line => line.startsWith('The transaction waits'))) await sleep(10);
-    await mine();
+    await scene.untilPending(operator, place, 3);
+    await untilLogged(operator, 'The transaction waits');
+    await scene.mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
     const [row] = await listTransactions(operator.database, scopeOf(place), 1);
     const attempts = row?.attempts ?? [];
@@ -139,83 +110,83 @@ describe('the outbox', () => {
       expect(10n * one.maxFeeWei).toBeGreaterThanOrEqual(11n * before.maxFeeWei);
       expect(10n * one.maxPriorityFeeWei).toBeGreaterThanOrEqual(11n * before.maxPriorityFeeWei);
     }
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
   it('takes back what could only revert now', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place, { stuckAfterMs: 60 });
     // It has not been done when it is sent, and has been ever after.
     let asked = 0;
     const sent = operator.outbox.send(intentOf(slot, { isDone: async () => asked++ > 0 }), {
       signal: never(),
     });
-    await untilPending(operator, place, 2);
-    await mine();
+    await scene.untilPending(operator, place, 2);
+    await scene.mine();
     expect(await sent).toMatchObject({ status: 'cancelled', hash: expect.any(String) });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([0, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([0, 1]);
   });
 
   it('tells why a call reverted, and tries it anew when asked', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    await untilPending(operator, place);
+    await scene.untilPending(operator, place);
     await chain.send('anvil_setCode', [COUNTER, '0x5f5ffd']);
-    await mine();
+    await scene.mine();
     expect(await sent).toMatchObject({ status: 'reverted', reason: expect.any(String) });
     await deployCounter(chain);
-    await mine();
-    await chain.send('evm_setAutomine', [true]);
+    await scene.mine();
+    await scene.setAutomine(true);
     expect(await operator.outbox.send(intentOf(slot), { signal: never() })).toMatchObject({
       status: 'confirmed',
     });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 2]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 2]);
   });
 
   it('gives up what has expired; the next call takes its nonce', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place, { pollMs: 1_000 });
     const { timestamp } = (await chain.getBlock('latest')) ?? { timestamp: 0 };
     const deadline = BigInt(timestamp) + 50n;
     const sent = operator.outbox.send(intentOf(slot, { deadline }), { signal: never() });
-    await untilPending(operator, place);
+    await scene.untilPending(operator, place);
     // A block without it, after its deadline, between two looks.
     await sleep(300);
     await chain.send('anvil_dropAllTransactions', []);
     await chain.send('evm_setNextBlockTimestamp', [timestamp + 100]);
-    await mine();
+    await scene.mine();
     expect(await sent).toEqual({ status: 'expired' });
-    await chain.send('evm_setAutomine', [true]);
+    await scene.setAutomine(true);
     const next = await operator.outbox.send(intentOf(slot, { key: 'next' }), { signal: never() });
     expect(next).toMatchObject({ status: 'confirmed' });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
   it('sends again what the nodes have lost', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    await untilPending(operator, place);
+    await scene.untilPending(operator, place);
     await chain.send('anvil_dropAllTransactions', []);
-    await untilPending(operator, place);
-    await mine();
+    await scene.untilPending(operator, place);
+    await scene.mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
   it('knows when another program has taken the nonce, and does not send the call by itself again', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    await untilPending(operator, place);
+    await scene.untilPending(operator, place);
     const stranger = await localSigner(place.secretKey).signTransaction({
-      chainId: CHAIN_ID,
+      chainId: place.chainId,
       nonce: 0,
       to: addressOf(place),
       data: '0x',
@@ -224,117 +195,87 @@ describe('the outbox', () => {
       maxPriorityFeePerGasWei: 40n * GWEI,
     });
     const hash = await chain.send('eth_sendRawTransaction', [stranger]);
-    await mine();
+    await scene.mine();
     expect(await sent).toEqual({ status: 'cancelled', hash });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([0, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([0, 1]);
   });
 
   it('after the loss of its database waits for what is pending, and sees that it has been done', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
-    const stop = new AbortController();
-    {
-      await using operator = await startTestOperator(place);
-      const sent = operator.outbox.send(intentOf(slot), { signal: stop.signal });
-      await untilPending(operator, place);
-      stop.abort();
-      await expect(sent).rejects.toThrow();
-    }
-    await forget(place);
+    const place = await scene.newPlace();
+    await scene.leaveWaiting(place, slot);
+    await loseDatabase(place);
     await using operator = await startTestOperator(place);
     await operator.outbox.reconcile(never());
     const isDone = async () => (await countOf(chain, slot)) > 0;
     const sent = operator.outbox.send(intentOf(slot, { isDone }), { signal: never() });
-    while (!operator.lines.some(line => line.startsWith('Waiting: a transaction'))) await sleep(10);
-    await mine();
+    await untilLogged(operator, 'Waiting: a transaction');
+    await scene.mine();
     expect(await sent).toEqual({ status: 'already-done' });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
   it('after the loss of its database takes the nonce of what does not get into a block', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
-    const stop = new AbortController();
-    {
-      await using operator = await startTestOperator(place);
-      const sent = operator.outbox.send(intentOf(slot), { signal: stop.signal });
-      await untilPending(operator, place);
-      stop.abort();
-      await expect(sent).rejects.toThrow();
-    }
-    await forget(place);
+    const place = await scene.newPlace();
+    await scene.leaveWaiting(place, slot);
+    await loseDatabase(place);
     await using operator = await startTestOperator(place, { stuckAfterMs: 100 });
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    await untilPending(operator, place);
-    await mine();
+    await scene.untilPending(operator, place);
+    await scene.mine();
     expect(['confirmed', 'cancelled']).toContain((await sent).status);
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
   it('does what a user asks for: a higher fee, and nothing instead of the call', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place, {
       maxFeePerGasWei: 5n * GWEI,
       maxBumpFeePerGasWei: 200n * GWEI,
     });
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
-    await untilPending(operator, place);
+    await scene.untilPending(operator, place);
     const [row] = await listOpenTransactions(operator.database, scopeOf(place));
     const ask = (request: 'bump' | 'cancel', feeCeilingWei?: bigint) =>
       requestReplacement(operator.database, scopeOf(place), row?.id ?? 0n, { request, feeCeilingWei });
     expect(await ask('bump', 200n * GWEI)).toBe(true);
-    await untilPending(operator, place, 2);
+    await scene.untilPending(operator, place, 2);
     expect(await ask('cancel')).toBe(true);
-    await untilPending(operator, place, 3);
-    await mine();
+    await scene.untilPending(operator, place, 3);
+    await scene.mine();
     expect(await sent).toMatchObject({ status: 'cancelled' });
     expect(await ask('cancel')).toBe(false);
     const [ended] = await listTransactions(operator.database, scopeOf(place), 1);
     expect(ended?.attempts.map(({ purpose }) => purpose)).toEqual(['call', 'call', 'cancel']);
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([0, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([0, 1]);
   });
 
   it('finds a transaction of an earlier holder in a block, and one that still waits', async () => {
-    await chain.send('evm_setAutomine', [false]);
-    const place = await newPlace();
-    const stop = new AbortController();
-    {
-      await using operator = await startTestOperator(place);
-      const sent = operator.outbox.send(intentOf(slot), { signal: stop.signal });
-      await untilPending(operator, place);
-      stop.abort();
-      await expect(sent).rejects.toThrow();
-    }
+    const place = await scene.newPlace();
+    await scene.leaveWaiting(place, slot);
     await using operator = await startTestOperator(place, { reconcileWaitMs: 50 });
     await operator.outbox.reconcile(never());
     expect(await operator.outbox.hasPending('harvest')).toBe(true);
     expect(await operator.outbox.hasPending('register-validators')).toBe(false);
-    await mine();
+    await scene.mine();
     await operator.outbox.reconcile(never());
     expect(await operator.outbox.hasPending()).toBe(false);
     expect(await operator.outbox.send(intentOf(slot), { signal: never() })).toMatchObject({
       status: 'confirmed',
     });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
   it('sends a confirmed transaction again when its block is no longer part of the chain', async () => {
-    const place = await newPlace();
+    const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
-    await mine();
+    await scene.mine();
     const snapshot = await chain.send('evm_snapshot', []);
     const first = await operator.outbox.send(intentOf(slot), { signal: never() });
     await chain.send('evm_revert', [snapshot]);
     expect(await countOf(chain, slot)).toBe(0);
     const second = await operator.outbox.send(intentOf(slot), { signal: never() });
     expect(second).toMatchObject({ status: 'confirmed', hash: 'hash' in first ? first.hash : '' });
-    expect([await countOf(chain, slot), await nonceOf(place)]).toEqual([1, 1]);
+    expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 });
-
-/** What the loss of an embedded database leaves: nothing. */
-async function forget(place: OutboxPlace): Promise<void> {
-  const tables = ['transaction_attempts', 'transactions', 'operator_leases', 'wallet_turns'];
-  for (const table of tables) await runSql(place.databaseUrl, `delete from stakewise_operator.${table}`);
-}

@@ -1,6 +1,3 @@
-// Whoever can write to the database, or has taken over the operator's own process, wants the hot wallet to sign what he
-// likes. A real Postgres, a real chain, and the wallet in the process that `start` spawns for it.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Interface, SigningKey, Transaction, TypedDataEncoder, Wallet } from 'ethers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UnsignedTransaction } from '../../../src/clients/signer/wallet-signer.ts';
@@ -18,13 +15,12 @@ import {
   type WalletPlace,
   type WalletScene,
 } from '../../support/scenes/wallet-scene.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const TRANSACTIONS = 'stakewise_operator.transactions';
 const ATTEMPTS = 'stakewise_operator.transaction_attempts';
 const STRANGER = '0x7070707070707070707070707070707070707070';
 const APPROVE = new Interface(['function approve(address spender, uint256 amount)']);
-const WAIT_MS = 30_000;
-
 let scene: WalletScene;
 beforeAll(async () => {
   scene = await startWalletScene();
@@ -37,19 +33,9 @@ const bytesOf = (hex: string) => Buffer.from(hex.slice(2), 'hex');
 const scopeOf = ({ vault, chainId }: WalletPlace) => ({ chainId, vault: fromHex(vault, 20) });
 const mine = () => scene.chain.send('evm_mine', []);
 
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const end = performance.now() + WAIT_MS;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`there was no ${what} in ${WAIT_MS} ms`);
-    await sleep(20);
-  }
-}
-
 /** The forms of the transaction under way, once there are so many and the chain has the last. */
 function untilPending(operator: TestOperator, place: WalletPlace, forms = 1) {
-  return until(`transaction with ${forms} forms`, async () => {
+  return waitUntil(`a transaction with ${forms} forms`, async () => {
     const [row] = await listOpenTransactions(operator.database, scopeOf(place));
     const last = row?.attempts.at(-1);
     if (row === undefined || last === undefined || row.attempts.length < forms) return undefined;

@@ -90,7 +90,7 @@ function clockThatGoesOn() {
 /** A file system on which the kernel locks nothing. */
 const withoutLocks: FileLockOptions = { tryKernelLock: () => 'unavailable' };
 
-describe('H3 · the embedded database, opened twice', { timeout: 120_000 }, () => {
+describe('H3 · the embedded database, opened twice', () => {
   it('another container: opens it while a process writes, both being pid 1 → refused, and every row is there', async () => {
     await using first = inAnother();
     expect(await first.next()).toBe('open by 1');
@@ -217,7 +217,7 @@ describe('H3 · the embedded database, opened twice', { timeout: 120_000 }, () =
   });
 });
 
-describe('H3 · the same on a file system without locks', { timeout: 120_000 }, () => {
+describe('H3 · the same on a file system without locks', () => {
   it('another container: opens it while a process holds it, its clock set back and its days counted anew → refused', async () => {
     const setBack = ['--import', 'data:text/javascript,Date.now=()=>0'];
     const [node, ...words] = holder('no-locks');
@@ -311,7 +311,7 @@ describe('H3 · the same on a file system without locks', { timeout: 120_000 }, 
   });
 });
 
-describe('H3 · the files of the embedded database', { timeout: 120_000 }, () => {
+describe('H3 · the files of the embedded database', () => {
   it('another uid: reads and writes the files of a database in use → denied, all are 0600 and 0700', async () => {
     const database = await openPglite(path);
     await database.query('create table numbers (number serial)', []);

@@ -21,6 +21,7 @@ import {
   THRESHOLD,
   type WorkflowFixture,
 } from '../../support/scenes/workflow-scene.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 /**
  * The attack: a node says that the keeper has published another document, which lists keys of the attacker. Exit shards
@@ -357,7 +358,7 @@ describe('H4 · the oracle set of a running operator', () => {
     scene = await startOperatorScene({ validators: 24, oracles: 4, threshold: 3 });
     attacker = await startAttackerOracles(4, 3);
     nodes = await Promise.all([1, 2, 3].map(() => startRpcProxy(scene.devnet.rpcUrl)));
-  }, 60 * SECONDS);
+  });
   afterAll(async () => {
     for (const node of nodes) await node[Symbol.asyncDispose]();
     await attacker[Symbol.asyncDispose]();
@@ -406,12 +407,7 @@ describe('H4 · the oracle set of a running operator', () => {
     operator: OperatorProcess,
     isTrue: () => Promise<boolean>,
   ): Promise<void> {
-    const deadline = performance.now() + 30 * SECONDS;
-    while (!(await isTrue())) {
-      if (performance.now() > deadline)
-        throw new Error(`${what} never came true:\n${operator.output.slice(-4000)}`);
-      await new Promise(resolve => setTimeout(resolve, 50));
-    }
+    await waitUntil(what, isTrue, { everyMs: 50, lastSeen: () => operator.output });
   }
 
   const registered = async () => (await scene.devnet.readVaultLog()).registered.length;

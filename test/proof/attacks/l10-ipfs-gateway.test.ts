@@ -191,7 +191,7 @@ describe('L10 · imports of plain bytes', () => {
     });
     expect(hashed).toBeGreaterThan(100 * MIB);
     expect(hashed).toBeLessThan(400 * MIB);
-  }, 180_000);
+  });
 
   it('one gateway: uses up what may be imported → an honest one after it is still proven by its plain bytes', async () => {
     const document = crypto.randomBytes(3 * MIB);
@@ -201,7 +201,7 @@ describe('L10 · imports of plain bytes', () => {
     await using hostile = await startHostile(16 * MIB, 1);
     const gateways = [hostile.url, hostile.url, hostile.url, honest.url];
     expect(await fetchIpfsDocument({}, cid, { gateways, timeoutMs: 60_000 })).toEqual(document);
-  }, 180_000);
+  });
 
   it('one gateway: serves a small document of other bytes → no more than five ways are tried', async () => {
     const cid = await cidOf(crypto.randomBytes(200_000));

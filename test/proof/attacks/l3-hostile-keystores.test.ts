@@ -198,23 +198,15 @@ describe('L3 · what a keystore of an honest maker costs', () => {
     }
   });
 
-  it.each(honest)(
-    'hostile file: is not there → a keystore of %s opens',
-    { timeout: 180_000 },
-    async (_, kdf) => {
-      const keystore = parseKeystore(keystoreWith(kdf, derived.get(JSON.stringify(kdf))));
-      expect(Buffer.from(await decryptKeystore(keystore, PASSWORD))).toEqual(secretKey);
-    },
-  );
+  it.each(honest)('hostile file: is not there → a keystore of %s opens', async (_, kdf) => {
+    const keystore = parseKeystore(keystoreWith(kdf, derived.get(JSON.stringify(kdf))));
+    expect(Buffer.from(await decryptKeystore(keystore, PASSWORD))).toEqual(secretKey);
+  });
 
-  it.each(wallets)(
-    'hostile file: is not there → a wallet of %s opens',
-    { timeout: 180_000 },
-    async (_, kdf) => {
-      const opened = await decryptWallet(walletWith(kdf, derived.get(JSON.stringify(kdf))), PASSWORD);
-      expect(opened.address).toBe(computeAddress(`0x${secretKey.toString('hex')}`));
-    },
-  );
+  it.each(wallets)('hostile file: is not there → a wallet of %s opens', async (_, kdf) => {
+    const opened = await decryptWallet(walletWith(kdf, derived.get(JSON.stringify(kdf))), PASSWORD);
+    expect(opened.address).toBe(computeAddress(`0x${secretKey.toString('hex')}`));
+  });
 
   it('hostile file: asks for four times the usual memory, many times over → as many are opened at once as fit', async () => {
     const cost = (kdf: Kdf) => memoryToDecrypt(parseKeystore(keystoreWith(kdf)));

@@ -586,7 +586,7 @@ describe('M2 · what a database writer makes an operator work with', () => {
     // Without rows the files of the data directory would be taken: whoever asked for signed facts gets none.
     await attack(first.url, 'update vaults set operator_digest = null');
     await refusal(first.url, 'is not signed, and --vault-public-key asks for it');
-  }, 120_000);
+  });
 });
 
 async function copyDatabase(database: TestDatabase): Promise<TestDatabase> {

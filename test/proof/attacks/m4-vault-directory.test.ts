@@ -130,7 +130,7 @@ async function stoppedCreateKeys(): Promise<{ child: ChildProcess; ended: Promis
   return { child, ended };
 }
 
-describe('M4 · two commands at work in one vault directory', { timeout: 120_000 }, () => {
+describe('M4 · two commands at work in one vault directory', () => {
   const question = 'Remove the keystores from the local filesystem? [Y/n]: ';
   const setup = () => [
     'remote-signer-setup',

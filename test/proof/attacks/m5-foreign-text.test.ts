@@ -17,13 +17,13 @@ import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
 import { signDigest } from '../../devnet/typed-data.ts';
 import { createTestDatabase, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
 import { runCli, temporaryDirectory } from '../../support/programs/cli.ts';
-import { until } from '../../support/programs/held-process.ts';
 import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { readOracleRequests, recordedOracleKey } from '../../support/recorded/recorded-oracles.ts';
 import { createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
 import { expectHarmless, expectHarmlessJson, HOSTILE_TEXT } from '../../support/scenes/hostile-text.ts';
 import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 import { type Handler, startServer } from '../../support/servers/http-server.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const world = new AsyncDisposableStack();
 const env = { EXECUTION_RETRY_TIMEOUT: '0.1', CONSENSUS_RETRY_TIMEOUT: '0.1', IPFS_TIMEOUT: '5' };
@@ -39,7 +39,7 @@ beforeAll(async () => {
     const run = await runCli([...remoteDb(...words), ...keyArgs]);
     expect(run.exitCode, run.stderr).toBe(0);
   }
-}, 120_000);
+});
 afterAll(() => world.disposeAsync());
 
 const remoteDb = (...args: string[]) => remoteDbAt(database.url, ...args);
@@ -180,7 +180,7 @@ describe('M5 · what others say, on a terminal, in a log, in JSON', () => {
     );
     await operator.printed('begin');
     let probe = '';
-    await until('/readyz tells what is waited for', async () => {
+    await waitUntil('/readyz to tell what is waited for', async () => {
       probe = await (await fetch(`http://127.0.0.1:${port}/readyz`)).text();
       return probe.includes('begin');
     });

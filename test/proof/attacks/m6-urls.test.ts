@@ -9,12 +9,12 @@ import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { startRequestProxy } from '../../support/faults/request-proxy.ts';
 import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
 import { type CliRun, runCli, temporaryDirectory } from '../../support/programs/cli.ts';
-import { until } from '../../support/programs/held-process.ts';
 import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 import { type FakeSigner, startFakeSigner } from '../../support/servers/fake-signer.ts';
 import { startServer } from '../../support/servers/http-server.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const PASSWORD = 'Planted-Passw0rd';
 const TOKEN = 'planted-token-of-a-path-0123456789';
@@ -56,7 +56,7 @@ beforeAll(async () => {
     const run = await runCli([...remoteDb(...words), ...keyArgs()]);
     expect(run.exitCode, run.stderr).toBe(0);
   }
-}, 120_000);
+});
 afterAll(() => world.disposeAsync());
 beforeEach(() => {
   folder = temporaryDirectory();
@@ -372,7 +372,7 @@ describe('M6 · passwords and tokens in URLs', () => {
       ];
       await using operator = startOperatorProcess(args, { env: { ...env, TERMINATION_LOG: terminationLog } });
       const told: string[] = [];
-      await until('it has asked its signer, or ended', async () => {
+      await waitUntil('it to ask its signer, or to end', async () => {
         for (const path of ['readyz', 'metrics']) {
           told.push(
             await fetch(`http://127.0.0.1:${port}/${path}`).then(

@@ -19,11 +19,11 @@ import {
   type HoldingServers,
   startBareProcess,
   startHoldingServers,
-  until,
 } from '../../support/programs/held-process.ts';
 import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 import { EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 import { startFakeSigner } from '../../support/servers/fake-signer.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
 /** Where Node's inspector listens when a signal opens it. */
@@ -63,7 +63,7 @@ beforeAll(async () => {
     const run = await runCli([...remoteDb(...args), '--encrypt-key-file', encryptKeyFile]);
     expect(run.exitCode, run.stderr).toBe(0);
   }
-}, 120_000);
+});
 afterAll(() => world.disposeAsync());
 
 const remoteDb = (...args: string[]) => [
@@ -155,7 +155,7 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
     await client.query('begin; lock table stakewise_operator.key_secrets in access exclusive mode');
     const args = remoteDb('verify', '--encrypt-key-file', encryptKeyFile);
     const process = stack.use(startBareProcess(args, { cwd }));
-    await until('verify waits for the keys', async () => {
+    await waitUntil('verify to wait for the keys', async () => {
       const { rows } = await client.query('select 1 from pg_locks where not granted');
       return rows.length > 0;
     });
@@ -175,7 +175,7 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
     const args = ['create-wallet', '--vault', scene.vault, '--mnemonic-file', mnemonicFile];
     const process = stack.use(startBareProcess([...args, '--data-dir', dataDir], { cwd }));
     // Its key is in the memory for a second only, while the wallet's own key is derived.
-    await until('it derives', () => cpuSeconds(process.pid) > 0.4);
+    await waitUntil('it to derive', () => cpuSeconds(process.pid) > 0.4);
     return { process, letGo() {}, exitCode: 0 };
   },
   async recover(place) {

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openDatabase } from '../../../src/db/database.ts';
 import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
@@ -15,6 +14,7 @@ import {
 import { startOwnPostgresServer } from '../../support/postgres/postgres-server.ts';
 import { type CliRun, runCli, temporaryDirectory } from '../../support/programs/cli.ts';
 import { type Certificate, issueCertificate } from '../../support/servers/certificates.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const PASSWORD = 'TopSecretDbPw';
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
@@ -272,12 +272,9 @@ async function enableTls(url: string): Promise<void> {
   await runSql(url, `alter system set ssl_key_file = '${paths.key}'`);
   await runSql(url, 'alter system set ssl = on');
   await runSql(url, 'select pg_reload_conf()');
-  const deadline = performance.now() + 10_000;
-  for (;;) {
+  await waitUntil('the server to turn TLS on', async () => {
     // A new connection has the settings that the server has read.
     const [found] = await runSql(url, 'show ssl');
-    if (found?.ssl === 'on') return;
-    if (performance.now() > deadline) throw new Error(`the server has not turned TLS on: ${found?.ssl}`);
-    await sleep(50);
-  }
+    return found?.ssl === 'on';
+  });
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { accessSync, chownSync, constants, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,7 +36,8 @@ export async function startOwnPostgresServer(): Promise<PostgresServer> {
     const port = await freePort();
     const server = await startServer({ area, binaries, identity, port });
     const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
-    return { url, [Symbol.asyncDispose]: () => stopServer(server) };
+    const closed = once(server, 'close');
+    return { url, [Symbol.asyncDispose]: () => stopServer(server, closed) };
   } catch (error) {
     rmSync(area, { recursive: true, force: true });
     throw new Error('embedded Postgres did not start; TEST_DATABASE_URL names another.', { cause: error });
@@ -47,6 +49,8 @@ interface Cluster {
   readonly binaries: string;
   readonly identity: Identity;
 }
+
+const STOP_TIMEOUT_MS = 60_000;
 
 // Nothing here survives a crash, and nothing has to.
 const SETTINGS = {
@@ -139,10 +143,12 @@ async function startServer({
 }
 
 /** Ends the server and waits until its files are gone: the watchman holds the other end of stderr until then. */
-async function stopServer(server: ChildProcess): Promise<void> {
-  const closed = new Promise(resolve => server.once('close', resolve));
+async function stopServer(server: ChildProcess, closed: Promise<unknown>): Promise<void> {
   server.stdin?.end();
+  // Its process group ends with it, watchman and all, should it not come to an end by itself.
+  const impatience = setTimeout(() => process.kill(-Number(server.pid), 'SIGKILL'), STOP_TIMEOUT_MS);
   await closed;
+  clearTimeout(impatience);
 }
 
 /** No PGDATA, PGPORT or PGSHAREDIR of the developer's. */

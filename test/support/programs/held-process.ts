@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startRequestProxy } from '../faults/request-proxy.ts';
+import { waitUntil } from '../wait-until.ts';
 import { PROJECT_ROOT } from './cli.ts';
 
 /** The built program, running, as npm's link starts it: no launcher has prepared anything for it. */
@@ -48,14 +48,14 @@ export function startBareProcess(
     },
     ended,
     kill: signal => void child.kill(signal),
-    printed: text =>
-      until(`it printed ${text}`, () => {
+    async printed(text) {
+      const isPrinted = () => {
         if (typeof text === 'string' ? output.includes(text) : text.test(output)) return true;
         if (!isAlive(child)) throw new Error(`it ended before it printed ${text}:\n${output}`);
         return false;
-      }).catch((error: Error) => {
-        throw new Error(`${error.message}; it has printed:\n${output}`);
-      }),
+      };
+      await waitUntil(`it to print ${text}`, isPrinted, { lastSeen: () => output });
+    },
     async [Symbol.asyncDispose]() {
       if (isAlive(child)) child.kill('SIGKILL');
       await ended;
@@ -96,10 +96,9 @@ export async function startHoldingServers(
   });
   return {
     urls: proxy.urls,
-    held: () =>
-      until('a client is held', () => isHeld).catch((error: Error) => {
-        throw new Error(`${error.message}; they have seen:\n${seen.join('\n')}`);
-      }),
+    async held() {
+      await waitUntil('a client to be held', () => isHeld, { lastSeen: () => seen.join('\n') });
+    },
     letGo: () => gate.resolve(true),
     [Symbol.asyncDispose]: async () => {
       gate.resolve(true);
@@ -111,13 +110,4 @@ export async function startHoldingServers(
 /** Processes that a process has started, and that run. */
 export function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-}
-
-/** Waits for what another process does. @throws when it has not come true in time */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>, timeoutMs = 30_000) {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`it did not come true in ${timeoutMs} ms that ${what}`);
-    await sleep(20);
-  }
 }

@@ -1,6 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Interface } from 'ethers/abi';
 import { expect } from 'vitest';
 import { embeddedDatabasePath } from '../../../src/compose/transaction-store.ts';
@@ -9,6 +8,7 @@ import { BEACON_CHAIN } from '../../devnet/network-file.ts';
 import { type Step, type StepGate, startStepGate } from '../faults/step-gate.ts';
 import { createTestDatabase, runSql } from '../postgres/postgres.ts';
 import { type OperatorScene, startOperatorScene } from '../scenes/operator-scene.ts';
+import { waitUntil } from '../wait-until.ts';
 import { COMPILE_CACHE } from './cli.ts';
 import { type OperatorProcess, startOperatorProcess } from './operator-process.ts';
 
@@ -174,17 +174,16 @@ export async function startOperatorLane(options: OperatorLaneOptions = {}): Prom
       );
     },
     loseDatabase: () => rmSync(embeddedDatabasePath(scene.dataDir, vault), { recursive: true }),
-    async settled(deeds, timeoutMs = 60_000) {
+    async settled(deeds, timeoutMs) {
       const transactions = deeds.registrations + deeds.rotations;
-      const deadline = performance.now() + timeoutMs;
-      for (;;) {
+      let rows: Awaited<ReturnType<typeof readOutbox>> = [];
+      const isSettled = async () => {
         const isMined = (await provider.getTransactionCount(scene.wallet)) >= transactions;
-        const rows = isMined ? await readOutbox() : [];
+        rows = isMined ? await readOutbox() : [];
         const ended = rows.filter(({ state }) => state === 'confirmed').length;
-        if (isMined && (database === undefined || ended >= transactions)) break;
-        if (performance.now() > deadline) throw new Error('it was never done');
-        await sleep(50);
-      }
+        return isMined && (database === undefined || ended >= transactions);
+      };
+      await waitUntil(`${transactions} transactions`, isSettled, { timeoutMs, lastSeen: () => rows });
       await expectExactly(deeds);
     },
     expectExactly,

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE_MS } from '../wait-until.ts';
 import { PROJECT_ROOT } from './cli.ts';
 
 /** A launcher of `start`, running. */
@@ -24,8 +25,6 @@ export interface OperatorProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly program?: string;
 }
-
-const TIMEOUT_MS = 30_000;
 
 /** Starts `operator start` as a user would; nothing of this process's environment reaches it. */
 export function startOperatorProcess(
@@ -57,7 +56,7 @@ export function startOperatorProcess(
     ended,
     stop,
     kill: signal => void child.kill(signal),
-    printed: (text, timeoutMs = TIMEOUT_MS) => printed(child, () => output, text, timeoutMs),
+    printed: (text, timeoutMs = PATIENCE_MS) => printed(child, () => output, text, timeoutMs),
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
     },

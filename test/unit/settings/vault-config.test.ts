@@ -59,10 +59,8 @@ describe('config.json', () => {
     await createVaultConfig(dataDir, VAULT, config);
     expect((await resolveVaultNetwork(undefined, dataDir, VAULT)).name).toBe('holesky');
     expect((await resolveVaultNetwork('gnosis', dataDir, VAULT)).name).toBe('gnosis');
-    expect(networkOfConfig(config, { NETWORK: 'Holesky' }).chainId).toBe(17000);
-    expect(() => networkOfConfig(config, { NETWORK: 'mainnet' })).toThrow(
-      'NETWORK is mainnet, but the vault was',
-    );
+    expect(networkOfConfig(config, 'Holesky').chainId).toBe(17000);
+    expect(() => networkOfConfig(config, 'mainnet')).toThrow('NETWORK is mainnet, but the vault was');
     const message = `Config for vault ${VAULT} does not exist. Please run "init" command.`;
     await expect(resolveVaultNetwork(undefined, join(dataDir, 'x'), VAULT)).rejects.toThrow(message);
   });

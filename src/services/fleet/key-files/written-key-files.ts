@@ -12,6 +12,7 @@ import { directoryModeOf, type FileAttributes } from '../../../lib/files.ts';
 import type { HeldDirectory } from '../../../lib/held-directory.ts';
 import { removeEntry, writeEntryIfChanged } from '../../../lib/held-files.ts';
 import { findDirectory, prepareDirectory } from '../../../lib/output-directory.ts';
+import { owned } from '../../../lib/owned.ts';
 import { isManifest, type UnlockedVault } from '../../remote-db/unlock-vault.ts';
 import type { VisibleRows } from '../../remote-db/visible-rows.ts';
 import { formatRecordOfHashes, recordName } from './present-key-files.ts';
@@ -66,8 +67,7 @@ export async function planUnchanged(
   const records = new Map<string, Uint8Array | string>([[provenName(directory), proven.content]]);
   if (hasNumberedFiles) records.set(recordName(directory), formatRecordOfHashes(recorded));
   stack.defer(() => wipeAll(compared.adjusted));
-  const owned = stack.move();
-  return { present, records, ...compared, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return owned(stack, { present, records, ...compared });
 }
 
 /** Corrects modes and owners by writing the files anew, and removes what a killed run left. */

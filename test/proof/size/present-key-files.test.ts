@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { HeldDirectory } from '../../../../../src/lib/held-directory.ts';
-import { listPresentFiles } from '../../../../../src/services/fleet/key-files/present-key-files.ts';
+import { HeldDirectory } from '../../../src/lib/held-directory.ts';
+import { listPresentFiles } from '../../../src/services/fleet/key-files/present-key-files.ts';
 
 describe('listPresentFiles', () => {
   it('leaves a file with 300,000 keys of somebody else alone, though it may take over what is ours', async () => {

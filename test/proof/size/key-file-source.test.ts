@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { keyFileSource } from '../../../../../src/signer/keys/sources/key-files.ts';
+import { keyFileSource } from '../../../src/signer/keys/sources/key-files.ts';
 
 /** What a vault of 25,000 validators has with eleven oracles, and more than a call can take arguments. */
 const MANY = 300_000;
