@@ -2,8 +2,8 @@ import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSignerTls } from '../../../../src/cli/flags/signer.ts';
 import { signerUrls } from '../../../../src/cli/options/value-kinds.ts';
+import { readSignerTls } from '../../../../src/cli/read-signer-tls.ts';
 
 const source = { kind: 'flag' } as const;
 const none = {
