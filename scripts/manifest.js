@@ -1,5 +1,10 @@
 // Writes oclif.manifest.json, or with --check fails when it is not what the commands' sources say.
 // Made from src, so that a stale dist cannot hide a change; the paths in it are those of dist, which is what runs.
+//
+// Made by oclif's Plugin, as "oclif manifest" makes it, and not by that command: it knows only the folder that package.json
+// names, which is dist; it deletes the file before it begins, so it cannot compare; and it brings an @oclif/core of its own
+// (4.14), which is not the one that reads the file (5.1). Asked in a copy whose package.json names src, it gives the same
+// manifest, but for the paths.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Plugin, settings } from '@oclif/core';

@@ -7,8 +7,8 @@ import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
 
-/** What says where local keys are. */
-interface KeySourceGiven extends KeySourcesGiven {
+/** Where keys may be, and the StakeWise vault whose directory may have some. */
+interface KeySourcesOfVault extends KeySourcesGiven {
   readonly dataDir: string;
   readonly vault?: string | undefined;
 }
@@ -20,7 +20,7 @@ interface KeySourceGiven extends KeySourcesGiven {
  * @throws UsageError 'no-key-source', 'hashi-vault-incomplete'
  */
 export function chooseExitKeys(
-  given: KeySourceGiven & { readonly remoteSignerUrl: readonly EndpointUrl[] | undefined },
+  given: KeySourcesOfVault & { readonly remoteSignerUrl: readonly EndpointUrl[] | undefined },
   say: (line: string) => void,
   other?: KeySourceSettings,
 ): ExitKeysSettings {
@@ -36,18 +36,18 @@ export function chooseExitKeys(
  * @throws UsageError 'hashi-vault-incomplete'
  */
 export function chooseKeySource(
-  given: KeySourceGiven,
+  given: KeySourcesOfVault,
   say: (line: string) => void,
 ): KeySourceSettings | undefined {
   const keystores = findKeystores(given);
-  const isVaultSet = given.hashiVaultUrl !== undefined;
-  if (keystores !== undefined && isVaultSet)
+  const isHashiVaultSet = given.hashiVaultUrl !== undefined;
+  if (keystores !== undefined && isHashiVaultSet)
     say(`Keystores found in ${keystores.keystoresDir}: they are used, HashiCorp Vault is not.`);
-  return keystores ?? (isVaultSet ? hashiVaultSettings(given) : undefined);
+  return keystores ?? (isHashiVaultSet ? hashiVaultSettings(given) : undefined);
 }
 
 /** A directory that was named counts even when it is empty, which is told later. */
-function findKeystores(given: KeySourceGiven) {
+function findKeystores(given: KeySourcesOfVault) {
   const vaultDir = given.vault === undefined ? undefined : vaultDirectory(given.dataDir, given.vault);
   const generated = vaultDir === undefined ? undefined : join(vaultDir, 'keystores');
   const isNamed =

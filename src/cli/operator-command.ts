@@ -1,40 +1,45 @@
 import type { WriteStream } from 'node:tty';
-import { Command } from '@oclif/core';
+import { Command, type Config } from '@oclif/core';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
-import type { ProgressReporter } from '../lib/progress.ts';
 import { processEnvironment } from '../settings/environment.ts';
-import type { Options, Resolved } from './options/option.ts';
+import { oclifFlags } from './options/oclif-flags.ts';
+import type { OptionRules, Options, Resolved } from './options/option.ts';
 import { resolveOptions } from './options/resolve-options.ts';
-import { createProgressReporter, createTerminalProgressReporter, PassingBars } from './terminal/progress.ts';
+import { createProgress, type Progress, type ProgressStyle } from './terminal/progress.ts';
 import { createPrompter, type Prompter } from './terminal/prompt.ts';
 
 /**
- * Base of every command: typed options, and one rule for output. Results go to stdout, hints and warnings to stderr;
- * with `--json` stdout carries the value returned by `run` and nothing else.
+ * Base of every command, and one rule for output. Results go to stdout, hints and warnings to stderr; with `--json` stdout
+ * carries the value returned by `run` and nothing else. Commands extend it through {@link operatorCommand}.
  */
 export abstract class OperatorCommand extends Command {
   static override enableJsonFlag = true;
+  static override usage = '<%= command.id %> [OPTIONS]';
 
-  /** Bars of long steps that the manual does not show: on stderr and only while they last, so that stdout is the manual's. */
-  protected readonly bars = new PassingBars(process.stderr);
+  readonly #progress: Progress[] = [];
 
-  /**
-   * What the command was asked to do: see {@link resolveOptions}.
-   * @param unattended - switches that must be given where nobody can be asked
-   */
-  protected async resolve<O extends Options>(
+  constructor(argv: string[], config: Config) {
+    super(argv, config);
+    // Services are given it as it is.
+    this.warn = this.warn.bind(this);
+  }
+
+  /** What the command was asked to do: see {@link resolveOptions}. The rules between the options hold for what it gives. */
+  protected async resolveOptions<O extends Options>(
     options: O,
-    { unattended = [] }: { readonly unattended?: readonly (keyof O & string)[] | undefined } = {},
+    { unattended = [], check }: OptionRules<O> = {},
   ): Promise<Resolved<O>> {
     const { flags } = await this.parse();
     const prompter = this.prompter;
-    return resolveOptions(options, {
+    const resolved = await resolveOptions(options, {
       unattended,
       flags,
       environment: processEnvironment(),
       prompter,
-      warn: line => this.alert(line),
+      warn: this.warn,
     });
+    check?.(resolved, { isAttended: prompter !== undefined });
+    return resolved;
   }
 
   /** Questions to the user; undefined without a terminal. */
@@ -42,19 +47,11 @@ export abstract class OperatorCommand extends Command {
     return process.stdin.isTTY ? createPrompter(process.stdin, this.output) : undefined;
   }
 
-  /** Steps and bars, on stdout as the manual shows them. */
-  protected get progress(): ProgressReporter {
-    return createProgressReporter(this.output);
-  }
-
-  /** Bars that stay, on a terminal only: scripts read the lines they know. */
-  protected get extraProgress(): ProgressReporter {
-    return createTerminalProgressReporter(this.output);
-  }
-
-  /** Whether {@link progress} draws bars: the manual leaves a line free after them. */
-  protected get hasBars(): boolean {
-    return this.output.isTTY;
+  /** Shows how far the steps of the command have come. What passes goes to stderr, so that stdout is the manual's. */
+  protected progress(style: ProgressStyle): Progress {
+    const progress = createProgress(style === 'passing' ? process.stderr : this.output, style);
+    this.#progress.push(progress);
+    return progress;
   }
 
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
@@ -68,14 +65,16 @@ export abstract class OperatorCommand extends Command {
   };
 
   /** Tells what to do next, beside the result. */
-  protected readonly advise = (line: string): void => {
+  protected readonly hint = (line: string): void => {
     process.stderr.write(`${oneLine(line)}\n`);
   };
 
   /** Warns of something that does not stop the command. */
-  protected readonly alert = (line: string): void => {
+  override warn(input: Error | string): Error | string {
+    const line = typeof input === 'string' ? input : input.message;
     process.stderr.write(`Warning: ${oneLine(line)}\n`);
-  };
+    return input;
+  }
 
   override logJson(json: unknown): void {
     process.stdout.write(`${JSON.stringify(json, toJsonValue, 2)}\n`);
@@ -87,13 +86,34 @@ export abstract class OperatorCommand extends Command {
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
-    this.bars[Symbol.dispose]();
+    for (const progress of this.#progress) progress[Symbol.dispose]();
     await super.finally(error);
   }
 
   private get output(): WriteStream {
     return this.jsonEnabled() ? process.stderr : process.stdout;
   }
+}
+
+/**
+ * The base of a command that takes these options: oclif's flags are made from them, and {@link OperatorCommand} resolves them.
+ * A function, not a static field of the command that the base class reads: what `this.constructor` declares has no type there,
+ * and oclif takes into its manifest the fields of a class, not what an accessor of its base derives.
+ */
+export function operatorCommand<O extends Options>(options: O, rules: OptionRules<O> = {}) {
+  abstract class DeclaredCommand extends OperatorCommand {
+    static override flags = oclifFlags(options);
+
+    /** The declared options. An accessor, which oclif leaves out of the manifest. */
+    static get options(): O {
+      return options;
+    }
+
+    protected resolve(): Promise<Resolved<O>> {
+      return this.resolveOptions(options, rules);
+    }
+  }
+  return DeclaredCommand;
 }
 
 function toJsonValue(key: string, value: unknown): unknown {

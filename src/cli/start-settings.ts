@@ -5,7 +5,6 @@ import { WEI_PER_GWEI } from '../lib/units.ts';
 import { processEnvironment, readEnvironment } from '../settings/environment.ts';
 import type {
   ObservabilitySettings,
-  OperatorFactsSettings,
   OperatorPolicy,
   OperatorSettings,
   OperatorSigningSettings,
@@ -20,20 +19,23 @@ import {
 import { chooseExitKeys } from './choose-key-source.ts';
 import { listIgnored } from './flags/ignored.ts';
 import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';
-import { signerConnection } from './flags/signer.ts';
 import { type StartGiven, terminationLog } from './flags/start.ts';
 import { operatorDatabase } from './flags/transactions.ts';
+import { signerConnection } from './read-signer-tls.ts';
 
-/** What `start` was told, as the composition takes it. @throws UsageError for options that do not go together */
+/**
+ * What `start` was told, as the composition takes it.
+ * @throws UsageError 'network-missing', 'no-key-source', 'hashi-vault-incomplete'; OperatorError 'vault-not-initialised', or
+ *   naming a TLS file that cannot be read
+ */
 export async function operatorSettings(given: StartGiven): Promise<OperatorSettings> {
   const { vault, dataDir } = given;
   const notes = notesOnIgnored(given);
-  const facts = factsSettings(given);
   const network = await networkName(given);
   return {
     vault: { vault, network, dataDir },
     database: operatorDatabase(given),
-    facts,
+    facts: { vaultPublicKey: given.vaultPublicKey, depositDataFile: given.depositDataFile },
     nodes: {
       execution: executionSettings(given),
       executionJwt: given.executionJwtSecret,
@@ -66,23 +68,13 @@ async function networkName({ network, dataDir, vault, dbUrl }: StartGiven): Prom
   });
 }
 
-function factsSettings({ vaultPublicKey, depositDataFile, dbUrl }: StartGiven): OperatorFactsSettings {
-  if (vaultPublicKey !== undefined && dbUrl === undefined) {
-    throw new UsageError(
-      'contradiction',
-      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
-    );
-  }
-  return { vaultPublicKey, depositDataFile };
-}
-
 async function signingSettings(
   given: StartGiven,
   say: (line: string) => void,
 ): Promise<OperatorSigningSettings> {
   const own = join(vaultDirectory(given.dataDir, given.vault), 'wallet');
-  const walletFile = agree(given, 'hotWalletFile', 'walletFile');
-  const walletPasswordFile = agree(given, 'hotWalletPasswordFile', 'walletPasswordFile');
+  const walletFile = given.hotWalletFile ?? given.walletFile;
+  const walletPasswordFile = given.hotWalletPasswordFile ?? given.walletPasswordFile;
   return {
     ...(await signerConnection(given)),
     exitKeys: chooseExitKeys(given, say, keysOfDatabase(given)),
@@ -135,14 +127,6 @@ function observabilitySettings(given: StartGiven, notes: readonly string[]): Obs
 function notesOnIgnored(given: StartGiven): string[] {
   const ignored = listIgnored(given, processEnvironment());
   return ignored.length === 0 ? [] : [`Accepted and ignored: ${ignored.join(', ')}`];
-}
-
-/** Two names of one option. */
-function agree<K extends keyof StartGiven>(given: StartGiven, old: K, newer: K): StartGiven[K] {
-  if (given[old] !== undefined && given[newer] !== undefined && given[old] !== given[newer]) {
-    throw new UsageError('contradiction', '--hot-wallet and --wallet options name different files.');
-  }
-  return given[old] ?? given[newer];
 }
 
 /** What must never be printed, in whatever message it comes back. */

@@ -86,10 +86,12 @@ export class Failover {
   ): Promise<T> {
     const { endpoints, proof, unavailableCode } = this.#options;
     const isAnyLeft = endpoints.some(endpoint => !this.#leftOut.has(endpoint));
+    // Another question may move the preference while this one goes round, which has to come to each endpoint once.
+    const begin = this.#preferred;
     const failures: unknown[] = [];
     let best: { readonly index: number; readonly answer: T; readonly worth: bigint } | undefined;
     for (let tried = 0; tried < endpoints.length; tried++) {
-      const index = (this.#preferred + tried) % endpoints.length;
+      const index = (begin + tried) % endpoints.length;
       const endpoint = endpoints[index] ?? '';
       if (isAnyLeft && this.#leftOut.has(endpoint)) continue;
       try {

@@ -1,8 +1,8 @@
+import { example } from '../cli/examples.ts';
 import { keystoreKdf } from '../cli/flags/keystores.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
 import { dataDir, mnemonicFor, networkOfKeys, vault } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
 import { createKeys } from '../services/local-keys/create-keys.ts';
@@ -30,44 +30,43 @@ const OPTIONS = {
   dataDir,
 };
 
-export default class CreateKeys extends OperatorCommand {
+export default class CreateKeys extends operatorCommand(OPTIONS) {
   static override summary = 'Creates the validator keys from the mnemonic.';
-  static override usage = 'create-keys [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> create-keys',
-    '<%= config.bin %> create-keys --vault 0x3320a...68 --count 10 --mnemonic-file ./mnemonic',
+    example('create-keys'),
+    example('create-keys --vault 0x3320a...68 --count 10 --mnemonic-file ./mnemonic'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const given = await this.resolve(OPTIONS);
+    const given = await this.resolve();
     const { dataDir, vault, count } = given;
     // Before the lock, which makes the directory: a vault that was never initialised is refused and leaves nothing behind.
     await readVaultConfig(dataDir, vault);
     // Two runs at once would make the same keys twice. Another one may have ended just now: the next index is read again.
-    await using lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
+    await using lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
     const config = await readVaultConfig(dataDir, vault);
     const { mnemonicNextIndex: firstIndex, firstPublicKey } = config;
     const network = networkOfConfig(config, given.network);
     await using pool = createWorkerPool({ size: given.poolSize });
+    const progress = this.progress('manual');
     const saveNextIndex = (index: number) => updateMnemonicNextIndex(dataDir, vault, index);
     const created = await createKeys(
       {
         pool,
-        progress: this.progress,
-        warn: this.alert,
+        progress,
+        warn: this.warn,
         assertHeld: () => lock.assertHeld(),
         saveNextIndex,
       },
       { ...given, vaultDirectory: vaultDirectory(dataDir, vault), network, firstIndex, firstPublicKey },
     );
-    if (this.hasBars) this.say('');
+    if (progress.drawsBars) this.say('');
     this.say(`Done. Generated ${count} keys for ${vault} vault.`);
     this.say(`Keystores saved to ${created.keystoresDir} file`);
     this.say(`Deposit data saved to ${created.depositDataFile} file`);
     const present = count - created.addedKeystores;
-    if (present > 0) this.advise(`${present} of the keystores were there already and stay as they are.`);
-    this.advise('Next: upload the deposit data to your vault, then create-wallet.');
+    if (present > 0) this.hint(`${present} of the keystores were there already and stay as they are.`);
+    this.hint('Next: upload the deposit data to your vault, then create-wallet.');
     return created;
   }
 }

@@ -1,6 +1,6 @@
+import { example } from '../cli/examples.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { createVaultWallet } from '../services/local-keys/create-wallet.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
 import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
@@ -11,27 +11,25 @@ const OPTIONS = {
   dataDir,
 };
 
-export default class CreateWallet extends OperatorCommand {
+export default class CreateWallet extends operatorCommand(OPTIONS) {
   static override summary = 'Creates the encrypted hot wallet from the mnemonic.';
-  static override usage = 'create-wallet [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> create-wallet',
-    '<%= config.bin %> create-wallet --vault 0x3320a...68 --mnemonic-file ./mnemonic',
+    example('create-wallet'),
+    example('create-wallet --vault 0x3320a...68 --mnemonic-file ./mnemonic'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const { dataDir, vault, mnemonic } = await this.resolve(OPTIONS);
+    const { dataDir, vault, mnemonic } = await this.resolve();
     const { firstPublicKey } = await readVaultConfig(dataDir, vault);
-    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
+    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
     const wallet = await createVaultWallet(
-      { warn: this.alert },
+      { warn: this.warn },
       { mnemonic, vault, firstPublicKey, vaultDirectory: vaultDirectory(dataDir, vault) },
     );
     this.say(
       `Done. The wallet and password saved to ${wallet.walletDir} directory. The wallet address is: ${wallet.address}`,
     );
-    this.advise('Next: send some ETH (xDAI on Gnosis) to the wallet for gas.');
+    this.hint('Next: send some ETH (xDAI on Gnosis) to the wallet for gas.');
     return wallet;
   }
 }

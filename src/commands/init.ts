@@ -1,6 +1,6 @@
+import { example } from '../cli/examples.ts';
 import { newDataDir, vault } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { choice, network } from '../cli/options/value-kinds.ts';
 import { confirmMnemonic } from '../cli/terminal/confirm-mnemonic.ts';
@@ -29,34 +29,30 @@ const OPTIONS = {
   dataDir: newDataDir,
 };
 
-export default class Init extends OperatorCommand {
+export default class Init extends operatorCommand(OPTIONS, { unattended: ['noVerify'] }) {
   static override summary = 'Initializes vault data directory and generates mnemonic.';
-  static override usage = 'init [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> init',
-    '<%= config.bin %> init --network hoodi --vault 0x3320a...68 --language english',
+    example('init'),
+    example('init --network hoodi --vault 0x3320a...68 --language english'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const { dataDir, vault, network, language, noVerify } = await this.resolve(OPTIONS, {
-      unattended: ['noVerify'],
-    });
+    const { dataDir, vault, network, language, noVerify } = await this.resolve();
     assertNoVaultConfig(dataDir, vault);
     const mnemonic = generateMnemonic(language);
     if (!noVerify && this.prompter) await confirmMnemonic(this.prompter, mnemonic);
     else this.say(mnemonic);
-    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.alert);
+    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
     const config = await initializeVault(
       { saveConfig: config => createVaultConfig(dataDir, vault, config) },
       { mnemonic, network },
     );
     const result = `Successfully initialized configuration for vault ${vault}`;
     if (noVerify) {
-      this.advise(result);
-      this.advise('The line above is your mnemonic: the ONLY way to recover your keys.');
+      this.hint(result);
+      this.hint('The line above is your mnemonic: the ONLY way to recover your keys.');
     } else this.say(result);
-    this.advise(`Next: ${this.config.bin} create-keys --vault ${vault}`);
+    this.hint(`Next: ${this.config.bin} create-keys --vault ${vault}`);
     return { vault, network, firstPublicKey: toHex(config.firstPublicKey) };
   }
 }

@@ -1,5 +1,5 @@
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { example } from '../cli/examples.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { repeated, required } from '../cli/options/option.ts';
 import { file } from '../cli/options/value-kinds.ts';
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
@@ -20,23 +20,21 @@ const OPTIONS = {
   }),
 };
 
-export default class MergeDepositData extends OperatorCommand {
+export default class MergeDepositData extends operatorCommand(OPTIONS) {
   static override summary = 'Merges multiple deposit data files into one.';
   static override description =
     'The first validator in the merged file will be the validator from the first deposit data file, then the first ' +
     'validator key from the second file, etc., until all the first keys from all the deposit data files are processed. ' +
     'Then it continues with the second key from each file the same way.';
-  static override usage = 'merge-deposit-data [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> merge-deposit-data -d ./first.json -d ./second.json -m ./merged.json',
+    example('merge-deposit-data -d ./first.json -d ./second.json -m ./merged.json'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const { depositDataFiles, outputFile } = await this.resolve(OPTIONS);
+    const { depositDataFiles, outputFile } = await this.resolve();
     // Whoever appends to the file meanwhile would write over what is merged, or the other way round.
-    await using _lock = await lockVaultsOf([...depositDataFiles, outputFile], this.alert);
-    const merged = await mergeDepositData({ warn: this.alert }, { files: depositDataFiles, outputFile });
+    await using _lock = await lockVaultsOf([...depositDataFiles, outputFile], this.warn);
+    const merged = await mergeDepositData({ warn: this.warn }, { files: depositDataFiles, outputFile });
     this.say(`The merged deposit data file saved to ${outputFile}`);
     return merged;
   }

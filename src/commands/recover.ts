@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { example } from '../cli/examples.ts';
 import { keystoreKdf } from '../cli/flags/keystores.ts';
 import {
   CONSENSUS_TIMEOUTS,
@@ -11,8 +12,7 @@ import {
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
 import { mnemonicFor, newDataDir, vault } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { defaulted, flag, required } from '../cli/options/option.ts';
 import { integer, network } from '../cli/options/value-kinds.ts';
 import { Aborted } from '../cli/terminal/aborted.ts';
@@ -56,17 +56,17 @@ const OPTIONS = {
   verbose,
 };
 
-export default class Recover extends OperatorCommand {
+export default class Recover extends operatorCommand(OPTIONS) {
   static override summary = 'Recover vault data directory and keystores.';
-  static override usage = 'recover [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> recover',
-    '<%= config.bin %> recover --vault 0x3320a...68 --mnemonic-file ./mnemonic --network mainnet --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052',
+    example('recover'),
+    example(
+      'recover --vault 0x3320a...68 --mnemonic-file ./mnemonic --network mainnet --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052',
+    ),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const given = await this.resolve(OPTIONS);
+    const given = await this.resolve();
     const { dataDir, vault } = given;
     const network = resolveNetwork(given.network);
     const directory = vaultDirectory(dataDir, vault);
@@ -78,15 +78,16 @@ export default class Recover extends OperatorCommand {
     using execution = await openExecutionNode(http, executionSettings(given), network);
     const node = await openBeaconNode(http, consensusSettings(given), network);
     await using pool = createWorkerPool({ size: given.poolSize });
+    const progress = this.progress('kept');
     const recovered = await recoverVault(
       {
         pool,
         node,
-        progress: this.extraProgress,
+        progress,
         say: this.say,
-        warn: this.alert,
+        warn: this.warn,
         fetchRegistered: () => fetchVaultValidators(execution, { vault, network }),
-        lock: () => lockVaultDirectory(directory, this.alert),
+        lock: () => lockVaultDirectory(directory, this.warn),
         findConfig: () => findVaultConfig(dataDir, vault),
         saveConfig: async config =>
           (await findVaultConfig(dataDir, vault)) === undefined
@@ -95,11 +96,11 @@ export default class Recover extends OperatorCommand {
       },
       { ...given, vaultDirectory: directory },
     );
-    if (this.hasBars) this.say('');
+    if (progress.drawsBars) this.say('');
     this.say(`Keystores for vault ${vault} successfully recovered to ${recovered.keystoresDir}`);
     const { previousKeystoresDir } = recovered;
     if (previousKeystoresDir !== undefined)
-      this.advise(`The keystores that were there before are in ${previousKeystoresDir}.`);
+      this.hint(`The keystores that were there before are in ${previousKeystoresDir}.`);
     return recovered;
   }
 }

@@ -1,4 +1,5 @@
-import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation, keystoresDir } from '../cli/flags/keystores.ts';
+import { example } from '../cli/examples.ts';
+import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from '../cli/flags/keystores.ts';
 import {
   allowUnverifiedIpfs,
   EXECUTION_TIMEOUTS,
@@ -10,11 +11,12 @@ import {
   verbose,
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
-import { REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS, signerConnection } from '../cli/flags/signer.ts';
+import { REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfKeys, vault } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { keystoreLocation } from '../cli/keystore-location.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/options/option.ts';
+import { signerConnection } from '../cli/read-signer-tls.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
@@ -57,16 +59,16 @@ const OPTIONS = {
   verbose,
 };
 
-export default class RemoteSignerSetup extends OperatorCommand {
+export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
   static override summary = 'Generates and uploads private key shares to a remote signer.';
-  static override usage = 'remote-signer-setup [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545',
+    example(
+      'remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545',
+    ),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const given = await this.resolve(OPTIONS);
+    const given = await this.resolve();
     const { vault, keepKeystores, remoteSignerUrl, prompter } = { ...given, prompter: this.prompter };
     const network = networkOfConfig(await readVaultConfig(given.dataDir, vault), given.network);
     const vaultDir = vaultDirectory(given.dataDir, vault);
@@ -82,9 +84,9 @@ export default class RemoteSignerSetup extends OperatorCommand {
     await using keymanager = openKeymanager({ url, ...connection, log: http.log });
     const location = keystoreLocation(given, vaultDir);
     // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
-    await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.alert);
-    const deps = { keymanager, say: this.say, warn: this.alert, assertHeld: () => lock.assertHeld() };
-    const keystores = await findKeystores(location, this.alert);
+    await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.warn);
+    const deps = { keymanager, say: this.say, warn: this.warn, assertHeld: () => lock.assertHeld() };
+    const keystores = await findKeystores(location, this.warn);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
       if (!given.removeExistingKeys) return { removedKeys: 0 };
@@ -99,7 +101,7 @@ export default class RemoteSignerSetup extends OperatorCommand {
         ...deps,
         signer,
         pool,
-        progress: this.extraProgress,
+        progress: this.progress('kept'),
         confirmRemoval: async () => {
           if (keepKeystores || prompter === undefined) return !keepKeystores;
           const question = 'Remove the keystores from the local filesystem?';
@@ -109,14 +111,15 @@ export default class RemoteSignerSetup extends OperatorCommand {
       { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
     );
   }
+
   private async fetchOracles(http: HttpDeps, network: Network, given: Resolved<typeof OPTIONS>) {
     const execution = executionSettings(given);
     using node = await openExecutionNode(http, execution, network);
     using opened = await openVoters(http, execution, network);
-    const ipfs = ipfsOptions(ipfsSettings(given), network, this.alert);
+    const ipfs = ipfsOptions(ipfsSettings(given), network, this.warn);
     // There is no key here that could vouch for a memory of what was accepted: the endpoints are asked every time.
     const { set } = await fetchOracleSet(
-      { node, voters: opened.voters, http, warn: this.alert, error: this.alert },
+      { node, voters: opened.voters, http, warn: this.warn, error: this.warn },
       { contracts: network.contracts, ipfs, pinnedHash: given.oracleSetHash },
     );
     return set;

@@ -1,11 +1,12 @@
 import { chooseKeySource } from '../cli/choose-key-source.ts';
+import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
-import { LISTEN_OPTIONS, listenSettings } from '../cli/flags/listener.ts';
+import { checkListener, LISTEN_OPTIONS } from '../cli/flags/listener.ts';
 import { verbose } from '../cli/flags/nodes.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/flags/remote-db.ts';
 import { networkOfVault, newDataDir } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { listenSettings } from '../cli/listen-settings.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { optional, type Resolved } from '../cli/options/option.ts';
 import { address, directory, integer } from '../cli/options/value-kinds.ts';
 import { openSigner, untilStopped } from '../compose/signer.ts';
@@ -41,23 +42,21 @@ const OPTIONS = {
   verbose,
 };
 
-export default class Signer extends OperatorCommand {
+export default class Signer extends operatorCommand(OPTIONS, { check: checkListener }) {
   static override summary = "Signs exits, and nothing else, over Web3Signer's HTTP API.";
-  static override usage = 'signer [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc',
-    '<%= config.bin %> signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock',
+    example('signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc'),
+    example('signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const given = await this.resolve(OPTIONS);
+    const given = await this.resolve();
     const keys = this.chooseKeys(given);
     const network = given.network ?? (await networkOf(given));
     const { poolSize, verbose } = given;
     const log = createLogger(verbose ? 'DEBUG' : 'INFO');
     const settings = { network, keys, poolSize, ...listenSettings(given) };
-    await using signer = await openSigner(settings, { log, warn: this.alert });
+    await using signer = await openSigner(settings, { log, warn: this.warn });
     // Listened for first: whoever reads the line may answer with SIGTERM at once.
     const stopped = untilStopped(['SIGTERM', 'SIGINT']);
     this.say(`Signing exits with ${signer.keyCount} keys on ${signer.address}`);
@@ -70,9 +69,9 @@ export default class Signer extends OperatorCommand {
   private chooseKeys(given: Resolved<typeof OPTIONS>): KeySourceSettings {
     const { keysDir, dbUrl, encryptKey, vault, network, dbSchema, dataDir } = given;
     if (keysDir !== undefined) return { kind: 'key-files', directory: keysDir };
-    const keys = chooseKeySource(given, this.advise);
+    const keys = chooseKeySource(given, this.hint);
     if (keys !== undefined) {
-      if (dbUrl !== undefined) this.advise('Keys of the remote database are not used.');
+      if (dbUrl !== undefined) this.hint('Keys of the remote database are not used.');
       return keys;
     }
     if (dbUrl !== undefined && encryptKey !== undefined && vault !== undefined)

@@ -1,28 +1,25 @@
+import { example } from '../cli/examples.ts';
 import { IGNORED_OPTIONS } from '../cli/flags/ignored.ts';
-import { START_OPTIONS, terminationLog } from '../cli/flags/start.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
+import { checkStart, START_OPTIONS, terminationLog } from '../cli/flags/start.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { operatorSettings, terminationLogOfEnvironment } from '../cli/start-settings.ts';
 import { messageOf } from '../lib/errors.ts';
 import { writeTerminationLog } from '../lib/termination-log.ts';
 
 const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
 
-export default class Start extends OperatorCommand {
+export default class Start extends operatorCommand(OPTIONS, { check: checkStart }) {
   static override summary = 'Start operator service';
-  static override usage = 'start [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com',
-    '<%= config.bin %> start --remote-signer-url=http://remote-signer:9000 ...',
+    example(
+      'start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com',
+    ),
+    example('start --remote-signer-url=http://remote-signer:9000 ...'),
   ];
-  static override flags = {
-    ...oclifFlags(START_OPTIONS),
-    ...oclifFlags(IGNORED_OPTIONS, 'ACCEPTED AND IGNORED'),
-  };
 
   async run() {
     // Found first: that the command line is wrong is written there, too.
-    const logPath = await this.resolve({ terminationLog }).then(
+    const logPath = await this.resolveOptions({ terminationLog }).then(
       found => found.terminationLog,
       terminationLogOfEnvironment,
     );
@@ -32,7 +29,7 @@ export default class Start extends OperatorCommand {
     // Bugs that nobody waits for end the process, too.
     process.once('uncaughtExceptionMonitor', note);
     try {
-      const settings = await operatorSettings(await this.resolve(OPTIONS));
+      const settings = await operatorSettings(await this.resolve());
       // Loaded when it is known that there is something to run.
       const { runOperator } = await import('../compose/run-operator.ts');
       await runOperator(settings, { version: this.config.version });

@@ -1,14 +1,15 @@
 import { chooseExitKeys } from '../cli/choose-key-source.ts';
+import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
 import { CONSENSUS_TIMEOUTS, consensusEndpoints, consensusSettings, verbose } from '../cli/flags/nodes.ts';
-import { SIGNER_OPTIONS, signerConnection } from '../cli/flags/signer.ts';
+import { SIGNER_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
-import { OperatorCommand } from '../cli/operator-command.ts';
+import { operatorCommand } from '../cli/operator-command.ts';
 import { missingOptions } from '../cli/options/command-line-error.ts';
-import { oclifFlags } from '../cli/options/oclif-flags.ts';
-import { flag, optional } from '../cli/options/option.ts';
+import { type CheckContext, flag, optional, type Resolved } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
+import { signerConnection } from '../cli/read-signer-tls.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
@@ -47,25 +48,27 @@ const OPTIONS = {
   verbose,
 };
 
-export default class ValidatorsExit extends OperatorCommand {
+/** Told before any node is asked: what would be exited has to be confirmed. */
+function check({ yes, dryRun }: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): void {
+  if (!yes && !dryRun && !isAttended) throw missingOptions([{ flag: '--yes' }]);
+}
+
+export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) {
   static override summary = 'Performs a voluntary exit for active vault validators.';
-  static override usage = 'validators-exit [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3',
+    example('validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const given = await this.resolve(OPTIONS);
+    const given = await this.resolve();
     const { vault, remoteSignerUrl } = given;
-    if (!given.yes && !given.dryRun && !this.prompter) throw missingOptions([{ flag: '--yes' }]);
     const networkName = given.network ?? (await readVaultConfig(given.dataDir, vault)).network;
     const network = resolveNetwork(networkName);
     const http = openHttp(given);
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
     const signing = {
       ...(await signerConnection(given)),
-      exitKeys: chooseExitKeys(given, this.advise),
+      exitKeys: chooseExitKeys(given, this.hint),
       concurrency: given.signerConcurrency,
     };
     const node = await openBeaconNode(http, consensusSettings(given), network);
@@ -75,9 +78,7 @@ export default class ValidatorsExit extends OperatorCommand {
       config?.validators.map(one => one.publicKey) ??
       [...loadedKeys].map(key => fromHex(key, PUBLIC_KEY_LENGTH));
     if (remoteSignerUrl) {
-      this.advise(
-        `Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`,
-      );
+      this.hint(`Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`);
     }
     const indexesAsked = given.indexes?.map(BigInt);
     const plan = await planExits(node, { ...given, network, publicKeys, indexes: indexesAsked });
@@ -87,7 +88,7 @@ export default class ValidatorsExit extends OperatorCommand {
     if (given.dryRun || indexes.length === 0) {
       this.say(
         indexes.length === 0
-          ? 'All validators exit already.'
+          ? 'All validators are already exiting.'
           : `Would exit ${indexes.length} validators with indexes: ${indexes.join(', ')}`,
       );
       return { ...planned, exits: [] };
@@ -96,7 +97,7 @@ export default class ValidatorsExit extends OperatorCommand {
     if (!given.yes && !(await confirm(this.prompter, question, { flag: '--yes' })))
       return { ...planned, exits: [] };
     const exits = await exitValidators(
-      { node, signer: signer.client, loadCombiner: createPointCombiner, progress: this.extraProgress },
+      { node, signer: signer.client, loadCombiner: createPointCombiner, progress: this.progress('kept') },
       { validators: plan.validators, network, config, loadedKeys },
     );
     assertAllExited(exits);
@@ -107,13 +108,13 @@ export default class ValidatorsExit extends OperatorCommand {
   }
 
   private warnOfOthers({ exited, refused, foreign }: ExitPlan): void {
-    for (const { index, status } of exited) this.advise(`Validator ${index} exits already (${status}).`);
+    for (const { index, status } of exited) this.hint(`Validator ${index} is already exiting (${status}).`);
     for (const { validator, reason } of refused) {
-      this.alert(
+      this.warn(
         `validator ${validator.index} (${toHex(validator.publicKey).slice(0, 10)}…) cannot exit now: ${reason}.`,
       );
     }
     if (foreign > 0)
-      this.alert(`${foreign} validators of these keys do not withdraw to the vault and are left alone.`);
+      this.warn(`${foreign} validators of these keys do not withdraw to the vault and are left alone.`);
   }
 }

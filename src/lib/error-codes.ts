@@ -416,7 +416,6 @@ export const ERROR_CODES = {
   },
   'files-differ': {
     kinds: ['differences'],
-    shared: true,
     meaning: 'With --check, files were found that the command would change. Nothing was written.',
     remedy: 'Run the command without --check when the changes are wanted.',
   },

@@ -53,7 +53,7 @@ function requireBump(
     throw new OperatorError(
       'no-bump',
       `Transaction ${id} has no tag of the operator’s wallet, as one of an older version: it is not signed anew.`,
-      { hint: 'It still waits for a block, and can be taken back by "tx cancel".' },
+      { hint: 'It still waits for a block, and can be cancelled by "tx cancel".' },
     );
   }
   if (feeCeilingWei === undefined || feeCeilingWei <= bumpCeilingWei) return;

@@ -8,6 +8,8 @@ import { listOptionVariables } from '../support/programs/option-variables.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
+const NODE = 'http://127.0.0.1:1';
+const START = ['start', '--vault', VAULT, '--execution-endpoints', NODE, '--consensus-endpoints', NODE];
 const commands = globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') })
   .map(file => file.replace(/\.ts$/, '').split('/'))
   .sort();
@@ -57,6 +59,42 @@ describe('a wrong command line', () => {
     expect(stdout).toBe('');
     expect(exitCode).toBe(2);
   });
+
+  it.each([
+    [
+      ['remote-db', '--vault', VAULT, '--db-url', 'postgresql://127.0.0.1:1/op', 'assign'],
+      ['--total-validators', '2', '--trust-stored'],
+      '--trust-stored is of use with --encrypt-key-file only.',
+    ],
+    [
+      ['signer', '--network', 'hoodi'],
+      ['--listen', '127.0.0.1:9000', '--socket', './signer.sock'],
+      'Give --listen or --socket, not both.',
+    ],
+    [
+      ['signer', '--network', 'hoodi'],
+      ['--tls-cert', 'package.json'],
+      'TLS needs --tls-cert and --tls-key; --tls-client-ca goes with both.',
+    ],
+    [
+      START,
+      ['--hot-wallet-file', 'package.json', '--wallet-file', 'README.md'],
+      '--hot-wallet and --wallet options name different files.',
+    ],
+    [
+      START,
+      ['--vault-public-key', `0x${'11'.repeat(32)}`],
+      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
+    ],
+  ])(
+    'whose options do not go together is refused before anything is opened: %s',
+    async (command, options, message) => {
+      const { stdout, stderr, exitCode } = await runCli([...command, ...options]);
+      expect(stderr).toBe(`Error: ${message}\n`);
+      expect(stdout).toBe('');
+      expect(exitCode).toBe(2);
+    },
+  );
 
   it('is a JSON document on stdout with --json', async () => {
     const { stdout, stderr, exitCode } = await runCli(['create-keys', '--json', '--count', '0']);

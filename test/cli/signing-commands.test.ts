@@ -139,6 +139,18 @@ describe('validators-exit', () => {
     expect(JSON.parse(done.stdout)).toMatchObject({ exits: [{ index: '103', result: 'submitted' }] });
   });
 
+  it('names a validator that is already exiting, and sends nothing', async () => {
+    await initialize({ keystores: false });
+    const asked = [...exitArgs(), ...loadSigner(), '--yes', '--indexes', '103'];
+    await runCli(asked, { env });
+    beacon.includeExits();
+    const again = await runCli(asked, { env });
+    expect(again.stderr).toContain('Validator 103 is already exiting (active_exiting).\n');
+    expect(again.stdout).toBe('All validators are already exiting.\n');
+    expect(again.exitCode).toBe(0);
+    expect(beacon.pool.size).toBe(0);
+  });
+
   it.each<[string, string[], number, string]>([
     ['nobody to ask', [], 2, "Missing option '--yes'."],
     ['no keys anywhere', ['--yes'], 2, 'There are no keystores'],

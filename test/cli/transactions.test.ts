@@ -76,13 +76,18 @@ it('tx: lists transactions, and asks the operator for a replacement', async () =
   ]);
   expect(await findTransaction(database, scope, 'one')).toMatchObject({ request: undefined });
   const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
-  expect(bumped.stdout).toBe('The operator will replace transaction 1 (harvest, nonce 4) by a dearer one.\n');
+  expect(bumped.stdout).toBe(
+    'The operator will replace transaction 1 (harvest, nonce 4) with a higher fee.\n',
+  );
   expect(await findTransaction(database, scope, 'one')).toMatchObject({
     request: 'bump',
     feeCeilingWei: 80_000_000_000n,
   });
   const cancelled = await tx('cancel', '--id', '1', '--json');
   expect(JSON.parse(cancelled.stdout)).toEqual({ id: '1', kind: 'harvest', nonce: '4', request: 'cancel' });
+  expect(cancelled.stderr).toContain(
+    'The operator will cancel transaction 1 (harvest, nonce 4), if it still can.\n',
+  );
   expect((await tx('list', '--json')).stdout).toContain('"request": "cancel"');
   expect(await tx('bump', '--id', '9')).toMatchObject({ exitCode: 1 });
 

@@ -2,7 +2,7 @@ import { readEnvironment } from '../../settings/environment.ts';
 import { flag, flagName, optional } from '../options/option.ts';
 import { text } from '../options/value-kinds.ts';
 
-const described = { description: 'Accepted, and ignored.' };
+const described = { description: 'Accepted, and ignored.', helpGroup: 'ACCEPTED AND IGNORED' };
 const ignored = (env?: string) => optional({ ...described, env, value: text });
 const ignoredFlag = (env?: string) => flag({ ...described, env });
 

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import type { KeystoreLocation } from '../../services/local-keys/read-keystores.ts';
 import { defaulted, optional } from '../options/option.ts';
 import { choice, directory, file } from '../options/value-kinds.ts';
 
@@ -32,16 +30,3 @@ export const keystoreKdf = defaulted(() => 'scrypt', {
   description: 'Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and weaker.',
   value: choice(['scrypt', 'pbkdf2']),
 });
-
-/** Where keystores and their passwords are, of `--keystores-dir`, `--keystores-password-dir` and `-file`. */
-export function keystoreLocation(
-  given: Readonly<Record<`keystores${'Dir' | 'PasswordDir' | 'PasswordFile'}`, string | undefined>>,
-  vaultDirectory: string,
-): KeystoreLocation {
-  const generated = join(vaultDirectory, 'keystores');
-  const keystoresDir = given.keystoresDir ?? generated;
-  const passwordFiles = given.keystoresPasswordFile
-    ? [given.keystoresPasswordFile]
-    : [...new Set([keystoresDir, generated])].map(folder => join(folder, 'password.txt'));
-  return { keystoresDir, passwordsDir: given.keystoresPasswordDir, passwordFiles };
-}

@@ -1,5 +1,5 @@
 import { UsageError } from '../../lib/errors.ts';
-import type { RateLimit, SignerSettings } from '../../settings/signer-settings.ts';
+import type { RateLimit } from '../../settings/signer-settings.ts';
 import { flag, optional, type Resolved, repeated, type ValueKind } from '../options/option.ts';
 import { file, text } from '../options/value-kinds.ts';
 
@@ -98,11 +98,11 @@ export const LISTEN_OPTIONS = {
   }),
 } as const;
 
-/** The part of a signer's settings that these options make. @throws UsageError for options that do not go together */
-export function listenSettings(
-  given: Resolved<typeof LISTEN_OPTIONS>,
-): Omit<SignerSettings, 'network' | 'keys'> {
-  const { listen, socket, tlsCert, tlsKey, tlsClientCa, clientNames } = given;
+export type ListenerGiven = Resolved<typeof LISTEN_OPTIONS>;
+
+/** @throws UsageError for options that do not go together */
+export function checkListener(given: ListenerGiven): void {
+  const { listen, socket, tlsCert, tlsKey, tlsClientCa } = given;
   if (listen !== undefined && socket !== undefined)
     throw new UsageError('contradiction', 'Give --listen or --socket, not both.');
   if (
@@ -113,19 +113,4 @@ export function listenSettings(
       'tls-incomplete',
       'TLS needs --tls-cert and --tls-key; --tls-client-ca goes with both.',
     );
-  return {
-    listen:
-      socket === undefined
-        ? { kind: 'tcp', ...(listen ?? { host: '127.0.0.1', port: 9000 }) }
-        : { kind: 'socket', path: socket },
-    tls:
-      tlsCert !== undefined && tlsKey !== undefined
-        ? { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa }
-        : undefined,
-    clientNames,
-    allowUnauthenticated: given.allowUnauthenticated,
-    hosts: given.httpHostAllowlist,
-    onlyValidatorIndexes: given.onlyValidatorIndexes,
-    rateLimit: given.rateLimit,
-  };
 }

@@ -26,6 +26,9 @@ const DB_URL: OptionSpec<DatabaseSettings['dbUrl']> = {
 /** `--db-url` of commands that work without a remote database, too. */
 export const optionalDbUrl = optional<DatabaseSettings['dbUrl']>(DB_URL);
 
+/** Heading of the group's options in help. */
+export const REMOTE_DB_GROUP = 'REMOTE-DB';
+
 /** Options of `remote-db` itself, accepted before and after the subcommand. Asked in this order. */
 export const REMOTE_DB_OPTIONS = {
   vault: required({

@@ -1,8 +1,5 @@
-import type { SignerTls } from '../../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
-import { readFileBytes } from '../../lib/files.ts';
-import type { SignerConnectionSettings } from '../../settings/signing-settings.ts';
-import { defaulted, type OptionSpec, optional, type Resolved } from '../options/option.ts';
+import { defaulted, type OptionSpec, optional } from '../options/option.ts';
 import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
 import { timeout } from './timeout.ts';
 
@@ -15,7 +12,7 @@ export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
 };
 
 /** How to know a signer, and to prove oneself to it. */
-const SIGNER_TLS_OPTIONS = {
+export const SIGNER_TLS_OPTIONS = {
   signerCa: optional<string>({
     description: 'Certificate authority of the signer, or its self-signed certificate (PEM).',
     env: 'SIGNER_CA',
@@ -61,27 +58,3 @@ export const SIGNER_OPTIONS = {
     value: integer({ min: 1, max: 1024 }),
   }),
 } as const;
-
-/** How a remote signer is asked, of these options. @throws OperatorError naming a file that cannot be read */
-export async function signerConnection(
-  given: Resolved<typeof SIGNER_CONNECTION_OPTIONS>,
-): Promise<SignerConnectionSettings> {
-  return { tls: await readSignerTls(given), timeoutMs: given.remoteSignerTimeout };
-}
-
-/**
- * Reads the TLS files of the options; undefined when there is none.
- * @throws OperatorError naming the file
- */
-export async function readSignerTls(
-  options: Resolved<typeof SIGNER_TLS_OPTIONS>,
-): Promise<SignerTls | undefined> {
-  const { signerCa, signerCert, signerKey, signerPfx, signerPfxPassword } = options;
-  if ([signerCa, signerCert, signerKey, signerPfx].every(path => path === undefined)) return undefined;
-  const [ca, cert, key, pfx] = await Promise.all(
-    [signerCa, signerCert, signerKey, signerPfx].map(path =>
-      path === undefined ? undefined : readFileBytes(path),
-    ),
-  );
-  return { ca, cert, key, pfx, passphrase: signerPfxPassword };
-}

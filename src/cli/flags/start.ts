@@ -189,3 +189,21 @@ export const START_OPTIONS = {
 } as const;
 
 export type StartGiven = Resolved<typeof START_OPTIONS>;
+
+/** @throws UsageError for options that do not go together */
+export function checkStart(given: StartGiven): void {
+  if (given.vaultPublicKey !== undefined && given.dbUrl === undefined) {
+    throw new UsageError(
+      'contradiction',
+      '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
+    );
+  }
+  assertSameFile(given.hotWalletFile, given.walletFile);
+  assertSameFile(given.hotWalletPasswordFile, given.walletPasswordFile);
+}
+
+/** The files that an option with two names was given. */
+function assertSameFile(first: string | undefined, second: string | undefined): void {
+  if (first !== undefined && second !== undefined && first !== second)
+    throw new UsageError('contradiction', '--hot-wallet and --wallet options name different files.');
+}

@@ -12,6 +12,6 @@ export const vaultPublicKey = optional({
 });
 
 /** The line that tells users of the key. */
-export function adviseVaultPublicKey(verifyingKey: Uint8Array): string {
+export function vaultPublicKeyHint(verifyingKey: Uint8Array): string {
   return `Next: to have only signed facts believed, give setup-validator, setup-operator and start --vault-public-key ${formatVaultPublicKey(verifyingKey)}`;
 }

@@ -1,3 +1,4 @@
+import { DifferencesError } from '../../lib/errors.ts';
 import {
   type FileAttributes,
   type FileOwner,
@@ -43,4 +44,14 @@ export function outputDir(prompt: string, description: string) {
     prompt,
     fallback: () => process.cwd(),
   } as const;
+}
+
+/** Ends a command that was given `--check` where files would change. @throws DifferencesError 'files-differ' */
+export function assertUnchanged(
+  options: { readonly check: boolean },
+  isChanged: boolean,
+  message: string,
+): void {
+  if (options.check && isChanged)
+    throw new DifferencesError('files-differ', message, { hint: 'Run the command without --check.' });
 }

@@ -5,10 +5,11 @@ import { fileVariable, flagName, type Option, type Options } from './option.ts';
  * The options as oclif's flags, for parsing and for help. They have no `env`, `default` or `parse`: values, variables and
  * questions are the business of resolve-options, for the reasons at the head of option.ts.
  */
-export function oclifFlags(options: Options, helpGroup?: string): Interfaces.FlagInput {
+export function oclifFlags(options: Options, heading?: string): Interfaces.FlagInput {
   const flags: Interfaces.FlagInput = {};
   for (const [key, option] of Object.entries(options)) {
     const name = flagName(key);
+    const helpGroup = option.helpGroup ?? heading;
     flags[name] = oclifFlag(option, helpGroup);
     if (!option.secret || option.hasOwnFileOption) continue;
     const variable = fileVariable(option);

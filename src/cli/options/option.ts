@@ -5,7 +5,8 @@
 //   knows 1, true, y and yes, and takes any other word for false;
 // - an error of a value is one sentence of the manual's; oclif puts "Parsing --x" before it and a hint at the help behind;
 // - a secret has twins, `--x-file` and `X_FILE`, and it is an error when they contradict each other;
-// - all options that are missing are named in one error;
+// - a missing option is asked for; where nobody can be asked, one sentence names all that are missing. A required flag of oclif's
+//   knows of no question, and each has a line of its own;
 // - options of a group, such as those of `remote-db`, may stand before its subcommand.
 import type { Interfaces } from '@oclif/core';
 
@@ -40,6 +41,8 @@ export interface OptionSpec<T> {
   readonly hasOwnFileOption?: boolean | undefined;
   /** Whether the value is not shown while it is typed. */
   readonly hidden?: boolean | undefined;
+  /** Heading in help, when it is not the command's own. */
+  readonly helpGroup?: string | undefined;
 }
 
 interface Presence {
@@ -64,6 +67,23 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 export type Resolved<O extends Options> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
 };
+
+/** What a check of options knows beside them. */
+export interface CheckContext {
+  /** Whether there is a terminal to ask on. */
+  readonly isAttended: boolean;
+}
+
+/** What holds between the options of a command. */
+export interface OptionRules<O extends Options> {
+  /** Switches that must be given where nobody can be asked. */
+  readonly unattended?: readonly (keyof O & string)[] | undefined;
+  /**
+   * Refuses values that do not go together, before anything is opened.
+   * @throws UsageError
+   */
+  readonly check?: ((options: Resolved<O>, context: CheckContext) => void) | undefined;
+}
 
 /** An option that may be left out. */
 export function optional<T>(spec: OptionSpec<T>): Option<T | undefined> {

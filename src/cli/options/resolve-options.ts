@@ -118,19 +118,19 @@ async function readGiven(
   }
   if (option.hasOwnFileOption) return fromFlag ?? fromVariable;
   const flagFile = await readFileText(`${name}-file`, textOf(input.flags[`${flagName(key)}-file`]), input);
-  const fromFlags = agree(fromFlag, flagFile);
+  const fromFlags = sameSecret(fromFlag, flagFile);
   if (fromFlags) return fromFlags;
   const fileName = fileVariable(option);
   const path = fileName === undefined ? undefined : readEnvironment(fileName, input.environment);
   if (fromVariable && path === undefined) return fromVariable;
-  return agree(
+  return sameSecret(
     fromVariable && { ...fromVariable, name: option.env ?? name },
     await readFileText(fileName ?? name, path, input),
   );
 }
 
 /** Two ways of giving the same secret may both be used only when they say the same. */
-function agree(first: GivenText | undefined, second: GivenText | undefined): GivenText | undefined {
+function sameSecret(first: GivenText | undefined, second: GivenText | undefined): GivenText | undefined {
   if (first && second && first.text !== second.text) {
     throw new CommandLineError(
       'contradiction',

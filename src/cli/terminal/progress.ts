@@ -3,48 +3,46 @@ import { SingleBar } from 'cli-progress';
 import { printable } from '../../lib/foreign-text.ts';
 import type { ProgressBar, ProgressReporter } from '../../lib/progress.ts';
 
-/** Bars in the manual's shape on a terminal; elsewhere each step is its bare label on a line of its own. */
-export function createProgressReporter(output: WriteStream): ProgressReporter {
-  return {
-    start: (label, total) =>
-      output.isTTY ? startBar(output, label, { total, isKept: true }) : startLine(output, label),
-  };
+/**
+ * What is left of a step when it has ended, and what is shown of it without a terminal:
+ * - `manual`: the bar; its bare label on a line, both as the manual shows them
+ * - `kept`: the bar; nothing, since scripts read the lines they know
+ * - `passing`: nothing; nothing
+ */
+export type ProgressStyle = 'manual' | 'kept' | 'passing';
+
+/** Shows steps that take long. */
+export interface Progress extends ProgressReporter, Disposable {
+  /** Whether bars are drawn: the manual leaves a line free after those that stay. */
+  readonly drawsBars: boolean;
 }
 
-/** Bars that stay, as in the manual, and without a terminal no line at all. */
-export function createTerminalProgressReporter(output: WriteStream): ProgressReporter {
+/** Progress on `output`. Disposing takes away what a failed step has left, so that the error stands on a line of its own. */
+export function createProgress(output: WriteStream, style: ProgressStyle): Progress {
+  const drawsBars = output.isTTY;
+  const passing = new Set<ProgressBar>();
   return {
-    start: (label, total) =>
-      output.isTTY ? startBar(output, label, { total, isKept: true }) : { advance() {}, finish() {} },
+    drawsBars,
+    start(label, total) {
+      if (!drawsBars) {
+        if (style === 'manual') output.write(`${printable(label)}\n`);
+        return { advance() {}, finish() {} };
+      }
+      const bar = startBar(output, label, { total, isKept: style !== 'passing' });
+      if (style !== 'passing') return bar;
+      passing.add(bar);
+      return {
+        advance: bar.advance,
+        finish: () => {
+          if (passing.delete(bar)) bar.finish();
+        },
+      };
+    },
+    [Symbol.dispose]() {
+      for (const bar of passing) bar.finish();
+      passing.clear();
+    },
   };
-}
-
-/** Bars of long steps. They leave no trace: a step that has ended takes its bar away, and without a terminal there is none. */
-export class PassingBars implements ProgressReporter, Disposable {
-  readonly #output: WriteStream;
-  readonly #open = new Set<ProgressBar>();
-
-  constructor(output: WriteStream) {
-    this.#output = output;
-  }
-
-  start(label: string, total: number): ProgressBar {
-    if (!this.#output.isTTY) return { advance() {}, finish() {} };
-    const bar = startBar(this.#output, label, { total, isKept: false });
-    this.#open.add(bar);
-    return {
-      advance: bar.advance,
-      finish: () => {
-        if (this.#open.delete(bar)) bar.finish();
-      },
-    };
-  }
-
-  /** Takes away what a failed step has left, so that the error stands on a line of its own and the cursor shows. */
-  [Symbol.dispose](): void {
-    for (const bar of this.#open) bar.finish();
-    this.#open.clear();
-  }
 }
 
 function startBar(
@@ -65,9 +63,4 @@ function startBar(
   });
   bar.start(total, 0);
   return { advance: (items = 1) => bar.increment(items), finish: () => bar.stop() };
-}
-
-function startLine(output: WriteStream, label: string): ProgressBar {
-  output.write(`${printable(label)}\n`);
-  return { advance() {}, finish() {} };
 }

@@ -1,9 +1,9 @@
+import { remoteDbExample } from '../../cli/examples.ts';
 import { signingEncryptKey } from '../../cli/flags/encrypt-key.ts';
-import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { defaulted, flag, type Resolved, required } from '../../cli/options/option.ts';
 import { choice, integer } from '../../cli/options/value-kinds.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { openRemoteDb, type RemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { UsageError } from '../../lib/errors.ts';
@@ -29,18 +29,21 @@ const OPTIONS = {
   }),
 };
 
-export default class RemoteDbAssign extends RemoteDbCommand {
+function check({ encryptKey, trustStored }: Resolved<typeof OPTIONS>): void {
+  if (trustStored && encryptKey === undefined)
+    throw new UsageError('contradiction', '--trust-stored is of use with --encrypt-key-file only.');
+}
+
+export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check }) {
   static override summary = 'Stores which validator runs which key.';
-  static override usage = 'remote-db assign [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10',
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 3 --like-reference',
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --encrypt-key-file ./encrypt-key',
+    remoteDbExample('assign --total-validators 10'),
+    remoteDbExample('assign --total-validators 3 --like-reference'),
+    remoteDbExample('assign --total-validators 10 --encrypt-key-file ./encrypt-key'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const options = await this.resolveWithGroup(OPTIONS);
+    const options = await this.resolve();
     await using remote = await openRemoteDb(options, this.config.version);
     const { plan, isNew, movedKeys, verifyingKey } = await this.assign(remote, options);
     const counts = Array.from(
@@ -52,12 +55,12 @@ export default class RemoteDbAssign extends RemoteDbCommand {
         ? `Successfully assigned ${plan.assignments.length} keys to ${plan.totalClients} validators; ${movedKeys} keys moved.`
         : `${plan.assignments.length} keys are assigned to ${plan.totalClients} validators already; nothing changed.`,
     );
-    this.advise(
+    this.hint(
       'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
     );
     if (verifyingKey !== undefined) {
-      this.advise(`Signed: ${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys.`);
-      this.advise(adviseVaultPublicKey(verifyingKey));
+      this.hint(`Signed: ${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys.`);
+      this.hint(vaultPublicKeyHint(verifyingKey));
     }
     return {
       totalValidators: plan.totalClients,
@@ -79,8 +82,6 @@ export default class RemoteDbAssign extends RemoteDbCommand {
       reassign,
     };
     if (encryptKey === undefined) {
-      if (trustStored)
-        throw new UsageError('contradiction', '--trust-stored is of use with --encrypt-key-file only.');
       return { ...(await assignKeys(remote.database, plan)), verifyingKey: undefined };
     }
     await using pool = createWorkerPool();

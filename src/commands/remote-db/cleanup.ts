@@ -1,26 +1,22 @@
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { remoteDbExample } from '../../cli/examples.ts';
 import { flag } from '../../cli/options/option.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { Aborted } from '../../cli/terminal/aborted.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { cleanUpVault, countVault } from '../../services/remote-db/clean-up-vault.ts';
 
 const OPTIONS = { yes: flag({ description: 'Removes without asking.' }) };
 
-export default class RemoteDbCleanup extends RemoteDbCommand {
+export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, { unattended: ['yes'] }) {
   static override summary = 'Removes all the entries for the vault from the database.';
-  static override usage = 'remote-db cleanup [OPTIONS]';
-  static override examples = [
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup',
-  ];
-  static override flags = oclifFlags(OPTIONS);
+  static override examples = [remoteDbExample('cleanup')];
 
   async run() {
-    const { yes, ...options } = await this.resolveWithGroup(OPTIONS, { unattended: ['yes'] });
+    const { yes, ...options } = await this.resolve();
     await using remote = await openRemoteDb(options, this.config.version);
     const counts = await countVault(remote.database, remote.ref);
     const { validators, shares, oracleSets } = counts;
-    this.alert(
+    this.warn(
       `this removes ${validators} keypairs and ${shares} shares of ${oracleSets} oracle sets of the ${options.vault} vault; only the mnemonic or a backup brings the keys back.`,
     );
     if (!yes) {
@@ -29,7 +25,7 @@ export default class RemoteDbCleanup extends RemoteDbCommand {
     }
     await cleanUpVault(remote.database, remote.ref);
     this.say(`Successfully removed all the entries for the ${options.vault} vault.`);
-    this.advise('Next: remote-db setup makes a new encryption key.');
+    this.hint('Next: remote-db setup makes a new encryption key.');
     return { removed: counts };
   }
 }

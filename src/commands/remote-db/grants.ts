@@ -1,8 +1,9 @@
-import { REMOTE_DB_OPTIONS } from '../../cli/flags/remote-db.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { example } from '../../cli/examples.ts';
+import { REMOTE_DB_GROUP, REMOTE_DB_OPTIONS } from '../../cli/flags/remote-db.ts';
+import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted, optional } from '../../cli/options/option.ts';
 import { text } from '../../cli/options/value-kinds.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { REMOTE_DB_FLAGS } from '../../cli/remote-db-command.ts';
 import { grantsSql } from '../../db/grants/grants-sql.ts';
 import { DEFAULT_SCHEMA } from '../../db/schema.ts';
 
@@ -19,23 +20,23 @@ const OPTIONS = {
   validatorConfig: roleName('writes files of public facts: setup-validator of a stored plan, setup-operator'),
   operator: roleName('runs the operator: start, tx list, tx bump, tx cancel'),
   auditor: roleName('reads the audit log and all that is public'),
+  dbSchema: { ...REMOTE_DB_OPTIONS.dbSchema, helpGroup: REMOTE_DB_GROUP },
 };
 
-export default class RemoteDbGrants extends RemoteDbCommand {
+export default class RemoteDbGrants extends operatorCommand(OPTIONS) {
+  /** The group's other options are accepted, and mean nothing here: no database is opened. */
+  static override baseFlags = REMOTE_DB_FLAGS;
   static override summary =
     'Prints SQL that gives every part of the program a database role with its rights alone.';
   static override description =
     'Needs no database. To be run by the owner of the tables, and again after each setup or migrate that changed tables.';
-  static override usage = 'remote-db grants [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql -U owner operator',
-    '<%= config.bin %> remote-db grants --db-schema operator --role-prefix mainnet_ --auditor compliance',
+    example('remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql -U owner operator'),
+    example('remote-db grants --db-schema operator --role-prefix mainnet_ --auditor compliance'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const { dbSchema } = REMOTE_DB_OPTIONS;
-    const { rolePrefix: prefix, ...given } = await this.resolve({ ...OPTIONS, dbSchema });
+    const { rolePrefix: prefix, ...given } = await this.resolve();
     const schema = given.dbSchema ?? DEFAULT_SCHEMA;
     const roles = {
       uploader: given.uploader ?? `${prefix}uploader`,
@@ -46,11 +47,11 @@ export default class RemoteDbGrants extends RemoteDbCommand {
     };
     const sql = grantsSql({ schema, roles });
     if (schema === 'public') {
-      this.alert('everybody else who uses schema "public" by the rights of PUBLIC loses them there.');
+      this.warn('everybody else who uses schema "public" by the rights of PUBLIC loses them there.');
     }
     // Not for stderr beside the JSON, as other results are: it is a document, not a line for people.
     if (!this.jsonEnabled()) this.print(sql);
-    this.advise(
+    this.hint(
       'Next: run it as the owner of the tables; then give each role a login and a password, or grant it to a login role.',
     );
     return { schema, roles, sql };

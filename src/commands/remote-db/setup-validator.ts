@@ -1,13 +1,12 @@
+import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
+import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { CommandLineError } from '../../cli/options/command-line-error.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
-import { defaulted, flag, optional, required } from '../../cli/options/option.ts';
+import { defaulted, flag, optional, type Resolved, required } from '../../cli/options/option.ts';
 import { address, choice, directory, httpUrl, integer } from '../../cli/options/value-kinds.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
-import { DifferencesError } from '../../lib/errors.ts';
 import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
 
 const OPTIONS = {
@@ -52,30 +51,34 @@ const OPTIONS = {
   ...FILE_OPTIONS,
 };
 
-export default class RemoteDbSetupValidator extends RemoteDbCommand {
+function check(options: Resolved<typeof OPTIONS>): void {
+  if (options.validatorIndex >= options.totalValidators) {
+    throw new CommandLineError(
+      'index-out-of-range',
+      'Invalid value: validator index must be less than total validators',
+    );
+  }
+  if (options.reassign && options.vaultPublicKey !== undefined) {
+    throw new CommandLineError(
+      'contradiction',
+      'With --vault-public-key the plan is changed by "remote-db assign --reassign --encrypt-key-file" only, not by --reassign.',
+    );
+  }
+}
+
+export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { check }) {
   static override summary =
     'Creates validator configuration files for Lighthouse, Prysm, and Teku clients to sign data using keys from database.';
-  static override usage = 'remote-db setup-validator [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0',
+    remoteDbExample(
+      'setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0',
+      '--network mainnet',
+    ),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const options = await this.resolveWithGroup(OPTIONS);
+    const options = await this.resolve();
     const { validatorIndex, totalValidators } = options;
-    if (validatorIndex >= totalValidators) {
-      throw new CommandLineError(
-        'index-out-of-range',
-        'Invalid value: validator index must be less than total validators',
-      );
-    }
-    if (options.reassign && options.vaultPublicKey !== undefined) {
-      throw new CommandLineError(
-        'contradiction',
-        'With --vault-public-key the plan is changed by "remote-db assign --reassign --encrypt-key-file" only, not by --reassign.',
-      );
-    }
     await using remote = await openRemoteDb(options, this.config.version);
     const result = await writeValidatorConfigs(remote.database, {
       ref: remote.ref,
@@ -92,12 +95,8 @@ export default class RemoteDbSetupValidator extends RemoteDbCommand {
       isBuilderEnabled: !options.disableProposalBuilder,
       attributes: fileAttributes(options, 'public'),
     });
-    for (const warning of result.warnings) this.alert(warning);
-    if (options.check && result.isChanged) {
-      throw new DifferencesError('files-differ', `Files in ${options.outputDir} would change.`, {
-        hint: 'Run the command without --check.',
-      });
-    }
+    for (const warning of result.warnings) this.warn(warning);
+    assertUnchanged(options, result.isChanged, `Files in ${options.outputDir} would change.`);
     const [definitions, signerKeys, proposerConfig] = result.paths;
     this.say(`Generated configs with ${result.keyCount} keys for validator with index ${validatorIndex}.`);
     this.say(`Validator definitions for Lighthouse saved to ${definitions} file.`);
@@ -105,7 +104,7 @@ export default class RemoteDbSetupValidator extends RemoteDbCommand {
     this.say(`Proposer config for Teku\\Prysm saved to ${proposerConfig} file.`);
     this.say('');
     this.say('Successfully created validator configuration files.');
-    this.advise(
+    this.hint(
       'Next: restart the validator client; Lighthouse needs --init-slashing-protection for new keys.',
     );
     return {

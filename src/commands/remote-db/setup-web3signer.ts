@@ -1,16 +1,16 @@
+import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { SIGNER_CONNECTION_OPTIONS, signerConnection } from '../../cli/flags/signer.ts';
+import { SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
 import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { signerConnection } from '../../cli/read-signer-tls.ts';
+import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
-import { DifferencesError } from '../../lib/errors.ts';
 import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
@@ -42,16 +42,17 @@ const OPTIONS = {
   ...FILE_OPTIONS,
 };
 
-export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
+export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS) {
   static override summary = 'Retrieves web3signer private keys from the database.';
-  static override usage = 'remote-db setup-web3signer [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-web3signer --encrypt-key-file ./encrypt-key --output-dir ./web3signer',
+    remoteDbExample(
+      'setup-web3signer --encrypt-key-file ./encrypt-key --output-dir ./web3signer',
+      '--network mainnet',
+    ),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const options = await this.resolveWithGroup(OPTIONS);
+    const options = await this.resolve();
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     await using connections = new AsyncDisposableStack();
@@ -64,9 +65,9 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
         database: remote.database,
         pool,
         signers: clients,
-        progress: this.bars,
+        progress: this.progress('passing'),
         say: this.say,
-        warn: this.alert,
+        warn: this.warn,
       },
       {
         ref: remote.ref,
@@ -82,16 +83,14 @@ export default class RemoteDbSetupWeb3Signer extends RemoteDbCommand {
       },
     );
     const { added, changed, adjusted, removed } = files.files;
-    if (options.check && files.isChanged) {
-      throw new DifferencesError(
-        'files-differ',
-        `${options.outputDir} would change: ${added.length} files added, ${changed.length} changed, ${adjusted.length} with another mode or owner, ${removed.length} removed.`,
-        { hint: 'Run the command without --check.' },
-      );
-    }
+    assertUnchanged(
+      options,
+      files.isChanged,
+      `${options.outputDir} would change: ${added.length} files added, ${changed.length} changed, ${adjusted.length} with another mode or owner, ${removed.length} removed.`,
+    );
     this.say('Successfully retrieved web3signer private keys from the database.');
     if (options.web3signerEndpoint.length === 0)
-      this.advise('Next: have Web3Signer read the files: restart it, or POST /reload.');
+      this.hint('Next: have Web3Signer read the files: restart it, or POST /reload.');
     return {
       keys: files.keyCount,
       changed: files.isChanged,

@@ -1,10 +1,10 @@
+import { example, remoteDbExample } from '../../cli/examples.ts';
 import { existingEncryptKey } from '../../cli/flags/encrypt-key.ts';
-import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { CommandLineError } from '../../cli/options/command-line-error.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
-import { flag, optional } from '../../cli/options/option.ts';
+import { flag, optional, type Resolved } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { setupVault } from '../../services/remote-db/setup-vault.ts';
@@ -22,23 +22,26 @@ const OPTIONS = {
   }),
 };
 
-export default class RemoteDbSetup extends RemoteDbCommand {
+function check({ encryptKey, encryptKeyFile }: Resolved<typeof OPTIONS>): void {
+  if (encryptKey !== undefined && encryptKeyFile !== undefined) {
+    throw new CommandLineError(
+      'contradiction',
+      'The encryption key is given as --encrypt-key (REMOTE_DB_ENCRYPT_KEY) and as --encrypt-key-file (REMOTE_DB_ENCRYPT_KEY_FILE); use one of them.',
+    );
+  }
+}
+
+export default class RemoteDbSetup extends remoteDbCommand(OPTIONS, { check }) {
   static override summary = 'Creates database tables and generates new encryption key.';
-  static override usage = 'remote-db setup [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup',
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup --if-needed --encrypt-key-file ./encrypt-key',
+    example(
+      'remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup',
+    ),
+    remoteDbExample('setup --if-needed --encrypt-key-file ./encrypt-key'),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const options = await this.resolveWithGroup(OPTIONS);
-    if (options.encryptKey !== undefined && options.encryptKeyFile !== undefined) {
-      throw new CommandLineError(
-        'contradiction',
-        'The encryption key is given as --encrypt-key (REMOTE_DB_ENCRYPT_KEY) and as --encrypt-key-file (REMOTE_DB_ENCRYPT_KEY_FILE); use one of them.',
-      );
-    }
+    const options = await this.resolve();
     await using remote = await openRemoteDb(options);
     const result = await setupVault(remote.database, {
       ...options,
@@ -52,10 +55,10 @@ export default class RemoteDbSetup extends RemoteDbCommand {
       if (result.encryptionKey !== undefined) this.showKey(result.encryptionKey);
       else if (result.keyFile !== undefined) this.say(`Encryption key saved to ${result.keyFile} file.`);
       this.say('NB! You must store your encryption in a secure cold storage!');
-      this.advise('Next: remote-db upload-keypairs.');
+      this.hint('Next: remote-db upload-keypairs.');
     }
     const { migrations, created, keyFile, verifyingKey } = result;
-    if (verifyingKey !== undefined) this.advise(adviseVaultPublicKey(verifyingKey));
+    if (verifyingKey !== undefined) this.hint(vaultPublicKeyHint(verifyingKey));
     return {
       migrations,
       created,

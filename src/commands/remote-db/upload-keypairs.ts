@@ -1,5 +1,6 @@
+import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { KEYSTORE_PASSWORD_OPTIONS, keystoreLocation } from '../../cli/flags/keystores.ts';
+import { KEYSTORE_PASSWORD_OPTIONS } from '../../cli/flags/keystores.ts';
 import {
   allowUnverifiedIpfs,
   EXECUTION_TIMEOUTS,
@@ -10,11 +11,11 @@ import {
   oracleSetHash,
 } from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
-import { adviseVaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
+import { keystoreLocation } from '../../cli/keystore-location.ts';
 import { flag, optional } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
-import { RemoteDbCommand } from '../../cli/remote-db-command.ts';
+import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import { fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
@@ -44,22 +45,22 @@ const OPTIONS = {
   ...IPFS_OPTIONS,
 };
 
-export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
+export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS) {
   static override summary = 'Generates shares for the local keypairs, updates configs in the remote DB.';
-  static override usage = 'remote-db upload-keypairs [OPTIONS]';
   static override examples = [
-    '<%= config.bin %> remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc upload-keypairs --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545',
+    remoteDbExample(
+      'upload-keypairs --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545',
+    ),
   ];
-  static override flags = oclifFlags(OPTIONS);
 
   async run() {
-    const options = await this.resolveWithGroup(OPTIONS);
+    const options = await this.resolve();
     await using remote = await openRemoteDb(options, this.config.version);
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
     const depositData = await readDepositData(vaultDir, options.depositDataFile);
     const execution = executionSettings(options);
-    const ipfs = ipfsOptions(ipfsSettings(options), network, this.alert);
+    const ipfs = ipfsOptions(ipfsSettings(options), network, this.warn);
     const http = openHttp(options);
     await using resources = new AsyncDisposableStack();
     let node: Promise<ExecutionNode> | undefined;
@@ -73,14 +74,14 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
       {
         database: remote.database,
         pool,
-        progress: this.bars,
+        progress: this.progress('passing'),
         say: this.say,
-        warn: this.alert,
+        warn: this.warn,
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
         fetchOracleSet: async accepted => {
           const { voters } = resources.use(await openVoters(http, execution, network));
           const { set } = await fetchOracleSet(
-            { node: await openNode(), voters, http, accepted, warn: this.alert, error: this.alert },
+            { node: await openNode(), voters, http, accepted, warn: this.warn, error: this.warn },
             { contracts: network.contracts, ipfs, pinnedHash: options.oracleSetHash },
           );
           return set;
@@ -96,11 +97,11 @@ export default class RemoteDbUploadKeypairs extends RemoteDbCommand {
       },
     );
     this.say(`Successfully uploaded keypairs and shares for the ${address} vault.`);
-    this.advise(
+    this.hint(
       'Next: remote-db setup-web3signer, then setup-validator and setup-operator, wherever their files are used.',
     );
     const { verifyingKey, ...counts } = result;
-    this.advise(adviseVaultPublicKey(verifyingKey));
+    this.hint(vaultPublicKeyHint(verifyingKey));
     return { ...counts, vaultPublicKey: formatVaultPublicKey(verifyingKey) };
   }
 }

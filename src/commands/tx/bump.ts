@@ -1,10 +1,10 @@
+import { transactionExample } from '../../cli/examples.ts';
 import {
   TRANSACTION_OPTIONS,
   transactionId,
   transactionStoreSettings,
 } from '../../cli/flags/transactions.ts';
-import { OperatorCommand } from '../../cli/operator-command.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../../cli/operator-command.ts';
 import { optional } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
@@ -22,18 +22,14 @@ const OPTIONS = {
   }),
 };
 
-export default class TxBump extends OperatorCommand {
+export default class TxBump extends operatorCommand(OPTIONS) {
   static override summary = 'Has the operator replace a waiting transaction by one that offers more.';
-  static override usage = 'tx bump [OPTIONS]';
-  static override examples = [
-    '<%= config.bin %> tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80',
-  ];
-  static override flags = oclifFlags(OPTIONS);
+  static override examples = [transactionExample('bump', '--max-fee-per-gas-gwei 80')];
 
   async run() {
-    const { id, maxFeePerGasGwei, ...options } = await this.resolve(OPTIONS);
+    const { id, maxFeePerGasGwei, ...options } = await this.resolve();
     await using store = await openTransactionStore(
-      { warn: this.alert },
+      { warn: this.warn },
       transactionStoreSettings(options),
       this.config.version,
     );
@@ -44,9 +40,9 @@ export default class TxBump extends OperatorCommand {
     });
     const kind = foreignText(row.kind);
     this.say(
-      `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) by a dearer one.`,
+      `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) with a higher fee.`,
     );
-    this.advise('It does so within a slot; one that does not run, when it is started.');
+    this.hint('It does so within a slot; one that does not run, when it is started.');
     return { id: String(row.id), kind, nonce: String(row.nonce), request: 'bump' };
   }
 }

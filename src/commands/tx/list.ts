@@ -1,6 +1,6 @@
+import { transactionExample } from '../../cli/examples.ts';
 import { TRANSACTION_OPTIONS, transactionStoreSettings } from '../../cli/flags/transactions.ts';
-import { OperatorCommand } from '../../cli/operator-command.ts';
-import { oclifFlags } from '../../cli/options/oclif-flags.ts';
+import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
@@ -14,18 +14,14 @@ const OPTIONS = {
   }),
 };
 
-export default class TxList extends OperatorCommand {
+export default class TxList extends operatorCommand(OPTIONS) {
   static override summary = 'Shows the transactions of the operator, the newest first.';
-  static override usage = 'tx list [OPTIONS]';
-  static override examples = [
-    '<%= config.bin %> tx list --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url',
-  ];
-  static override flags = oclifFlags(OPTIONS);
+  static override examples = [transactionExample('list')];
 
   async run() {
-    const options = await this.resolve(OPTIONS);
+    const options = await this.resolve();
     await using store = await openTransactionStore(
-      { warn: this.alert },
+      { warn: this.warn },
       transactionStoreSettings(options),
       this.config.version,
     );

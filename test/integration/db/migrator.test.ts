@@ -24,9 +24,8 @@ function laterStep(oldestProgram: string): Readonly<Record<string, Migration>> {
 describe('migrateDatabase', () => {
   it('lists every file of migrations/', async () => {
     const files = await readdir(join(packageRoot(), 'migrations'));
-    const names = files
-      .filter(file => file.endsWith('.ts') && file !== 'index.ts')
-      .map(file => file.replace(/\.ts$/, ''));
+    const steps = files.filter(file => file.endsWith('.ts') && file !== 'index.ts');
+    const names = steps.map(file => file.replace(/\.ts$/, ''));
     expect(Object.keys(MIGRATIONS)).toEqual(names.sort());
   });
 

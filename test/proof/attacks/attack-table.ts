@@ -1,3 +1,5 @@
+import { globSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 /** The findings of the security review. Each has at least one attack here. */
@@ -35,12 +37,16 @@ interface Attack {
 }
 
 /**
- * Prints what `npm run attacks` has tried, a line for each attack, grouped by the finding that it belongs to. A run that leaves
- * a finding without an attack fails: a file that was renamed or emptied would otherwise pass unseen.
+ * Prints what a run has tried of the attacks, a line for each, grouped by the finding that it belongs to. A run of all attack
+ * files that leaves a finding without an attack fails: a file that was renamed or emptied would otherwise pass unseen.
  */
 export default class AttackTable implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
-    const attacks = modules.flatMap(module => Array.from(module.children.allTests(), asAttack));
+    const run = modules.filter(module => module.relativeModuleId.startsWith('test/proof/attacks/'));
+    if (run.length === 0) return;
+    const ran = new Set(run.map(module => basename(module.relativeModuleId)));
+    const isWhole = globSync('*.test.ts', { cwd: import.meta.dirname }).every(file => ran.has(file));
+    const attacks = run.flatMap(module => Array.from(module.children.allTests(), asAttack));
     const lines = attacks
       .toSorted((a, b) => orderOf(a.point) - orderOf(b.point))
       .map(attack => `${attack.point.padEnd(4)}${attack.hasFailed ? 'WON   ' : 'failed'}  ${attack.title}`);
@@ -52,7 +58,7 @@ export default class AttackTable implements Reporter {
       `\n${attacks.length} attacks on ${tried.size} of ${POINTS.length} findings: ${won.length} won.\n`,
     );
     for (const attack of won) process.stdout.write(`won: ${attack.file}: ${attack.title}\n`);
-    if (missing.length > 0) {
+    if (isWhole && missing.length > 0) {
       process.stdout.write(`No attack was tried for ${missing.join(', ')}.\n`);
       process.exitCode = 1;
     }

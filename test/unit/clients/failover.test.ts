@@ -66,6 +66,22 @@ function proofBy(
 }
 
 describe('a failover over several endpoints', () => {
+  it('a question comes to each endpoint once, though another one moves the preference meanwhile', async () => {
+    const turn = Promise.withResolvers<string>();
+    let asks = 0;
+    // The first question waits at the first endpoint; the second finds it down and prefers the other.
+    const first = () => {
+      asks += 1;
+      return asks === 1 ? turn.promise : Promise.reject(down('first'));
+    };
+    const scene = openScene({ [FIRST]: first, [SECOND]: 'well' });
+    const waiting = scene.ask();
+    expect(await scene.ask()).toBe(SECOND);
+    turn.reject(down('first'));
+    expect(await waiting).toBe(SECOND);
+    expect(scene.asked).toEqual([FIRST, FIRST, SECOND, SECOND]);
+  });
+
   it.each([
     ['asks the first one alone that is well', { [FIRST]: 'well', [SECOND]: 'well' }, [FIRST], FIRST],
     ['goes on where the first is down', { [FIRST]: down('a'), [SECOND]: 'well' }, [FIRST, SECOND], SECOND],

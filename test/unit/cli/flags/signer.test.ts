@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { readSignerTls } from '../../../../src/cli/flags/signer.ts';
 import { signerUrls } from '../../../../src/cli/options/value-kinds.ts';
+import { readSignerTls } from '../../../../src/cli/read-signer-tls.ts';
 import { it } from '../../../support/fixtures.ts';
 
 const source = { kind: 'flag' } as const;

@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import type { KeystoreLocation } from '../services/local-keys/read-keystores.ts';
+
+/** What was given of `--keystores-dir`, `--keystores-password-dir` and `--keystores-password-file`. */
+interface KeystoresGiven {
+  readonly keystoresDir: string | undefined;
+  readonly keystoresPasswordDir: string | undefined;
+  readonly keystoresPasswordFile: string | undefined;
+}
+
+/** Where keystores and their passwords are; what "create-keys" has made, where nothing else was named. */
+export function keystoreLocation(given: KeystoresGiven, vaultDirectory: string): KeystoreLocation {
+  const generated = join(vaultDirectory, 'keystores');
+  const keystoresDir = given.keystoresDir ?? generated;
+  const passwordFiles = given.keystoresPasswordFile
+    ? [given.keystoresPasswordFile]
+    : [...new Set([keystoresDir, generated])].map(folder => join(folder, 'password.txt'));
+  return { keystoresDir, passwordsDir: given.keystoresPasswordDir, passwordFiles };
+}

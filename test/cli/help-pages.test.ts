@@ -1,0 +1,2440 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import type { Interfaces } from '@oclif/core';
+import { describe, expect, it, vi } from 'vitest';
+import { REMOTE_DB_OPTIONS } from '../../src/cli/flags/remote-db.ts';
+import { assertUnchanged } from '../../src/cli/flags/written-files.ts';
+import { CommandLineError, invalidValue, missingOptions } from '../../src/cli/options/command-line-error.ts';
+import { fileVariable, flagName, type Options } from '../../src/cli/options/option.ts';
+import { presentError } from '../../src/cli/present-error.ts';
+import { runProgram } from '../../src/cli/program.ts';
+import { RouteError } from '../../src/cli/route.ts';
+import { Aborted } from '../../src/cli/terminal/aborted.ts';
+import { ExternalError, OperatorError, UsageError } from '../../src/lib/errors.ts';
+import { PROJECT_ROOT } from '../support/programs/cli.ts';
+
+const commands = globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') })
+  .map(file => file.replace(/\.ts$/, '').replaceAll('/', ' '))
+  .sort();
+const manifest: Interfaces.PJSON = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8'));
+
+const pages = new Map<string, Promise<string>>();
+
+/** What `--help` prints behind these words, of the source, at 80 columns and without a terminal. */
+function helpPage(words: string): Promise<string> {
+  const page = pages.get(words) ?? printHelp(words);
+  pages.set(words, page);
+  return page;
+}
+
+async function printHelp(words: string): Promise<string> {
+  // oclif prints through the console.
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const exitCode = process.exitCode;
+  try {
+    const argv = [...words.split(' ').filter(word => word !== ''), '--help'];
+    await runProgram({ program: 'operator', argv, root: PROJECT_ROOT, manifest, fromSource: true });
+    const printed = log.mock.calls.map(([line]) => `${line}\n`).join('');
+    return stripVTControlCharacters(printed).replaceAll(/ +$/gm, '');
+  } finally {
+    log.mockRestore();
+    process.exitCode = exitCode;
+  }
+}
+
+/** One line for each option: name, short form, variables, presence. */
+function optionTable(options: Options): string {
+  const rows = Object.entries(options).map(([key, option]) => {
+    const fileName = option.secret && !option.hasOwnFileOption ? fileVariable(option) : undefined;
+    const variables = [option.env, fileName].filter(name => name !== undefined).join(' ');
+    const presence =
+      option.unless === undefined ? option.presence : `${option.presence} unless --${option.unless}`;
+    return [`--${flagName(key)}`, option.char ?? '', variables, presence];
+  });
+  const widths = [0, 1, 2].map(column => Math.max(1, ...rows.map(row => row[column]?.length ?? 0)));
+  return rows
+    .map(row => row.map((cell, column) => (cell || '-').padEnd(widths[column] ?? 0)).join('  '))
+    .join('\n');
+}
+
+/** The table of the options that a command declares itself. */
+async function optionsOf(words: string): Promise<string> {
+  const path = join(PROJECT_ROOT, 'src/commands', `${words.replaceAll(' ', '/')}.ts`);
+  const { default: command }: { default: { options: Options } } = await import(path);
+  return optionTable(command.options);
+}
+
+describe('the help page of', () => {
+  it('the program', async () => {
+    expect(await helpPage('')).toMatchInlineSnapshot(`
+      "Remote-signing orchestrator for StakeWise vaults: validator keys and shares encrypted in Postgres, served by Web3Signer
+
+      VERSION
+        stakewise-operator/1.0.0 linux-x64 node-v24.21.0
+
+      USAGE
+        $ operator [COMMAND]
+
+      TOPICS
+        remote-db  Manages Postgres database encrypted keystores.
+        tx         Shows and replaces the operator's transactions.
+
+      COMMANDS
+        create-keys          Creates the validator keys from the mnemonic.
+        create-wallet        Creates the encrypted hot wallet from the mnemonic.
+        get-validators-root  Calculates Merkle tree root for the deposit data file.
+        init                 Initializes vault data directory and generates
+                             mnemonic.
+        merge-deposit-data   Merges multiple deposit data files into one.
+        recover              Recover vault data directory and keystores.
+        remote-signer-setup  Generates and uploads private key shares to a remote
+                             signer.
+        signer               Signs exits, and nothing else, over Web3Signer's HTTP
+                             API.
+        start                Start operator service
+        validators-exit      Performs a voluntary exit for active vault validators.
+
+      "
+    `);
+  });
+
+  it('remote-db, whose options all commands below it take', async () => {
+    expect(await helpPage('remote-db')).toMatchInlineSnapshot(`
+      "Manages Postgres database encrypted keystores.
+
+      USAGE
+        $ operator remote-db COMMAND
+
+      COMMANDS
+        remote-db assign            Stores which validator runs which key.
+        remote-db cleanup           Removes all the entries for the vault from the
+                                    database.
+        remote-db grants            Prints SQL that gives every part of the program
+                                    a database role with its rights alone.
+        remote-db migrate           Brings the database's tables up to this version
+                                    of the program.
+        remote-db setup             Creates database tables and generates new
+                                    encryption key.
+        remote-db setup-operator    Create operator remote signer configuration.
+        remote-db setup-validator   Creates validator configuration files for
+                                    Lighthouse, Prysm, and Teku clients to sign data
+                                    using keys from database.
+        remote-db setup-web3signer  Retrieves web3signer private keys from the
+                                    database.
+        remote-db upload-keypairs   Generates shares for the local keypairs, updates
+                                    configs in the remote DB.
+        remote-db verify            Opens and checks every row of the vault. Changes
+                                    nothing; exits with 3 on findings.
+
+      "
+    `);
+    expect(optionTable(REMOTE_DB_OPTIONS)).toMatchInlineSnapshot(`
+      "--vault          -  VAULT                             required
+      --network        -  NETWORK                           optional
+      --db-url         -  REMOTE_DB_URL REMOTE_DB_URL_FILE  required
+      --db-schema      -  REMOTE_DB_SCHEMA                  optional
+      --data-dir       -  DATA_DIR                          optional
+      --keystores-dir  -  KEYSTORES_DIR                     optional
+      --verbose        v  VERBOSE                           switch"
+    `);
+  });
+
+  it('tx', async () => {
+    expect(await helpPage('tx')).toMatchInlineSnapshot(`
+      "Shows and replaces the operator's transactions.
+
+      USAGE
+        $ operator tx COMMAND
+
+      COMMANDS
+        tx bump    Has the operator replace a waiting transaction by one that offers
+                   more.
+        tx cancel  Has the operator replace a waiting transaction by one that does
+                   nothing.
+        tx list    Shows the transactions of the operator, the newest first.
+
+      "
+    `);
+  });
+
+  it('create-keys, and its options', async () => {
+    expect(await helpPage('create-keys')).toMatchInlineSnapshot(`
+      "Creates the validator keys from the mnemonic.
+
+      USAGE
+        $ operator create-keys [OPTIONS]
+
+      FLAGS
+        --count=INTEGER
+            The number of the validator keys to generate.
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --kdf=[scrypt|pbkdf2]
+            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
+            weaker.
+
+        --mnemonic=TEXT
+            The mnemonic for generating the validator keys.
+
+        --mnemonic-file=FILE
+            File to read --mnemonic from. [env: MNEMONIC_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Refused when it is not the network specified at
+            "init" command. [env: NETWORK]
+
+        --per-keystore-password
+            Creates separate password file for each keystore.
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator create-keys
+
+        $ operator create-keys --vault 0x3320a...68 --count 10 --mnemonic-file ./mnemonic
+
+      "
+    `);
+    expect(await optionsOf('create-keys')).toMatchInlineSnapshot(`
+      "--vault                  -  VAULT          required
+      --count                  -  -              required
+      --mnemonic               -  MNEMONIC_FILE  required
+      --network                -  NETWORK        optional
+      --per-keystore-password  -  -              switch
+      --kdf                    -  -              optional
+      --pool-size              -  POOL_SIZE      optional
+      --data-dir               -  DATA_DIR       optional"
+    `);
+  });
+
+  it('create-wallet, and its options', async () => {
+    expect(await helpPage('create-wallet')).toMatchInlineSnapshot(`
+      "Creates the encrypted hot wallet from the mnemonic.
+
+      USAGE
+        $ operator create-wallet [OPTIONS]
+
+      FLAGS
+        --data-dir=DIRECTORY  Path where the vault data will be placed. Default is
+                              ~/.stakewise. [env: DATA_DIR]
+        --mnemonic=TEXT       The mnemonic for generating the wallet.
+        --mnemonic-file=FILE  File to read --mnemonic from. [env: MNEMONIC_FILE]
+        --vault=ADDRESS       The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator create-wallet
+
+        $ operator create-wallet --vault 0x3320a...68 --mnemonic-file ./mnemonic
+
+      "
+    `);
+    expect(await optionsOf('create-wallet')).toMatchInlineSnapshot(`
+      "--vault     -  VAULT          required
+      --mnemonic  -  MNEMONIC_FILE  required
+      --data-dir  -  DATA_DIR       optional"
+    `);
+  });
+
+  it('get-validators-root, and its options', async () => {
+    expect(await helpPage('get-validators-root')).toMatchInlineSnapshot(`
+      "Calculates Merkle tree root for the deposit data file.
+
+      USAGE
+        $ operator get-validators-root [OPTIONS]
+
+      FLAGS
+        --data-dir=DIRECTORY      Path where the vault data will be placed. Default
+                                  is ~/.stakewise. [env: DATA_DIR]
+        --deposit-data-file=FILE  Path to the deposit data file. Default is
+                                  ~/.stakewise/<vault>/deposit_data.json.
+        --vault=ADDRESS           The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator get-validators-root --vault 0x3320a...68
+
+      "
+    `);
+    expect(await optionsOf('get-validators-root')).toMatchInlineSnapshot(`
+      "--vault              -  VAULT     required
+      --deposit-data-file  -  -         optional
+      --data-dir           -  DATA_DIR  optional"
+    `);
+  });
+
+  it('init, and its options', async () => {
+    expect(await helpPage('init')).toMatchInlineSnapshot(`
+      "Initializes vault data directory and generates mnemonic.
+
+      USAGE
+        $ operator init [OPTIONS]
+
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --language=WORD
+            The mnemonic language. One of chinese_simplified, chinese_traditional,
+            czech, english, italian, korean, portuguese, spanish.
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of your vault, or the path of a network file. [env: NETWORK]
+
+        --no-verify
+            Skips mnemonic verification when provided.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator init
+
+        $ operator init --network hoodi --vault 0x3320a...68 --language english
+
+      "
+    `);
+    expect(await optionsOf('init')).toMatchInlineSnapshot(`
+      "--network    -  NETWORK   required
+      --vault      -  VAULT     required
+      --language   -  -         required
+      --no-verify  -  -         switch
+      --data-dir   -  DATA_DIR  optional"
+    `);
+  });
+
+  it('merge-deposit-data, and its options', async () => {
+    expect(await helpPage('merge-deposit-data')).toMatchInlineSnapshot(`
+      "Merges multiple deposit data files into one.
+
+      USAGE
+        $ operator merge-deposit-data [OPTIONS]
+
+      FLAGS
+        -d, --deposit-data-files=FILE...  Path to the deposit data file. To specify
+                                          multiple deposit data files, use the -d
+                                          option multiple times.
+        -m, --output-file=FILE            Path where the merged deposit data file
+                                          will be created, with the file name.
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      DESCRIPTION
+        Merges multiple deposit data files into one.
+
+        The first validator in the merged file will be the validator from the first
+        deposit data file, then the first validator key from the second file, etc.,
+        until all the first keys from all the deposit data files are processed. Then
+        it continues with the second key from each file the same way.
+
+      EXAMPLES
+        $ operator merge-deposit-data -d ./first.json -d ./second.json -m ./merged.json
+
+      "
+    `);
+    expect(await optionsOf('merge-deposit-data')).toMatchInlineSnapshot(`
+      "--deposit-data-files  d  -  repeated-required
+      --output-file         m  -  required"
+    `);
+  });
+
+  it('recover, and its options', async () => {
+    expect(await helpPage('recover')).toMatchInlineSnapshot(`
+      "Recover vault data directory and keystores.
+
+      USAGE
+        $ operator recover [OPTIONS]
+
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --consensus-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for consensus nodes. [env:
+            CONSENSUS_ENDPOINTS]
+
+        --consensus-retry-timeout=SECONDS
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --execution-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --kdf=[scrypt|pbkdf2]
+            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
+            weaker.
+
+        --mnemonic=TEXT
+            The mnemonic for generating the validator keys.
+
+        --mnemonic-file=FILE
+            File to read --mnemonic from. [env: MNEMONIC_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of your vault, or the path of a network file. [env: NETWORK]
+
+        --no-confirm
+            Skips confirmation messages when provided.
+
+        --per-keystore-password
+            Creates separate password file for each keystore.
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --search-limit=INTEGER
+            Keys in a row that are none of the vault’s before the search ends. Default
+            is 1000.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator recover
+
+        $ operator recover --vault 0x3320a...68 --mnemonic-file ./mnemonic --network mainnet --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052
+
+      "
+    `);
+    expect(await optionsOf('recover')).toMatchInlineSnapshot(`
+      "--mnemonic                 -  MNEMONIC_FILE            required
+      --vault                    -  VAULT                    required
+      --execution-endpoints      -  EXECUTION_ENDPOINTS      required
+      --execution-timeout        -  EXECUTION_TIMEOUT        optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT  optional
+      --consensus-endpoints      -  CONSENSUS_ENDPOINTS      required
+      --consensus-timeout        -  CONSENSUS_TIMEOUT        optional
+      --consensus-retry-timeout  -  CONSENSUS_RETRY_TIMEOUT  optional
+      --network                  -  NETWORK                  required
+      --per-keystore-password    -  -                        switch
+      --no-confirm               -  -                        switch
+      --search-limit             -  -                        optional
+      --kdf                      -  -                        optional
+      --pool-size                -  POOL_SIZE                optional
+      --data-dir                 -  DATA_DIR                 optional
+      --verbose                  v  VERBOSE                  switch"
+    `);
+  });
+
+  it('remote-db assign, and its options', async () => {
+    expect(await helpPage('remote-db assign')).toMatchInlineSnapshot(`
+      "Stores which validator runs which key.
+
+      USAGE
+        $ operator remote-db assign [OPTIONS]
+
+      FLAGS
+        --encrypt-key=TEXT                 The encryption key for the remote
+                                           database: signs the plan, and all that is
+                                           read without this key. [env:
+                                           REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE            File to read --encrypt-key from. [env:
+                                           REMOTE_DB_ENCRYPT_KEY_FILE]
+        --like-reference                   Stores the ranges of the Python operator,
+                                           for a move from it.
+        --reassign                         Lets keys move between validators. Stop
+                                           those that lose keys first.
+        --reference-version=[1.0.1|1.0.2]  Whose ranges: up to 1.0.1 (rounded down,
+                                           the default), or 1.0.2 and later (rounded
+                                           up).
+        --total-validators=INTEGER         The total number of validators connected
+                                           to the web3signer.
+        --trust-stored                     Signs the stored plan although it was
+                                           stored or changed without the encryption
+                                           key.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10
+
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 3 --like-reference
+
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --encrypt-key-file ./encrypt-key
+
+      "
+    `);
+    expect(await optionsOf('remote-db assign')).toMatchInlineSnapshot(`
+      "--total-validators   -  -                                                 required
+      --like-reference     -  -                                                 switch
+      --reference-version  -  -                                                 optional
+      --reassign           -  -                                                 switch
+      --encrypt-key        -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --trust-stored       -  -                                                 switch"
+    `);
+  });
+
+  it('remote-db cleanup, and its options', async () => {
+    expect(await helpPage('remote-db cleanup')).toMatchInlineSnapshot(`
+      "Removes all the entries for the vault from the database.
+
+      USAGE
+        $ operator remote-db cleanup [OPTIONS]
+
+      FLAGS
+        --yes  Removes without asking.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup
+
+      "
+    `);
+    expect(await optionsOf('remote-db cleanup')).toMatchInlineSnapshot(`"--yes  -  -  switch"`);
+  });
+
+  it('remote-db grants, and its options', async () => {
+    expect(await helpPage('remote-db grants')).toMatchInlineSnapshot(`
+      "Prints SQL that gives every part of the program a database role with its rights alone.
+
+      USAGE
+        $ operator remote-db grants [OPTIONS]
+
+      FLAGS
+        --auditor=TEXT           Name of the database role that reads the audit log
+                                 and all that is public.
+        --operator=TEXT          Name of the database role that runs the operator:
+                                 start, tx list, tx bump, tx cancel.
+        --role-prefix=TEXT       Begins the names of roles that are not named.
+                                 Default is stakewise_.
+        --signer-sync=TEXT       Name of the database role that reads sealed keys:
+                                 setup-web3signer, verify, signer.
+        --uploader=TEXT          Name of the database role that sets up vaults,
+                                 uploads keys, assigns them and cleans up.
+        --validator-config=TEXT  Name of the database role that writes files of
+                                 public facts: setup-validator of a stored plan,
+                                 setup-operator.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      DESCRIPTION
+        Prints SQL that gives every part of the program a database role with its
+        rights alone.
+
+        Needs no database. To be run by the owner of the tables, and again after
+        each setup or migrate that changed tables.
+
+      EXAMPLES
+        $ operator remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql -U owner operator
+
+        $ operator remote-db grants --db-schema operator --role-prefix mainnet_ --auditor compliance
+
+      "
+    `);
+    expect(await optionsOf('remote-db grants')).toMatchInlineSnapshot(`
+      "--role-prefix       -  -                 optional
+      --uploader          -  -                 optional
+      --signer-sync       -  -                 optional
+      --validator-config  -  -                 optional
+      --operator          -  -                 optional
+      --auditor           -  -                 optional
+      --db-schema         -  REMOTE_DB_SCHEMA  optional"
+    `);
+  });
+
+  it('remote-db migrate, and its options', async () => {
+    expect(await helpPage('remote-db migrate')).toMatchInlineSnapshot(`
+      "Brings the database's tables up to this version of the program.
+
+      USAGE
+        $ operator remote-db migrate [OPTIONS]
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc migrate
+
+      "
+    `);
+    expect(await optionsOf('remote-db migrate')).toMatchInlineSnapshot(`""`);
+  });
+
+  it('remote-db setup, and its options', async () => {
+    expect(await helpPage('remote-db setup')).toMatchInlineSnapshot(`
+      "Creates database tables and generates new encryption key.
+
+      USAGE
+        $ operator remote-db setup [OPTIONS]
+
+      FLAGS
+        --encrypt-key=TEXT       An encryption key to use instead of a new one.
+                                 [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE  File to create with the encryption key (readable by
+                                 you alone), or to read an existing one from. [env:
+                                 REMOTE_DB_ENCRYPT_KEY_FILE]
+        --if-needed              Exits with 0 when the vault is set up already,
+                                 after checking the encryption key.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup
+
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup --if-needed --encrypt-key-file ./encrypt-key
+
+      "
+    `);
+    expect(await optionsOf('remote-db setup')).toMatchInlineSnapshot(`
+      "--encrypt-key-file  -  REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --encrypt-key       -  REMOTE_DB_ENCRYPT_KEY       optional
+      --if-needed         -  -                           switch"
+    `);
+  });
+
+  it('remote-db setup-operator, and its options', async () => {
+    expect(await helpPage('remote-db setup-operator')).toMatchInlineSnapshot(`
+      "Create operator remote signer configuration.
+
+      USAGE
+        $ operator remote-db setup-operator [OPTIONS]
+
+      FLAGS
+        --check                    Writes nothing; exits with 3 when a file would
+                                   change.
+        --file-mode=MODE           Permissions of written files. Default is 0600 for
+                                   keys and 0644 for others; directories follow.
+                                   [env: REMOTE_DB_FILE_MODE]
+        --output-dir=DIRECTORY     The folder where configuration files will be
+                                   saved. Default is the vault's directory. [env:
+                                   REMOTE_DB_OUTPUT_DIR]
+        --owner=UID[:GID]          Numeric owner of written files and directories;
+                                   the output directory must be no link. [env:
+                                   REMOTE_DB_FILE_OWNER]
+        --removals=[refuse|allow]  What to do when more than a tenth of the
+                                   validators of a file would vanish from it:
+                                   refuse, or allow it.
+        --vault-public-key=HEX     The vault's public key, as remote-db setup,
+                                   upload-keypairs, assign and verify print it: then
+                                   only what its holder has signed is believed, and
+                                   nothing older than what was believed before.
+                                   [env: VAULT_PUBLIC_KEY]
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-operator
+
+      "
+    `);
+    expect(await optionsOf('remote-db setup-operator')).toMatchInlineSnapshot(`
+      "--output-dir        -  REMOTE_DB_OUTPUT_DIR  optional
+      --removals          -  -                     optional
+      --vault-public-key  -  VAULT_PUBLIC_KEY      optional
+      --file-mode         -  REMOTE_DB_FILE_MODE   optional
+      --owner             -  REMOTE_DB_FILE_OWNER  optional
+      --check             -  -                     switch"
+    `);
+  });
+
+  it('remote-db setup-validator, and its options', async () => {
+    expect(await helpPage('remote-db setup-validator')).toMatchInlineSnapshot(`
+      "Creates validator configuration files for Lighthouse, Prysm, and Teku clients to sign data using keys from database.
+
+      USAGE
+        $ operator remote-db setup-validator [OPTIONS]
+
+      FLAGS
+        --check                         Writes nothing; exits with 3 when a file
+                                        would change.
+        --disable-proposal-builder      Disable proposal builder for Teku and Prysm
+                                        clients.
+        --fee-recipient=ADDRESS         The recipient address for MEV & priority
+                                        fees.
+        --file-mode=MODE                Permissions of written files. Default is
+                                        0600 for keys and 0644 for others;
+                                        directories follow. [env:
+                                        REMOTE_DB_FILE_MODE]
+        --output-dir=DIRECTORY          The folder where configuration files will be
+                                        saved. [env: REMOTE_DB_OUTPUT_DIR]
+        --owner=UID[:GID]               Numeric owner of written files and
+                                        directories; the output directory must be no
+                                        link. [env: REMOTE_DB_FILE_OWNER]
+        --reassign                      Lets keys move between validators when their
+                                        number changes.
+        --removals=[refuse|keep|allow]  What to do when more than a tenth of the
+                                        files' keys would be removed: refuse, keep
+                                        them, or allow it.
+        --template-dir=DIRECTORY        Folder with templates of your own.
+        --total-validators=INTEGER      The total number of validators connected to
+                                        the web3signer.
+        --validator-index=INTEGER       The validator index to generate the
+                                        configuration files.
+        --vault-public-key=HEX          The vault's public key, as remote-db setup,
+                                        upload-keypairs, assign and verify print it:
+                                        then only what its holder has signed is
+                                        believed, and nothing older than what was
+                                        believed before. [env: VAULT_PUBLIC_KEY]
+        --web3signer-endpoint=URL       The endpoint of the web3signer service.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0
+
+      "
+    `);
+    expect(await optionsOf('remote-db setup-validator')).toMatchInlineSnapshot(`
+      "--validator-index           -  -                     required
+      --total-validators          -  -                     required
+      --web3signer-endpoint       -  -                     required
+      --fee-recipient             -  -                     required
+      --output-dir                -  REMOTE_DB_OUTPUT_DIR  required
+      --disable-proposal-builder  -  -                     switch
+      --template-dir              -  -                     optional
+      --reassign                  -  -                     switch
+      --removals                  -  -                     optional
+      --vault-public-key          -  VAULT_PUBLIC_KEY      optional
+      --file-mode                 -  REMOTE_DB_FILE_MODE   optional
+      --owner                     -  REMOTE_DB_FILE_OWNER  optional
+      --check                     -  -                     switch"
+    `);
+  });
+
+  it('remote-db setup-web3signer, and its options', async () => {
+    expect(await helpPage('remote-db setup-web3signer')).toMatchInlineSnapshot(`
+      "Retrieves web3signer private keys from the database.
+
+      USAGE
+        $ operator remote-db setup-web3signer [OPTIONS]
+
+      FLAGS
+        --adopt                          Takes over key_N.yaml files whose keys are
+                                         all this vault's.
+        --check                          Writes nothing; exits with 3 when a file
+                                         would change.
+        --encrypt-key=TEXT               The encryption key for the remote database.
+                                         [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE          File to read --encrypt-key from. [env:
+                                         REMOTE_DB_ENCRYPT_KEY_FILE]
+        --file-mode=MODE                 Permissions of written files. Default is
+                                         0600 for keys and 0644 for others;
+                                         directories follow. [env:
+                                         REMOTE_DB_FILE_MODE]
+        --layout=[buckets|one-per-key]   Up to 256 files named after network and
+                                         vault (buckets), or key_N.yaml files
+                                         (one-per-key).
+        --output-dir=DIRECTORY           The folder where web3signer keystores will
+                                         be saved. [env: REMOTE_DB_OUTPUT_DIR]
+        --owner=UID[:GID]                Numeric owner of written files and
+                                         directories; the output directory must be
+                                         no link. [env: REMOTE_DB_FILE_OWNER]
+        --remote-signer-timeout=SECONDS  Time limit of one request to a signer, in
+                                         seconds. Default is 30. [env:
+                                         REMOTE_SIGNER_TIMEOUT]
+        --removals=[refuse|keep|allow]   What to do when more than a tenth of the
+                                         keys would be removed: refuse, keep them,
+                                         or allow it.
+        --signer-ca=FILE                 Certificate authority of the signer, or its
+                                         self-signed certificate (PEM). [env:
+                                         SIGNER_CA]
+        --signer-cert=FILE               Client certificate for the signer (PEM).
+                                         [env: SIGNER_CERT]
+        --signer-key=FILE                Key of the client certificate (PEM). [env:
+                                         SIGNER_KEY]
+        --signer-pfx=FILE                Client certificate and key in one PKCS#12
+                                         file, instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT       Password of the PKCS#12 file, or of the key
+                                         of the client certificate. [env:
+                                         SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE  File to read --signer-pfx-password from.
+                                         [env: SIGNER_PFX_PASSWORD_FILE]
+        --vault-public-key=HEX           The vault's public key, as remote-db setup,
+                                         upload-keypairs, assign and verify print
+                                         it: then only what its holder has signed is
+                                         believed, and nothing older than what was
+                                         believed before. [env: VAULT_PUBLIC_KEY]
+        --web3signer-endpoint=URL...     A Web3Signer to reload and to compare with;
+                                         may be given several times.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-web3signer --encrypt-key-file ./encrypt-key --output-dir ./web3signer
+
+      "
+    `);
+    expect(await optionsOf('remote-db setup-web3signer')).toMatchInlineSnapshot(`
+      "--encrypt-key            -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
+      --output-dir             -  REMOTE_DB_OUTPUT_DIR                              required
+      --layout                 -  -                                                 optional
+      --removals               -  -                                                 optional
+      --adopt                  -  -                                                 switch
+      --web3signer-endpoint    -  -                                                 repeated
+      --vault-public-key       -  VAULT_PUBLIC_KEY                                  optional
+      --signer-ca              -  SIGNER_CA                                         optional
+      --signer-cert            -  SIGNER_CERT                                       optional
+      --signer-key             -  SIGNER_KEY                                        optional
+      --signer-pfx             -  SIGNER_PFX                                        optional
+      --signer-pfx-password    -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --remote-signer-timeout  -  REMOTE_SIGNER_TIMEOUT                             optional
+      --file-mode              -  REMOTE_DB_FILE_MODE                               optional
+      --owner                  -  REMOTE_DB_FILE_OWNER                              optional
+      --check                  -  -                                                 switch"
+    `);
+  });
+
+  it('remote-db upload-keypairs, and its options', async () => {
+    expect(await helpPage('remote-db upload-keypairs')).toMatchInlineSnapshot(`
+      "Generates shares for the local keypairs, updates configs in the remote DB.
+
+      USAGE
+        $ operator remote-db upload-keypairs [OPTIONS]
+
+      FLAGS
+        --allow-unverified-ipfs             Takes an oracle configuration that no
+                                            gateway can prove. Not for mainnet.
+        --deposit-data-file=FILE            Path to the deposit_data.json file.
+                                            Default is the file generated with
+                                            "create-keys" command. [env:
+                                            DEPOSIT_DATA_FILE]
+        --encrypt-key=TEXT                  The encryption key for the remote
+                                            database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE             File to read --encrypt-key from. [env:
+                                            REMOTE_DB_ENCRYPT_KEY_FILE]
+        --execution-endpoints=URL[,URL…]    Comma separated list of API endpoints
+                                            for execution nodes. [env:
+                                            EXECUTION_ENDPOINTS]
+        --execution-retry-timeout=SECONDS   How long requests that fail are sent to
+                                            execution nodes again, in seconds.
+                                            Default is 60. [env:
+                                            EXECUTION_RETRY_TIMEOUT]
+        --execution-timeout=SECONDS         Time limit of one request to an
+                                            execution node, in seconds. Default is
+                                            30. [env: EXECUTION_TIMEOUT]
+        --ipfs-fetch-endpoints=URL[,URL…]   Comma separated list of IPFS gateways,
+                                            asked before the network's own. Default
+                                            is the network's own alone. [env:
+                                            IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS              Time limit of all that one IPFS gateway
+                                            is asked, in seconds. Default is 60.
+                                            [env: IPFS_TIMEOUT]
+        --keystores-password-dir=DIRECTORY  Directory with one password file per
+                                            keystore, <keystore name>.txt. Default
+                                            is beside the keystores. [env:
+                                            KEYSTORES_PASSWORD_DIR]
+        --keystores-password-file=FILE      Password of keystores that have no
+                                            password file of their own. Default is
+                                            password.txt beside them. [env:
+                                            KEYSTORES_PASSWORD_FILE]
+        --oracle-set-hash=HASH              The only oracle set that is accepted, as
+                                            32 bytes of hex; another one is refused.
+                                            Default is what the execution nodes
+                                            agree on. [env: ORACLE_SET_HASH]
+        --pool-size=INTEGER                 Number of threads. Default is the number
+                                            of cores, at most 4. [env: POOL_SIZE]
+        --prune-shares                      Removes shares of oracle sets that no
+                                            key uses any more.
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc upload-keypairs --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545
+
+      "
+    `);
+    expect(await optionsOf('remote-db upload-keypairs')).toMatchInlineSnapshot(`
+      "--encrypt-key              -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
+      --execution-endpoints      -  EXECUTION_ENDPOINTS                               required
+      --execution-timeout        -  EXECUTION_TIMEOUT                                 optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT                           optional
+      --oracle-set-hash          -  ORACLE_SET_HASH                                   optional
+      --deposit-data-file        -  DEPOSIT_DATA_FILE                                 optional
+      --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                           optional
+      --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                            optional
+      --pool-size                -  POOL_SIZE                                         optional
+      --prune-shares             -  -                                                 switch
+      --allow-unverified-ipfs    -  -                                                 switch
+      --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
+      --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
+    `);
+  });
+
+  it('remote-db verify, and its options', async () => {
+    expect(await helpPage('remote-db verify')).toMatchInlineSnapshot(`
+      "Opens and checks every row of the vault. Changes nothing; exits with 3 on findings.
+
+      USAGE
+        $ operator remote-db verify [OPTIONS]
+
+      FLAGS
+        --encrypt-key=TEXT       The encryption key for the remote database. [env:
+                                 REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE  File to read --encrypt-key from. [env:
+                                 REMOTE_DB_ENCRYPT_KEY_FILE]
+
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc verify --encrypt-key-file ./encrypt-key
+
+      "
+    `);
+    expect(await optionsOf('remote-db verify')).toMatchInlineSnapshot(
+      `"--encrypt-key  -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required"`,
+    );
+  });
+
+  it('remote-signer-setup, and its options', async () => {
+    expect(await helpPage('remote-signer-setup')).toMatchInlineSnapshot(`
+      "Generates and uploads private key shares to a remote signer.
+
+      USAGE
+        $ operator remote-signer-setup [OPTIONS]
+
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --allow-unverified-ipfs
+            Takes an oracle configuration that no gateway can prove. Not for mainnet.
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --execution-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --ipfs-fetch-endpoints=URL[,URL…]
+            Comma separated list of IPFS gateways, asked before the network's own.
+            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
+
+        --ipfs-timeout=SECONDS
+            Time limit of all that one IPFS gateway is asked, in seconds. Default is
+            60. [env: IPFS_TIMEOUT]
+
+        --keep-keystores
+            Leaves the local keystores where they are.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Refused when it is not the network specified at
+            "init" command. [env: NETWORK]
+
+        --oracle-set-hash=HASH
+            The only oracle set that is accepted, as 32 bytes of hex; another one is
+            refused. Default is what the execution nodes agree on. [env:
+            ORACLE_SET_HASH]
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --remove-existing-keys
+            Removes keys from the remote signer that an earlier configuration of this
+            vault named and the new one does not. Useful when the oracle set has
+            changed.
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --split
+            Imports the validator keys themselves and no shares: exit signatures are
+            then split, whatever the oracle set. Needs no execution node.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545
+
+      "
+    `);
+    expect(await optionsOf('remote-signer-setup')).toMatchInlineSnapshot(`
+      "--execution-endpoints      -  EXECUTION_ENDPOINTS                           required unless --split
+      --execution-timeout        -  EXECUTION_TIMEOUT                             optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT                       optional
+      --oracle-set-hash          -  ORACLE_SET_HASH                               optional
+      --vault                    -  VAULT                                         required
+      --remote-signer-url        -  REMOTE_SIGNER_URL                             required
+      --signer-ca                -  SIGNER_CA                                     optional
+      --signer-cert              -  SIGNER_CERT                                   optional
+      --signer-key               -  SIGNER_KEY                                    optional
+      --signer-pfx               -  SIGNER_PFX                                    optional
+      --signer-pfx-password      -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
+      --remote-signer-timeout    -  REMOTE_SIGNER_TIMEOUT                         optional
+      --remove-existing-keys     -  -                                             switch
+      --keep-keystores           -  -                                             switch
+      --split                    -  -                                             switch
+      --network                  -  NETWORK                                       optional
+      --data-dir                 -  DATA_DIR                                      optional
+      --keystores-dir            -  KEYSTORES_DIR                                 optional
+      --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                       optional
+      --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                        optional
+      --allow-unverified-ipfs    -  -                                             switch
+      --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                          optional
+      --ipfs-timeout             -  IPFS_TIMEOUT                                  optional
+      --pool-size                -  POOL_SIZE                                     optional
+      --verbose                  v  VERBOSE                                       switch"
+    `);
+  });
+
+  it('signer, and its options', async () => {
+    expect(await helpPage('signer')).toMatchInlineSnapshot(`
+      "Signs exits, and nothing else, over Web3Signer's HTTP API.
+
+      USAGE
+        $ operator signer [OPTIONS]
+
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --allow-unauthenticated
+            Listens beyond this machine without client certificates: whoever reaches
+            it can exit every validator.
+
+        --client-names=NAME[,NAME…]
+            Which of the authority's clients are answered: the common name or a DNS
+            name of each one's certificate. Default is all of them. [env:
+            SIGNER_CLIENT_NAMES]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --encrypt-key=TEXT
+            The encryption key for the remote database. [env: REMOTE_DB_ENCRYPT_KEY]
+
+        --encrypt-key-file=FILE
+            File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+
+        --hashi-vault-ca=FILE
+            File of the certificate authority of HashiCorp Vault, PEM. [env:
+            HASHI_VAULT_CA]
+
+        --hashi-vault-key-path=TEXT...
+            Path of a secret with members "public key": "secret key"; may be given
+            several times. [env: HASHI_VAULT_KEY_PATH]
+
+        --hashi-vault-key-prefix=TEXT...
+            Path of a folder with one secret per key, named after its public key; may
+            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
+
+        --hashi-vault-mount=TEXT
+            Mount of the KV version 2 engine. Default is secret. [env:
+            HASHI_VAULT_MOUNT]
+
+        --hashi-vault-parallelism=INTEGER
+            Requests to HashiCorp Vault in flight. Default is 8. [env:
+            HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
+        --hashi-vault-token=TEXT
+            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
+
+        --hashi-vault-token-file=FILE
+            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
+
+        --hashi-vault-url=URL
+            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
+            HASHI_VAULT_URL]
+
+        --http-host-allowlist=TEXT...
+            Further names in Host headers that are answered; * for all. Default is
+            localhost, 127.0.0.1 and the host of --listen.
+
+        --keys-dir=DIRECTORY
+            Directory of Web3Signer key files, as "remote-db setup-web3signer" writes
+            it.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --listen=HOST:PORT
+            Host and port to listen on. Default is 127.0.0.1:9000. [env:
+            SIGNER_LISTEN]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --only-validator-indexes=INDEX[,INDEX…]
+            Signs exits of these validators only.
+
+        --pool-size=INTEGER
+            Number of signing threads. Default is the number of cores, at most 4.
+            [env: POOL_SIZE]
+
+        --rate-limit=COUNT/UNIT
+            At most so many signatures in a time, such as 60/min or 20/h.
+
+        --socket=TEXT
+            Unix socket to listen on instead; its directory is made, for this user
+            only. [env: SIGNER_SOCKET]
+
+        --tls-cert=FILE
+            Certificate of the listener, PEM.
+
+        --tls-client-ca=FILE
+            Certificate authority of the clients, PEM: only they are answered.
+
+        --tls-key=FILE
+            Key of the certificate, PEM.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc
+
+        $ operator signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock
+
+      "
+    `);
+    expect(await optionsOf('signer')).toMatchInlineSnapshot(`
+      "--vault                      -  VAULT                                             optional
+      --network                    -  NETWORK                                           optional
+      --data-dir                   -  DATA_DIR                                          optional
+      --listen                     -  SIGNER_LISTEN                                     optional
+      --socket                     -  SIGNER_SOCKET                                     optional
+      --tls-cert                   -  -                                                 optional
+      --tls-key                    -  -                                                 optional
+      --tls-client-ca              -  -                                                 optional
+      --client-names               -  SIGNER_CLIENT_NAMES                               optional
+      --allow-unauthenticated      -  -                                                 switch
+      --http-host-allowlist        -  -                                                 repeated
+      --only-validator-indexes     -  -                                                 optional
+      --rate-limit                 -  -                                                 optional
+      --keys-dir                   -  -                                                 optional
+      --keystores-dir              -  KEYSTORES_DIR                                     optional
+      --keystores-password-file    -  KEYSTORES_PASSWORD_FILE                           optional
+      --keystores-password-dir     -  KEYSTORES_PASSWORD_DIR                            optional
+      --hashi-vault-url            -  HASHI_VAULT_URL                                   optional
+      --hashi-vault-token          -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE          optional
+      --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                              repeated
+      --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                            repeated
+      --hashi-vault-mount          -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                           optional
+      --hashi-vault-ca             -  HASHI_VAULT_CA                                    optional
+      --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                               optional
+      --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                         optional
+      --db-url                     -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
+      --db-schema                  -  REMOTE_DB_SCHEMA                                  optional
+      --encrypt-key                -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --pool-size                  -  POOL_SIZE                                         optional
+      --verbose                    v  VERBOSE                                           switch"
+    `);
+  });
+
+  it('start, and its options', async () => {
+    expect(await helpPage('start')).toMatchInlineSnapshot(`
+      "Start operator service
+
+      USAGE
+        $ operator start [OPTIONS]
+
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --consensus-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for consensus nodes. [env:
+            CONSENSUS_ENDPOINTS]
+
+        --consensus-retry-timeout=SECONDS
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --deposit-data-file=FILE
+            Path to the deposit_data.json file. Default is the file generated with
+            "create-keys" command. [env: DEPOSIT_DATA_FILE]
+
+        --disable-validators-registration
+            Registers no validators. [env: DISABLE_VALIDATORS_REGISTRATION]
+
+        --enable-metrics
+            Whether to enable metrics server. Disabled by default. [env:
+            ENABLE_METRICS]
+
+        --encrypt-key=TEXT
+            Encryption key of the remote database, for the built-in signer to read
+            keys from it. [env: REMOTE_DB_ENCRYPT_KEY]
+
+        --encrypt-key-file=FILE
+            File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+
+        --execution-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
+
+        --execution-jwt-secret=TEXT
+            JWT secret of the execution nodes, 32 bytes of hex. [env:
+            EXECUTION_JWT_SECRET]
+
+        --execution-jwt-secret-file=FILE
+            File to read --execution-jwt-secret from. [env: EXECUTION_JWT_SECRET_FILE]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --exit-shards=[auto|key-shares|split]
+            How exit signatures are shared among the oracles: by key shares in the
+            signer, or by splitting the signature. Default is auto. [env: EXIT_SHARDS]
+
+        --genesis-validators-ipfs-timeout=SECONDS
+            Time limit of the network's list of validators, which is fetched from IPFS
+            once, in seconds. Default is 300. [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
+
+        --harvest-vault
+            Whether to submit vault harvest transactions. Default is false. [env:
+            HARVEST_VAULT]
+
+        --hashi-vault-ca=FILE
+            File of the certificate authority of HashiCorp Vault, PEM. [env:
+            HASHI_VAULT_CA]
+
+        --hashi-vault-key-path=TEXT...
+            Path of a secret with members "public key": "secret key"; may be given
+            several times. [env: HASHI_VAULT_KEY_PATH]
+
+        --hashi-vault-key-prefix=TEXT...
+            Path of a folder with one secret per key, named after its public key; may
+            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
+
+        --hashi-vault-mount=TEXT
+            Mount of the KV version 2 engine. Default is secret. [env:
+            HASHI_VAULT_MOUNT]
+
+        --hashi-vault-parallelism=INTEGER
+            Requests to HashiCorp Vault in flight. Default is 8. [env:
+            HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
+        --hashi-vault-token=TEXT
+            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
+
+        --hashi-vault-token-file=FILE
+            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
+
+        --hashi-vault-url=URL
+            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
+            HASHI_VAULT_URL]
+
+        --health-port=INTEGER
+            Port of /livez and /readyz, on the metrics host. Default is none. [env:
+            HEALTH_PORT]
+
+        --hot-wallet-file=FILE
+            Path to the hot wallet. Default is the file generated with "create-wallet"
+            command. [env: HOT_WALLET_FILE]
+
+        --hot-wallet-password-file=FILE
+            Path to the hot wallet password file. Default is the file generated with
+            "create-wallet" command. [env: HOT_WALLET_PASSWORD_FILE]
+
+        --ipfs-fetch-endpoints=URL[,URL…]
+            Comma separated list of IPFS gateways, asked before the network's own.
+            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
+
+        --ipfs-timeout=SECONDS
+            Time limit of all that one IPFS gateway is asked, in seconds. Default is
+            60. [env: IPFS_TIMEOUT]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --log-format=[plain|json]
+            Default is plain. [env: LOG_FORMAT]
+
+        --log-level=[FATAL|CRITICAL|ERROR|WARNING|INFO|DEBUG]
+            Default is INFO. [env: LOG_LEVEL]
+
+        --max-fee-per-gas-gwei=INTEGER
+            Maximum fee per gas for transactions. Default is that of the network.
+            [env: MAX_FEE_PER_GAS_GWEI]
+
+        --max-fee-per-gas-gwei-bump=INTEGER
+            What a transaction may offer per gas when "tx bump" asks for it. Default
+            is --max-fee-per-gas-gwei. [env: MAX_FEE_PER_GAS_GWEI_BUMP]
+
+        --metrics-host=TEXT
+            The prometheus metrics host. Default is 127.0.0.1. [env: METRICS_HOST]
+
+        --metrics-port=INTEGER
+            The prometheus metrics port. Default is 9100. [env: METRICS_PORT]
+
+        --metrics-prefix=NAME
+            Comes before the names of metrics, with a "_". Default is none. [env:
+            METRICS_PREFIX]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --oracle-set-hash=HASH
+            The only oracle set that is accepted, as 32 bytes of hex; another one is
+            refused. Default is what the execution nodes agree on. [env:
+            ORACLE_SET_HASH]
+
+        --oracles-validators-timeout=SECONDS
+            Time limit of one question to all oracles together, in seconds. Default is
+            10. [env: ORACLES_VALIDATORS_TIMEOUT]
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-concurrency=INTEGER
+            Signatures asked for at a time. Default is 64. [env: SIGNER_CONCURRENCY]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --skip-startup-checks
+            Does not wait for nodes that are down or syncing. [env:
+            SKIP_STARTUP_CHECKS]
+
+        --termination-log=TEXT
+            File that a fatal error is written to, too. Default is none. [env:
+            TERMINATION_LOG]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+        --vault-min-balance-gwei=INTEGER
+            What stays in the vault and is never staked. Default is 0. [env:
+            VAULT_MIN_BALANCE_GWEI]
+
+        --vault-public-key=HEX
+            The vault's public key, as remote-db setup, upload-keypairs, assign and
+            verify print it: then only what its holder has signed is believed, and
+            nothing older than what was believed before. [env: VAULT_PUBLIC_KEY]
+
+        --wallet-file=FILE
+            --hot-wallet-file. [env: WALLET_FILE]
+
+        --wallet-password-file=FILE
+            --hot-wallet-password-file. [env: WALLET_PASSWORD_FILE]
+
+      ACCEPTED AND IGNORED FLAGS
+        --claim-fee-splitter                    Accepted, and ignored. [env:
+                                                CLAIM_FEE_SPLITTER]
+        --concurrency=TEXT                      Accepted, and ignored. [env:
+                                                CONCURRENCY]
+        --disable-validators-funding            Accepted, and ignored. [env:
+                                                DISABLE_VALIDATORS_FUNDING]
+        --disable-withdrawals                   Accepted, and ignored. [env:
+                                                DISABLE_WITHDRAWALS]
+        --graph-endpoint=TEXT                   Accepted, and ignored. [env:
+                                                GRAPH_ENDPOINT]
+        --max-validator-balance-gwei=TEXT       Accepted, and ignored. [env:
+                                                MAX_VALIDATOR_BALANCE_GWEI]
+        --max-withdrawal-request-fee-gwei=TEXT  Accepted, and ignored. [env:
+                                                MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
+        --min-deposit-amount-gwei=TEXT          Accepted, and ignored. [env:
+                                                MIN_DEPOSIT_AMOUNT_GWEI]
+        --min-deposit-delay=TEXT                Accepted, and ignored. [env:
+                                                MIN_DEPOSIT_DELAY]
+        --no-confirm                            Accepted, and ignored.
+        --run-nodes                             Accepted, and ignored. [env:
+                                                RUN_NODES]
+        --validator-type=TEXT                   Accepted, and ignored. [env:
+                                                VALIDATOR_TYPE]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com
+
+        $ operator start --remote-signer-url=http://remote-signer:9000 ...
+
+      "
+    `);
+    expect(await optionsOf('start')).toMatchInlineSnapshot(`
+      "--vault                            -  VAULT                                             required
+      --consensus-endpoints              -  CONSENSUS_ENDPOINTS                               required
+      --execution-endpoints              -  EXECUTION_ENDPOINTS                               required
+      --consensus-timeout                -  CONSENSUS_TIMEOUT                                 optional
+      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT                           optional
+      --execution-timeout                -  EXECUTION_TIMEOUT                                 optional
+      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT                           optional
+      --execution-jwt-secret             -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE    optional
+      --ipfs-fetch-endpoints             -  IPFS_FETCH_ENDPOINTS                              optional
+      --ipfs-timeout                     -  IPFS_TIMEOUT                                      optional
+      --genesis-validators-ipfs-timeout  -  GENESIS_VALIDATORS_IPFS_TIMEOUT                   optional
+      --oracle-set-hash                  -  ORACLE_SET_HASH                                   optional
+      --network                          -  NETWORK                                           optional
+      --data-dir                         -  DATA_DIR                                          optional
+      --database-dir                     -  DATABASE_DIR                                      optional
+      --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
+      --db-schema                        -  REMOTE_DB_SCHEMA                                  optional
+      --vault-public-key                 -  VAULT_PUBLIC_KEY                                  optional
+      --encrypt-key                      -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --deposit-data-file                -  DEPOSIT_DATA_FILE                                 optional
+      --hot-wallet-file                  -  HOT_WALLET_FILE                                   optional
+      --hot-wallet-password-file         -  HOT_WALLET_PASSWORD_FILE                          optional
+      --wallet-file                      -  WALLET_FILE                                       optional
+      --wallet-password-file             -  WALLET_PASSWORD_FILE                              optional
+      --max-fee-per-gas-gwei             -  MAX_FEE_PER_GAS_GWEI                              optional
+      --max-fee-per-gas-gwei-bump        -  MAX_FEE_PER_GAS_GWEI_BUMP                         optional
+      --harvest-vault                    -  HARVEST_VAULT                                     switch
+      --vault-min-balance-gwei           -  VAULT_MIN_BALANCE_GWEI                            optional
+      --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                   switch
+      --remote-signer-url                -  REMOTE_SIGNER_URL                                 optional
+      --signer-ca                        -  SIGNER_CA                                         optional
+      --signer-cert                      -  SIGNER_CERT                                       optional
+      --signer-key                       -  SIGNER_KEY                                        optional
+      --signer-pfx                       -  SIGNER_PFX                                        optional
+      --signer-pfx-password              -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --remote-signer-timeout            -  REMOTE_SIGNER_TIMEOUT                             optional
+      --signer-concurrency               -  SIGNER_CONCURRENCY                                optional
+      --keystores-dir                    -  KEYSTORES_DIR                                     optional
+      --keystores-password-file          -  KEYSTORES_PASSWORD_FILE                           optional
+      --keystores-password-dir           -  KEYSTORES_PASSWORD_DIR                            optional
+      --hashi-vault-url                  -  HASHI_VAULT_URL                                   optional
+      --hashi-vault-token                -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE          optional
+      --hashi-vault-key-path             -  HASHI_VAULT_KEY_PATH                              repeated
+      --hashi-vault-key-prefix           -  HASHI_VAULT_KEY_PREFIX                            repeated
+      --hashi-vault-mount                -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-parallelism          -  HASHI_VAULT_PARALLELISM                           optional
+      --hashi-vault-ca                   -  HASHI_VAULT_CA                                    optional
+      --hashi-vault-timeout              -  HASHI_VAULT_TIMEOUT                               optional
+      --hashi-vault-retry-timeout        -  HASHI_VAULT_RETRY_TIMEOUT                         optional
+      --oracles-validators-timeout       -  ORACLES_VALIDATORS_TIMEOUT                        optional
+      --exit-shards                      -  EXIT_SHARDS                                       optional
+      --pool-size                        -  POOL_SIZE                                         optional
+      --enable-metrics                   -  ENABLE_METRICS                                    switch
+      --metrics-host                     -  METRICS_HOST                                      optional
+      --metrics-port                     -  METRICS_PORT                                      optional
+      --metrics-prefix                   -  METRICS_PREFIX                                    optional
+      --health-port                      -  HEALTH_PORT                                       optional
+      --skip-startup-checks              -  SKIP_STARTUP_CHECKS                               switch
+      --log-format                       -  LOG_FORMAT                                        optional
+      --log-level                        -  LOG_LEVEL                                         optional
+      --termination-log                  -  TERMINATION_LOG                                   optional
+      --verbose                          v  VERBOSE                                           switch
+      --validator-type                   -  VALIDATOR_TYPE                                    optional
+      --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
+      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
+      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
+      --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
+      --concurrency                      -  CONCURRENCY                                       optional
+      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
+      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
+      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
+      --run-nodes                        -  RUN_NODES                                         switch
+      --no-confirm                       -  -                                                 switch"
+    `);
+  });
+
+  it('tx bump, and its options', async () => {
+    expect(await helpPage('tx bump')).toMatchInlineSnapshot(`
+      "Has the operator replace a waiting transaction by one that offers more.
+
+      USAGE
+        $ operator tx bump [OPTIONS]
+
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --id=INTEGER
+            Number of the transaction, as "tx list" shows it. Default is the one that
+            is under way.
+
+        --max-fee-per-gas-gwei=INTEGER
+            What this transaction may offer per gas, in place of the operator's own
+            maximum; up to what the operator was started with as
+            --max-fee-per-gas-gwei-bump.
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80
+
+      "
+    `);
+    expect(await optionsOf('tx bump')).toMatchInlineSnapshot(`
+      "--vault                 -  VAULT                             required
+      --network               -  NETWORK                           optional
+      --data-dir              -  DATA_DIR                          optional
+      --database-dir          -  DATABASE_DIR                      optional
+      --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
+      --db-schema             -  REMOTE_DB_SCHEMA                  optional
+      --id                    -  -                                 optional
+      --max-fee-per-gas-gwei  -  -                                 optional"
+    `);
+  });
+
+  it('tx cancel, and its options', async () => {
+    expect(await helpPage('tx cancel')).toMatchInlineSnapshot(`
+      "Has the operator replace a waiting transaction by one that does nothing.
+
+      USAGE
+        $ operator tx cancel [OPTIONS]
+
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --id=INTEGER
+            Number of the transaction, as "tx list" shows it. Default is the one that
+            is under way.
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator tx cancel --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
+
+      "
+    `);
+    expect(await optionsOf('tx cancel')).toMatchInlineSnapshot(`
+      "--vault         -  VAULT                             required
+      --network       -  NETWORK                           optional
+      --data-dir      -  DATA_DIR                          optional
+      --database-dir  -  DATABASE_DIR                      optional
+      --db-url        -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
+      --db-schema     -  REMOTE_DB_SCHEMA                  optional
+      --id            -  -                                 optional"
+    `);
+  });
+
+  it('tx list, and its options', async () => {
+    expect(await helpPage('tx list')).toMatchInlineSnapshot(`
+      "Shows the transactions of the operator, the newest first.
+
+      USAGE
+        $ operator tx list [OPTIONS]
+
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --limit=INTEGER
+            How many transactions are shown. Default is 20.
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator tx list --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
+
+      "
+    `);
+    expect(await optionsOf('tx list')).toMatchInlineSnapshot(`
+      "--vault         -  VAULT                             required
+      --network       -  NETWORK                           optional
+      --data-dir      -  DATA_DIR                          optional
+      --database-dir  -  DATABASE_DIR                      optional
+      --db-url        -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
+      --db-schema     -  REMOTE_DB_SCHEMA                  optional
+      --limit         -  -                                 optional"
+    `);
+  });
+
+  it('validators-exit, and its options', async () => {
+    expect(await helpPage('validators-exit')).toMatchInlineSnapshot(`
+      "Performs a voluntary exit for active vault validators.
+
+      USAGE
+        $ operator validators-exit [OPTIONS]
+
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --consensus-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for consensus nodes. [env:
+            CONSENSUS_ENDPOINTS]
+
+        --consensus-retry-timeout=SECONDS
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
+
+        --count=INTEGER
+            The number of validators to exit. Default is all active validators of the
+            vault.
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --dry-run
+            Shows which validators would exit, and sends nothing.
+
+        --hashi-vault-ca=FILE
+            File of the certificate authority of HashiCorp Vault, PEM. [env:
+            HASHI_VAULT_CA]
+
+        --hashi-vault-key-path=TEXT...
+            Path of a secret with members "public key": "secret key"; may be given
+            several times. [env: HASHI_VAULT_KEY_PATH]
+
+        --hashi-vault-key-prefix=TEXT...
+            Path of a folder with one secret per key, named after its public key; may
+            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
+
+        --hashi-vault-mount=TEXT
+            Mount of the KV version 2 engine. Default is secret. [env:
+            HASHI_VAULT_MOUNT]
+
+        --hashi-vault-parallelism=INTEGER
+            Requests to HashiCorp Vault in flight. Default is 8. [env:
+            HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
+        --hashi-vault-token=TEXT
+            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
+
+        --hashi-vault-token-file=FILE
+            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
+
+        --hashi-vault-url=URL
+            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
+            HASHI_VAULT_URL]
+
+        --indexes=INDEX[,INDEX…]
+            Indexes of the validators to exit, comma separated.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-concurrency=INTEGER
+            Signatures asked for at a time. Default is 64. [env: SIGNER_CONCURRENCY]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+        --yes
+            Exits without asking.
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      EXAMPLES
+        $ operator validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3
+
+      "
+    `);
+    expect(await optionsOf('validators-exit')).toMatchInlineSnapshot(`
+      "--consensus-endpoints        -  CONSENSUS_ENDPOINTS                           required
+      --consensus-timeout          -  CONSENSUS_TIMEOUT                             optional
+      --consensus-retry-timeout    -  CONSENSUS_RETRY_TIMEOUT                       optional
+      --vault                      -  VAULT                                         required
+      --network                    -  NETWORK                                       optional
+      --count                      -  -                                             optional
+      --indexes                    -  -                                             optional
+      --yes                        -  -                                             switch
+      --dry-run                    -  -                                             switch
+      --data-dir                   -  DATA_DIR                                      optional
+      --remote-signer-url          -  REMOTE_SIGNER_URL                             optional
+      --signer-ca                  -  SIGNER_CA                                     optional
+      --signer-cert                -  SIGNER_CERT                                   optional
+      --signer-key                 -  SIGNER_KEY                                    optional
+      --signer-pfx                 -  SIGNER_PFX                                    optional
+      --signer-pfx-password        -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
+      --remote-signer-timeout      -  REMOTE_SIGNER_TIMEOUT                         optional
+      --signer-concurrency         -  SIGNER_CONCURRENCY                            optional
+      --keystores-dir              -  KEYSTORES_DIR                                 optional
+      --keystores-password-file    -  KEYSTORES_PASSWORD_FILE                       optional
+      --keystores-password-dir     -  KEYSTORES_PASSWORD_DIR                        optional
+      --hashi-vault-url            -  HASHI_VAULT_URL                               optional
+      --hashi-vault-token          -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE      optional
+      --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                          repeated
+      --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                        repeated
+      --hashi-vault-mount          -  HASHI_VAULT_MOUNT                             optional
+      --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                       optional
+      --hashi-vault-ca             -  HASHI_VAULT_CA                                optional
+      --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                           optional
+      --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                     optional
+      --verbose                    v  VERBOSE                                       switch"
+    `);
+  });
+
+  it('every command is among these', () => {
+    const text = readFileSync(import.meta.filename, 'utf8');
+    expect(commands.length).toBeGreaterThan(20);
+    expect(commands.filter(name => !text.includes(`await helpPage('${name}')`))).toEqual([]);
+  });
+
+  it.each(commands)('%s stands in docs/commands.md as it is shown', async name => {
+    const reference = readFileSync(join(PROJECT_ROOT, 'docs/commands.md'), 'utf8');
+    const [summary = '', ...page] = (await helpPage(name)).trim().split('\n');
+    const heading = `## \`operator ${name} [OPTIONS]\``;
+    expect(reference).toContain(`${heading}\n\n${summary}\n\n\`\`\`\n${page.join('\n').trim()}\n\`\`\`\n`);
+  });
+});
+
+describe('the command reference', () => {
+  it('is fresh: "npm run reference" would write nothing else', () => {
+    execFileSync(process.execPath, ['scripts/command-reference.js', '--check'], {
+      cwd: PROJECT_ROOT,
+      stdio: 'pipe',
+    });
+  });
+});
+
+describe('the page of an error', () => {
+  const context = { program: 'operator', words: ['remote-db', 'setup'], isGroup: false, isVerbose: false };
+  const page = (error: unknown) => {
+    const { exitCode, text, json } = presentError(error, context);
+    return `${text}exit ${exitCode}\n${JSON.stringify(json)}`;
+  };
+
+  it('of a wrong value has the usage above it', () => {
+    const reason = new UsageError('invalid-integer', "'x' is not a valid integer.");
+    expect(page(invalidValue('--count', reason))).toMatchInlineSnapshot(`
+      "Usage: operator remote-db setup [OPTIONS]
+      Try 'operator remote-db setup --help' for help.
+
+      Error: Invalid value for '--count': 'x' is not a valid integer.
+      exit 2
+      {"error":{"code":"invalid-integer","message":"Invalid value for '--count': 'x' is not a valid integer."}}"
+    `);
+  });
+
+  it('of missing options names them all', () => {
+    const missing = [{ flag: '--vault' }, { flag: '--db-url', file: '--db-url-file or REMOTE_DB_URL_FILE' }];
+    expect(page(missingOptions(missing))).toMatchInlineSnapshot(`
+      "Usage: operator remote-db setup [OPTIONS]
+      Try 'operator remote-db setup --help' for help.
+
+      Error: Missing options '--vault', '--db-url'.
+      There is no terminal to ask on. Secrets are better read from a file: --db-url-file or REMOTE_DB_URL_FILE.
+      exit 2
+      {"error":{"code":"missing-option","message":"Missing options '--vault', '--db-url'.","hint":"There is no terminal to ask on. Secrets are better read from a file: --db-url-file or REMOTE_DB_URL_FILE."}}"
+    `);
+  });
+
+  it('of options that contradict each other has the usage above it', () => {
+    expect(
+      page(new CommandLineError('contradiction', '--x and --y give different values; use one of them.')),
+    ).toMatchInlineSnapshot(`
+      "Usage: operator remote-db setup [OPTIONS]
+      Try 'operator remote-db setup --help' for help.
+
+      Error: --x and --y give different values; use one of them.
+      exit 2
+      {"error":{"code":"contradiction","message":"--x and --y give different values; use one of them."}}"
+    `);
+  });
+
+  it('of a command that there is not shows the usage of its group', () => {
+    expect(
+      page(new RouteError('no-such-command', "No such command 'upload'.", ['remote-db'])),
+    ).toMatchInlineSnapshot(`
+      "Usage: operator remote-db [OPTIONS] COMMAND [ARGS]...
+      Try 'operator remote-db --help' for help.
+
+      Error: No such command 'upload'.
+      exit 2
+      {"error":{"code":"no-such-command","message":"No such command 'upload'."}}"
+    `);
+  });
+
+  it('of a wrong setting has no usage', () => {
+    expect(page(new UsageError('network-missing', 'Name the network.'))).toMatchInlineSnapshot(`
+      "Error: Name the network.
+      exit 2
+      {"error":{"code":"network-missing","message":"Name the network."}}"
+    `);
+  });
+
+  it('of a step that failed says what to do next', () => {
+    const error = new OperatorError('no-transaction', 'Transaction 7 is not there.', {
+      hint: 'See "tx list".',
+    });
+    expect(page(error)).toMatchInlineSnapshot(`
+      "Error: Transaction 7 is not there.
+      See "tx list".
+      exit 1
+      {"error":{"code":"no-transaction","message":"Transaction 7 is not there.","hint":"See \\"tx list\\"."}}"
+    `);
+  });
+
+  it('of something outside', () => {
+    const error = new ExternalError('nodes-unavailable', 'No node answers.', { retryable: true });
+    expect(page(error)).toMatchInlineSnapshot(`
+      "Error: No node answers.
+      exit 1
+      {"error":{"code":"nodes-unavailable","message":"No node answers."}}"
+    `);
+  });
+
+  it('of differences that --check has found', () => {
+    const found = () => assertUnchanged({ check: true }, true, 'Files in ./validator0 would change.');
+    expect(pageOf(found)).toMatchInlineSnapshot(`
+      "Error: Files in ./validator0 would change.
+      Run the command without --check.
+      exit 3
+      {"error":{"code":"files-differ","message":"Files in ./validator0 would change.","hint":"Run the command without --check."}}"
+    `);
+  });
+
+  it('of a question that the user left', () => {
+    expect(page(new Aborted())).toMatchInlineSnapshot(`
+      "Aborted!
+      exit 1
+      {"error":{"code":"aborted","message":"Aborted!"}}"
+    `);
+  });
+
+  it('of a bug shows its stack, and not as JSON', () => {
+    const bug = new TypeError('x is undefined');
+    bug.stack = 'TypeError: x is undefined\n    at run (src/commands/start.ts:1:1)';
+    expect(page(bug)).toMatchInlineSnapshot(`
+      "Error: this is a bug in the program, please report it with the lines below.
+      TypeError: x is undefined
+          at run (src/commands/start.ts:1:1)
+      exit 70
+      {"error":{"code":"internal-error","message":"x is undefined"}}"
+    `);
+  });
+
+  function pageOf(fail: () => void): string {
+    try {
+      fail();
+    } catch (error) {
+      return page(error);
+    }
+    throw new Error('it did not fail');
+  }
+});
