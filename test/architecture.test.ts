@@ -178,35 +178,35 @@ function circles(given: readonly Import[]): string[][] {
 }
 
 describe('the floors', () => {
-  it('finds the sources at all', () => {
+  it('the architecture tests find the sources and their imports', () => {
     expect(sources.length).toBeGreaterThan(250);
     expect(imports.some(i => i.to === 'src/lib/errors.ts')).toBe(true);
     expect(imports.some(i => i.to === 'src/db/database.ts' && i.typeOnly)).toBe(true);
   });
 
-  it('have a place for every file, and no room that is empty', () => {
+  it('every source file has a place on a floor, and no room is empty', () => {
     const built = sources.filter(file => !file.startsWith('test/'));
     expect(built.filter(file => floorOf(file) === undefined)).toEqual([]);
     const rooms = FLOORS.flat();
     expect(rooms.filter(room => !built.some(file => floorOf(file)?.room === room))).toEqual([]);
   });
 
-  it('are floors of folders: no file lies loose in src or in src/services', () => {
+  it('no file lies loose in src or in src/services', () => {
     expect(
       readdirSync(join(root, 'src'), { withFileTypes: true }).filter(entry => !entry.isDirectory()),
     ).toEqual([]);
     expect(program.filter(file => /^src\/services\/[^/]+$/.test(file))).toEqual([]);
   });
 
-  it('are walked downwards only: no import runs back up or across', () => {
+  it('no import runs up to a higher floor or across to another room of the same floor', () => {
     expect(climbs(imports)).toEqual([]);
   });
 
-  it('have no two files that import each other, whatever lies between', () => {
+  it('no two source files import each other, whatever lies between', () => {
     expect(circles(imports)).toEqual([]);
   });
 
-  it('would show an import that climbs, one that crosses, and a circle that only a type closes', () => {
+  it('the checks of imports find one that climbs, one that crosses, and a circle that only a type closes', () => {
     const pair = (from: string, to: string, typeOnly = false) => ({ from, to, typeOnly });
     const up = pair('src/services/exits/a.ts', 'src/operator/b.ts', true);
     const across = pair('src/db/a.ts', 'src/clients/b.ts');
@@ -264,7 +264,7 @@ describe('who imports whom', () => {
     expect(trespasses(/^src\/signer/, /^src\/settings\//, { typesAllowed: true })).toEqual([]);
   });
 
-  it('each outside library has its rooms', () => {
+  it('each library of package.json is imported in the rooms that are listed for it, and nowhere else', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     expect(Object.keys(LIBRARIES).sort()).toEqual(Object.keys(dependencies).sort());
     const outside = imports.filter(
@@ -278,7 +278,7 @@ describe('who imports whom', () => {
     expect(Object.keys(LIBRARIES).filter(name => !outside.some(({ to }) => to === name))).toEqual([]);
   });
 
-  it('of ethers, what asks nodes stays in clients: elsewhere it encodes, hashes and signs', () => {
+  it('the parts of ethers that ask nodes are imported in src/clients only', () => {
     const asking = /from 'ethers(\/(providers|contract))?'/;
     const asks = program.filter(file => asking.test(readFileSync(join(root, file), 'utf8')));
     expect(asks).not.toEqual([]);
@@ -300,7 +300,7 @@ describe('who imports whom', () => {
 describe('the walls around keys', () => {
   const keyless = program.filter(file => KEYLESS.test(file));
 
-  it('stand between folders: no keyless room imports domain/keys or the signer, not even a type', () => {
+  it('no keyless room imports domain/keys or the signer, not even a type', () => {
     const rooms = ['operator/', 'transactions/', 'services/staking/', 'services/exits/', 'services/oracles/'];
     for (const room of [...rooms, 'signer-process/', 'compose/operator.ts', 'compose/run-operator.ts']) {
       expect(keyless.filter(file => file.startsWith(`src/${room}`))).not.toEqual([]);
@@ -309,7 +309,7 @@ describe('the walls around keys', () => {
     expect(trespasses(KEYLESS, OPENS_KEY_CODE)).toEqual([]);
   });
 
-  it('hold whatever is reached from there, in threads of the same process, too', () => {
+  it('keyless rooms reach no code of keys through other files either, nor in threads of the same process', () => {
     const reached = reachedFrom(keyless);
     expect(reached).toContain('src/signer-process/spawn-signer.ts');
     expect(reached).toContain('src/workers/verify-worker.ts');
@@ -317,7 +317,7 @@ describe('the walls around keys', () => {
     expect(reached.filter(file => KEY_CODE.test(file) || OPENS_KEY_CODE.test(file))).toEqual([]);
   });
 
-  it('know every thread: only the pool starts any, and whoever makes a pool names its file', () => {
+  it('only the thread pool starts threads, and each file that makes a pool names the file that its threads run', () => {
     const holding = (pattern: RegExp) =>
       program.filter(file => pattern.test(readFileSync(join(root, file), 'utf8')));
     expect(holding(/\bnew Worker\b/)).toEqual(['src/workers/thread-pool.ts']);
@@ -331,7 +331,7 @@ describe('the walls around keys', () => {
     ]);
   });
 
-  it('are real: the signer, which does hold keys, is seen to reach them', () => {
+  it('the signer, which does hold keys, is seen to reach the code of keys', () => {
     const reached = reachedFrom(['src/compose/signer-child.ts']);
     expect(reached).toContain('src/domain/keys/keystore.ts');
     expect(reached).toContain('src/signer/keys/sign-worker.ts');
@@ -342,7 +342,7 @@ describe('the edges', () => {
   const read = (file: string) =>
     readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
 
-  it('read the environment in one place, for the options: nothing deeper looks at a variable', () => {
+  it('the environment is read in one place, for the options: nothing deeper looks at a variable', () => {
     const looks = /\bprocess\??\.env\b|\bprocess\[|\benv\b[^{}]*\}\s*=\s*process\b|['"]node:process['"]/;
     const looking = program.filter(file => looks.test(read(file)));
     expect(looking).toEqual([
@@ -362,7 +362,7 @@ describe('the edges', () => {
       expect(looks.test(hidden)).toBe(true);
   });
 
-  it('are the only ones that print, and what they print passes through foreign-text.ts', () => {
+  it('only the edges print, and what they print passes through foreign-text.ts', () => {
     const prints = /\b(process\.(stdout|stderr)|output)\.write\(|\bconsole\.|pino\.destination\(/;
     const edges = program.filter(file => prints.test(read(file)));
     expect(edges).toEqual([
@@ -381,13 +381,13 @@ describe('the edges', () => {
     expect([...cleaning, ...byOthers].sort()).toEqual(edges);
   });
 
-  it('tell the message of an error of another maker through messageOf only', () => {
+  it('the program tells the message of another maker’s error through messageOf only', () => {
     const caught = /\$\{(error|cause|thrown)(\.message)?\}/;
     const allowed = ['src/cli/options/resolve-options.ts', 'src/cli/present-error.ts'];
     expect(program.filter(file => caught.test(read(file)) && !allowed.includes(file))).toEqual([]);
   });
 
-  it('never get the whole of a URL: only who connects asks for it', () => {
+  it('only files that connect ask for the whole of a URL', () => {
     const revealing = program.filter(file => read(file).includes('.reveal('));
     const connects =
       /^src\/(clients\/|compose\/(nodes|operator)\.ts|cli\/choose-key-source\.ts|domain\/fleet\/validator-config\.ts)/;
@@ -426,13 +426,13 @@ describe('lists that grow with the keys', () => {
     /^src\/clients\/execution\/contracts\/keeper-events\.ts:\d+ Object\.assign$/,
   ];
 
-  it('are never spread into arguments: 125,000 of them are the most that a stack takes', () => {
+  it('lists that grow with the keys are never spread into arguments: a stack takes 125,000 at most', () => {
     const found = program.flatMap(file => spreadCalls(file, readFileSync(join(root, file), 'utf8')));
     expect(found.filter(call => !BOUNDED.some(bounded => bounded.test(call)))).toEqual([]);
     expect(BOUNDED.filter(bounded => !found.some(call => bounded.test(call)))).toEqual([]);
   });
 
-  it('would be found in a call, however it is written, and not taken for a copy or a parameter', () => {
+  it('the check of spread arguments finds every form of call, and takes no copy or parameter for one', () => {
     const spread = [
       'wipe(...keys);',
       'return concatBytes(\n  ...entries.flatMap(entry => [entry.publicKey, sign(entry)]),\n);',
@@ -462,14 +462,14 @@ describe('lists that grow with the keys', () => {
 });
 
 describe('the bundle', () => {
-  it('has a file for everything that is started by itself', () => {
+  it('the bundle has a file for everything that is started by itself', () => {
     const started = sources.flatMap(file => startedIn(readFileSync(join(root, file), 'utf8')));
     expect(started.length).toBeGreaterThan(3);
     expect(started.filter(name => !sources.includes(`src/${name}.ts`))).toEqual([]);
     expect(started.filter(name => !existsSync(join(root, `dist/src/${name}.js`)))).toEqual([]);
   });
 
-  it('keeps the code that handles keys out of what the operator loads', () => {
+  it('the bundle keeps the code that handles keys out of what the operator loads', () => {
     const declaredIn = (files: readonly string[], pattern: RegExp) =>
       files.flatMap(file =>
         [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map(([, found = '']) => found),
@@ -523,12 +523,12 @@ describe('the bundle', () => {
 });
 
 describe('the tree', () => {
-  it('has no rooms whose name says nothing', () => {
+  it('no room or file of the sources has a name that says nothing', () => {
     const names = /(^|\/)(utils?|helpers?|common|shared|misc|types|interfaces|models)(\/|\.ts$)/;
     expect(sources.filter(file => names.test(file))).toEqual([]);
   });
 
-  it('has one member a line: no literal is spread into another literal', () => {
+  it('no literal is spread into another literal in sources, tests and scripts', () => {
     const packed = /\.\.\.[{[]/;
     const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.ts', 'scripts/*.js'], {
       cwd: root,
@@ -542,6 +542,23 @@ describe('the tree', () => {
     expect(
       ['  ...{ a, b },', '[...[a, b], c]', '{ ...a, ...(b ? {} : { c }) }'].map(one => packed.test(one)),
     ).toEqual([true, true, false]);
+  });
+
+  it('the titles of tests begin with their subject: none with a preposition or a verb of a sentence that began above', () => {
+    const glued =
+      /^\s*(?:it|test)(?:\.\w+)*\(\s*['"`](?:of|to|that|with|without|is|are|has|have|does|keeps|takes|gives|says|refuses|stays|asks|ends|needs|stands) /gm;
+    const found = globSync('test/**/*.test.ts', { cwd: root }).flatMap(file =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(glued)].map(
+        ([title]) => `${file}: ${title.trim()}`,
+      ),
+    );
+    expect(found).toEqual([]);
+    const titles = [
+      "  it('keeps all ten keys', ",
+      "it.each([])('of two of ten', ",
+      "  it('upload-keypairs keeps', ",
+    ];
+    expect(titles.map(title => title.match(glued) !== null)).toEqual([true, false, false]);
   });
 
   it('the command manifest is fresh', () => {

@@ -94,7 +94,7 @@ function expectReadable(
 }
 
 describe('the web3signer chart', () => {
-  it('writes keys that Web3Signer can read as uid 1000, into a directory that is there', async () => {
+  it('setup-web3signer of the web3signer chart writes keys that uid 1000 can read into a present directory', async () => {
     using volume = mountVolume();
     const directory = join(volume.path, 'keystore');
     mkdirSync(directory, { mode: 0o755 });
@@ -108,7 +108,7 @@ describe('the web3signer chart', () => {
     expect(readKeyDirectory(directory).publicKeys.size).toBe(50);
   });
 
-  it('makes the directory with 0755 when the init container has not', async () => {
+  it('setup-web3signer of the web3signer chart makes a missing directory of keys with mode 0755', async () => {
     using volume = mountVolume();
     const directory = join(volume.path, 'deep/keystore');
     expect((await runPython(fetchKeys(directory))).exitCode).toBe(0);
@@ -116,7 +116,7 @@ describe('the web3signer chart', () => {
     expectReadable(directory, volume.path, [WEB3SIGNER, STRANGER], true);
   });
 
-  it('without the shim keys are for their owner alone', async () => {
+  it('setup-web3signer without the Python shim writes keys that only their owner can read', async () => {
     using volume = mountVolume();
     const directory = join(volume.path, 'keystore');
     expect((await runCli(['remote-db', ...fetchKeys(directory)])).exitCode).toBe(0);
@@ -128,19 +128,22 @@ describe('the web3signer chart', () => {
   it.each([
     ['--owner', (owner: string) => ({ flags: ['--owner', owner], env: {} })],
     ['REMOTE_DB_FILE_OWNER', (owner: string) => ({ flags: [], env: { REMOTE_DB_FILE_OWNER: owner } })],
-  ])('%s gives them to Web3Signer and keeps them from others', async (_name, give) => {
-    using volume = mountVolume();
-    const directory = join(volume.path, 'keystore');
-    const { flags, env } = give(`${OWNER.uid}:${OWNER.gid}`);
-    const run = await runCli(['remote-db', ...fetchKeys(directory, ...flags)], { env });
-    expect(run.exitCode).toBe(0);
-    for (const path of [directory, ...filesIn(directory)]) {
-      const { uid, gid } = statSync(path);
-      expect({ uid, gid }, path).toEqual(OWNER);
-    }
-    expectReadable(directory, volume.path, [OWNER], true);
-    expectReadable(directory, volume.path, [OPERATOR, STRANGER], false);
-  });
+  ])(
+    '%s gives the keys of setup-web3signer to Web3Signer’s user and keeps them from all others',
+    async (_name, give) => {
+      using volume = mountVolume();
+      const directory = join(volume.path, 'keystore');
+      const { flags, env } = give(`${OWNER.uid}:${OWNER.gid}`);
+      const run = await runCli(['remote-db', ...fetchKeys(directory, ...flags)], { env });
+      expect(run.exitCode).toBe(0);
+      for (const path of [directory, ...filesIn(directory)]) {
+        const { uid, gid } = statSync(path);
+        expect({ uid, gid }, path).toEqual(OWNER);
+      }
+      expectReadable(directory, volume.path, [OWNER], true);
+      expectReadable(directory, volume.path, [OPERATOR, STRANGER], false);
+    },
+  );
 
   it.each([
     ['through the shim', runPython],
@@ -148,18 +151,21 @@ describe('the web3signer chart', () => {
       'without it',
       (args: readonly string[], options?: CliOptions) => runCli(['remote-db', ...args], options),
     ],
-  ])('--file-mode 0640 lets a group read, %s', async (_name, run) => {
-    using volume = mountVolume();
-    const directory = join(volume.path, 'keystore');
-    const owner = `${process.getuid?.()}:${OWNER.gid}`;
-    expect((await run(fetchKeys(directory, '--file-mode', '0640', '--owner', owner))).exitCode).toBe(0);
-    for (const path of filesIn(directory)) expect(modeOf(path), path).toBe('640');
-    expect(modeOf(directory)).toBe('750');
-    expectReadable(directory, volume.path, [{ ...OF_GROUP, gid: OWNER.gid }], true);
-    expectReadable(directory, volume.path, [STRANGER], false);
-  });
+  ])(
+    'setup-web3signer --file-mode 0640 lets a group read the keys, with the Python shim or not: %s',
+    async (_name, run) => {
+      using volume = mountVolume();
+      const directory = join(volume.path, 'keystore');
+      const owner = `${process.getuid?.()}:${OWNER.gid}`;
+      expect((await run(fetchKeys(directory, '--file-mode', '0640', '--owner', owner))).exitCode).toBe(0);
+      for (const path of filesIn(directory)) expect(modeOf(path), path).toBe('640');
+      expect(modeOf(directory)).toBe('750');
+      expectReadable(directory, volume.path, [{ ...OF_GROUP, gid: OWNER.gid }], true);
+      expectReadable(directory, volume.path, [STRANGER], false);
+    },
+  );
 
-  it('mends modes and owners of files whose content is right already', async () => {
+  it('setup-web3signer through the Python shim mends the modes of files whose content is right already', async () => {
     using volume = mountVolume();
     const directory = join(volume.path, 'keystore');
     mkdirSync(directory, { mode: 0o755 });
@@ -171,43 +177,46 @@ describe('the web3signer chart', () => {
 });
 
 describe('the web3signer-validators chart', () => {
-  it.each([0, 2])('writes the files of StatefulSet %i, readable for uid 1001', async index => {
-    using volume = mountVolume();
-    const run = await runPython([
-      '--network',
-      'holesky',
-      '--vault',
-      VAULT,
-      '--db-url',
-      database.url,
-      'setup-validator',
-      '--web3signer-endpoint',
-      'http://web3signer:6174',
-      '--output-dir',
-      volume.path,
-      '--total-validators',
-      '3',
-      '--validator-index',
-      String(index),
-      '--fee-recipient',
-      FEE_RECIPIENT,
-      '--disable-proposal-builder',
-    ]);
-    expect(run.exitCode).toBe(0);
-    for (const path of filesIn(volume.path)) expect(modeOf(path), path).toBe('644');
-    expectReadable(volume.path, volume.path, [OPERATOR, STRANGER], true);
-    // `cat /data/signer_keys.yml > /data/config` and the copy for Lighthouse.
-    const keys = readSignerKeys(readFileSync(join(volume.path, 'signer_keys.yml'), 'utf8'));
-    const definitions = readLighthouseDefinitions(
-      readFileSync(join(volume.path, 'validator_definitions.yml'), 'utf8'),
-    );
-    expect(keys).toHaveLength(index === 0 ? 4 : 3);
-    expect(definitions.map(each => each.publicKey)).toEqual(keys);
-  });
+  it.each([0, 2])(
+    'setup-validator of the web3signer-validators chart writes files of StatefulSet %i that uid 1001 can read',
+    async index => {
+      using volume = mountVolume();
+      const run = await runPython([
+        '--network',
+        'holesky',
+        '--vault',
+        VAULT,
+        '--db-url',
+        database.url,
+        'setup-validator',
+        '--web3signer-endpoint',
+        'http://web3signer:6174',
+        '--output-dir',
+        volume.path,
+        '--total-validators',
+        '3',
+        '--validator-index',
+        String(index),
+        '--fee-recipient',
+        FEE_RECIPIENT,
+        '--disable-proposal-builder',
+      ]);
+      expect(run.exitCode).toBe(0);
+      for (const path of filesIn(volume.path)) expect(modeOf(path), path).toBe('644');
+      expectReadable(volume.path, volume.path, [OPERATOR, STRANGER], true);
+      // `cat /data/signer_keys.yml > /data/config` and the copy for Lighthouse.
+      const keys = readSignerKeys(readFileSync(join(volume.path, 'signer_keys.yml'), 'utf8'));
+      const definitions = readLighthouseDefinitions(
+        readFileSync(join(volume.path, 'validator_definitions.yml'), 'utf8'),
+      );
+      expect(keys).toHaveLength(index === 0 ? 4 : 3);
+      expect(definitions.map(each => each.publicKey)).toEqual(keys);
+    },
+  );
 });
 
 describe('the v3-operator chart', () => {
-  it('writes into $DATA_DIR/<vault>, readable for uid 1001, with the chart’s environment', async () => {
+  it('setup-operator of the v3-operator chart writes into $DATA_DIR/<vault> files that uid 1001 can read', async () => {
     using volume = mountVolume();
     // What `init-chown` leaves.
     mkdirSync(join(volume.path, VAULT, 'keystores'), { recursive: true });
@@ -238,7 +247,7 @@ describe('the v3-operator chart', () => {
     expect(readRemoteSignerFile(config).shares.size).toBe(10);
   });
 
-  it('takes vault, network and URL from the environment alone', async () => {
+  it('setup-operator takes vault, network and database URL from the environment alone', async () => {
     using volume = mountVolume();
     const env = { DATA_DIR: volume.path, NETWORK: 'holesky', VAULT, REMOTE_DB_URL: database.url };
     const run = await runPython(['setup-operator'], { env });
@@ -247,7 +256,7 @@ describe('the v3-operator chart', () => {
     expect(run.stderr).not.toContain('on the command line');
   });
 
-  it('runs as a uid without a name, home and shell, as containers do', async () => {
+  it('setup-operator runs as a uid without a name, home and shell, as in a container', async () => {
     using volume = mountVolume();
     const preload = join(import.meta.dirname, '../support/programs/nameless-user.mjs');
     const run = await runCli(
@@ -276,7 +285,7 @@ describe('the v3-operator chart', () => {
     expect(run.exitCode).toBe(0);
   });
 
-  it('a boolean that is none is a usage error that names its variable', async () => {
+  it('setup-operator refuses a VERBOSE that is no boolean with a usage error that names the variable', async () => {
     const env = { NETWORK: 'holesky', VAULT, REMOTE_DB_URL: database.url, VERBOSE: 'maybe' };
     const run = await runPython(['setup-operator'], { env });
     expect(run.stderr).toContain("Error: Invalid value for 'VERBOSE': 'maybe' is not a valid boolean.\n");
@@ -285,31 +294,34 @@ describe('the v3-operator chart', () => {
 });
 
 describe('.env as the manual loads it', () => {
-  it.each(['sh', 'bash'])("export $(grep -v '^#' .env | xargs) in %s", async shell => {
-    using volume = mountVolume();
-    const values: Record<string, string> = {
-      NETWORK: 'holesky',
-      VAULT,
-      DATA_DIR: volume.path,
-      REMOTE_DB_URL: database.url,
-      REMOTE_DB_ENCRYPT_KEY: RECORDED_ENCRYPT_KEY,
-    };
-    const example = readFileSync(join(PROJECT_ROOT, '.env.example'), 'utf8');
-    const filled = example.replace(/^(\w+)=.*$/gm, (line, name: string) =>
-      values[name] === undefined ? line : `${name}=${values[name]}`,
-    );
-    writeFileSync(join(volume.path, '.env'), filled, { mode: 0o600 });
-    const script = join(volume.path, 'run');
-    writeFileSync(
-      script,
-      `#!/usr/bin/env ${shell}\nset -e\ncd ${volume.path}\nexport $(grep -v '^#' .env | xargs)\n` +
-        `${PROJECT_ROOT}/v3-operator remote-db setup-web3signer --output-dir=./web3signer\n` +
-        `exec ${PROJECT_ROOT}/v3-operator remote-db setup-operator\n`,
-      { mode: 0o755 },
-    );
-    const run = await runCli([], { program: relative(PROJECT_ROOT, script) });
-    expect(run.stdout).toContain('Saving 50 private keys to web3signer...\n');
-    expect(run.stdout).toContain(`saved to ${volume.path}/${VAULT}/deposit_data.json file.\n`);
-    expect(run.exitCode).toBe(0);
-  });
+  it.each(['sh', 'bash'])(
+    "setup-web3signer and setup-operator run with .env loaded by export $(grep -v '^#' .env | xargs) in %s",
+    async shell => {
+      using volume = mountVolume();
+      const values: Record<string, string> = {
+        NETWORK: 'holesky',
+        VAULT,
+        DATA_DIR: volume.path,
+        REMOTE_DB_URL: database.url,
+        REMOTE_DB_ENCRYPT_KEY: RECORDED_ENCRYPT_KEY,
+      };
+      const example = readFileSync(join(PROJECT_ROOT, '.env.example'), 'utf8');
+      const filled = example.replace(/^(\w+)=.*$/gm, (line, name: string) =>
+        values[name] === undefined ? line : `${name}=${values[name]}`,
+      );
+      writeFileSync(join(volume.path, '.env'), filled, { mode: 0o600 });
+      const script = join(volume.path, 'run');
+      writeFileSync(
+        script,
+        `#!/usr/bin/env ${shell}\nset -e\ncd ${volume.path}\nexport $(grep -v '^#' .env | xargs)\n` +
+          `${PROJECT_ROOT}/v3-operator remote-db setup-web3signer --output-dir=./web3signer\n` +
+          `exec ${PROJECT_ROOT}/v3-operator remote-db setup-operator\n`,
+        { mode: 0o755 },
+      );
+      const run = await runCli([], { program: relative(PROJECT_ROOT, script) });
+      expect(run.stdout).toContain('Saving 50 private keys to web3signer...\n');
+      expect(run.stdout).toContain(`saved to ${volume.path}/${VAULT}/deposit_data.json file.\n`);
+      expect(run.exitCode).toBe(0);
+    },
+  );
 });

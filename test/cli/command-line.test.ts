@@ -16,7 +16,7 @@ const commands = globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') }
 
 describe('help', () => {
   it.each(commands.map(words => [words.join(' '), words] as const))(
-    '%s: usage, examples, 80 columns',
+    '%s --help shows usage and examples within 80 columns',
     async (name, words) => {
       const { stdout, exitCode } = await runCli([...words, '--help']);
       expect(stdout).toContain(`\n  $ operator ${name} `);
@@ -28,7 +28,7 @@ describe('help', () => {
     },
   );
 
-  it('is shown without a command, too', async () => {
+  it('operator without a command shows its help', async () => {
     const [bare, asked] = [await runCli([]), await runCli(['--help'])];
     expect(bare.stdout).toBe(asked.stdout);
     expect(bare.stdout).toContain('  create-keys ');
@@ -51,7 +51,7 @@ describe('a wrong command line', () => {
       ['create-keys', '--vault', VAULT.toUpperCase()],
       "Invalid value for '--vault': Invalid Ethereum address",
     ],
-  ])('%s', async (args, message) => {
+  ])('the command line %s ends with usage, error and exit code 2', async (args, message) => {
     const { stdout, stderr, exitCode } = await runCli(args);
     expect(stderr).toBe(
       `Usage: operator create-keys [OPTIONS]\nTry 'operator create-keys --help' for help.\n\nError: ${message}\n`,
@@ -87,7 +87,7 @@ describe('a wrong command line', () => {
       '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
     ],
   ])(
-    'whose options do not go together is refused before anything is opened: %s',
+    'a command line whose options do not go together is refused before anything is opened: %s',
     async (command, options, message) => {
       const { stdout, stderr, exitCode } = await runCli([...command, ...options]);
       expect(stderr).toBe(`Error: ${message}\n`);
@@ -96,7 +96,7 @@ describe('a wrong command line', () => {
     },
   );
 
-  it('is a JSON document on stdout with --json', async () => {
+  it('create-keys --json prints a usage error as a JSON document on stdout', async () => {
     const { stdout, stderr, exitCode } = await runCli(['create-keys', '--json', '--count', '0']);
     expect(JSON.parse(stdout)).toEqual({
       error: { code: 'out-of-range', message: "Invalid value for '--count': 0 is not in the range x>=1." },
@@ -109,7 +109,7 @@ describe('a wrong command line', () => {
     ['-v', ['-v'], {}],
     ['--verbose', ['--verbose'], {}],
     ['VERBOSE', [], { VERBOSE: 'yes' }],
-  ])('names its code in the last line of stderr with %s only', async (_, words, env) => {
+  ])('an error names its code in the last line of stderr with %s only', async (_, words, env) => {
     const args = ['signer', '--network', 'nowhere'];
     const brief = await runCli(args);
     const { stderr, exitCode } = await runCli([...args, ...words], { env });
@@ -120,33 +120,36 @@ describe('a wrong command line', () => {
 });
 
 describe('secrets', () => {
-  it.runIf(process.platform === 'linux')('do not stay in the process list', async () => {
-    using directory = temporaryDirectory();
-    const marker = `--mnemonic=${MNEMONIC}`;
-    const seen: string[] = [];
-    const commandLines = () =>
-      readdirSync('/proc')
-        .filter(name => /^\d+$/.test(name))
-        .map(pid => readCommandLine(pid));
-    await runOnTerminal(
-      ['create-keys', '--data-dir', directory.path, marker],
-      [
-        {
-          on: 'Enter the vault address: ',
-          type: () => {
-            seen.push(...commandLines());
-            return '\u0003';
+  it.runIf(process.platform === 'linux')(
+    'a mnemonic on the command line does not stay in the process list',
+    async () => {
+      using directory = temporaryDirectory();
+      const marker = `--mnemonic=${MNEMONIC}`;
+      const seen: string[] = [];
+      const commandLines = () =>
+        readdirSync('/proc')
+          .filter(name => /^\d+$/.test(name))
+          .map(pid => readCommandLine(pid));
+      await runOnTerminal(
+        ['create-keys', '--data-dir', directory.path, marker],
+        [
+          {
+            on: 'Enter the vault address: ',
+            type: () => {
+              seen.push(...commandLines());
+              return '\u0003';
+            },
           },
-        },
-      ],
-    );
-    expect(seen.filter(line => line.includes('abandon abandon'))).toEqual([]);
-    expect(seen.some(line => line.startsWith('operator'))).toBe(true);
-  });
+        ],
+      );
+      expect(seen.filter(line => line.includes('abandon abandon'))).toEqual([]);
+      expect(seen.some(line => line.startsWith('operator'))).toBe(true);
+    },
+  );
 });
 
 describe('the launchers', () => {
-  it('say what to install on an older Node, and nothing else', () => {
+  it('bin/run.js says on an older Node which one is needed, and nothing else', () => {
     using directory = temporaryDirectory();
     const older = join(directory.path, 'older.mjs');
     writeFileSync(
@@ -163,7 +166,7 @@ describe('the launchers', () => {
     expect(run.status).toBe(1);
   });
 
-  it('say so when the package is not there to bring a Node', () => {
+  it('the launcher "operator" says which Node is needed when neither PATH nor the package has one', () => {
     using directory = temporaryDirectory();
     writeFileSync(join(directory.path, 'operator'), readFileSync(join(PROJECT_ROOT, 'operator')), {
       mode: 0o755,
@@ -183,7 +186,7 @@ describe('the launchers', () => {
 });
 
 describe('.env.example', () => {
-  it("loads by the manual's line, and its values are accepted", () => {
+  it(".env.example loads by the manual's line, variables with and without a value alike", () => {
     const load = 'cd / && export $(grep -v \'^#\' "$1" | xargs) && env';
     const lines = execFileSync('bash', ['-c', load, 'bash', join(PROJECT_ROOT, '.env.example')], {
       env: { PATH: '/usr/bin:/bin' },
@@ -194,7 +197,7 @@ describe('.env.example', () => {
     expect(lines).toContain('REMOTE_DB_URL=');
   });
 
-  it('has the variables of all options of all commands and no others; what is ignored stands in it nowhere', () => {
+  it('.env.example has the variables of all options of all commands, and none of those that are ignored', () => {
     const listed = readFileSync(join(PROJECT_ROOT, '.env.example'), 'utf8').match(/^[A-Z_]+(?==)/gm) ?? [];
     const variables = [...listOptionVariables().values()].flat();
     const read = new Set(variables.filter(one => !one.isIgnored).map(one => one.name));

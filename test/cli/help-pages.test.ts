@@ -2304,7 +2304,7 @@ describe('the help page of', () => {
 });
 
 describe('the command reference', () => {
-  it('is fresh: "npm run reference" would write nothing else', () => {
+  it('docs/commands.md is fresh: "npm run reference" would write nothing else', () => {
     execFileSync(process.execPath, ['scripts/command-reference.js', '--check'], {
       cwd: PROJECT_ROOT,
       stdio: 'pipe',
@@ -2319,7 +2319,7 @@ describe('the page of an error', () => {
     return `${text}exit ${exitCode}\n${JSON.stringify(json)}`;
   };
 
-  it('of a wrong value has the usage above it', () => {
+  it('the error of a wrong value has the usage above it', () => {
     const reason = new UsageError('invalid-integer', "'x' is not a valid integer.");
     expect(page(invalidValue('--count', reason))).toMatchInlineSnapshot(`
       "Usage: operator remote-db setup [OPTIONS]
@@ -2331,7 +2331,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of missing options names them all', () => {
+  it('the error of missing options names them all', () => {
     const missing = [{ flag: '--vault' }, { flag: '--db-url', file: '--db-url-file or REMOTE_DB_URL_FILE' }];
     expect(page(missingOptions(missing))).toMatchInlineSnapshot(`
       "Usage: operator remote-db setup [OPTIONS]
@@ -2344,7 +2344,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of options that contradict each other has the usage above it', () => {
+  it('the error of options that contradict each other has the usage above it', () => {
     expect(
       page(new CommandLineError('contradiction', '--x and --y give different values; use one of them.')),
     ).toMatchInlineSnapshot(`
@@ -2357,7 +2357,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of a command that there is not shows the usage of its group', () => {
+  it('the error of a command that there is not shows the usage of its group', () => {
     expect(
       page(new RouteError('no-such-command', "No such command 'upload'.", ['remote-db'])),
     ).toMatchInlineSnapshot(`
@@ -2370,7 +2370,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of a wrong setting has no usage', () => {
+  it('the error of a wrong setting has no usage', () => {
     expect(page(new UsageError('network-missing', 'Name the network.'))).toMatchInlineSnapshot(`
       "Error: Name the network.
       exit 2
@@ -2378,7 +2378,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of a step that failed says what to do next', () => {
+  it('the error of a step that failed says what to do next', () => {
     const error = new OperatorError('no-transaction', 'Transaction 7 is not there.', {
       hint: 'See "tx list".',
     });
@@ -2390,7 +2390,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of something outside', () => {
+  it('the error of something outside names it and has no usage', () => {
     const error = new ExternalError('nodes-unavailable', 'No node answers.', { retryable: true });
     expect(page(error)).toMatchInlineSnapshot(`
       "Error: No node answers.
@@ -2399,7 +2399,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of differences that --check has found', () => {
+  it('the error of differences that --check has found ends with exit code 3', () => {
     const found = () => assertUnchanged({ check: true }, true, 'Files in ./validator0 would change.');
     expect(pageOf(found)).toMatchInlineSnapshot(`
       "Error: Files in ./validator0 would change.
@@ -2409,7 +2409,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of a question that the user left', () => {
+  it('the error of a question that the user left has neither usage nor stack', () => {
     expect(page(new Aborted())).toMatchInlineSnapshot(`
       "Aborted!
       exit 1
@@ -2417,7 +2417,7 @@ describe('the page of an error', () => {
     `);
   });
 
-  it('of a bug shows its stack, and not as JSON', () => {
+  it('the error of a bug shows its stack, and not as JSON', () => {
     const bug = new TypeError('x is undefined');
     bug.stack = 'TypeError: x is undefined\n    at run (src/commands/start.ts:1:1)';
     expect(page(bug)).toMatchInlineSnapshot(`

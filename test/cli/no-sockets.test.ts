@@ -16,7 +16,7 @@ describe('commands of an air-gapped machine', () => {
       'a connection of a worker without environment',
       `new worker_threads.Worker(new URL(${JSON.stringify(WORKER)}), { env: {} }).on('exit', code => process.exit(code))`,
     ],
-  ])('the guard of this test notices %s', (_what, program) => {
+  ])('forbid-sockets.mjs ends a process that asks for %s', (_what, program) => {
     expect(spawnSync(process.execPath, [GUARD, '-e', program], { stdio: 'pipe' }).status).toBe(99);
   });
 

@@ -63,7 +63,7 @@ const treeOf = (path: string) =>
   execFileSync('sh', ['-c', 'find . -type f | sort | xargs sha256sum'], { cwd: path }).toString();
 
 describe('create-keys', () => {
-  it('prints and writes what the Python operator did, and appends later keys to the deposit data', async () => {
+  it('create-keys prints and writes what the Python operator did, and appends later keys to the deposit data', async () => {
     using vault = initialised();
     const { dataDir, vaultDir } = vault;
     const first = await createKeys(dataDir, 5);
@@ -102,7 +102,7 @@ describe('create-keys', () => {
     expect(keystoresIn(vaultDir)).toHaveLength(8);
   });
 
-  it('runs over indexes again: writes what is missing, touches nothing else', async () => {
+  it('create-keys run again over the same indexes writes what is missing and touches nothing else', async () => {
     using vault = initialised('goerli');
     const { dataDir, vaultDir } = vault;
     const first = await createKeys(dataDir, 2);
@@ -124,7 +124,7 @@ describe('create-keys', () => {
     );
   });
 
-  it('finds deposit data among the keystores, takes it for no keystore, and continues it', async () => {
+  it('create-keys finds deposit data among the keystores, takes it for no keystore, and continues it', async () => {
     using vault = initialised();
     const { dataDir, vaultDir } = vault;
     mkdirSync(join(vaultDir, 'keystores'));
@@ -143,7 +143,7 @@ describe('create-keys', () => {
     expect(JSON.parse(readFileSync(join(vaultDir, 'deposit_data.json'), 'utf8'))).toHaveLength(6);
   });
 
-  it('writes scrypt keystores and a password file for each with --per-keystore-password', async () => {
+  it('create-keys --per-keystore-password writes scrypt keystores and a password file for each', async () => {
     using vault = initialised();
     const { dataDir, vaultDir } = vault;
     const mnemonicFile = join(dataDir, 'mnemonic');
@@ -194,7 +194,7 @@ describe('create-keys', () => {
       exitCode: 2,
       message: /^Error: NETWORK is mainnet, but the vault was initialised for holesky\.$/m,
     },
-  ])('refuses $what and writes nothing', async ({ args, env, exitCode, message }) => {
+  ])('create-keys refuses $what and writes nothing', async ({ args, env, exitCode, message }) => {
     using vault = initialised();
     const before = treeOf(vault.dataDir);
     const run = await runCli(
@@ -222,7 +222,7 @@ describe('create-keys', () => {
       null,
       /password\.txt is missing, and .*keystore-m_12381_3600_9_0_0-1\.json can only be opened with it\./,
     ],
-  ])('stops at %s, with nothing written', async (_what, file, content, message) => {
+  ])('create-keys stops at %s, with nothing written', async (_what, file, content, message) => {
     using vault = initialised();
     mkdirSync(join(vault.vaultDir, 'keystores'));
     const recorded = readdirSync(join(VECTORS, 'goerli/1-after-first/keystores'))[1] ?? '';
@@ -242,7 +242,7 @@ describe('create-keys', () => {
     expect(treeOf(vault.dataDir)).toBe(before);
   });
 
-  it('says what to do without init', async () => {
+  it('create-keys says to run init when the vault has no config.json', async () => {
     using directory = temporaryDirectory();
     const run = await createKeys(directory.path, 1);
     expect(run.stderr).toBe(
@@ -253,7 +253,7 @@ describe('create-keys', () => {
 });
 
 describe('create-wallet', () => {
-  it('prints the recorded line, and never replaces a wallet', async () => {
+  it('create-wallet prints the recorded line, and never replaces a wallet', async () => {
     using vault = initialised();
     const args = ['create-wallet', '--data-dir', vault.dataDir, '--mnemonic', MNEMONIC, '--vault', VAULT];
     const run = await runCli(args);
@@ -271,7 +271,7 @@ describe('create-wallet', () => {
 });
 
 describe('get-validators-root', () => {
-  it('gives the recorded roots', async () => {
+  it('get-validators-root prints the recorded roots', async () => {
     using vault = initialised();
     cpSync(
       join(VECTORS, 'holesky/2-after-second/deposit_data.json'),
@@ -296,7 +296,7 @@ describe('get-validators-root', () => {
 });
 
 describe('merge-deposit-data', () => {
-  it('merges as recorded, byte for byte', async () => {
+  it('merge-deposit-data merges as recorded, byte for byte', async () => {
     using directory = temporaryDirectory();
     const out = join(directory.path, 'merged.json');
     const files = ['holesky/1-after-first', 'holesky-pkp/1'].map(dir =>
@@ -324,7 +324,7 @@ describe('merge-deposit-data', () => {
     expect(modeOf(out)).toBe('644');
   });
 
-  it('wants two files', async () => {
+  it('merge-deposit-data refuses fewer than two files', async () => {
     const file = join(VECTORS, 'holesky/1-after-first/deposit_data.json');
     const run = await runCli(['merge-deposit-data', '-d', file, '-m', '/nowhere/x.json']);
     expect(run.stderr).toBe('Error: You must provide at least 2 deposit data files\n');
@@ -335,7 +335,7 @@ describe('merge-deposit-data', () => {
 });
 
 describe('init', () => {
-  it('without a terminal needs --no-verify, and names every missing option at once', async () => {
+  it('init without a terminal needs --no-verify, and names every missing option at once', async () => {
     using directory = temporaryDirectory();
     const run = await runCli(['init', '--data-dir', directory.path]);
     expect(run.stderr).toContain("Error: Missing options '--network', '--vault', '--no-verify'.\n");
@@ -345,7 +345,7 @@ describe('init', () => {
     expect(run.exitCode).toBe(2);
   });
 
-  it('prints 24 words, writes config.json as recorded and never a second time', async () => {
+  it('init prints 24 words, and writes config.json as recorded and never a second time', async () => {
     using directory = temporaryDirectory();
     const dataDir = join(directory.path, 'data');
     const args = [
@@ -384,7 +384,7 @@ describe('init', () => {
     expect(treeOf(dataDir)).toBe(before);
   });
 
-  it('stores the absolute path of a network file, and prints no secret as JSON', async () => {
+  it('init stores the absolute path of a network file, and prints no secret as JSON', async () => {
     using directory = temporaryDirectory();
     writeFileSync(join(directory.path, 'devnet.json'), JSON.stringify(DEVNET));
     const args = [
@@ -412,7 +412,7 @@ describe('init', () => {
 });
 
 describe('the launchers', () => {
-  it('are called what they were called by, also through a link', async () => {
+  it('operator and v3-operator call themselves by the name that they were called by, also through a link', async () => {
     using directory = temporaryDirectory();
     for (const program of ['operator', 'v3-operator']) {
       const run = await runCli(['nosuch'], { program });

@@ -50,7 +50,7 @@ describe('questions on a terminal', () => {
     ['prompts-create-wallet.txt', 'create-wallet'],
     ['prompts-get-validators-root.txt', 'get-validators-root'],
     ['prompts-start.txt', 'start'],
-  ])('%s is asked as recorded, in its order', async (name, command) => {
+  ])('the recorded dialogue %s is asked on a terminal as recorded, in its order', async (name, command) => {
     using directory = temporaryDirectory();
     const recorded = recordedDialogue(name);
     const asked = questions(recorded.output);
@@ -72,7 +72,7 @@ describe('questions on a terminal', () => {
     expect(exitCode).toBe(recorded.exitCode);
   });
 
-  it('asks init for network, vault and language, with defaults in brackets; an empty vault is asked again', async () => {
+  it('init asks for network, vault and language, with defaults in brackets, and again for an empty vault', async () => {
     using directory = temporaryDirectory();
     const network = 'Enter the network name (mainnet, hoodi, gnosis, chiado, holesky, goerli) [mainnet]: ';
     const language =
@@ -98,7 +98,7 @@ describe('questions on a terminal', () => {
     expect(config.network).toBe('mainnet');
   });
 
-  it('shows the mnemonic until it is typed back, as the manual prints it', async () => {
+  it('init shows the mnemonic until it is typed back, as the manual prints it', async () => {
     using directory = temporaryDirectory();
     const key = 'Press any key when you have written down your mnemonic.';
     const confirm = 'to confirm you have written it down\r\n\r\n: ';
@@ -134,7 +134,7 @@ describe('questions on a terminal', () => {
   it.each([
     ['Ctrl-C', '\u0003'],
     ['Ctrl-D', '\u0004'],
-  ])('%s at a question ends with "Aborted!"', async (_name, key) => {
+  ])('%s at a question of create-keys ends it with "Aborted!"', async (_name, key) => {
     using directory = temporaryDirectory();
     const { screen, exitCode } = await runOnTerminal(
       ['create-keys', '--data-dir', directory.path],
@@ -144,7 +144,7 @@ describe('questions on a terminal', () => {
     expect(exitCode).toBe(1);
   });
 
-  it('Ctrl-C instead of "any key" writes nothing', async () => {
+  it('init writes nothing after Ctrl-C instead of "any key"', async () => {
     using directory = temporaryDirectory();
     const args = ['init', '--network', 'hoodi', '--vault', VAULT, '--language', 'english'];
     const run = await runOnTerminal(
@@ -157,7 +157,7 @@ describe('questions on a terminal', () => {
     expect(list.stderr).toContain('Deposit data file does not exist.');
   });
 
-  it('draws the bars of the manual', async () => {
+  it('create-keys draws the progress bars of the manual', async () => {
     using directory = temporaryDirectory();
     const vaultDir = join(directory.path, VAULT.toLowerCase());
     mkdirSync(vaultDir);
@@ -192,7 +192,7 @@ describe('questions on a terminal', () => {
     ['prompts-remote-db-web3signer.txt', 'setup-web3signer', ['Enter the encryption key']],
     ['prompts-remote-db-validator.txt', 'setup-validator', []],
   ])(
-    '%s is asked as recorded; the group asks first and keys are not shown',
+    'the recorded dialogue %s is asked on a terminal, options of remote-db first, and keys are not shown',
     async (name, command, hidden) => {
       using directory = temporaryDirectory();
       const recorded = recordedDialogue(name);

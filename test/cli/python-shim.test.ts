@@ -10,25 +10,28 @@ describe('python src/main.py', () => {
   const readWith = (argv: readonly string[], env: Record<string, string> = {}) =>
     run(shim, ['src/main.py', ...argv], { env: { PATH: process.env.PATH, ...env } });
 
-  it('runs the program, silently', async () => {
+  it('python src/main.py runs the program, silently', async () => {
     const { stdout, stderr } = await readWith(['--version']);
     expect(stdout.trim()).toMatch(/\d+\.\d+\.\d+/);
     expect(stderr).toBe('');
   });
 
-  it('warns about the file mode that the charts need where files are written', async () => {
+  it('python src/main.py remote-db warns of the file mode 0644 that the charts need', async () => {
     expect((await readWith(['remote-db', '--help'])).stderr).toContain('0644');
   });
 
-  it('is silent when a mode is given', async () => {
+  it('python src/main.py remote-db is silent when REMOTE_DB_FILE_MODE is given', async () => {
     const { stderr } = await readWith(['remote-db', '--help'], { REMOTE_DB_FILE_MODE: '0640' });
     expect(stderr).toBe('');
   });
 
-  it.each([[['-c', 'print(1)']], [['src/other.py']], [[]]])('refuses %j with exit 2', async args => {
-    await expect(run(shim, args)).rejects.toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('not Python'),
-    });
-  });
+  it.each([[['-c', 'print(1)']], [['src/other.py']], [[]]])(
+    'bin/python refuses the arguments %j with exit code 2',
+    async args => {
+      await expect(run(shim, args)).rejects.toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('not Python'),
+      });
+    },
+  );
 });

@@ -87,7 +87,7 @@ const COMMANDS = [
 ] as const;
 
 describe.each(COMMANDS)('%s %j', (command, options) => {
-  it('--check writes nothing and tells by its exit code; equal input leaves the files alone', async () => {
+  it('a setup command with --check writes nothing and tells by its exit code; without it, equal files stay', async () => {
     await using copy = await openCopy();
     const check = () => copy.run(command, ...options, '--check');
     const missing = await check();
@@ -119,7 +119,7 @@ describe.each(COMMANDS)('%s %j', (command, options) => {
 });
 
 describe('setup-web3signer --removals', () => {
-  it('refuses by default to remove most keys; keep adds only; allow removes', async () => {
+  it('setup-web3signer refuses by default to remove most keys; --removals keep adds only, allow removes', async () => {
     await using copy = await openCopy();
     await copy.run('setup-web3signer');
     await copy.rotateOracles('all');
@@ -139,7 +139,7 @@ describe('setup-web3signer --removals', () => {
     expect(readKeyDirectory(copy.out).publicKeys.size).toBe(40);
   });
 
-  it('leaves files of others alone', async () => {
+  it('setup-web3signer --removals allow leaves files of others alone', async () => {
     await using copy = await openCopy();
     await copy.run('setup-web3signer');
     const foreign = join(copy.out, 'holesky-0x00000000000000000000000000000000000000aa-00.yaml');
@@ -151,7 +151,7 @@ describe('setup-web3signer --removals', () => {
 });
 
 describe('setup-web3signer and key_N.yaml', () => {
-  it('one-per-key writes as many files as keys, numbered as the reference does', async () => {
+  it('setup-web3signer --layout one-per-key writes as many files as keys, numbered as the reference does', async () => {
     await using copy = await openCopy();
     expect((await copy.run('setup-web3signer', '--layout', 'one-per-key')).exitCode).toBe(0);
     const names = readdirSync(copy.out).filter(name => !name.startsWith('.'));
@@ -159,7 +159,7 @@ describe('setup-web3signer and key_N.yaml', () => {
     expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50);
   });
 
-  it('--adopt takes over files of the Python operator whose keys are all this vault’s', async () => {
+  it('setup-web3signer --adopt takes over files of the Python operator whose keys are all this vault’s', async () => {
     await using copy = await openCopy();
     await copy.run('setup-web3signer', '--layout', 'one-per-key');
     // As if another program had written them.
@@ -174,7 +174,7 @@ describe('setup-web3signer and key_N.yaml', () => {
     expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50);
   });
 
-  it('--adopt takes over no file with a key of somebody else', async () => {
+  it('setup-web3signer --adopt takes over no file with a key of somebody else', async () => {
     await using copy = await openCopy();
     await copy.run('setup-web3signer', '--layout', 'one-per-key');
     for (const name of readdirSync(copy.out).filter(each => each.startsWith('.')))
@@ -190,7 +190,7 @@ describe('setup-web3signer and key_N.yaml', () => {
 });
 
 describe('setup-web3signer --web3signer-endpoint', () => {
-  it('has every signer reload, waits for the end, and compares', async () => {
+  it('setup-web3signer --web3signer-endpoint has every signer reload, waits for the end, and compares keys', async () => {
     await using copy = await openCopy();
     const foreign = [`0x8${'a'.repeat(95)}`];
     await using first = await startFakeSigner(copy.out);
@@ -208,7 +208,7 @@ describe('setup-web3signer --web3signer-endpoint', () => {
     expect(first.requests.at(-1)).toBe('GET /api/v1/eth2/publicKeys');
   });
 
-  it('a signer that lacks a key is an error that names one', async () => {
+  it('setup-web3signer --web3signer-endpoint fails when a signer lacks a key, and names it', async () => {
     await using copy = await openCopy();
     await using signer = await startFakeSigner(copy.out, { drop: 1, polls: 0 });
     const run = await copy.run('setup-web3signer', '--web3signer-endpoint', signer.url);
@@ -221,7 +221,7 @@ describe('setup-web3signer --web3signer-endpoint', () => {
     expect(run.exitCode).toBe(1);
   });
 
-  it('--check asks no signer', async () => {
+  it('setup-web3signer --check asks no signer', async () => {
     await using copy = await openCopy();
     await using signer = await startFakeSigner(copy.out);
     expect(
@@ -232,7 +232,7 @@ describe('setup-web3signer --web3signer-endpoint', () => {
 });
 
 describe('setup-operator', () => {
-  it('leaves out, with a warning, validators whose shares are of an earlier oracle set', async () => {
+  it('setup-operator leaves out, with a warning, validators whose shares are of an earlier oracle set', async () => {
     await using copy = await openCopy();
     await copy.rotateOracles('two');
     const run = await copy.run('setup-operator');

@@ -174,12 +174,15 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
 ];
 
 describe('--json', () => {
-  it.each(COMMANDS)('%s %j: one document of the result on stdout', async (command, options, schema) => {
-    const words = options.map(word => (word === 'RPC' ? devnet.rpcUrl : word));
-    expectResult(await runJson(command, ...words), schema);
-  });
+  it.each(COMMANDS)(
+    'remote-db %s %j --json prints one document of its result on stdout',
+    async (command, options, schema) => {
+      const words = options.map(word => (word === 'RPC' ? devnet.rpcUrl : word));
+      expectResult(await runJson(command, ...words), schema);
+    },
+  );
 
-  it('with findings the result is there, and the exit code 3', async () => {
+  it('verify --json prints its result with the findings, and exits with 3', async () => {
     await runSql(url, 'update stakewise_operator.vaults set manifest_counter = manifest_counter + 1');
     const run = await runJson('verify', ...key);
     expect(run.exitCode).toBe(3);
@@ -212,7 +215,7 @@ describe('--json', () => {
       2,
     ],
   ])(
-    '%s: the error on stdout, with code, message and hint',
+    'a remote-db command that fails (%s) prints its error as JSON on stdout, with code and message',
     async (_name, command, options, code, exitCode) => {
       const run = await runJson(command, ...options);
       const error = z.strictObject({
@@ -227,7 +230,7 @@ describe('--json', () => {
     },
   );
 
-  it('a database that refuses the password, or cannot be reached', async () => {
+  it('setup --json tells a refused password from an unreachable database by the code of its error', async () => {
     const refused = await runCli(
       [
         'remote-db',
@@ -253,7 +256,7 @@ describe('--json', () => {
     expect(down.stdout + down.stderr).not.toContain(DB_PASSWORD);
   });
 
-  it('cleanup, of this vault only; a new key is shown beside the result, once', async () => {
+  it('setup --json shows a new key once, beside its result, and cleanup --json removes one vault only', async () => {
     const other = await devnet.createVault(1);
     const group = ['--db-url', url, '--network', networkFile];
     const setup = await runCli(['remote-db', ...group, '--vault', other, 'setup', '--json']);

@@ -154,7 +154,7 @@ describe.each([
     await database[Symbol.asyncDispose]();
   });
 
-  it('1. setup prints the key once', async () => {
+  it('setup, the manual’s step 1, prints what the manual has, and the key once', async () => {
     const { shown, beside, exitCode } = await run(place, step('setup').args, onTerminal);
     encryptKey = /^Encryption key: (\S{44})$/m.exec(shown)?.[1] ?? '';
     expect(shown).toBe(step('setup').stdout);
@@ -165,7 +165,7 @@ describe.each([
     expect(exitCode).toBe(0);
   });
 
-  it('2. upload-keypairs', async () => {
+  it('upload-keypairs, the manual’s step 2, prints what the manual has', async () => {
     const { args, stdout } = step('uploadKeypairs');
     const { shown, raw, beside, exitCode } = await run(place, args, onTerminal);
     expect(shown).toBe(stdout);
@@ -175,7 +175,7 @@ describe.each([
     expect(exitCode).toBe(0);
   });
 
-  it('3. setup-web3signer', async () => {
+  it('setup-web3signer, of the manual’s step 3, prints what the manual has and writes every key', async () => {
     const { args, stdout } = step('setupWeb3Signer');
     const { shown, raw, exitCode } = await run(place, args, onTerminal);
     expect(shown).toBe(stdout);
@@ -184,7 +184,7 @@ describe.each([
     expect(readKeyDirectory(join(place.path, 'web3signer')).publicKeys.size).toBe(15);
   });
 
-  it('3. setup-validator', async () => {
+  it('setup-validator, of the manual’s step 3, prints what the manual has and writes its client’s keys', async () => {
     const { args, stdout } = step('setupValidator');
     const { shown, exitCode } = await run(place, args, onTerminal);
     expect(shown).toBe(stdout);
@@ -193,7 +193,7 @@ describe.each([
     expect(readSignerKeys(text)).toHaveLength(1);
   });
 
-  it('4. setup-operator, by default into the vault’s directory', async () => {
+  it('setup-operator, the manual’s step 4, prints what the manual has and writes into the vault’s directory', async () => {
     const { args, stdout } = step('setupOperator');
     rmSync(join(place.vaultDir, 'deposit_data.json'));
     const { shown, exitCode } = await run(place, args, onTerminal);
@@ -209,7 +209,7 @@ describe.each([
     expect(readRemoteSignerFile(config).shares.size).toBe(3);
   });
 
-  it('verify, which the manual does not have', async () => {
+  it('verify, which the manual does not have, finds everything as it was uploaded', async () => {
     const { args } = step('setup');
     const verify = [...args.slice(0, -1), 'verify', `--encrypt-key=${encryptKey}`];
     const { shown, raw, exitCode } = await run(place, verify, onTerminal);
@@ -252,7 +252,7 @@ describe('questions on a terminal, answered to the end', () => {
     return shown.slice(asked.length);
   }
 
-  it('leads through the whole chapter; keys are not shown', async () => {
+  it('questions on a terminal lead through the manual’s whole chapter; keys that are typed are not shown', async () => {
     const vault = ask('Enter your vault address: ', place.vault);
     const url = ask(
       'Enter the Postgres DB connection URL (e.g. postgresql://username:pass@hostname/dbname): ',
@@ -334,7 +334,7 @@ describe('remote-db setup with a key file', () => {
     ...more,
   ];
 
-  it('creates the file for its owner alone, then finds the vault set up', async () => {
+  it('setup --if-needed creates its key file for the owner alone, then finds the vault set up', async () => {
     await using database = await createTestDatabase({ migrated: false });
     using directory = temporaryDirectory();
     await devnet.writeNetworkFile(join(directory.path, 'network.json'));
@@ -376,7 +376,7 @@ describe('remote-db setup with a key file', () => {
     expect(lost.exitCode).toBe(1);
   });
 
-  it('without keypairs makes a new key; the old one is then wrong', async () => {
+  it('setup of a vault without keypairs makes a new key, and the old one is then wrong', async () => {
     await using database = await createTestDatabase({ migrated: false });
     using directory = temporaryDirectory();
     await devnet.writeNetworkFile(join(directory.path, 'network.json'));

@@ -73,8 +73,8 @@ const setupValidator = () => [
 ];
 
 // In the order of a deployment: each command meets what those before it have left.
-describe('with the roles of "remote-db grants"', () => {
-  it('migrate is the owner’s, and grants prints what he runs next, without a database', async () => {
+describe('the roles of "remote-db grants"', () => {
+  it('remote-db grants prints what the owner runs after migrate, without a database', async () => {
     expectDone(await remoteDb('owner', 'migrate'));
     const names = database.roles;
     const printed = await runCli([
@@ -99,7 +99,7 @@ describe('with the roles of "remote-db grants"', () => {
     expectDone(await remoteDb('uploader', 'migrate'));
   });
 
-  it('grants --json gives the same SQL as a document, and names from a prefix', async () => {
+  it('remote-db grants --json gives its SQL as a document, with role names from a prefix', async () => {
     const run = await runCli(['remote-db', 'grants', '--json', '--role-prefix', 'my-', '--db-schema', 'own']);
     expect(run.exitCode).toBe(0);
     expect(JSON.parse(run.stdout)).toMatchObject({
@@ -117,12 +117,12 @@ describe('with the roles of "remote-db grants"', () => {
     });
   });
 
-  it('a name that Postgres would cut is a usage error', async () => {
+  it('remote-db grants refuses a role name that Postgres would cut as a usage error', async () => {
     const run = await runCli(['remote-db', 'grants', '--auditor', 'a'.repeat(64)]);
     expect(run).toMatchObject({ exitCode: 2, stdout: '' });
   });
 
-  it('setup needs the uploader', async () => {
+  it('remote-db setup needs the role uploader', async () => {
     for (const who of ['signer-sync', 'validator-config', 'operator', 'auditor'] as const)
       expectRefused(await remoteDb(who, 'setup', '--encrypt-key-file', out(`key of ${who}`)), 'vaults');
     expectDone(await remoteDb('uploader', 'setup', ...key()));
@@ -131,7 +131,7 @@ describe('with the roles of "remote-db grants"', () => {
     expectDone(await remoteDb('uploader', 'setup', '--if-needed', ...key()));
   });
 
-  it('upload-keypairs needs the uploader', async () => {
+  it('remote-db upload-keypairs needs the role uploader', async () => {
     expectRefused(
       await remoteDb('signer-sync', 'upload-keypairs', ...upload()),
       'vaults|accepted_oracle_sets',
@@ -141,7 +141,7 @@ describe('with the roles of "remote-db grants"', () => {
     expectDone(await remoteDb('uploader', 'upload-keypairs', '--prune-shares', ...upload()));
   });
 
-  it('setup-validator stores no first plan as validator-config, and says who does', async () => {
+  it('setup-validator stores no first plan with the role validator-config, and says which role does', async () => {
     const run = await remoteDb('validator-config', 'setup-validator', ...setupValidator());
     expect(run).toMatchObject({
       exitCode: 1,
@@ -152,7 +152,7 @@ describe('with the roles of "remote-db grants"', () => {
     });
   });
 
-  it('assign needs the uploader', async () => {
+  it('remote-db assign needs the role uploader', async () => {
     expectRefused(await remoteDb('signer-sync', 'assign', '--total-validators', '2'), 'vaults');
     expectDone(await remoteDb('uploader', 'assign', '--total-validators', '3'));
     const moved = await remoteDb('validator-config', 'setup-validator', ...setupValidator(), '--reassign');
@@ -163,12 +163,12 @@ describe('with the roles of "remote-db grants"', () => {
     expectDone(await remoteDb('uploader', 'assign', '--total-validators', '2', '--reassign'));
   });
 
-  it('setup-validator and setup-operator need validator-config', async () => {
+  it('setup-validator and setup-operator need no role but validator-config', async () => {
     expectDone(await remoteDb('validator-config', 'setup-validator', ...setupValidator()));
     expectDone(await remoteDb('validator-config', 'setup-operator', '--output-dir', out('operator')));
   });
 
-  it('setup-web3signer, verify and signer need signer-sync', async () => {
+  it('setup-web3signer, verify and signer need the role signer-sync', async () => {
     for (const command of ['setup-web3signer', 'verify']) {
       const more = command === 'verify' ? [] : ['--output-dir', out('web3signer')];
       for (const who of ['validator-config', 'operator', 'auditor'] as const)
@@ -192,7 +192,7 @@ describe('with the roles of "remote-db grants"', () => {
     ]);
   });
 
-  it('start needs the operator', async () => {
+  it('start registers validators with the rights of the role operator alone', async () => {
     const env = { REMOTE_DB_URL: database.urls.operator, IPFS_FETCH_ENDPOINTS: scene.devnet.ipfs.url };
     await using operator = startOperatorProcess(scene.args, { env });
     await operator.printed('Started operator service');
@@ -209,7 +209,7 @@ describe('with the roles of "remote-db grants"', () => {
     ).not.toEqual([]);
   });
 
-  it('start as any other is refused', async () => {
+  it('start is refused by the database with any role but operator', async () => {
     for (const who of ['uploader', 'signer-sync', 'validator-config', 'auditor'] as const) {
       await using operator = startOperatorProcess(scene.args, { env: { REMOTE_DB_URL: urlOf(who) } });
       await operator.printed(
@@ -218,7 +218,7 @@ describe('with the roles of "remote-db grants"', () => {
     }
   });
 
-  it('tx list needs operator or auditor, tx bump and tx cancel the operator', async () => {
+  it('tx list needs the role operator or auditor, tx bump and tx cancel need operator', async () => {
     await recordWaiting(database.urls.operator);
     for (const who of ['uploader', 'signer-sync', 'validator-config'] as const)
       expectRefused(await tx(who, 'list'), 'transactions');
@@ -229,7 +229,7 @@ describe('with the roles of "remote-db grants"', () => {
     }
   });
 
-  it('cleanup needs the uploader', async () => {
+  it('remote-db cleanup needs the role uploader, which the audit log names for each command', async () => {
     for (const who of ['signer-sync', 'operator'] as const)
       expectRefused(await remoteDb(who, 'cleanup', '--yes'), 'vaults|key_secrets');
     expectDone(await remoteDb('uploader', 'cleanup', '--yes'));

@@ -53,7 +53,7 @@ describe.each(SPELLINGS)('the recorded command lines, written %s', spelling => {
     ['4-setup-validator-builder-off'],
     ['5-setup-operator'],
     ['5b-setup-operator-default-dir'],
-  ])('%s prints what the Python operator printed', async name => {
+  ])('the recorded command line %s prints what the Python operator printed', async name => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const { args, output, exitCode } = recordedRun(name, database.url, directory.path);
@@ -67,19 +67,22 @@ describe('the recorded command lines', () => {
   it.each([
     ['1-setup', 'operator'],
     ['1-setup', 'v3-operator'],
-  ])('%s of %s prints a new key once, in the manual’s words', async (name, program) => {
-    using directory = temporaryDirectory();
-    await using database = await createTestDatabase({ migrated: false });
-    const { args, output } = recordedRun(name, database.url, directory.path);
-    const run = await runCli(args, { program });
-    const key = /^Encryption key: ([A-Za-z0-9+/]{43}=)$/m.exec(run.stdout)?.[1] ?? '';
-    expect(Buffer.from(key, 'base64')).toHaveLength(32);
-    expect(run.stdout.replace(key, RECORDED_SETUP_KEY)).toBe(output);
-    expect(run.stderr).not.toContain(key);
-    expect(run.exitCode).toBe(0);
-  });
+  ])(
+    'the recorded command line %s of %s prints a new key once, in the manual’s words',
+    async (name, program) => {
+      using directory = temporaryDirectory();
+      await using database = await createTestDatabase({ migrated: false });
+      const { args, output } = recordedRun(name, database.url, directory.path);
+      const run = await runCli(args, { program });
+      const key = /^Encryption key: ([A-Za-z0-9+/]{43}=)$/m.exec(run.stdout)?.[1] ?? '';
+      expect(Buffer.from(key, 'base64')).toHaveLength(32);
+      expect(run.stdout.replace(key, RECORDED_SETUP_KEY)).toBe(output);
+      expect(run.stderr).not.toContain(key);
+      expect(run.exitCode).toBe(0);
+    },
+  );
 
-  it('write the recorded files, keys for their owner alone and the others for everybody', async () => {
+  it('recorded command lines write the recorded files, keys for their owner and the others for everybody', async () => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const file = (...path: string[]) => join(directory.path, ...path);
@@ -108,7 +111,7 @@ describe('the recorded command lines', () => {
     ['3b-wrong-key', 'Error: Invalid encryption key.\n'],
     ['3c-short-key', 'Error: Invalid encryption key.\n'],
     ['8-upload-wrong-key', 'Error: Invalid encryption key.\n'],
-  ])('%s fails with the recorded words and exit code 1', async (name, stderr) => {
+  ])('the recorded command line %s fails with the recorded words and exit code 1', async (name, stderr) => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const { args } = recordedRun(name, database.url, directory.path);
@@ -123,21 +126,24 @@ describe('the recorded command lines', () => {
   it.each([
     ['9b-web3signer-empty', 'Error: No keypairs found in the remote db.\n'],
     ['9e-operator-empty', 'Error: No remote signer configuration found in the remote db.\n'],
-  ])('%s: a vault that is set up and has no keys', async (name, stderr) => {
-    using directory = temporaryDirectory();
-    await using database = await createTestDatabase({ migrated: false });
-    const { args, output } = recordedRun(name, database.url, directory.path);
-    const at = args.findIndex(word => word.startsWith('setup-'));
-    const setup = await runCli([...args.slice(0, at), 'setup', '--encrypt-key', RECORDED_ENCRYPT_KEY]);
-    expect(setup.exitCode).toBe(0);
-    expect(setup.stdout).not.toContain(RECORDED_ENCRYPT_KEY);
-    const run = await runCli(args);
-    expect(run.stdout).toBe(output.replace(stderr, ''));
-    expect(run.stderr).toContain(stderr);
-    expect(run.exitCode).toBe(1);
-  });
+  ])(
+    'the recorded command line %s fails as recorded for a vault that is set up and has no keys',
+    async (name, stderr) => {
+      using directory = temporaryDirectory();
+      await using database = await createTestDatabase({ migrated: false });
+      const { args, output } = recordedRun(name, database.url, directory.path);
+      const at = args.findIndex(word => word.startsWith('setup-'));
+      const setup = await runCli([...args.slice(0, at), 'setup', '--encrypt-key', RECORDED_ENCRYPT_KEY]);
+      expect(setup.exitCode).toBe(0);
+      expect(setup.stdout).not.toContain(RECORDED_ENCRYPT_KEY);
+      const run = await runCli(args);
+      expect(run.stdout).toBe(output.replace(stderr, ''));
+      expect(run.stderr).toContain(stderr);
+      expect(run.exitCode).toBe(1);
+    },
+  );
 
-  it('4-setup-validator-total3-index3: the index must be less than the total', async () => {
+  it('setup-validator refuses an index that is not less than the total, as recorded', async () => {
     using directory = temporaryDirectory();
     const { args, output, exitCode } = recordedRun(
       '4-setup-validator-total3-index3',
@@ -149,7 +155,7 @@ describe('the recorded command lines', () => {
     expect([run.stdout, run.exitCode]).toEqual(['', exitCode]);
   });
 
-  it('4-setup-validator-total12: more clients than keys is no error here', async () => {
+  it('setup-validator accepts more clients than keys, and says which client has none', async () => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const counts = [];
@@ -168,7 +174,7 @@ describe('the recorded command lines', () => {
     ]);
   });
 
-  it('9c-bad-url and 9d-no-conn: usage is exit 2, an unreachable database exit 1', async () => {
+  it('remote-db exits with 2 for a --db-url that is none, and with 1 for an unreachable database', async () => {
     using directory = temporaryDirectory();
     const bad = recordedRun('9c-bad-url', '', directory.path);
     const badRun = await runCli(bad.args);
@@ -181,7 +187,7 @@ describe('the recorded command lines', () => {
     expect(downRun.exitCode).toBe(down.exitCode);
   });
 
-  it('9-cleanup counts, and removes with --yes', async () => {
+  it('cleanup needs --yes without a terminal, and then counts and removes as recorded', async () => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const { args, output, exitCode } = recordedRun('9-cleanup', database.url, directory.path);
@@ -194,7 +200,7 @@ describe('the recorded command lines', () => {
     expect([run.stdout, run.exitCode]).toEqual([output, exitCode]);
   });
 
-  it('relative output directories are printed as the manual prints them', async () => {
+  it('setup-web3signer and setup-validator print relative output directories as the manual prints them', async () => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     const group = [
@@ -237,7 +243,7 @@ describe('the recorded command lines', () => {
 });
 
 describe('a step that fails on a terminal', () => {
-  it('takes its bar away: the error stands on a line of its own, and the cursor shows', async () => {
+  it('setup-web3signer that fails takes its bar away: the error has a line of its own, the cursor shows', async () => {
     using directory = temporaryDirectory();
     await using database = await template.clone();
     await runSql(
@@ -269,13 +275,16 @@ describe('end of input at the first question', () => {
     [[...group, 'verify'], 'Enter the encryption key for the remote database: '],
     [[...group, 'setup-validator'], 'Enter the validator index to generate the configuration files: '],
     [[...group, 'assign'], 'Enter the total number of validators connected to the web3signer: '],
-  ])('%j ends with "Aborted!"', async (args, question) => {
-    const { screen, exitCode } = await runOnTerminal(args, [{ on: question, type: '\u0004' }]);
-    expect(screen.replaceAll('\n', '')).toBe(`${question}Aborted!`);
-    expect(exitCode).toBe(1);
-  });
+  ])(
+    'the command line %j ends with "Aborted!" when the input ends at its first question',
+    async (args, question) => {
+      const { screen, exitCode } = await runOnTerminal(args, [{ on: question, type: '\u0004' }]);
+      expect(screen.replaceAll('\n', '')).toBe(`${question}Aborted!`);
+      expect(exitCode).toBe(1);
+    },
+  );
 
-  it('without a terminal all missing options are named at once', async () => {
+  it('cleanup without a terminal names all missing options at once', async () => {
     const run = await runCli(['remote-db', 'cleanup']);
     expect(run.stderr).toContain("Error: Missing options '--vault', '--db-url', '--yes'.\n");
     expect([run.stdout, run.exitCode]).toEqual(['', 2]);

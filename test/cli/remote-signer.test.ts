@@ -104,7 +104,7 @@ it('remote-signer-setup --split asks for no execution node, and imports the keys
   expect(keystores()).toHaveLength(3);
 });
 
-it('what has gone into the signer exits from there, and comes back from the mnemonic', async () => {
+it('a key that went into the remote signer exits from there, and recover brings it back from the mnemonic', async () => {
   const setup = await runCli(['remote-signer-setup', ...vault(), ...remote(), ...execution()]);
   expect(setup).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Removed keystores') });
   await using beacon = await startBeaconNode(EXIT_CHAIN);

@@ -9,7 +9,7 @@ import { firstLineOf } from '../support/programs/first-line.ts';
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 
 describe('operator signer', () => {
-  it('says where it listens, and ends cleanly at SIGTERM', async () => {
+  it('operator signer says where it listens, and ends cleanly at SIGTERM', async () => {
     using directory = temporaryDirectory();
     writeFileSync(
       join(directory.path, 'k.yaml'),
@@ -79,7 +79,7 @@ describe('operator signer', () => {
       1,
       /Keystores not found in migrations\./,
     ],
-  ])('%s says what is wrong', async (_, args, exitCode, message) => {
+  ])('operator signer %s does not start and says what is wrong', async (_, args, exitCode, message) => {
     const run = await runCli(['signer', ...args]);
     expect(run.stderr).toMatch(message);
     expect(run.exitCode).toBe(exitCode);

@@ -74,7 +74,7 @@ function recordedQuestions(name: string): string[] {
   return [...output.matchAll(/(Enter[^:]*: )/g)].map(([question]) => question);
 }
 
-describe('questions come in the recorded order', () => {
+describe('the order of the questions', () => {
   it.each([
     ['validators-exit', 'prompts-validators-exit.txt', [], ['http://127.0.0.1:1', TEST_VAULT]],
     [
@@ -83,7 +83,7 @@ describe('questions come in the recorded order', () => {
       ['--remote-signer-url', 'http://127.0.0.1:1'],
       ['http://127.0.0.1:1', TEST_VAULT],
     ],
-  ])('%s', async (command, recorded, options, answers) => {
+  ])('%s asks its questions in the recorded order', async (command, recorded, options, answers) => {
     const questions = recordedQuestions(recorded);
     expect(questions).toHaveLength(answers.length);
     const dialogue = questions.map((on, i) => ({ on, type: `${answers[i]}\r` }));
@@ -94,7 +94,7 @@ describe('questions come in the recorded order', () => {
     );
   });
 
-  it('recover', async () => {
+  it('recover asks its questions in the recorded order', async () => {
     const answers = [MNEMONIC, TEST_VAULT, 'http://127.0.0.1:1', beacon.url, 'holesky'];
     // The networks that are offered have changed since.
     const questions = recordedQuestions('prompts-recover.txt').map(text => text.replace(/ \(.*/, ''));
@@ -108,7 +108,7 @@ describe('questions come in the recorded order', () => {
 });
 
 describe('validators-exit', () => {
-  it('asks, and sends nothing after a no', async () => {
+  it('validators-exit asks before it exits, and sends nothing after a no', async () => {
     await initialize({ keystores: false });
     const question = 'Are you sure you want to exit 2 validators with indexes: 102, 103? [y/N]: ';
     const no = [{ on: question, type: 'n\r' }];
@@ -121,7 +121,7 @@ describe('validators-exit', () => {
     expect(beacon.pool).toEqual(new Set([102n, 103n]));
   });
 
-  it('exits with local keystores through the built-in signer', async () => {
+  it('validators-exit exits with local keystores through the built-in signer', async () => {
     await initialize();
     const { stdout, exitCode } = await runCli([...exitArgs(), '--yes', '--count', '1'], { env });
     expect(exitCode).toBe(0);
@@ -129,7 +129,7 @@ describe('validators-exit', () => {
     expect(beacon.pool).toEqual(new Set([102n]));
   });
 
-  it('tells a script what it would do, and what it did', async () => {
+  it('validators-exit --json tells a script what it would do, and what it did', async () => {
     await initialize({ keystores: false });
     const remote = [...loadSigner(), '--json', '--indexes', '103'];
     const dry = await runCli([...exitArgs(), ...remote, '--dry-run'], { env });
@@ -139,7 +139,7 @@ describe('validators-exit', () => {
     expect(JSON.parse(done.stdout)).toMatchObject({ exits: [{ index: '103', result: 'submitted' }] });
   });
 
-  it('names a validator that is already exiting, and sends nothing', async () => {
+  it('validators-exit names a validator that is already exiting, and sends nothing', async () => {
     await initialize({ keystores: false });
     const asked = [...exitArgs(), ...loadSigner(), '--yes', '--indexes', '103'];
     await runCli(asked, { env });
@@ -161,7 +161,7 @@ describe('validators-exit', () => {
       'refuses connections',
     ],
     ['a wrong index', ['--yes', '--indexes', 'x'], 2, "'x' is not a validator index"],
-  ])('with %s sends nothing', async (_, options, code, message) => {
+  ])('validators-exit with %s sends nothing', async (_, options, code, message) => {
     await initialize({ keystores: false });
     const { stderr, exitCode } = await runCli([...exitArgs(), ...options], { env });
     expect(stderr).toContain(message);
@@ -170,7 +170,7 @@ describe('validators-exit', () => {
   });
 
   it.each(['syncing', 'optimistic', 'other-network', 'garbage', 'down'] as const)(
-    'with a beacon node that is %s asks no signer',
+    'validators-exit asks no signer when its beacon node is at fault: %s',
     async fault => {
       await initialize({ keystores: false });
       beacon.fault = fault;
@@ -194,7 +194,7 @@ describe('remote-signer-setup', () => {
     ...dataDir(),
   ];
 
-  it('without keystores says so, as recorded', async () => {
+  it('remote-signer-setup without keystores says so, as recorded', async () => {
     await initialize({ keystores: false });
     const { stdout, exitCode } = await runCli(args(), { env });
     expect(stdout).toBe('Keystores not found.\n');
@@ -202,7 +202,7 @@ describe('remote-signer-setup', () => {
     expect(readRecorded('08-remote-signer-setup/setup-again-no-keystores.out')).toContain(stdout);
   });
 
-  it('without an execution node changes nothing', async () => {
+  it('remote-signer-setup changes nothing when no execution node answers', async () => {
     await initialize();
     const { exitCode } = await runCli(args(), { env });
     expect(exitCode).toBe(1);

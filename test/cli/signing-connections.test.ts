@@ -58,7 +58,7 @@ describe('validators-exit with the keys of a HashiCorp Vault', () => {
     return exitAll(['--hashi-vault-url', url, '--hashi-vault-token-file', tokenFile, ...paths]);
   }
 
-  it('reads several paths with the token of a file, and exits every validator', async () => {
+  it('validators-exit reads several paths of a HashiCorp Vault by a token file, and exits every validator', async () => {
     addValidators(publicKeys);
     await using vault = await startVaultServer({
       'secret/data/validators/0x': [['kv2', 'read-0x']],
@@ -75,7 +75,7 @@ describe('validators-exit with the keys of a HashiCorp Vault', () => {
     for (const secret of planted) expect(stdout + stderr).not.toContain(secret);
   });
 
-  it('sends nothing when the token has expired', async () => {
+  it('validators-exit sends nothing when the token of the HashiCorp Vault has expired', async () => {
     addValidators(publicKeys);
     await using vault = await startVaultServer({
       'secret/data/validators/0x': [['kv2', 'read-0x']],
@@ -149,7 +149,7 @@ describe('validators-exit over TLS to a signer of its own', () => {
   it.each<readonly [string, readonly string[]]>([
     ['certificate and key', ['--signer-cert', clientCert, '--signer-key', clientKey]],
     ['PKCS#12', ['--signer-pfx', pfx, '--signer-pfx-password-file', pfxPassword]],
-  ])('proves itself with %s', async (_, tls) => {
+  ])('validators-exit proves itself to a signer behind TLS with %s', async (_, tls) => {
     const { stdout, stderr, exitCode } = await exitThrough('--signer-ca', ca, ...tls);
     expect({ stdout, exitCode }).toEqual({
       stdout: 'Validators 100, 101 (2 of 2) exits successfully initiated\n',
@@ -164,7 +164,7 @@ describe('validators-exit over TLS to a signer of its own', () => {
     ['no authority', [], 1, /--signer-ca/],
     ['no certificate', ['--signer-ca', ca], 1, /--signer-cert/],
     ['half of a certificate', ['--signer-ca', ca, '--signer-cert', clientCert], 2, /belong together/],
-  ])('sends nothing with %s', async (_, tls, code, message) => {
+  ])('validators-exit over TLS sends nothing with %s', async (_, tls, code, message) => {
     const { stdout, stderr, exitCode } = await exitThrough(...tls);
     expect(stderr).toMatch(message);
     expect({ stdout, exitCode, sent: beacon.pool.size }).toEqual({ stdout: '', exitCode: code, sent: 0 });

@@ -26,7 +26,7 @@ afterAll(() => resources.disposeAsync());
 
 const tx = (...words: string[]) => runCli(['tx', ...words], { env });
 
-it('tx: lists transactions, and asks the operator for a replacement', async () => {
+it('tx list shows the transactions, and tx bump and tx cancel ask the operator for a replacement', async () => {
   expect(await tx('list')).toMatchObject({ exitCode: 0, stdout: 'The operator has sent no transactions.\n' });
   expect(await tx('cancel')).toMatchObject({
     exitCode: 1,

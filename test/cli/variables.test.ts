@@ -89,7 +89,7 @@ const opened = () => ({
 });
 
 describe('a bad value of a variable', () => {
-  it('is known for every kind of value that an option has', () => {
+  it('every kind of value that an option has is known to this test with a bad one', () => {
     const placeholders = commands.flatMap(([, variables]) => variables.map(one => one.placeholder));
     const unknown = placeholders.filter(
       one => !OTHERS.test(one) && !BAD_VALUES.some(([pattern]) => pattern.test(one)),
@@ -112,7 +112,7 @@ describe('a bad value of a variable', () => {
     },
   );
 
-  it('is what stops them: with good ones "remote-db verify" and "start" do open what is there', async () => {
+  it('"remote-db verify" and "start" open what is there when every variable has a good value', async () => {
     const before = visitors;
     expect((await runCli(['remote-db', 'verify'], { env: setting() })).exitCode).toBe(1);
     expect(visitors).toBeGreaterThan(before);
@@ -139,7 +139,7 @@ describe('the termination log', () => {
     expect(readFileSync(path, 'utf8')).toMatch(/^Missing options '--vault', /);
   });
 
-  it('of the variable holds why a command line was refused that could not be parsed', async () => {
+  it('the file of TERMINATION_LOG holds why a command line was refused that could not be parsed', async () => {
     using directory = temporaryDirectory();
     const path = join(directory.path, 'log');
     const run = await runCli(['start', '--no-such-option'], { env: { TERMINATION_LOG: path } });

@@ -191,7 +191,9 @@ beforeAll(async () => {
 });
 
 describe('an operator that is killed', () => {
-  it('registers once, wherever that was', { timeout: 300_000 }, async () => {
+  it('an operator killed at any step of a registration registers once, after it is started again', {
+    timeout: 300_000,
+  }, async () => {
     await using stack = new AsyncDisposableStack();
     const chains = await Promise.all(
       [1, 5].map(async vaultVersion => {
@@ -208,7 +210,9 @@ describe('an operator that is killed', () => {
     await killEverywhere('registration', chains);
   });
 
-  it('rotates once, wherever that was', { timeout: 300_000 }, async () => {
+  it('an operator killed at any step of a rotation rotates once, after it is started again', {
+    timeout: 300_000,
+  }, async () => {
     await using stack = new AsyncDisposableStack();
     const chains = await Promise.all(
       [1, 2].map(async () => {
@@ -242,26 +246,31 @@ describe('an operator that is killed', () => {
     'execution eth_sendRawTransaction, answered',
     'the first look at the receipt',
   ] as const;
-  it.each(places)('and loses its embedded database at %s, registers once', async what => {
-    await using lane = await startOperatorLane({ isEmbedded: true, vaultVersion: 5 });
-    let isReached = false;
-    await lane.scene.devnet.depositEther(STAKE);
-    await using first = await lane.startGated(async ({ kind }, process) => {
-      isReached ||= what.endsWith('receipt') ? kind === 'execution eth_getTransactionReceipt' : kind === what;
-      if (isReached) process.kill('SIGKILL');
-      return !isReached;
-    });
-    expect(await first.process.ended, first.process.output).toBeNull();
-    expect(isReached).toBe(true);
-    lane.loseDatabase();
-    await using second = lane.start();
-    await second.printed('Started operator service', PATIENCE_MS);
-    await lane.settled(ONE_MORE);
-    // It goes on as if nothing had been.
-    await lane.scene.devnet.depositEther(STAKE);
-    await second.printed('Successfully registered validators', PATIENCE_MS);
-    await lane.settled(add(ONE_MORE, ONE_MORE));
-  });
+  it.each(places)(
+    'an operator that is killed and loses its embedded database at %s registers once',
+    async what => {
+      await using lane = await startOperatorLane({ isEmbedded: true, vaultVersion: 5 });
+      let isReached = false;
+      await lane.scene.devnet.depositEther(STAKE);
+      await using first = await lane.startGated(async ({ kind }, process) => {
+        isReached ||= what.endsWith('receipt')
+          ? kind === 'execution eth_getTransactionReceipt'
+          : kind === what;
+        if (isReached) process.kill('SIGKILL');
+        return !isReached;
+      });
+      expect(await first.process.ended, first.process.output).toBeNull();
+      expect(isReached).toBe(true);
+      lane.loseDatabase();
+      await using second = lane.start();
+      await second.printed('Started operator service', PATIENCE_MS);
+      await lane.settled(ONE_MORE);
+      // It goes on as if nothing had been.
+      await lane.scene.devnet.depositEther(STAKE);
+      await second.printed('Successfully registered validators', PATIENCE_MS);
+      await lane.settled(add(ONE_MORE, ONE_MORE));
+    },
+  );
 });
 
 describe.concurrent('a leader that is stopped in the middle of a registration', () => {
@@ -273,46 +282,49 @@ describe.concurrent('a leader that is stopped in the middle of a registration', 
     { where: 'with approvals in hand', isThere: isRecording, end: 'woken' },
     { where: 'before its transaction is sent', isThere: isSending, end: 'woken' },
     { where: 'after its transaction was sent', isThere: isSent, end: 'woken' },
-  ])('$where is replaced by the other, and $end', async ({ isThere, end }) => {
-    await using lane = await startOperatorLane({ vaultVersion: end === 'woken' ? 5 : 1 });
-    const stopped = Promise.withResolvers<number>();
-    const woken = Promise.withResolvers<boolean>();
-    let isArmed = false;
-    await using leader = await lane.startGated(async (step, process) => {
-      if (!isArmed || !isThere(step)) return true;
-      isArmed = false;
-      process.kill('SIGSTOP');
-      stopped.resolve(performance.now());
-      return woken.promise;
-    });
-    await leader.process.printed('Started operator service', PATIENCE_MS);
-    await using other = lane.start();
-    await other.printed('standing by', PATIENCE_MS);
-    leader.gate.begin();
-    isArmed = true;
-    await lane.scene.devnet.depositEther(STAKE);
-    const stoppedAt = await stopped.promise;
-    await other.printed('Started operator service', PATIENCE_MS);
-    const tookMs = performance.now() - stoppedAt;
-    console.log(`stopped leader: replaced after ${Math.round(tookMs)} ms`);
-    expect(tookMs).toBeLessThan(15 * SECONDS);
-    if (end === 'killed') {
-      await leader.process.stop('SIGKILL');
-      woken.resolve(false);
-      await lane.settled(ONE_MORE);
-    } else {
-      leader.process.kill('SIGCONT');
-      woken.resolve(true);
-      await leader.process.printed('no longer acts for the vault', PATIENCE_MS);
-      await leader.process.printed('standing by', PATIENCE_MS);
-      await lane.settled(ONE_MORE);
-    }
-    // Whoever it is that acts now goes on.
-    await lane.scene.devnet.depositEther(STAKE);
-    await lane.settled(add(ONE_MORE, ONE_MORE));
-  });
+  ])(
+    'a leader stopped $where is replaced by the other and $end, and the validator is registered once',
+    async ({ isThere, end }) => {
+      await using lane = await startOperatorLane({ vaultVersion: end === 'woken' ? 5 : 1 });
+      const stopped = Promise.withResolvers<number>();
+      const woken = Promise.withResolvers<boolean>();
+      let isArmed = false;
+      await using leader = await lane.startGated(async (step, process) => {
+        if (!isArmed || !isThere(step)) return true;
+        isArmed = false;
+        process.kill('SIGSTOP');
+        stopped.resolve(performance.now());
+        return woken.promise;
+      });
+      await leader.process.printed('Started operator service', PATIENCE_MS);
+      await using other = lane.start();
+      await other.printed('standing by', PATIENCE_MS);
+      leader.gate.begin();
+      isArmed = true;
+      await lane.scene.devnet.depositEther(STAKE);
+      const stoppedAt = await stopped.promise;
+      await other.printed('Started operator service', PATIENCE_MS);
+      const tookMs = performance.now() - stoppedAt;
+      console.log(`stopped leader: replaced after ${Math.round(tookMs)} ms`);
+      expect(tookMs).toBeLessThan(15 * SECONDS);
+      if (end === 'killed') {
+        await leader.process.stop('SIGKILL');
+        woken.resolve(false);
+        await lane.settled(ONE_MORE);
+      } else {
+        leader.process.kill('SIGCONT');
+        woken.resolve(true);
+        await leader.process.printed('no longer acts for the vault', PATIENCE_MS);
+        await leader.process.printed('standing by', PATIENCE_MS);
+        await lane.settled(ONE_MORE);
+      }
+      // Whoever it is that acts now goes on.
+      await lane.scene.devnet.depositEther(STAKE);
+      await lane.settled(add(ONE_MORE, ONE_MORE));
+    },
+  );
 
-  it('hands over at once on SIGTERM', async () => {
+  it('a leader hands over at once on SIGTERM, in the middle of a registration', async () => {
     await using lane = await startOperatorLane();
     let stoppedAt: number | undefined;
     await using leader = await lane.startGated(async ({ kind }, process) => {

@@ -113,29 +113,32 @@ const POINTS = [
 
 describe('an operator that sends a transaction', () => {
   // Killed after a statement is killed before what comes next.
-  it.each(POINTS)('is killed $when every $kind', async ({ kind, when }) => {
-    const count = await forEveryPoint(LANES, async number => {
-      const { place, slot } = await newPlace();
-      const run = await runTo(kind, when, number, place, slot, async child => {
-        child.kill('SIGKILL');
-        return false;
+  it.each(POINTS)(
+    'a transaction is sent once, its operator being killed $when each $kind in turn',
+    async ({ kind, when }) => {
+      const count = await forEveryPoint(LANES, async number => {
+        const { place, slot } = await newPlace();
+        const run = await runTo(kind, when, number, place, slot, async child => {
+          child.kill('SIGKILL');
+          return false;
+        });
+        try {
+          if (run.reached === undefined) expect(run, run.stderr).toMatchObject({ how: 0 });
+          else expect(run.how).toBe('SIGKILL');
+          await takeOver(place, slot);
+          await expectOneTransaction(place, slot);
+        } catch (error) {
+          throw new Error(`killed ${when} ${kind} ${number}: ${run.reached}`, { cause: error });
+        }
+        return run.reached !== undefined;
       });
-      try {
-        if (run.reached === undefined) expect(run, run.stderr).toMatchObject({ how: 0 });
-        else expect(run.how).toBe('SIGKILL');
-        await takeOver(place, slot);
-        await expectOneTransaction(place, slot);
-      } catch (error) {
-        throw new Error(`killed ${when} ${kind} ${number}: ${run.reached}`, { cause: error });
-      }
-      return run.reached !== undefined;
-    });
-    console.log(`outbox: killed ${when} ${count} × ${kind}`);
-    expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
-  });
+      console.log(`outbox: killed ${when} ${count} × ${kind}`);
+      expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
+    },
+  );
 
   it.each(POINTS.filter(({ when }) => when === 'before'))(
-    'is held up before every $kind',
+    'a transaction is sent once, its operator being held up before each $kind until another takes over',
     {
       timeout: 120_000,
     },

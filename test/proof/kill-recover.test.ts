@@ -95,46 +95,50 @@ describe.each([
 ])('recover $name, killed', ({ name, points, hasOld }) => {
   const continued = new Set<string>();
 
-  it.each(points)('$when every $kind', { timeout: 300_000 }, async point => {
-    const servers = [devnet.rpcUrl, beacon.url];
-    const continuedBefore = continued.size;
-    let between = 0;
-    const count = await forEveryPoint(LANES, async number => {
-      const dataDir = join(folder.path, `${hasOld}-${point.kind}-${point.when}-${number}`);
-      const directory = join(dataDir, vaultName());
-      mkdirSync(dataDir);
-      if (hasOld) cpSync(oldDirectory(), directory, { recursive: true });
-      const args = (urls: readonly string[]) => argsFor(dataDir, urls);
-      const run = await runLauncherKilledAt({ ...point, number } as LauncherKillPoint, { servers, args });
-      try {
-        if (run.killedAt === undefined) {
-          expect(run.exitCode, run.stderr).toBe(0);
+  it.each(points)(
+    'recover killed $when each $kind in turn loses no keystore, and its next run completes',
+    { timeout: 300_000 },
+    async point => {
+      const servers = [devnet.rpcUrl, beacon.url];
+      const continuedBefore = continued.size;
+      let between = 0;
+      const count = await forEveryPoint(LANES, async number => {
+        const dataDir = join(folder.path, `${hasOld}-${point.kind}-${point.when}-${number}`);
+        const directory = join(dataDir, vaultName());
+        mkdirSync(dataDir);
+        if (hasOld) cpSync(oldDirectory(), directory, { recursive: true });
+        const args = (urls: readonly string[]) => argsFor(dataDir, urls);
+        const run = await runLauncherKilledAt({ ...point, number } as LauncherKillPoint, { servers, args });
+        try {
+          if (run.killedAt === undefined) {
+            expect(run.exitCode, run.stderr).toBe(0);
+            expectNew(directory, hasOld);
+            return false;
+          }
+          if (hasOld) expectOldKept(directory);
+          if (point.kind === 'request')
+            expect(readTree(directory)).toEqual(hasOld ? readTree(oldDirectory()) : {});
+          between += Number(!existsSync(join(directory, 'keystores')));
+          expectWholeKeystores(directory);
+          const tree = JSON.stringify(Object.keys(readTree(directory)).map(nameless).sort());
+          if (continued.has(tree)) return true;
+          continued.add(tree);
+          const next = await programs.run(argsFor(dataDir, servers));
+          expect(next.exitCode, next.stderr).toBe(0);
           expectNew(directory, hasOld);
-          return false;
+        } catch (error) {
+          throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
+        } finally {
+          rmSync(dataDir, { recursive: true, force: true });
         }
-        if (hasOld) expectOldKept(directory);
-        if (point.kind === 'request')
-          expect(readTree(directory)).toEqual(hasOld ? readTree(oldDirectory()) : {});
-        between += Number(!existsSync(join(directory, 'keystores')));
-        expectWholeKeystores(directory);
-        const tree = JSON.stringify(Object.keys(readTree(directory)).map(nameless).sort());
-        if (continued.has(tree)) return true;
-        continued.add(tree);
-        const next = await programs.run(argsFor(dataDir, servers));
-        expect(next.exitCode, next.stderr).toBe(0);
-        expectNew(directory, hasOld);
-      } catch (error) {
-        throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
-      } finally {
-        rmSync(dataDir, { recursive: true, force: true });
-      }
-      return true;
-    });
-    console.log(
-      `recover ${name}: killed ${point.when} ${count} × ${point.kind}, ${between} without keystores in their place, continued from ${continued.size - continuedBefore} more states`,
-    );
-    expect(count).toBeGreaterThan(point.kind === 'request' ? 3 : 10);
-  });
+        return true;
+      });
+      console.log(
+        `recover ${name}: killed ${point.when} ${count} × ${point.kind}, ${between} without keystores in their place, continued from ${continued.size - continuedBefore} more states`,
+      );
+      expect(count).toBeGreaterThan(point.kind === 'request' ? 3 : 10);
+    },
+  );
 });
 
 /** Contents by path below the directory. */

@@ -85,43 +85,47 @@ const POINTS = [
 ] as const;
 
 describe('remote-signer-setup, killed', () => {
-  it.each(POINTS)('$when every $kind', { timeout: 300_000 }, async point => {
-    let becameNew = 0;
-    const count = await forEveryPoint(LANES, async number => {
-      await using signer = await startKeymanager(EXIT_CHAIN);
-      for (const [name, key] of oldKeys) signer.addKey(name, key);
-      const dataDir = join(folder.path, `${point.kind}-${point.when}-${number}`);
-      cpSync(oldDataDir, dataDir, { recursive: true });
-      const servers = [devnet.rpcUrl, signer.url, devnet.ipfs.url];
-      const args = (urls: readonly string[]) => [...argsFor(dataDir, urls), '--remove-existing-keys'];
-      const run = await runLauncherKilledAt({ ...point, number } as LauncherKillPoint, {
-        servers,
-        args,
-        env: ([, , ipfs]) => environment(ipfs),
-      });
-      try {
-        if (run.killedAt === undefined) {
-          expect(run.exitCode, run.stderr).toBe(0);
+  it.each(POINTS)(
+    'remote-signer-setup killed $when each $kind in turn loses no key, and its next run completes',
+    { timeout: 300_000 },
+    async point => {
+      let becameNew = 0;
+      const count = await forEveryPoint(LANES, async number => {
+        await using signer = await startKeymanager(EXIT_CHAIN);
+        for (const [name, key] of oldKeys) signer.addKey(name, key);
+        const dataDir = join(folder.path, `${point.kind}-${point.when}-${number}`);
+        cpSync(oldDataDir, dataDir, { recursive: true });
+        const servers = [devnet.rpcUrl, signer.url, devnet.ipfs.url];
+        const args = (urls: readonly string[]) => [...argsFor(dataDir, urls), '--remove-existing-keys'];
+        const run = await runLauncherKilledAt({ ...point, number } as LauncherKillPoint, {
+          servers,
+          args,
+          env: ([, , ipfs]) => environment(ipfs),
+        });
+        try {
+          if (run.killedAt === undefined) {
+            expect(run.exitCode, run.stderr).toBe(0);
+            expectNew(vaultIn(dataDir), signer);
+            return false;
+          }
+          becameNew += Number(expectOldOrNew(vaultIn(dataDir), signer));
+          const next = await programs.run(args(servers), { env: environment() });
+          expect(next.exitCode, next.stderr).toBe(0);
           expectNew(vaultIn(dataDir), signer);
-          return false;
+        } catch (error) {
+          throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
+        } finally {
+          rmSync(dataDir, { recursive: true, force: true });
         }
-        becameNew += Number(expectOldOrNew(vaultIn(dataDir), signer));
-        const next = await programs.run(args(servers), { env: environment() });
-        expect(next.exitCode, next.stderr).toBe(0);
-        expectNew(vaultIn(dataDir), signer);
-      } catch (error) {
-        throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
-      } finally {
-        rmSync(dataDir, { recursive: true, force: true });
-      }
-      return true;
-    });
-    console.log(
-      `remote-signer-setup: killed ${point.when} ${count} × ${point.kind}, ${becameNew} with the new configuration`,
-    );
-    expect(count).toBeGreaterThan(10);
-    expect(becameNew).toBeGreaterThan(0);
-  });
+        return true;
+      });
+      console.log(
+        `remote-signer-setup: killed ${point.when} ${count} × ${point.kind}, ${becameNew} with the new configuration`,
+      );
+      expect(count).toBeGreaterThan(10);
+      expect(becameNew).toBeGreaterThan(0);
+    },
+  );
 });
 
 const configOf = (vaultDirectory: string) =>

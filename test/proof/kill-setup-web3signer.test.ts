@@ -105,52 +105,59 @@ describe('setup-web3signer, killed', () => {
 
     const continued = new Set<string>();
 
-    it.each(points)('$when every $kind', { timeout: 600_000 }, async point => {
-      const [before, after] = [readFiles(oldDirectory), readFiles(newDirectory)];
-      const oldKeys = loadKeys(oldDirectory);
-      const newKeys = loadKeys(newDirectory);
-      expect(without(newKeys, oldKeys)).toHaveLength(added);
-      expect(without(oldKeys, newKeys)).toHaveLength(removed);
-      const common = new Set([...oldKeys].filter(key => newKeys.has(key)));
-      let between = 0;
-      const continuedBefore = continued.size;
-      const count = await forEveryPoint(LANES, async number => {
-        const directory = directoryOf(`${point.kind}-${point.when}-${number}`);
-        const args = argsFor(directory);
-        if (hasOld) cpSync(oldDirectory, directory, { recursive: true, preserveTimestamps: true });
-        const run = await runKilledAt({ ...point, number } as KillPoint, { args, databaseUrl: database.url });
-        if (run.killedAt === undefined) {
-          expect(run.exitCode, run.stderr).toBe(0);
-          return false;
-        }
-        try {
-          const seen = loadKeys(directory);
-          if (!isEqual(seen, oldKeys) && !isEqual(seen, newKeys)) between++;
-          expect(without(common, seen), 'keys that went missing').toEqual([]);
-          expect(without(seen, new Set([...oldKeys, ...newKeys])), 'keys from nowhere').toEqual([]);
-          for (const [file, content] of readFiles(directory)) {
-            if (file.startsWith('.')) continue;
-            expect([before.get(file), after.get(file)], file).toContain(content);
+    it.each(points)(
+      'setup-web3signer killed $when each $kind in turn leaves whole files, and its next run completes',
+      { timeout: 600_000 },
+      async point => {
+        const [before, after] = [readFiles(oldDirectory), readFiles(newDirectory)];
+        const oldKeys = loadKeys(oldDirectory);
+        const newKeys = loadKeys(newDirectory);
+        expect(without(newKeys, oldKeys)).toHaveLength(added);
+        expect(without(oldKeys, newKeys)).toHaveLength(removed);
+        const common = new Set([...oldKeys].filter(key => newKeys.has(key)));
+        let between = 0;
+        const continuedBefore = continued.size;
+        const count = await forEveryPoint(LANES, async number => {
+          const directory = directoryOf(`${point.kind}-${point.when}-${number}`);
+          const args = argsFor(directory);
+          if (hasOld) cpSync(oldDirectory, directory, { recursive: true, preserveTimestamps: true });
+          const run = await runKilledAt({ ...point, number } as KillPoint, {
+            args,
+            databaseUrl: database.url,
+          });
+          if (run.killedAt === undefined) {
+            expect(run.exitCode, run.stderr).toBe(0);
+            return false;
           }
-          const content = JSON.stringify([existsSync(directory), ...nameless(readFiles(directory))]);
-          if (continued.has(content)) return true;
-          continued.add(content);
-          const next = await workflow.runToEnd(database.url, args);
-          expect(next.exitCode, next.stderr).toBe(0);
-          // Names and bytes: no temporary file with a key in it is left.
-          expect(readFiles(directory)).toEqual(after);
-        } catch (error) {
-          throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
-        } finally {
-          rmSync(directory, { recursive: true, force: true });
-        }
-        return true;
-      });
-      console.log(
-        `setup-web3signer ${name}: killed ${point.when} ${count} × ${point.kind}, ${between} between the states, continued from ${continued.size - continuedBefore} more states`,
-      );
-      expect(count).toBeGreaterThan(10);
-    });
+          try {
+            const seen = loadKeys(directory);
+            if (!isEqual(seen, oldKeys) && !isEqual(seen, newKeys)) between++;
+            expect(without(common, seen), 'keys that went missing').toEqual([]);
+            expect(without(seen, new Set([...oldKeys, ...newKeys])), 'keys from nowhere').toEqual([]);
+            for (const [file, content] of readFiles(directory)) {
+              if (file.startsWith('.')) continue;
+              expect([before.get(file), after.get(file)], file).toContain(content);
+            }
+            const content = JSON.stringify([existsSync(directory), ...nameless(readFiles(directory))]);
+            if (continued.has(content)) return true;
+            continued.add(content);
+            const next = await workflow.runToEnd(database.url, args);
+            expect(next.exitCode, next.stderr).toBe(0);
+            // Names and bytes: no temporary file with a key in it is left.
+            expect(readFiles(directory)).toEqual(after);
+          } catch (error) {
+            throw new Error(`killed at ${number}: ${run.killedAt}`, { cause: error });
+          } finally {
+            rmSync(directory, { recursive: true, force: true });
+          }
+          return true;
+        });
+        console.log(
+          `setup-web3signer ${name}: killed ${point.when} ${count} × ${point.kind}, ${between} between the states, continued from ${continued.size - continuedBefore} more states`,
+        );
+        expect(count).toBeGreaterThan(10);
+      },
+    );
   });
 });
 

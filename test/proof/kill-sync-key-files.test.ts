@@ -39,7 +39,7 @@ describe('syncKeyFiles, killed at any file operation', () => {
   `;
 
   it.each(['buckets', 'one-per-key'] as const)(
-    '%s: every file whole, no lasting key missing, the next run completes',
+    'syncKeyFiles in layout %s, killed at any file operation, loses no lasting key; the next run completes',
     async layout => {
       using keyDirectory = new KeyDirectory();
       const directory = keyDirectory.path;

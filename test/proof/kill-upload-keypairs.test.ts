@@ -74,52 +74,56 @@ describe('upload-keypairs, killed', () => {
 
     const continued = new Set<string>();
 
-    it.each(points)('$when every $kind', { timeout: 600_000 }, async point => {
-      const publicKeys = workflow.publicKeys(uploaded);
-      const args = workflow.uploadArgs(uploaded);
-      let becameNew = 0;
-      const continuedBefore = continued.size;
-      const count = await forEveryPoint(LANES, async number => {
-        await using database = await template.clone();
-        const { url } = database;
-        const old = await readVaultView(url);
-        const run = await runKilledAt({ ...point, number } as KillPoint, { args, databaseUrl: url });
-        if (run.killedAt === undefined) {
-          expect(run.exitCode, run.stderr).toBe(0);
-          return false;
-        }
-        const where = `${number}: ${run.killedAt}`;
-        try {
-          const seen = await readVaultView(url);
-          if (seen.manifestCounter === old.manifestCounter) {
-            expect(seen, where).toEqual(old);
-          } else {
-            becameNew++;
-            checkUploadedView(seen, workflow, publicKeys);
+    it.each(points)(
+      'upload-keypairs killed $when each $kind in turn leaves the old or the new state; the next run completes',
+      { timeout: 600_000 },
+      async point => {
+        const publicKeys = workflow.publicKeys(uploaded);
+        const args = workflow.uploadArgs(uploaded);
+        let becameNew = 0;
+        const continuedBefore = continued.size;
+        const count = await forEveryPoint(LANES, async number => {
+          await using database = await template.clone();
+          const { url } = database;
+          const old = await readVaultView(url);
+          const run = await runKilledAt({ ...point, number } as KillPoint, { args, databaseUrl: url });
+          if (run.killedAt === undefined) {
+            expect(run.exitCode, run.stderr).toBe(0);
+            return false;
           }
-          const digest = await digestDatabase(url);
-          if (continued.has(digest)) return true;
-          continued.add(digest);
-          await checkByVerify(workflow, pool, url);
-          const next = await workflow.runToEnd(url, args);
-          expect(next.exitCode, next.stderr).toBe(0);
-          const final = await readVaultView(url);
-          checkUploadedView(final, workflow, publicKeys);
-          if (stored > 0) expect(Object.keys(final.assignments)).toEqual(publicKeys);
-          // Nothing half-done stays behind, nothing is there twice.
-          expect(await countSecrets(url)).toBe(secrets);
-          await checkByVerify(workflow, pool, url);
-        } catch (error) {
-          throw new Error(`killed at ${where}`, { cause: error });
-        }
-        return true;
-      });
-      console.log(
-        `upload of ${stored}+${uploaded - stored} keys: killed ${point.when} ${count} × ${point.kind}, ${becameNew} in the new state, continued from ${continued.size - continuedBefore} more states`,
-      );
-      expect(count).toBeGreaterThan(point.isChanging ? 5 : 15);
-      if (point.when === 'after') expect(becameNew).toBeGreaterThan(0);
-    });
+          const where = `${number}: ${run.killedAt}`;
+          try {
+            const seen = await readVaultView(url);
+            if (seen.manifestCounter === old.manifestCounter) {
+              expect(seen, where).toEqual(old);
+            } else {
+              becameNew++;
+              checkUploadedView(seen, workflow, publicKeys);
+            }
+            const digest = await digestDatabase(url);
+            if (continued.has(digest)) return true;
+            continued.add(digest);
+            await checkByVerify(workflow, pool, url);
+            const next = await workflow.runToEnd(url, args);
+            expect(next.exitCode, next.stderr).toBe(0);
+            const final = await readVaultView(url);
+            checkUploadedView(final, workflow, publicKeys);
+            if (stored > 0) expect(Object.keys(final.assignments)).toEqual(publicKeys);
+            // Nothing half-done stays behind, nothing is there twice.
+            expect(await countSecrets(url)).toBe(secrets);
+            await checkByVerify(workflow, pool, url);
+          } catch (error) {
+            throw new Error(`killed at ${where}`, { cause: error });
+          }
+          return true;
+        });
+        console.log(
+          `upload of ${stored}+${uploaded - stored} keys: killed ${point.when} ${count} × ${point.kind}, ${becameNew} in the new state, continued from ${continued.size - continuedBefore} more states`,
+        );
+        expect(count).toBeGreaterThan(point.isChanging ? 5 : 15);
+        if (point.when === 'after') expect(becameNew).toBeGreaterThan(0);
+      },
+    );
   });
 });
 

@@ -8,7 +8,7 @@ import { PROJECT_ROOT } from '../support/programs/cli.ts';
 import { firstLineOf } from '../support/programs/first-line.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-it('ends the tests’ Postgres with the process that started it, killed or not', async () => {
+it('startPostgresServer has its Postgres end, and its files go, when the process that started it is killed', async () => {
   const server = join(PROJECT_ROOT, 'test/support/postgres/postgres-server.ts');
   const program = `
     import { startPostgresServer } from ${JSON.stringify(server)};

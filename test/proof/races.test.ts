@@ -45,8 +45,8 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-describe('two at once, a hundred times', { timeout: 600_000 }, () => {
-  it('uploads of the same vault', async () => {
+describe('two processes at once, a hundred times', { timeout: 600_000 }, () => {
+  it('upload-keypairs, run twice at once for one vault, leaves it whole in each of 100 rounds', async () => {
     const publicKeys = workflow.publicKeys(KEYS);
     let waited = 0;
     let refused = 0;
@@ -73,7 +73,7 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
     expect(waited, 'rounds that were a race').toBeGreaterThan(0);
   });
 
-  it('migrations of an empty database', async () => {
+  it('migrate, run twice at once on an empty database, migrates it once in each of 100 rounds', async () => {
     await using reference = await createTestDatabase({ migrated: true });
     const expected = await describeSchema(reference.url);
     expect(expected.length).toBeGreaterThan(20);
@@ -92,7 +92,7 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
   });
 
   // A hundred first setup-validators: half of them agree on the total.
-  it('first setup-validators with the same total', async () => {
+  it('setup-validator, run first by two clients at once with one total, stores one plan in each round', async () => {
     await inRounds(async ({ round, race }) => {
       await using database = await uploaded.clone();
       const folders = [0, 1].map(client => join(workflow.folder, `same-${round}-${client}`));
@@ -107,7 +107,7 @@ describe('two at once, a hundred times', { timeout: 600_000 }, () => {
     }, ROUNDS / 2);
   });
 
-  it('first setup-validators with different totals', async () => {
+  it('setup-validator, run first by two clients at once with two totals, has one of them win in each round', async () => {
     const winners = { 2: 0, 3: 0 };
     await inRounds(async ({ round, race }) => {
       await using database = await uploaded.clone();

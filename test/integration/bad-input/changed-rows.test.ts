@@ -135,18 +135,21 @@ const CASES = COLUMNS.flatMap(([table, column, type]) =>
 );
 
 describe('a changed value is refused by whoever reads it', () => {
-  it.each(CASES)('$name', async ({ table, column, type, condition }) => {
-    const step = STEPS[`${table}.${column}`] ?? CHANGES[type]?.(column);
-    const refusals = await runReaders(bench, ({ url }) =>
-      tamper(url, [
-        `update ${table} set ${column} = ${step} where ctid =
+  it.each(CASES)(
+    'remote-db verify refuses a changed $name, and no reader writes wrong files',
+    async ({ table, column, type, condition }) => {
+      const step = STEPS[`${table}.${column}`] ?? CHANGES[type]?.(column);
+      const refusals = await runReaders(bench, ({ url }) =>
+        tamper(url, [
+          `update ${table} set ${column} = ${step} where ctid =
           (select ctid from ${table} where vault_id = $vault and ${condition} order by ctid limit 1)`,
-      ]),
-    );
-    expect(refusals, 'verify finds everything').toHaveProperty('verify');
-  });
+        ]),
+      );
+      expect(refusals, 'verify finds everything').toHaveProperty('verify');
+    },
+  );
 
-  it('the list above has every column that an upload or a plan writes', async () => {
+  it('the list of changed columns has every column that an upload or a plan writes', async () => {
     await using database = await bench.workshop.cloneDatabase('newer');
     const rows = await runSql(
       database.url,

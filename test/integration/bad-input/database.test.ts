@@ -312,17 +312,29 @@ async function closedPort(): Promise<number> {
 }
 
 describe('connection', () => {
-  it.for(inState('planned', CONNECTION))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', CONNECTION))(
+    'a remote-db command that cannot do its work says why and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });
 
 describe('schema', () => {
-  it.for(inState('planned', SCHEMA))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', SCHEMA))(
+    'a remote-db command that cannot do its work says why and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });
 
 describe('rights', () => {
-  it.for(inState('planned', ROLES))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', ROLES))(
+    'a remote-db command that cannot do its work says why and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });
 
 describe('encryption key', () => {
-  it.for(inState('planned', ENCRYPTION))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', ENCRYPTION))(
+    'a remote-db command that cannot do its work says why and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });

@@ -239,5 +239,8 @@ async function readRoot({ workshop: { devnet } }: Scene): Promise<string> {
 }
 
 describe('deposit data', () => {
-  it.for(CASES)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(CASES)(
+    'a command that reads deposit_data.json refuses unusable deposit data and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });

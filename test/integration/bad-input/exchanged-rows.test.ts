@@ -107,18 +107,24 @@ const REMOVALS: Readonly<Record<string, readonly string[]>> = {
 /** Tables whose rows the older backup has otherwise. */
 const BACKUPS: readonly string[] = ['vaults', 'keypairs', 'deposit_data'];
 
-describe('exchanged', () => {
-  it.each(Object.entries(EXCHANGES))('%s', async (_name, statements) => {
-    const refusals = await runReaders(bench, ({ url }) => tamper(url, statements));
-    expect(refusals, 'verify finds everything').toHaveProperty('verify');
-  });
+describe('exchanged values', () => {
+  it.each(Object.entries(EXCHANGES))(
+    'remote-db verify notices exchanged values, and no reader writes wrong files: %s',
+    async (_name, statements) => {
+      const refusals = await runReaders(bench, ({ url }) => tamper(url, statements));
+      expect(refusals, 'verify finds everything').toHaveProperty('verify');
+    },
+  );
 });
 
-describe('removed', () => {
-  it.each(Object.entries(REMOVALS))('%s', async (name, statements) => {
-    const refusals = await runReaders(bench, ({ url }) => tamper(url, statements));
-    expect(refusals, `verify finds that ${name} is missing`).toHaveProperty('verify');
-  });
+describe('removed rows', () => {
+  it.each(Object.entries(REMOVALS))(
+    'remote-db verify notices what was removed, and no reader writes wrong files: %s',
+    async (name, statements) => {
+      const refusals = await runReaders(bench, ({ url }) => tamper(url, statements));
+      expect(refusals, `verify finds that ${name} is missing`).toHaveProperty('verify');
+    },
+  );
 });
 
 async function olderRow(table: string, condition: string): Promise<string> {
@@ -134,21 +140,24 @@ async function olderRow(table: string, condition: string): Promise<string> {
 const putBack = (table: string, row: string) =>
   `insert into ${table} overriding system value select * from jsonb_populate_record(null::${table}, '${row}')`;
 
-describe('put back from an older backup', () => {
-  it.each(BACKUPS)('a row of %s', async table => {
-    const row = await olderRow(table, 'true');
-    const same =
-      table === 'keypairs'
-        ? `public_key = (jsonb_populate_record(null::keypairs, '${row}')).public_key`
-        : 'true';
-    const refusals = await runReaders(bench, ({ url }) =>
-      tamper(url, [`delete from ${table} where vault_id = $vault and ${same}`, putBack(table, row)]),
-    );
-    // A keypair whose oracle set is the same as then has the same row.
-    if (table !== 'keypairs') expect(refusals, 'verify finds it').toHaveProperty('verify');
-  });
+describe('rows put back from an older backup', () => {
+  it.each(BACKUPS)(
+    'no remote-db command writes wrong files after a row of %s was put back from an older backup',
+    async table => {
+      const row = await olderRow(table, 'true');
+      const same =
+        table === 'keypairs'
+          ? `public_key = (jsonb_populate_record(null::keypairs, '${row}')).public_key`
+          : 'true';
+      const refusals = await runReaders(bench, ({ url }) =>
+        tamper(url, [`delete from ${table} where vault_id = $vault and ${same}`, putBack(table, row)]),
+      );
+      // A keypair whose oracle set is the same as then has the same row.
+      if (table !== 'keypairs') expect(refusals, 'verify finds it').toHaveProperty('verify');
+    },
+  );
 
-  it('a share of the same oracle with its secret', async () => {
+  it('verify and setup-web3signer refuse a share that was put back with its secret from an older backup', async () => {
     const row = await olderRow('key_shares', 'share_index = 0');
     const old = `jsonb_populate_record(null::key_shares, '${row}')`;
     const secret = await olderRow(

@@ -231,5 +231,8 @@ function editKeystore(scene: Scene, index: number, change: (keystore: CheapKeyst
 }
 
 describe('keystores and their passwords', () => {
-  it.for(CASES)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(CASES)(
+    'upload-keypairs and create-keys refuse unusable keystores and passwords and change nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });

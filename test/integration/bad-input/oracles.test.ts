@@ -283,22 +283,30 @@ function otherVault(
 }
 
 describe('oracle configuration', () => {
-  it.for(DOCUMENTS)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(DOCUMENTS)('upload-keypairs names the fault and stores nothing with $name', (bad, { workshop }) =>
+    expectRefusal(workshop, bad),
+  );
 });
 
 describe('IPFS', () => {
-  it.for(IPFS)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(IPFS)('upload-keypairs names the fault and stores nothing with $name', (bad, { workshop }) =>
+    expectRefusal(workshop, bad),
+  );
 });
 
 describe('execution node', () => {
-  it.for(NODES)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(NODES)('upload-keypairs names the fault and stores nothing with $name', (bad, { workshop }) =>
+    expectRefusal(workshop, bad),
+  );
 });
 
 describe('vault on the chain', () => {
-  it.for(VAULTS)('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(VAULTS)('upload-keypairs names the fault and stores nothing with $name', (bad, { workshop }) =>
+    expectRefusal(workshop, bad),
+  );
 });
 
-it('the vault that all these cases began with can be uploaded', async ({ workshop }) => {
+it('upload-keypairs uploads the vault that all refused cases began with', async ({ workshop }) => {
   // What the cases above changed on the chain and at the gateway is as it was.
   await withScene(workshop, 'set-up', async scene => {
     const run = await runInScene(scene, upload(scene));

@@ -110,37 +110,46 @@ function share(scene: Scene): void {
 const CAN_MOUNT = spawnSync('unshare', ['--mount', 'true']).status === 0;
 
 describe('a directory that cannot be written', () => {
-  it.for(CASES)('$name', (bad, { workshop }) => expectRefusal(workshop, { ...bad, state: 'planned' }));
+  it.for(CASES)(
+    'a command whose output cannot be written as asked says so and writes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, { ...bad, state: 'planned' }),
+  );
 });
 
 describe('a disk that is full half-way', () => {
-  it.for(Object.entries(WRITERS))('%s', async ([, args], { workshop }) => {
-    await withScene(workshop, 'planned', async scene => {
-      const directory = scene.path('small');
-      mkdirSync(directory);
-      let wrapper: string[] = [];
-      if (CAN_MOUNT) {
-        const mount = ['-t', 'tmpfs', '-o', 'size=12k', 'tmpfs', directory];
-        expect(spawnSync('mount', mount).status).toBe(0);
-        scene.defer(() => spawnSync('umount', [directory]));
-      } else {
-        process.stderr.write('no right to mount: the full disk is played by a limit on the size of files\n');
-        wrapper = ['sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh'];
-      }
-      // One file is there already: it stays as it is.
-      scene.write(scene.path('small', 'old.txt'), 'x'.repeat(5000));
-      const before = await observe(scene);
-      const run = await runInScene(scene, [...args(scene, directory), '--json'], {
-        program: 'v3-operator',
-        wrapper,
+  it.for(Object.entries(WRITERS))(
+    '%s leaves its directory as it was when the disk is full half-way',
+    async ([, args], { workshop }) => {
+      await withScene(workshop, 'planned', async scene => {
+        const directory = scene.path('small');
+        mkdirSync(directory);
+        let wrapper: string[] = [];
+        if (CAN_MOUNT) {
+          const mount = ['-t', 'tmpfs', '-o', 'size=12k', 'tmpfs', directory];
+          expect(spawnSync('mount', mount).status).toBe(0);
+          scene.defer(() => spawnSync('umount', [directory]));
+        } else {
+          process.stderr.write(
+            'no right to mount: the full disk is played by a limit on the size of files\n',
+          );
+          wrapper = ['sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh'];
+        }
+        // One file is there already: it stays as it is.
+        scene.write(scene.path('small', 'old.txt'), 'x'.repeat(5000));
+        const before = await observe(scene);
+        const run = await runInScene(scene, [...args(scene, directory), '--json'], {
+          program: 'v3-operator',
+          wrapper,
+        });
+        // The record of a directory's own key files is written before them, and names no key.
+        const after = await observe(scene);
+        for (const path of Object.keys(after.files))
+          if (path.endsWith('.key-files')) delete after.files[path];
+        expect(after, run.stderr).toEqual(before);
+        expect(run.exitCode, run.stderr).toBe(1);
+        if (CAN_MOUNT) expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'disk-full' } });
+        expect(run.stderr).toContain(directory);
       });
-      // The record of a directory's own key files is written before them, and names no key.
-      const after = await observe(scene);
-      for (const path of Object.keys(after.files)) if (path.endsWith('.key-files')) delete after.files[path];
-      expect(after, run.stderr).toEqual(before);
-      expect(run.exitCode, run.stderr).toBe(1);
-      if (CAN_MOUNT) expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'disk-full' } });
-      expect(run.stderr).toContain(directory);
-    });
-  });
+    },
+  );
 });

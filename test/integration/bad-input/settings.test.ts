@@ -350,17 +350,29 @@ function networkFile(
 }
 
 describe('mnemonics and vault directories', () => {
-  it.for(inState('planned', MNEMONICS))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', MNEMONICS))(
+    'a command that cannot use what it is given says so and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });
 
 describe('addresses', () => {
-  it.for(inState('planned', ADDRESSES))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', ADDRESSES))(
+    'a command that cannot use what it is given says so and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });
 
 describe('numbers, URLs and other options', () => {
-  it.for(inState('planned', NUMBERS))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', NUMBERS))(
+    'a command that cannot use what it is given says so and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });
 
 describe('networks', () => {
-  it.for(inState('planned', NETWORKS))('$name', (bad, { workshop }) => expectRefusal(workshop, bad));
+  it.for(inState('planned', NETWORKS))(
+    'a command that cannot use what it is given says so and changes nothing: $name',
+    (bad, { workshop }) => expectRefusal(workshop, bad),
+  );
 });

@@ -38,16 +38,19 @@ async function rowsOf(url: string, vaultId: number, address: string) {
 }
 
 describe('two vaults in one database', () => {
-  it.each(Object.entries(COMMANDS))('%s of one leaves the other alone', async (_name, args) => {
-    await withScene(bench.workshop, 'newer', async scene => {
-      const before = await rowsOf(scene.url, 2, bench.otherVault);
-      expect(before['stakewise_operator.keypairs']).toHaveLength(2);
-      const run = await runInScene(scene, args(scene), {
-        program: 'v3-operator',
-        env: { IPFS_TIMEOUT: '5' },
+  it.each(Object.entries(COMMANDS))(
+    '%s of one vault leaves the rows of another vault in the same database alone',
+    async (_name, args) => {
+      await withScene(bench.workshop, 'newer', async scene => {
+        const before = await rowsOf(scene.url, 2, bench.otherVault);
+        expect(before['stakewise_operator.keypairs']).toHaveLength(2);
+        const run = await runInScene(scene, args(scene), {
+          program: 'v3-operator',
+          env: { IPFS_TIMEOUT: '5' },
+        });
+        expect(run.exitCode, run.stderr).toBe(0);
+        expect(await rowsOf(scene.url, 2, bench.otherVault)).toEqual(before);
       });
-      expect(run.exitCode, run.stderr).toBe(0);
-      expect(await rowsOf(scene.url, 2, bench.otherVault)).toEqual(before);
-    });
-  });
+    },
+  );
 });

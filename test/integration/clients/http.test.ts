@@ -28,7 +28,7 @@ function statuses(...codes: readonly number[]) {
 }
 
 describe('requestHttp', () => {
-  it('returns status, headers and body', async () => {
+  it('requestHttp returns status, headers and body', async () => {
     await using server = await serve((_, response) =>
       response.writeHead(201, { 'x-is': 'here' }).end('{"a":1}'),
     );
@@ -37,7 +37,7 @@ describe('requestHttp', () => {
     expect(bodyJson(response, `http://${server.host}`)).toEqual({ a: 1 });
   });
 
-  it('repeats a GET that may succeed later, not a POST, nor a refusal', async () => {
+  it('requestHttp repeats a GET that may succeed later, but neither a POST nor a refused GET', async () => {
     const flaky = statuses(503, 502);
     await using server = await serve(flaky.listener);
     const url = `http://${server.host}/`;
@@ -60,7 +60,7 @@ describe('requestHttp', () => {
     expect(refusing.seen).toEqual(['GET']);
   });
 
-  it('sends the credentials of a URL, and shows neither them nor path and query', async () => {
+  it('requestHttp sends the credentials of a URL, and shows neither them nor path and query', async () => {
     const seen: (string | undefined)[] = [];
     await using server = await serve((request, response) => {
       seen.push(request.headers.authorization);
@@ -75,7 +75,7 @@ describe('requestHttp', () => {
     });
   });
 
-  it('bounds time, also of a body that stalls', async () => {
+  it('requestHttp bounds the time of an answer, also of a body that stalls', async () => {
     await using silent = await serve(() => undefined);
     const request = { timeoutMs: 100, retries: 0 };
     const failure = { code: 'timeout', retryable: true };
@@ -89,7 +89,7 @@ describe('requestHttp', () => {
     );
   });
 
-  it('bounds size, before the body is all there', async () => {
+  it('requestHttp bounds the size of an answer before the body is all there', async () => {
     await using endless = await serve((_, response) => {
       const timer = setInterval(() => response.write(Buffer.alloc(1_000)), 1);
       response.on('close', () => clearInterval(timer));
@@ -102,7 +102,7 @@ describe('requestHttp', () => {
     });
   });
 
-  it('says why a server cannot be reached', async () => {
+  it('requestHttp says why a server cannot be reached', async () => {
     const request = requestHttp({}, { url: 'http://127.0.0.1:1/x?key=secret', timeoutMs: 1_000, retries: 0 });
     await expect(request).rejects.toMatchObject({
       code: 'unreachable',
@@ -111,7 +111,7 @@ describe('requestHttp', () => {
     });
   });
 
-  it('follows redirects only when told to', async () => {
+  it('requestHttp follows redirects only when told to', async () => {
     await using server = await serve((request, response) => {
       if (request.url === '/there') response.end('found');
       else response.writeHead(301, { location: '/there' }).end();
@@ -121,7 +121,7 @@ describe('requestHttp', () => {
     await expect(requestHttp({}, { url, timeoutMs: 1_000 })).rejects.toMatchObject({ status: 301 });
   });
 
-  it('ends with the reason of the caller’s signal', async () => {
+  it('requestHttp ends with the reason of the caller’s signal', async () => {
     await using silent = await serve(() => undefined);
     const stopped = new Error('stopped');
     const controller = new AbortController();
@@ -130,7 +130,7 @@ describe('requestHttp', () => {
     await expect(requestHttp({}, request)).rejects.toBe(stopped);
   });
 
-  it('names who did not answer with JSON', async () => {
+  it('bodyJson names the server that did not answer with JSON', async () => {
     await using server = await serve((_, response) => response.end('<html>'));
     const response = await requestHttp({}, { url: `http://${server.host}/`, timeoutMs: 1_000 });
     expect(() => bodyJson(response, `http://${server.host}/secret`)).toThrow(

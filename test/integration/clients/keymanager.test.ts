@@ -52,7 +52,7 @@ const reset: Handler = (_, response) => void response.socket?.resetAndDestroy();
 const key = fromHex(`0x${'a1'.repeat(48)}`);
 
 describe('keymanager list', () => {
-  it('is read as recorded', async () => {
+  it('listKeystores reads the recorded lists', async () => {
     const lists = exchanges.filter(
       ({ request, response }) => request.method === 'GET' && response.status === 200,
     );
@@ -68,14 +68,14 @@ describe('keymanager list', () => {
     expect(new Set([...after.values()].map(({ isReadOnly }) => isReadOnly))).toEqual(new Set([true, false]));
   });
 
-  it('is asked for again when a connection was cut', async () => {
+  it('listKeystores asks again when the connection was cut', async () => {
     let calls = 0;
     const handler: Handler = (seen, response) =>
       ++calls === 1 ? reset(seen, response) : recorded('list after import').response;
     await expect(withKeymanager(handler, client => client.listKeystores())).resolves.toBeDefined();
   });
 
-  it('tells a signer without the API', async () => {
+  it('listKeystores says that a signer has no key manager API, and how to enable it', async () => {
     const missing = readSignerExchanges('info-full').find(({ name }) => name === 'GET /eth/v1/keystores');
     if (missing === undefined) return expect.fail();
     await expect(withKeymanager(replay(missing), client => client.listKeystores())).rejects.toMatchObject({
@@ -85,7 +85,7 @@ describe('keymanager list', () => {
   });
 
   it.each(['{}', '{"data":[{}]}', '{"data":[{"validating_pubkey":"0x00"}]}', '[]', '<html>', ''])(
-    'is not read from %j',
+    'listKeystores refuses the answer %j',
     async body => {
       const listed = withKeymanager(
         () => ({ body }),
@@ -97,7 +97,7 @@ describe('keymanager list', () => {
 });
 
 describe('keymanager import', () => {
-  it('sends what was recorded and reads a result for each key', async () => {
+  it('importKeystores sends what was recorded and reads a result for each key', async () => {
     const imports = exchanges.filter(
       ({ request, response, name }) =>
         request.method === 'POST' && response.status === 200 && !/null|empty string|unknown field/.test(name),
@@ -120,7 +120,7 @@ describe('keymanager import', () => {
     expect(statuses).toEqual(new Set(['imported', 'duplicate', 'error']));
   });
 
-  it('is refused with the status explained', async () => {
+  it('importKeystores explains the status with which a signer refuses', async () => {
     for (const exchange of exchanges.filter(
       ({ request, response }) => request.method === 'POST' && response.status >= 400,
     )) {
@@ -143,7 +143,7 @@ describe('keymanager import', () => {
       () => ({ body: '{"data":[{"status":"done"},{"status":"done"}]}' }),
       'invalid-answer',
     ],
-  ])('is never repeated by itself: %s', async (_, handler, code) => {
+  ])('importKeystores never repeats an import by itself: %s', async (_, handler, code) => {
     await withKeymanager(
       handler,
       async (client, server) => {
@@ -155,7 +155,7 @@ describe('keymanager import', () => {
     );
   });
 
-  it('of more than a signer takes is not sent, and the bytes are known before', async () => {
+  it('importKeystores does not send more than a signer takes, and importEntryBytes knows the size before', async () => {
     const keystore = 'x'.repeat(1_000_000);
     expect(importEntryBytes('{"a":"ü"}', 'p"')).toBe(Buffer.byteLength('"{\\"a\\":\\"ü\\"}"') + 5 + 2);
     await withKeymanager(replay(recorded('empty lists')), async (client, server) => {
@@ -169,7 +169,7 @@ describe('keymanager import', () => {
     });
   });
 
-  it('of different numbers of keystores and passwords is not sent', async () => {
+  it('importKeystores does not send different numbers of keystores and passwords', async () => {
     await withKeymanager(replay(recorded('empty lists')), async (client, server) => {
       await expect(client.importKeystores({ keystores: ['{}'], passwords: [] })).rejects.toThrow(RangeError);
       expect(server.seen).toHaveLength(0);
@@ -178,7 +178,7 @@ describe('keymanager import', () => {
 });
 
 describe('keymanager delete', () => {
-  it('reads what was recorded', async () => {
+  it('deleteKeystores reads the recorded answers', async () => {
     const deletes = exchanges.filter(
       ({ request, response }) => request.method === 'DELETE' && response.status === 200,
     );
@@ -197,7 +197,7 @@ describe('keymanager delete', () => {
     expect(statuses).toEqual(new Set(['deleted', 'not_active', 'not_found', 'error']));
   });
 
-  it('sends the keys in lower case, and is not repeated', async () => {
+  it('deleteKeystores sends the keys in lower case, and does not repeat the request', async () => {
     await withKeymanager(reset, async (client, server) => {
       await expect(client.deleteKeystores([key])).rejects.toMatchObject({ code: 'connection-reset' });
       expect(server.seen.map(({ body }) => body)).toEqual([`{"pubkeys":["0x${'a1'.repeat(48)}"]}`]);

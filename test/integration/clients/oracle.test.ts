@@ -49,7 +49,7 @@ function oracle(...replicas: (TestServer | string)[]): Oracle {
 }
 
 describe('an approval', () => {
-  it('is asked for at the URL of the configuration as it is', async () => {
+  it('postApproval asks for an approval at the URL of the configuration as it is', async () => {
     const server = await says(good);
     await postApproval({}, oracle(`${server.url}/a/path?key=1`), body, options);
     const given = await postApproval({}, oracle(server), body, options);
@@ -68,7 +68,7 @@ describe('an approval', () => {
     ['/oracle-3', '/oracle-3/signatures'],
     ['/oracle-3//', '/oracle-3/signatures'],
     ['/oracle-3?key=1', '/oracle-3/signatures?key=1'],
-  ])('of a rotation is asked for below the endpoint: %j', async (path, expected) => {
+  ])('postRotation asks for an approval below the endpoint: %j', async (path, expected) => {
     const server = await says(good);
     expect(await postRotation({}, oracle(server.url + path), body, options)).toEqual(approval);
     expect(server.seen.map(one => `${one.method} ${one.path}`)).toEqual([`POST ${expected}`]);
@@ -88,7 +88,7 @@ describe('an approval', () => {
       'ipfs_hash',
     ],
     ['names no document', { ...answer, signature: toHex(approval.signature), ipfs_hash: '' }, 'ipfs_hash'],
-  ])('that %s is none', async (_, document, member) => {
+  ])('postApproval refuses an approval that %s', async (_, document, member) => {
     const server = await says(JSON.stringify(document));
     await expect(postApproval({}, oracle(server), body, options)).rejects.toMatchObject({
       code: 'invalid-answer',
@@ -108,7 +108,7 @@ describe('an approval', () => {
     ['too much', { status: 400, body: 'x'.repeat(900) }, 'oracle-refused', `${'x'.repeat(199)}….`],
     ['a page', { status: 200, body: '<html>' }, 'invalid-answer', 'did not answer with JSON'],
     ['an error', { status: 500, body: 'secret' }, 'http-status', 'HTTP status 500.'],
-  ])('that is refused with %s is told with a bounded reason', async (_, given, code, reason) => {
+  ])('postApproval gives a bounded reason when an oracle answers with %s', async (_, given, code, reason) => {
     const server = await start(() => given);
     const refused = postApproval({}, oracle(server), body, options);
     await expect(refused).rejects.toMatchObject({ code, message: expect.stringContaining(reason) });
@@ -117,7 +117,7 @@ describe('an approval', () => {
 });
 
 describe('replicas', () => {
-  it('are asked in random order, one after another, until one answers', async () => {
+  it('postApproval asks replicas in random order, one after another, until one answers', async () => {
     const both = [await says(good), await says(good)];
     for (let i = 0; i < 40; i++) await postApproval({}, oracle(...both), body, options);
     const counts = both.map(({ seen }) => seen.length);
@@ -126,14 +126,14 @@ describe('replicas', () => {
     expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(40);
   });
 
-  it('that are down or refuse cost no time', async () => {
+  it('postApproval loses no time with replicas that are down or refuse', async () => {
     const replicas = [UNREACHABLE, await says('no', 400), await says('<html>'), await says(good)];
     const start = performance.now();
     expect(await postApproval({}, oracle(...replicas), body, options)).toEqual(approval);
     expect(performance.now() - start).toBeLessThan(1_000);
   });
 
-  it('that are silent leave the others their part of the time', async () => {
+  it('postApproval leaves the other replicas their part of the time when some are silent', async () => {
     const started = performance.now();
     const given = await postApproval({}, oracle(await silent(), await silent(), await says(good)), body, {
       timeoutMs: 600,
@@ -142,7 +142,7 @@ describe('replicas', () => {
     expect(performance.now() - started).toBeLessThan(600);
   });
 
-  it('that are slow may still be the first to answer', async () => {
+  it('postApproval takes the first answer of replicas that are all slow', async () => {
     // Each is slower than its share of the time, so that the other is asked, too, whichever comes first.
     const answerLate = () =>
       start(async () => {
@@ -153,7 +153,7 @@ describe('replicas', () => {
     expect(await postApproval({}, replicas, body, { timeoutMs: 2000 })).toEqual(approval);
   });
 
-  it('together take no longer than the time of the oracle, and are all named', async () => {
+  it('postApproval takes no longer for all replicas than the time of the oracle, and names them all', async () => {
     const [mute, refusing] = [await silent(), await says('no', 400)];
     const started = performance.now();
     await expect(
@@ -170,7 +170,7 @@ describe('replicas', () => {
     ).rejects.toMatchObject({ message: expect.stringContaining(`${refusing.url} refuses the request: no;`) });
   });
 
-  it('are let go of when the caller has heard enough', async () => {
+  it('postApproval lets go of the replicas when the caller has heard enough', async () => {
     const end = new AbortController();
     const mute = await start(() => {
       end.abort(new Error('enough'));
@@ -182,7 +182,7 @@ describe('replicas', () => {
     expect(mute.seen).toHaveLength(1);
   });
 
-  it('are enough of a sign that an oracle is there if one of them answers', async () => {
+  it('checkOracleUp takes one replica that answers as a sign that the oracle is there', async () => {
     const server = await says('{}');
     await checkOracleUp({}, oracle(UNREACHABLE, `${server.url}/x`), options);
     expect(server.seen.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /x']);
@@ -196,7 +196,7 @@ describe('the status of exit signatures', () => {
   const status = (block: number | null, ...indexes: number[]) =>
     JSON.stringify({ exit_signature_block_number: block, validators: indexes.map(index => ({ index })) });
 
-  it('is that of the replica that is behind the others', async () => {
+  it('fetchSignaturesStatus gives the status of the replica that is behind the others', async () => {
     const [ahead, behind] = [await says(status(120, 1)), await says(status(100, 1, 2))];
     expect(await fetchSignaturesStatus({}, oracle(ahead, behind), TEST_VAULT, options)).toEqual({
       blockNumber: 100,
@@ -210,7 +210,7 @@ describe('the status of exit signatures', () => {
     });
   });
 
-  it('does not need all replicas', async () => {
+  it('fetchSignaturesStatus does not need all replicas', async () => {
     const replicas = [UNREACHABLE, await says('no', 500), await says(status(7))];
     expect(await fetchSignaturesStatus({}, oracle(...replicas), TEST_VAULT, options)).toEqual({
       blockNumber: 7,

@@ -48,20 +48,20 @@ describe.each([
   afterAll(() => resources.disposeAsync());
 
   describe('vaults', () => {
-    it('are found as they were stored', async () => {
+    it('findVault finds a vault as it was stored', async () => {
       const vault = await storeVault(database);
       expect(await findVault(database, vault)).toEqual(vault);
       expect(vault).toMatchObject({ chainId: 31337, manifestCounter: 0n, dataKeyId: 1, oracleSetHash: null });
       expect(await findVault(database, { ...vault, network: 'hoodi' })).toBeUndefined();
     });
 
-    it('keep the first data key of two', async () => {
+    it('insertVault keeps the first data key of two', async () => {
       const first = await storeVault(database);
       const second = await insertVault(database, { ...first, dataKey: sealedKey() });
       expect(second).toEqual({ vault: first, inserted: false });
     });
 
-    it('get another data key only while they have no keypairs', async () => {
+    it('replaceDataKey gives a vault another data key only while it has no keypairs', async () => {
       const vault = await storeVault(database);
       const { vaultId } = vault;
       const dataKey = sealedKey();
@@ -74,7 +74,7 @@ describe.each([
   });
 
   describe('keypairs', () => {
-    it('are seen by readers after the last transaction only', async () => {
+    it('readers see the keypairs of an upload only after its last transaction', async () => {
       const vault = await storeVault(database);
       const set = newOracleSet(SHARES);
       const keypairs = await store(vault, set, 2);
@@ -96,7 +96,7 @@ describe.each([
       expect(await readSecrets(database, vault)).toEqual(expectedSecrets(keypairs, set));
     });
 
-    it('are paged as one snapshot and listed for the manifest in the same order', async () => {
+    it('pageActiveSecrets pages the secrets of one snapshot in the order of the manifest’s entries', async () => {
       const { vault, set } = await upload(7);
       const pages = await readPages(database, vault, 5);
       expect(pages.map(page => page.length)).toEqual([5, 5, 5, 5, 5, 3]);
@@ -111,7 +111,7 @@ describe.each([
       expect(shared).toEqual({ secrets: pages.flat(), oracles: set });
     });
 
-    it('give the connection back when a reader stops early', async () => {
+    it('pageActiveSecrets gives the connection back when a reader stops early', async () => {
       const { vault } = await upload(2);
       for (let round = 0; round < 8; round++) {
         for await (const page of pageActiveSecrets(database, { vaultId: vault.vaultId, pageSize: 1 })) {
@@ -121,7 +121,7 @@ describe.each([
       }
     });
 
-    it('stay as they are when a batch is repeated', async () => {
+    it('insertKeypairs leaves stored keypairs as they are when a batch is repeated', async () => {
       const { vault, set, keypairs } = await upload(3);
       const before = await readSecrets(database, vault);
       const again = keypairs.map(keypair => newKeypair(keypair.publicKey, SHARES));
@@ -142,7 +142,7 @@ describe.each([
         'public_key in (select public_key from key_shares where share_index = 1)',
       ],
     ] as const)(
-      'are incomplete without %s, and their shares are replaced as a whole',
+      'insertKeypairs replaces all shares of keypairs that are incomplete without %s',
       async (_what, table, which) => {
         const vault = await storeVault(database);
         const set = newOracleSet(SHARES);
@@ -176,7 +176,7 @@ describe.each([
       },
     );
 
-    it('refuse a share whose public key is stored as another key, and store nothing of the batch', async () => {
+    it('insertKeypairs refuses a share whose public key is stored as another key, and stores nothing of the batch', async () => {
       const { vault, set, keypairs } = await upload(1);
       const [fresh] = newKeypairs(1, SHARES);
       const [stolen] = keypairs[0]?.shares ?? [];
@@ -194,7 +194,7 @@ describe.each([
       expect(await countVaultRows(database, vault.vaultId)).toEqual(before);
     });
 
-    it('that an upload for a new oracle set leaves out keep their shares', async () => {
+    it('activateUpload for a new oracle set leaves keypairs that it does not name their shares', async () => {
       const { vault, set, keypairs } = await upload(3);
       const next = newOracleSet(SHARES + 1);
       await insertOracleSet(database, vault.vaultId, next);
@@ -211,7 +211,7 @@ describe.each([
       expect(await pruneShares(database, vault.vaultId)).toEqual({ oracleSets: 0, shares: 0 });
     });
 
-    it('lose the shares of sets that nobody names to pruning, and nothing else', async () => {
+    it('pruneShares removes the shares of oracle sets that nobody names, and nothing else', async () => {
       const { vault, keypairs } = await upload(2);
       const next = newOracleSet(SHARES);
       await insertOracleSet(database, vault.vaultId, next);
@@ -230,14 +230,14 @@ describe.each([
   });
 
   describe('the end of an upload', () => {
-    it('is refused when the manifest has changed meanwhile, and changes nothing', async () => {
+    it('activateUpload refuses when the manifest has changed meanwhile, and changes nothing', async () => {
       const { vault, before, set, keypairs } = await upload(1);
       const stale = activationOf({ ...before, manifestCounter: 5n }, keysOf(keypairs), set);
       await expect(activateUpload(database, stale)).rejects.toMatchObject({ code: 'vault-changed' });
       expect(await findVault(database, vault)).toEqual(vault);
     });
 
-    it('may be repeated when its own commit was not heard of', async () => {
+    it('activateUpload may be repeated when its own commit was not heard of', async () => {
       const vault = await storeVault(database);
       const set = newOracleSet(SHARES);
       const activation = activationOf(vault, keysOf(await store(vault, set, 1)), set);
@@ -246,7 +246,7 @@ describe.each([
       expect(await listAuditEntries(database, { network: 'devnet', vault: vault.address })).toHaveLength(1);
     });
 
-    it('is undone as a whole when the manifest is refused', async () => {
+    it('activateUpload is undone as a whole when the manifest is refused', async () => {
       const vault = await storeVault(database);
       const set = newOracleSet(SHARES);
       const keys = keysOf(await store(vault, set, 1));
@@ -261,7 +261,7 @@ describe.each([
       expect(await findDepositData(database, vault.vaultId)).toBeUndefined();
     });
 
-    it('assigns new keys by the stored plan and moves none', async () => {
+    it('activateUpload assigns new keys by the stored plan and moves none', async () => {
       const { vault, set, keypairs } = await upload(2);
       const keys = keysOf(keypairs).sort(compareBytes);
       const assignments = keys.map((publicKey, clientIndex) => ({ publicKey, clientIndex }));
@@ -283,7 +283,7 @@ describe.each([
     });
   });
 
-  it('assignment plans: the second of two first ones is given what the first stored', async () => {
+  it('updateAssignmentPlan gives the second of two first plans what the first one stored', async () => {
     const { vault, keypairs } = await upload(4);
     const planFor = (totalClients: number) =>
       updateAssignmentPlan(database, vault.vaultId, (stored, publicKeys) =>
@@ -306,7 +306,7 @@ describe.each([
     );
   });
 
-  it('two vaults never see or delete each other, the same keys in both', async () => {
+  it('two vaults with the same keys never see or delete each other’s rows', async () => {
     const { vault, set, keypairs } = await upload(2);
     const other = await storeVault(database, 'hoodi');
     await insertOracleSet(database, other.vaultId, set);

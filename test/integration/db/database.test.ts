@@ -55,7 +55,7 @@ describe('a URL', () => {
     'pglite:',
     'pglite:postgresql://user:pass@host/db',
     'postgresql://user:pass@host:port/db',
-  ])('is refused: %j', url => {
+  ])('parseDatabaseUrl refuses %j', url => {
     expect(() => parseDatabaseUrl(url)).toThrow('Invalid database connection string');
   });
 
@@ -68,7 +68,7 @@ describe('a URL', () => {
     ['postgres://u:p#%?x@h/d?application_name=x', ['prefer', 'disable']],
     ['postgresql:///d?host=/run/postgresql', ['disable']],
     ['postgresql://u@%2Frun%2Fpostgresql/d', ['disable']],
-  ])('is tried as libpq does: %s', (url, modes) => {
+  ])('parseDatabaseUrl tries the TLS modes that libpq tries: %s', (url, modes) => {
     const parsed = parseDatabaseUrl(url);
     if (parsed.kind !== 'postgres') throw new Error('not postgres');
     expect(parsed.attempts.map(attempt => /[?&]sslmode=([a-z-]+)&uselibpqcompat/.exec(attempt)?.[1])).toEqual(
@@ -84,22 +84,25 @@ describe('a URL', () => {
     ['?sslrootcert=system', 'verify-full', false, false],
     ['?sslmode=require&channel_binding=require', 'require', false, true],
     ['?channel_binding=prefer', 'prefer', false, false],
-  ])('says how its server is known: %j', (query, sslMode, isPlainTextWanted, requiresChannelBinding) => {
-    expect(parseDatabaseUrl(`postgres://u:p@h/d${query}`)).toMatchObject({
-      sslMode,
-      isPlainTextWanted,
-      requiresChannelBinding,
-    });
-  });
+  ])(
+    'parseDatabaseUrl says how the server is to be known: %j',
+    (query, sslMode, isPlainTextWanted, requiresChannelBinding) => {
+      expect(parseDatabaseUrl(`postgres://u:p@h/d${query}`)).toMatchObject({
+        sslMode,
+        isPlainTextWanted,
+        requiresChannelBinding,
+      });
+    },
+  );
 
-  it('is refused with a channel binding that does not exist', () => {
+  it('parseDatabaseUrl refuses a channel binding that does not exist', () => {
     expect(() => parseDatabaseUrl('postgres://u:p@h/d?channel_binding=required')).toThrow(
       'Invalid channel_binding "required" in the database URL',
     );
   });
 
   it.each(['sslmode=sometimes', 'sslmode=verify-ca', 'sslmode=verify-ca&sslrootcert=system'])(
-    'is refused: %s',
+    'parseDatabaseUrl refuses the parameters %s',
     query => {
       expect(() => parseDatabaseUrl(`postgres://u:p@h/d?${query}`)).toThrow(/sslmode/);
     },
@@ -107,7 +110,7 @@ describe('a URL', () => {
 });
 
 describe('a connection', () => {
-  it('that is refused is told in the words of the Python operator', async () => {
+  it('openDatabase tells of a refused connection in the words of the Python operator', async () => {
     await expect(
       openDatabase({ url: 'postgresql://username:pass@127.0.0.1:1/dbname' }),
     ).rejects.toMatchObject({
@@ -119,14 +122,14 @@ describe('a connection', () => {
     });
   });
 
-  it('to an unknown host names it', async () => {
+  it('openDatabase names a host that is unknown', async () => {
     await expect(openDatabase({ url: 'postgresql://u:p@no-such-host.invalid/d' })).rejects.toMatchObject({
       code: 'db-unreachable',
       message: expect.stringContaining('could not translate host name "no-such-host.invalid" to address'),
     });
   });
 
-  it('to a server that never answers ends', async () => {
+  it('openDatabase gives up a server that never answers', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const address = silent.address();
@@ -141,7 +144,7 @@ describe('a connection', () => {
     silent.close();
   });
 
-  it('with a wrong password names server, role and database, never the password', async () => {
+  it('openDatabase names server, role and database after a wrong password, never the password', async () => {
     const error = await openDatabase({ url: roleUrl(migrated.url, role, 'hunter2') }).catch(thrown => thrown);
     expect(error).toMatchObject({
       code: 'db-auth-failed',
@@ -151,14 +154,14 @@ describe('a connection', () => {
     expect(`${error.stack}${JSON.stringify(error)}`).not.toContain('hunter2');
   });
 
-  it('to an unknown database names it', async () => {
+  it('openDatabase names a database that is unknown', async () => {
     await expect(openDatabase({ url: databaseUrl(server.href, 'no_such_database') })).rejects.toMatchObject({
       code: 'db-not-found',
       message: expect.stringContaining('FATAL:  database "no_such_database" does not exist'),
     });
   });
 
-  it('with sslmode=require to a server without TLS is refused', async () => {
+  it('openDatabase refuses sslmode=require with a server without TLS', async () => {
     await expect(openDatabase({ url: `${migrated.url}?sslmode=require` })).rejects.toMatchObject({
       code: 'db-tls-failed',
       retryable: false,
@@ -166,19 +169,22 @@ describe('a connection', () => {
     });
   });
 
-  it.each(['allow', 'prefer', 'disable'])('with sslmode=%s to a server without TLS works', async mode => {
-    await using database = await openDatabase({ url: `${migrated.url}?sslmode=${mode}` });
-    await checkSchema(database, { programVersion: '1.0.0' });
-  });
+  it.each(['allow', 'prefer', 'disable'])(
+    'openDatabase connects with sslmode=%s to a server without TLS',
+    async mode => {
+      await using database = await openDatabase({ url: `${migrated.url}?sslmode=${mode}` });
+      await checkSchema(database, { programVersion: '1.0.0' });
+    },
+  );
 
-  it('names a certificate file that is missing', async () => {
+  it('openDatabase names a certificate file that is missing', async () => {
     const url = `${migrated.url}?sslmode=verify-full&sslrootcert=/no/such/ca.pem`;
     await expect(openDatabase({ url })).rejects.toThrow(
       'Cannot use the database URL: ENOENT (/no/such/ca.pem)',
     );
   });
 
-  it('is made with the new password when the old one is refused', async () => {
+  it('openDatabase connects with the new password when the old one is refused', async () => {
     await using database = await openDatabase({
       url: roleUrl(migrated.url, role, 'old'),
       reloadUrl: async () => roleUrl(migrated.url, role, 'first'),
@@ -193,7 +199,7 @@ describe('a connection', () => {
 });
 
 describe('a statement', () => {
-  it('without tables says what to run', async () => {
+  it('a statement on a database without tables says what to run', async () => {
     await using empty = await createTestDatabase({ migrated: false });
     await using database = await openDatabase({ url: empty.url });
     await expect(listVaults(database)).rejects.toMatchObject({
@@ -202,7 +208,7 @@ describe('a statement', () => {
     });
   });
 
-  it('on a read-only database', async () => {
+  it('a statement that writes to a read-only database names the database and the role', async () => {
     await using readOnly = await createTestDatabase();
     await runSql(readOnly.url, `alter database ${readOnly.name} set default_transaction_read_only = on`);
     await using database = await openDatabase({ url: readOnly.url });
@@ -212,7 +218,7 @@ describe('a statement', () => {
     });
   });
 
-  it('of a role without rights names the role and the table', async () => {
+  it('a statement of a role without rights names the role and the table', async () => {
     await using database = await openDatabase({ url: roleUrl(migrated.url, role, 'first') });
     await expect(storeVault(database)).rejects.toMatchObject({
       code: 'db-permission-denied',
@@ -225,12 +231,12 @@ describe('a statement', () => {
     });
   });
 
-  it('that takes too long is ended', async () => {
+  it('a statement that takes too long is ended', async () => {
     await using database = await openDatabase({ url: migrated.url, statementTimeoutMs: 100 });
     await expect(sql`select pg_sleep(5)`.execute(database.db)).rejects.toMatchObject({ code: 'db-timeout' });
   });
 
-  it('when the disk is full', async () => {
+  it('a statement on a full disk ends with db-disk-full', async () => {
     await using database = await openDatabase({ url: migrated.url });
     // No disk is filled here: the server itself raises the error that it raises then.
     const raise = sql`do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$`;
@@ -240,7 +246,7 @@ describe('a statement', () => {
     });
   });
 
-  it('is repeated when its connection was lost', async () => {
+  it('retryLostConnection repeats a transaction whose connection was lost', async () => {
     await using database = await openDatabase({ url: migrated.url });
     const vault = await storeVault(database);
     let attempts = 0;
@@ -254,7 +260,7 @@ describe('a statement', () => {
     expect({ found, attempts }).toEqual({ found: vault, attempts: 2 });
   });
 
-  it('survives the end of idle connections', async () => {
+  it('retryLostConnection reads on after the server ended the idle connections', async () => {
     await using database = await openDatabase({ url: migrated.url });
     await runSql(server.href, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [
       migrated.name,
@@ -264,7 +270,7 @@ describe('a statement', () => {
 });
 
 describe('the lock of a vault', () => {
-  it('lets one in at a time and tells who waits', async () => {
+  it('withVaultLock lets one in at a time and tells who waits', async () => {
     await using one = await openDatabase({ url: migrated.url });
     await using other = await openDatabase({ url: migrated.url });
     const events: string[] = [];
@@ -294,7 +300,7 @@ describe('the lock of a vault', () => {
 });
 
 describe('the embedded database', () => {
-  it('keeps what it has been told, serves one process, and forgets a dead one', async () => {
+  it('the embedded database keeps what it has been told, serves one process, and forgets a dead one', async () => {
     await using embedded = await createPgliteUrl();
     const database = await openDatabase({ url: embedded.url });
     await migrateDatabase(database, { programVersion: '1.0.0' });
@@ -314,7 +320,7 @@ describe('the embedded database', () => {
     expect(await readdir(dirname(embedded.path))).toEqual(['db']);
   });
 
-  it('is taken over after kill -9', async () => {
+  it('the embedded database is taken over after kill -9 of its holder', async () => {
     await using embedded = await createPgliteUrl();
     const holder = spawn(process.execPath, [
       '--input-type=module',

@@ -22,14 +22,14 @@ function laterStep(oldestProgram: string): Readonly<Record<string, Migration>> {
 }
 
 describe('migrateDatabase', () => {
-  it('lists every file of migrations/', async () => {
+  it('MIGRATIONS lists every file of migrations/', async () => {
     const files = await readdir(join(packageRoot(), 'migrations'));
     const steps = files.filter(file => file.endsWith('.ts') && file !== 'index.ts');
     const names = steps.map(file => file.replace(/\.ts$/, ''));
     expect(Object.keys(MIGRATIONS)).toEqual(names.sort());
   });
 
-  it('makes its own schema and leaves all else alone', async ({ empty }) => {
+  it('migrateDatabase makes its own schema and leaves all else alone', async ({ empty }) => {
     await runSql(empty.url, 'create table keypairs (precious text)');
     await using database = await openDatabase({ url: empty.url, schema: 'own "schema"' });
     await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
@@ -42,7 +42,7 @@ describe('migrateDatabase', () => {
     expect(tables).toEqual([{ tablename: 'keypairs' }]);
   });
 
-  it('may be run by several processes at once', async () => {
+  it('migrateDatabase may be run by several processes at once', async () => {
     const program = join(packageRoot(), 'test/support/postgres/migrate.ts');
     for (let round = 0; round < 3; round++) {
       await using empty = await createTestDatabase({ migrated: false });
@@ -56,7 +56,7 @@ describe('migrateDatabase', () => {
     }
   });
 
-  it('undoes everything when a step fails', async ({ empty }) => {
+  it('migrateDatabase undoes everything when a step fails', async ({ empty }) => {
     await using database = await openDatabase({ url: empty.url });
     const failing: Migration = {
       oldestProgram: '1.0.0',
@@ -72,7 +72,9 @@ describe('migrateDatabase', () => {
 });
 
 describe('checkSchema', () => {
-  it('refuses a schema that is older than the program, and tells what to run', async ({ migrated }) => {
+  it('checkSchema refuses a schema that is older than the program, and tells what to run', async ({
+    migrated,
+  }) => {
     await using database = await openDatabase({ url: migrated.url });
     const newer = { programVersion: '1.1.0', migrations: laterStep('1.1.0') };
     await expect(checkSchema(database, newer)).rejects.toMatchObject({
@@ -84,7 +86,9 @@ describe('checkSchema', () => {
     await checkSchema(database, newer);
   });
 
-  it('refuses a schema that declares the program too old, as does migrate', async ({ migrated }) => {
+  it('checkSchema and migrateDatabase refuse a schema that declares the program too old', async ({
+    migrated,
+  }) => {
     await using database = await openDatabase({ url: migrated.url });
     await migrateDatabase(database, { programVersion: '1.10.0', migrations: laterStep('1.10.0') });
     for (const refused of [
@@ -95,7 +99,7 @@ describe('checkSchema', () => {
     }
   });
 
-  it('works with a newer schema that still lets the program work', async ({ migrated }) => {
+  it('checkSchema takes a newer schema that still lets the program work', async ({ migrated }) => {
     await using database = await openDatabase({ url: migrated.url });
     await migrateDatabase(database, { programVersion: '1.1.0', migrations: laterStep('1.0.0') });
     await checkSchema(database, VERSION);

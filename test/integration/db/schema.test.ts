@@ -10,13 +10,17 @@ const SCHEMA = 'stakewise_operator';
 
 describe('the schema that all migrations make', () => {
   // After a new migration: npx vitest run -u test/integration/db/schema.test.ts
-  it('is on Postgres what migrations/schema.sql shows to a reader', async ({ migrated }) => {
+  it('the schema of all migrations is on Postgres what migrations/schema.sql shows to a reader', async ({
+    migrated,
+  }) => {
     const text = await dumpSchema(query => runSql(migrated.url, query), SCHEMA);
     expect(text).toContain('create table keypairs (');
     await expect(text).toMatchFileSnapshot('../../../migrations/schema.sql');
   });
 
-  it('is on PGlite the same to the letter', async ({ pglite }) => {
+  it('the schema of all migrations is on PGlite the same to the letter as on Postgres', async ({
+    pglite,
+  }) => {
     await using database = await openDatabase({ url: pglite.url });
     await migrateDatabase(database, { programVersion: '1.0.0' });
     const run = async (query: string) =>

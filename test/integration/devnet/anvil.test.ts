@@ -24,7 +24,7 @@ async function isListening(url: string): Promise<boolean> {
   }
 }
 
-it('ends with the process that started it, also when that one is killed', async () => {
+it('an anvil node ends with the process that started it, also when that one is killed', async () => {
   const args = ['--input-type=module-typescript', '--eval', START];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const url = (await firstLineOf(child)).trim();

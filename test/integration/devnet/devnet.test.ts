@@ -17,7 +17,7 @@ async function readHead(rpcUrl: string): Promise<number> {
 }
 
 describe('startDevnet', () => {
-  it('writes a network file with every address', async ({ directory }) => {
+  it('the devnet’s network file has every address', async ({ directory }) => {
     await using devnet = await startDevnet({
       vaultVersion: 5,
       oracles: 3,
@@ -41,7 +41,7 @@ describe('startDevnet', () => {
     }
   });
 
-  it('publishes oracle sets, in IPFS and on the chain', async () => {
+  it('the devnet publishes oracle sets, in IPFS and on the chain', async () => {
     await using devnet = await startDevnet({ oracles: 3, threshold: 2 });
     const before = devnet.oracleSet;
     const after = await devnet.updateOracles({ count: 5, threshold: 4 });
@@ -56,7 +56,7 @@ describe('startDevnet', () => {
     expect(await keeper.getFunction('validatorsMinOracles').staticCall()).toBe(1n);
   });
 
-  it('mines at a pace when told to', async () => {
+  it('the devnet mines at a pace when told to', async () => {
     await using devnet = await startDevnet({ oracles: 1, threshold: 1, blockTime: 1 });
     const before = await readHead(devnet.rpcUrl);
     await waitUntil('two blocks that nobody asked for', async () => {
@@ -66,7 +66,7 @@ describe('startDevnet', () => {
     expect(await readHead(devnet.rpcUrl)).toBeGreaterThanOrEqual(before + 2);
   });
 
-  it('leaves nothing running', async () => {
+  it('the devnet leaves nothing running when it is stopped', async () => {
     const devnet = await startDevnet({ oracles: 1, threshold: 1 });
     await devnet.stop();
     await expect(fetch(devnet.rpcUrl)).rejects.toThrow();
@@ -75,7 +75,7 @@ describe('startDevnet', () => {
 });
 
 describe('npm run devnet', () => {
-  it('prints where everything is and ends with its interrupt', async () => {
+  it('npm run devnet prints where everything is and ends with an interrupt', async () => {
     const program = join(import.meta.dirname, '../../devnet/main.ts');
     const child = spawn(
       process.execPath,

@@ -19,7 +19,7 @@ async function call(url: string, method: string, ...params: readonly unknown[]) 
 }
 
 describe('a node that is behind', () => {
-  it('answers as of its own head in everything', async () => {
+  it('the RPC proxy of a node that is behind answers as of its own head in everything', async () => {
     const { vault, keeper } = devnet.addresses;
     await devnet.mine(5);
     const old = Number(await call(devnet.rpcUrl, 'eth_blockNumber'));
@@ -49,7 +49,7 @@ describe('a node that is behind', () => {
 });
 
 describe('the proxy', () => {
-  it('drops every third connection, loses answers, refuses and is of another chain', async () => {
+  it('the RPC proxy drops every third connection, loses answers, refuses, and is of another chain', async () => {
     await using proxy = await startRpcProxy(devnet.rpcUrl, { dropEvery: 3 });
     const asked = [];
     for (let i = 0; i < 6; i++) asked.push(await call(proxy.url, 'eth_chainId').catch(() => 'cut'));
@@ -75,7 +75,7 @@ describe('the proxy', () => {
 });
 
 describe('a reorganisation', () => {
-  it('takes back what was in the last blocks, and brings it again when asked', async () => {
+  it('reorganise takes back what was in the last blocks, and brings it again when asked', async () => {
     const balance = () => devnet.protocol.provider.getBalance(devnet.addresses.vault);
     const before = await balance();
     await devnet.depositEther(1);
@@ -91,7 +91,7 @@ describe('a reorganisation', () => {
 });
 
 describe('a beacon node that follows the chain', () => {
-  it('knows a validator by its deposit, and takes its exit', async () => {
+  it('the devnet’s beacon node knows a validator by its deposit, and takes its exit', async () => {
     const { vault } = devnet.addresses;
     await using beacon = await devnet.startBeaconNode();
     const validator = createValidator(vault, 0);

@@ -127,13 +127,16 @@ function shapeOf(abi: Interface): Set<string> {
   return shapes;
 }
 
-describe('the devnet’s contracts have the selectors and topics of', () => {
-  it.each(Object.entries(documented))('%s', async (name, lines) => {
-    const artifacts = await compileContracts();
-    const compiled = shapeOf(new Interface(artifacts[name]?.abi ?? []));
-    const missing = [...shapeOf(new Interface(lines))].filter(shape => !compiled.has(shape));
-    expect(missing).toEqual([]);
-  });
+describe('selectors and topics of the devnet’s contracts', () => {
+  it.each(Object.entries(documented))(
+    'the devnet’s contract %s has the selectors and topics that the protocol documents',
+    async (name, lines) => {
+      const artifacts = await compileContracts();
+      const compiled = shapeOf(new Interface(artifacts[name]?.abi ?? []));
+      const missing = [...shapeOf(new Interface(lines))].filter(shape => !compiled.has(shape));
+      expect(missing).toEqual([]);
+    },
+  );
 });
 
 describe('typed data', () => {
@@ -163,13 +166,16 @@ describe('typed data', () => {
     ],
     ['VaultV5', 'VALIDATORS_TYPE_HASH', 'VaultValidators(bytes32 validatorsRegistryRoot,bytes validators)'],
   ] as const;
-  it.each(types)('%s.%s', async (contract, constant, type) => {
-    const address = contract === 'Keeper' ? devnet.addresses.keeper : vaultV5;
-    const hash: unknown = await devnet.protocol.at(contract, address).getFunction(constant).staticCall();
-    expect(hash).toBe(`0x${Buffer.from(keccak_256(new TextEncoder().encode(type))).toString('hex')}`);
-  });
+  it.each(types)(
+    'the devnet’s constant %s.%s is the hash of the protocol’s type',
+    async (contract, constant, type) => {
+      const address = contract === 'Keeper' ? devnet.addresses.keeper : vaultV5;
+      const hash: unknown = await devnet.protocol.at(contract, address).getFunction(constant).staticCall();
+      expect(hash).toBe(`0x${Buffer.from(keccak_256(new TextEncoder().encode(type))).toString('hex')}`);
+    },
+  );
 
-  it('domains are those of the protocol', async () => {
+  it('the devnet’s contracts have the typed data domains of the protocol', async () => {
     const { keeper } = devnet.addresses;
     const read = (contract: string, address: string) =>
       devnet.protocol.at(contract, address).getFunction('eip712Domain').staticCall();

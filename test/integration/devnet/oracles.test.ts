@@ -81,7 +81,7 @@ function signersOf(
 }
 
 describe('approvals of a vault of version 1', () => {
-  it('refuses what is not exactly as the protocol has it', async () => {
+  it('a devnet oracle refuses a request that is not exactly as the protocol has it', async () => {
     const request = await buildRequest([0, 1], 0);
     const [server] = devnet.oracles.servers;
     const spoilt = (text: string | undefined) => `${text?.slice(0, -2)}${text?.endsWith('00') ? '01' : '00'}`;
@@ -117,7 +117,7 @@ describe('approvals of a vault of version 1', () => {
     expect(answers.map(({ status }) => status)).toEqual([400, 200, 200, 200]);
   });
 
-  it('signs what the keeper takes, all the same document', async () => {
+  it('the devnet’s oracles sign what the keeper takes, all the same document', async () => {
     const request = await buildRequest([0, 1], 0);
     const { validators, contractIndexes, proof, proofFlags } = tree.prove([0, 1]);
     const answers = await postAll(request);
@@ -148,7 +148,7 @@ describe('approvals of a vault of version 1', () => {
     });
   });
 
-  it('lies, and is slow, silent or down, each when told to', async () => {
+  it('a devnet oracle lies, and is slow, silent or down, each when told to', async () => {
     const request = await buildRequest([2], 2);
     const { validators } = tree.prove([2]);
     const [first, second, third, fourth] = devnet.oracles.servers;
@@ -188,7 +188,7 @@ describe('approvals of a vault of version 1', () => {
 });
 
 describe('exit signatures', () => {
-  it('are outdated with another oracle set, until the keeper has the new ones', async () => {
+  it('the devnet’s oracles call exit signatures outdated with another oracle set, until the keeper has the new ones', async () => {
     const status = async (server = devnet.oracles.servers[0]) =>
       (await (await fetch(`${urlOf(server)}/signatures/${vault}`)).json()) as Record<string, unknown>;
     expect(await status()).toEqual({ exit_signature_block_number: expect.any(Number), validators: [] });
@@ -241,7 +241,7 @@ describe('exit signatures', () => {
     Object.assign(first?.faults ?? {}, { exitSignatureBlock: undefined, outdatedIndexes: undefined });
   });
 
-  it('of validators that were registered by hand count too, also by the hundred', async () => {
+  it('the devnet’s oracles count validators that were registered by hand, too, also by the hundred', async () => {
     const other = await devnet.createVault(1);
     const many = Array.from({ length: 100 }, (_, i) => ({ publicKey: new Uint8Array(48).fill(i) }));
     await devnet.registerDirectly(many, other);
@@ -254,28 +254,32 @@ describe('exit signatures', () => {
 });
 
 describe('approvals of vaults with a validators manager', () => {
-  it.each([2, 5])('of version %i want its signature', async version => {
-    const managed = await devnet.createVault(version);
-    const { secretKey, publicKey } = secp256k1.keygen();
-    const manager = checksumOf(addressOf(secp256k1.Point.fromBytes(publicKey).toBytes(false).subarray(1)));
-    await devnet.setValidatorsManager(manager, managed);
-    const own = [createValidator(managed, 5)];
-    const first = (await devnet.deposits.listValidators()).length;
-    const registration = await buildRegistration(devnet, managed, own, first);
-    const extra = version === 5 ? { amounts: null } : { proof: null, proof_flags: null, proof_indexes: null };
-    const sign = (key: Uint8Array) => signAsManager(devnet, key, managed, registration, own);
-    const request = { ...registration, ...extra, validators_manager_signature: sign(secretKey) };
-    const [server] = devnet.oracles.servers;
-    expect(await post(urlOf(server), request)).toMatchObject({ status: 200 });
-    const others = {
-      foreign: { ...request, validators_manager_signature: sign(new Uint8Array(32).fill(1)) },
-      missing: { ...request, validators_manager_signature: null },
-      otherVersion: { ...registration, validators_manager_signature: request.validators_manager_signature },
-    };
-    for (const other of Object.values(others)) expect((await post(urlOf(server), other)).status).toBe(400);
-  });
+  it.each([2, 5])(
+    'a devnet oracle wants the validators manager’s signature for a vault of version %i',
+    async version => {
+      const managed = await devnet.createVault(version);
+      const { secretKey, publicKey } = secp256k1.keygen();
+      const manager = checksumOf(addressOf(secp256k1.Point.fromBytes(publicKey).toBytes(false).subarray(1)));
+      await devnet.setValidatorsManager(manager, managed);
+      const own = [createValidator(managed, 5)];
+      const first = (await devnet.deposits.listValidators()).length;
+      const registration = await buildRegistration(devnet, managed, own, first);
+      const extra =
+        version === 5 ? { amounts: null } : { proof: null, proof_flags: null, proof_indexes: null };
+      const sign = (key: Uint8Array) => signAsManager(devnet, key, managed, registration, own);
+      const request = { ...registration, ...extra, validators_manager_signature: sign(secretKey) };
+      const [server] = devnet.oracles.servers;
+      expect(await post(urlOf(server), request)).toMatchObject({ status: 200 });
+      const others = {
+        foreign: { ...request, validators_manager_signature: sign(new Uint8Array(32).fill(1)) },
+        missing: { ...request, validators_manager_signature: null },
+        otherVersion: { ...registration, validators_manager_signature: request.validators_manager_signature },
+      };
+      for (const other of Object.values(others)) expect((await post(urlOf(server), other)).status).toBe(400);
+    },
+  );
 
-  it('of version 3 want a proof while the registry is the manager', async () => {
+  it('a devnet oracle wants a proof for a vault of version 3 while the registry is its manager', async () => {
     const managed = await devnet.createVault(3);
     const own = [createValidator(managed, 6), createValidator(managed, 7)];
     const ownTree = buildTree(managed, own);
@@ -291,7 +295,7 @@ describe('approvals of vaults with a validators manager', () => {
   });
 });
 
-it('tells its health, and nothing below another path than its own', async () => {
+it('a devnet oracle tells its health, and nothing below another path than its own', async () => {
   const [server] = devnet.oracles.servers;
   expect(await (await fetch(urlOf(server))).json()).toMatchObject({ nonce: 0, root: `0x${'00'.repeat(32)}` });
   expect((await fetch(`${urlOf(server)}/elsewhere`)).status).toBe(404);

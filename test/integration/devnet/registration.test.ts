@@ -118,7 +118,7 @@ async function expectRoot(): Promise<void> {
 }
 
 describe('a vault of version 1', () => {
-  it('registers with a proof, and only what oracles approved, in order', async () => {
+  it('a devnet vault of version 1 registers with a proof, and only what oracles approved, in order', async () => {
     const { protocol, addresses } = devnet;
     const vault = protocol.at('VaultV1', addresses.vault);
     const own = Array.from({ length: 6 }, (_, index) => createDeposit(addresses.vault, index));
@@ -176,7 +176,7 @@ describe('a vault of version 1', () => {
 });
 
 describe('a vault of version 5', () => {
-  it('registers for its manager or with the manager’s signature', async () => {
+  it('a devnet vault of version 5 registers for its manager or with the manager’s signature', async () => {
     const { protocol, chainId } = devnet;
     const address = await devnet.createVault(5);
     const vault = protocol.at('VaultV5', address);
@@ -216,7 +216,7 @@ describe('a vault of version 5', () => {
 });
 
 describe('a vault of version 3', () => {
-  it('registers through the deposit data registry', async () => {
+  it('a devnet vault of version 3 registers through the deposit data registry', async () => {
     const { protocol, addresses } = devnet;
     const address = await devnet.createVault(3);
     await depositAssets(protocol.at('VaultV5', address), 1);

@@ -23,7 +23,7 @@ const totalAssets = (vault: string): Promise<bigint> =>
   contractOf(vault).getFunction('totalAssets').staticCall();
 
 describe('rewards', () => {
-  it('must be harvested when the vault is two updates behind, and then with the last two roots only', async () => {
+  it('a devnet vault two updates behind must be harvested, and then with the last two roots only', async () => {
     const { protocol } = devnet;
     expect(await devnet.readHarvestState(shared)).toEqual({
       isCollateralized: true,
@@ -70,7 +70,7 @@ describe('rewards', () => {
     expect(log.harvests).toEqual([{ totalAssetsDelta: (35n * ETHER) / 10n, unlockedMevDelta: ETHER }]);
   });
 
-  it('of a vault with its own escrow are consensus rewards, and all that the escrow holds', async () => {
+  it('rewards of a vault with its own MEV escrow are consensus rewards, and all that the escrow holds', async () => {
     const { protocol } = devnet;
     const escrow: string = await contractOf(own).getFunction('mevEscrow').staticCall();
     expect(escrow).not.toBe(devnet.addresses.sharedMevEscrow);
@@ -84,7 +84,7 @@ describe('rewards', () => {
     expect(await contractOf(own).getFunction('withdrawableAssets').staticCall()).toBe(3n * ETHER);
   });
 
-  it('are a document of bare numbers, larger than doubles hold', async () => {
+  it('the document of the rewards has bare numbers, larger than doubles hold', async () => {
     const { rewardsIpfsHash } = await devnet.distributeRewards([{ vault: shared, consensusWei: 1n }]);
     const text = await (await fetch(`${devnet.ipfs.url}/ipfs/${rewardsIpfsHash}`)).text();
     expect(text).toContain('"consensus_reward": 500000000000000001,');
@@ -95,7 +95,7 @@ describe('rewards', () => {
     ]);
   });
 
-  it('are not pending where nothing was registered', async () => {
+  it('a vault that has registered nothing has no pending rewards', async () => {
     const fresh = await devnet.createVault(5);
     await devnet.distributeRewards();
     expect(Object.values(await devnet.readHarvestState(fresh))).toEqual([false, false, false]);
@@ -103,7 +103,7 @@ describe('rewards', () => {
 });
 
 describe('Multicall', () => {
-  it('answers reads of several contracts in one call, and simulates a harvest before them', async () => {
+  it('the devnet’s Multicall answers several reads in one call, and simulates a harvest between them', async () => {
     const { addresses, protocol } = devnet;
     const distribution = await devnet.distributeRewards([{ vault: shared, unlockedMevWei: ETHER }]);
     const vault = new Interface([

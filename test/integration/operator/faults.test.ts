@@ -97,7 +97,7 @@ function mend(faults: OracleFaults | RpcFaults): void {
   for (const name of Object.keys(faults)) delete (faults as Record<string, unknown>)[name];
 }
 
-describe('one oracle costs the others nothing when it', () => {
+describe('an oracle with a fault', () => {
   const faults: readonly [string, OracleFaults][] = [
     ['is down', { down: true }],
     ['is silent', { silent: true }],
@@ -111,13 +111,13 @@ describe('one oracle costs the others nothing when it', () => {
     ['signs for another document', { lies: 'ipfs-hash' }],
     ['signs for another deadline', { lies: 'deadline' }],
   ];
-  it.each(faults)('%s', async (_, fault) => {
+  it.each(faults)('the operator loses no time when one oracle %s', async (_, fault) => {
     const oracle = oracleAt(expected % 4);
     Object.assign(oracle.faults, fault);
     expect(await register()).toBeLessThan(ORACLE_TIMEOUT_MS - 2 * SECONDS);
   });
 
-  it('has one replica of two', async () => {
+  it('the operator loses no time when every oracle has only one replica of two', async () => {
     for (const index of [0, 1, 2, 3])
       Object.assign(oracleAt(index).replicas[index % 2] ?? {}, { isDown: true });
     expect(await register()).toBeLessThan(ORACLE_TIMEOUT_MS - 2 * SECONDS);
@@ -127,7 +127,7 @@ describe('one oracle costs the others nothing when it', () => {
 });
 
 describe('too few oracles', () => {
-  it('are asked again with pauses, and nothing is sent until they agree', async () => {
+  it('the operator asks again with pauses while too few oracles agree, and sends nothing until then', async () => {
     oracleAt(1).faults.lies = 'signature';
     oracleAt(2).faults.status = 400;
     const asked = scene.devnet.oracles.decisions.length;
@@ -154,15 +154,18 @@ describe('the execution nodes', () => {
     ['limit log ranges', { maxLogBlocks: 20 }],
     ['lose the answer to the transaction', { losesAnswersOf: 'eth_sendRawTransaction' }],
   ];
-  it.each(faults)('%s', async (_, fault) => {
-    Object.assign(first.faults, fault);
-    if ('dropEvery' in fault || 'maxLogBlocks' in fault) Object.assign(second.faults, fault);
-    await register();
-    await pass(2 * SECONDS);
-    expect(await countRegistered()).toBe(expected);
-  });
+  it.each(faults)(
+    'the operator registers each validator once when its execution nodes %s',
+    async (_, fault) => {
+      Object.assign(first.faults, fault);
+      if ('dropEvery' in fault || 'maxLogBlocks' in fault) Object.assign(second.faults, fault);
+      await register();
+      await pass(2 * SECONDS);
+      expect(await countRegistered()).toBe(expected);
+    },
+  );
 
-  it('reorganise: a registration that comes back is not made again', async () => {
+  it('the operator makes no registration twice that comes back after a reorganisation', async () => {
     await register();
     const { registrations } = await scene.devnet.readVaultLog();
     await scene.devnet.reorganise(2, { resends: true });
@@ -172,7 +175,7 @@ describe('the execution nodes', () => {
     expect(await countRegistered()).toBe(expected);
   });
 
-  it('reorganise: a registration that is gone is made again', async () => {
+  it('the operator makes a registration again that a reorganisation took away', async () => {
     await register();
     const { registrations } = await scene.devnet.readVaultLog();
     const head = await scene.devnet.protocol.provider.getBlockNumber();
@@ -186,7 +189,7 @@ describe('the execution nodes', () => {
 });
 
 describe('IPFS', () => {
-  it('serves wrong bytes: the new oracle set is not believed until they are right', async () => {
+  it('the operator does not believe a new oracle set while IPFS serves wrong bytes for it', async () => {
     scene.devnet.ipfs.fault = 'wrong-bytes';
     await scene.devnet.updateOracles({ count: 5, threshold: 3 });
     await scene.devnet.depositEther(STAKE);
@@ -203,7 +206,7 @@ describe('IPFS', () => {
 });
 
 describe('the signer', () => {
-  it('dies in the middle: nothing is asked of the oracles, and all is done when it is back', async () => {
+  it('the operator asks no oracle while its signer is dead, and registers all when it is back', async () => {
     expect((await operator.stop()).exitCode).toBe(0);
     await using signer = await startKeymanager(BEACON_CHAIN);
     for (const [i, name] of scene.publicKeys.entries()) {

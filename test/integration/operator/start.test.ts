@@ -111,7 +111,7 @@ describe('start with local keystores', () => {
     expect(second.stderr).toMatch(/The embedded database \S+operator-db is in use by process \d+/);
   });
 
-  it('the metrics have every figure of a registration', async () => {
+  it('the operator’s metrics have every figure of a registration', async () => {
     expect([...(await metrics()).keys()]).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^app_version_info\{version="v/),
@@ -134,7 +134,7 @@ describe('start with local keystores', () => {
     );
   });
 
-  it('the metrics say who leads, how shards are made, and what chain and wallet have', async () => {
+  it('the operator’s metrics say who leads, how shards are made, and what chain and wallet have', async () => {
     const found = await metrics();
     expect(found.get('leader')).toBe(1);
     expect(found.get('exit_shards_mode{mode="split"}')).toBe(1);
@@ -142,7 +142,7 @@ describe('start with local keystores', () => {
     expect(found.get('wallet_balance')).toBeGreaterThan(9e18);
   });
 
-  it('the health port has /livez and /readyz, and no metrics', async () => {
+  it('the operator’s health port has /livez and /readyz, and no metrics', async () => {
     expect(await probe('/livez')).toEqual({ status: 200, text: 'ok\n' });
     expect((await probe('/metrics')).status).toBe(404);
   });
@@ -186,7 +186,7 @@ describe('start with local keystores', () => {
 });
 
 describe('start with a database of before', () => {
-  it('goes on from its database, writes JSON logs, and shows no secret that it was given', async () => {
+  it('the operator goes on from its database, writes JSON logs, and shows no secret that it was given', async () => {
     const planted = {
       HASHI_VAULT_TOKEN: 'planted-vault-t0ken',
       EXECUTION_JWT_SECRET: `0x${'c0ffee00'.repeat(8)}`,
@@ -244,7 +244,7 @@ describe('start with a database of before', () => {
 });
 
 describe('start with the hot wallet as validators manager', () => {
-  it('has its process sign the approval of validators by their members', async () => {
+  it('the operator as validators manager has its signer process sign the approval of validators by their members', async () => {
     await using managed = await startOperatorScene({ validators: 2, vaultVersion: 5 });
     await using database = await createTestDatabase();
     const urlFile = join(managed.folder, 'db-url');
@@ -262,7 +262,7 @@ describe('start with the hot wallet as validators manager', () => {
 });
 
 describe('start with a remote signer', () => {
-  it('prints the line of the manual, needs no keystores directory, and signs through it', async () => {
+  it('the operator signs through a remote signer without a keystores directory, and prints the manual’s line', async () => {
     const port = await freePort();
     const dataDir = scene.writeDataDir('remote');
     const own = join(dataDir, scene.vault.toLowerCase());
@@ -288,7 +288,7 @@ describe('start with a remote signer', () => {
 });
 
 describe('start from the remote database', () => {
-  it('needs no init and no files: keys, deposit data and state are in the database', async () => {
+  it('the operator needs no init and no files when keys, deposit data and state are in the database', async () => {
     await using database = await createTestDatabase();
     const pod = join(scene.folder, 'pod');
     mkdirSync(pod);
@@ -332,7 +332,7 @@ describe('start from the remote database', () => {
 });
 
 describe('what does not fit', () => {
-  it('stops with a message and a code: another chain, keeper, genesis; no init, no port', async () => {
+  it('start stops with a message and a code for another chain, keeper or genesis, no init, and a taken port', async () => {
     const cases: readonly [
       name: string,
       change: (network: Record<string, unknown>) => void,
@@ -395,7 +395,7 @@ describe('what does not fit', () => {
     expect(missing.stderr).toContain("Missing options '--consensus-endpoints', '--execution-endpoints'.");
   });
 
-  it('waits for what is down, tells the probes so, and goes on when it is back', async () => {
+  it('the operator waits for what is down, tells the probes so, and goes on when it is back', async () => {
     const healthPort = await freePort();
     await using rpc = await startRpcProxy(scene.devnet.rpcUrl, { syncing: 17 });
     scene.beacon.fault = 'down';

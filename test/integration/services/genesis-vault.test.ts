@@ -91,7 +91,7 @@ it('recover and validators-exit find the V2 pool’s validators for the genesis 
   expect(exit).toMatchObject({ planned: ['100', '101'] });
 });
 
-it('another vault has nothing of the pool', async () => {
+it('recover and validators-exit find nothing of the V2 pool for another vault', async () => {
   const network = await writeNetwork('other', getAddress(`0x${'73'.repeat(20)}`));
   const { recovered, exit } = await recoverAndExit('others', network);
   expect(recovered).toMatchObject({ registered: 1, recovered: [{ index: 1 }] });

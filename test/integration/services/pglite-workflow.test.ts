@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 describe('the whole workflow on an embedded database', () => {
-  it('from setup to cleanup, reopened in between, and read by the launcher', async () => {
+  it('the workflow from setup to cleanup works on an embedded database that is reopened in between', async () => {
     await using pglite = await createPgliteUrl();
     {
       await using database = await openDatabase({ url: pglite.url });

@@ -144,36 +144,41 @@ describe('on a chain with its oracles', () => {
     expect(refused).toEqual([]);
   });
 
-  it('the last update has to be final before the oracles are asked again', async () => {
+  it('rotateExitSignatures waits until the last update is final before it asks the oracles again', async () => {
     const lastUpdateBlock = await node.getBlockNumber();
     expect(await rotate({ lastUpdateBlock })).toMatchObject({ status: 'waiting' });
     await devnet.mine(3 * SLOTS_PER_EPOCH);
     expect(await rotate({ lastUpdateBlock })).toMatchObject({ status: 'up-to-date', outdated: 0 });
   });
 
-  it.each([false, true])('rewards are harvested; own MEV escrow: %s', async hasOwnMevEscrow => {
-    const vault = hasOwnMevEscrow ? await devnet.createVault(1, { hasOwnMevEscrow }) : devnet.addresses.vault;
-    if (hasOwnMevEscrow)
-      await devnet.registerDirectly([{ publicKey: publicKeyOf(testSecretKey(50)) }], vault);
-    const earned = { consensusWei: 10n ** 18n + 1n, unlockedMevWei: 10n ** 17n + 3n, lockedMevWei: 7n };
-    const { rewardsRoot, rewardsIpfsHash } = await devnet.distributeRewards([{ vault, ...earned }]);
-    const { keeper, sharedMevEscrow } = network.contracts;
-    const escrow = await fetchMevEscrow(node, vault);
-    expect(escrow !== sharedMevEscrow).toBe(hasOwnMevEscrow);
-    const fetchCan = () => fetchCanHarvest(node, keeper, vault);
-    const harvest = async () =>
-      harvestVault(
-        { http: {}, outbox, fetchCanHarvest: fetchCan, log: log as never },
-        {
-          vault,
-          ipfs,
-          signal,
-          canHarvest: await fetchCan(),
-          rewards: { root: fromHex(rewardsRoot, 32), ipfsHash: rewardsIpfsHash },
-          rules: { hasOwnMevEscrow: escrow !== sharedMevEscrow, currency: network.currency },
-        },
-      );
-    expect(await harvest()).toMatchObject({ status: 'harvested' });
-    expect(await harvest()).toEqual({ status: 'nothing-to-harvest' });
-  });
+  it.each([false, true])(
+    'harvestVault harvests the rewards of a vault on a chain (own MEV escrow: %s)',
+    async hasOwnMevEscrow => {
+      const vault = hasOwnMevEscrow
+        ? await devnet.createVault(1, { hasOwnMevEscrow })
+        : devnet.addresses.vault;
+      if (hasOwnMevEscrow)
+        await devnet.registerDirectly([{ publicKey: publicKeyOf(testSecretKey(50)) }], vault);
+      const earned = { consensusWei: 10n ** 18n + 1n, unlockedMevWei: 10n ** 17n + 3n, lockedMevWei: 7n };
+      const { rewardsRoot, rewardsIpfsHash } = await devnet.distributeRewards([{ vault, ...earned }]);
+      const { keeper, sharedMevEscrow } = network.contracts;
+      const escrow = await fetchMevEscrow(node, vault);
+      expect(escrow !== sharedMevEscrow).toBe(hasOwnMevEscrow);
+      const fetchCan = () => fetchCanHarvest(node, keeper, vault);
+      const harvest = async () =>
+        harvestVault(
+          { http: {}, outbox, fetchCanHarvest: fetchCan, log: log as never },
+          {
+            vault,
+            ipfs,
+            signal,
+            canHarvest: await fetchCan(),
+            rewards: { root: fromHex(rewardsRoot, 32), ipfsHash: rewardsIpfsHash },
+            rules: { hasOwnMevEscrow: escrow !== sharedMevEscrow, currency: network.currency },
+          },
+        );
+      expect(await harvest()).toMatchObject({ status: 'harvested' });
+      expect(await harvest()).toEqual({ status: 'nothing-to-harvest' });
+    },
+  );
 });

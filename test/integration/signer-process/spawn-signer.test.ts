@@ -42,7 +42,7 @@ function signerOf(pid: number): number {
 }
 
 describe('spawnSigner', () => {
-  it('signs on a private socket; the child has no core dumps, no inspector, little environment and no secret to see', async () => {
+  it('spawnSigner signs on a private socket, by a child without core dumps, inspector and secrets to see', async () => {
     using directory = await keyDirectory();
     process.env.HASHI_VAULT_TOKEN = 'a token that is not for the child';
     const keys = { kind: 'key-files', directory: directory.path } as const;
@@ -84,7 +84,7 @@ describe('spawnSigner', () => {
     expect(existsSync(dirname(socketPath))).toBe(false);
   });
 
-  it('starts it again when it is killed, at the same place', async () => {
+  it('spawnSigner starts the signer again at the same place when it is killed', async () => {
     using directory = await keyDirectory();
     const keys = { kind: 'key-files', directory: directory.path } as const;
     const { log, lines } = recordingLog();
@@ -101,7 +101,7 @@ describe('spawnSigner', () => {
     await expect(client.signExit(exit)).resolves.toHaveLength(96);
   });
 
-  it('gives the error that the signer met, and leaves nothing behind', async () => {
+  it('spawnSigner gives the error that the signer met, and leaves nothing behind', async () => {
     using directory = temporaryDirectory();
     // Not in the system's own, where signers of other tests come and go.
     using temporary = temporaryDirectory();
@@ -117,7 +117,7 @@ describe('spawnSigner', () => {
     expect(sockets()).toEqual(before);
   });
 
-  it('ends with its parent, also when that is killed', async () => {
+  it('spawnSigner’s signer ends with its parent, also when that is killed', async () => {
     using directory = await keyDirectory();
     const program = `
       import { spawnSigner } from '${join(PROJECT_ROOT, 'src/signer-process/spawn-signer.ts')}';

@@ -34,8 +34,9 @@ function signerAt(url: () => string, { isBuiltIn }: { isBuiltIn: boolean }): Cou
 }
 
 function titleOf({ name, difference }: ConformanceCase, { isBuiltIn }: Counterpart): string {
-  if (difference === undefined) return name;
-  return isBuiltIn ? `${name} (differs: ${difference.why})` : `${name} (the built-in signer differs)`;
+  const answered = `the answer of a signer is as recorded: ${name}`;
+  if (difference === undefined) return answered;
+  return isBuiltIn ? `${answered} (differs: ${difference.why})` : `${answered} (the built-in signer differs)`;
 }
 
 function expectation({ status, contentType, body }: ComparableAnswer) {
@@ -114,14 +115,14 @@ describe('recordings of servers with a history, through the client', () => {
 });
 
 describe('the table', () => {
-  it('has an exchange for every difference', () => {
+  it('the conformance table has an exchange for every difference', () => {
     for (const network of ['mainnet', 'holesky'] as const) {
       const names = new Set(conformanceCases(network).map(({ name }) => name));
       expect([...differencesOf(network).keys()].filter(name => !names.has(name))).toEqual([]);
     }
   });
 
-  it('has what the client says itself, on both networks', () => {
+  it('the conformance table has what the client says itself, on both networks', () => {
     for (const network of ['mainnet', 'holesky'] as const) {
       const own = conformanceCases(network).filter(({ isOwn }) => isOwn);
       expect(own.filter(({ ask }) => ask.kind === 'sign').length).toBeGreaterThan(10);
@@ -129,7 +130,7 @@ describe('the table', () => {
     }
   });
 
-  it('has signatures in other domains, which the client finds out, and every refusal', () => {
+  it('the conformance table has signatures in other domains, which the client finds out, and every refusal', () => {
     const cases = conformanceCases('mainnet');
     const outcomes = cases.map(one => expectedOutcome(one, one.exchange.response));
     const errors = outcomes.flatMap(outcome => ('error' in outcome ? [outcome.error] : []));

@@ -104,14 +104,14 @@ function post(data: unknown, identifier = PUBLIC_KEY): Promise<Response> {
 }
 
 describe('the wallet in the built-in signer', () => {
-  it('signs a transaction as the key itself does', async () => {
+  it('the wallet of the built-in signer signs a transaction as the key itself does', async () => {
     expect(signer.address).toBe(key.address);
     const raw = await signer.signTransaction(CALL);
     expect(raw).toBe(await key.signTransaction(BASE));
     expect(Transaction.from(raw).from).toBe(key.address);
   });
 
-  it('signs the approval of validators as the key itself does', async () => {
+  it('the wallet of the built-in signer signs the approval of validators as the key itself does', async () => {
     const message = { validatorsRegistryRoot: Buffer.alloc(32, 3), validators: ownValidators(2) };
     const signature = await signer.signVaultValidators({ chainId, vault: VAULT, ...message });
     const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: VAULT };
@@ -127,7 +127,7 @@ describe('the wallet in the built-in signer', () => {
     expect(hex).toBe(await key.signTypedData(domain, types, message));
   });
 
-  it('refuses through the client, with the reason', async () => {
+  it('the wallet client tells the reason for which the built-in signer refuses', async () => {
     await expect(signer.signTransaction({ ...CALL, chainId: 5 })).rejects.toMatchObject({
       code: 'wallet-refused',
       message: expect.stringContaining('for chain 5; this signer is for chain 1'),
@@ -164,17 +164,17 @@ describe('the wallet in the built-in signer', () => {
     ['a personal message', `0x${Buffer.from('\x19Ethereum Signed Message:\n5hello').toString('hex')}`],
     ['the bytes of a recorded exchange', '0x1234'],
     ['nothing', '0x'],
-  ])('refuses %s', async (_, data) => {
+  ])('the wallet of the built-in signer refuses to sign: %s', async (_, data) => {
     const response = await post(data);
     expect(response.status).toBe(412);
     expect(await response.text()).toMatch(/^(This signer signs|The transaction is|The data is)/);
   });
 
-  it('refuses a signed transaction', async () => {
+  it('the wallet of the built-in signer refuses a signed transaction', async () => {
     expect((await post(await key.signTransaction(BASE))).status).toBe(412);
   });
 
-  it('lists its key and has no eth2 paths, as the recorded signer in eth1 mode', async () => {
+  it('the built-in signer of a wallet lists its key and has no eth2 paths, as the recorded signer in eth1 mode', async () => {
     const listed = await fetch(`${url}/api/v1/eth1/publicKeys`);
     expect(await listed.json()).toEqual([`0x${PUBLIC_KEY}`]);
     for (const { name, request, response } of readSignerExchanges('eth1')) {
@@ -202,7 +202,7 @@ describe('the wallet in the built-in signer', () => {
     }
   });
 
-  it('takes the key with and without 0x, in any case, and answers in plain text', async () => {
+  it('the built-in signer takes the wallet’s key with and without 0x, in any case, and answers in plain text', async () => {
     const data = Transaction.from(BASE).unsignedSerialized;
     for (const identifier of [`0x${PUBLIC_KEY}`, PUBLIC_KEY.toUpperCase()]) {
       const response = await post(data, identifier);
@@ -215,7 +215,7 @@ describe('the wallet in the built-in signer', () => {
     expect((await post(data, key.address)).status).toBe(404);
   });
 
-  it('logs what it signed, never the signature', () => {
+  it('the built-in signer logs what the wallet signed, neither the signature nor the key', () => {
     expect(lines.filter(line => line.text === 'signed')[0]?.fields).toEqual({
       address: key.address,
       type: 'TRANSACTION',
@@ -226,7 +226,7 @@ describe('the wallet in the built-in signer', () => {
     expect(JSON.stringify(lines)).not.toContain(key.privateKey.slice(2));
   });
 
-  it('serves validator keys beside it; it signs no digest of a message', async () => {
+  it('the built-in signer serves validator keys beside a wallet, which signs no digest of a message', async () => {
     const directory = resources.use(temporaryDirectory());
     await writeKeyFile(directory.path, [`${'00'.repeat(31)}07`]);
     const both = resources.use(
@@ -251,7 +251,7 @@ describe('the wallet in the built-in signer', () => {
     expect(response.status).toBe(412);
   });
 
-  it('authenticates records under keys that depend on purpose, chain and vault', async () => {
+  it('macRecord authenticates a record under a key that depends on the purpose', async () => {
     const record = Buffer.from('a record');
     const tag = await signer.macRecord('oracle-set', record);
     expect(tag).toHaveLength(32);
@@ -260,7 +260,7 @@ describe('the wallet in the built-in signer', () => {
     expect(await signer.macRecord('oracle-set', Buffer.from('a recorD'))).not.toEqual(tag);
   });
 
-  it('authenticates no record where others may ask', async () => {
+  it('the built-in signer authenticates no record where others may ask', async () => {
     for (const purpose of ['intent', 'oracle-set']) {
       const response = await fetch(`${url}/api/v1/stakewise/mac/${purpose}`, {
         method: 'POST',
@@ -270,7 +270,7 @@ describe('the wallet in the built-in signer', () => {
     }
   });
 
-  it('says why a wallet cannot be opened', async () => {
+  it('openSigner says why a wallet cannot be opened', async () => {
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
     const wrong = { ...settings, passwordFile: settings.file, vault: VAULT, ceilings: CEILINGS };
     const opened = openSigner(

@@ -44,7 +44,7 @@ const secretOf = (data: unknown): VaultAnswer => ({
 });
 
 describe('keys of a HashiCorp Vault', () => {
-  it('come from several paths, with and without 0x, proven by their public keys', async () => {
+  it('hashiVaultSource loads keys of several paths, with and without 0x, proven by their public keys', async () => {
     await using server = await startVaultServer({
       'secret/data/validators/0x': [['kv2', 'read-0x']],
       'secret/data/validators/plain': [['kv2', 'read-plain']],
@@ -60,7 +60,7 @@ describe('keys of a HashiCorp Vault', () => {
     expect(server.received.every(({ headers }) => headers['x-vault-request'] === 'true')).toBe(true);
   });
 
-  it('come from another mount, also a nested one', async () => {
+  it('readHashiVaultKeys reads keys of another mount, also of a nested one', async () => {
     await using server = await startVaultServer({
       'validators/data/other': [['kv2', 'read-other-mount']],
       'team/keys/data/other': [['kv2', 'read-nested-mount']],
@@ -74,7 +74,7 @@ describe('keys of a HashiCorp Vault', () => {
     );
   });
 
-  it('come from a folder with one secret for each key', async () => {
+  it('hashiVaultSource loads keys of a folder with one secret for each key', async () => {
     const [[first = '', firstKey] = [], [second = '', secondKey] = []] = recordedPairs('read-plain');
     await using server = await startVaultServer({
       'secret/metadata/keys?list=true': [
@@ -89,7 +89,7 @@ describe('keys of a HashiCorp Vault', () => {
     expect(publicKeys.map(key => toHex(key).slice(2))).toEqual([first, second]);
   });
 
-  it('wait for a server that is unsealed, and for a quota', async () => {
+  it('readHashiVaultKeys waits for a server that is unsealed, and for a quota', async () => {
     const wait: VaultAnswer = {
       status: 429,
       headers: { 'Retry-After': '1' },
@@ -228,7 +228,7 @@ const TROUBLES: readonly {
 
 describe('a HashiCorp Vault in trouble', () => {
   for (const { name, answer, code, message, hint, asksAgain } of TROUBLES) {
-    it(`${name}: ${code}`, async () => {
+    it(`readHashiVaultKeys tells of a HashiCorp Vault in trouble, ${name}, with ${code}`, async () => {
       await using server = await startVaultServer({ 'secret/data/validators/0x': [answer] });
       const failure = await readHashiVaultKeys({}, optionsFor(server)).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code, message: expect.stringMatching(message) });
@@ -239,7 +239,7 @@ describe('a HashiCorp Vault in trouble', () => {
     });
   }
 
-  it('never takes the token to another host', async () => {
+  it('readHashiVaultKeys never takes the token to another host', async () => {
     await using other = await startVaultServer({});
     await using server = await startVaultServer({
       'secret/data/validators/0x': [
@@ -252,13 +252,13 @@ describe('a HashiCorp Vault in trouble', () => {
     expect(other.received).toEqual([]);
   });
 
-  it('that is down is asked for a while', async () => {
+  it('readHashiVaultKeys fails when the server is down', async () => {
     const server = await startVaultServer({});
     await server[Symbol.asyncDispose]();
     await expect(readHashiVaultKeys({}, optionsFor(server))).rejects.toMatchObject({ code: 'unreachable' });
   });
 
-  it('with one key under another public key gives none at all', async () => {
+  it('hashiVaultSource loads no key at all when one stands under another public key', async () => {
     const [[first = '', firstKey] = [], [second = '', secondKey] = []] = recordedPairs('read-0x');
     await using server = await startVaultServer({
       'secret/data/validators/0x': [secretOf({ [first]: secondKey, [second]: firstKey })],
@@ -269,7 +269,7 @@ describe('a HashiCorp Vault in trouble', () => {
     });
   });
 
-  it('with names and values the wrong way round does not have its secret keys repeated', async () => {
+  it('readHashiVaultKeys repeats no secret key of a secret with names and values the wrong way round', async () => {
     const pairs = recordedPairs('read-0x').map(([name, value]) => [value, name]);
     await using server = await startVaultServer({
       'secret/data/validators/0x': [secretOf(Object.fromEntries(pairs))],
@@ -279,7 +279,7 @@ describe('a HashiCorp Vault in trouble', () => {
     for (const [secret = ''] of pairs) expect(String(failure)).not.toContain(secret.replace(/^0x/, ''));
   });
 
-  it('with the zero key is refused', async () => {
+  it('hashiVaultSource refuses the zero key', async () => {
     const [[first = ''] = []] = recordedPairs('read-0x');
     await using server = await startVaultServer({
       'secret/data/validators/0x': [secretOf({ [first]: '0'.repeat(64) })],
@@ -287,7 +287,7 @@ describe('a HashiCorp Vault in trouble', () => {
     await expect(sourceFor(optionsFor(server)).load()).rejects.toMatchObject({ code: 'invalid-key' });
   });
 
-  it('is not sent a token with a line break, nor is it repeated', async () => {
+  it('readHashiVaultKeys neither sends nor repeats a token with a line break', async () => {
     const failure = await readHashiVaultKeys(
       {},
       optionsFor({ url: 'http://127.0.0.1:1' }, { token: 'a\nb' }),

@@ -65,7 +65,7 @@ async function post(url: string, body: string, path = `/api/v1/eth2/sign/${first
 }
 
 describe('signing', () => {
-  it('gives signatures that verify, many at once, over TCP', async () => {
+  it('the built-in signer gives signatures that verify, many at once, over TCP', async () => {
     await using signer = await startBuiltIn(hexOf(first, second), { poolSize: 2 });
     await using client = await openClient(signer.address);
     expect(await client.listPublicKeys()).toEqual(new Set([first.hex, second.hex]));
@@ -73,7 +73,7 @@ describe('signing', () => {
     expect(await client.signExits(requests)).toHaveLength(200);
   });
 
-  it('logs a line for every signature, never the signature', async () => {
+  it('the built-in signer logs a line for every signature, never the signature', async () => {
     await using signer = await startBuiltIn(hexOf(first));
     const { text } = await post(signer.address, exitBody());
     const { signature } = JSON.parse(text) as { signature: string };
@@ -101,12 +101,12 @@ describe('signing', () => {
       400,
     ],
     ['a long genesis validators root', exitBody().replace('0x4b363d', '0x004b363d'), 400],
-  ])('%s', async (_, body, status) => {
+  ])('the built-in signer refuses a request with %s', async (_, body, status) => {
     await using signer = await startBuiltIn(hexOf(first));
     expect((await post(signer.address, body)).status).toBe(status);
   });
 
-  it('reads a body that comes in pieces, of any size', async () => {
+  it('the built-in signer reads a body that comes in pieces, of any size', async () => {
     await using signer = await startBuiltIn(hexOf(first));
     const whole = (await post(signer.address, exitBody())).text;
     const body = Buffer.from(exitBody({ padding: 'x'.repeat(6_000) }));
@@ -126,7 +126,7 @@ describe('signing', () => {
     }
   });
 
-  it('counts keys, signatures and refusals', async () => {
+  it('the built-in signer counts keys, signatures and refusals', async () => {
     await using signer = await startBuiltIn(hexOf(first, second));
     await post(signer.address, exitBody());
     await post(signer.address, '{');
@@ -141,7 +141,7 @@ describe('signing', () => {
 });
 
 describe('what may be signed', () => {
-  it('is bounded by --only-validator-indexes, but for the proof that no chain accepts', async () => {
+  it('--only-validator-indexes bounds what the built-in signer signs, but for the proof that no chain accepts', async () => {
     await using signer = await startBuiltIn(hexOf(first), { onlyValidatorIndexes: ['7', '9'] });
     await using client = await openClient(signer.address);
     await expect(client.signExit(exitOf(first, 7n))).resolves.toHaveLength(96);
@@ -156,7 +156,7 @@ describe('what may be signed', () => {
     });
   });
 
-  it('is bounded by --rate-limit', async () => {
+  it('--rate-limit bounds how often the built-in signer signs', async () => {
     await using signer = await startBuiltIn(hexOf(first), { rateLimit: { count: 2, perMs: 3_600_000 } });
     expect((await post(signer.address, exitBody())).status).toBe(200);
     expect((await post(signer.address, exitBody())).status).toBe(200);
@@ -176,7 +176,7 @@ describe('reload', () => {
     });
   }
 
-  it('takes up new keys and lets go of removed ones', async () => {
+  it('a reload of the built-in signer takes up new keys and lets go of removed ones', async () => {
     await using signer = await startBuiltIn(hexOf(first));
     await writeKeyFile(signer.keysDirectory, hexOf(second));
     expect(await reload(signer.address)).toMatchObject({ status: 'completed' });
@@ -184,7 +184,7 @@ describe('reload', () => {
     expect((await post(signer.address, exitBody(), `/api/v1/eth2/sign/${second.hex}`)).status).toBe(200);
   });
 
-  it('keeps the present keys when the new ones cannot be had, and says so until they can', async () => {
+  it('a reload of the signer keeps the present keys when new ones cannot be had, and says so until they can', async () => {
     await using signer = await startBuiltIn(hexOf(first));
     appendFileSync(join(signer.keysDirectory, 'keys.yaml'), '---\nnonsense: true\n');
     expect(await reload(signer.address)).toMatchObject({
@@ -198,7 +198,7 @@ describe('reload', () => {
     expect((await request(`${signer.address}/healthcheck`)).statusCode).toBe(200);
   });
 
-  it('overwrites keys: those of the source at once, the old ones when the last signature under them is made', async () => {
+  it('the signer’s key ring overwrites the source’s keys at once, old ones after their last signature', async () => {
     const given: Uint8Array[] = [];
     const shared: SharedArrayBuffer[] = [];
     const pending = Promise.withResolvers<Uint8Array>();
@@ -243,7 +243,7 @@ describe('reload', () => {
 
 describe('the listener', () => {
   it.each(['0.0.0.0', '::', '::ffff:127.0.0.1'])(
-    'on %s asks for client certificates, or to be told that it need not',
+    'the signer’s listener on %s asks for client certificates, or to be told that it need not',
     async host => {
       const listen = { kind: 'tcp', host, port: 0 } as const;
       await expect(startBuiltIn(hexOf(first), { listen })).rejects.toMatchObject({
@@ -256,7 +256,7 @@ describe('the listener', () => {
     },
   );
 
-  it('takes TLS without client certificates for no protection', async () => {
+  it('the signer’s listener takes TLS without client certificates for no protection', async () => {
     using directory = temporaryDirectory();
     const { cert, key } = issueCertificate({ commonName: 'signer' });
     writeFileSync(join(directory.path, 'cert'), cert);
@@ -268,7 +268,7 @@ describe('the listener', () => {
     });
   });
 
-  it('with mutual TLS answers clients of the authority only', async () => {
+  it('the signer’s listener with mutual TLS answers clients of the authority only', async () => {
     using directory = temporaryDirectory();
     const authority = issueCertificate({ commonName: 'authority', isAuthority: true });
     const server = issueCertificate({ commonName: 'signer', issuer: authority });
@@ -297,7 +297,7 @@ describe('the listener', () => {
     expect(signer.lines.filter(line => line.text === 'signed')).toHaveLength(1);
   });
 
-  it('says that a certificate cannot be used', async () => {
+  it('the built-in signer says that a certificate cannot be used', async () => {
     using directory = temporaryDirectory();
     const path = join(directory.path, 'cert');
     writeFileSync(path, 'no certificate');
@@ -305,7 +305,7 @@ describe('the listener', () => {
     await expect(startBuiltIn(hexOf(first), { tls })).rejects.toMatchObject({ code: 'invalid-tls' });
   });
 
-  it('says that a port is taken', async () => {
+  it('the built-in signer says that a port is taken', async () => {
     await using signer = await startBuiltIn(hexOf(first));
     const listen = { kind: 'tcp', host: '127.0.0.1', port: Number(new URL(signer.address).port) } as const;
     await expect(startBuiltIn(hexOf(first), { listen })).rejects.toMatchObject({ code: 'cannot-listen' });
@@ -317,7 +317,7 @@ describe('the socket', () => {
     return startBuiltIn(hexOf(first), { listen: { kind: 'socket', path } });
   }
 
-  it('lies in a fresh directory that only this user may enter, and goes with it', async () => {
+  it('the signer’s socket lies in a fresh directory that only this user may enter, and goes with it', async () => {
     using directory = temporaryDirectory();
     const path = join(directory.path, 'run', 'signer.sock');
     {
@@ -330,7 +330,7 @@ describe('the socket', () => {
     expect(existsSync(dirname(path))).toBe(false);
   });
 
-  it('takes the place of one that nobody answers on, and stays out of a directory that others may enter', async () => {
+  it('the built-in signer refuses a socket path that is taken, and a directory that others may enter', async () => {
     using directory = temporaryDirectory();
     const path = join(directory.path, 'signer.sock');
     chmodSync(directory.path, 0o750);
@@ -347,7 +347,7 @@ describe('the socket', () => {
     expect(signer.address).toBe(path);
   });
 
-  it('cannot have a path of more than 107 bytes', async () => {
+  it('the built-in signer refuses a socket path of more than 107 bytes', async () => {
     await expect(startOn(`/tmp/${'x'.repeat(110)}/s`)).rejects.toMatchObject({
       code: 'socket-path-too-long',
     });
@@ -378,7 +378,7 @@ describe('keystores', () => {
     },
   });
 
-  it('of a directory and those below it, with passwords beside them or in a directory of their own', async () => {
+  it('the built-in signer loads keystores of a directory and below, with passwords beside them or elsewhere', async () => {
     using directory = temporaryDirectory();
     await writeKeystore(directory.path, first);
     await writeKeystore(join(directory.path, 'below', 'deeper'), second);
@@ -394,14 +394,14 @@ describe('keystores', () => {
     expect(signer.keyCount).toBe(1);
   });
 
-  it('are needed', async () => {
+  it('the built-in signer refuses a directory without keystores', async () => {
     using directory = temporaryDirectory();
     await expect(startBuiltIn([], settingsFor(directory.path))).rejects.toMatchObject({
       code: 'keystores-missing',
     });
   });
 
-  it('with a wrong password load nothing', async () => {
+  it('the built-in signer loads nothing when one keystore has a wrong password', async () => {
     using directory = temporaryDirectory();
     const name = await writeKeystore(directory.path, first);
     await writeKeystore(directory.path, second);
@@ -418,17 +418,17 @@ describe('key files', () => {
     ['the zero key', '0'.repeat(64), 'invalid-key'],
     ['a key that is not below the order', 'f'.repeat(64), 'invalid-key'],
     ['a short key, which Web3Signer would pad', '12', 'invalid-key-file'],
-  ])('with %s are refused', async (_, key, code) => {
+  ])('the built-in signer refuses key files with %s', async (_, key, code) => {
     await expect(startBuiltIn([...hexOf(first), key])).rejects.toMatchObject({ code });
   });
 
-  it('of an empty directory are missed', async () => {
+  it('the built-in signer refuses a directory without key files', async () => {
     using directory = temporaryDirectory();
     const keys = { kind: 'key-files', directory: directory.path } as const;
     await expect(startBuiltIn([], { keys })).rejects.toMatchObject({ code: 'key-files-missing' });
   });
 
-  it('may name a key twice, and may lie beside other files', async () => {
+  it('the built-in signer takes key files that name a key twice or lie beside other files', async () => {
     using directory = temporaryDirectory();
     await writeKeyFile(directory.path, hexOf(first, second), 'a.yaml');
     await writeKeyFile(directory.path, hexOf(first), 'b.YML');
@@ -440,7 +440,7 @@ describe('key files', () => {
 });
 
 describe('the remote database', () => {
-  it('gives validator keys and shares; its encryption key is read from its file again', async () => {
+  it('the built-in signer serves validator keys and shares of the remote database, with the key from a file', async () => {
     using directory = temporaryDirectory();
     await using test = await createTestDatabase();
     const stored = await storeTestVault(test.url, { validators: 2, oracles: 3 });
@@ -476,7 +476,7 @@ describe('the remote database', () => {
   });
 });
 
-it('leaves nothing behind when it cannot start', async () => {
+it('the built-in signer leaves nothing behind when it cannot start', async () => {
   using directory = temporaryDirectory();
   const listen = { kind: 'socket', path: join(directory.path, 'run', 'signer.sock') } as const;
   const keys = { kind: 'key-files', directory: join(directory.path, 'none') } as const;

@@ -73,7 +73,7 @@ const attempt = () => ({
 });
 
 describe('the lease', () => {
-  it('has one holder at a time; the next one begins a new epoch as soon as it is given back', async () => {
+  it('a lease has one holder at a time; the next one begins a new epoch as soon as it is given back', async () => {
     const vault = newVault();
     const first = await hold(vault);
     expect([first.epoch, first.isFresh(), first.signal.aborted]).toEqual([1n, true, false]);
@@ -88,7 +88,7 @@ describe('the lease', () => {
     expect(await isLeaseHeld(database, refOf(vault, 2n))).toBe(true);
   });
 
-  it('is one for each vault, and of a hundred processes one gets it', async () => {
+  it('a lease is one for each vault, and of a hundred that ask for it one gets it', async () => {
     await using _one = await hold(newVault());
     const vault = newVault();
     const stop = new AbortController();
@@ -102,7 +102,7 @@ describe('the lease', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  it('is prolonged while its holder lives, and taken over when it is gone for its term', async () => {
+  it('a lease is prolonged while its holder lives, and taken over when the holder is gone for its term', async () => {
     const vault = newVault();
     await using first = await hold(vault, { ttlMs: 400, renewMs: 100 });
     // Two terms, in which it must not end.
@@ -117,7 +117,7 @@ describe('the lease', () => {
     expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
-  it('ends for its holder when it was taken over, and when the database is away for its term', async () => {
+  it('a lease ends for its holder when it was taken over, or was not renewed for its term', async () => {
     const vault = newVault();
     await using first = await hold(vault);
     await expire(vault);
@@ -131,13 +131,13 @@ describe('the lease', () => {
     expect([away.isFresh(), away.signal.aborted]).toEqual([false, true]);
   });
 
-  it('knows at once, before any timer, that the process was stopped for too long', async () => {
+  it('a lease is not fresh, before any timer, once its process was stopped for too long', async () => {
     await using lease = await hold(newVault(), { ttlMs: 150, renewMs: 60_000 });
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
     expect([lease.signal.aborted, lease.isFresh()]).toEqual([false, false]);
   });
 
-  it('fences what is recorded: nothing without it, and an earlier holder changes nothing any more', async () => {
+  it('a lease fences what is recorded: nothing without it, and an earlier holder changes nothing any more', async () => {
     const vault = newVault();
     const scope = refOf(vault, 0n);
     await using first = await hold(vault);
@@ -158,7 +158,7 @@ describe('the lease', () => {
     expect((await listTransactions(database, scope, 9)).map(({ state }) => state)).toEqual(['intended']);
   });
 
-  it('makes whoever takes it over wait for what its holder is recording', async () => {
+  it('a lease makes whoever takes it over wait for what its holder is recording', async () => {
     const vault = newVault();
     await using first = await hold(vault);
     const taken = Promise.withResolvers<bigint | undefined>();
@@ -177,7 +177,7 @@ describe('the lease', () => {
     expect(await listTransactions(other, refOf(vault, 2n), 9)).toHaveLength(1);
   });
 
-  it('is free at once in the embedded database, which a second process cannot open', async () => {
+  it('a lease is free at once in the embedded database, which a second process cannot open', async () => {
     await using place = await createPgliteUrl();
     const vault = newVault();
     {

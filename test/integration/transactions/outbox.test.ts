@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 
 describe('the outbox', () => {
-  it('sends a call once, whoever asks again', async () => {
+  it('the outbox sends a call once, whoever asks again', async () => {
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const { outbox } = operator;
@@ -54,7 +54,7 @@ describe('the outbox', () => {
     expect(row?.attempts).toHaveLength(1);
   });
 
-  it('sends several calls one after another', async () => {
+  it('the outbox sends several calls one after another', async () => {
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const keys = ['a', 'b', 'c'];
@@ -65,7 +65,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([3, 3]);
   });
 
-  it('sends nothing that would revert, has expired, or has been done', async () => {
+  it('the outbox sends nothing that would revert, has expired, or has been done', async () => {
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     const send = (more: object) => operator.outbox.send(intentOf(slot, more), { signal: never() });
@@ -78,7 +78,7 @@ describe('the outbox', () => {
     await expect(send({})).rejects.toMatchObject({ code: 'insufficient-funds' });
   });
 
-  it('waits while the base fee is above the ceiling', async () => {
+  it('the outbox waits while the base fee is above the ceiling', async () => {
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${(200n * GWEI).toString(16)}`]);
@@ -91,7 +91,7 @@ describe('the outbox', () => {
     expect(await sent).toMatchObject({ status: 'confirmed' });
   });
 
-  it('replaces what is stuck under the same nonce, a tenth dearer, never above the ceiling', async () => {
+  it('the outbox replaces what is stuck under the same nonce, a tenth dearer, never above the ceiling', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place, { stuckAfterMs: 60, maxFeePerGasWei: 5n * GWEI });
@@ -113,7 +113,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
-  it('takes back what could only revert now', async () => {
+  it('the outbox takes back a stuck call that could only revert now', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place, { stuckAfterMs: 60 });
@@ -128,7 +128,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([0, 1]);
   });
 
-  it('tells why a call reverted, and tries it anew when asked', async () => {
+  it('the outbox tells why a call reverted, and tries it anew when asked', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
@@ -146,7 +146,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 2]);
   });
 
-  it('gives up what has expired; the next call takes its nonce', async () => {
+  it('the outbox gives up a call that has expired, and the next call takes its nonce', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place, { pollMs: 1_000 });
@@ -166,7 +166,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
-  it('sends again what the nodes have lost', async () => {
+  it('the outbox sends again what the nodes have lost', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
@@ -179,7 +179,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
-  it('knows when another program has taken the nonce, and does not send the call by itself again', async () => {
+  it('the outbox knows when another program has taken the nonce, and does not send the call again by itself', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
@@ -200,7 +200,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([0, 1]);
   });
 
-  it('after the loss of its database waits for what is pending, and sees that it has been done', async () => {
+  it('the outbox without its database waits for what is pending, and sees that it has been done', async () => {
     const place = await scene.newPlace();
     await scene.leaveWaiting(place, slot);
     await loseDatabase(place);
@@ -214,7 +214,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
-  it('after the loss of its database takes the nonce of what does not get into a block', async () => {
+  it('the outbox without its database takes the nonce of what does not get into a block', async () => {
     const place = await scene.newPlace();
     await scene.leaveWaiting(place, slot);
     await loseDatabase(place);
@@ -226,7 +226,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
-  it('does what a user asks for: a higher fee, and nothing instead of the call', async () => {
+  it('the outbox does what a user asks for: a higher fee, and nothing instead of the call', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place, {
@@ -250,7 +250,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([0, 1]);
   });
 
-  it('finds a transaction of an earlier holder in a block, and one that still waits', async () => {
+  it('the outbox finds a transaction of an earlier holder in a block, and one that still waits', async () => {
     const place = await scene.newPlace();
     await scene.leaveWaiting(place, slot);
     await using operator = await startTestOperator(place, { reconcileWaitMs: 50 });
@@ -266,7 +266,7 @@ describe('the outbox', () => {
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
   });
 
-  it('sends a confirmed transaction again when its block is no longer part of the chain', async () => {
+  it('the outbox sends a confirmed transaction again when its block is no longer part of the chain', async () => {
     const place = await scene.newPlace();
     await using operator = await startTestOperator(place);
     await scene.mine();

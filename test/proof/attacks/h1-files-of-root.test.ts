@@ -269,7 +269,7 @@ describe('H1 · files of root: what stands in the place of the directory', () =>
     expect(readdirSync(directory)).toEqual(['id_rsa']);
   });
 
-  it('another uid: does the same one directory higher → the directory below stays root’s', async () => {
+  it('another uid: moves a directory of root into the place of the one above the output → the one below stays root’s', async () => {
     const private_ = join(home, 'private');
     mkdirSync(join(private_, 'keys'), { recursive: true });
     writeFileSync(join(private_, 'keys', 'id_rsa'), 'of root', { mode: 0o600 });
@@ -278,7 +278,7 @@ describe('H1 · files of root: what stands in the place of the directory', () =>
     expect(lstatSync(join(private_, 'keys'))).toMatchObject({ uid: 0, gid: 0 });
   });
 
-  it('another uid: puts his directory in the place of that of a socket → it is made in the one that was checked', async () => {
+  it('another uid: puts his directory in the place of a socket’s → the socket is made in the one that was checked', async () => {
     const directory = join(home, 'run');
     await using prepared = await prepareSocketDirectory(join(directory, 'signer.sock'));
     renameSync(directory, join(home, 'aside'));
@@ -321,7 +321,7 @@ describe('H1 · files of root: races', { timeout: 600_000 }, () => {
     expectKeys(directory);
   });
 
-  it('another uid: exchanges the directory itself for a link and for one of root, 100 rounds → none won', async () => {
+  it('another uid: exchanges the output directory for a link and for one of root, 100 rounds → none won', async () => {
     const directory = join(home, 'client');
     const private_ = join(home, 'private');
     await runWell(validatorArgs(directory, ...OWNER));

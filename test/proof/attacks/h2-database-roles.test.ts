@@ -193,21 +193,24 @@ describe('L9 · the audit log', () => {
     await runSql(scene.ownerUrl, `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY}`);
   });
 
-  it.each(ROLES)('database writer: as %s, changes, removes or empties entries → refused', async role => {
-    await using connection = await openAttempts(scene.urls[role]);
-    for (const statement of [
-      "update stakewise_operator.audit_log set actor = 'somebody else'",
-      'delete from stakewise_operator.audit_log',
-      'truncate stakewise_operator.audit_log',
-      `with gone as (delete from stakewise_operator.audit_log returning 1) select * from gone`,
-      `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY} on conflict (audit_id) do update set actor = 'x'`,
-    ]) {
-      expect(await connection.attempt(statement), statement).toBe(PERMISSION_DENIED);
-    }
-  });
+  it.each(ROLES)(
+    'database writer: as %s, changes, removes or empties entries of the audit log → refused',
+    async role => {
+      await using connection = await openAttempts(scene.urls[role]);
+      for (const statement of [
+        "update stakewise_operator.audit_log set actor = 'somebody else'",
+        'delete from stakewise_operator.audit_log',
+        'truncate stakewise_operator.audit_log',
+        `with gone as (delete from stakewise_operator.audit_log returning 1) select * from gone`,
+        `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY} on conflict (audit_id) do update set actor = 'x'`,
+      ]) {
+        expect(await connection.attempt(statement), statement).toBe(PERMISSION_DENIED);
+      }
+    },
+  );
 
   it.each(ROLES)(
-    'database writer: as %s, drops or disables triggers, their functions or the table → refused',
+    'database writer: as %s, drops or disables the audit log, its triggers or their functions → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       for (const statement of [
@@ -229,7 +232,7 @@ describe('L9 · the audit log', () => {
     },
   );
 
-  it('database writer: as uploader, gives an entry another role, time or number → refused', async () => {
+  it('database writer: as uploader, gives an audit entry another role, time or number → refused', async () => {
     await using connection = await openAttempts(scene.urls.uploader);
     for (const [column, value] of [
       ['database_role', "'auditor'"],
@@ -246,7 +249,7 @@ describe('L9 · the audit log', () => {
     expect(await connection.attempt(allOfThem)).toBe(PERMISSION_DENIED);
   });
 
-  it('database writer: with every right but the owner’s, gives an entry another role or time → the database’s own stand', async () => {
+  it('database writer: with all rights but the owner’s, gives an audit entry another role or time → its facts stand', async () => {
     const { uploader, auditor } = scene.roles;
     await runSql(scene.url, `grant insert, select on stakewise_operator.audit_log to ${uploader}`);
     try {
@@ -265,7 +268,7 @@ describe('L9 · the audit log', () => {
     }
   });
 
-  it('database writer: acts for another role by SET ROLE before the entry → it names who logged in', async () => {
+  it('database writer: acts for another role by SET ROLE → the audit entry names who logged in', async () => {
     const { uploader, 'signer-sync': insider } = scene.roles;
     await runSql(scene.url, `grant ${uploader} to ${insider}`);
     try {
@@ -280,7 +283,7 @@ describe('L9 · the audit log', () => {
     expect(await lastEntry()).toMatchObject({ database_role: uploader, login_role: insider });
   });
 
-  it('database writer: puts a clock of his own into the search path → the database’s clock is asked', async () => {
+  it('database writer: puts a clock of his own into the search path → the audit entry has the database’s time', async () => {
     const writer = scene.roles.uploader;
     await runSql(scene.url, `create schema trap authorization ${writer}`);
     try {
@@ -298,7 +301,7 @@ describe('L9 · the audit log', () => {
   });
 
   it.each(ROLES.filter((role): role is Exclude<Role, 'uploader'> => role !== 'uploader'))(
-    'database writer: as %s, adds an entry at all → refused',
+    'database writer: as %s, adds an audit entry at all → refused',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       const statement = `insert into stakewise_operator.audit_log (${COLUMNS}) ${ENTRY}`;

@@ -487,16 +487,19 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
       () => ['ceiling of 16777216'],
     ],
     ['another chain', () => ({ chainId: 5 }), () => ['chain 5']],
-  ])('operator’s own process: wants %s → refused, and named', async (_, change, named) => {
-    const refused = await place.signer.signTransaction(baseOf(change())).then(
-      raw => `signed: ${raw}`,
-      (error: Error) => error.message,
-    );
-    expect(refused).toContain('412');
-    for (const text of named()) expect(refused.toLowerCase()).toContain(text.toLowerCase());
-  });
+  ])(
+    'operator’s own process: wants the hot wallet to sign %s → refused, and named',
+    async (_, change, named) => {
+      const refused = await place.signer.signTransaction(baseOf(change())).then(
+        raw => `signed: ${raw}`,
+        (error: Error) => error.message,
+      );
+      expect(refused).toContain('412');
+      for (const text of named()) expect(refused.toLowerCase()).toContain(text.toLowerCase());
+    },
+  );
 
-  it('operator’s own process: wants what the vault needs, and to take it back → signed', async () => {
+  it('operator’s own process: wants the hot wallet to sign what the vault needs, and to take it back → signed', async () => {
     const approval = [`0x${'22'.repeat(32)}`, 1n, '0x', '0x', 'Qm'];
     const approvals = '(bytes32, uint256, bytes, bytes, string)';
     const proof = 'uint256[], bool[], bytes32[]';
@@ -598,7 +601,7 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
 });
 
 describe('L5 · two vaults have one wallet and one database', () => {
-  it('operator’s own process: both send at once → each waits for the other, nothing is cancelled', {
+  it('operator’s own process: two vaults of one wallet send at once → each waits for the other, nothing is cancelled', {
     timeout: 120_000,
   }, async () => {
     const one = await scene.newPlace();
@@ -631,7 +634,7 @@ describe('L5 · two vaults have one wallet and one database', () => {
     }
   });
 
-  it('operator’s own process: the other vault is gone while its transaction waits → the nonce is taken in the end', async () => {
+  it('operator’s own process: waits for a vault of its wallet that is gone → the nonce is taken in the end', async () => {
     const gone = await scene.newPlace();
     const here = await scene.newPlace({ secretKey: gone.secretKey });
     await leaveWaiting(gone);

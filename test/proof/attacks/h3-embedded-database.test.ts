@@ -91,7 +91,7 @@ function clockThatGoesOn() {
 const withoutLocks: FileLockOptions = { tryKernelLock: () => 'unavailable' };
 
 describe('H3 · the embedded database, opened twice', () => {
-  it('another container: opens it while a process writes, both being pid 1 → refused, and every row is there', async () => {
+  it('another container: opens the embedded database while a process writes, both pid 1 → refused, no row is lost', async () => {
     await using first = inAnother();
     expect(await first.next()).toBe('open by 1');
     expect(await first.ask('insert 250')).toBe('250 rows');
@@ -102,7 +102,7 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await countRows()).toBe(500n);
   });
 
-  it('another container: runs "operator tx list" beside it → exit 1 and a sentence, and every row is there', async () => {
+  it('another container: runs "operator tx list" on a database in use → exit 1 and a sentence, and no row is lost', async () => {
     path = embeddedDatabasePath(realpathSync(folder.path), VAULT);
     const database = await openDatabase({ url: `pglite:${path}` });
     await migrateDatabase(database, { programVersion: '1.0.0' });
@@ -128,7 +128,7 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await countRows()).toBe(501n);
   });
 
-  it('another container: five pairs open it in the same moment → one of each has it', {
+  it('another container: five pairs open the embedded database in the same moment → one of each has it', {
     timeout: 120_000,
   }, async () => {
     for (let round = 1; round <= 5; round++) {
@@ -146,7 +146,7 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await countRows()).toBe(50n);
   });
 
-  it('another container: opens it after kill -9 of the first → free at once, with all that was committed', async () => {
+  it('another container: opens the embedded database after kill -9 of its holder → free at once, with all commits', async () => {
     await using first = inAnother();
     expect(await first.next()).toBe('open by 1');
     expect(await first.ask('insert 100')).toBe('100 rows');
@@ -160,7 +160,7 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await countRows()).toBe(100n);
   });
 
-  it('another container: opens it after a crash whose recovery has read every file → the lock still holds', async () => {
+  it('another container: opens a database that its holder has recovered after a crash → the lock still holds', async () => {
     await using killed = inAnother();
     await killed.next();
     await killed.ask('insert 100');
@@ -173,7 +173,7 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await recovered.ask('insert 1')).toBe('101 rows');
   });
 
-  it('another container: waits until the first is stopped for long → refused all the same', async () => {
+  it('another container: waits until the holder of the embedded database is stopped for long → refused all the same', async () => {
     await using first = startLineProcess(holder());
     expect(await first.next()).toBe(`open by ${first.pid}`);
     first.kill('SIGSTOP');
@@ -183,14 +183,14 @@ describe('H3 · the embedded database, opened twice', () => {
     expect(await first.ask('insert 1')).toBe('1 rows');
   });
 
-  it('another container: finds another way to the same directory → refused', async () => {
+  it('another container: opens the embedded database by a link to its directory → refused', async () => {
     await using first = inAnother();
     expect(await first.next()).toBe('open by 1');
     symlinkSync(path, join(folder.path, 'link'));
     await expect(openPglite(join(folder.path, 'link'))).rejects.toMatchObject({ code: 'db-in-use' });
   });
 
-  it('another container: mounts the database itself, so that its lock lies outside of the volume → refused with a sentence', async () => {
+  it('another container: mounts the embedded database itself, its lock being outside → refused with a sentence', async () => {
     mkdirSync(path);
     const mounted = await runProcess([
       'unshare',
@@ -206,7 +206,7 @@ describe('H3 · the embedded database, opened twice', () => {
     );
   });
 
-  it('local user: opens it a second time in the same process → refused, and the lock against others is not lost by it', async () => {
+  it('local user: opens the embedded database twice in one process → refused, and the lock against others stays', async () => {
     const first = await openPglite(path);
     await expect(openPglite(path)).rejects.toMatchObject({ code: 'db-in-use' });
     await using second = inAnother();
@@ -218,7 +218,7 @@ describe('H3 · the embedded database, opened twice', () => {
 });
 
 describe('H3 · the same on a file system without locks', () => {
-  it('another container: opens it while a process holds it, its clock set back and its days counted anew → refused', async () => {
+  it('another container: opens a held database on a file system without locks, its clocks being wrong → refused', async () => {
     const setBack = ['--import', 'data:text/javascript,Date.now=()=>0'];
     const [node, ...words] = holder('no-locks');
     await using first = startLineProcess(inContainer([node, ...setBack, ...words]));
@@ -232,14 +232,14 @@ describe('H3 · the same on a file system without locks', () => {
     expect(await countRows()).toBe(3n);
   });
 
-  it('another container: has locks where the first has none → refused by the counter', async () => {
+  it('another container: has kernel locks where the holder of the database has none → refused by the counter', async () => {
     await using first = inAnother('no-locks');
     expect(await first.next()).toBe('open by 1');
     await using second = inAnother();
     expect(await second.next()).toBe(refused(1));
   });
 
-  it('another container: opens it after kill -9 → watched for 15 s of its own clock, then taken', async () => {
+  it('another container: opens a database without locks after kill -9 → watched for 15 s of its clock, then taken', async () => {
     await using first = inAnother('no-locks');
     await first.next();
     await first.ask('insert 7');
@@ -260,7 +260,7 @@ describe('H3 · the same on a file system without locks', () => {
     expect(await countRows()).toBe(7n);
   });
 
-  it('another container: takes it over from a process that stood still → that one writes nothing more when it wakes', async () => {
+  it('another container: takes a database over from a process that stood still → woken, that one writes nothing more', async () => {
     await using first = startLineProcess(holder('no-locks'));
     expect(await first.next()).toBe(`open by ${first.pid}`);
     expect(await first.ask('insert 5')).toBe('5 rows');
@@ -328,7 +328,7 @@ describe('H3 · the files of the embedded database', () => {
     expect(openToOthers(path)).toEqual([]);
   });
 
-  it('another uid: comes by the files of an earlier release, which everybody could write → closed when it is opened', async () => {
+  it('another uid: comes by database files of an earlier release, which all could write → closed when it is opened', async () => {
     await (await openPglite(path)).close();
     for (const name of ['.', ...namesBelow(path)]) {
       const { mode } = lstatSync(join(path, name));
@@ -339,7 +339,7 @@ describe('H3 · the files of the embedded database', () => {
     expect(openToOthers(path)).toEqual([]);
   });
 
-  it('another uid: has left links and second names of files of root in it → those keep their modes', async () => {
+  it('another uid: has left links and second names of root’s files in the database → those keep their modes', async () => {
     await (await openPglite(path)).close();
     const victim = join(folder.path, 'victim');
     const victims = join(folder.path, 'victims');
@@ -354,7 +354,7 @@ describe('H3 · the files of the embedded database', () => {
     expect(modes).toEqual([0o644, 0o755, 0o644]);
   });
 
-  it('another uid: runs "operator tx list" on it → a sentence about whose it is', async () => {
+  it('another uid: runs "operator tx list" on root’s embedded database → a sentence about whose it is', async () => {
     path = embeddedDatabasePath(realpathSync(folder.path), VAULT);
     const database = await openDatabase({ url: `pglite:${path}` });
     await migrateDatabase(database, { programVersion: '1.0.0' });
@@ -368,7 +368,7 @@ describe('H3 · the files of the embedded database', () => {
     });
   });
 
-  it('another uid: as root, runs "operator tx list" on a user’s → a sentence, and no file of root is left there', async () => {
+  it('another uid: as root, runs "operator tx list" on a user’s database → a sentence, and no file of root is left', async () => {
     path = embeddedDatabasePath(realpathSync(folder.path), VAULT);
     const database = await openDatabase({ url: `pglite:${path}` });
     await migrateDatabase(database, { programVersion: '1.0.0' });

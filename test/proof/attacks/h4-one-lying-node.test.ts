@@ -131,7 +131,7 @@ describe('H4 · the oracle set of an upload', () => {
   };
   const honest = () => hashOf(fixture.devnet.oracleSet);
 
-  it('one node: the first of two names its own document → refused, both are quoted, no share is made', async () => {
+  it('one node: the first of two names an upload its own document → refused, both are quoted, no share is made', async () => {
     node(0).faults.lies = await lieOf(fixture.devnet, attacker);
     const run = await upload(2, '--json');
     expect(run.exitCode).toBe(1);
@@ -326,7 +326,7 @@ function forgedData(text: string): string {
 }
 
 describe('H4 · the oracle set of a remote signer', () => {
-  it('one node: the first of two names its own document → nothing is imported', async () => {
+  it('one node: the first of two names remote-signer-setup its own document → nothing is imported', async () => {
     await using attacker = await startAttackerOracles(ORACLES, THRESHOLD);
     await using signer = await startKeymanager(BEACON_CHAIN);
     await using scene = await startOperatorScene({ validators: 2, oracles: 3, threshold: 2 });
@@ -559,7 +559,7 @@ describe('H4 · the oracle set of a running operator', () => {
   );
 
   it(
-    'one node: the only one → it is said what it decides, and the operator works',
+    'one node: is the only one of an operator → start says what it decides, and the operator works',
     async () => {
       const { operator } = await start(scene.writeDataDir('one-node'), 1);
       await using _stopped = operator;

@@ -106,7 +106,7 @@ async function answerTo(port: number, text: string | Buffer): Promise<string> {
 }
 
 describe('L1 · what a client takes of the signer', () => {
-  it('local user: sends 60 half requests of 9 MB, four times → the memory grows by less than half of what one round sends, and it answers', async () => {
+  it('local user: sends the signer rounds of 60 half requests of 9 MB → it keeps less than half of one, and answers', async () => {
     expect(await statusOf(signer.port)).toBe(200);
     const before = memoryOf(signer.process);
     const half = Buffer.concat([Buffer.from(headersFor(SIGN, 9.5 * MIB)), Buffer.alloc(9 * MIB, 0x20)]);
@@ -145,12 +145,12 @@ describe('L1 · what a client takes of the signer', () => {
   it.each([
     ['8 KiB and a byte, as a request for an exit', 'HTTP/1.1 413', 8 * 1024 + 1],
     ['8 KiB, as a request for an exit', 'HTTP/1.1 400', 8 * 1024],
-  ])('local user: sends a whole body of %s → is answered by %s', async (_, status, length) => {
+  ])('local user: sends the signer a whole body of %s → is answered by %s', async (_, status, length) => {
     const text = Buffer.concat([Buffer.from(headersFor(SIGN, length)), Buffer.alloc(length, 0x20)]);
     expect(await answerTo(signer.port, text)).toContain(status);
   });
 
-  it('local user: opens more connections than are served → the further ones are closed at once', async () => {
+  it('local user: opens more connections than the signer serves → the further ones are closed at once', async () => {
     const own = await startSigner([]);
     const all = Array.from({ length: MAX_CONNECTIONS + 50 }, () => {
       const socket = open(own.port).resume();
@@ -169,7 +169,7 @@ describe('L1 · what a client takes of the signer', () => {
     ['half of a body', `${headersFor(SIGN, 4000)}{"type":`, REQUEST_MS],
     ['half of a body that is too large', `${headersFor(SIGN, 9 * MIB)}{"type":`, REQUEST_MS],
   ])(
-    'local user: connects and says %s → is cut within two seconds of the limit',
+    'local user: connects to the signer and says %s → is cut within two seconds of the limit',
     { concurrent: true },
     async (_, text, limitMs) => {
       const lasted = await lifetimeOf(signer.port, text, limitMs + 5 * TOLERANCE_MS);
@@ -178,7 +178,7 @@ describe('L1 · what a client takes of the signer', () => {
     },
   );
 
-  it('local user: connects to the TLS port and says nothing → is cut within two seconds of the limit', {
+  it('local user: connects to the signer’s TLS port and says nothing → is cut within two seconds of the limit', {
     concurrent: true,
   }, async () => {
     const directory = resources.use(temporaryDirectory());
@@ -228,17 +228,17 @@ describe('L1 · bodies for the hot wallet', () => {
     port = Number(new URL(opened.address).port);
   });
 
-  it("operator's own process: asks for a transaction of 128 KiB, the largest that nodes take → it is read", async () => {
+  it("operator's own process: asks the hot wallet to sign 128 KiB, the largest that nodes take → the body is read", async () => {
     const body = JSON.stringify({ data: `0x02${'00'.repeat(128 * 1024 - 1)}` });
     expect(await answerTo(port, headersFor(path, body.length) + body)).toContain('HTTP/1.1 412');
   });
 
-  it("operator's own process: sends more than 512 KiB → it is not read", async () => {
+  it("operator's own process: sends the hot wallet more than 512 KiB → the body is not read", async () => {
     const body = JSON.stringify({ data: `0x02${'00'.repeat(256 * 1024)}` });
     expect(await answerTo(port, headersFor(path, body.length) + body)).toContain('HTTP/1.1 413');
   });
 
-  it("operator's own process: leaves 200 bodies of 500 KiB half sent → 32 MiB are kept, the rest is refused", async () => {
+  it("operator's own process: half sends 200 bodies of 500 KiB to the wallet → 32 MiB are kept, the rest is refused", async () => {
     const length = 500 * 1024;
     const most = Buffer.concat([Buffer.from(headersFor(path, length)), Buffer.alloc(length - 1, 0x20)]);
     const half = Array.from({ length: 200 }, () => open(port));

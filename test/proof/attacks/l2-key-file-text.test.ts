@@ -86,7 +86,7 @@ async function failureOf(work: () => unknown): Promise<{ code: unknown; text: st
 
 describe('L2 · the text of a key file', () => {
   it.each(HOSTILE)(
-    'hostile file: is a key file with %s → a sentence, and nothing of its text',
+    'hostile file: is a key file with %s → the error is a sentence, with nothing of its text',
     async (_, text) => {
       const { code, text: said } = await failureOf(() => readKeyFile(Buffer.from(text), 'key_0.yaml'));
       expect(code).toBe('invalid-key-file');
@@ -95,7 +95,7 @@ describe('L2 · the text of a key file', () => {
     },
   );
 
-  it('hostile file: has an alias → the sentence says that it is not YAML that can be read', async () => {
+  it('hostile file: is a key file with an alias → the sentence says that it is not YAML that can be read', async () => {
     const read = () => readKeyFile(Buffer.from(HOSTILE[0]?.[1] ?? ''), 'key_0.yaml');
     expect(read).toThrow('key_0.yaml is not a key file: it is not YAML that can be read.');
   });
@@ -161,7 +161,7 @@ describe('L2 · setup-web3signer beside the file of somebody else', () => {
     await template[Symbol.asyncDispose]();
   });
 
-  it('hostile file: is a key_0.yaml with an alias, and --adopt is given → it is left alone, not a bug of the program', async () => {
+  it('hostile file: is a key_0.yaml with an alias before setup-web3signer --adopt → left, no bug of the program', async () => {
     await using database = await template.clone();
     using directory = temporaryDirectory();
     const out = join(directory.path, 'out');
@@ -200,16 +200,19 @@ describe('L2 · the text of other files with secrets', () => {
     ['a network file', text => parseNetworkFile(text, 'file')],
   ];
 
-  it.each(readers)('hostile file: is taken for %s and is not JSON → nothing of its text', async (_, read) => {
-    for (const text of NOT_JSON) {
-      const { code, text: said } = await failureOf(() => read(text));
-      expect(code).toEqual(expect.any(String));
-      expect(said).toMatch(/file/);
-      expect(repeatsSecret(said)).toBe(false);
-    }
-  });
+  it.each(readers)(
+    'hostile file: is taken for %s and is not JSON → the error has nothing of its text',
+    async (_, read) => {
+      for (const text of NOT_JSON) {
+        const { code, text: said } = await failureOf(() => read(text));
+        expect(code).toEqual(expect.any(String));
+        expect(said).toMatch(/file/);
+        expect(repeatsSecret(said)).toBe(false);
+      }
+    },
+  );
 
-  it('hostile file: is the PEM file of the signer, or of its client → nothing of its text', async () => {
+  it('hostile file: is the PEM file of the signer, or of its client → the error has nothing of its text', async () => {
     using directory = temporaryDirectory();
     const { cert, key } = issueCertificate({ commonName: 'signer' });
     const write = (name: string, content: string | Buffer) => {
@@ -264,28 +267,31 @@ describe('L2 · the text of other files with secrets', () => {
         data: { data: { [`0x${'ab'.repeat(48)}`]: SECRET.slice(2) }, metadata: { version: 1 } },
       }),
     ],
-  ])('hostile file: is an answer of HashiCorp Vault with %s → nothing of its text', async (_, body) => {
-    await using server = await startServer(() => ({ status: 200, body }));
-    const source = hashiVaultSource(
-      {},
-      {
-        url: server.url,
-        readToken: async () => 's.throwaway',
-        mount: 'secret',
-        keyPaths: ['validators'],
-        keyPrefixes: [],
-        parallelism: 1,
-        timeoutMs: 2_000,
-        retryTimeoutMs: 100,
-        poolSize: 1,
-      },
-    );
-    const { code, text } = await failureOf(() => source.load());
-    expect(code).toEqual(expect.stringMatching(/^(invalid-answer|hashi-vault-invalid-key)$/));
-    expect(repeatsSecret(text)).toBe(false);
-  });
+  ])(
+    'hostile file: is an answer of HashiCorp Vault with %s → the error has nothing of its text',
+    async (_, body) => {
+      await using server = await startServer(() => ({ status: 200, body }));
+      const source = hashiVaultSource(
+        {},
+        {
+          url: server.url,
+          readToken: async () => 's.throwaway',
+          mount: 'secret',
+          keyPaths: ['validators'],
+          keyPrefixes: [],
+          parallelism: 1,
+          timeoutMs: 2_000,
+          retryTimeoutMs: 100,
+          poolSize: 1,
+        },
+      );
+      const { code, text } = await failureOf(() => source.load());
+      expect(code).toEqual(expect.stringMatching(/^(invalid-answer|hashi-vault-invalid-key)$/));
+      expect(repeatsSecret(text)).toBe(false);
+    },
+  );
 
-  it('hostile file: is a mnemonic, given as a network or as a damaged mnemonic → no word of it', async () => {
+  it('hostile file: is a mnemonic, given as a network or as a damaged mnemonic → the error has no word of it', async () => {
     using directory = temporaryDirectory();
     const words = 'deadbeef abandon abandon abandon zebra zebra zebra horse';
     const file = join(directory.path, 'mnemonic.json');

@@ -127,7 +127,7 @@ describe('L7 · who may connect to the signer', () => {
     });
   });
 
-  it('local user: finds the default address → a warning had named --socket and client certificates', async () => {
+  it('local user: finds the signer’s default address → a warning had named --socket and client certificates', async () => {
     const warnings: string[] = [];
     const open = async (settings: object) => {
       using directory = temporaryDirectory();
@@ -163,18 +163,21 @@ describe('L7 · who may connect to the signer', () => {
     ],
     ['no name at all', ['--client-names', 'operator,'], /'' is not the name of a client/],
     ['a wildcard', ['--client-names', '*.example.org'], /'\*\.example\.org' is not the name of a client/],
-  ])('local user: would profit from %s → the command line is refused', async (_, args, sentence) => {
-    const { stderr, exitCode } = await runCli([
-      'signer',
-      '--network',
-      'mainnet',
-      '--keys-dir',
-      signer.keysDirectory,
-      '--listen',
-      '127.0.0.1:0',
-      ...args,
-    ]);
-    expect(stderr).toMatch(sentence);
-    expect(exitCode).toBe(2);
-  });
+  ])(
+    'local user: would profit from %s in --client-names → the command line is refused',
+    async (_, args, sentence) => {
+      const { stderr, exitCode } = await runCli([
+        'signer',
+        '--network',
+        'mainnet',
+        '--keys-dir',
+        signer.keysDirectory,
+        '--listen',
+        '127.0.0.1:0',
+        ...args,
+      ]);
+      expect(stderr).toMatch(sentence);
+      expect(exitCode).toBe(2);
+    },
+  );
 });

@@ -38,7 +38,7 @@ async function initialise(dialogue: readonly DialogueStep[]): Promise<{ output: 
 }
 
 describe('L8 · the mnemonic in a terminal', () => {
-  it('local user: scrolls back after "init" → the words are neither on the screen nor above it', async () => {
+  it('local user: scrolls back after "init" → the mnemonic is neither on the screen nor above it', async () => {
     let mnemonic = '';
     const whileAsked: string[] = [];
     const { output, exitCode } = await initialise([
@@ -74,10 +74,13 @@ describe('L8 · the mnemonic in a terminal', () => {
         { on: CONFIRM, type: '\u0003' },
       ],
     ],
-  ])('local user: scrolls back after Ctrl-C while %s → the words are not there', async (_, dialogue) => {
-    const { output, exitCode } = await initialise(dialogue);
-    expect(exitCode).toBe(1);
-    expect(readable(output)).toContain('aborted!');
-    expect(readable(output)).not.toContain(mnemonicIn(output));
-  });
+  ])(
+    'local user: scrolls back after Ctrl-C while %s → the words of the mnemonic are not there',
+    async (_, dialogue) => {
+      const { output, exitCode } = await initialise(dialogue);
+      expect(exitCode).toBe(1);
+      expect(readable(output)).toContain('aborted!');
+      expect(readable(output)).not.toContain(mnemonicIn(output));
+    },
+  );
 });

@@ -152,7 +152,7 @@ describe('M1 · the upload opens what it seals', () => {
     },
   );
 
-  it('database writer: damages every row → the next upload mends them all', async () => {
+  it('database writer: damages the row of every key → the next upload mends them all', async () => {
     await using database = await uploaded.clone();
     await runSql(
       database.url,

@@ -235,7 +235,7 @@ describe('M2 · what a database writer makes commands without the encryption key
     expect(readRemoteSignerFile(file).shares.size).toBe(1);
   });
 
-  it('database writer: deposit data of any text → refused, nothing written', async () => {
+  it('database writer: puts any text in the place of the deposit data → refused, nothing written', async () => {
     await using place = await openPlace('uploaded');
     await replaceDepositData(
       place.url,
@@ -246,7 +246,7 @@ describe('M2 · what a database writer makes commands without the encryption key
     expect(filesOf(place.path('operator'))).toEqual({});
   });
 
-  it('database writer: genuine deposits to keys of his own, with their root → refused', async () => {
+  it('database writer: puts genuine deposits to keys of his own, with their root → refused', async () => {
     await using place = await openPlace('uploaded');
     const vault = fromHex(workshop.vault);
     const network = resolveNetwork(join(workshop.folder, 'network.json'));
@@ -257,7 +257,7 @@ describe('M2 · what a database writer makes commands without the encryption key
     expect(filesOf(place.path('operator'))).toEqual({});
   });
 
-  it('database writer: deposit data in another order, with its root → refused by the statement', async () => {
+  it('database writer: puts the deposit data in another order, with its root → refused by the statement', async () => {
     await using place = await openPlace('older');
     const [row] = await attack(place.url, 'select document from deposit_data where vault_id = 1');
     const turned: { pubkey: string; signature: string }[] = JSON.parse(String(row?.document)).toReversed();
@@ -298,7 +298,7 @@ describe('M2 · what a database writer makes commands without the encryption key
 });
 
 describe('M2 · facts that are signed', () => {
-  it('database writer: rows of two genuine plans mixed → refused, whichever statement stands beside them', async () => {
+  it('database writer: mixes rows of two genuine plans → refused, whichever statement stands beside them', async () => {
     await using older = await openPlace('older');
     await using place = await openPlace('newer');
     const read = async (url: string) => {

@@ -74,12 +74,12 @@ describe('M3 · oracles with a threshold of one', () => {
   beforeAll(() => devnet.updateOracles({ count: 3, threshold: 1 }));
   afterAll(() => devnet.updateOracles({ count: 3, threshold: 2 }));
 
-  it('one oracle: remote-signer-setup is to make shares → refused, nothing is sent to the signer', async () => {
+  it('one oracle: is the whole threshold when remote-signer-setup is to make shares → refused, nothing is sent', async () => {
     expect(await setupSigner()).toEqual({ exitCode: 1, stdout: '', stderr: REFUSED });
     expect(signer.requests.filter(({ method }) => method === 'POST')).toEqual([]);
   });
 
-  it('one oracle: upload-keypairs is to make shares → refused, nothing is stored', async () => {
+  it('one oracle: is the whole threshold when upload-keypairs is to make shares → refused, nothing is stored', async () => {
     await using database = await createTestDatabase();
     const keyFile = join(dataDir, 'encrypt-key');
     const remote = (command: string, ...more: string[]) =>
@@ -93,7 +93,7 @@ describe('M3 · oracles with a threshold of one', () => {
     expect(stored).toEqual([]);
   });
 
-  it('one oracle: start reads the set → it ends with the sentence, no exit is asked of the signer', async () => {
+  it('one oracle: is the whole threshold when start reads the set → start ends, no exit is asked of the signer', async () => {
     loadValidators();
     await using operator = startOperatorProcess([
       ...vaultArgs(),
@@ -222,7 +222,7 @@ async function replaceOracleSet(url: string): Promise<void> {
 }
 
 describe('M3 · --remove-existing-keys after a run with a threshold of one', () => {
-  it('hostile file: the configuration names the validators’ keys as shares → they stay, the new shares come', async () => {
+  it('hostile file: the configuration names the validators’ keys as shares → --remove-existing-keys lets them stay', async () => {
     writeLeftovers();
     const run = await setupSigner('--remove-existing-keys');
     expect(run.exitCode, run.stderr).toBe(0);
@@ -238,7 +238,7 @@ describe('M3 · --remove-existing-keys after a run with a threshold of one', () 
     expect(deleted()).toEqual([]);
   });
 
-  it('hostile file: the list of obsolete keys names the validators’ keys → they stay, whatever file knows them', async () => {
+  it('hostile file: the list of obsolete keys names the validators’ keys → --remove-existing-keys lets them stay', async () => {
     loadValidators();
     const [first = '', second = ''] = scene.publicKeys;
     const list = () => writeFileSync(obsoletePath(), JSON.stringify([first, second]));
@@ -278,7 +278,7 @@ describe('M3 · --remove-existing-keys after a run with a threshold of one', () 
     for (const key of [first, second]) expect(signer.keys.has(key), key).toBe(true);
   });
 
-  it('local user: replaces a sound oracle set by another one → its shares go, as they are to', async () => {
+  it('local user: replaces a sound oracle set by another one → --remove-existing-keys removes its shares', async () => {
     loadValidators();
     expect(await setupSigner('--keep-keystores')).toMatchObject({ exitCode: 0 });
     await devnet.updateOracles({ count: 4, threshold: 3 });

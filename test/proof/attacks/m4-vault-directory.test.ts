@@ -167,7 +167,7 @@ describe('M4 · two commands at work in one vault directory', () => {
     expect(await openKeystores()).toEqual([names[2]]);
   });
 
-  it('local user: copies a keystore there while remote-signer-setup waits for an answer → its password stays', async () => {
+  it('local user: copies a keystore to the others while remote-signer-setup waits for an answer → its password stays', async () => {
     const first = await runOnTerminal(setup(), [
       {
         on: question,
@@ -182,7 +182,7 @@ describe('M4 · two commands at work in one vault directory', () => {
     expect(await openKeystores()).toEqual([names[2]]);
   });
 
-  it('another container: recovers while create-keys writes → refused, every keystore opens, and then it recovers', async () => {
+  it('another container: recovers while create-keys writes → refused, every keystore opens, and a later recover runs', async () => {
     const { child, ended } = await stoppedCreateKeys();
     const second = await runProcess(inContainer([OPERATOR, ...recover(), '--no-confirm']));
     expect(second).toMatchObject({ exitCode: 1, stderr: inUse(`process ${child.pid}`) });
@@ -214,7 +214,7 @@ describe('M4 · two commands at work in one vault directory', () => {
     expect(nextIndex()).toBe(5);
   });
 
-  it('another container: merges deposit data into the vault’s while create-keys appends → refused, none is lost', async () => {
+  it('another container: merges deposit data into the vault’s while create-keys appends → refused, no entry is lost', async () => {
     expect(await runProcess(createKeys(1))).toMatchObject({ exitCode: 0 });
     const file = join(vaultFolder, 'deposit_data.json');
     const copy = join(folder.path, 'copy.json');

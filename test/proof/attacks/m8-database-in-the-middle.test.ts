@@ -172,12 +172,12 @@ describe('M8 · the connection to the database', () => {
 });
 
 describe('M8 · connections that nobody can be in the middle of', () => {
-  it('local user: reaches a server on loopback, as so far, and nothing is said', async () => {
+  it('local user: reaches a database server on loopback → the password goes as so far, nothing is said', async () => {
     const { warnings, answers } = await attack({ asksFor: 'clear text', host: '127.0.0.1' }, '');
     expect({ answers, warnings }).toEqual({ answers: [`${PASSWORD}\0`], warnings: [] });
   });
 
-  it('local user: reaches a server on a Unix socket, as so far, and nothing is said', async () => {
+  it('local user: reaches a database server on a Unix socket → the password goes as so far, nothing is said', async () => {
     await using impostor = await startImpostor({
       listen: { path: join(directory.path, '.s.PGSQL.5432') },
       asksFor: 'clear text',
@@ -196,7 +196,7 @@ describe('M8 · connections that nobody can be in the middle of', () => {
     expect(warnings).toEqual([WARNING(networkAddress(), 'disable')]);
   });
 
-  it('local user: reaches a real server over a network without proof of it → it works, with one line of warning', async () => {
+  it('local user: reaches a real server over a network without proof of it → the command works, with one warning', async () => {
     await using database = await createTestDatabase();
     await using relay = await startRelay(networkAddress(), Number(new URL(inject('postgres').url).port));
     const url = new URL(database.url);
@@ -205,7 +205,7 @@ describe('M8 · connections that nobody can be in the middle of', () => {
     expect(run).toMatchObject({ exitCode: 0, stderr: `Warning: ${WARNING(networkAddress(), 'prefer')}\n` });
   });
 
-  it('local user: asks for channel_binding=require of a real server with TLS → it works, and nothing is said', async () => {
+  it('local user: asks for channel_binding=require of a real server with TLS → the connection works, nothing is said', async () => {
     await using server = await startOwnPostgresServer();
     await enableTls(server.url);
     await using relay = await startRelay(networkAddress(), Number(new URL(server.url).port));

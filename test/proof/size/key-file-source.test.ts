@@ -19,7 +19,7 @@ function keyFile(keys: number): string {
 }
 
 describe('keyFileSource', () => {
-  it('comes to the keys of a directory with 300,000, and to what is wrong with them', async ({
+  it('keyFileSource comes to all keys of a directory with 300,000, and says what is wrong with them', async ({
     directory,
   }) => {
     writeFiles(directory, { 'a.yaml': keyFile(MANY / 2), 'b.yaml': keyFile(MANY / 2) });
@@ -29,7 +29,7 @@ describe('keyFileSource', () => {
     });
   });
 
-  it('names the one bad file after 300,000 keys of good ones', async ({ directory }) => {
+  it('keyFileSource names the one bad file after a file with 300,000 keys', async ({ directory }) => {
     writeFiles(directory, { 'a.yaml': keyFile(MANY), 'b.yaml': 'keyType: BLS\n' });
     await expect(keyFileSource({ directory }).load()).rejects.toMatchObject({
       code: 'invalid-key-file',

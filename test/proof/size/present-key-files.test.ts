@@ -6,7 +6,7 @@ import { listPresentFiles } from '../../../src/services/fleet/key-files/present-
 import { it } from '../../support/fixtures.ts';
 
 describe('listPresentFiles', () => {
-  it('leaves a file with 300,000 keys of somebody else alone, though it may take over what is ours', async ({
+  it('listPresentFiles with adopt leaves a file with 300,000 keys of somebody else alone', async ({
     directory: path,
   }) => {
     const document = `keyType: BLS\nprivateKey: '0x${'ff'.repeat(32)}'\ntype: file-raw\n`;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KeyDirectory } from '../../support/scenes/key-directory.ts';
 
 describe('a vault with 300,000 keys and shares', () => {
-  it('has them written, compared and counted', async () => {
+  it('syncKeyFiles writes, compares and counts 300,000 keys', async () => {
     using directory = new KeyDirectory();
     // No keys of the curve, which nothing looks at here: files are compared by what they hold.
     const many = Array.from({ length: 300_000 }, (_, index) => {

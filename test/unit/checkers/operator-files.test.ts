@@ -9,14 +9,14 @@ const deposits = readFileSync(join(vectors, '03-remote-db/5-operator/deposit_dat
 const holesky = { vault: '0x1234567890AbcdEF1234567890aBcdef12345678', genesisForkVersion: '0x01017000' };
 
 describe('readRemoteSignerFile', () => {
-  it('reads the recorded file, whose shares recombine to their validators', () => {
+  it('readRemoteSignerFile reads the recorded file, whose shares recombine to their validators', () => {
     const { shares, threshold } = readRemoteSignerFile(recorded);
     expect(threshold).toBeUndefined();
     expect(shares.size).toBe(10);
     for (const [publicKey, list] of shares) checkShares(publicKey, list, 3);
   });
 
-  it('refuses shares that are too few, exchanged, repeated or of unequal number', () => {
+  it('readRemoteSignerFile and checkShares refuse shares that are too few, exchanged, repeated or of unequal number', () => {
     const [[publicKey, list] = ['', []]] = [...readRemoteSignerFile(recorded).shares];
     expect(() => checkShares(publicKey, list, 2)).toThrow(/do not recombine/);
     expect(() => checkShares(publicKey, list.toReversed(), 3)).toThrow(/do not recombine/);
@@ -31,14 +31,14 @@ describe('readRemoteSignerFile', () => {
 });
 
 describe('readDepositData', () => {
-  it('verifies the recorded entries', () => {
+  it('readDepositData verifies the recorded entries', () => {
     expect(readDepositData(deposits, holesky)).toHaveLength(10);
   });
 
   it.each([
     ['vault', { ...holesky, vault: `0x${'11'.repeat(20)}` }, /withdrawal credentials/],
     ['network', { ...holesky, genesisForkVersion: '0x00000000' }, /fork version/],
-  ])('refuses another %s', (_, expected, message) => {
+  ])('readDepositData refuses entries of another %s', (_, expected, message) => {
     expect(() => readDepositData(deposits, expected)).toThrow(message);
   });
 
@@ -47,11 +47,11 @@ describe('readDepositData', () => {
     ['message root', /("deposit_message_root": ")[0-9a-f]{2}/, '$1zz', /deposit message root/],
     ['data root', /("deposit_data_root": ")[0-9a-f]{2}/, '$1zz', /deposit data root/],
     ['field', '"fork_version"', '"fork"', /fork_version \(missing\)/],
-  ])('refuses a wrong %s', (_, from, to, message) => {
+  ])('readDepositData refuses entries with a wrong %s', (_, from, to, message) => {
     expect(() => readDepositData(deposits.replace(from, to), holesky)).toThrow(message);
   });
 
-  it('refuses the signature of another entry and an entry that is there twice', () => {
+  it('readDepositData refuses the signature of another entry and an entry that is there twice', () => {
     const entries: { signature: string; deposit_data_root: string }[] = JSON.parse(deposits).slice(0, 2);
     expect(() => readDepositData(JSON.stringify([entries[0], entries[0]]), holesky)).toThrow(/twice/);
     const [first, second] = entries;

@@ -15,7 +15,7 @@ const proposer = read('4-validator-total3-index0', 'proposer_config.json');
 const firstKey = /0x[0-9a-f]{96}/.exec(definitions)?.[0] ?? '';
 const feeRecipient = '0x48319f97E5Da1233c21c48b80097c0FB7a20Ff86';
 
-it('finds the same keys for every client in the recorded files', () => {
+it('readLighthouseDefinitions and readSignerKeys find the same keys for every client in the recorded files', () => {
   const clients = readdirSync(recorded).filter(name => name.startsWith('4-validator-'));
   for (const client of clients) {
     const entries = readLighthouseDefinitions(read(client, 'validator_definitions.yml'));
@@ -30,7 +30,7 @@ it('finds the same keys for every client in the recorded files', () => {
 });
 
 describe('readLighthouseDefinitions', () => {
-  it('reads an empty list', () => {
+  it('readLighthouseDefinitions reads an empty list', () => {
     expect(readLighthouseDefinitions('--- []\n')).toEqual([]);
   });
 
@@ -49,7 +49,7 @@ describe('readLighthouseDefinitions', () => {
     [definitions.replace('0x48319f97E5', '0x48319F97E5'), /EIP-55/],
     [definitions.replace('http://web3signer:6174', 'web3signer:6174'), /not a URL/],
     [definitions.replace('http://web3signer:6174', 'http://web3signer:6174/'), /slash/],
-  ])('refuses a broken file %#', (text, message) => {
+  ])('readLighthouseDefinitions refuses the broken file number %#', (text, message) => {
     expect(() => readLighthouseDefinitions(text)).toThrow(message);
   });
 });
@@ -63,7 +63,7 @@ describe('readSignerKeys', () => {
     [signerKeys.replace(/"(0x[0-9a-f]{96})"/, '$1'), /read it differently|not a public key/],
     [signerKeys.replace(']', `,"${firstKey}"]`), /twice/],
     [signerKeys.slice(0, -1), /not YAML/],
-  ])('refuses a broken file %#', (text, message) => {
+  ])('readSignerKeys refuses the broken file number %#', (text, message) => {
     expect(() => readSignerKeys(text)).toThrow(message);
   });
 });
@@ -77,7 +77,7 @@ describe('readProposerConfig', () => {
     [proposer.replace('true', '"true"'), /enabled is not a boolean/],
     [proposer.replace(feeRecipient, feeRecipient.replace('E5', 'e5')), /EIP-55/],
     [proposer.slice(0, -1), /JSON/],
-  ])('refuses a broken file %#', (text, message) => {
+  ])('readProposerConfig refuses the broken file number %#', (text, message) => {
     expect(() => readProposerConfig(text)).toThrow(message);
   });
 });

@@ -9,7 +9,7 @@ const digits = '25b1166a43c109cb330af8945d364722757c65ed2bfed5444b5a2f057f82d391
 const document = (key: string, type = 'file-raw') => `keyType: BLS\nprivateKey: '${key}'\ntype: ${type}\n`;
 
 describe('readKeyDirectory', () => {
-  it('finds the recorded keys and shares', () => {
+  it('readKeyDirectory finds the recorded keys and shares', () => {
     const rows: { public_key: string }[] = JSON.parse(
       readFileSync(join(recorded, '2-after-upload-keypairs.json'), 'utf8'),
     );
@@ -18,7 +18,9 @@ describe('readKeyDirectory', () => {
     expect([...publicKeys].sort()).toEqual(rows.map(row => row.public_key).sort());
   });
 
-  it('skips what Web3Signer skips and refuses a directory that looks like a key file', ({ directory }) => {
+  it('readKeyDirectory skips what Web3Signer skips and refuses a directory that looks like a key file', ({
+    directory,
+  }) => {
     for (const name of ['.hidden.yaml', 'key.json', 'key.yaml.tmp']) {
       writeFileSync(join(directory, name), 'x');
     }
@@ -30,7 +32,7 @@ describe('readKeyDirectory', () => {
 });
 
 describe('readKeyDocuments', () => {
-  it('reads several documents, quoted or not', () => {
+  it('readKeyDocuments reads several documents of a file, with their keys quoted or not', () => {
     const text = `---\n${document(digits)}---\n{"type": "file-raw", "privateKey": 0x${digits}}\n`;
     const [first, second] = readKeyDocuments(text, 'a');
     expect(first).toBe(second);
@@ -49,7 +51,7 @@ describe('readKeyDocuments', () => {
     [document(`0x${'f'.repeat(64)}`), /curve's order/],
     [document(digits).replace('BLS', 'SECP256K1'), /not a BLS key/],
     ['a: "', /not YAML/],
-  ])('refuses %j', (text, message) => {
+  ])('readKeyDocuments refuses %j', (text, message) => {
     expect(() => readKeyDocuments(text, 'a')).toThrow(message);
   });
 });

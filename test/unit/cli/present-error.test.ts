@@ -18,7 +18,7 @@ describe('presentError', () => {
       2,
       "Usage: v3-operator remote-db setup [OPTIONS]\nTry 'v3-operator remote-db setup --help' for help.\n\nError: Missing option.\n",
     ],
-  ])('%s', (error, exitCode, text) => {
+  ])('presentError gives exit code and text of "%s"', (error, exitCode, text) => {
     expect(presentError(error, context)).toMatchObject({ exitCode, text });
   });
 
@@ -30,7 +30,7 @@ describe('presentError', () => {
     [new Aborted(), 'Aborted!\nCode: aborted\n'],
     [new TypeError('x'), expect.stringMatching(/^Error: this is a bug [\s\S]*\nCode: internal-error\n$/)],
   ])(
-    'ends the lines of %s with its code under --verbose, and leaves the document as it is',
+    'presentError ends the lines of %s with its code under --verbose, and leaves the document as it is',
     (error, text) => {
       const verbose = presentError(error, { ...context, isVerbose: true });
       const { exitCode, json } = presentError(error, context);
@@ -38,7 +38,7 @@ describe('presentError', () => {
     },
   );
 
-  it('gives code, message and hint as JSON, and the stack of a bug only to stderr', () => {
+  it('presentError gives code, message and hint as JSON, and the stack of a bug in its text only', () => {
     const { json } = presentError(new OperatorError('disk-full', 'Failed.', { hint: 'Do x.' }), context);
     expect(json).toEqual({ error: { code: 'disk-full', message: 'Failed.', hint: 'Do x.' } });
     const bug = presentError(new TypeError('x is undefined'), context);

@@ -17,7 +17,7 @@ describe('routeArgv', () => {
     ['remote-db --json --verbose setup --if-needed', ['--json', '--verbose', '--if-needed']],
     ['remote-db --db-url-file setup setup', ['--db-url-file', 'setup']],
     ['remote-db --keystores-dir - setup', ['--keystores-dir', '-']],
-  ])('%s', (line, argv) => {
+  ])('routeArgv routes "%s" to remote-db setup with its options', (line, argv) => {
     expect(route(line)).toEqual({ kind: 'command', words: ['remote-db', 'setup'], argv });
   });
 
@@ -29,11 +29,11 @@ describe('routeArgv', () => {
     ['remote-db --help', ['remote-db']],
     ['remote-db --vault 0x1 --help', ['remote-db']],
     ['remote-db --vault 0x1 setup --help', ['remote-db', 'setup']],
-  ])('helps with "%s"', (line, words) => {
+  ])('routeArgv shows help for "%s"', (line, words) => {
     expect(route(line)).toEqual({ kind: 'help', words });
   });
 
-  it('leaves everything behind -- alone', () => {
+  it('routeArgv leaves everything behind -- alone', () => {
     expect(route('init -- --help')).toEqual({ kind: 'command', words: ['init'], argv: ['--', '--help'] });
   });
 
@@ -43,7 +43,7 @@ describe('routeArgv', () => {
     ['remote-db nosuch', "No such command 'nosuch'.", ['remote-db']],
     ['remote-db --vault 0x1', 'Missing command.', ['remote-db']],
     ['remote-db --encrypt-key=secret setup', 'No such option: --encrypt-key', ['remote-db']],
-  ])('refuses "%s" in click\'s words', (line, message, words) => {
+  ])('routeArgv refuses "%s" in click’s words', (line, message, words) => {
     expect(() => route(line)).toThrow(expect.objectContaining({ message, words, exitCode: 2 }));
   });
 });

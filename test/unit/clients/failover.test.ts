@@ -66,7 +66,7 @@ function proofBy(
 }
 
 describe('a failover over several endpoints', () => {
-  it('a question comes to each endpoint once, though another one moves the preference meanwhile', async () => {
+  it('a question to a failover comes to each endpoint once, though another one moves the preference meanwhile', async () => {
     const turn = Promise.withResolvers<string>();
     let asks = 0;
     // The first question waits at the first endpoint; the second finds it down and prefers the other.
@@ -98,7 +98,7 @@ describe('a failover over several endpoints', () => {
       THIRD,
     ],
   ] satisfies [string, Record<string, Behaviour>, string[], string][])(
-    '%s',
+    'a failover %s',
     async (_what, behaviours, order, answer) => {
       const { ask, asked, failover } = openScene(behaviours);
       await expect(ask()).resolves.toBe(answer);
@@ -107,7 +107,7 @@ describe('a failover over several endpoints', () => {
     },
   );
 
-  it('asks the second one when the first, which is slow, has used up its time, and no sooner', async () => {
+  it('a failover asks the second endpoint when the first, which is slow, has used up its time, and no sooner', async () => {
     const slow = async () => {
       await new Promise(resolve => setTimeout(resolve, 2_000));
       throw new ExternalError('timeout', 'The first did not answer within 2 s.', { retryable: true });
@@ -120,7 +120,7 @@ describe('a failover over several endpoints', () => {
     await expect(answer).resolves.toBe(SECOND);
   });
 
-  it('stays with the one that answered last, also when the preferred one is back, until that one fails', async () => {
+  it('a failover stays with the endpoint that answered last until it fails, also when a preferred one is back', async () => {
     const { ask, asked, behaviours, failover } = openScene({ [FIRST]: down('a'), [SECOND]: 'well' });
     await ask();
     behaviours[FIRST] = 'well';
@@ -132,7 +132,7 @@ describe('a failover over several endpoints', () => {
     expect(failover.endpoint).toBe('http://first:1');
   });
 
-  it('asks one that is left out no more, until it is taken back, but for the last one', async () => {
+  it('a failover asks an endpoint that is left out no more until it is taken back, unless none is left', async () => {
     const { ask, asked, failover } = openScene({ [FIRST]: 'well', [SECOND]: down('b') });
     failover.leaveOut(FIRST);
     await expect(ask()).rejects.toMatchObject({ code: 'unreachable' });
@@ -147,7 +147,7 @@ describe('a failover over several endpoints', () => {
 });
 
 describe('the proof that a failover asks of its endpoints', () => {
-  it('ends the question at once, and asks nobody else, where the first lies about its chain', async () => {
+  it('a failover ends the question at once, and asks nobody else, where the first endpoint lies about its chain', async () => {
     const proven: string[] = [];
     const proof = proofBy(proven, 'for-good', [FIRST]);
     const { ask, asked } = openScene({ [FIRST]: 'well', [SECOND]: 'well' }, { proof, timeoutMs: 60_000 });
@@ -155,7 +155,7 @@ describe('the proof that a failover asks of its endpoints', () => {
     expect([proven, asked]).toEqual([[FIRST], []]);
   });
 
-  it('is asked of the next endpoint too, before that one is used', async () => {
+  it('a failover asks the next endpoint for its proof too, before that one is used', async () => {
     const proven: string[] = [];
     const proof = proofBy(proven, 'for-good', [SECOND]);
     const { ask, asked } = openScene({ [FIRST]: down('a'), [SECOND]: 'well' }, { proof });
@@ -166,7 +166,7 @@ describe('the proof that a failover asks of its endpoints', () => {
   it.each([
     ['for-good', [FIRST]],
     ['until-failure', [FIRST, FIRST]],
-  ] as const)('lasts %s, when it is said to', async (lasts, order) => {
+  ] as const)('the proof of a failover’s endpoint lasts %s, when it is said to', async (lasts, order) => {
     const proven: string[] = [];
     const { ask, behaviours } = openScene({ [FIRST]: 'well' }, { proof: proofBy(proven, lasts) });
     await ask();
@@ -181,12 +181,12 @@ describe('the proof that a failover asks of its endpoints', () => {
 });
 
 describe('the error of a failover', () => {
-  it('is the own one of an only endpoint', async () => {
+  it('a failover’s error with one endpoint is that endpoint’s own', async () => {
     const error = refusal('a');
     await expect(openScene({ [FIRST]: error }).ask()).rejects.toBe(error);
   });
 
-  it('has all messages, the first hint and a code for all where several failed differently', async () => {
+  it('a failover’s error has all messages, the first hint and one code where endpoints failed differently', async () => {
     const failures = [down('a'), refusal('b')];
     const { ask } = openScene({ [FIRST]: down('a'), [SECOND]: refusal('b') });
     const error = await ask().catch((failure: unknown) => failure);
@@ -200,14 +200,14 @@ describe('the error of a failover', () => {
     });
   });
 
-  it('keeps the code that all have in common, and is not retryable where none is', async () => {
+  it('a failover’s error keeps the code that all have in common, and is not retryable where none is', async () => {
     const { ask } = openScene({ [FIRST]: refusal('a'), [SECOND]: refusal('b') }, { timeoutMs: 60_000 });
     await expect(ask()).rejects.toMatchObject({ code: 'http-status', retryable: false });
   });
 });
 
 describe('the rounds of a failover', () => {
-  it('go on with growing pauses while one may be back, and end with its time', async () => {
+  it('a failover makes rounds with growing pauses while an endpoint may be back, and ends them with its time', async () => {
     const { ask, asked, logged } = openScene(
       { [FIRST]: down('a'), [SECOND]: down('b') },
       { timeoutMs: 8_000 },
@@ -228,7 +228,7 @@ describe('the rounds of a failover', () => {
     ]);
   });
 
-  it('end with the answer of one that is back', async () => {
+  it('a failover ends its rounds with the answer of an endpoint that is back', async () => {
     const { ask, asked, behaviours } = openScene(
       { [FIRST]: down('a'), [SECOND]: down('b') },
       { timeoutMs: 60_000 },
@@ -241,7 +241,7 @@ describe('the rounds of a failover', () => {
     expect(asked).toEqual([FIRST, SECOND, FIRST, SECOND]);
   });
 
-  it('are no more than one where nobody may answer later', async () => {
+  it('a failover makes one round only where nobody may answer later', async () => {
     const { ask, asked } = openScene(
       { [FIRST]: refusal('a'), [SECOND]: refusal('b') },
       { timeoutMs: 60_000 },
@@ -250,7 +250,7 @@ describe('the rounds of a failover', () => {
     expect(asked).toEqual([FIRST, SECOND]);
   });
 
-  it('are no more than one for a question that says so of an error', async () => {
+  it('a failover makes one round only for a question that calls its error not retryable', async () => {
     const { failover, question, asked } = openScene({ [FIRST]: down('a') }, { timeoutMs: 60_000 });
     await expect(failover.ask(question, { isRetryable: () => false })).rejects.toMatchObject({
       code: 'unreachable',
@@ -258,7 +258,7 @@ describe('the rounds of a failover', () => {
     expect(asked).toEqual([FIRST]);
   });
 
-  it('have the pauses that are given, also with one server that proves nothing, such as HashiCorp Vault', async () => {
+  it('a failover makes the pauses that it is given, also with one server without proof, as HashiCorp Vault', async () => {
     const { ask, asked } = openScene(
       { [FIRST]: down('a') },
       {
@@ -278,7 +278,7 @@ describe('the rounds of a failover', () => {
     expect(asked).toHaveLength(4);
   });
 
-  it('end with the reason of the signal, and ask nobody else', async () => {
+  it('a failover ends its rounds with the reason of the signal, and asks nobody else', async () => {
     const stop = new AbortController();
     const stopped = new Error('stopped');
     const options = { timeoutMs: 60_000, signal: stop.signal };
@@ -313,7 +313,7 @@ describe('the worth of an answer to a failover', () => {
       [FIRST, SECOND, THIRD],
       FIRST,
     ],
-  ])('%s', async (_what, worths, order, chosen) => {
+  ])('the worth of an answer to a failover %s', async (_what, worths, order, chosen) => {
     const wells = Object.fromEntries(Object.keys(worths).map(server => [server, 'well' as const]));
     const { failover, question, asked } = openScene(wells);
     const worthOf = (server: string) => worths[server] ?? 'final';
@@ -322,7 +322,7 @@ describe('the worth of an answer to a failover', () => {
     expect(failover.endpoint).toBe(new URL(chosen).origin);
   });
 
-  it('counts for more than the failure of another', async () => {
+  it('a failover takes an answer of any worth rather than the failure of another endpoint', async () => {
     const { failover, question } = openScene({ [FIRST]: down('a'), [SECOND]: 'well' }, { timeoutMs: 60_000 });
     await expect(failover.ask(question, { worthOf: () => -1n })).resolves.toBe(SECOND);
   });

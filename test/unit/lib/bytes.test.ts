@@ -5,7 +5,7 @@ import { concatBytes, wipe } from '../../../src/lib/bytes.ts';
 const MANY = 300_000;
 
 describe('concatBytes', () => {
-  it('puts byte strings one after another in an array of their own', () => {
+  it('concatBytes puts byte strings one after another in an array of their own', () => {
     const parts = [Uint8Array.of(1, 2), new Uint8Array(), Uint8Array.of(3)];
     const joined = concatBytes(parts);
     expect(joined).toEqual(Uint8Array.of(1, 2, 3));
@@ -13,7 +13,7 @@ describe('concatBytes', () => {
     expect(concatBytes([])).toEqual(new Uint8Array());
   });
 
-  it('takes 300,000 keys', () => {
+  it('concatBytes takes 300,000 keys', () => {
     const joined = concatBytes(Array.from({ length: MANY }, (_, i) => Uint8Array.of(i)));
     expect(joined).toHaveLength(MANY);
     expect(joined.at(-1)).toBe((MANY - 1) & 255);
@@ -21,7 +21,7 @@ describe('concatBytes', () => {
 });
 
 describe('wipe', () => {
-  it('overwrites one secret, or every one of a list, an iterator or a sparse array', () => {
+  it('wipe overwrites one secret, or every one of a list, an iterator or a sparse array', () => {
     const secrets = Array.from({ length: 5 }, () => new Uint8Array(32).fill(7));
     const [one, two, three, four, five] = secrets;
     if (!one || !two || !three || !four || !five) return expect.fail();
@@ -35,13 +35,13 @@ describe('wipe', () => {
     expect(five).toEqual(new Uint8Array(32).fill(7));
   });
 
-  it('overwrites a view only, not what lies beside it', () => {
+  it('wipe overwrites a view only, not what lies beside it', () => {
     const flat = new Uint8Array(4).fill(7);
     wipe(flat.subarray(1, 3));
     expect(flat).toEqual(Uint8Array.of(7, 0, 0, 7));
   });
 
-  it('takes 300,000 keys', () => {
+  it('wipe takes 300,000 keys', () => {
     const flat = new Uint8Array(MANY).fill(7);
     wipe(Array.from({ length: MANY }, (_, i) => flat.subarray(i, i + 1)));
     expect(flat.some(byte => byte !== 0)).toBe(false);

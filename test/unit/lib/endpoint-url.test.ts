@@ -6,7 +6,7 @@ import { createServiceLogger } from '../../../src/lib/logger.ts';
 const GIVEN = 'https://ops:Planted%21Pw@node.example:8443/v3/0123456789abcdef0123?key=abcdef';
 
 describe('the URL of a server', () => {
-  it('shows scheme, host and port, however it is made a text', () => {
+  it('EndpointUrl shows scheme, host and port only, however it is made a text', () => {
     const url = EndpointUrl.parse(GIVEN);
     const lines: string[] = [];
     const log = createServiceLogger({
@@ -32,13 +32,13 @@ describe('the URL of a server', () => {
     expect(url.secrets).toEqual(['Planted!Pw', 'ops:Planted%21Pw', '0123456789abcdef0123', 'abcdef']);
   });
 
-  it('may be that of a socket', () => {
+  it('EndpointUrl reads the URL of a socket', () => {
     const url = EndpointUrl.parse('unix:/run/signer.sock');
     expect([url.name, url.socketPath, url.secrets]).toEqual(['/run/signer.sock', '/run/signer.sock', []]);
     expect(url.reveal()).toBe('unix:/run/signer.sock');
   });
 
-  it('that is none is refused without a password that stands in it', () => {
+  it('EndpointUrl refuses what is no URL without repeating a password in it', () => {
     for (const text of [
       'htp://u:Planted@h',
       'u:Planted@h',

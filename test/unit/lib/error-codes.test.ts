@@ -101,26 +101,26 @@ for (const file of files.sort()) {
 }
 
 describe('the table of error codes', () => {
-  it('has only codes that are thrown somewhere in src', () => {
+  it('the table of error codes has only codes that are thrown somewhere in src', () => {
     expect(codes.filter(code => isErrorCode(code) && !filesOf.has(code))).toEqual([]);
   });
 
-  it('marks the codes that several files throw as shared, and no others', () => {
+  it('the table of error codes marks the codes that several files throw as shared, and no others', () => {
     const several = [...filesOf].filter(([, places]) => places.length > 1);
     const shared = table.filter(([, facts]) => facts.shared === true).map(([code]) => code);
     expect(several.map(([code]) => code).sort()).toEqual(shared);
   });
 
-  it('is in alphabetical order', () => {
+  it('the table of error codes is in alphabetical order', () => {
     expect(codes).toEqual([...codes].sort());
   });
 
-  it('says of each code in full sentences what it means and what to do', () => {
+  it('the table of error codes says of each code in full sentences what it means and what to do', () => {
     const texts = table.flatMap(([, { meaning, remedy }]) => [meaning, remedy]);
     expect(texts.filter(text => !/^["A-Z-].*[^.]\.$/.test(text))).toEqual([]);
   });
 
-  it('names options that a command has, or the signer and the tools that are told to use them', () => {
+  it('the table of error codes names only options that a command, the signer or one of its tools has', () => {
     const foreign = ['--help', '--key-manager-api-enabled', '--tls-known-clients-file'];
     const { commands } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'oclif.manifest.json'), 'utf8')) as {
       commands: Record<string, { flags: Record<string, unknown> }>;
@@ -133,14 +133,14 @@ describe('the table of error codes', () => {
     expect(named.filter(name => !known.has(name))).toEqual([]);
   });
 
-  it('knows no code by the name of a member that every object has', () => {
+  it('isErrorCode knows no code by the name of a member that every object has', () => {
     expect([isErrorCode('constructor'), isErrorCode('timeout')]).toEqual([false, true]);
     expect([isErrorCodeOf('usage', 'timeout'), isErrorCodeOf('external', 'timeout')]).toEqual([false, true]);
   });
 });
 
 describe('the classes of errors', () => {
-  it('end the program with the exit code of the kind that the table gives to their codes', () => {
+  it('the classes of errors end the program with the exit code of the kind that the table gives to their codes', () => {
     const exitCodes = {
       usage: new UsageError('invalid-url', 'Wrong.').exitCode,
       differences: new DifferencesError('files-differ', 'Differs.').exitCode,
@@ -150,7 +150,7 @@ describe('the classes of errors', () => {
     expect(EXIT_CODES_OF_KINDS).toEqual({ ...exitCodes, bug: 70 });
   });
 
-  it('take no code that is misspelt or of another kind', () => {
+  it('the classes of errors take no code that is misspelt or of another kind', () => {
     // @ts-expect-error -- no such code
     new OperatorError('disk-ful', 'Full.');
     // @ts-expect-error -- a code of UsageError
@@ -176,11 +176,11 @@ describe('docs/errors.md', () => {
     return { status, stderr };
   }
 
-  it('is what the table says', () => {
+  it('docs/errors.md is what the table of error codes says', () => {
     expect(check('--check')).toEqual({ status: 0, stderr: '' });
   });
 
-  it('is called stale by --check when a word of it was changed, or when it is missing', () => {
+  it('docs/errors.md is called stale by --check when a word of it was changed, or when it is missing', () => {
     using directory = temporaryDirectory();
     const page = join(directory.path, 'errors.md');
     const stale = { status: 1, stderr: 'docs/errors.md is stale: run "npm run errors".\n' };
@@ -191,7 +191,7 @@ describe('docs/errors.md', () => {
     expect(check('--check', page)).toEqual(stale);
   });
 
-  it('explains every code once, under a heading to link to', () => {
+  it('docs/errors.md explains every code once, under a heading to link to', () => {
     const page = readFileSync(join(PROJECT_ROOT, 'docs/errors.md'), 'utf8');
     const headings = [...page.matchAll(/^### `(.*)`$/gm)].map(([, code]) => code);
     expect(headings.sort()).toEqual(codes);

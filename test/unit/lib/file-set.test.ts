@@ -19,7 +19,7 @@ const wantedFiles = (files: Record<string, string>) =>
   new Map(Object.entries(files).map(([name, text]) => [name, new Uint8Array(Buffer.from(text))]));
 
 describe('a set of files', () => {
-  it('is planned and brought to its wanted contents; only owned files are removed', async ({
+  it('applyFileSet brings files to their wanted contents as planned, and removes owned files only', async ({
     filled: directory,
   }) => {
     const wanted = wantedFiles({ a: 'a', b: 'new', d: 'd' });
@@ -32,21 +32,24 @@ describe('a set of files', () => {
     expect(await listFiles(join(directory, 'missing'))).toEqual([]);
   });
 
-  it.runIf(canMount)('stays as it was when the disk is full half-way', async ({ filled: directory }) => {
-    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory]).status).toBe(0);
-    try {
-      writeFileSync(join(directory, 'a'), 'old');
-      writeFileSync(join(directory, 'b'), 'b');
-      const wanted = wantedFiles({ a: 'new', big: 'x'.repeat(1 << 20), c: 'c' });
-      await using held = await HeldDirectory.open(directory, { followLink: false });
-      const plan = await planFileSet(held, wanted, ['a', 'b'], attributes);
-      await expect(applyFileSet(held, wanted, plan, attributes)).rejects.toMatchObject({
-        code: 'disk-full',
-        message: expect.stringContaining(join(directory, 'big')),
-      });
-      expect(contents(directory)).toEqual({ a: 'old', b: 'b' });
-    } finally {
-      spawnSync('umount', [directory]);
-    }
-  });
+  it.runIf(canMount)(
+    'applyFileSet leaves a set of files as it was when the disk is full half-way',
+    async ({ filled: directory }) => {
+      expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory]).status).toBe(0);
+      try {
+        writeFileSync(join(directory, 'a'), 'old');
+        writeFileSync(join(directory, 'b'), 'b');
+        const wanted = wantedFiles({ a: 'new', big: 'x'.repeat(1 << 20), c: 'c' });
+        await using held = await HeldDirectory.open(directory, { followLink: false });
+        const plan = await planFileSet(held, wanted, ['a', 'b'], attributes);
+        await expect(applyFileSet(held, wanted, plan, attributes)).rejects.toMatchObject({
+          code: 'disk-full',
+          message: expect.stringContaining(join(directory, 'big')),
+        });
+        expect(contents(directory)).toEqual({ a: 'old', b: 'b' });
+      } finally {
+        spawnSync('umount', [directory]);
+      }
+    },
+  );
 });

@@ -20,7 +20,9 @@ const canMount = isRoot && spawnSync('unshare', ['--mount', 'true']).status === 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o7777;
 
 describe('writeFileAtomic', () => {
-  it('writes content, mode whatever the umask, and leaves no temporary file', async ({ directory }) => {
+  it('writeFileAtomic writes content and mode, whatever the umask, and leaves no temporary file', async ({
+    directory,
+  }) => {
     const before = process.umask(0o077);
     try {
       await writeFileAtomic(join(directory, 'a'), 'one', { mode: 0o644 });
@@ -33,7 +35,7 @@ describe('writeFileAtomic', () => {
     expect(await readdir(directory)).toEqual(['a']);
   });
 
-  it('names the path when the directory is missing, a file, or the target a directory', async ({
+  it('writeFileAtomic names the path when the directory is missing or a file, or the target a directory', async ({
     directory,
   }) => {
     await writeFile(join(directory, 'file'), '');
@@ -52,13 +54,13 @@ describe('writeFileAtomic', () => {
     expect(await readdir(directory)).toEqual(['dir', 'file']);
   });
 
-  it.runIf(isRoot)('gives the file to the owner asked for', async ({ directory }) => {
+  it.runIf(isRoot)('writeFileAtomic gives the file to the owner asked for', async ({ directory }) => {
     await writeFileAtomic(join(directory, 'a'), 'x', { mode: 0o600, owner: { uid: 1000 } });
     expect(await stat(join(directory, 'a'))).toMatchObject({ uid: 1000, gid: process.getgid?.() });
   });
 
   it.runIf(canMount)(
-    'says that a full disk is full, keeps the old file and removes its temporary file',
+    'writeFileAtomic says that a full disk is full, keeps the old file and removes its temporary file',
     async ({ directory }) => {
       const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]);
       if (mounted.status !== 0) return;
@@ -78,7 +80,7 @@ describe('writeFileAtomic', () => {
     },
   );
 
-  it('removes what a killed run left of the same file, and nothing of a process that still runs', async ({
+  it('writeFileAtomic removes what a killed run left of its file, and nothing of a process that still runs', async ({
     directory,
   }) => {
     const ended = spawnSync(process.execPath, ['-e', '']).pid;
@@ -97,7 +99,7 @@ describe('writeFileAtomic', () => {
 });
 
 describe('writeIfChanged', () => {
-  it('keeps the mtime of equal content and corrects the mode', async ({ directory }) => {
+  it('writeIfChanged keeps the mtime of equal content and corrects the mode', async ({ directory }) => {
     const path = join(directory, 'a');
     expect(await writeIfChanged(path, 'x', { mode: 0o644 })).toBe('added');
     await utimes(path, 1000, 1000);
@@ -109,7 +111,7 @@ describe('writeIfChanged', () => {
     expect((await stat(path)).mtimeMs).toBeGreaterThan(1_000_000);
   });
 
-  it('replaces a link by a file, leaving its target alone', async ({ directory }) => {
+  it('writeIfChanged replaces a link by a file and leaves its target alone', async ({ directory }) => {
     await writeFile(join(directory, 'target'), 'x');
     await symlink(join(directory, 'target'), join(directory, 'a'));
     expect(await writeIfChanged(join(directory, 'a'), 'x', { mode: 0o600 })).toBe('changed');
@@ -118,7 +120,7 @@ describe('writeIfChanged', () => {
 });
 
 describe('createFileExclusive', () => {
-  it('creates a private file and never overwrites one', async ({ directory }) => {
+  it('createFileExclusive creates a private file and never overwrites one', async ({ directory }) => {
     const path = join(directory, 'key');
     await createFileExclusive(path, 'secret');
     expect(await modeOf(path)).toBe(0o600);
@@ -129,7 +131,7 @@ describe('createFileExclusive', () => {
 });
 
 describe('ensureDirectory', () => {
-  it('gives every directory that it makes the mode, and leaves that of an existing one', async ({
+  it('ensureDirectory gives every directory that it makes the mode, and leaves that of an existing one', async ({
     directory,
   }) => {
     await ensureDirectory(join(directory, 'a', 'b'), { mode: 0o755 });
@@ -140,12 +142,15 @@ describe('ensureDirectory', () => {
     expect(await modeOf(join(directory, 'a'))).toBe(0o755);
   });
 
-  it.runIf(isRoot)('gives an existing directory to the owner asked for', async ({ directory }) => {
-    await ensureDirectory(directory, { mode: 0o700, owner: { uid: 1000, gid: 1001 } });
-    expect(await stat(directory)).toMatchObject({ uid: 1000, gid: 1001 });
-  });
+  it.runIf(isRoot)(
+    'ensureDirectory gives an existing directory to the owner asked for',
+    async ({ directory }) => {
+      await ensureDirectory(directory, { mode: 0o700, owner: { uid: 1000, gid: 1001 } });
+      expect(await stat(directory)).toMatchObject({ uid: 1000, gid: 1001 });
+    },
+  );
 
-  it('names a path that is a file', async ({ directory }) => {
+  it('ensureDirectory refuses a path that is a file or lies below one', async ({ directory }) => {
     await writeFile(join(directory, 'file'), '');
     const path = join(directory, 'file', 'below');
     await expect(ensureDirectory(path, { mode: 0o700 })).rejects.toMatchObject({ code: 'not-a-directory' });
@@ -156,7 +161,7 @@ describe('ensureDirectory', () => {
 });
 
 describe('parsing', () => {
-  it('reads modes and owners, and refuses others', () => {
+  it('parseFileMode and parseOwner read modes and owners, and refuse others', () => {
     expect([parseFileMode('0640'), parseFileMode('644'), parseFileMode('0o600')]).toEqual([
       0o640, 0o644, 0o600,
     ]);
@@ -168,7 +173,7 @@ describe('parsing', () => {
     }
   });
 
-  it('lets those who may read files enter their directory', () => {
+  it('directoryModeOf lets those who may read files enter their directory', () => {
     expect([0o600, 0o640, 0o644].map(directoryModeOf)).toEqual([0o700, 0o750, 0o755]);
   });
 });

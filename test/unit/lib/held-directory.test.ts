@@ -36,7 +36,7 @@ const MODES = [
 describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
   const open = (directory: string) => HeldDirectory.open(directory, { followLink: false, byHandle });
 
-  it('is written to and read', async ({ places: { directory } }) => {
+  it('a held directory is written to and read', async ({ places: { directory } }) => {
     await using held = await open(directory);
     await replaceEntry(held, 'a', 'one', { mode: 0o640 });
     expect(await writeEntryIfChanged(held, 'a', 'one', { mode: 0o640 })).toBe('unchanged');
@@ -49,7 +49,9 @@ describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
     await held.confirm();
   });
 
-  it('reads regular files only, of a size that one of ours could have', async ({ places: { directory } }) => {
+  it('a held directory reads regular files only, of a size that one of ours could have', async ({
+    places: { directory },
+  }) => {
     await using held = await open(directory);
     writeFileSync(join(directory, 'file'), 'content');
     symlinkSync('file', join(directory, 'link'));
@@ -65,14 +67,16 @@ describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
     await expect(held.read('huge')).rejects.toMatchObject({ code: 'file-too-large' });
   });
 
-  it('has no entries elsewhere', async ({ places: { directory } }) => {
+  it('a held directory refuses names of entries elsewhere', async ({ places: { directory } }) => {
     await using held = await open(directory);
     for (const name of ['../a', '', 'a/b', 'a\0']) {
       await expect(held.at(name, async () => undefined)).rejects.toThrow(RangeError);
     }
   });
 
-  it('notices that another one stands in its place', async ({ places: { directory, parent } }) => {
+  it('a held directory notices that another one stands in its place', async ({
+    places: { directory, parent },
+  }) => {
     await using held = await open(directory);
     renameSync(directory, join(parent, 'aside'));
     mkdirSync(directory);
@@ -87,14 +91,18 @@ describe('a directory that was exchanged for a link', () => {
     symlinkSync(join(parent, 'victim'), directory);
   };
 
-  it('is still written to when it is held by its handle', async ({ places: { directory, parent } }) => {
+  it('a directory exchanged for a link is still written to when it is held by its handle', async ({
+    places: { directory, parent },
+  }) => {
     await using held = await HeldDirectory.open(directory, { followLink: false });
     exchange({ parent, directory });
     await replaceEntry(held, 'a', 'one', { mode: 0o600 });
     expect([readdirSync(join(parent, 'aside')), readdirSync(join(parent, 'victim'))]).toEqual([['a'], []]);
   });
 
-  it('is refused when it is held by its path', async ({ places: { directory, parent } }) => {
+  it('a directory exchanged for a link is refused when it is held by its path', async ({
+    places: { directory, parent },
+  }) => {
     await using held = await HeldDirectory.open(directory, { followLink: false, byHandle: false });
     exchange({ parent, directory });
     await expect(replaceEntry(held, 'a', 'one', { mode: 0o600 })).rejects.toMatchObject({
@@ -103,7 +111,9 @@ describe('a directory that was exchanged for a link', () => {
     expect([readdirSync(join(parent, 'aside')), readdirSync(join(parent, 'victim'))]).toEqual([[], []]);
   });
 
-  it('is not opened', async ({ places: { directory, parent } }) => {
+  it('HeldDirectory.open opens a directory exchanged for a link only when told to follow links', async ({
+    places: { directory, parent },
+  }) => {
     exchange({ parent, directory });
     await expect(HeldDirectory.open(directory, { followLink: false })).rejects.toThrow(/ENOTDIR|ELOOP/);
     await using followed = await HeldDirectory.open(directory, { followLink: true });
@@ -112,7 +122,9 @@ describe('a directory that was exchanged for a link', () => {
 });
 
 describe('a directory that may be searched and not listed', () => {
-  it('is held, written to, and not swept', async ({ places: { directory, parent } }) => {
+  it('a directory that may be searched and not listed is held and written to', async ({
+    places: { directory, parent },
+  }) => {
     if (process.getuid?.() === 0) {
       const child = [
         // What is imported may be in a checkout that others cannot enter.

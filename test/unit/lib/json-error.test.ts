@@ -6,7 +6,7 @@ it.each([
   ['', 'Unexpected end of JSON input'],
   ['secret', 'something stands where it may not'],
   ['{"a": secret}', 'something stands where it may not'],
-])('what is wrong with %j is said without its text', (text, expected) => {
+])('describeJsonError says what is wrong with %j without its text', (text, expected) => {
   let said = 'nothing';
   try {
     JSON.parse(text);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createLimit, mapBounded } from '../../../src/lib/limit.ts';
 
 describe('limit', () => {
-  it('runs so many at a time, in order, and goes on after a failure', async () => {
+  it('createLimit runs tasks in order, no more at once than it was told, and goes on after a failure', async () => {
     const limit = createLimit(3);
     const started: number[] = [];
     let running = 0;
@@ -26,7 +26,9 @@ describe('limit', () => {
     expect(outcomes[19]).toEqual({ status: 'fulfilled', value: 19 });
   });
 
-  it('lets 300,000 tasks through in less than ten seconds of CPU', { timeout: 240_000 }, async () => {
+  it('createLimit lets 300,000 tasks through in less than ten seconds of CPU', {
+    timeout: 240_000,
+  }, async () => {
     const limit = createLimit(8);
     const before = process.cpuUsage();
     let done = 0;
@@ -42,7 +44,7 @@ describe('limit', () => {
 });
 
 describe('a bounded map', () => {
-  it('has results in the order of the items, begun in order, so many at a time', async () => {
+  it('mapBounded gives results in the order of the items, begun in order, no more at once than it was told', async () => {
     const begun: number[] = [];
     const progress: number[] = [];
     let running = 0;
@@ -66,7 +68,7 @@ describe('a bounded map', () => {
     expect(await mapBounded([], square, { concurrency: 3 })).toEqual([]);
   });
 
-  it('throws the error of the first item that failed, begins no more, and discards all that was made', async () => {
+  it('mapBounded throws the first failed item’s error, begins no more, and discards all that was made', async () => {
     const begun: number[] = [];
     const discarded: number[] = [];
     const slow = Promise.withResolvers<void>();

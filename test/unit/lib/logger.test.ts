@@ -15,7 +15,7 @@ function logTo(format: LogFormat, level: LogLevel = 'INFO', secrets: readonly st
 }
 
 describe('logger of the service', () => {
-  it('writes lines as the Python operator does, with the task and fields', () => {
+  it('createServiceLogger writes lines as the Python operator does, with the task and fields', () => {
     const { log, lines } = logTo('plain');
     log.info('Starting');
     log.child({ task: 'register' }).warn({ vault: '0x12', reason: 'two words' }, 'waits');
@@ -23,13 +23,13 @@ describe('logger of the service', () => {
     expect(lines[1]).toMatch(/ WARNING {2}\[register\] waits vault=0x12 reason="two words"\n$/);
   });
 
-  it('writes one JSON document a line', () => {
+  it('createServiceLogger writes one JSON document a line', () => {
     const { log, lines } = logTo('json');
     log.child({ task: 'harvest' }).error({ err: new Error('no') }, 'failed');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error', task: 'harvest', msg: 'failed' });
   });
 
-  it('knows the levels of the Python operator', () => {
+  it('createServiceLogger knows the Python operator’s level WARNING, and writes nothing below it', () => {
     const { log, lines } = logTo('plain', 'WARNING');
     log.info('no');
     log.warn('yes');
@@ -37,37 +37,40 @@ describe('logger of the service', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('shows the stack of what is no error of the user', () => {
+  it('createServiceLogger shows the stack of an error that is not the user’s', () => {
     const { log, lines } = logTo('plain');
     log.error({ err: new Error('a bug') }, 'a bug');
     expect(lines[0]).toMatch(/ a bug\nError: a bug\n {4}at /);
   });
 
-  it.each(['plain', 'json'] as const)('lets no known secret out, in any form (%s)', format => {
-    const secret = 'pa"ss/word+1';
-    const { log, lines } = logTo(format, 'DEBUG', [secret]);
-    log.info(`in the message ${secret}`);
-    log.info({ url: `http://u:${encodeURIComponent(secret)}@h/` }, 'in a field');
-    log.info({ deep: { header: `Basic ${Buffer.from(secret).toString('base64')}` } }, 'in a header');
-    log.error({ err: new Error(`bad ${secret}`) }, 'in an error');
-    log.info({ password: 'unknown to the net', inner: { token: 'too' } }, 'by name');
-    const all = lines.join('');
-    for (const form of [
-      secret,
-      'pa\\"ss',
-      encodeURIComponent(secret),
-      Buffer.from(secret).toString('base64'),
-    ])
-      expect(all).not.toContain(form);
-    expect(all).not.toMatch(/unknown to the net|"too"/);
-    expect(lines).toHaveLength(5);
-  });
+  it.each(['plain', 'json'] as const)(
+    'createServiceLogger lets no known secret out, in any form (%s)',
+    format => {
+      const secret = 'pa"ss/word+1';
+      const { log, lines } = logTo(format, 'DEBUG', [secret]);
+      log.info(`in the message ${secret}`);
+      log.info({ url: `http://u:${encodeURIComponent(secret)}@h/` }, 'in a field');
+      log.info({ deep: { header: `Basic ${Buffer.from(secret).toString('base64')}` } }, 'in a header');
+      log.error({ err: new Error(`bad ${secret}`) }, 'in an error');
+      log.info({ password: 'unknown to the net', inner: { token: 'too' } }, 'by name');
+      const all = lines.join('');
+      for (const form of [
+        secret,
+        'pa\\"ss',
+        encodeURIComponent(secret),
+        Buffer.from(secret).toString('base64'),
+      ])
+        expect(all).not.toContain(form);
+      expect(all).not.toMatch(/unknown to the net|"too"/);
+      expect(lines).toHaveLength(5);
+    },
+  );
 });
 
 describe('a text that acts, in whatever it comes', () => {
   const text = 'x\r\n2026-11-29 07:00:00 INFO     forged\u001b[2J\u009b\u202e';
 
-  it('is one line in the plain format; lines of a stack begin with spaces', () => {
+  it('createServiceLogger keeps a text that acts on one plain line; lines of a stack begin with spaces', () => {
     const { log, lines } = logTo('plain');
     log.child({ task: 't' }).error({ reason: text, err: new Error(text) }, text);
     const [first = '', ...others] = (lines[0] ?? '').trimEnd().split('\n');
@@ -79,7 +82,7 @@ describe('a text that acts, in whatever it comes', () => {
     expect(lines.join('').replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  it('does nothing in the JSON format either, once it is decoded', () => {
+  it('createServiceLogger cleans a text that acts in the JSON format, so that it does nothing once decoded', () => {
     const { log, lines } = logTo('json');
     log.info({ reason: text, deep: { list: [text] } }, text);
     const clean = 'x 2026-11-29 07:00:00 INFO forged [2J';
@@ -89,7 +92,7 @@ describe('a text that acts, in whatever it comes', () => {
 });
 
 describe('secret parts of a URL', () => {
-  it('are the password, long path segments and values of the query', () => {
+  it('secretPartsOf gives the password, long path segments and values of the query of a URL', () => {
     expect(secretPartsOf('https://user:p%40ss@host/v3/0123456789abcdef0123?key=abcdef')).toEqual([
       'p@ss',
       'user:p%40ss',
@@ -104,7 +107,7 @@ describe('secret parts of a URL', () => {
 });
 
 describe('logger of a command', () => {
-  it('warns in words, and is silent about the rest unless told', () => {
+  it('createCommandLogger warns in words, and is silent about the rest unless told', () => {
     const lines: string[] = [];
     const write = (line: string) => void lines.push(line);
     for (const isVerbose of [false, true]) {

@@ -3,7 +3,7 @@ import { isLoopback, isPlainLoopback } from '../../../src/lib/loopback.ts';
 
 describe('isLoopback', () => {
   it.each(['127.0.0.1', '127.0.0.2', '127.255.255.255', '::1', '::ffff:127.0.0.1', '0:0:0:0:0:0:0:1'])(
-    'is true of %s',
+    'isLoopback is true of %s',
     address => {
       expect(isLoopback(address)).toBe(true);
     },
@@ -23,13 +23,13 @@ describe('isLoopback', () => {
     'localhost',
     '127.0.0.1.example.org',
     '',
-  ])('is false of %j', address => {
+  ])('isLoopback is false of %j', address => {
     expect(isLoopback(address)).toBe(false);
   });
 });
 
 describe('isPlainLoopback', () => {
-  it.each(['127.0.0.1', '127.0.0.2', '127.255.255.255', '::1'])('is true of %s', address => {
+  it.each(['127.0.0.1', '127.0.0.2', '127.255.255.255', '::1'])('isPlainLoopback is true of %s', address => {
     expect(isPlainLoopback(address)).toBe(true);
   });
 
@@ -46,7 +46,7 @@ describe('isPlainLoopback', () => {
     '127.0.0.1.example.org',
     '127.example.org',
     '',
-  ])('is false of %j', address => {
+  ])('isPlainLoopback is false of %j', address => {
     expect(isPlainLoopback(address)).toBe(false);
   });
 });

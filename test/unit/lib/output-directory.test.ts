@@ -12,7 +12,9 @@ const owner = { uid, gid };
 const modeOf = (path: string) => lstatSync(path).mode & 0o7777;
 
 describe('finding a directory', () => {
-  it('tells a missing one from a file and from a link that leads nowhere', async ({ directory: base }) => {
+  it('findDirectory tells a missing directory from a file and from a link that leads nowhere', async ({
+    directory: base,
+  }) => {
     writeFileSync(join(base, 'file'), '');
     symlinkSync('nowhere', join(base, 'dangling'));
     for (const options of [{}, { owner }]) {
@@ -27,7 +29,7 @@ describe('finding a directory', () => {
     });
   });
 
-  it('follows links in directories of this user also for an owner: relative, absolute, one by another', async ({
+  it('findDirectory follows links in this user’s directories, also for an owner: relative, absolute, one by another', async ({
     directory: base,
   }) => {
     mkdirSync(join(base, 'real', 'below'), { recursive: true });
@@ -46,7 +48,7 @@ describe('finding a directory', () => {
     });
   });
 
-  it('does not go round in a circle', async ({ directory: base }) => {
+  it('findDirectory does not go round in a circle of links', async ({ directory: base }) => {
     symlinkSync('b', join(base, 'a'));
     symlinkSync('a', join(base, 'b'));
     await expect(findDirectory(join(base, 'a', 'x'), { owner })).rejects.toMatchObject({
@@ -56,7 +58,7 @@ describe('finding a directory', () => {
 });
 
 describe('preparing a directory', () => {
-  it('makes what is missing with its mode, through a link of this user too, and leaves the mode of what is there', async ({
+  it('prepareDirectory makes missing directories with the mode, also through a link, and leaves present modes', async ({
     directory: base,
   }) => {
     mkdirSync(join(base, 'real'), { mode: 0o711 });
@@ -75,7 +77,7 @@ describe('preparing a directory', () => {
   });
 
   it.runIf(uid === 0)(
-    'gives a directory that others could have put there an owner only while it is empty',
+    'prepareDirectory gives an owner a directory that others could have put there only while it is empty',
     async ({ directory: base }) => {
       const open = join(base, 'open');
       mkdirSync(open);
@@ -100,7 +102,9 @@ describe('preparing a directory', () => {
     },
   );
 
-  it('knows what was found before, and that it is no longer there', async ({ directory: base }) => {
+  it('prepareDirectory takes the directory that findDirectory has found, and leaves nothing in it', async ({
+    directory: base,
+  }) => {
     await using found = await findDirectory(base, { owner });
     await using same = await prepareDirectory(base, { mode: 0o700, owner }, found);
     expect(same.facts.identity).toBe(found?.facts.identity);
@@ -120,7 +124,7 @@ describe('who can have put something into a directory', () => {
     ['sticky and open to all, what is of this user', { uid: 0, gid: 0, mode: 0o41777 }, mine, true],
     ['sticky and open to all, what is of another', { uid: 0, gid: 0, mode: 0o41777 }, others, false],
     ['of another user', { ...others, mode: 0o40700 }, mine, false],
-  ])('%s', (_, parent, entry, expected) => {
+  ])('isPutByUs knows who can have put something into a directory %s', (_, parent, entry, expected) => {
     expect(isPutByUs(entry, parent)).toBe(expected);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { owned } from '../../../src/lib/owned.ts';
 
 describe('what is owned', () => {
-  it('releases what it was made of in reverse, and only when it is disposed of itself', async () => {
+  it('an owned object releases what it was made of in reverse, and only when it is disposed of itself', async () => {
     const released: string[] = [];
     const open = async () => {
       await using stack = new AsyncDisposableStack();
@@ -18,7 +18,7 @@ describe('what is owned', () => {
     expect(released).toEqual(['second', 'first']);
   });
 
-  it('is nothing when the step before it fails: then all is released at once', async () => {
+  it('an owned object is not made when a step before it fails, and all is released at once', async () => {
     const released: string[] = [];
     const open = async () => {
       await using stack = new AsyncDisposableStack();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Queue } from '../../../src/lib/queue.ts';
 
 describe('a queue', () => {
-  it('gives back in order what comes in between what leaves', () => {
+  it('a queue gives back in order what comes in between what leaves', () => {
     const queue = new Queue<number>();
     const left: (number | undefined)[] = [];
     let next = 0;

@@ -15,7 +15,7 @@ function failing(...errors: readonly Error[]) {
 }
 
 describe('retry', () => {
-  it('repeats what calls itself retryable until it succeeds', async () => {
+  it('retry repeats what calls itself retryable until it succeeds', async () => {
     const told: unknown[] = [];
     const onRetry = (error: unknown) => void told.push(error);
     await expect(retry(failing(outage, outage), { timeoutMs: 5_000, minDelayMs: 1, onRetry })).resolves.toBe(
@@ -24,14 +24,14 @@ describe('retry', () => {
     expect(told).toEqual([outage, outage]);
   });
 
-  it('passes on at once what is not', async () => {
+  it('retry passes on at once an error that is not retryable', async () => {
     const refusal = new ExternalError('http-status', 'no');
     await expect(retry(failing(refusal), { timeoutMs: 5_000, minDelayMs: 1 })).rejects.toBe(refusal);
     const bug = new TypeError('bug');
     await expect(retry(failing(outage, bug), { timeoutMs: 5_000, minDelayMs: 1 })).rejects.toBe(bug);
   });
 
-  it('gives up after its time, its attempts or its signal', async () => {
+  it('retry gives up after its time, its attempts or its signal', async () => {
     const always = failing(...Array<Error>(100).fill(outage));
     await expect(retry(always, { timeoutMs: 30, minDelayMs: 5 })).rejects.toBe(outage);
     await expect(retry(always, { timeoutMs: 5_000, minDelayMs: 1, retries: 1 })).rejects.toBe(outage);

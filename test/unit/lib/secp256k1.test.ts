@@ -15,7 +15,7 @@ const key = new Uint8Array(32).fill(7);
 const hash = new Uint8Array(32).fill(9);
 
 describe('secp256k1', () => {
-  it('knows which bytes are a secret key', () => {
+  it('isSecretKey knows which bytes are a secret key', () => {
     const below = `${ORDER.slice(0, -1)}0`;
     expect([key, fromHex(below)].map(isSecretKey)).toEqual([true, true]);
     for (const wrong of [
@@ -29,7 +29,7 @@ describe('secp256k1', () => {
     expect(() => signHash(hash, new Uint8Array(32))).toThrow();
   });
 
-  it('gives the points of another library', () => {
+  it('pointOfSecretKey and multiplyPoint give the points of another library', () => {
     const point = pointOfSecretKey(key);
     expect(toHex(point)).toBe(toHex(secp256k1.getPublicKey(key, false)));
     expect(toHex(multiplyPoint(point, hash))).toBe(toHex(secp256k1.getSharedSecret(hash, point, false)));
@@ -37,7 +37,7 @@ describe('secp256k1', () => {
     expect(() => multiplyPoint(point, new Uint8Array(32))).toThrow();
   });
 
-  it('recovers who signed, and tells a high s', () => {
+  it('recoverPoint recovers who signed, and hasLowS tells a high s', () => {
     const { signature, recoveryId } = signHash(hash, key);
     const recovery = recoveryId === 0 ? 0 : 1;
     expect(recoverPoint(hash, { signature, recoveryId: recovery })).toEqual(pointOfSecretKey(key));
@@ -51,7 +51,7 @@ describe('secp256k1', () => {
     expect(() => recoverPoint(hash, { signature: new Uint8Array(64).fill(255), recoveryId: 0 })).toThrow();
   });
 
-  it('draws the line of a low s at half of the order', () => {
+  it('hasLowS draws the line of a low s at half of the order', () => {
     const half = BigInt(`0x${ORDER}`) / 2n;
     const withS = (s: bigint) => fromHex(`${'01'.repeat(32)}${s.toString(16).padStart(64, '0')}`, 64);
     expect([withS(half), withS(half + 1n)].map(hasLowS)).toEqual([true, false]);

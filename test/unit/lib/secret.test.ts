@@ -22,17 +22,20 @@ describe('readSecretFile', () => {
     ['abc\n', 'abc'],
     ['abc\r\n', 'abc'],
     [' a b \n\n', ' a b \n'],
-  ])('strips one newline of %j', async ([content = '', value], { secretFile }) => {
+  ])('readSecretFile strips one newline at most from %j', async ([content = '', value], { secretFile }) => {
     expect(await readSecretFile(await secretFile(content))).toEqual({ value, warnings: [] });
   });
 
-  it('warns when others can read it', async ({ secretFile }) => {
+  it('readSecretFile warns when others can read the file', async ({ secretFile }) => {
     const path = await secretFile('abc', 0o640);
     const { warnings } = await readSecretFile(path);
     expect(warnings).toEqual([`${path} can be read by other users (mode 0640); chmod 600 keeps it private.`]);
   });
 
-  it('refuses an empty, a missing and a binary file, naming it', async ({ directory, secretFile }) => {
+  it('readSecretFile refuses an empty, a missing and a binary file, and names it', async ({
+    directory,
+    secretFile,
+  }) => {
     const path = await secretFile('\n');
     await expect(readSecretFile(path)).rejects.toThrow(`${path} is empty`);
     await secretFile(Uint8Array.of(0xff, 0xfe));

@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => void vi.restoreAllMocks());
 
 describe('the termination log', () => {
-  it('is made, and appended to', ({ directory }) => {
+  it('writeTerminationLog makes its file, and appends to it', ({ directory }) => {
     const path = join(directory, 'log');
     writeTerminationLog(path, 'first');
     writeTerminationLog(path, 'second');
@@ -24,26 +24,31 @@ describe('the termination log', () => {
     expect(stderr).toBe('');
   });
 
-  it('may be a link in a directory of this user, as /dev/stderr is one of root', ({ directory }) => {
+  it('writeTerminationLog follows a link in a directory of this user, as /dev/stderr is one of root', ({
+    directory,
+  }) => {
     symlinkSync(join(directory, 'target'), join(directory, 'log'));
     writeTerminationLog(join(directory, 'log'), 'why');
     expect(readFileSync(join(directory, 'target'), 'utf8')).toBe('why\n');
     expect(stderr).toBe('');
   });
 
-  it.runIf(process.getuid?.() === 0)('is no link that others could have put there', ({ directory }) => {
-    const theirs = join(directory, 'theirs');
-    const target = join(directory, 'passwd');
-    mkdirSync(theirs);
-    chownSync(theirs, 1000, 1000);
-    writeFileSync(target, 'root');
-    symlinkSync(target, join(theirs, 'log'));
-    writeTerminationLog(join(theirs, 'log'), 'why');
-    expect(readFileSync(target, 'utf8')).toBe('root');
-    expect(stderr).toMatch(/^Warning: cannot write .*theirs\/log: ELOOP/);
-  });
+  it.runIf(process.getuid?.() === 0)(
+    'writeTerminationLog follows no link that others could have put there',
+    ({ directory }) => {
+      const theirs = join(directory, 'theirs');
+      const target = join(directory, 'passwd');
+      mkdirSync(theirs);
+      chownSync(theirs, 1000, 1000);
+      writeFileSync(target, 'root');
+      symlinkSync(target, join(theirs, 'log'));
+      writeTerminationLog(join(theirs, 'log'), 'why');
+      expect(readFileSync(target, 'utf8')).toBe('root');
+      expect(stderr).toMatch(/^Warning: cannot write .*theirs\/log: ELOOP/);
+    },
+  );
 
-  it('is no second name of a file, and no pipe that nobody reads: neither is written to or waited for', ({
+  it('writeTerminationLog neither writes to a second name of a file nor waits for a pipe that nobody reads', ({
     directory,
   }) => {
     writeFileSync(join(directory, 'file'), 'content');

@@ -5,7 +5,7 @@ import { parseNetworkFile } from '../../../src/networks/network-file.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 
 describe('built-in networks', () => {
-  it('pass the checks of a network file themselves', () => {
+  it('built-in networks pass the checks of a network file themselves', () => {
     for (const name of NETWORK_NAMES) {
       const network = resolveNetwork(name);
       const text = JSON.stringify({ ...network, name: 'copy' }, (_key, value) => {
@@ -17,7 +17,7 @@ describe('built-in networks', () => {
     }
   });
 
-  it('have chain ids of their own and the true Capella versions', () => {
+  it('built-in networks have chain ids of their own and the true Capella versions', () => {
     expect(NETWORK_NAMES.map(name => resolveNetwork(name).chainId)).toEqual([
       1, 560048, 100, 10200, 17000, 5,
     ]);
@@ -31,7 +31,7 @@ describe('built-in networks', () => {
     ]);
   });
 
-  it('are found in any case; others are named with their choices', () => {
+  it('resolveNetwork finds built-in networks in any case, and names the choices when there is no such network', () => {
     expect(resolveNetwork('MainNet').name).toBe('mainnet');
     expect(() => resolveNetwork('sepolia')).toThrow("'sepolia' is not one of 'mainnet', 'hoodi',");
   });

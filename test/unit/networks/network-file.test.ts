@@ -41,13 +41,13 @@ function withField(path: string, value: unknown): string {
 }
 
 describe('network files', () => {
-  it('are recognised by a slash or .json', () => {
+  it('isNetworkPath recognises a network file by a slash or .json', () => {
     expect(['a/b', './x', 'x.json', '/x'].map(isNetworkPath)).toEqual([true, true, true, true]);
     expect(isNetworkPath('mainnet')).toBe(false);
     expect(canonicalNetworkName('x.json')).toBe(join(process.cwd(), 'x.json'));
   });
 
-  it('fill in what may be left out', () => {
+  it('parseNetworkFile fills in what may be left out', () => {
     const network = parseNetworkFile(
       JSON.stringify({ ...FILE, ipfsGateways: ['ipfs.io', 'http://127.0.0.1:8080/'] }),
       'f',
@@ -76,14 +76,16 @@ describe('network files', () => {
     ['contracts.keper', KEEPER, /contracts: .*keper/],
     ['surprise', 1, /surprise/],
     ['ipfsGateways', ['ftp://x'], /ipfsGateways\.0: expected an http or https URL/],
-  ])('name the field and the file: %s = %s', (path, value, message) => {
+  ])('parseNetworkFile names the field and the file when it refuses %s = %s', (path, value, message) => {
     expect(() => parseNetworkFile(withField(path, value), '/x/devnet.json')).toThrow(message);
     expect(() => parseNetworkFile(withField(path, value), '/x/devnet.json')).toThrow(
       'Network file /x/devnet.json: ',
     );
   });
 
-  it('are read from disk; one that is missing or no JSON is named', ({ directory }) => {
+  it('resolveNetwork reads a network file from disk, and names one that is missing or no JSON', ({
+    directory,
+  }) => {
     const file = join(directory, 'devnet.json');
     expect(() => resolveNetwork(file)).toThrow(`Cannot read network file ${file}`);
     writeFileSync(file, '{');
@@ -92,7 +94,7 @@ describe('network files', () => {
     expect(resolveNetwork(file).name).toBe('devnet');
   });
 
-  it('reads gateways without a scheme as https', () => {
+  it('parseIpfsGateway reads a gateway without a scheme as https', () => {
     expect(parseIpfsGateway('gateway.pinata.cloud')).toBe('https://gateway.pinata.cloud');
   });
 });

@@ -16,7 +16,7 @@ const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const config = { network: 'holesky', mnemonicNextIndex: 0, firstPublicKey: new Uint8Array(48).fill(7) };
 
 describe('config.json', () => {
-  it('is created once, read back and moved on; members we do not know stay', async ({
+  it('config.json is created once, read back and moved on; members that the program does not know stay', async ({
     directory: dataDir,
   }) => {
     await createVaultConfig(dataDir, VAULT, config);
@@ -31,7 +31,7 @@ describe('config.json', () => {
     );
   });
 
-  it('stands below the data directory as it was given', () => {
+  it('vaultDirectory lies below the data directory as it was given', () => {
     expect(vaultDirectory('data', VAULT)).toBe(`data/${VAULT.toLowerCase()}`);
   });
 
@@ -45,14 +45,17 @@ describe('config.json', () => {
       '{"network": "holesky", "mnemonic_next_index": 0, "first_public_key": "0x00"}',
       /first_public_key: must be 48 bytes of hex/,
     ],
-  ])('that is damaged is named: %s', async ([text, message], { directory: dataDir }) => {
-    const path = vaultConfigPath(dataDir, VAULT);
-    mkdirSync(dirname(path));
-    writeFileSync(path, text);
-    await expect(readVaultConfig(dataDir, VAULT)).rejects.toThrow(message);
-  });
+  ])(
+    'readVaultConfig names what is damaged in config.json: %s',
+    async ([text, message], { directory: dataDir }) => {
+      const path = vaultConfigPath(dataDir, VAULT);
+      mkdirSync(dirname(path));
+      writeFileSync(path, text);
+      await expect(readVaultConfig(dataDir, VAULT)).rejects.toThrow(message);
+    },
+  );
 
-  it('gives the network unless an option does; keys are only made for its own', async ({
+  it('config.json gives the network unless an option does, and networkOfConfig refuses another one', async ({
     directory: dataDir,
   }) => {
     await createVaultConfig(dataDir, VAULT, config);

@@ -8,14 +8,17 @@ describe('an error that the built-in signer reports', () => {
     ['hashi-vault-denied', 1, false, OperatorError],
     ['invalid-url', 2, false, UsageError],
     ['internal-error', 70, false, OperatorError],
-  ] as const)('is the same one here: %s, exit code %i', (code, exitCode, retryable, type) => {
-    const error = errorOfReport({ code, message: 'It failed.', hint: 'Mend it.', exitCode, retryable });
-    expect(error).toBeInstanceOf(type);
-    expect(error.constructor).toBe(type);
-    expect(error).toMatchObject({ code, message: 'It failed.', hint: 'Mend it.', exitCode });
-  });
+  ] as const)(
+    'errorOfReport makes of the signer’s report the same error here: %s, exit code %i',
+    (code, exitCode, retryable, type) => {
+      const error = errorOfReport({ code, message: 'It failed.', hint: 'Mend it.', exitCode, retryable });
+      expect(error).toBeInstanceOf(type);
+      expect(error.constructor).toBe(type);
+      expect(error).toMatchObject({ code, message: 'It failed.', hint: 'Mend it.', exitCode });
+    },
+  );
 
-  it('is a bug when its code is not in the table, whatever exit code it names', () => {
+  it('errorOfReport makes a bug of a code that is not in the table, whatever exit code it names', () => {
     const report = { code: 'constructor', message: 'It failed.', exitCode: 1, retryable: true } as const;
     expect(errorOfReport(report)).toMatchObject({ code: 'internal-error', exitCode: 70 });
   });

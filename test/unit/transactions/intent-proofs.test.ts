@@ -70,8 +70,8 @@ const formOf = (raw: Uint8Array, mac?: Uint8Array) => ({
   maxPriorityFeeWei: 8_000n,
 });
 
-describe('what of a row an operator has recorded', () => {
-  it('is the call as it was, whatever the row says of its state', async () => {
+describe('IntentProofs', () => {
+  it('IntentProofs takes a row for its recorded call, whatever the row says of its state', async () => {
     expect(await proofs.judge(await rowOf())).toMatchObject({ isProven: true });
     const moved = { state: 'intended', request: 'bump', feeCeilingWei: 9n, leaseEpoch: 5n } as const;
     expect(await proofs.judge(await rowOf(moved))).toMatchObject({ isProven: true });
@@ -93,16 +93,16 @@ describe('what of a row an operator has recorded', () => {
     ['no deadline', { deadline: undefined }],
     ['no tag', { mac: undefined }],
     ['a tag of another length', { mac: new Uint8Array(16) }],
-  ])('is not the call with another %s', async (_, change) => {
+  ])('IntentProofs does not take a row for its recorded call with this changed: %s', async (_, change) => {
     expect(await proofs.judge(await rowOf(change))).toMatchObject({ isProven: false });
   });
 
-  it('is not the call of another wallet', async () => {
+  it('IntentProofs of another wallet does not take a row for a recorded call', async () => {
     const other = new IntentProofs({ macRecord: localMac(`0x${'58'.repeat(32)}`) }, scope);
     expect(await other.judge(await rowOf())).toMatchObject({ isProven: false });
   });
 
-  it('takes of a form what its bytes say, and nothing of what the row says', async () => {
+  it('IntentProofs takes of a form what its bytes say, and nothing of what the row says', async () => {
     const raw = await sign();
     const { attempts } = await proofs.judge(await rowOf({ attempts: [formOf(raw)] }));
     expect(attempts).toMatchObject([
@@ -115,7 +115,7 @@ describe('what of a row an operator has recorded', () => {
     ]);
   });
 
-  it('leaves out forms that are not of the sender, the chain or the call', async () => {
+  it('IntentProofs leaves out forms that are not of the sender, the chain or the call', async () => {
     const earlier = await sign({ data: '0x99' });
     const forms = [
       new Uint8Array([1, 2, 3]),

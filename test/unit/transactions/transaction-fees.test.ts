@@ -9,7 +9,7 @@ const fees = fc
   .map(([a, b]) => ({ maxFeeWei: a > b ? a : b, maxPriorityFeeWei: a > b ? b : a }));
 
 describe('chooseFees', () => {
-  it('offers twice the base fee, below the ceiling', () => {
+  it('chooseFees offers twice the base fee plus the priority fee, up to the ceiling', () => {
     const market = { baseFeePerGasWei: 10n * GWEI, priorityFeeWei: GWEI };
     expect(chooseFees(market, 100n * GWEI)).toEqual({ maxFeeWei: 21n * GWEI, maxPriorityFeeWei: GWEI });
     expect(chooseFees(market, 15n * GWEI)).toEqual({ maxFeeWei: 15n * GWEI, maxPriorityFeeWei: GWEI });
@@ -22,7 +22,7 @@ describe('chooseFees', () => {
 });
 
 describe('raiseFees', () => {
-  it('is a tenth more of both, never above the ceiling, or nothing', () => {
+  it('raiseFees offers at least a tenth more of both fees, never above the ceiling, or nothing', () => {
     fc.assert(
       fc.property(fees, fc.option(fees, { nil: undefined }), wei, (current, wanted, ceiling) => {
         const raised = raiseFees(current, wanted, ceiling);
@@ -35,7 +35,7 @@ describe('raiseFees', () => {
     );
   });
 
-  it('takes the last tenth that the ceiling leaves, and no less', () => {
+  it('raiseFees takes the last tenth that the ceiling leaves, and no less', () => {
     const current = { maxFeeWei: 100n * GWEI, maxPriorityFeeWei: GWEI };
     expect(raiseFees(current, undefined, 111n * GWEI)?.maxFeeWei).toBe(111n * GWEI);
     expect(raiseFees(current, undefined, 109n * GWEI)).toBeUndefined();
@@ -47,7 +47,7 @@ describe('feeCeilings', () => {
   const ceilings = (maxFeePerGasGwei?: bigint, maxFeePerGasGweiBump?: bigint) =>
     feeCeilings({ maxFeePerGasGwei, maxFeePerGasGweiBump }, network);
 
-  it('lets a bump offer no more than other transactions, unless it is said', () => {
+  it('feeCeilings lets a bump offer no more than other transactions, unless an option says so', () => {
     expect(ceilings()).toEqual({ maxFeePerGasWei: 10n * GWEI, maxBumpFeePerGasWei: 10n * GWEI });
     expect(ceilings(30n)).toEqual({ maxFeePerGasWei: 30n * GWEI, maxBumpFeePerGasWei: 30n * GWEI });
     expect(ceilings(undefined, 80n)).toEqual({
@@ -56,7 +56,7 @@ describe('feeCeilings', () => {
     });
   });
 
-  it('refuses a bump that could offer less', () => {
+  it('feeCeilings refuses a bump that could offer less', () => {
     expect(() => ceilings(undefined, 9n)).toThrow(
       '--max-fee-per-gas-gwei-bump is 9, which is lower than the maximum fee of 10 gwei.',
     );

@@ -20,7 +20,7 @@ function createDeposit(index: number, isValid: boolean) {
 }
 
 describe('the deposit verifier', () => {
-  it.each([5, 160])('finds the invalid ones of %i', async count => {
+  it.each([5, 160])('the deposit verifier finds the invalid ones of %i deposits', async count => {
     const invalid = [0, 3, count - 1];
     const deposits = Array.from({ length: count }, (_, i) => createDeposit(i, !invalid.includes(i)));
     await using verifier = createDepositVerifier({ genesisForkVersion, threads: 2 });
@@ -28,7 +28,7 @@ describe('the deposit verifier', () => {
     expect(await verifier.findInvalid([])).toEqual([]);
   });
 
-  it('takes keys and signatures that are no points for invalid', async () => {
+  it('the deposit verifier takes a key that is no point for invalid', async () => {
     const deposits = Array.from({ length: 40 }, (_, i) => createDeposit(i, true));
     const broken = deposits.map((deposit, i) =>
       i === 7 ? { ...deposit, publicKey: new Uint8Array(48).fill(0xff) } : deposit,
@@ -37,7 +37,7 @@ describe('the deposit verifier', () => {
     expect(await verifier.findInvalid(broken)).toEqual([7]);
   });
 
-  it('gives up what is not verified yet when it is stopped', async () => {
+  it('the deposit verifier gives up what is not verified yet when it is stopped', async () => {
     const deposits = Array.from({ length: 40 }, (_, i) => createDeposit(i, true));
     const verifier = createDepositVerifier({ genesisForkVersion, threads: 1 });
     const verifying = expect(verifier.findInvalid(deposits)).rejects.toThrow('were stopped');

@@ -19,7 +19,7 @@ function startable() {
 const settled = () => new Promise<void>(resolve => setImmediate(resolve));
 
 describe('MemoryGate', () => {
-  it('begins what fits, in its order: nothing small overtakes what waits', async () => {
+  it('MemoryGate begins what fits, in its order: nothing small overtakes what waits', async () => {
     const gate = new MemoryGate(10);
     const [first, large, small] = [startable(), startable(), startable()];
     const done = [gate.run(6, first.work), gate.run(8, large.work), gate.run(1, small.work)];
@@ -33,7 +33,7 @@ describe('MemoryGate', () => {
     expect(await Promise.all(done)).toEqual(['first', 'large', 'small']);
   });
 
-  it('does alone what is larger than all of it, and gives back what failed', async () => {
+  it('MemoryGate does alone what is larger than all of it, and takes back the memory of what failed', async () => {
     const gate = new MemoryGate(10);
     const [huge, next] = [startable(), startable()];
     const failed = expect(gate.run(1000, huge.work)).rejects.toThrow('it broke');

@@ -43,7 +43,7 @@ class RecordingThreads extends ThreadPool<Jobs> {
 }
 
 describe('worker pool', () => {
-  it('derives an index range in order, however it is divided', async () => {
+  it('the worker pool derives an index range in order, however it is divided', async () => {
     await using pool = createWorkerPool({ size: 2 });
     const done: number[] = [];
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: 40, count: 601 }, n =>
@@ -58,7 +58,7 @@ describe('worker pool', () => {
     expect(seed).toEqual(new Uint8Array(64).fill(5));
   });
 
-  it('seals keys with shares that open and recombine, and refuses the batch for one bad row', async () => {
+  it('the worker pool seals keys with shares that open and recombine, and refuses the batch for one bad row', async () => {
     await using pool = createWorkerPool({ size: 2 });
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: 0, count: 230 });
     const dataKey = generateDataKey();
@@ -126,7 +126,7 @@ describe('worker pool', () => {
     });
   });
 
-  it('refuses a row that opens to the key of another, as a writer with the data key could have made it', async () => {
+  it('the worker pool refuses a row that opens to another’s key, as a writer with the data key could make it', async () => {
     await using pool = createWorkerPool({ size: 1 });
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex: 0, count: 2 });
     const dataKey = generateDataKey();
@@ -161,7 +161,7 @@ describe('worker pool', () => {
     });
   });
 
-  it('encrypts and decrypts keystores, and names the one that fails', async () => {
+  it('the worker pool encrypts and decrypts keystores, and names the one that fails', async () => {
     await using pool = createWorkerPool({ size: 2 });
     const flat = new Uint8Array([...deriveSecretKey(seed, 0), ...deriveSecretKey(seed, 1)]);
     const keys = [0, 1].map(i => ({
@@ -184,14 +184,14 @@ describe('worker pool', () => {
     });
   });
 
-  it('rejects a job that fails, and does the next one in the same thread', async () => {
+  it('ThreadPool rejects a job that fails, and does the next one in the same thread', async () => {
     await using threads = openJobThreads(1);
     // More memory than an array can have: the job fails, and the thread lives on.
     await expect(threads.run('derive', { seed, firstIndex: 0, count: 2 ** 48 })).rejects.toThrow();
     expect((await threads.run('derive', { seed, firstIndex: 0, count: 1 })).secretKeys).toHaveLength(32);
   });
 
-  it('overwrites the keys of every chunk when one of them cannot be derived', async () => {
+  it('the worker pool overwrites the keys of every chunk when one of them cannot be derived', async () => {
     await using threads = new RecordingThreads(2);
     await using pool = createWorkerPool({}, threads);
     // Three chunks: the third one fails when the first is done, and the second is still under way.
@@ -203,7 +203,7 @@ describe('worker pool', () => {
     expect(seed).toEqual(new Uint8Array(64).fill(5));
   });
 
-  it('overwrites the keys of every keystore that was opened when another cannot be', async () => {
+  it('the worker pool overwrites the keys of every opened keystore when another one cannot be opened', async () => {
     await using threads = new RecordingThreads(1);
     await using pool = createWorkerPool({}, threads);
     const publicKey = Buffer.from(publicKeyOf(deriveSecretKey(seed, 0))).toString('hex');
@@ -213,7 +213,7 @@ describe('worker pool', () => {
     expect(threads.outputs).toEqual([new Uint8Array(32), new Uint8Array(32)]);
   });
 
-  it('rejects what is not done when it is closed', async () => {
+  it('the worker pool rejects what is not done when it is closed', async () => {
     const pool = createWorkerPool({ size: 1 });
     const pending = pool.deriveKeypairs({ seed, firstIndex: 0, count: 10_000 });
     const rejected = expect(pending).rejects.toMatchObject({ code: 'worker-pool-closed' });
@@ -224,7 +224,7 @@ describe('worker pool', () => {
     });
   });
 
-  it('lets the process end while its threads are idle, and reports a thread that exits', async () => {
+  it('the worker pool lets the process end while its threads are idle, and reports a thread that exits', async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [join(import.meta.dirname, 'idle-pool.ts')],
@@ -235,14 +235,14 @@ describe('worker pool', () => {
     expect(stdout).toBe('32\nworker-crashed\n32\n');
   });
 
-  it('bounds scrypt by threads and by memory', () => {
+  it('keystoreConcurrency bounds scrypt by threads and by memory', () => {
     const gib = 1024 ** 3;
     expect(keystoreConcurrency(4, 16 * gib)).toBe(4);
     expect(keystoreConcurrency(4, gib)).toBe(3);
     expect(keystoreConcurrency(4, gib / 8)).toBe(1);
   });
 
-  it('derives public keys, and zeros for what is no key', async () => {
+  it('the worker pool derives public keys, and zeros for what is no key', async () => {
     await using pool = createWorkerPool({ size: 1 });
     const key = new Uint8Array(32).fill(5);
     const flat = await pool.derivePublicKeys(

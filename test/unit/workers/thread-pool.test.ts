@@ -25,14 +25,14 @@ function createGate() {
 const note = (pool: ThreadPool<OddJobs>, label: string, delayMs = 0) => pool.run('note', { label, delayMs });
 
 describe('a pool of threads', () => {
-  it('does the jobs of one thread one after another, in the order in which they came', async () => {
+  it('ThreadPool does the jobs of one thread one after another, in the order in which they came', async () => {
     await using pool = openPool(1);
     const notes = await Promise.all(['a', 'b', 'c', 'd'].map((label, i) => note(pool, label, 20 - 5 * i)));
     expect(notes.map(({ label, place }) => `${label}${place}`)).toEqual(['a1', 'b2', 'c3', 'd4']);
     expect(notes.map(({ underWay }) => underWay)).toEqual([1, 1, 1, 1]);
   });
 
-  it('starts threads when there is work for them, and no more than its size', async () => {
+  it('ThreadPool starts threads when there is work for them, and no more than its size', async () => {
     await using pool = openPool(2);
     const first = await note(pool, 'first');
     const again = await note(pool, 'again');
@@ -41,7 +41,7 @@ describe('a pool of threads', () => {
     expect(new Set(many.map(({ thread }) => thread)).size).toBe(2);
   });
 
-  it('gives a thread as many jobs at a time as it is told, and fills idle threads first', async () => {
+  it('ThreadPool gives a thread as many jobs at a time as it is told, and fills idle threads first', async () => {
     await using pool = openPool(2, 3);
     pool.startThreads();
     const notes = await Promise.all(Array.from({ length: 6 }, (_, i) => note(pool, String(i), 500)));
@@ -53,7 +53,7 @@ describe('a pool of threads', () => {
     expect(notes.map(({ underWay }) => underWay)).toEqual([1, 1, 2, 2, 3, 3]);
   });
 
-  it('keeps apart the answers of jobs that a thread ends in another order', async () => {
+  it('ThreadPool keeps apart the answers of jobs that a thread ends in another order', async () => {
     await using pool = openPool(1, 2);
     const ended: string[] = [];
     const run = async (label: string, delayMs: number) =>
@@ -62,7 +62,7 @@ describe('a pool of threads', () => {
     expect(ended).toEqual(['fast', 'slow']);
   });
 
-  it('copies byte arrays into buffers of their own, leaves the caller its own, and shares shared memory', async () => {
+  it('ThreadPool copies byte arrays, leaves the caller its own, and shares shared memory', async () => {
     await using pool = openPool(1);
     const neighbours = new Uint8Array(1024).fill(1);
     const bytes = neighbours.subarray(512, 544);
@@ -76,7 +76,7 @@ describe('a pool of threads', () => {
     expect(new Int32Array(shared)[0]).toBe(5);
   });
 
-  it('gives its threads nothing of the environment', async () => {
+  it('ThreadPool gives its threads nothing of the environment', async () => {
     await using pool = openPool(1);
     process.env.ODD_SECRET = 'odd';
     const { env } = await pool.run('describe', { bytes: new Uint8Array(1) });
@@ -84,7 +84,7 @@ describe('a pool of threads', () => {
     expect(env).toEqual([]);
   });
 
-  it('rejects a job by the error that was thrown in the thread, which lives on', async () => {
+  it('ThreadPool rejects a job by the error that was thrown in the thread, which lives on', async () => {
     await using pool = openPool(1);
     const { thread } = await note(pool, 'before');
     const expected = await pool.run('fail', { kind: 'operator' }).catch((error: unknown) => error);
@@ -100,7 +100,7 @@ describe('a pool of threads', () => {
     expect((await note(pool, 'after')).thread).toBe(thread);
   });
 
-  it('rejects a job whose input cannot be sent, and goes on', async () => {
+  it('ThreadPool rejects a job whose input cannot be sent, and goes on', async () => {
     await using pool = openPool(1);
     const input = { label: (() => undefined) as unknown as string, delayMs: 0 };
     await expect(pool.run('note', input)).rejects.toThrow('could not be cloned');
@@ -111,30 +111,33 @@ describe('a pool of threads', () => {
     { name: 'exit', how: 'ends' },
     { name: 'crash', how: 'dies of an error past the job' },
     { name: 'answerFunction', how: 'cannot send its answer' },
-  ] as const)('rejects all jobs of a thread by our error when it $how, and replaces it', async ({ name }) => {
-    await using pool = openPool(1, 2);
-    const { thread } = await note(pool, 'before');
-    const dying = pool.run(name, null);
-    const beside = note(pool, 'beside', 60_000);
-    const waiting = note(pool, 'waiting');
-    const outcomes = await Promise.allSettled([dying, beside]);
-    for (const [i, job] of [name, 'note'].entries()) {
-      expect(outcomes[i]).toMatchObject({
-        status: 'rejected',
-        reason: {
-          code: 'worker-crashed',
-          message: `The thread that did the job "${job}" ended unexpectedly.`,
-          hint: 'The machine may be out of memory; nothing of this batch was kept.',
-        },
-      });
-    }
-    // What no thread had yet is done by the next one.
-    const done = await waiting;
-    expect(done).toMatchObject({ label: 'waiting', place: 1 });
-    expect(done.thread).not.toBe(thread);
-  });
+  ] as const)(
+    'ThreadPool rejects all jobs of a thread by our error when it $how, and replaces it',
+    async ({ name }) => {
+      await using pool = openPool(1, 2);
+      const { thread } = await note(pool, 'before');
+      const dying = pool.run(name, null);
+      const beside = note(pool, 'beside', 60_000);
+      const waiting = note(pool, 'waiting');
+      const outcomes = await Promise.allSettled([dying, beside]);
+      for (const [i, job] of [name, 'note'].entries()) {
+        expect(outcomes[i]).toMatchObject({
+          status: 'rejected',
+          reason: {
+            code: 'worker-crashed',
+            message: `The thread that did the job "${job}" ended unexpectedly.`,
+            hint: 'The machine may be out of memory; nothing of this batch was kept.',
+          },
+        });
+      }
+      // What no thread had yet is done by the next one.
+      const done = await waiting;
+      expect(done).toMatchObject({ label: 'waiting', place: 1 });
+      expect(done.thread).not.toBe(thread);
+    },
+  );
 
-  it('rejects every job when its threads cannot start, instead of trying for ever', async () => {
+  it('ThreadPool rejects every job when its threads cannot start, instead of trying for ever', async () => {
     await using pool = new ThreadPool<OddJobs>({
       file: join(import.meta.dirname, 'no-such-worker.ts'),
       size: 1,
@@ -146,7 +149,7 @@ describe('a pool of threads', () => {
     ]);
   });
 
-  it('rejects what is under way and what waits when it is disposed of while busy', async () => {
+  it('ThreadPool rejects what is under way and what waits when it is disposed of while busy', async () => {
     const pool = openPool(1);
     const { gate } = createGate();
     const jobs = [pool.run('hold', { gate }), note(pool, 'waiting')];
@@ -157,7 +160,7 @@ describe('a pool of threads', () => {
     await expect(note(pool, 'late')).rejects.toMatchObject({ code: 'worker-pool-closed' });
   });
 
-  it('does not begin a job that was given up, and does the ones behind it', async () => {
+  it('ThreadPool does not begin a job that was given up, and does the ones behind it', async () => {
     await using pool = openPool(1);
     const { gate, open } = createGate();
     const held = pool.run('hold', { gate });
@@ -173,7 +176,7 @@ describe('a pool of threads', () => {
     await expect(pool.run('exit', null, { signal: controller.signal })).rejects.toBe(reason);
   });
 
-  it('rejects a job that is given up under way at once, and keeps its thread', async () => {
+  it('ThreadPool rejects a job that is given up under way at once, and keeps its thread', async () => {
     await using pool = openPool(1);
     const { thread } = await note(pool, 'before');
     const { gate, open } = createGate();
@@ -185,7 +188,7 @@ describe('a pool of threads', () => {
     expect((await note(pool, 'after')).thread).toBe(thread);
   });
 
-  it('lets the process end while its threads are idle, and not before its jobs are done', async () => {
+  it('ThreadPool lets the process end while its threads are idle, and not before its jobs are done', async () => {
     const file = join(import.meta.dirname, 'idle-threads.ts');
     const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 20_000 });
     expect(stdout).toBe('done\n');

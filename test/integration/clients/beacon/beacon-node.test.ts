@@ -24,7 +24,7 @@ function connect(options: Partial<BeaconNodeOptions> = {}) {
     {
       endpoints: [`${node.url}/`],
       slotsPerEpoch: 32,
-      timeoutMs: 300,
+      timeoutMs: 1_500,
       retryTimeoutMs: 0,
       genesisValidatorsRoot: EXIT_CHAIN.genesisValidatorsRoot,
       ...options,
@@ -42,7 +42,7 @@ const paths = (asked: DevnetNode) =>
   asked.requests.map(({ method, path }) => `${method} ${path.slice(0, 50)}`);
 
 describe('validators', () => {
-  it('are asked for by POST in batches of 1,000 and found by their key', async () => {
+  it('fetchValidators asks by POST in batches of 1,000 and finds validators by their key', async () => {
     const publicKeys = keys(2_500);
     for (const publicKey of publicKeys.slice(0, 2_400)) node.addValidator(publicKey);
     const client = await connect();
@@ -59,7 +59,7 @@ describe('validators', () => {
     expect(sizes).toEqual([1_000, 1_000, 500]);
   });
 
-  it('are asked for by GET, 64 at a time, where there is no POST, which is remembered', async () => {
+  it('fetchValidators asks by GET, 64 keys at a time, where a node has no POST, and remembers it', async () => {
     node.fault = 'no-post';
     const publicKeys = keys(130);
     for (const publicKey of publicKeys) node.addValidator(publicKey);
@@ -71,7 +71,7 @@ describe('validators', () => {
     expect(asked.filter(path => path.startsWith('GET'))).toHaveLength(6);
   });
 
-  it('are found by their index, by POST and by GET', async () => {
+  it('fetchValidatorsByIndex finds validators by their index, by POST and by GET', async () => {
     const publicKeys = keys(3);
     for (const publicKey of publicKeys) node.addValidator(publicKey);
     const client = await connect();
@@ -84,7 +84,7 @@ describe('validators', () => {
     expect((await client.fetchValidatorsByIndex([])).size).toBe(0);
   });
 
-  it('of no keys are none: an empty list would ask for the whole chain', async () => {
+  it('fetchValidators asks nothing for an empty list, which would mean the whole chain', async () => {
     node.addValidator(new Uint8Array(48));
     const client = await connect();
     expect((await client.fetchValidators([])).size).toBe(0);
@@ -102,7 +102,7 @@ describe('a node', () => {
     ['down', 'unreachable', 'cannot be reached'],
     ['hanging', 'timeout', 'did not answer within 0.3 s'],
     ['failing', 'http-status', '500'],
-  ] as const)('that is %s is not used', async (fault, code, message) => {
+  ] as const)('connectBeaconNode refuses a node with the fault "%s"', async (fault, code, message) => {
     node.fault = fault;
     await expect(connect()).rejects.toMatchObject({
       code,
@@ -112,7 +112,7 @@ describe('a node', () => {
   });
 
   it.each(['syncing', 'down', 'hanging', 'garbage', 'failing'] as const)(
-    'that is %s is made up for by another',
+    'connectBeaconNode takes another endpoint for a node with the fault "%s"',
     async fault => {
       node.fault = fault;
       const publicKey = new Uint8Array(48);
@@ -123,14 +123,14 @@ describe('a node', () => {
     },
   );
 
-  it('of another network is not made up for: it is a mistake to be told', async () => {
+  it('connectBeaconNode refuses a node of another network, though another endpoint would do', async () => {
     node.fault = 'other-network';
     await expect(connect({ endpoints: [node.url, other.url] })).rejects.toMatchObject({
       code: 'wrong-network',
     });
   });
 
-  it('that comes back is waited for', async () => {
+  it('connectBeaconNode waits for a node that comes back', async () => {
     node.fault = 'syncing';
     setTimeout(() => {
       node.fault = undefined;
@@ -138,7 +138,7 @@ describe('a node', () => {
     await expect(connect({ retryTimeoutMs: 5_000 })).resolves.toBeDefined();
   });
 
-  it('tells epoch and pending withdrawals, if it serves them', async () => {
+  it('the beacon client tells the current epoch, and pending partial withdrawals if the node serves them', async () => {
     node.headEpoch = 4_321n;
     node.addValidator(new Uint8Array(48));
     node.addValidator(new Uint8Array(48).fill(1), { hasPendingPartialWithdrawal: true });
@@ -149,7 +149,7 @@ describe('a node', () => {
     expect(await client.fetchPendingPartialWithdrawals()).toBeUndefined();
   });
 
-  it('is needed', async () => {
+  it('connectBeaconNode needs an endpoint', async () => {
     await expect(connect({ endpoints: [] })).rejects.toMatchObject({ code: 'no-consensus-endpoint' });
   });
 });
@@ -159,7 +159,7 @@ describe('exits', () => {
   const message = { epoch: 0n, validatorIndex: 100n };
   const signature = () => sign(secretKey, exitSigningRoot(message, EXIT_CHAIN));
 
-  it('go to the pool as decimal strings', async () => {
+  it('submitVoluntaryExit sends an exit to the pool of the node with numbers as decimal strings', async () => {
     node.addValidator(publicKeyOf(secretKey));
     const client = await connect();
     expect(await client.submitVoluntaryExit({ ...message, signature: signature() })).toEqual({
@@ -177,21 +177,24 @@ describe('exits', () => {
     ['prysm', 'accepted', 'already'],
     ['lodestar', 'already', 'already'],
     ['nimbus', 'already', 'already'],
-  ])('given again to %s', async (kind, inPool, onChain) => {
-    node.client = kind;
-    node.addValidator(publicKeyOf(secretKey));
-    const client = await connect();
-    const submit = async () => {
-      const answer = await client.submitVoluntaryExit({ ...message, signature: signature() });
-      return answer.kind === 'refused' && answer.isAlreadyKnown ? 'already' : answer.kind;
-    };
-    expect(await submit()).toBe('accepted');
-    expect(await submit()).toBe(inPool);
-    node.includeExits();
-    expect(await submit()).toBe(onChain);
-  });
+  ])(
+    'submitVoluntaryExit reads the answer of %s to an exit that is in the pool or on the chain already',
+    async (kind, inPool, onChain) => {
+      node.client = kind;
+      node.addValidator(publicKeyOf(secretKey));
+      const client = await connect();
+      const submit = async () => {
+        const answer = await client.submitVoluntaryExit({ ...message, signature: signature() });
+        return answer.kind === 'refused' && answer.isAlreadyKnown ? 'already' : answer.kind;
+      };
+      expect(await submit()).toBe('accepted');
+      expect(await submit()).toBe(inPool);
+      node.includeExits();
+      expect(await submit()).toBe(onChain);
+    },
+  );
 
-  it('that the rules forbid are refused with the reason of the node', async () => {
+  it('submitVoluntaryExit gives the node’s reason for an exit that the rules forbid', async () => {
     node.addValidator(publicKeyOf(secretKey), { activationEpoch: 900n });
     const client = await connect();
     const answer = await client.submitVoluntaryExit({ ...message, signature: signature() });

@@ -40,7 +40,7 @@ async function openReader(
 }
 
 describe('a snapshot', () => {
-  it('has all that a round looks at, as of one block', async () => {
+  it('readSnapshot gives all that a round of the operator looks at, as of one block', async () => {
     const { protocol, addresses } = devnet;
     const root = `0x${'5a'.repeat(32)}`;
     await devnet.setDepositDataRoot(root);
@@ -80,7 +80,7 @@ describe('a snapshot', () => {
     });
   });
 
-  it('tells of later vaults who may register, and what the registry has', async () => {
+  it('readSnapshot tells the validators manager and the registry’s root of a vault of version 5', async () => {
     const vault = await devnet.createVault(5);
     const root = `0x${'6b'.repeat(32)}`;
     await devnet.setDepositDataRoot(root, vault);
@@ -93,7 +93,7 @@ describe('a snapshot', () => {
     });
   });
 
-  it('costs one call without a new block, three with one, none within its age', async () => {
+  it('readSnapshot costs one call without a new block, three with one, and none within its maximum age', async () => {
     await using proxy = await startRpcProxy(devnet.rpcUrl);
     using reader = await openReader([proxy.url]);
     await reader.readSnapshot();
@@ -118,7 +118,7 @@ describe('a snapshot', () => {
     expect(blockNumber).toBe(await devnet.protocol.provider.getBlockNumber());
   });
 
-  it('works with a multicall that tells no balances', async () => {
+  it('readSnapshot gets the wallet’s balance also with a multicall contract that tells no balances', async () => {
     const { provider } = devnet.protocol;
     const { multicall } = devnet.addresses;
     const code = await provider.getCode(multicall);
@@ -141,7 +141,7 @@ describe('a snapshot', () => {
 });
 
 describe('events', () => {
-  it('follow the chain from the first one on', async () => {
+  it('readSnapshot follows the events of the chain from its first snapshot on', async () => {
     using reader = await openReader([devnet.rpcUrl]);
     await reader.readSnapshot();
     await devnet.publishConfigHash('QmNext');
@@ -150,7 +150,7 @@ describe('events', () => {
     expect(events.config).toEqual({ ipfsHash: 'QmNext', blockNumber: blockNumber - 3 });
   });
 
-  it('that a reorganisation took away are gone, and those of the new chain are there', async () => {
+  it('readSnapshot drops events that a reorganisation took away and has those of the new chain', async () => {
     const { provider } = devnet.protocol;
     await devnet.publishConfigHash('QmStays');
     await devnet.mine(70);
@@ -170,7 +170,7 @@ describe('events', () => {
 });
 
 describe('nodes', () => {
-  it('that are behind come last, and never make the state go back', async () => {
+  it('readSnapshot never goes back to the state of a node that is behind', async () => {
     const { provider } = devnet.protocol;
     const head = await provider.getBlockNumber();
     await devnet.mine(4);
@@ -186,7 +186,7 @@ describe('nodes', () => {
     expect((await reader.readSnapshot()).blockNumber).toBe(head + 5);
   });
 
-  it('are shown a fresh token of the shared secret', async () => {
+  it('connectExecutionNode shows the node a fresh token of the shared JWT secret', async () => {
     const secret = fromHex('aa'.repeat(32));
     const tokens: string[] = [];
     await using server = await startServer(async request => {

@@ -28,7 +28,7 @@ function connect(
   );
 }
 
-it('counts an endpoint once, however it is written', () => {
+it('distinctEndpoints counts an endpoint once, however it is written', () => {
   const [plain, port, path] = ['http://node:8545', 'http://node:8546', 'http://node:8545/v3/key'];
   const written = [
     plain,
@@ -44,14 +44,14 @@ it('counts an endpoint once, however it is written', () => {
 });
 
 describe('connectExecutionNode', () => {
-  it('reads a node', async () => {
+  it('connectExecutionNode reads the block number and the chain id of a node', async () => {
     using node = await connect([anvil.rpcUrl]);
     expect(await node.getBlockNumber()).toBe(0);
     expect((await node.getNetwork()).chainId).toBe(17_000n);
     expect(node.endpoint).toBe(anvil.rpcUrl);
   });
 
-  it('goes to the next endpoint and stays there', async () => {
+  it('ExecutionNode goes to the next endpoint when one is down, and stays there', async () => {
     await using first = await startRpcProxy(anvil.rpcUrl);
     await using second = await startRpcProxy(anvil.rpcUrl);
     using node = await connect([UNREACHABLE, first.url, second.url]);
@@ -74,7 +74,7 @@ describe('connectExecutionNode', () => {
     ['no JSON-RPC', { garbage: '{"hello":1}' }],
     ['a chain id that is none', { garbage: '{"jsonrpc":"2.0","id":0,"result":"seventeen"}' }],
     ['another request’s answer', { garbage: '{"jsonrpc":"2.0","id":999999,"result":"0x0"}' }],
-  ])('passes over a node that is %s', async (_what, faults) => {
+  ])('connectExecutionNode passes over a faulty node: %s', async (_what, faults) => {
     await using bad = await startRpcProxy(anvil.rpcUrl, faults);
     using node = await connect([bad.url, anvil.rpcUrl], { timeoutMs: 300 });
     expect(node.endpoint).toBe(anvil.rpcUrl);
@@ -84,7 +84,7 @@ describe('connectExecutionNode', () => {
     ['a limit', { code: -32_005, message: 'daily request count exceeded' }],
     ['a block that it lacks', { code: -32_000, message: 'header not found' }],
     ['a fault of its own', { code: -32_603, message: 'internal error' }],
-  ])('asks the next endpoint when a node answers with %s', async (_what, error) => {
+  ])('ExecutionNode asks the next endpoint when a node answers with %s', async (_what, error) => {
     await using first = await startRpcProxy(anvil.rpcUrl);
     await using second = await startRpcProxy(anvil.rpcUrl);
     using node = await connect([first.url, second.url]);
@@ -98,7 +98,7 @@ describe('connectExecutionNode', () => {
     });
   });
 
-  it('asks nobody else when a call reverts, or no node would take it', async () => {
+  it('ExecutionNode asks no other endpoint when a call reverts or no node would take it', async () => {
     await using second = await startRpcProxy(anvil.rpcUrl);
     using node = await connect([anvil.rpcUrl, second.url]);
     const revert = { data: '0x60006000fd' };
@@ -107,7 +107,7 @@ describe('connectExecutionNode', () => {
     expect(second.methods).toEqual([]);
   });
 
-  it('says what every endpoint did, without paths', async () => {
+  it('connectExecutionNode says what every endpoint did, without paths', async () => {
     await using bad = await startRpcProxy(anvil.rpcUrl, { status: 401 });
     await expect(connect([UNREACHABLE, `${bad.url}/api-key`])).rejects.toMatchObject({
       exitCode: 1,
@@ -115,7 +115,7 @@ describe('connectExecutionNode', () => {
     });
   });
 
-  it('waits for an outage to end, for its time', async () => {
+  it('ExecutionNode waits for an outage to end, but no longer than its retry time', async () => {
     await using proxy = await startRpcProxy(anvil.rpcUrl, { down: true });
     setTimeout(() => {
       proxy.faults.down = false;
@@ -126,7 +126,7 @@ describe('connectExecutionNode', () => {
     await expect(node.getBlockNumber()).rejects.toMatchObject({ code: 'unreachable' });
   });
 
-  it('refuses a node of another chain, also as the next endpoint', async () => {
+  it('ExecutionNode refuses a node of another chain, also as the next endpoint', async () => {
     await using foreign = await startRpcProxy(anvil.rpcUrl, { chainId: 5 });
     const failure = {
       code: 'wrong-chain',
@@ -140,7 +140,7 @@ describe('connectExecutionNode', () => {
     await expect(node.getBlockNumber()).rejects.toMatchObject(failure);
   });
 
-  it('sends simultaneous requests as one batch and matches the answers', async () => {
+  it('ExecutionNode gives each of several simultaneous requests its own answer', async () => {
     await using proxy = await startRpcProxy(anvil.rpcUrl);
     using node = await connect([proxy.url]);
     const [block, balance, chain] = await Promise.all([
@@ -151,14 +151,14 @@ describe('connectExecutionNode', () => {
     expect([block, balance, chain]).toEqual([0, 0n, '0x4268']);
   });
 
-  it('names the node and the method that it refuses', async () => {
+  it('ExecutionNode names in its error the node that refused, and the method', async () => {
     using node = await connect([anvil.rpcUrl]);
     const refused = node.send('eth_noSuchMethod', []);
     await expect(refused).rejects.toBeInstanceOf(RpcError);
     await expect(refused).rejects.toThrowError(`${anvil.rpcUrl} refused eth_noSuchMethod: `);
   });
 
-  it('asks an endpoint no more that is left out, until it is taken back, but for the last one', async () => {
+  it('ExecutionNode asks an endpoint left out no more until it is taken back, unless it is the last one', async () => {
     await using first = await startRpcProxy(anvil.rpcUrl);
     await using second = await startRpcProxy(anvil.rpcUrl);
     using node = await connect([first.url, second.url]);
@@ -181,7 +181,7 @@ describe('connectExecutionNode', () => {
     ['eth_getTransactionReceipt', [`0x${'12'.repeat(32)}`], 'transactionHash', `0x${'34'.repeat(32)}`],
     ['eth_getTransactionByHash', [`0x${'12'.repeat(32)}`], 'hash', `0x${'34'.repeat(32)}`],
   ] as const)(
-    'takes no other answer to %s than what was asked for',
+    'ExecutionNode takes no answer to %s about anything else than was asked for',
     async (method, params, member, other) => {
       await using first = await startRpcProxy(anvil.rpcUrl);
       await using second = await startRpcProxy(anvil.rpcUrl);
@@ -199,7 +199,10 @@ describe('connectExecutionNode', () => {
     },
   );
 
-  it.each([[[]], [['anvil:8545']], [['ws://127.0.0.1:8546']]])('refuses %j as endpoints', async endpoints => {
-    await expect(connect(endpoints)).rejects.toMatchObject({ exitCode: 2 });
-  });
+  it.each([[[]], [['anvil:8545']], [['ws://127.0.0.1:8546']]])(
+    'connectExecutionNode refuses %j as endpoints',
+    async endpoints => {
+      await expect(connect(endpoints)).rejects.toMatchObject({ exitCode: 2 });
+    },
+  );
 });

@@ -26,7 +26,7 @@ function connect(url: string, timeoutMs = 2_000): Promise<ExecutionNode> {
 }
 
 describe('the last ConfigUpdated event', () => {
-  it('is found in one request where the node takes the whole range', async () => {
+  it('fetchConfigIpfsHash finds the last ConfigUpdated event in one request where a node takes the whole range', async () => {
     await using proxy = await startRpcProxy(devnet.rpcUrl);
     using node = await connect(proxy.url);
     expect(await fetchConfigIpfsHash(node, devnet.addresses)).toBe(configHash);
@@ -40,13 +40,16 @@ describe('the last ConfigUpdated event', () => {
     { maxLogBlocks: 7 },
     { maxLogBlocks: 1 },
   ];
-  it.each(limits)('is found where the node limits ranges: %j', async faults => {
-    await using proxy = await startRpcProxy(devnet.rpcUrl, faults);
-    using node = await connect(proxy.url);
-    expect(await fetchConfigIpfsHash(node, devnet.addresses)).toBe(configHash);
-  });
+  it.each(limits)(
+    'fetchConfigIpfsHash finds the last ConfigUpdated event where a node limits ranges: %j',
+    async faults => {
+      await using proxy = await startRpcProxy(devnet.rpcUrl, faults);
+      using node = await connect(proxy.url);
+      expect(await fetchConfigIpfsHash(node, devnet.addresses)).toBe(configHash);
+    },
+  );
 
-  it('asks for no more blocks than it needs', async () => {
+  it('fetchConfigIpfsHash asks for no more blocks than it needs', async () => {
     await using proxy = await startRpcProxy(devnet.rpcUrl, { maxLogBlocks: 100 });
     using node = await connect(proxy.url);
     await fetchConfigIpfsHash(node, devnet.addresses);
@@ -54,7 +57,7 @@ describe('the last ConfigUpdated event', () => {
     expect(proxy.methods.filter(method => method === 'eth_getLogs').length).toBeLessThanOrEqual(3 + 1 + 8);
   });
 
-  it('is missing where the keeper published none', async () => {
+  it('fetchConfigIpfsHash fails where the keeper has published no configuration', async () => {
     using node = await connect(devnet.rpcUrl);
     const head = await node.getBlockNumber();
     const search = { keeper: devnet.addresses.keeper, keeperGenesisBlock: head - 10 };
@@ -69,7 +72,7 @@ describe('the last ConfigUpdated event', () => {
     });
   });
 
-  it('is not looked for where there is no keeper', async () => {
+  it('fetchConfigIpfsHash says that there is no keeper contract where its address has no code', async () => {
     using node = await connect(devnet.rpcUrl);
     const nowhere = { keeper: '0x00000000000000000000000000000000000000AA', keeperGenesisBlock: 0 };
     await expect(fetchConfigIpfsHash(node, nowhere)).rejects.toMatchObject({
@@ -80,7 +83,7 @@ describe('the last ConfigUpdated event', () => {
 });
 
 describe('findLastLog', () => {
-  it('ends when a node refuses every range', async () => {
+  it('findLastLog ends with the node’s error when a node refuses every range', async () => {
     await using proxy = await startRpcProxy(devnet.rpcUrl, { maxLogBlocks: 0 });
     using node = await connect(proxy.url);
     const search = { address: devnet.addresses.keeper, topics: [], fromBlock: 0 };

@@ -44,7 +44,7 @@ describe('the words in which nodes refuse', () => {
     ],
     ['Nethermind, without data', { code: -32015, message: 'VM execution error.', data: 'revert' }, undefined],
     ['geth, out of gas', { code: -32000, message: 'gas required exceeds allowance (50000000)' }, undefined],
-  ])('a revert: %s', async (_node, error, data) => {
+  ])('estimateCall knows a revert by the words of %s', async (_node, error, data) => {
     using refusing = await startRefusingNode(error);
     expect(await estimateCall(refusing.node, CALL)).toMatchObject({ status: 'reverts', data });
   });
@@ -53,7 +53,7 @@ describe('the words in which nodes refuse', () => {
     ['a block that this node does not have', { code: -32000, message: 'header not found' }, true],
     ['too many requests', { code: -32005, message: 'daily request count exceeded' }, true],
     ['an unknown method', { code: -32601, message: 'the method is not available' }, false],
-  ])('no revert: %s', async (_what, error, retryable) => {
+  ])('estimateCall and call take no other refusal for a revert: %s', async (_what, error, retryable) => {
     using refusing = await startRefusingNode(error);
     await expect(estimateCall(refusing.node, CALL)).rejects.toMatchObject({ code: 'rpc-error', retryable });
     await expect(refusing.node.call(CALL)).rejects.toMatchObject({ code: 'rpc-error', retryable });
@@ -66,7 +66,7 @@ describe('the words in which nodes refuse', () => {
     ['geth', 'already known', { status: 'accepted' }],
     ['Nethermind', 'AlreadyKnown', { status: 'accepted' }],
     ['geth', 'nonce too low: next nonce 5, tx nonce 3', { status: 'nonce-taken' }],
-  ])('a transaction: %s, %s', async (_node, message, outcome) => {
+  ])('broadcastTransaction understands the refusal of %s: %s', async (_node, message, outcome) => {
     using refusing = await startRefusingNode({ code: -32000, message });
     expect(await broadcastTransaction(refusing.node, '0x02')).toMatchObject(outcome);
   });

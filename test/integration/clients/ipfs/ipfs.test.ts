@@ -46,7 +46,7 @@ describe.each(imports)('a document imported as %s', (_name, options) => {
     ['as an archive', 'car-only'],
     ['as plain bytes', 'plain-only'],
   ];
-  it.each(forms)('is proven %s', async (_form, fault) => {
+  it.each(forms)('fetchIpfsDocument proves a document %s', async (_form, fault) => {
     for (const document of [small, large]) {
       const cid = await gateway.add(document, options);
       gateway.fault = fault;
@@ -56,7 +56,7 @@ describe.each(imports)('a document imported as %s', (_name, options) => {
 });
 
 describe('fetchIpfsDocument', () => {
-  it('takes CIDs of both versions, bare or behind a prefix', async () => {
+  it('fetchIpfsDocument takes CIDs of both versions, bare or behind a prefix', async () => {
     const v1 = await gateway.add(small);
     const v0 = await gateway.add(small, { cidVersion: 0 });
     expect(v0).toMatch(/^Qm/);
@@ -66,14 +66,14 @@ describe('fetchIpfsDocument', () => {
   });
 
   it.each(['', 'nonsense', 'ipfs://', 'bafybei', '../../etc/passwd', 'Qm'])(
-    'refuses %j as a CID',
+    'fetchIpfsDocument refuses %j as a CID',
     async text => {
       await expect(fetchFrom(text, [gateway.url])).rejects.toMatchObject({ code: 'invalid-ipfs-cid' });
       expect(gateway.requests).toEqual([]);
     },
   );
 
-  it('asks the gateways in order, and the next one only when one fails', async () => {
+  it('fetchIpfsDocument asks the gateways in order, and the next one only when one fails', async () => {
     const cid = await gateway.add(small);
     await other.add(small);
     await fetchFrom(cid, [gateway.url, other.url]);
@@ -84,7 +84,7 @@ describe('fetchIpfsDocument', () => {
     }
   });
 
-  it('gives up a slow gateway after its time, all forms together', async () => {
+  it('fetchIpfsDocument gives up a slow gateway after its time, all forms together', async () => {
     const cid = await gateway.add(small);
     await other.add(small);
     gateway.fault = 'slow';
@@ -94,7 +94,7 @@ describe('fetchIpfsDocument', () => {
     expect(performance.now() - start).toBeLessThan(900);
   });
 
-  it('says what each gateway did when none answers', async () => {
+  it('fetchIpfsDocument says what each gateway did when none answers', async () => {
     const cid = await gateway.add(small);
     gateway.fault = 'slow';
     other.fault = 'missing';
@@ -111,7 +111,7 @@ describe('fetchIpfsDocument', () => {
     });
   });
 
-  it('refuses another document, unless told to take it', async () => {
+  it('fetchIpfsDocument refuses another document than that of the CID, unless told to take it', async () => {
     const cid = await gateway.add(small);
     gateway.fault = 'wrong-bytes';
     await expect(fetchFrom(cid, [gateway.url, UNREACHABLE])).rejects.toMatchObject({
@@ -129,7 +129,7 @@ describe('fetchIpfsDocument', () => {
     expect(told).toEqual([gateway.url]);
   });
 
-  it('prefers a proven document of a later gateway to an unproven one', async () => {
+  it('fetchIpfsDocument prefers a proven document of a later gateway to an unproven one', async () => {
     const cid = await gateway.add(small);
     await other.add(small);
     gateway.fault = 'wrong-bytes';
@@ -138,7 +138,7 @@ describe('fetchIpfsDocument', () => {
     ).toBe(0);
   });
 
-  it('notices a spoiled inner block', async () => {
+  it('fetchIpfsDocument notices a spoiled inner block and takes the archive', async () => {
     const cid = await gateway.add(large);
     gateway.fault = 'wrong-block';
     // The archive of this gateway is in order.
@@ -146,7 +146,7 @@ describe('fetchIpfsDocument', () => {
     expect(gateway.requests).toContain(`/ipfs/${cid}?format=car`);
   });
 
-  it('bounds the size of a document', async () => {
+  it('fetchIpfsDocument bounds the size of a document', async () => {
     const cid = await gateway.add(large);
     for (const fault of [undefined, 'car-only', 'plain-only'] as const) {
       gateway.fault = fault;
@@ -155,7 +155,7 @@ describe('fetchIpfsDocument', () => {
     }
   });
 
-  it('asks for gateways that are URLs', async () => {
+  it('fetchIpfsDocument needs gateways that are URLs', async () => {
     const cid = await gateway.add(small);
     await expect(fetchFrom(cid, [])).rejects.toMatchObject({ code: 'no-ipfs-gateway' });
     await expect(fetchFrom(cid, ['ftp://x'])).rejects.toMatchObject({ code: 'invalid-ipfs-gateway' });

@@ -38,7 +38,7 @@ const status =
   () => ({ status: code, body });
 
 describe('an exit', () => {
-  it('is asked for as Web3Signer takes it, and its signature is the right one', async () => {
+  it('signExit asks as Web3Signer takes it, and gives the right signature', async () => {
     await using signer = await startServer(honest);
     await using client = open(`${signer.url}/`);
     const signature = await client.signExit(request);
@@ -59,7 +59,7 @@ describe('an exit', () => {
     });
   });
 
-  it('is signed over a Unix socket', async () => {
+  it('signExit has an exit signed over a Unix socket', async () => {
     await using signer = await startServer(honest, { onSocket: true });
     await using client = open(signer.url);
     await expect(client.signExit({ ...request, ...EXIT_PROOF })).resolves.toHaveLength(96);
@@ -121,14 +121,14 @@ describe('an exit', () => {
       { code: 'web3signer-refused' },
     ],
     ['503 for ever', status(503), { code: 'signer-busy', retryable: true }],
-  ])('answered with %s is refused, with what to change', async (_, handler, expected) => {
+  ])('signExit fails with its own error when the signer answers with %s', async (_, handler, expected) => {
     await using signer = await startServer(handler);
     await using client = open(signer.url, { timeoutMs: 400 });
     await expect(client.signExit(request)).rejects.toMatchObject({ exitCode: 1, ...expected });
     if (!('retryable' in expected && expected.retryable)) expect(signer.seen).toHaveLength(1);
   });
 
-  it('is repeated once when the socket was reset', async () => {
+  it('signExit repeats a request once when the socket was reset', async () => {
     await using signer = await startServer(inTurn(reset, honest));
     await using client = open(signer.url);
     await expect(client.signExit(request)).resolves.toHaveLength(96);
@@ -141,7 +141,7 @@ describe('an exit', () => {
     expect(broken.seen).toHaveLength(2);
   });
 
-  it('waits for a busy signer, and not for one that hangs', async () => {
+  it('signExit waits for a busy signer, and not for one that hangs', async () => {
     await using busy = await startServer(inTurn(status(503), status(429), honest));
     await using patient = open(busy.url);
     await expect(patient.signExit(request)).resolves.toHaveLength(96);
@@ -153,7 +153,7 @@ describe('an exit', () => {
     });
   });
 
-  it('waits for a signer that is started again', async () => {
+  it('signExit waits for a signer that is started again', async () => {
     const first = await startServer(honest);
     await using client = open(first.url);
     await client.signExit(request);
@@ -165,7 +165,7 @@ describe('an exit', () => {
     expect(second.seen).toHaveLength(1);
   });
 
-  it('is not asked of a signer that is not there', async () => {
+  it('signExit says why a signer that is not there cannot be reached', async () => {
     const gone = await startServer(honest);
     await gone[Symbol.asyncDispose]();
     await using client = open(gone.url);
@@ -185,7 +185,7 @@ describe('an exit', () => {
     });
   });
 
-  it('is given up with the signal', async () => {
+  it('signExit gives up with the caller’s signal', async () => {
     await using signer = await startServer(hang);
     const abort = new AbortController();
     await using client = open(signer.url, { signal: abort.signal });
@@ -204,22 +204,25 @@ describe('many exits', () => {
     shares.map(({ publicKey }) => ({ ...exit, validatorIndex, publicKey })),
   );
 
-  it.each(['each', 'batch'] as const)('come in their order, verified (%s)', async verify => {
-    await using signer = await startServer(exitSigner(shares));
-    await using client = open(signer.url);
-    let signed = 0;
-    const signatures = await client.signExits(requests, { verify, onSigned: () => signed++ });
-    expect(signed).toBe(requests.length);
-    const sets = requests.map((each, i) => ({
-      publicKey: each.publicKey,
-      message: exitSigningRoot(each, network),
-      signature: signatures[i] ?? new Uint8Array(),
-    }));
-    expect(findInvalidSignatures(sets)).toEqual([]);
-    expect(await client.signExits([], { verify })).toEqual([]);
-  });
+  it.each(['each', 'batch'] as const)(
+    'signExits gives signatures in the order of the requests, verified (%s)',
+    async verify => {
+      await using signer = await startServer(exitSigner(shares));
+      await using client = open(signer.url);
+      let signed = 0;
+      const signatures = await client.signExits(requests, { verify, onSigned: () => signed++ });
+      expect(signed).toBe(requests.length);
+      const sets = requests.map((each, i) => ({
+        publicKey: each.publicKey,
+        message: exitSigningRoot(each, network),
+        signature: signatures[i] ?? new Uint8Array(),
+      }));
+      expect(findInvalidSignatures(sets)).toEqual([]);
+      expect(await client.signExits([], { verify })).toEqual([]);
+    },
+  );
 
-  it('name the culprit of a batch', async () => {
+  it('signExits names the key whose signature spoils a batch', async () => {
     const culprit = shares[2] as TestKey;
     const liar: Handler = (seen, response) =>
       seen.path.endsWith(culprit.hex) ? signedBy(other.secretKey, seen) : exitSigner(shares)(seen, response);
@@ -231,7 +234,7 @@ describe('many exits', () => {
     });
   });
 
-  it('are made good by another signer of the fleet', async () => {
+  it('signExits has wrong signatures made good by another signer of the fleet', async () => {
     await using liar = await startServer(seen => signedBy(other.secretKey, seen));
     await using signer = await startServer(exitSigner(shares));
     for (const verify of ['each', 'batch'] as const) {
@@ -244,7 +247,7 @@ describe('many exits', () => {
     }
   });
 
-  it('are in flight together up to the bound, over as many kept connections', async () => {
+  it('signExits has requests in flight together up to the bound, over as many kept connections', async () => {
     const slow: Handler = async (seen, response) => {
       await sleep(20);
       return honest(seen, response);
@@ -257,7 +260,7 @@ describe('many exits', () => {
     expect(signer.connections()).toBe(5);
   });
 
-  it('wait for their turn without running out of time', async () => {
+  it('signExits lets requests wait for their turn without running out of time', async () => {
     const slow: Handler = async (seen, response) => {
       await sleep(100);
       return honest(seen, response);
@@ -268,7 +271,7 @@ describe('many exits', () => {
     await expect(client.signExits(many)).resolves.toHaveLength(20);
   });
 
-  it('stop at the first that fails', async () => {
+  it('signExits stops at the first exit that fails', async () => {
     const half: Handler = (seen, response) =>
       seen.path.endsWith(other.hex) ? { status: 404, body: 'Not Found' } : honest(seen, response);
     await using signer = await startServer(half);
@@ -284,7 +287,7 @@ describe('many exits', () => {
 });
 
 describe('a fleet', () => {
-  it('prefers the fastest, and measures the others again', async () => {
+  it('signExit prefers the fastest signer of a fleet', async () => {
     const slow: Handler = async (seen, response) => {
       await sleep(60);
       return honest(seen, response);
@@ -305,7 +308,7 @@ describe('a fleet', () => {
     ['refuses this host', status(403)],
     ['lacks the key', status(404, 'Not Found')],
     ['signs with another key', seen => signedBy(other.secretKey, seen)],
-  ])('does without a signer that %s', async (_, handler) => {
+  ])('signExit does without a signer of the fleet that %s', async (_, handler) => {
     await using broken = await startServer(handler);
     await using signer = await startServer(honest);
     const { log, texts } = recordingLog();
@@ -317,7 +320,7 @@ describe('a fleet', () => {
     expect(warnings[0]).toMatch(/Asking another signer\.$/);
   });
 
-  it('does without one that is down, and takes it back', async () => {
+  it('signExit does without a signer of the fleet that is down, and takes it back', async () => {
     await using first = await startServer(honest);
     const second = await startServer(honest);
     await using client = open([second.url, first.url]);
@@ -330,7 +333,7 @@ describe('a fleet', () => {
     expect(back.seen).toHaveLength(1);
   });
 
-  it('does not ask another signer to sign what one refuses', async () => {
+  it('signExit asks no other signer of the fleet to sign what one refuses', async () => {
     await using refusing = await startServer(status(500, 'Internal Server Error'));
     await using signer = await startServer(honest);
     await using client = open([refusing.url, signer.url]);
@@ -338,7 +341,7 @@ describe('a fleet', () => {
     expect(signer.seen).toHaveLength(0);
   });
 
-  it('says of each signer why it failed', async () => {
+  it('signExit says of each signer of the fleet why it failed', async () => {
     await using hanging = await startServer(hang);
     await using lacking = await startServer(status(404, 'Not Found'));
     await using client = open([hanging.url, lacking.url], { timeoutMs: 100 });
@@ -348,7 +351,7 @@ describe('a fleet', () => {
     });
   });
 
-  it('lists the keys that all have, and says who is down', async () => {
+  it('listPublicKeys lists the keys that all signers of the fleet have, and says which signer is down', async () => {
     await using all = await startServer(honest);
     await using half = await startServer(exitSigner(keys.slice(0, 2)));
     await using broken = await startServer(reset);
@@ -367,7 +370,7 @@ describe('a fleet', () => {
 });
 
 describe('sockets', () => {
-  it('that the server closed between two requests do no harm', async () => {
+  it('signExit takes no harm from sockets that the server closed between two requests', async () => {
     await using signer = await startServer((seen, response) => {
       response.once('finish', () => setTimeout(() => response.socket?.destroy(), 5));
       return honest(seen, response);

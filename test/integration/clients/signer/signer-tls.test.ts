@@ -33,7 +33,7 @@ describe('TLS to a signer', () => {
     ['a client certificate', mutual, { ca: authority.cert, ...client }],
     ['a client certificate under TLS 1.2', mutual12, { ca: authority.cert, ...client }],
     ['PKCS#12', mutual, { ca: authority.cert, pfx: toPkcs12(client, 'secret'), passphrase: 'secret' }],
-  ])('works with %s', async (_, serverOptions, tls) => {
+  ])('the signer client works over TLS with %s', async (_, serverOptions, tls) => {
     await expect(sign(serverOptions, tls)).resolves.toHaveLength(96);
   });
 
@@ -87,16 +87,19 @@ describe('TLS to a signer', () => {
       'tls-wrong-name',
       'name of the certificate',
     ],
-  ])('fails clearly with %s', async (_, serverOptions, tls, code, hint) => {
-    await expect(sign(serverOptions, tls)).rejects.toMatchObject({
-      code,
-      exitCode: 1,
-      message: expect.stringContaining('https://127.0.0.1:'),
-      hint: expect.stringContaining(hint),
-    });
-  });
+  ])(
+    'the signer client fails over TLS with a hint what to change: %s',
+    async (_, serverOptions, tls, code, hint) => {
+      await expect(sign(serverOptions, tls)).rejects.toMatchObject({
+        code,
+        exitCode: 1,
+        message: expect.stringContaining('https://127.0.0.1:'),
+        hint: expect.stringContaining(hint),
+      });
+    },
+  );
 
-  it('and plain HTTP are told apart', async () => {
+  it('the signer client tells TLS and plain HTTP apart', async () => {
     const ask = async (url: string) => {
       await using signing = openSignerClient({ urls: [url], timeoutMs: 2_000 });
       return await signing.signExit({ publicKey: key.publicKey, validatorIndex: 1n, epoch: 2n, network });
@@ -131,7 +134,7 @@ describe('TLS to a signer', () => {
     ['another file as PKCS#12', { pfx: client.cert }, /cannot be used/],
     ['another file as authority', { ca: Buffer.from('hello') }, /no certificate in PEM form/],
     ['another file as certificate', { cert: Buffer.from('hello'), key: client.key }, /cannot be used/],
-  ])('is refused before anything is connected: %s', (_, tls, message) => {
+  ])('openSignerClient refuses unusable TLS files before it connects: %s', (_, tls, message) => {
     expect(() => openSignerClient({ urls: ['https://127.0.0.1:1'], timeoutMs: 1_000, tls })).toThrow(
       expect.objectContaining({ exitCode: 2, message: expect.stringMatching(message) }),
     );

@@ -82,7 +82,7 @@ const withErrors = recorded('12 directory missing: GET /reload').response;
 const absent = recorded('GET /config').response;
 
 describe('upcheck', () => {
-  it('asks for what the signer serves', async () => {
+  it('checkSignerUp asks for the content type that the signer serves', async () => {
     const script: Script = {
       'GET /upcheck': request => recorded(`GET /upcheck accept ${request.headers.accept}`).response,
     };
@@ -90,7 +90,7 @@ describe('upcheck', () => {
     await expect(checkSignerUp({}, { url: `${signer.url}/`, ...times })).resolves.toBeUndefined();
   });
 
-  it('refuses another server', async () => {
+  it('checkSignerUp refuses another server', async () => {
     await using signer = await startSigner({ 'GET /upcheck': () => ({ status: 200, body: '<html>' }) });
     await expect(checkSignerUp({}, { url: signer.url, ...times })).rejects.toMatchObject({
       code: 'invalid-answer',
@@ -99,7 +99,7 @@ describe('upcheck', () => {
 });
 
 describe('public keys', () => {
-  it('come as a set in lower case', async () => {
+  it('listSignerPublicKeys gives the public keys as a set in lower case', async () => {
     const script: Script = {
       'GET /api/v1/eth2/publicKeys': request =>
         recorded(`GET /api/v1/eth2/publicKeys accept ${request.headers.accept}`).response,
@@ -114,20 +114,20 @@ describe('public keys', () => {
     );
   });
 
-  it('may come without 0x', async () => {
+  it('listSignerPublicKeys takes public keys without 0x', async () => {
     const body = JSON.stringify(['AB'.repeat(48)]);
     await using signer = await startSigner({ 'GET /api/v1/eth2/publicKeys': () => ({ status: 200, body }) });
     const listed = await listSignerPublicKeys({}, { url: signer.url, ...times });
     expect([...listed]).toEqual([`0x${'ab'.repeat(48)}`]);
   });
 
-  it.each(['{}', '["0x00"]', '[1]', '<html>'])('are not read from %s', async body => {
+  it.each(['{}', '["0x00"]', '[1]', '<html>'])('listSignerPublicKeys refuses the answer %s', async body => {
     await using signer = await startSigner({ 'GET /api/v1/eth2/publicKeys': () => ({ status: 200, body }) });
     const listed = listSignerPublicKeys({}, { url: signer.url, ...times });
     await expect(listed).rejects.toMatchObject({ code: 'invalid-answer', exitCode: 1 });
   });
 
-  it('are refused with what to change', async () => {
+  it('listSignerPublicKeys says what to change when the signer refuses', async () => {
     const script: Script = {
       'GET /api/v1/eth2/publicKeys': () => recorded('GET /api/v1/eth2/publicKeys host evil.example').response,
     };
@@ -144,7 +144,7 @@ describe('reload', () => {
     return startSigner({ 'GET /reload': get, 'POST /reload': post });
   }
 
-  it('waits for the end', async () => {
+  it('reloadSigner waits for the end of the reload', async () => {
     await using signer = await startReloading(oneByOne(idle, running, running, completed), () => accepted);
     expect(await reloadSigner({}, { url: signer.url, ...times })).toEqual({
       status: 'completed',
@@ -152,14 +152,14 @@ describe('reload', () => {
     });
   });
 
-  it('is not taken in by the end of an earlier reload', async () => {
+  it('reloadSigner is not taken in by the end of an earlier reload', async () => {
     const get = oneByOne(completed, completed, running, completedLater);
     await using signer = await startReloading(get, () => accepted);
     await reloadSigner({}, { url: signer.url, ...times });
     expect(signer.seen.filter(line => line === 'GET /reload')).toHaveLength(4);
   });
 
-  it('says when keys failed to load', async () => {
+  it('reloadSigner says when keys failed to load', async () => {
     await using signer = await startReloading(oneByOne(completed, withErrors), () => accepted);
     expect(await reloadSigner({}, { url: signer.url, ...times })).toEqual({
       status: 'completed_with_errors',
@@ -167,14 +167,14 @@ describe('reload', () => {
     });
   });
 
-  it('waits while another reload runs, and then starts its own', async () => {
+  it('reloadSigner waits while another reload runs, and then starts its own', async () => {
     const get = oneByOne(running, running, completed, running, completedLater);
     await using signer = await startReloading(get, oneByOne(busy, busy, accepted));
     expect(await reloadSigner({}, { url: signer.url, ...times })).toMatchObject({ status: 'completed' });
     expect(signer.seen.filter(line => line === 'POST /reload')).toHaveLength(3);
   });
 
-  it('takes the word of a signer that cannot be asked', async () => {
+  it('reloadSigner takes the word of a signer that cannot be asked about its reload', async () => {
     for (const status of [404, 405]) {
       await using signer = await startReloading(
         () => ({ ...absent, status }),
@@ -184,7 +184,7 @@ describe('reload', () => {
     }
   });
 
-  it('does not wait for ever', async () => {
+  it('reloadSigner does not wait for ever', async () => {
     await using signer = await startReloading(
       () => running,
       () => accepted,
@@ -196,7 +196,7 @@ describe('reload', () => {
     });
   });
 
-  it('fails where there is no signer', async () => {
+  it('reloadSigner fails where there is no signer', async () => {
     await using signer = await startSigner({});
     await expect(reloadSigner({}, { url: signer.url, ...times })).rejects.toMatchObject({
       code: 'web3signer-refused',

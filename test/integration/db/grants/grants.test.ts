@@ -103,7 +103,7 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]());
 
 describe('the grants', () => {
-  it('know every table of the schema', () => {
+  it('the grants know every table of the schema', () => {
     expect([...tables.keys()].sort()).toEqual(Object.keys(TABLE_GRANTS).sort());
     expect([...tables.keys()].sort()).toEqual(Object.keys(RIGHTS).sort());
     const columns = [...tables].flatMap(([table, names]) => names.map(name => `${table}.${name}`));
@@ -111,7 +111,7 @@ describe('the grants', () => {
   });
 
   it.each(ROLES)(
-    'let %s do with each table and column what its commands need, and nothing else',
+    'the grants let %s do with each table and column what its commands need, and nothing else',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       const isRefused = async (statement: string) =>
@@ -169,7 +169,7 @@ describe('the grants', () => {
   );
 
   it.each(ROLES)(
-    'let %s make nothing of its own beside the tables, and take no number of a sequence',
+    'the grants let %s make nothing of its own beside the tables, and take no number of a sequence',
     async role => {
       await using connection = await openAttempts(scene.urls[role]);
       const sequences = await runSql(
@@ -190,7 +190,7 @@ describe('the grants', () => {
     },
   );
 
-  it('take away what PUBLIC or a role was given beside them', async () => {
+  it('the grants take away what PUBLIC or a role was given beside them', async () => {
     await using connection = await openAttempts(scene.urls.auditor);
     await runSql(scene.url, 'grant usage on schema stakewise_operator to public');
     await runSql(scene.url, 'grant all on all tables in schema stakewise_operator to public');
@@ -206,7 +206,7 @@ describe('the grants', () => {
     );
   });
 
-  it('come out the same when the SQL is run again, by the owner or by a superuser', async () => {
+  it('the grants come out the same when the SQL is run again, by the owner or by a superuser', async () => {
     const before = await readRights(scene.url);
     await runSql(scene.ownerUrl, scene.grants);
     expect(await readRights(scene.url)).toEqual(before);
@@ -216,7 +216,7 @@ describe('the grants', () => {
 });
 
 describe('the SQL of the grants', () => {
-  it('makes the roles that are missing, with neither login nor password, whatever their names and the schema’s', async () => {
+  it('the SQL of the grants makes missing roles without login and password, whatever the names of roles and schema', async () => {
     await using empty = await createTestDatabase({ migrated: false });
     const suffix = `${process.pid}'"\\ $grants$ é`;
     const schema = `own "schema" '$grants1$`;
@@ -273,7 +273,7 @@ describe('the SQL of the grants', () => {
       (name: string) => `grant pg_write_all_data to ${name}`,
       (name: string) => `revoke pg_write_all_data from ${name}`,
     ],
-  ])('is refused by the database when a role is %s', async (_who, make, undo) => {
+  ])('the SQL of the grants is refused by the database when a role is %s', async (_who, make, undo) => {
     const name = scene.roles.uploader;
     const owner = new URL(scene.ownerUrl).username;
     await runSql(scene.url, make(name, owner));
@@ -284,14 +284,14 @@ describe('the SQL of the grants', () => {
     }
   });
 
-  it('is refused when the tables’ owner itself is to be a role', async () => {
+  it('the SQL of the grants is refused when the tables’ owner itself is to be a role', async () => {
     const owner = new URL(scene.ownerUrl).username;
     const sql = grantsSql({ schema: 'stakewise_operator', roles: { ...scene.roles, operator: owner } });
     await expect(runSql(scene.ownerUrl, sql)).rejects.toThrow(`grants would not hold role "${owner}"`);
   });
 
   it.each(['', 'public', 'pg_monitor', 'none', 'a\nb', 'a\u202eb', 'x'.repeat(64), 'é'.repeat(32)])(
-    'is not printed for a role named %j',
+    'grantsSql refuses a role named %j',
     name => {
       expect(() => grantsSql({ schema: 'one', roles: { ...scene.roles, auditor: name } })).toThrow(/name/);
     },
@@ -299,26 +299,29 @@ describe('the SQL of the grants', () => {
 });
 
 describe('the roles that accept oracle sets', () => {
-  it.each(['uploader', 'operator'] as const)('%s remembers one, and the next in its place', async role => {
-    await using database = await openDatabase({ url: scene.urls[role] });
-    const whose = { chainId: 31337, vault: new Uint8Array(20).fill(1), acceptedBy: role };
-    for (const eventBlock of [1n, 2n]) {
-      const acceptance = {
-        keeper: new Uint8Array(20).fill(2),
-        setHash: new Uint8Array(32).fill(3),
-        configIpfsHash: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
-        eventBlock,
-        eventBlockHash: new Uint8Array(32).fill(4),
-        mac: new Uint8Array(32).fill(5),
-      };
-      await storeAcceptance(database, whose, acceptance);
-      expect(await findAcceptance(database, whose)).toEqual(acceptance);
-    }
-  });
+  it.each(['uploader', 'operator'] as const)(
+    'the role %s remembers an accepted oracle set, and the next one in its place',
+    async role => {
+      await using database = await openDatabase({ url: scene.urls[role] });
+      const whose = { chainId: 31337, vault: new Uint8Array(20).fill(1), acceptedBy: role };
+      for (const eventBlock of [1n, 2n]) {
+        const acceptance = {
+          keeper: new Uint8Array(20).fill(2),
+          setHash: new Uint8Array(32).fill(3),
+          configIpfsHash: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
+          eventBlock,
+          eventBlockHash: new Uint8Array(32).fill(4),
+          mac: new Uint8Array(32).fill(5),
+        };
+        await storeAcceptance(database, whose, acceptance);
+        expect(await findAcceptance(database, whose)).toEqual(acceptance);
+      }
+    },
+  );
 });
 
 describe('the operator’s role', () => {
-  it('runs every statement about leases, transactions and the chain’s validators', async () => {
+  it('the operator’s role runs every statement about leases, transactions and the chain’s validators', async () => {
     await using database = await openDatabase({ url: scene.urls.operator });
     const scope = { chainId: 31337, vault: new Uint8Array(20).fill(1) };
     const epoch = await takeLease(database, scope, { holder: 'one', ttlMs: 60_000 });
@@ -384,7 +387,7 @@ describe('the operator’s role', () => {
 });
 
 describe('a right that is missing', () => {
-  it('to change tables is told with their owner', async () => {
+  it('a missing right to change tables is told with the role to connect with, the tables’ owner', async () => {
     await using database = await openDatabase({ url: scene.urls.uploader });
     await expect(
       sql`alter table stakewise_operator.vaults add column more integer`.execute(database.db),
@@ -394,7 +397,7 @@ describe('a right that is missing', () => {
     });
   });
 
-  it('is told with the roles that have it', async () => {
+  it('a missing right is told with the roles that have it', async () => {
     await using database = await openDatabase({ url: scene.urls['validator-config'] });
     await expect(listVaults(database)).rejects.toMatchObject({
       code: 'db-permission-denied',

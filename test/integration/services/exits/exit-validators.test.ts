@@ -90,13 +90,13 @@ function change(place: number, facts: Partial<DevnetNode['validators'][number]>)
 }
 
 describe('the plan', () => {
-  it('is all active validators by index, or the first of them, or those named', async () => {
+  it('planExits plans all active validators by index, or the first of them, or those named', async () => {
     expect(indexesOf((await plan()).validators)).toEqual([100, 101, 102, 103]);
     expect(indexesOf((await plan({ count: 2 })).validators)).toEqual([100, 101]);
     expect(indexesOf((await plan({ indexes: [103n, 101n] })).validators)).toEqual([101, 103]);
   });
 
-  it('leaves out those on their way, and tells of those that cannot exit yet', async () => {
+  it('planExits leaves out validators on their way out, and tells of those that cannot exit yet', async () => {
     change(0, { status: 'active_exiting', exitEpoch: 1_200n });
     change(1, { activationEpoch: 900n });
     change(2, { hasPendingPartialWithdrawal: true });
@@ -109,20 +109,23 @@ describe('the plan', () => {
     ]);
   });
 
-  it.each(['pending_queued', 'pending_initialized'])('knows no exit for %s', async status => {
-    change(0, { status });
-    expect((await plan()).refused[0]?.reason).toBe(`it is not active yet (${status})`);
-  });
+  it.each(['pending_queued', 'pending_initialized'])(
+    'planExits knows no exit for a validator that is %s',
+    async status => {
+      change(0, { status });
+      expect((await plan()).refused[0]?.reason).toBe(`it is not active yet (${status})`);
+    },
+  );
 
   it.each(['active_slashed', 'exited_unslashed', 'exited_slashed', 'withdrawal_possible', 'withdrawal_done'])(
-    'calls %s exited',
+    'planExits calls a validator that is %s exited',
     async status => {
       change(0, { status });
       expect(indexesOf((await plan()).exited)).toEqual([100]);
     },
   );
 
-  it('refuses named validators with every reason, and unknown ones', async () => {
+  it('planExits refuses named validators with every reason, and unknown ones', async () => {
     change(1, { activationEpoch: 900n });
     change(2, { hasPendingPartialWithdrawal: true });
     await expect(plan({ indexes: [101n, 102n, 103n] })).rejects.toMatchObject({
@@ -132,7 +135,7 @@ describe('the plan', () => {
     await expect(plan({ indexes: [7n] })).rejects.toMatchObject({ code: 'unknown-validator', exitCode: 2 });
   });
 
-  it('takes the V2 pool’s validators for the genesis vault’s, whose escrow they withdraw to', async () => {
+  it('planExits takes validators that withdraw to the V2 pool’s escrow for the genesis vault’s', async () => {
     const escrow = `0x${'55'.repeat(20)}`;
     change(0, { withdrawalCredentials: credentialsOf(escrow) });
     const { contracts } = resolveNetwork('hoodi');
@@ -140,7 +143,7 @@ describe('the plan', () => {
     expect(await plan({ network })).toMatchObject({ validators: { length: 4 }, foreign: 0 });
   });
 
-  it('leaves validators of other vaults alone', async () => {
+  it('planExits leaves validators of other vaults alone', async () => {
     change(0, { withdrawalCredentials: credentialsOf(`0x${'99'.repeat(20)}`) });
     const { validators, foreign } = await plan();
     expect(indexesOf(validators)).toEqual([101, 102, 103]);
@@ -152,7 +155,7 @@ describe('the plan', () => {
 });
 
 describe('exits', () => {
-  it('are signed with the keys and taken', async () => {
+  it('exitValidators has exits signed with the validator keys, and the beacon node takes them', async () => {
     load(...secretKeys);
     const outcomes = await exit();
     expect(outcomes.map(({ result }) => result)).toEqual(Array(4).fill('submitted'));
@@ -163,7 +166,7 @@ describe('exits', () => {
   it.each([
     ['a threshold of them', { threshold: 3, configHash: new Uint8Array(32), ipfsHash: 'Qm' }, 3],
     ['all of them, in a file without a threshold', undefined, 4],
-  ])('are signed with shares: %s', async (_, oracleSet, asked) => {
+  ])('exitValidators has exits signed with key shares: %s', async (_, oracleSet, asked) => {
     const shares = secretKeys.map(key => splitSecretKey(key, { threshold: 3, count: 4 }));
     load(...shares.flat());
     const validators = publicKeys.map((publicKey, i) => ({
@@ -174,7 +177,7 @@ describe('exits', () => {
     expect(keys.signed).toHaveLength(4 * asked);
   });
 
-  it('with shares that do not belong together are not sent', async () => {
+  it('exitValidators sends no exit of shares that do not belong together', async () => {
     const [first = new Uint8Array()] = publicKeys;
     const shares = [1, 2, 3].map(n => testSecretKey(n + 50));
     load(...shares);
@@ -184,7 +187,7 @@ describe('exits', () => {
   });
 
   it.each<BeaconClient>(['lighthouse', 'teku', 'prysm', 'lodestar', 'nimbus'])(
-    'given again to %s are no errors',
+    'exitValidators takes an exit that %s knows already for no error',
     async client => {
       beacon.client = client;
       load(...secretKeys);
@@ -193,7 +196,7 @@ describe('exits', () => {
     },
   );
 
-  it('that fail for some list both groups', async () => {
+  it('assertAllExited lists both groups when exits fail for some validators', async () => {
     load(...secretKeys.slice(0, 2));
     const outcomes = await exit();
     expect(outcomes.map(({ result }) => result)).toEqual(['submitted', 'submitted', 'failed', 'failed']);
@@ -207,7 +210,7 @@ describe('exits', () => {
   });
 
   it.each(['wrong-key', 'garbage', 'other-network'] as const)(
-    'are not sent when the signer is %s',
+    'exitValidators sends no exit when the signer has the fault "%s"',
     async fault => {
       load(...secretKeys);
       const { validators } = await plan();
@@ -222,7 +225,7 @@ describe('exits', () => {
     },
   );
 
-  it('that fail say what to change', async () => {
+  it('assertAllExited says what to change when exits fail', async () => {
     load(...secretKeys);
     keys.fault = 'other-network';
     const outcomes = await exit();
@@ -231,7 +234,7 @@ describe('exits', () => {
     );
   });
 
-  it('stop trying when the beacon node is gone', async () => {
+  it('exitValidators stops trying when the beacon node is gone', async () => {
     load(...secretKeys);
     const { validators } = await plan();
     const loadedKeys = await signer.listPublicKeys();

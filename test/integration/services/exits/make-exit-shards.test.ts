@@ -108,7 +108,7 @@ function expectRecoverable(result: Awaited<ReturnType<typeof make>>): void {
 }
 
 describe('the mode', () => {
-  it('auto takes the shares of the current oracle set when the signer has them', async () => {
+  it('makeExitShards in mode auto takes the shares of the current oracle set when the signer has them', async () => {
     load(...shares.flat());
     const result = await make();
     expect(result.mode).toBe('key-shares');
@@ -130,7 +130,7 @@ describe('the mode', () => {
         return { loadedKeys: loaded };
       },
     ],
-  ])('auto splits all signatures of the batch with %s', async (_, change) => {
+  ])('makeExitShards in mode auto splits all signatures of a batch with %s', async (_, change) => {
     load(...shares.flat(), ...secretKeys);
     const result = await make(await change());
     expect(result.mode).toBe('split');
@@ -138,7 +138,7 @@ describe('the mode', () => {
     expect(server.signed).toHaveLength(2);
   });
 
-  it('key-shares never splits, and says what is missing', async () => {
+  it('makeExitShards in mode key-shares never splits, and says what is missing', async () => {
     load(...secretKeys);
     await expect(make({ mode: 'key-shares' })).rejects.toMatchObject({
       code: 'shares-not-loaded',
@@ -149,35 +149,35 @@ describe('the mode', () => {
     });
   });
 
-  it('split takes the validator keys even where shares are at hand', async () => {
+  it('makeExitShards in mode split takes the validator keys even where shares are at hand', async () => {
     load(...shares.flat(), ...secretKeys);
     const result = await make({ mode: 'split' });
     expect(result.mode).toBe('split');
     expectRecoverable(result);
   });
 
-  it('needs either: half the keys make nothing', async () => {
+  it('makeExitShards makes nothing when the signer has only half the keys', async () => {
     load(secretKeys[0] ?? new Uint8Array());
     await expect(make()).rejects.toMatchObject({ code: 'exit-key-not-loaded' });
     expect(server.signed).toHaveLength(0);
   });
 });
 
-describe('nothing leaves', () => {
-  it('when a share is of another polynomial, though its signature is valid', async () => {
+describe('shares and signers that do not fit', () => {
+  it('makeExitShards gives nothing out when a share is of another polynomial, though its signature is valid', async () => {
     const foreign = splitSecretKey(secretKeys[0] ?? new Uint8Array(), { threshold: 3, count: 4 });
     shares[0]?.splice(3, 1, foreign[3] ?? new Uint8Array());
     load(...shares.flat());
     await expect(make()).rejects.toMatchObject({ code: 'shares-inconsistent' });
   });
 
-  it('when shares stand in another order', async () => {
+  it('makeExitShards gives nothing out when shares stand in another order', async () => {
     shares[0]?.reverse();
     load(...shares.flat());
     await expect(make()).rejects.toMatchObject({ code: 'shares-inconsistent' });
   });
 
-  it('when the shares are of a higher threshold than the oracles’', async () => {
+  it('makeExitShards gives nothing out when the shares have a higher threshold than the oracles’', async () => {
     shares = secretKeys.map(key => splitSecretKey(key, { threshold: 4, count: 4 }));
     load(...shares.flat());
     await expect(make()).rejects.toMatchObject({ code: 'shares-inconsistent' });
@@ -188,7 +188,7 @@ describe('nothing leaves', () => {
     ['other-network', 'signer-refused-exit'],
     ['garbage', 'invalid-answer'],
     ['down', 'connection-reset'],
-  ] as const)('when the signer is %s', async (fault, code) => {
+  ] as const)('makeExitShards gives nothing out when the signer has the fault "%s"', async (fault, code) => {
     load(...shares.flat(), ...secretKeys);
     const loadedKeys = await signer.listPublicKeys();
     server.fault = fault;

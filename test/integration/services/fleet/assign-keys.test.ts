@@ -60,7 +60,7 @@ const recordedKeys = (total: number, index: number) =>
   readSignerKeys(readRecorded(`03-remote-db/4-validator-total${total}-index${index}/signer_keys.yml`));
 
 describe('the files of validator clients', () => {
-  it('are the recorded ones for ten keys over ten clients, without the builder', async () => {
+  it('the files of a validator client are the recorded ones for ten keys over ten clients, without the builder', async () => {
     await using vault = await openUploaded();
     const { keyCount } = await writeClient(vault.database, vault.path, {
       index: 0,
@@ -75,7 +75,7 @@ describe('the files of validator clients', () => {
     [3, [3, 3, 4]],
     [4, [2, 2, 3, 3]],
   ])(
-    'like the reference over %i: its ranges, and each key it leaves out is in exactly one',
+    'assignKeys gives %i clients the reference’s ranges, and each key that it leaves out to exactly one',
     async (total, counts) => {
       await using vault = await openUploaded();
       const { plan } = await assign(vault.database, {
@@ -102,7 +102,7 @@ describe('the files of validator clients', () => {
 });
 
 describe('a stored plan', () => {
-  it('stays: the same total changes nothing, another is refused with the number of moves', async () => {
+  it('assignKeys keeps a stored plan for the same total, and refuses another one with the number of moves', async () => {
     await using vault = await openUploaded();
     const first = await assign(vault.database, { totalClients: 5, reassign: false });
     expect(first).toMatchObject({ isNew: true, movedKeys: 0 });
@@ -123,7 +123,7 @@ describe('a stored plan', () => {
     expect((await assign(vault.database, { totalClients: 5, reassign: false })).plan).toEqual(first.plan);
   });
 
-  it('moves as few keys as can be when it may', async () => {
+  it('assignKeys moves as few keys as can be when it may', async () => {
     await using vault = await openUploaded();
     await assign(vault.database, { totalClients: 5, reassign: false });
     const fewer = await assign(vault.database, { totalClients: 4, reassign: true });
@@ -136,7 +136,7 @@ describe('a stored plan', () => {
     expect(more.keyCount).toBe(2);
   });
 
-  it('can be replaced by the reference’s ranges only when keys may move', async () => {
+  it('assignKeys takes the reference’s ranges in place of a stored plan only when keys may move', async () => {
     await using vault = await openUploaded();
     await assign(vault.database, { totalClients: 3, reassign: false });
     const like = { totalClients: 3, likeReference: 'floor' } as const;
@@ -146,7 +146,7 @@ describe('a stored plan', () => {
     expect((await assign(vault.database, { ...like, reassign: true })).movedKeys).toBe(2);
   });
 
-  it('of two first calls at once one decides and both get its plan', async () => {
+  it('assignKeys gives two first calls at once the plan of one of them', async () => {
     await using vault = await openUploaded();
     const plans = await Promise.all([
       assign(vault.database, { totalClients: 5, reassign: false }),

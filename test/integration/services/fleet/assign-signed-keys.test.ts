@@ -97,7 +97,7 @@ describe.each([
   ['Postgres', () => createTestDatabase({ migrated: false })],
   ['PGlite', () => createPgliteUrl()],
 ])('signed facts on %s', (_, create) => {
-  it('begin with the first upload; a plan of this program is signed with them, and goes on with uploads', async () => {
+  it('signed facts begin with the first upload; a plan is signed with them, and goes on with uploads', async () => {
     await using place = await create();
     await using database = await openDatabase({ url: place.url });
     const { verifyingKey = new Uint8Array() } = await setupRecorded(database);
@@ -132,7 +132,7 @@ describe.each([
     });
   });
 
-  it('are made for a vault of an earlier version at its next upload or plan, once every row was opened', async () => {
+  it('signed facts are made for a vault of an earlier version at its next upload or plan', async () => {
     for (const next of ['upload', 'assign'] as const) {
       await using place = await create();
       await using database = await openDatabase({ url: place.url });
@@ -156,7 +156,7 @@ describe.each([
 describe('signed facts', () => {
   const create = () => createTestDatabase({ migrated: false });
 
-  it('are not made of rows that do not open, or not as what they are listed as', async () => {
+  it('signed facts are not made of rows that do not open, or not as what they are listed as', async () => {
     await using place = await create();
     await using database = await openDatabase({ url: place.url });
     await fill(database);
@@ -184,7 +184,7 @@ describe('signed facts', () => {
     expect(await findSigningKey(database, VAULT_ID)).toBeUndefined();
   });
 
-  it('take in a plan that somebody chose without the key only when they are told to', async () => {
+  it('assignSignedKeys takes in a plan that somebody chose without the key only when it is told to', async () => {
     await using place = await create();
     await using database = await openDatabase({ url: place.url });
     const verifyingKey = await fill(database);
@@ -205,7 +205,7 @@ describe('signed facts', () => {
     expect(await countersOf(database)).toMatchObject({ plan: 2n, hasPlan: true });
   });
 
-  it('that were taken away are not begun anew as if there had been none', async () => {
+  it('signed facts that were taken away are not begun anew as if there had been none', async () => {
     await using place = await create();
     await using database = await openDatabase({ url: place.url });
     await fill(database);
@@ -219,7 +219,7 @@ describe('signed facts', () => {
     expect(await countersOf(database)).toEqual({ upload: 2n, plan: 2n, hasPlan: true });
   });
 
-  it('go with the vault: another set-up has another key', async () => {
+  it('signed facts go with the vault, and another set-up has another key', async () => {
     await using place = await create();
     await using database = await openDatabase({ url: place.url });
     const verifyingKey = await fill(database);

@@ -26,7 +26,7 @@ const it = base.extend('vaults', ({ directory: folder }) => {
 });
 
 describe('the lock of a vault’s directory', () => {
-  it('is taken for files in it, at whatever depth, and for files that are not there yet', async ({
+  it('lockVaultsOf locks the vault directories of files at whatever depth, and of files not there yet', async ({
     vaults: { folder, warn, lock, inUse },
   }) => {
     const paths = [join(folder, FIRST, 'keystores', 'a.json'), join(folder, SECOND, 'merged.json')];
@@ -42,7 +42,9 @@ describe('the lock of a vault’s directory', () => {
     await using _second = await lock(SECOND);
   });
 
-  it('is one for all names of a directory', async ({ vaults: { folder, warn, lock, inUse } }) => {
+  it('lockVaultsOf takes one lock for all names of a directory', async ({
+    vaults: { folder, warn, lock, inUse },
+  }) => {
     mkdirSync(join(folder, 'volume'));
     writeFileSync(join(folder, 'volume', 'config.json'), '{}');
     const name = `0x${'3c'.repeat(20)}`;
@@ -56,7 +58,9 @@ describe('the lock of a vault’s directory', () => {
     expect(readdirSync(join(folder, 'volume'))).toEqual(['config.json']);
   });
 
-  it('leaves other directories alone', async ({ vaults: { folder, warn } }) => {
+  it('lockVaultsOf leaves directories alone that are not those of a vault', async ({
+    vaults: { folder, warn },
+  }) => {
     const other = join(folder, 'other');
     mkdirSync(other);
     writeFileSync(join(other, 'config.json'), '{}');
@@ -67,7 +71,9 @@ describe('the lock of a vault’s directory', () => {
     expect(readdirSync(join(folder, `0x${'4d'.repeat(20)}`))).toEqual([]);
   });
 
-  it('makes the directory of a vault that has none yet', async ({ vaults: { folder, warned, lock } }) => {
+  it('lockVaultDirectory makes the directory of a vault that has none yet', async ({
+    vaults: { folder, warned, lock },
+  }) => {
     const name = `0x${'5e'.repeat(20)}`;
     await using _lock = await lock(name);
     expect(readdirSync(join(folder, name)).sort()).toEqual(['.lock', '.lock-kernel']);

@@ -96,7 +96,7 @@ async function recoveredKeys(): Promise<string[]> {
 const active = () => [1, 2, 5].map(index => toHex(keyAt(index))).sort();
 
 describe('recovering', () => {
-  it('writes keystores of the active validators and an index beyond the highest key', async () => {
+  it('recoverVault writes keystores of the active validators and an index beyond the highest key', async () => {
     const result = await recover();
     expect(result).toMatchObject({ registered: 4, exited: 1, notFound: 0, mnemonicNextIndex: 6 });
     expect(result.recovered.map(({ index }) => index)).toEqual([1, 2, 5]);
@@ -106,7 +106,7 @@ describe('recovering', () => {
     expect(warned).toEqual([]);
   });
 
-  it('puts the old keystores aside, never away', async () => {
+  it('recoverVault puts the old keystores aside, never away', async () => {
     await writeTestKeystores(keystoresDir(), [testSecretKey(9)]);
     const present = { firstPublicKey: keyAt(0), mnemonicNextIndex: 11 };
     const result = await recover({ present, perKeystorePassword: true });
@@ -118,7 +118,7 @@ describe('recovering', () => {
     expect((await recover({ present })).previousKeystoresDir).toBe(`${keystoresDir()}.before-recover-2`);
   });
 
-  it('says where the search ended and what was not found', async () => {
+  it('recoverVault says where the search ended and what was not found', async () => {
     registered.push(new Uint8Array(48).fill(1));
     expect(await recover()).toMatchObject({ notFound: 1 });
     expect(warned).toEqual([
@@ -126,14 +126,14 @@ describe('recovering', () => {
     ]);
   });
 
-  it('searches as far as it is told', async () => {
+  it('recoverVault searches as far as it is told', async () => {
     registered = [keyAt(0), keyAt(4)];
     expect(await recover({ searchLimit: 3 })).toMatchObject({ notFound: 1, mnemonicNextIndex: 1 });
     expect(await recover({ searchLimit: 4 })).toMatchObject({ notFound: 0 });
   });
 });
 
-describe('nothing is touched', () => {
+describe('recoveries that are refused', () => {
   it.each([
     ['the mnemonic of nobody here', { mnemonic: OTHER }, 'wrong-mnemonic'],
     [
@@ -141,12 +141,12 @@ describe('nothing is touched', () => {
       { present: { firstPublicKey: keyAt(3), mnemonicNextIndex: 0 } },
       'wrong-mnemonic',
     ],
-  ])('with %s', async (_, options, code) => {
+  ])('recoverVault touches nothing with %s', async (_, options, code) => {
     await expect(recover(options)).rejects.toMatchObject({ code });
     expect(existsSync(vaultDirectory)).toBe(false);
   });
 
-  it('without registered validators', async () => {
+  it('recoverVault touches nothing for a vault without registered validators', async () => {
     registered = [];
     await expect(recover()).rejects.toMatchObject({ code: 'no-registered-validators' });
     expect(existsSync(vaultDirectory)).toBe(false);

@@ -54,7 +54,7 @@ describe.each([
       { ...SCOPE, ...changes },
     );
 
-  it('are remembered, the last one by each key', async () => {
+  it('accepted oracle sets are remembered, the last one of each wallet', async () => {
     expect(await open().find()).toBeUndefined();
     await open().remember(SET);
     await open({ acceptedBy: 'wallet two' }).remember({ ...SET, eventBlock: 1 });
@@ -74,14 +74,17 @@ describe.each([
     ['another MAC', sql`mac = ${Buffer.alloc(32, 1)}`],
     ['another vault', sql`vault = ${Buffer.alloc(20, 0x33)}`, { vault: `0x${'33'.repeat(20)}` }],
     ['another chain', sql`chain_id = 1`, { chainId: 1 }],
-  ] as const)('are not believed in a row of %s', async (_, change, reader: Partial<AcceptanceOf> = {}) => {
-    await open().remember(SET);
-    await sql`update ${tableOf(database, 'accepted_oracle_sets')} set ${change}`.execute(database.db);
-    expect(await open(reader).find()).toBeUndefined();
-    expect(warnings).toEqual([expect.stringContaining('is not one of wallet one: it is not believed')]);
-  });
+  ] as const)(
+    'an accepted oracle set is not believed when its row has %s',
+    async (_, change, reader: Partial<AcceptanceOf> = {}) => {
+      await open().remember(SET);
+      await sql`update ${tableOf(database, 'accepted_oracle_sets')} set ${change}`.execute(database.db);
+      expect(await open(reader).find()).toBeUndefined();
+      expect(warnings).toEqual([expect.stringContaining('is not one of wallet one: it is not believed')]);
+    },
+  );
 
-  it('are not believed of another key or keeper', async () => {
+  it('an accepted oracle set is not believed with another key or for another keeper', async () => {
     await open().remember(SET);
     expect(await open({}, new Uint8Array(32)).find()).toBeUndefined();
     expect(await open({ keeper: `0x${'44'.repeat(20)}` }).find()).toBeUndefined();

@@ -105,7 +105,7 @@ async function timed<T>(work: Promise<T>): Promise<{ result: T; tookMs: number }
 }
 
 describe('approvals', () => {
-  it('are exactly as many as the keeper asks for, in the order that it asks for', async () => {
+  it('collectApprovals gives exactly as many signatures as the keeper asks for, in the keeper’s order', async () => {
     const approval = await collect();
     expect(approval).toMatchObject({ ipfsHash: DOCUMENT, deadline: BigInt(DEADLINE) });
     expect(approval.signatures).toHaveLength(3 * 65);
@@ -114,7 +114,7 @@ describe('approvals', () => {
     expect(isAscending(signers)).toBe(true);
   });
 
-  it('are the recorded ones when the recorded oracles answer', async () => {
+  it('collectApprovals gives the recorded signatures when the recorded oracles answer', async () => {
     interface Decoded {
       readonly case: RecordedCase;
       readonly function: string;
@@ -134,12 +134,12 @@ describe('approvals', () => {
     expect(toHex((await collect({ send })).signatures)).toBe(signatures);
   });
 
-  it('of all oracles are collected when the keeper asks for all', async () => {
+  it('collectApprovals collects the approvals of all oracles when the keeper asks for all', async () => {
     expect(signersOf((await collect({ threshold: 4 })).signatures)).toHaveLength(4);
   });
 });
 
-describe('one oracle that', () => {
+describe('an oracle with a fault', () => {
   it.each<[string, Handler]>([
     ['is silent', silent],
     ['cuts the connection', cuts],
@@ -151,7 +151,7 @@ describe('one oracle that', () => {
     ['names another document', approves(1, { document: 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG' })],
     ['names another deadline', approves(1, { deadline: DEADLINE + 1 })],
     ['names a deadline that has passed', approves(1, { deadline: DEADLINE - 1_000 })],
-  ])('%s costs its own vote and no time', async (_, handler) => {
+  ])('collectApprovals loses one vote and no time when one oracle %s', async (_, handler) => {
     handlers[1] = handler;
     const { result, tookMs } = await timed(collect());
     const honest = recorded.config.oracles.map(({ address }) => address).filter((__, i) => i !== 1);
@@ -159,7 +159,7 @@ describe('one oracle that', () => {
     expect(tookMs).toBeLessThan(2_000);
   });
 
-  it('lies is named in the log', async () => {
+  it('collectApprovals logs that the approval of an oracle that lies does not count', async () => {
     handlers[2] = approves(2, { key: 7 });
     await collect();
     expect(recording.texts()).toEqual([
@@ -169,7 +169,7 @@ describe('one oracle that', () => {
 });
 
 describe('too few approvals', () => {
-  it('are told at once when the silent ones could not make up for it', async () => {
+  it('collectApprovals fails at once when the silent oracles could not make up for it', async () => {
     handlers = [silent, refuses, approves(2), refuses];
     const { tookMs } = await timed(
       expect(collect()).rejects.toMatchObject({
@@ -181,7 +181,7 @@ describe('too few approvals', () => {
     expect(tookMs).toBeLessThan(2_000);
   });
 
-  it('are told when the time is over, with every oracle and what it said', async () => {
+  it('collectApprovals fails when the time is over, with every oracle and what it said', async () => {
     handlers = [silent, approves(1), approves(2), refuses];
     const { result: error, tookMs } = await timed(collect({ timeoutMs: 400 }).catch((e: unknown) => e));
     expect(tookMs).toBeGreaterThan(350);
@@ -194,23 +194,23 @@ describe('too few approvals', () => {
     expect(text).toContain('refuses the request: {"code": 3, "message": "not now"}');
   });
 
-  it('are told when the oracles do not agree', async () => {
+  it('collectApprovals fails when the oracles do not agree', async () => {
     handlers = [approves(0), approves(1), approves(2, { document: 'a' }), approves(3, { document: 'a' })];
     await expect(collect()).rejects.toMatchObject({ code: 'not-enough-approvals' });
   });
 
-  it('are told before anybody is asked when there are fewer oracles than the keeper asks for', async () => {
+  it('collectApprovals fails before it asks anybody when there are fewer oracles than the keeper asks for', async () => {
     handlers = handlers.map(() => silent);
     await expect(collect({ threshold: 5 })).rejects.toMatchObject({ code: 'not-enough-approvals' });
   });
 
-  it('are told in time even when a client does not keep to its own', async () => {
+  it('collectApprovals fails in time even when a client does not keep to its own', async () => {
     const never = new Promise<never>(() => undefined);
     await expect(collect({ send: () => never, timeoutMs: 50 })).rejects.toBeInstanceOf(ExternalError);
   });
 });
 
-it('an end from outside ends the collection with its reason', async () => {
+it('collectApprovals ends with the reason of an end from outside', async () => {
   handlers = handlers.map(() => silent);
   const end = new AbortController();
   setTimeout(() => end.abort(new Error('SIGTERM')), 50);

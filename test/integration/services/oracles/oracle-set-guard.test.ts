@@ -96,7 +96,7 @@ beforeEach(() => {
 });
 
 describe('the set of oracles that exit shards are made for', () => {
-  it('is asked for once, also by several tasks at a time, and costs nothing as long as a node names it', async () => {
+  it('OracleSetGuard asks for an oracle set once, also for several tasks, and no more as long as a node names it', async () => {
     const { guard, said, shown, remembered } = openGuard();
     const before = node(0).methods.filter(method => method === 'eth_getLogs').length;
     const [one, other] = await Promise.all([guard.configFor(current()), guard.configFor(current())]);
@@ -114,7 +114,7 @@ describe('the set of oracles that exit shards are made for', () => {
     expect(devnet.ipfs.requests.length).toBe(documents);
   });
 
-  it('stays in use while another one is not confirmed; the endpoints are asked again with growing pauses', async () => {
+  it('OracleSetGuard keeps its oracle set while another is not confirmed, and asks again with growing pauses', async () => {
     const bench = openGuard();
     const { guard, said, shown } = bench;
     const honest = await guard.configFor(current());
@@ -144,7 +144,7 @@ describe('the set of oracles that exit shards are made for', () => {
     expect(bench.changes).toBe(0);
   });
 
-  it('is another one when the endpoints agree, which is said, counted and remembered', async () => {
+  it('OracleSetGuard takes another oracle set when the endpoints agree, and says, counts and remembers it', async () => {
     const bench = openGuard();
     const { guard, said, remembered } = bench;
     await guard.configFor(current());
@@ -158,7 +158,7 @@ describe('the set of oracles that exit shards are made for', () => {
     expect(remembered.map(({ configIpfsHash }) => configIpfsHash).at(-1)).toBe(current());
   });
 
-  it('is the remembered one without a question, also while all other nodes are out', async () => {
+  it('OracleSetGuard takes the remembered oracle set without a question, also while all other nodes are out', async () => {
     const first = openGuard();
     await first.guard.configFor(current());
     const [accepted] = first.remembered;
@@ -173,7 +173,7 @@ describe('the set of oracles that exit shards are made for', () => {
     expect(second.shown.at(-1)).toBe(true);
   });
 
-  it('is not the remembered one where the document has other oracles than were accepted', async () => {
+  it('OracleSetGuard does not take a remembered oracle set whose document has other oracles', async () => {
     const accepted = {
       setHash: new Uint8Array(32).fill(7),
       configIpfsHash: current(),
@@ -187,7 +187,7 @@ describe('the set of oracles that exit shards are made for', () => {
     });
   });
 
-  it('is none until the endpoints agree', async () => {
+  it('OracleSetGuard has no oracle set until the endpoints agree', async () => {
     const bench = openGuard();
     node(0).faults.lies = await lie();
     await expect(bench.guard.begin(current())).rejects.toMatchObject({ code: 'oracle-set-unconfirmed' });
@@ -198,7 +198,7 @@ describe('the set of oracles that exit shards are made for', () => {
     expect(bench.shown.at(-1)).toBe(false);
   });
 
-  it('is the pinned one only: another one ends the start, and is not taken later', async () => {
+  it('OracleSetGuard takes the pinned oracle set only, at the start and later', async () => {
     const { oracles, threshold } = devnet.oracleSet;
     const pinnedHash = oracleSetHash({ exitSignatureRecoverThreshold: threshold, oracles });
     const pinned = openGuard({ pinnedHash });

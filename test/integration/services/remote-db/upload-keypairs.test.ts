@@ -78,7 +78,7 @@ async function counterOf(database: Database): Promise<bigint> {
 }
 
 describe('a second upload', () => {
-  it('of the same keys changes nothing that readers see; only the counter goes on', async () => {
+  it('a second upload of the same keys changes nothing that readers see; only the counter goes on', async () => {
     await using vault = await openUploaded();
     const before = { operator: await vault.operator(), signer: await vault.signer() };
     const counter = await counterOf(vault.database);
@@ -89,7 +89,7 @@ describe('a second upload', () => {
     expect((await vault.verify()).findings).toEqual([]);
   });
 
-  it('of two of ten keystores keeps all ten keys with their shares', async () => {
+  it('a second upload of two of ten keystores keeps all ten keys with their shares', async () => {
     await using vault = await openUploaded();
     const before = { operator: await vault.operator(), signer: await vault.signer() };
     expect(before.signer.size).toBe(50);
@@ -101,7 +101,7 @@ describe('a second upload', () => {
 });
 
 describe('another oracle set', () => {
-  it('puts its shares beside the old ones; keys that are not mentioned keep theirs', async () => {
+  it('an upload for another oracle set puts its shares beside the old ones, and keys not mentioned keep theirs', async () => {
     await using vault = await openUploaded();
     const before = { operator: await vault.operator(), signer: await vault.signer() };
     const { result } = await uploadRecorded(vault.database, pool, {
@@ -124,7 +124,7 @@ describe('another oracle set', () => {
     expect(await vault.verify()).toMatchObject({ staleValidators: 8, findings: [] });
   });
 
-  it('back to the first set finds its shares again, unless they were pruned', async () => {
+  it('an upload back to the first oracle set finds its shares again, unless they were pruned', async () => {
     await using vault = await openUploaded();
     const before = await vault.operator();
     const oracleSet = inventOracleSet(3, 2);
@@ -142,7 +142,7 @@ describe('another oracle set', () => {
     expect((await vault.verify()).findings).toEqual([]);
   });
 
-  it('--prune-shares removes no set that a key still needs', async () => {
+  it('an upload with --prune-shares removes no oracle set that a key still needs', async () => {
     await using vault = await openUploaded();
     await uploadRecorded(vault.database, pool, { keystoresDir: all, oracleSet: inventOracleSet(3, 2) });
     const { result } = await uploadRecorded(vault.database, pool, {
@@ -158,7 +158,7 @@ describe('another oracle set', () => {
 });
 
 describe('keys uploaded later', () => {
-  it('get a client in the upload, and no key moves', async () => {
+  it('an upload gives new keys a validator client, and moves no key', async () => {
     await using database = await createTestDatabase();
     await using session = await openDatabase({ url: database.url });
     await setupRecorded(session);

@@ -15,7 +15,7 @@ const none = {
 };
 
 describe('signer options', () => {
-  it('take one signer, a fleet, or a socket', async () => {
+  it('signerUrls takes the URL of one signer, of several, or of a socket, and refuses others', async () => {
     const parse = async (value: string) => (await signerUrls.parse(value, source)).map(url => url.reveal());
     expect(await parse('http://signer:9000/')).toEqual(['http://signer:9000']);
     expect(await parse('https://a:9000, https://b:9000')).toEqual(['https://a:9000', 'https://b:9000']);
@@ -25,7 +25,7 @@ describe('signer options', () => {
     }
   });
 
-  it('read the TLS files that are named', async ({ directory }) => {
+  it('readSignerTls reads the TLS files that are named', async ({ directory }) => {
     const path = join(directory, 'ca.pem');
     writeFileSync(path, 'certificate');
     expect(await readSignerTls(none)).toBeUndefined();

@@ -8,28 +8,31 @@ const source = { kind: 'environment' } as const;
 describe('a time limit', () => {
   const option = timeout('NODE_TIMEOUT', 30, 'Time limit of one request');
 
-  it('is given in seconds, or parts of one, and comes out in milliseconds', async () => {
+  it('a time limit is given in seconds, or parts of one, and comes out in milliseconds', async () => {
     const parse = (text: string) => option.value.parse(text, source);
     expect([await parse('30'), await parse('0.1'), await parse(' 2 ')]).toEqual([30_000, 100, 2_000]);
   });
 
-  it.each(['soon', '0', '-1', ' ', 'Infinity', '1,5', '10s'])('is refused as "%s"', async text => {
-    const parse = async () => await option.value.parse(text, source);
-    await expect(parse()).rejects.toMatchObject({
-      code: 'invalid-timeout',
-      exitCode: 2,
-      message: `'${text}' is not a number of seconds above 0.`,
-    });
-  });
+  it.each(['soon', '0', '-1', ' ', 'Infinity', '1,5', '10s'])(
+    'a time limit of "%s" is refused',
+    async text => {
+      const parse = async () => await option.value.parse(text, source);
+      await expect(parse()).rejects.toMatchObject({
+        code: 'invalid-timeout',
+        exitCode: 2,
+        message: `'${text}' is not a number of seconds above 0.`,
+      });
+    },
+  );
 
-  it('has one default, which its description tells', () => {
+  it('a time limit has one default, which its description tells', () => {
     expect(option.fallback?.()).toBe('30');
     expect(option.description).toBe('Time limit of one request, in seconds. Default is 30.');
   });
 });
 
 describe('IPFS gateways', () => {
-  it('are separated by commas, and reached by https unless they say otherwise', async () => {
+  it('IPFS gateways are separated by commas, and reached by https unless they say otherwise', async () => {
     const gateways = await ipfsGateways.parse(' ipfs.example , ,http://localhost:8080/ ', source);
     expect(gateways.map(one => one.reveal())).toEqual(['https://ipfs.example', 'http://localhost:8080']);
     expect(await ipfsGateways.parse(' , ', source)).toEqual([]);
@@ -37,7 +40,7 @@ describe('IPFS gateways', () => {
     expect(ipfsSettings({ ipfsFetchEndpoints: undefined, ipfsTimeout: 1 }).ownGateways).toEqual([]);
   });
 
-  it('are refused without what may be a password in them', async () => {
+  it('an IPFS gateway is refused without repeating what may be a password in it', async () => {
     const parse = async () => await ipfsGateways.parse('ftp://ops:secret@gateway', source);
     await expect(parse()).rejects.toMatchObject({
       code: 'invalid-ipfs-gateway',

@@ -25,7 +25,7 @@ const OPTIONS = {
 
 // Proven by the compiler ("npm run types"): at run time these say nothing.
 describe('the resolved options of a command', () => {
-  it('have the type of each value; only what may be left out may be undefined', () => {
+  it('resolved options have the type of each value; only what may be left out may be undefined', () => {
     expectTypeOf<Resolved<typeof OPTIONS>>().toEqualTypeOf<{
       readonly name: string;
       readonly count: number | undefined;
@@ -36,7 +36,7 @@ describe('the resolved options of a command', () => {
     }>();
   });
 
-  it('are what its base gives it', () => {
+  it('the options of a command are what its base gives it', () => {
     class Declared extends operatorCommand(OPTIONS) {
       async run() {
         const resolved = await this.resolve();
@@ -46,7 +46,7 @@ describe('the resolved options of a command', () => {
     expectTypeOf(Declared.options).toEqualTypeOf<typeof OPTIONS>();
   });
 
-  it("of a command below remote-db have the group's beside them, and who is warned", () => {
+  it("the options of a command below remote-db have the group's beside them, and who is warned", () => {
     abstract class Declared extends remoteDbCommand(OPTIONS) {
       async show() {
         const resolved = await this.resolve();
@@ -59,7 +59,7 @@ describe('the resolved options of a command', () => {
     expectTypeOf(Declared.options).toEqualTypeOf<typeof OPTIONS>();
   });
 
-  it('are what its rules are checked against, and only names of options can be rules', () => {
+  it('the rules of a command are checked against its options, and only names of options can be rules', () => {
     expectTypeOf<OptionRules<typeof OPTIONS>['unattended']>().toEqualTypeOf<
       readonly (keyof typeof OPTIONS)[] | undefined
     >();

@@ -66,7 +66,7 @@ const KEY = {
 };
 
 describe('one option', () => {
-  it('prefers the flag, then its variable, and an empty variable is unset', async () => {
+  it('resolveOptions prefers the flag to the variable, and takes an empty variable as unset', async () => {
     const options = { count: optional({ description: '', value: integer({ min: 1 }), env: 'COUNT' }) };
     const resolve = (flags: object, environment: NodeJS.ProcessEnv) =>
       resolveOptions(options, given({ flags: { ...flags }, environment }).input);
@@ -78,7 +78,7 @@ describe('one option', () => {
     );
   });
 
-  it('reads switches as click reads booleans', async () => {
+  it('resolveOptions reads switches from variables as click reads booleans', async () => {
     const options = { verbose: flag({ description: '', env: 'VERBOSE' }) };
     const resolve = async (VERBOSE: string) =>
       (await resolveOptions(options, given({ environment: { VERBOSE } }).input)).verbose;
@@ -89,7 +89,7 @@ describe('one option', () => {
     );
   });
 
-  it('takes its default, and repeated ones from commas of the variable', async () => {
+  it('resolveOptions takes defaults, and splits repeated options at the commas of their variable', async () => {
     const options = {
       kdf: defaulted(() => 'scrypt', { description: '', value: choice(['scrypt', 'pbkdf2']) }),
       urls: repeated({ description: '', value: text, env: 'URLS' }),
@@ -107,7 +107,9 @@ describe('one option', () => {
 });
 
 describe('secrets', () => {
-  it('come from flag, file flag, variable, file variable, in this order', async ({ secretFile }) => {
+  it('resolveOptions takes a secret from its file flag, its variable or its file variable, in this order', async ({
+    secretFile,
+  }) => {
     const flagFile = secretFile('flag', 'from-flag-file\n');
     const envFile = secretFile('env', 'from-env-file');
     const all = { flags: { 'key-file': flagFile }, environment: { KEY: 'from-env', KEY_FILE: '' } };
@@ -120,9 +122,7 @@ describe('secrets', () => {
     });
   });
 
-  it('warn when they stand in argv or in a file that others can read, and never repeat the secret', async ({
-    secretFile,
-  }) => {
+  it('resolveOptions warns of a secret in argv or in a file that others can read', async ({ secretFile }) => {
     const inArgv = given({ flags: { key: 'hunter2' } });
     await resolveOptions(KEY, inArgv.input);
     expect(inArgv.warnings).toEqual([
@@ -133,7 +133,9 @@ describe('secrets', () => {
     expect(open.warnings[0]).toMatch(/open can be read by other users \(mode 0644\)/);
   });
 
-  it('may not contradict each other on one level', async ({ secretFile }) => {
+  it('resolveOptions refuses a secret whose flag and file flag, or variable and file variable, differ', async ({
+    secretFile,
+  }) => {
     const file = secretFile('other', 'b');
     const both = given({ flags: { key: 'a', 'key-file': file } });
     await expect(resolveOptions(KEY, both.input)).rejects.toThrow(
@@ -147,7 +149,7 @@ describe('secrets', () => {
     expect(await resolveOptions(KEY, same.input)).toEqual({ key: 'b' });
   });
 
-  it('name a file that is missing', async () => {
+  it('resolveOptions names a secret’s file that is missing', async () => {
     const { input } = given({ environment: { KEY_FILE: '/nowhere/key' } });
     await expect(resolveOptions(KEY, input)).rejects.toThrow(
       "Invalid value for 'KEY_FILE': /nowhere/key does not exist.",
@@ -173,7 +175,7 @@ describe('missing answers', () => {
     }),
   };
 
-  it('are one error without a terminal; what a prompt would only suggest is missing, too', async () => {
+  it('resolveOptions names all missing options in one error without a terminal, also those with a suggestion', async () => {
     await expect(resolveOptions(options, given().input)).rejects.toThrow(
       expect.objectContaining({
         message: "Missing options '--index', '--key', '--output-dir'.",
@@ -185,7 +187,7 @@ describe('missing answers', () => {
     expect(await resolveOptions(options, given({ flags }).input)).toMatchObject({ size: 'L' });
   });
 
-  it('are none of an option that a switch makes needless', async () => {
+  it('resolveOptions does not ask for an option that a switch makes needless', async () => {
     const pair = { key: requiredUnless('bare', KEY.key), bare: flag({ description: '' }) };
     expect(await resolveOptions(pair, given({ flags: { bare: true } }).input)).toEqual({ bare: true });
     const prompter = user([]);
@@ -194,7 +196,7 @@ describe('missing answers', () => {
     await expect(resolveOptions(pair, given().input)).rejects.toThrow("Missing option '--key'.");
   });
 
-  it('are asked on a terminal in the order of the options, until they are right', async () => {
+  it('resolveOptions asks on a terminal for missing options in their order, until the answers are right', async () => {
     const prompter = user(['-1', '2', '', 'k', '', 'x', '']);
     expect(await resolveOptions(options, given({ prompter }).input)).toEqual({
       index: 2,

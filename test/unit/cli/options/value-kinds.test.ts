@@ -12,7 +12,7 @@ import {
 const source = { kind: 'flag' } as const;
 
 describe('value kinds', () => {
-  it('print paths as the Python operator does', () => {
+  it('the directory kind writes paths as the Python operator does', () => {
     const parse = (path: string) => directory({ exists: false }).parse(path, source);
     expect(parse('./validator0')).toBe('validator0');
     expect(parse('/a//b/./c/')).toBe('/a/b/c');
@@ -21,7 +21,7 @@ describe('value kinds', () => {
     expect(parse('~/.stakewise')).toBe(`${homedir()}/.stakewise`);
   });
 
-  it("check what is there, in click's words", () => {
+  it('the directory and file kinds refuse in click’s words what is missing or of the other kind', () => {
     expect(() => directory({ exists: true }).parse('/nowhere', source)).toThrow(
       "Directory '/nowhere' does not exist.",
     );
@@ -32,7 +32,7 @@ describe('value kinds', () => {
     expect(() => file({ exists: true }).parse('/', source)).toThrow("File '/' is a directory.");
   });
 
-  it('read numbers, addresses and networks', async () => {
+  it('value kinds read numbers, addresses, networks and mnemonics, and refuse wrong numbers and checksums', async () => {
     expect(integer({ min: 0, max: 9 }).parse(' 7 ', source)).toBe(7);
     expect(() => integer({ min: 0, max: 9 }).parse('10', source)).toThrow('10 is not in the range 0<=x<=9.');
     expect(() => integer({ min: 0 }).parse('1.5', source)).toThrow("'1.5' is not a valid integer.");

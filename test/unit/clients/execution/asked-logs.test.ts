@@ -24,7 +24,7 @@ function pick(asked: unknown, logs: readonly ReturnType<typeof log>[]) {
   return pickAskedLogs(asked, logs, 'http://node');
 }
 
-describe('of the logs that a node answers with', () => {
+describe('pickAskedLogs', () => {
   it.each([
     ['of another address', { address: `0x${'cd'.repeat(20)}` }],
     ['of another topic', { topics: [OTHER] }],
@@ -32,11 +32,11 @@ describe('of the logs that a node answers with', () => {
     ['of an earlier block', { blockNumber: '0x4' }],
     ['of a later block', { blockNumber: '0xb' }],
     ['that a reorganisation has removed', { removed: true }],
-  ])('those %s are left out', (_, changes) => {
+  ])('pickAskedLogs leaves out logs %s', (_, changes) => {
     expect(pick(filter, [log(changes), log()])).toEqual([log()]);
   });
 
-  it('those of any of several addresses and topics are taken, by position, in whatever case they are written', () => {
+  it('pickAskedLogs takes logs of several addresses and topics, by position, in whatever case they are written', () => {
     const asked = {
       address: [`0x${'cd'.repeat(20)}`, ADDRESS.toUpperCase().replace('0X', '0x')],
       topics: [[OTHER, TOPIC.toUpperCase().replace('0X', '0x')], null, OTHER],
@@ -45,7 +45,7 @@ describe('of the logs that a node answers with', () => {
     expect(pick(asked, [log(), whole, log({ topics: [TOPIC, TOPIC, TOPIC] })])).toEqual([whole]);
   });
 
-  it('all are taken that are after the first block, where the last one is a tag', () => {
+  it('pickAskedLogs takes all logs from the first block on where the last one is a tag', () => {
     const late = log({ blockNumber: '0xfffff' });
     expect(pick({ fromBlock: '0x5', toBlock: 'latest' }, [log({ blockNumber: '0x4' }), late])).toEqual([
       late,
@@ -53,12 +53,12 @@ describe('of the logs that a node answers with', () => {
     expect(pick({}, [log(), late])).toEqual([log(), late]);
   });
 
-  it('those of the block are taken whose hash was asked for', () => {
+  it('pickAskedLogs takes the logs of the block whose hash was asked for', () => {
     const other = log({ blockHash: `0x${'4f'.repeat(32)}`, logIndex: '0x2' });
     expect(pick({ blockHash: BLOCK_HASH }, [other, log()])).toEqual([log()]);
   });
 
-  it('come in the order of the chain', () => {
+  it('pickAskedLogs sorts logs in the order of the chain', () => {
     const [first, second, third] = [
       log({ blockNumber: '0x6', logIndex: '0x9' }),
       log({ logIndex: '0x2' }),
@@ -67,7 +67,7 @@ describe('of the logs that a node answers with', () => {
     expect(pick(filter, [third, first, second])).toEqual([first, second, third]);
   });
 
-  it('two cannot have one place', () => {
+  it('pickAskedLogs refuses two logs at one place', () => {
     expect(() => pick(filter, [log(), log({ data: '0x12' })])).toThrow(
       'http://node tells of two logs at one place: block 7, index 1.',
     );

@@ -22,7 +22,7 @@ describe('isBatchRefusal', () => {
       500,
       '{"error":{"code":31,"message":"Batch of more than 3 requests are not allowed"}}',
     ],
-  ])('is true of %s', (_what, status, body) => {
+  ])('isBatchRefusal is true of %s, for several requests and not for one', (_what, status, body) => {
     expect(isBatchRefusal(2, answer(status, body))).toBe(true);
     expect(isBatchRefusal(1, answer(status, body))).toBe(false);
   });
@@ -38,7 +38,7 @@ describe('isBatchRefusal', () => {
     ['a page of a server that is down', 502, '<html>502 Bad Gateway</html>'],
     ['a page with status 200', 200, '<html>Welcome</html>'],
     ['an empty list', 200, '[]'],
-  ])('is not true of %s', (_what, status, body) => {
+  ])('isBatchRefusal is false of %s', (_what, status, body) => {
     expect(isBatchRefusal(2, answer(status, body))).toBe(false);
   });
 });

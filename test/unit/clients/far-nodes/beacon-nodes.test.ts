@@ -519,8 +519,8 @@ beforeAll(() => {
 });
 afterAll(() => nodes[Symbol.dispose]());
 
-describe('a beacon node of', () => {
-  it.each(withTitles(QUIRKS))('%s', async (_title, quirk) => {
+describe('beacon nodes', () => {
+  it.each(withTitles(QUIRKS))('a beacon node of %s', async (_title, quirk) => {
     nodes.answer(quirk.endpoint, request => answerBeacon(request, quirk.answers));
     nodes.answer(SECOND, request => answerBeacon(request, {}));
     await using dispatcher = openAgent();
@@ -567,7 +567,7 @@ it('A beacon node that lacks a state for once is asked by POST again when it has
   expect([last?.method, last?.url.pathname]).toEqual(['POST', '/eth/v1/beacon/states/head/validators']);
 });
 
-it.each(MAKERS)('of %s, at least three ways of answering are known here', maker => {
+it.each(MAKERS)('the table of beacon nodes knows at least three ways in which %s answers', maker => {
   expect(QUIRKS.filter(quirk => quirk.maker === maker).length).toBeGreaterThanOrEqual(3);
 });
 

@@ -575,8 +575,8 @@ beforeAll(() => {
 });
 afterAll(() => nodes[Symbol.dispose]());
 
-describe('an execution node of', () => {
-  it.each(withTitles(QUIRKS))('%s', async (_title, quirk) => {
+describe('execution nodes', () => {
+  it.each(withTitles(QUIRKS))('an execution node of %s', async (_title, quirk) => {
     await expectOutcomes(nodes, quirk);
   });
 });
@@ -633,6 +633,6 @@ it('An endpoint whose proxy shows a page is named by its status, not by the page
   }
 });
 
-it.each(MAKERS)('of %s, at least three ways of answering are known here', maker => {
+it.each(MAKERS)('the table of execution nodes knows at least three ways in which %s answers', maker => {
   expect(QUIRKS.filter(quirk => quirk.maker === maker).length).toBeGreaterThanOrEqual(3);
 });

@@ -387,12 +387,12 @@ beforeAll(() => {
 });
 afterAll(() => nodes[Symbol.dispose]());
 
-describe('a hosted service of', () => {
-  it.each(withTitles(QUIRKS))('%s', async (_title, quirk) => {
+describe('hosted services', () => {
+  it.each(withTitles(QUIRKS))('a hosted service of %s', async (_title, quirk) => {
     await expectOutcomes(nodes, quirk);
   });
 });
 
-it.each(MAKERS)('of %s, a way of answering is known here', maker => {
+it.each(MAKERS)('the table of hosted services knows a way in which %s answers', maker => {
   expect(QUIRKS.filter(quirk => quirk.maker === maker)).not.toEqual([]);
 });

@@ -314,8 +314,8 @@ beforeAll(() => {
 beforeEach(() => nodes.forget());
 afterAll(() => nodes[Symbol.dispose]());
 
-describe('the gateway', () => {
-  it.each(withTitles(QUIRKS))('%s', async (_title, quirk) => {
+describe('IPFS gateways', () => {
+  it.each(withTitles(QUIRKS))('the gateway %s', async (_title, quirk) => {
     for (const [origin, answers] of Object.entries(quirk.answers)) {
       if (answers instanceof Error) nodes.fail(origin, answers.code ?? '', answers.message);
       else nodes.answer(origin, ({ url }) => answerForm(url, answers));
@@ -332,7 +332,7 @@ describe('the gateway', () => {
   });
 });
 
-it.each(GATEWAYS)('of %s, at least two ways of answering are known here', maker => {
+it.each(GATEWAYS)('the table of IPFS gateways knows at least two ways in which %s answers', maker => {
   expect(QUIRKS.filter(quirk => quirk.maker === maker).length).toBeGreaterThanOrEqual(2);
 });
 

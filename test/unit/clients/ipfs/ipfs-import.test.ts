@@ -16,11 +16,11 @@ describe('ways in which a file may have got its CID', () => {
     ['more leaves of both', 200 * MIB, DAG_PB, 16],
     ['a file that is too large for a raw block', 2 * MIB, RAW, 0],
     ['a CID that is no file', 1000, 0x71, 0],
-  ])('%s: each once', (_, size, code, count) => {
+  ])('importVariants gives as many ways as there are for %s', (_, size, code, count) => {
     expect(importVariants(size, { code, version: 1 })).toHaveLength(count);
   });
 
-  it('those of the version come first: wrapped leaves for 0, raw ones for 1', () => {
+  it('importVariants puts the ways of the CID’s version first: wrapped leaves for 0, raw ones for 1', () => {
     const common = { chunkSize: 256 * KIB, maxChildrenPerNode: 174 };
     expect(importVariants(3 * MIB, { code: DAG_PB, version: 0 })[0]).toMatchObject({
       ...common,

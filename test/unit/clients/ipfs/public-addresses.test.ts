@@ -15,7 +15,7 @@ it.each([
   '[2606:4700::1111]',
   '::ffff:8.8.8.8',
   '64:ff9b::8.8.8.8',
-])('%s is public', address => {
+])('isPublicAddress takes %s for public', address => {
   expect(isPublicAddress(address)).toBe(true);
 });
 
@@ -60,6 +60,6 @@ it.each([
   'example.org',
   '',
   '127.1',
-])('%s is not', address => {
+])('isPublicAddress does not take "%s" for public', address => {
   expect(isPublicAddress(address)).toBe(false);
 });

@@ -22,7 +22,7 @@ function explain(code: string, message: string) {
 }
 
 describe('failures of a connection', () => {
-  it('that were recorded all say what to change', () => {
+  it('explainSignerFailure says what to change for every recorded refusal of a connection', () => {
     expect(refusals.length).toBeGreaterThan(10);
     const seen = new Set<string>();
     for (const { result } of refusals) {
@@ -60,11 +60,11 @@ describe('failures of a connection', () => {
     ['CERT_NOT_YET_VALID', '', 'tls-expired'],
     ['EACCES', 'connect EACCES', 'unreachable'],
     ['EHOSTUNREACH', 'connect EHOSTUNREACH', 'unreachable'],
-  ])('%s %s is %s', (failure, message, code) => {
+  ])('explainSignerFailure explains %s "%s" as %s', (failure, message, code) => {
     expect(explain(failure, message).code).toBe(code);
   });
 
-  it('that is a bug stays one', () => {
+  it('explainSignerFailure leaves a bug as it is', () => {
     const bug = new TypeError('x is not a function');
     expect(explainSignerFailure(bug, 'signer')).toBe(bug);
   });

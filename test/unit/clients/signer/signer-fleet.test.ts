@@ -30,7 +30,7 @@ function simulate(latenciesMs: readonly (number | 'down')[]) {
 }
 
 describe('signer fleet', () => {
-  it('asks the fastest, and the slower ones now and then', async () => {
+  it('a fleet of signers asks the fastest, and the slower ones now and then', async () => {
     const { ask, asked, wait } = simulate([50, 2, 10]);
     for (let i = 0; i < 200; i++) await ask();
     expect(asked).toEqual([1, 198, 1]);
@@ -46,7 +46,7 @@ describe('signer fleet', () => {
     expect(asked[2]).toBeGreaterThan(1);
   });
 
-  it('changes over when the fastest becomes slow', async () => {
+  it('a fleet of signers changes over when the fastest becomes slow', async () => {
     const simulation = simulate([1, 5]);
     for (let i = 0; i < 20; i++) await simulation.ask();
     simulation.states[0] = 100;
@@ -54,7 +54,7 @@ describe('signer fleet', () => {
     expect(simulation.asked[1]).toBeGreaterThan(15);
   });
 
-  it('lets a broken one rest for longer and longer, and asks it at last when no other is left', async () => {
+  it('a fleet of signers rests a broken one longer and longer, and asks it when no other is left', async () => {
     const simulation = simulate(['down', 5]);
     const { asked, ask, wait } = simulation;
     for (let i = 0; i < 100; i++) {
@@ -75,7 +75,7 @@ describe('signer fleet', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'unreachable', message: 'down down', retryable: true });
   });
 
-  it('gives an unknown signer one request, not the whole load', async () => {
+  it('a fleet of signers divides requests at once evenly between two whose speed is unknown', async () => {
     const { fleet } = simulate([1, 1]);
     const running: SignerEndpoint[] = [];
     const release = Promise.withResolvers<void>();
@@ -90,7 +90,7 @@ describe('signer fleet', () => {
     expect(running.filter(endpoint => endpoint.name === 'signer-0')).toHaveLength(5);
   });
 
-  it('does not take a bug for an outage', async () => {
+  it('a fleet of signers does not take a bug for an outage', async () => {
     const { fleet } = simulate([1, 1]);
     let calls = 0;
     const failing = fleet.run(async () => {

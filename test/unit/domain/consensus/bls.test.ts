@@ -29,7 +29,7 @@ const sets = recorded.flatMap(({ message, share_public_keys, share_signatures })
 );
 
 describe('bls', () => {
-  it('makes the recorded signatures', () => {
+  it('signMessage and publicKeyOf make the recorded signatures and public keys', () => {
     for (const {
       private_key,
       public_key,
@@ -46,14 +46,14 @@ describe('bls', () => {
     }
   });
 
-  it('verifies the recorded signatures, one by one and together', () => {
+  it('verifySignature and verifySignatures accept the recorded signatures, one by one and together', () => {
     expect(sets.length).toBeGreaterThan(50);
     expect(verifySignatures(sets)).toBe(true);
     expect(sets.slice(0, 5).every(verifySignature)).toBe(true);
     expect(verifySignatures([])).toBe(true);
   });
 
-  it('finds what is exchanged, truncated or not on the curve', () => {
+  it('findInvalidSignatures finds an exchanged signature and a truncated public key', () => {
     const [a, b] = [sets[3], sets[40]];
     if (a === undefined || b === undefined) return expect.fail();
     const broken = sets
@@ -63,7 +63,7 @@ describe('bls', () => {
     expect(findInvalidSignatures(broken)).toEqual([3, 40]);
   });
 
-  it('is not taken in by signatures over one message that are right in sum only', () => {
+  it('verifySignatures is not taken in by signatures over one message that are right in sum only', () => {
     const sameMessage = sets.filter(({ message }) => equalBytes(message, sets[0]?.message ?? message));
     const [a, b] = sameMessage;
     if (a === undefined || b === undefined) return expect.fail();
@@ -75,7 +75,7 @@ describe('bls', () => {
     expect(findInvalidSignatures(exchanged)).toEqual([0, 1]);
   });
 
-  it('refuses the point at infinity, and points outside the subgroup', () => {
+  it('verifySignature refuses the point at infinity, and points outside the subgroup', () => {
     const [a] = sets;
     if (a === undefined) return expect.fail();
     const infinityKey = new Uint8Array(48).fill(0xc0, 0, 1);

@@ -38,7 +38,7 @@ interface RecordedDeposit {
 
 describe('deposit data', () => {
   it.each(readRecordedJson<RecordedDeposit[]>('06-exits/deposits.json'))(
-    'has the recorded roots on $network',
+    'createDepositData makes the recorded roots and signature on $network',
     recorded => {
       const network = { name: recorded.network, genesisForkVersion: fromHex(recorded.fork_version) };
       const entry = createDepositData({ secretKey: fromHex(recorded.private_key), vault: VAULT, network });
@@ -55,7 +55,7 @@ describe('deposit data', () => {
   it.each([
     ['holesky', HOLESKY, 5],
     ['goerli', { name: 'goerli', genesisForkVersion: fromHex('0x00001020') }, 2],
-  ])('is the recorded file of %s, byte for byte', (name, network, count) => {
+  ])('formatDepositData writes the recorded file of %s, byte for byte', (name, network, count) => {
     const derive = createKeyDeriver(mnemonicToSeed(MNEMONIC));
     const entries = Array.from({ length: count }, (_, i) =>
       createDepositData({ secretKey: derive(i), vault: VAULT, network }),
@@ -66,14 +66,14 @@ describe('deposit data', () => {
   });
 
   it.each(['1-after-first/deposit_data.json', '2-after-second/deposit_data.json', 'merged.json'])(
-    'reads and writes the recorded %s unchanged',
+    'parseDepositData and formatDepositData read and write the recorded %s unchanged',
     path => {
       const text = readRecorded(`01-create-keys/holesky/${path}`);
       expect(formatDepositData(parseDepositData(text))).toBe(text);
     },
   );
 
-  it('reads hex with and without 0x, and entries of key and signature only', () => {
+  it('parseDepositData reads hex with 0x and in upper case, and entries of key and signature only', () => {
     const [full] = readRecordedJson<{ pubkey: string; signature: string }[]>(
       '01-create-keys/goerli/1-after-first/deposit_data.json',
     );
@@ -84,7 +84,7 @@ describe('deposit data', () => {
     expect(entry).toMatchObject({ publicKey: fromHex(pubkey), signature: fromHex(signature) });
   });
 
-  it('names what it refuses', () => {
+  it('parseDepositData and assertUniqueDeposits name what they refuse', () => {
     const [good] = readRecordedJson<{ pubkey: string }[]>(
       '01-create-keys/goerli/1-after-first/deposit_data.json',
     );
@@ -115,7 +115,7 @@ describe('deposit data', () => {
     );
   });
 
-  it('finds the invalid signatures of many, each by its place', () => {
+  it('findInvalidDeposits finds the invalid signatures of many, each by its place', () => {
     const derive = createKeyDeriver(new Uint8Array(64).fill(1));
     const deposits = Array.from({ length: 40 }, (_, i) =>
       depositOfVault(createDepositData({ secretKey: derive(i), vault: VAULT, network: HOLESKY }), VAULT),

@@ -19,7 +19,7 @@ interface RecordedExit {
 const exits = readRecordedJson<RecordedExit[]>('06-exits/exits.json');
 
 describe('exit message', () => {
-  it('has the recorded root and signature for the built-in networks', () => {
+  it('exitSigningRoot gives the recorded roots on the built-in networks, and the recorded signatures hold', () => {
     let checked = 0;
     for (const exit of exits) {
       const network = resolveNetwork(exit.network);
@@ -36,7 +36,7 @@ describe('exit message', () => {
     expect(checked).toBeGreaterThan(10);
   });
 
-  it("has the root of Web3Signer's documented example", () => {
+  it('exitSigningRoot gives the root of Web3Signer’s documented example', () => {
     const root = exitSigningRoot(
       { validatorIndex: 0n, epoch: 119n },
       {
@@ -48,7 +48,7 @@ describe('exit message', () => {
     expect(toHex(root)).toBe('0x38e9f1cfe7926ce5366b633b7fc7113129025737394002d2637faaeefc56913d');
   });
 
-  it('that proves a key holds the largest numbers there are', () => {
+  it('EXIT_PROOF, the exit message that proves a key, holds the largest numbers there are', () => {
     expect(EXIT_PROOF).toEqual({ validatorIndex: 0xffff_ffff_ffff_ffffn, epoch: 0xffff_ffff_ffff_ffffn });
     expect(exitSigningRoot(EXIT_PROOF, resolveNetwork('mainnet'))).toHaveLength(32);
   });

@@ -16,7 +16,7 @@ interface RecordedExit {
 }
 
 describe('signing root', () => {
-  it('of every recorded exit is the recorded one, and the signature is over it', () => {
+  it('computeSigningRoot gives the recorded root of every recorded exit, and the signatures over it hold', () => {
     const exits = readRecordedJson<RecordedExit[]>('06-exits/exits.json');
     expect(exits.length).toBeGreaterThan(10);
     const sets = exits.map(exit => {

@@ -42,7 +42,7 @@ const anyPlan = fc
   );
 
 describe('assignContiguous', () => {
-  it('gives 10,000 keys over 10 clients as the Python operator does', () => {
+  it('assignContiguous divides 10,000 keys among 10 clients as the Python operator does', () => {
     const keys = publicKeys(10_000);
     const plan = assignContiguous(keys, 10);
     expect(counts(plan, 10)).toEqual(Array(10).fill(1000));
@@ -52,7 +52,7 @@ describe('assignContiguous', () => {
     );
   });
 
-  it('gives every key to one client, in contiguous ranges of almost equal length, whatever the order of the input', () => {
+  it('assignContiguous gives each key to one client, in even contiguous ranges, whatever the order of the input', () => {
     fc.assert(
       fc.property(keyCount, total, (count, clients) => {
         const keys = publicKeys(count);
@@ -68,7 +68,7 @@ describe('assignContiguous', () => {
     );
   });
 
-  it('refuses a total that is not a number of clients', () => {
+  it('assignContiguous refuses a total that is not a number of clients', () => {
     for (const clients of [0, -1, 1.5, Number.NaN]) {
       expect(() => assignContiguous(publicKeys(1), clients)).toThrow(/must be 1 or more/);
     }
@@ -76,7 +76,7 @@ describe('assignContiguous', () => {
 });
 
 describe('assignLikeReference', () => {
-  it('keeps every key of the reference at its client and gives the rest to exactly one each', () => {
+  it('assignLikeReference keeps every key of the reference at its client and gives each other key to one client', () => {
     fc.assert(
       fc.property(keyCount, total, (count, clients) => {
         const keys = publicKeys(count).sort(compareBytes);
@@ -96,21 +96,21 @@ describe('assignLikeReference', () => {
     );
   });
 
-  it('gives what the recorded clients have: 10 keys over 3 and over 4', () => {
+  it('assignLikeReference gives what the recorded clients have: 10 keys over 3 and over 4', () => {
     const indexes = (clients: number) =>
       assignLikeReference(publicKeys(10), clients).map(({ clientIndex }) => clientIndex);
     expect(indexes(3)).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2, 2]);
     expect(indexes(4)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 2, 3]);
   });
 
-  it('knows the ranges of v1.0.2 and later', () => {
+  it('assignLikeReference knows the ranges of v1.0.2 and later', () => {
     const plan = assignLikeReference(publicKeys(5), 4, 'ceil');
     expect(counts(plan, 4)).toEqual([2, 2, 1, 0]);
   });
 });
 
 describe('assignAdded', () => {
-  it('moves no key and fills the emptiest clients first', () => {
+  it('assignAdded moves no key and fills the emptiest clients first', () => {
     fc.assert(
       fc.property(anyPlan, keyCount, total, (plan, added, more) => {
         const clients = Math.max(more, ...plan.map(({ clientIndex }) => clientIndex + 1));
@@ -127,7 +127,7 @@ describe('assignAdded', () => {
     );
   });
 
-  it('keeps counts within one of each other when they were', () => {
+  it('assignAdded keeps counts within one of each other when they were', () => {
     fc.assert(
       fc.property(keyCount, keyCount, total, (count, added, clients) => {
         const plan = assignContiguous(publicKeys(count), clients);
@@ -139,7 +139,7 @@ describe('assignAdded', () => {
 });
 
 describe('reassign', () => {
-  it('ends with counts within one of each other, having moved as few keys as any such plan can', () => {
+  it('reassign ends with counts within one of each other, and moves as few keys as any such plan can', () => {
     fc.assert(
       fc.property(anyPlan, total, (plan, clients) => {
         const result = reassign(plan, clients);
@@ -153,12 +153,12 @@ describe('reassign', () => {
     );
   });
 
-  it('moves nothing when the plan is even already', () => {
+  it('reassign moves nothing when the plan is even already', () => {
     const plan = assignContiguous(publicKeys(25), 7);
     expect(countMoves(plan, reassign(plan, 7))).toBe(0);
   });
 
-  it('moves one client’s share when one is added', () => {
+  it('reassign moves one client’s share when one is added', () => {
     const plan = assignContiguous(publicKeys(1000), 9);
     expect(countMoves(plan, reassign(plan, 10))).toBe(100);
   });

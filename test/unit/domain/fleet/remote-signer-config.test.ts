@@ -12,7 +12,7 @@ const oracleSet = { configHash: new Uint8Array(32).fill(7), ipfsHash: 'QmHash', 
 
 describe('remote signer configuration', () => {
   it.each(['03-remote-db/5-operator', '08-remote-signer-setup'])(
-    'reads and writes the bytes of %s',
+    'parseRemoteSignerConfig and formatRemoteSignerConfig read and write the bytes of %s',
     folder => {
       const text = readFileSync(join(vectors, folder, 'remote_signer_config.json'), 'utf8');
       const config = parseRemoteSignerConfig(text, 'recorded');
@@ -21,7 +21,7 @@ describe('remote signer configuration', () => {
     },
   );
 
-  it('puts the oracle set behind the reference’s bytes and reads it back', () => {
+  it('formatRemoteSignerConfig puts the oracle set behind the reference’s bytes, and it is read back', () => {
     const { validators } = parseRemoteSignerConfig(recorded, 'recorded');
     const text = formatRemoteSignerConfig({ validators, oracleSet });
     expect(text.startsWith(`${recorded.slice(0, -1)}, "oracle_set": {`)).toBe(true);
@@ -38,7 +38,7 @@ describe('remote signer configuration', () => {
       `${recorded.slice(0, -1)}, "oracle_set": {"config_hash": "0x${'00'.repeat(32)}", "config_ipfs_hash": "Qm", "threshold": 5}}`,
       /threshold 5 exceeds the 4 shares/,
     ],
-  ])('refuses %.40s', (text, message) => {
+  ])('parseRemoteSignerConfig refuses the broken document number %#', (text, message) => {
     expect(() => parseRemoteSignerConfig(text, 'x.json')).toThrow(message);
   });
 });

@@ -7,7 +7,7 @@ describe('decideRemovals', () => {
     [100, 0],
     [100, 10],
     [20, 2],
-  ])('of %i keys removes %i without a question', (before, removed) => {
+  ])('decideRemovals with %i keys present removes %i without a question', (before, removed) => {
     expect(decideRemovals({ before, removed, policy: 'refuse' })).toBe('remove');
   });
 
@@ -16,7 +16,7 @@ describe('decideRemovals', () => {
     [100, 100],
     [1, 1],
     [9, 1],
-  ])('of %i keys does not remove %i unless told', (before, removed) => {
+  ])('decideRemovals with %i keys present does not remove %i unless told to', (before, removed) => {
     expect(() => decideRemovals({ before, removed, policy: 'refuse' })).toThrow(
       expect.objectContaining({
         exitCode: 3,

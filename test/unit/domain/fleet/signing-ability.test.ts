@@ -148,9 +148,12 @@ describe('planShards', () => {
   ];
 
   for (const { given, loaded, config, expected } of cases) {
-    it.each(['auto', 'key-shares', 'split'] as const)(`decides for mode %s, given ${given}`, mode => {
-      expect(planShards(keys(loaded, config), oracles, mode, [A, B])).toEqual(expected[mode]);
-    });
+    it.each(['auto', 'key-shares', 'split'] as const)(
+      `planShards decides for mode %s, given ${given}`,
+      mode => {
+        expect(planShards(keys(loaded, config), oracles, mode, [A, B])).toEqual(expected[mode]);
+      },
+    );
   }
 });
 
@@ -158,7 +161,7 @@ describe('findShardWays', () => {
   const possible = (signing: SigningKeys, mode: ExitShardMode) =>
     findShardWays(signing, oracles, mode).map(({ way, isPossible }) => [way, isPossible(A), isPossible(B)]);
 
-  it('prefers shares, and tells of which validators they are all loaded, and of which the key is', () => {
+  it('findShardWays prefers shares, and tells for which validators all shares or the key are loaded', () => {
     const signing = keys([B, ...SHARES_OF_A], BOTH);
     expect(possible(signing, 'auto')).toEqual([
       ['key-shares', true, false],
@@ -172,7 +175,7 @@ describe('findShardWays', () => {
     ['there is no configuration', undefined],
     ['the configuration names no validator', { validators: [], oracleSet: CURRENT }],
     ['the configuration is of another oracle set', { ...BOTH, oracleSet: EARLIER }],
-  ])('has no way by key shares when %s', (_, config) => {
+  ])('findShardWays has no way by key shares when %s', (_, config) => {
     const signing = keys([A, ...SHARES_OF_A, ...SHARES_OF_B], config);
     expect(possible(signing, 'auto')).toEqual([['split', true, false]]);
     expect(possible(signing, 'key-shares')).toEqual([]);
@@ -212,7 +215,7 @@ describe('findExitKeys', () => {
       nameless,
       { kind: 'too-few-shares', threshold: 4 },
     ],
-  ])('gives %s', (_, loaded, config, expected) => {
+  ])('findExitKeys gives %s', (_, loaded, config, expected) => {
     expect(findExitKeys(keys(loaded, config), A)).toEqual(expected);
   });
 });
@@ -227,12 +230,12 @@ describe('canSign', () => {
     ['has shares that nobody told it the owner of', SHARES_OF_A, undefined, false],
     ['was told of no share', [], { validators: [{ publicKey: A, shares: [] }] }, false],
     ['has the keys of others', [B, ...SHARES_OF_B], BOTH, false],
-  ])('tells whether a signer can sign that %s', (_, loaded, config, expected) => {
+  ])('canSign tells whether a signer can sign that %s', (_, loaded, config, expected) => {
     expect(canSign(keys(loaded, config), A)).toBe(expected);
   });
 });
 
-describe('whatever a signer has loaded', () => {
+describe('the signing ability of any signer', () => {
   const VALIDATORS = [1, 2, 3, 4, 5];
   const owned = VALIDATORS.flatMap(validator => [keyOf(validator), ...sharesOf(validator, 5)]);
   const scenes = fc.record({
@@ -264,7 +267,7 @@ describe('whatever a signer has loaded', () => {
     batch: fc.subarray(VALIDATORS, { minLength: 1 }).map(batch => batch.map(keyOf)),
   });
 
-  it('can be signed with in every way that is given', () => {
+  it('planShards and findExitKeys give only keys and shares that the signer has loaded', () => {
     fc.assert(
       fc.property(scenes, ({ loaded, config, mode, batch }) => {
         const signing = keys(loaded, config);
@@ -298,7 +301,7 @@ describe('whatever a signer has loaded', () => {
     );
   });
 
-  it('makes the shards of every batch that was chosen by one of the ways', () => {
+  it('planShards makes the shards of every batch that was chosen by a way of findShardWays', () => {
     fc.assert(
       fc.property(scenes, ({ loaded, config, mode, batch }) => {
         const signing = keys(loaded, config);
@@ -312,7 +315,7 @@ describe('whatever a signer has loaded', () => {
     );
   });
 
-  it('makes shards whenever one of the ways is open to all of a batch, and only then', () => {
+  it('planShards makes shards when a way of findShardWays is open to all of a batch, and only then', () => {
     fc.assert(
       fc.property(scenes, ({ loaded, config, mode, batch }) => {
         const signing = keys(loaded, config);
@@ -327,7 +330,7 @@ describe('whatever a signer has loaded', () => {
     );
   });
 
-  it('gives the same when keys and configuration come in another order', () => {
+  it('planShards, findExitKeys and canSign give the same when keys and configuration come in another order', () => {
     fc.assert(
       fc.property(scenes, ({ loaded, config, mode, batch }) => {
         const signing = keys(loaded, config);

@@ -27,7 +27,7 @@ const statements: fc.Arbitrary<Statement> = fc.record({
 const signer = statementSigner(new Uint8Array(32).fill(5));
 
 describe('a statement', () => {
-  it('is read from its bytes as it was written, and from no others', () => {
+  it('decodeStatement reads a statement from the bytes that encodeStatement wrote, and from no others', () => {
     fc.assert(
       fc.property(statements, fc.nat(), (statement, at) => {
         const body = encodeStatement(statement);
@@ -40,7 +40,7 @@ describe('a statement', () => {
     );
   });
 
-  it('has bytes of its own for an absent digest and for zeros', () => {
+  it('encodeStatement writes other bytes for an absent digest than for zeros', () => {
     const [statement] = fc.sample(statements, 1);
     if (statement === undefined) throw new Error('no sample');
     const absent = encodeStatement({ ...statement, planDigest: null });
@@ -49,7 +49,7 @@ describe('a statement', () => {
     expect(absent).not.toEqual(zeros);
   });
 
-  it('is believed from its key, of its chain and its vault alone', () => {
+  it('openStatement believes a statement only from its key, of its chain and of its vault', () => {
     const other = statementSigner(new Uint8Array(32).fill(6));
     fc.assert(
       fc.property(statements, fc.nat(), (statement, at) => {
@@ -69,7 +69,7 @@ describe('a statement', () => {
     );
   });
 
-  it('is signed as RFC 8032 has it', () => {
+  it('statementSigner signs as RFC 8032 has it', () => {
     const { verifyingKey, sign } = statementSigner(
       fromHex('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb'),
     );
@@ -83,7 +83,7 @@ describe('a statement', () => {
 });
 
 describe('a vault’s public key', () => {
-  it('is 0x and 64 hex digits', () => {
+  it('parseVaultPublicKey takes 0x and 64 hex digits, and refuses others', () => {
     expect(parseVaultPublicKey(` 0x${'aB'.repeat(32)}\n`)).toEqual(new Uint8Array(32).fill(0xab));
     for (const text of [
       '',

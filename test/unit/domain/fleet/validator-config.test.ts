@@ -9,7 +9,7 @@ const options = {
 };
 
 describe('createValidatorConfig', () => {
-  it('writes the fee recipient with checksum, the signer without slash', () => {
+  it('createValidatorConfig writes the fee recipient with checksum, the signer’s URL without a slash at its end', () => {
     expect(createValidatorConfig(options)).toEqual({
       config: {
         publicKeys: [`0x${'ab'.repeat(48)}`],
@@ -21,7 +21,7 @@ describe('createValidatorConfig', () => {
     });
   });
 
-  it('names the clients that do not start without keys, and those that drop a path', () => {
+  it('createValidatorConfig names the clients that do not start without keys, and those that drop a URL’s path', () => {
     expect(createValidatorConfig({ ...options, publicKeys: [] }).warnings).toEqual([
       expect.stringMatching(/Teku.*Prysm.*Lighthouse/),
     ]);
@@ -30,7 +30,7 @@ describe('createValidatorConfig', () => {
     ]);
   });
 
-  it('refuses a wrong checksum and an address that is none', () => {
+  it('createValidatorConfig refuses a fee recipient with a wrong checksum and one that is no address', () => {
     for (const feeRecipient of ['0x48319F97e5da1233c21c48b80097c0fb7a20ff86', '0x48', '']) {
       expect(() => createValidatorConfig({ ...options, feeRecipient })).toThrow(/address/);
     }
@@ -38,7 +38,10 @@ describe('createValidatorConfig', () => {
 });
 
 describe('parseSignerUrl', () => {
-  it.each(['web3signer:6174', 'web3signer', '', 'ftp://web3signer', 'http://'])('refuses %j', url => {
-    expect(() => parseSignerUrl(url)).toThrow(`"${url}" is not a URL of a Web3Signer.`);
-  });
+  it.each(['web3signer:6174', 'web3signer', '', 'ftp://web3signer', 'http://'])(
+    'parseSignerUrl refuses %j',
+    url => {
+      expect(() => parseSignerUrl(url)).toThrow(`"${url}" is not a URL of a Web3Signer.`);
+    },
+  );
 });

@@ -27,13 +27,13 @@ const keys = Array.from(
 const text = (content: Uint8Array | undefined) => Buffer.from(content ?? []).toString();
 
 describe('renderKeyFiles', () => {
-  it('writes the recorded key_N.yaml byte for byte, whatever the order of the keys', () => {
+  it('renderKeyFiles writes the recorded key_N.yaml byte for byte, whatever the order of the keys', () => {
     const files = renderKeyFiles(keys.toReversed(), { ...owner, layout: 'one-per-key' });
     expect(files.size).toBe(50);
     for (const [name, content] of recordedFiles) expect(text(files.get(name))).toBe(content.toString());
   });
 
-  it('puts every key into the bucket of its public key’s last byte, readable by Web3Signer’s rules', () => {
+  it('renderKeyFiles puts each key into the bucket of its public key’s last byte, as Web3Signer can read it', () => {
     const files = renderKeyFiles(keys, { ...owner, layout: 'buckets' });
     const found = Array.from(files).flatMap(([name, content]) => {
       const publicKeys = readKeyDocuments(text(content), name);
@@ -48,7 +48,7 @@ describe('renderKeyFiles', () => {
     expect(renderKeyFiles(keys.toReversed(), { ...owner, layout: 'buckets' })).toEqual(files);
   });
 
-  it('joins documents with --- between them only', () => {
+  it('renderKeyFiles joins documents with --- between them only', () => {
     const same = keys.slice(0, 2).map(key => ({ ...key, publicKey: new Uint8Array(48) }));
     const [content] = renderKeyFiles(same, { ...owner, layout: 'buckets' }).values();
     expect(text(content)).toMatch(
@@ -56,7 +56,7 @@ describe('renderKeyFiles', () => {
     );
   });
 
-  it('refuses the zero key and wrong lengths, naming the public key only', () => {
+  it('renderKeyFiles refuses the zero key and wrong lengths, and names the public key only', () => {
     const publicKey = new Uint8Array(48).fill(0xaa);
     for (const secretKey of [
       new Uint8Array(32),
@@ -78,7 +78,7 @@ describe('readKeyFile', () => {
       `type: file-raw\nprivateKey: 00${digits}\n---\ntype: "file-raw"\nkeyType: bls\nprivateKey: "0x00${digits}"\n`,
       2,
     ],
-  ])('reads what others wrote: %j', (content, count) => {
+  ])('readKeyFile reads what others wrote: %j', (content, count) => {
     const secretKeys = readKeyFile(Buffer.from(content), 'x.yaml');
     expect(secretKeys.map(toHex)).toEqual(Array(count).fill(`0x00${digits}`));
   });
@@ -90,7 +90,7 @@ describe('readKeyFile', () => {
     'type: file-keystore\nkeystoreFile: a.json\n',
     `type: file-raw\nkeyType: SECP256K1\nprivateKey: 0x00${digits}\n`,
     `type: file-raw\nprivateKey: "0x00${digits}\n`,
-  ])('refuses %j without repeating its content', content => {
+  ])('readKeyFile refuses %j without repeating its content', content => {
     const read = () => readKeyFile(Buffer.from(content), 'x.yaml');
     expect(read).toThrow(/^x\.yaml is not a key file/);
     expect(read).not.toThrow(/abab/);
@@ -118,7 +118,7 @@ it('keyFileOf knows the names of this vault only', () => {
 });
 
 describe('orderForMoves', () => {
-  it('keeps every key of both sets present at every step, for any change of a sorted list', () => {
+  it('orderForMoves keeps every key of both sets present at every step, for any change of a sorted list', () => {
     const letters = fc
       .uniqueArray(fc.nat({ max: 40 }), { maxLength: 20 })
       .map(list => list.sort((a, b) => a - b));

@@ -14,7 +14,7 @@ const recorded = (name: string) => readFileSync(join(recordedPath('03-remote-db'
 const key = (digit: string) => `0x${digit.repeat(96)}` as const;
 
 describe('keys of files that are there', () => {
-  it('are found in what the reference has written for every client', () => {
+  it('readClientKeys, readConfiguredKeys and readDepositKeys find the keys in the reference’s files', () => {
     const definitions = readClientKeys(recorded('4-validator-total3-index0/validator_definitions.yml'));
     expect(definitions.size).toBe(3);
     expect(readClientKeys(recorded('4-validator-total3-index0/signer_keys.yml'))).toEqual(definitions);
@@ -24,7 +24,7 @@ describe('keys of files that are there', () => {
     expect(readDepositKeys(recorded('5-operator/deposit_data.json'))).toEqual(validators);
   });
 
-  it('are found in whatever form, and in half a file', () => {
+  it('readClientKeys, readConfiguredKeys and readDepositKeys find keys in whatever form, and in half a file', () => {
     expect(readClientKeys(`- voting_public_key: "${key('A')}"\n`)).toEqual(new Set([key('a')]));
     expect(readClientKeys(`{"k":["${key('b')}","${key('c')}","0x${'d'.repeat(95)}`).size).toBe(2);
     expect(readDepositKeys(`[{"amount":1, "pubkey" : "${'E'.repeat(96)}"`)).toEqual(new Set([key('e')]));
@@ -36,7 +36,7 @@ describe('keys of files that are there', () => {
     for (const read of [readClientKeys, readConfiguredKeys, readDepositKeys]) expect(read('').size).toBe(0);
   });
 
-  it('are removed when they are not wanted', () => {
+  it('findRemoved gives the present keys that are not wanted', () => {
     const present = new Set([key('a'), key('b')]);
     expect(findRemoved(present, [fromHex(key('b')), fromHex(key('c'))])).toEqual([key('a')]);
   });

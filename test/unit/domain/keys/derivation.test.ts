@@ -41,13 +41,16 @@ const EIP_2333 = [
 const scalar = (bytes: Uint8Array) => BigInt(toHex(bytes));
 
 describe('derivation', () => {
-  it.each(EIP_2333)('EIP-2333 test case with index $index', ({ seed, master, index, child }) => {
-    const key = blst.SecretKey.deriveMasterEip2333(fromHex(seed));
-    expect(scalar(key.toBytes())).toBe(master);
-    expect(scalar(key.deriveChildEip2333(index).toBytes())).toBe(child);
-  });
+  it.each(EIP_2333)(
+    'blst derives the keys of the EIP-2333 test case with index $index',
+    ({ seed, master, index, child }) => {
+      const key = blst.SecretKey.deriveMasterEip2333(fromHex(seed));
+      expect(scalar(key.toBytes())).toBe(master);
+      expect(scalar(key.deriveChildEip2333(index).toBytes())).toBe(child);
+    },
+  );
 
-  it('derives the recorded public keys', () => {
+  it('createKeyDeriver derives the recorded public keys', () => {
     const seed = mnemonicToSeed(
       'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond',
     );
@@ -63,7 +66,7 @@ describe('derivation', () => {
     expect(validatorKeyPath(7)).toBe('m/12381/3600/7/0/0');
   });
 
-  it('has no public key of zero nor of the order', () => {
+  it('publicKeyOf refuses a secret key of zero and one above the order', () => {
     expect(() => publicKeyOf(new Uint8Array(32))).toThrow();
     expect(() => publicKeyOf(new Uint8Array(32).fill(0xff))).toThrow();
   });

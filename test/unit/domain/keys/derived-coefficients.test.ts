@@ -6,11 +6,11 @@ describe('derived coefficients', () => {
   const key = new Uint8Array(32).fill(1);
   const set = new Uint8Array(32).fill(2);
 
-  it('are the same for a key and an oracle set, whenever they are made', () => {
+  it('deriveCoefficients gives the same ones for a key and an oracle set, whenever they are made', () => {
     expect(deriveCoefficients(key, set)(7)).toEqual(deriveCoefficients(key, set)(7));
   });
 
-  it('are others for another key, another set and another power', () => {
+  it('deriveCoefficients gives others for another key, another set and another power', () => {
     const all = [
       ...deriveCoefficients(key, set)(7),
       ...deriveCoefficients(new Uint8Array(32).fill(3), set)(7),

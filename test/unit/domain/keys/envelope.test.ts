@@ -47,7 +47,7 @@ describe('a sealed signing key', () => {
   };
   const seed = new Uint8Array(32).fill(4);
 
-  it('opens for its own vault, data key and public half, under its own encryption key', () => {
+  it('openSigningKey opens a sealed key only for its own vault, data key, public half and encryption key', () => {
     const sealed = sealSigningKey(encryptionKey, own, seed);
     expect(openSigningKey(encryptionKey, own, sealed)).toEqual(seed);
     const others = [
@@ -67,7 +67,7 @@ describe('a sealed signing key', () => {
 });
 
 describe('sealed keys', () => {
-  it('open under their own key and context', () => {
+  it('openSecretKey opens a sealed key under its own data key and context', () => {
     fc.assert(
       fc.property(bytes(32), context, bytes(32), (dataKey, own, secretKey) => {
         const sealed = sealSecretKey(dataKey, own, secretKey);
@@ -77,7 +77,7 @@ describe('sealed keys', () => {
     );
   });
 
-  it('are refused with any bit of nonce, ciphertext, tag or key flipped', () => {
+  it('openSecretKey refuses a sealed key with any bit of nonce, ciphertext, tag or data key flipped', () => {
     const own = sample();
     const dataKey = generateDataKey();
     const sealed = sealSecretKey(dataKey, own, generateDataKey());
@@ -91,7 +91,7 @@ describe('sealed keys', () => {
     expect(openSecretKey(dataKey, own, sealed)).toHaveLength(32);
   });
 
-  it('are refused when any field of the context is exchanged', () => {
+  it('openSecretKey refuses a sealed key when any field of its context is exchanged', () => {
     fc.assert(
       fc.property(context, context, (own, other) => {
         const dataKey = generateDataKey();
@@ -106,7 +106,7 @@ describe('sealed keys', () => {
     );
   });
 
-  it('are refused when parts of two rows are exchanged', () => {
+  it('openSecretKey refuses a sealed key with the nonce or ciphertext of another, or cut short', () => {
     const own = sample();
     const dataKey = generateDataKey();
     const a = sealSecretKey(dataKey, own, generateDataKey());
@@ -118,20 +118,20 @@ describe('sealed keys', () => {
     ).toThrowError(tampered);
   });
 
-  it('name the public key when they are refused', () => {
+  it('openSecretKey names the public key of a sealed key that it refuses', () => {
     const own = sample();
     const sealed = sealSecretKey(generateDataKey(), own, generateDataKey());
     expect(() => openSecretKey(generateDataKey(), own, sealed)).toThrowError(toHex(own.publicKey));
   });
 
-  it('draw a fresh nonce each time', () => {
+  it('sealSecretKey draws a fresh nonce each time', () => {
     const own = sample();
     const dataKey = generateDataKey();
     const nonces = Array.from({ length: 1000 }, () => toHex(sealSecretKey(dataKey, own, dataKey).nonce));
     expect(new Set(nonces).size).toBe(1000);
   });
 
-  it('are plain AES-256-GCM, readable without this program', () => {
+  it('sealSecretKey makes plain AES-256-GCM, readable without this program', () => {
     const own = sample();
     const dataKey = generateDataKey();
     const secretKey = generateDataKey();
@@ -144,7 +144,7 @@ describe('sealed keys', () => {
 });
 
 describe('associated data', () => {
-  it('has one width, and differs wherever contexts differ', () => {
+  it('encodeKeyContext gives bytes of one width that differ wherever contexts differ', () => {
     fc.assert(
       fc.property(context, context, (a, b) => {
         const [encodedA, encodedB] = [encodeKeyContext(a), encodeKeyContext(b)];
@@ -159,7 +159,7 @@ describe('associated data', () => {
     );
   });
 
-  it('tells an absent field from one of zeros', () => {
+  it('encodeKeyContext tells an absent field from one of zeros', () => {
     const own = sample();
     for (const zeros of [
       { parentPublicKey: new Uint8Array(48) },
@@ -171,7 +171,7 @@ describe('associated data', () => {
     }
   });
 
-  it('refuses fields of another width', () => {
+  it('encodeKeyContext refuses fields of another width', () => {
     expect(() => encodeKeyContext({ ...sample(), vault: new Uint8Array(19) })).toThrow(RangeError);
     expect(() => encodeKeyContext({ ...sample(), publicKey: new Uint8Array(49) })).toThrow(RangeError);
     expect(() => encodeKeyContext({ ...sample(), shareIndex: -1 })).toThrow(RangeError);
@@ -185,7 +185,7 @@ describe('data keys', () => {
     message: 'Invalid encryption key.',
   });
 
-  it('unwrap under their own encryption key and context only', () => {
+  it('unwrapDataKey opens a data key only under its own encryption key and context', () => {
     const encryptionKey = parseEncryptionKey(generateEncryptionKey());
     const dataKey = generateDataKey();
     const wrapped = wrapDataKey(encryptionKey, own, dataKey);
@@ -203,7 +203,7 @@ describe('data keys', () => {
     }
   });
 
-  it('are not wrapped under the encryption key itself, but under HKDF subkeys, one per purpose', () => {
+  it('deriveSubkey derives one HKDF subkey of the encryption key for each purpose', () => {
     const encryptionKey = new Uint8Array(32).fill(5);
     expect(deriveSubkey(encryptionKey, 'wrap')).not.toEqual(deriveSubkey(encryptionKey, 'manifest'));
     expect(deriveSubkey(encryptionKey, 'wrap')).toEqual(
@@ -213,7 +213,7 @@ describe('data keys', () => {
 });
 
 describe('encryption keys', () => {
-  it('are base64 of 32 bytes, and come back', () => {
+  it('parseEncryptionKey reads the base64 of 32 bytes that generateEncryptionKey writes', () => {
     const text = generateEncryptionKey();
     expect(Buffer.from(parseEncryptionKey(text)).toString('base64')).toBe(text);
     expect(generateEncryptionKey()).not.toBe(text);
@@ -231,7 +231,7 @@ describe('encryption keys', () => {
     `${good.slice(0, -2)}t=`,
     'not base64 at all!',
     '0x'.padEnd(66, 'a'),
-  ])('refuse %j', text => {
+  ])('parseEncryptionKey refuses %j', text => {
     expect(() => parseEncryptionKey(text)).toThrowError(
       expect.objectContaining({ code: 'invalid-encryption-key' }),
     );

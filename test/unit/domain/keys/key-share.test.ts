@@ -38,7 +38,7 @@ const schemeAnd = (take: (threshold: number) => number) =>
 
 describe('key shares', () => {
   it.each(readRecordedJson<RecordedShares[]>('04-shamir/shares.json'))(
-    'the recorded coefficients give the recorded shares ($threshold of $total)',
+    'splitSecretKey with the recorded coefficients gives the recorded shares ($threshold of $total)',
     recorded => {
       const shares = splitSecretKey(fromHex(recorded.private_key), {
         threshold: recorded.threshold,
@@ -50,7 +50,7 @@ describe('key shares', () => {
     },
   );
 
-  it('any threshold of shares recombine, in any order', () => {
+  it('combineKeyShares gives the key from any threshold of shares, in any order', () => {
     fc.assert(
       fc.property(
         secretKey,
@@ -65,7 +65,7 @@ describe('key shares', () => {
     );
   });
 
-  it('pass the test of their scheme; with any of them from another polynomial of the same key they do not', () => {
+  it('createShareTest accepts all shares of one polynomial of the key, and none mixed from two', () => {
     fc.assert(
       fc.property(
         secretKey,
@@ -85,7 +85,7 @@ describe('key shares', () => {
     );
   });
 
-  it('of two polynomials of a key are noticed where both ends recombine', () => {
+  it('createShareTest notices shares of two polynomials of a key where both ends recombine', () => {
     const secret = new Uint8Array(32).fill(7);
     const scheme = { threshold: 2, count: 4 };
     const [first, second] = [splitSecretKey(secret, scheme), splitSecretKey(secret, scheme)];
@@ -96,7 +96,7 @@ describe('key shares', () => {
     expect(createShareTest(scheme)(secret, mixed)).toBe(false);
   });
 
-  it('one share fewer gives another key', () => {
+  it('combineKeyShares gives another key with one share fewer than the threshold', () => {
     fc.assert(
       fc.property(
         secretKey,
@@ -111,20 +111,20 @@ describe('key shares', () => {
     );
   });
 
-  it('threshold 1 makes every share the key itself', () => {
+  it('splitSecretKey with threshold 1 makes every share the key itself', () => {
     const secret = createHash('sha256').update('low').digest();
     secret[0] = 0;
     expect(splitSecretKey(secret, { threshold: 1, count: 3 })).toEqual(Array(3).fill(new Uint8Array(secret)));
   });
 
-  it('splits with fresh coefficients each time', () => {
+  it('splitSecretKey draws fresh coefficients each time', () => {
     const secret = new Uint8Array(32).fill(1);
     expect(splitSecretKey(secret, { threshold: 2, count: 3 })).not.toEqual(
       splitSecretKey(secret, { threshold: 2, count: 3 }),
     );
   });
 
-  it('draws coefficients below the order that fill its range', () => {
+  it('randomCoefficients draws numbers below the order that fill its range', () => {
     const drawn = randomCoefficients(2000);
     expect(drawn.every(coefficient => coefficient >= 0n && coefficient < CURVE_ORDER)).toBe(true);
     expect(new Set(drawn).size).toBe(2000);
@@ -138,11 +138,11 @@ describe('key shares', () => {
     { threshold: 0, count: 3 },
     { threshold: 4, count: 3 },
     { threshold: 1.5, count: 3 },
-  ])('refuses threshold $threshold of $count', scheme => {
+  ])('splitSecretKey refuses threshold $threshold of $count', scheme => {
     expect(() => splitSecretKey(new Uint8Array(32).fill(1), scheme)).toThrow(RangeError);
   });
 
-  it('refuses what is no secret key, and shares given twice', () => {
+  it('splitSecretKey refuses what is no secret key, and combineKeyShares no shares and a share given twice', () => {
     const scheme = { threshold: 2, count: 3 };
     expect(() => splitSecretKey(new Uint8Array(32), scheme)).toThrow(RangeError);
     expect(() => splitSecretKey(new Uint8Array(32).fill(0xff), scheme)).toThrow(RangeError);

@@ -63,7 +63,7 @@ describe('keystore', () => {
   it.each([
     ['scrypt', SCRYPT],
     ['pbkdf2', PBKDF2],
-  ])('opens the %s test case of EIP-2335', async (_, json) => {
+  ])('decryptKeystore opens the %s test case of EIP-2335', async (_, json) => {
     const secretKey = await decryptKeystore(
       parseKeystore(JSON.stringify(json)),
       `\u0000${SPEC_PASSWORD}\u007f\n`,
@@ -71,33 +71,36 @@ describe('keystore', () => {
     expect(toHex(secretKey)).toBe(SPEC_SECRET);
   });
 
-  it('opens a recorded one of full cost', async () => {
+  it('decryptKeystore opens a recorded keystore of full cost', async () => {
     const keystore = parseKeystore(readRecorded(RECORDED));
     const secretKey = await decryptKeystore(keystore, readRecorded(PASSWORDS));
     expect(toHex(publicKeyOf(secretKey)).slice(2)).toBe(keystore.pubkey);
   });
 
-  it('writes a recorded one byte for byte as it was', () => {
+  it('formatKeystore writes a recorded keystore byte for byte as it was', () => {
     expect(formatKeystore(parseKeystore(readRecorded(RECORDED)))).toBe(readRecorded(RECORDED));
   });
 
-  it.each(['scrypt', 'pbkdf2'] as const)('encrypts with %s, laid out as recorded', async kdf => {
-    const secretKey = fromHex(SPEC_SECRET);
-    const path = 'm/12381/3600/0/0/0';
-    const text = formatKeystore(await encryptKeystore({ secretKey, password: 'påss', path, kdf }));
-    const layout = (value: string) =>
-      value.replace(/"[^"]*": |\S+/g, part => (part.endsWith(': ') ? part : '_'));
-    if (kdf === 'scrypt') expect(layout(text)).toBe(layout(readRecorded(RECORDED)));
-    const keystore = parseKeystore(text);
-    expect(keystore).toMatchObject({ path, description: '', pubkey: SPEC_PUBLIC_KEY, version: 4 });
-    expect(keystore.crypto.kdf.params).toMatchObject(
-      kdf === 'scrypt' ? { n: 262144, r: 8, p: 1 } : { c: 262144 },
-    );
-    // Decomposed, the password is the same.
-    expect(await decryptKeystore(keystore, 'påss'.normalize('NFD'))).toEqual(secretKey);
-  });
+  it.each(['scrypt', 'pbkdf2'] as const)(
+    'encryptKeystore with %s writes a keystore of full cost that opens again',
+    async kdf => {
+      const secretKey = fromHex(SPEC_SECRET);
+      const path = 'm/12381/3600/0/0/0';
+      const text = formatKeystore(await encryptKeystore({ secretKey, password: 'påss', path, kdf }));
+      const layout = (value: string) =>
+        value.replace(/"[^"]*": |\S+/g, part => (part.endsWith(': ') ? part : '_'));
+      if (kdf === 'scrypt') expect(layout(text)).toBe(layout(readRecorded(RECORDED)));
+      const keystore = parseKeystore(text);
+      expect(keystore).toMatchObject({ path, description: '', pubkey: SPEC_PUBLIC_KEY, version: 4 });
+      expect(keystore.crypto.kdf.params).toMatchObject(
+        kdf === 'scrypt' ? { n: 262144, r: 8, p: 1 } : { c: 262144 },
+      );
+      // Decomposed, the password is the same.
+      expect(await decryptKeystore(keystore, 'påss'.normalize('NFD'))).toEqual(secretKey);
+    },
+  );
 
-  it('tells a wrong password, a damaged checksum and a foreign public key', async () => {
+  it('decryptKeystore tells a wrong password and a damaged checksum from a foreign public key', async () => {
     const light = { ...PBKDF2, crypto: { ...PBKDF2.crypto } };
     await expect(
       decryptKeystore(parseKeystore(JSON.stringify(light)), 'wrong', 'a.json'),
@@ -121,7 +124,7 @@ describe('keystore', () => {
     });
   });
 
-  it('says so when key derivation parameters cannot be computed', async () => {
+  it('decryptKeystore says so when key derivation parameters cannot be computed', async () => {
     const odd = structuredClone(SCRYPT);
     odd.crypto.kdf.params = { ...odd.crypto.kdf.params, n: 262144, r: 1 };
     await expect(decryptKeystore(parseKeystore(JSON.stringify(odd)), SPEC_PASSWORD)).rejects.toMatchObject({
@@ -137,7 +140,7 @@ describe('keystore', () => {
     ['keystore-invalid', 'pubkey', JSON.stringify({ ...PBKDF2, pubkey: 'ab' })],
     ['keystore-invalid', 'crypto.cipher.message', JSON.stringify(withCipherMessage('00'))],
     ['keystore-invalid', '1 GiB', JSON.stringify(withScryptN(2 ** 24))],
-  ])('refuses with %s, naming %s', (code, named, text) => {
+  ])('parseKeystore refuses a bad keystore with code %s and names "%s"', (code, named, text) => {
     const refused = expect.objectContaining({ code, message: expect.stringContaining(named) });
     expect(() => parseKeystore(text, 'k.json')).toThrowError(refused);
     expect(() => parseKeystore(text, 'k.json')).toThrowError('k.json');

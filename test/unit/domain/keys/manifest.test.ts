@@ -18,14 +18,17 @@ function entriesOf(count: number): ManifestEntry[] {
 
 describe('manifest', () => {
   // 256 entries make one block of the implementation.
-  it.each([0, 1, 255, 256, 257, 1000])('of %i entries has one MAC, however they are handed over', count => {
-    const entries = entriesOf(count);
-    const mac = computeManifestMac(encryptionKey, vault, { ...head, entries });
-    expect(mac).toHaveLength(32);
-    expect(verifyManifestMac(encryptionKey, vault, { ...head, entries: entries.values() }, mac)).toBe(true);
-  });
+  it.each([0, 1, 255, 256, 257, 1000])(
+    'computeManifestMac gives %i entries one MAC, however they are handed over',
+    count => {
+      const entries = entriesOf(count);
+      const mac = computeManifestMac(encryptionKey, vault, { ...head, entries });
+      expect(mac).toHaveLength(32);
+      expect(verifyManifestMac(encryptionKey, vault, { ...head, entries: entries.values() }, mac)).toBe(true);
+    },
+  );
 
-  it('notices a row that is missing, added, changed or exchanged', () => {
+  it('verifyManifestMac notices a row that is missing, added, changed or exchanged', () => {
     const entries = entriesOf(300);
     const mac = computeManifestMac(encryptionKey, vault, { ...head, entries });
     const holds = (changed: ManifestEntry[]) =>
@@ -51,7 +54,7 @@ describe('manifest', () => {
     );
   });
 
-  it('notices another key, vault, chain, counter or deposit data root', () => {
+  it('verifyManifestMac notices another key, vault, chain, counter or deposit data root', () => {
     const entries = entriesOf(3);
     const mac = computeManifestMac(encryptionKey, vault, { ...head, entries });
     const full = { ...head, entries };
@@ -63,7 +66,7 @@ describe('manifest', () => {
     expect(verifyManifestMac(encryptionKey, vault, full, mac.subarray(1))).toBe(false);
   });
 
-  it('refuses entries out of order or twice', () => {
+  it('computeManifestMac refuses entries out of order or twice', () => {
     const entries = entriesOf(3);
     expect(() =>
       computeManifestMac(encryptionKey, vault, { ...head, entries: entries.toReversed() }),

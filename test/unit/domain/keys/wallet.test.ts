@@ -28,7 +28,7 @@ const WEB3_VECTOR = JSON.stringify({
 });
 
 describe('wallet', () => {
-  it('opens the recorded one, whose scrypt OpenSSL refuses', async () => {
+  it('decryptWallet opens the recorded wallet, whose scrypt OpenSSL refuses', async () => {
     const json = readRecorded('01-create-keys/holesky/wallet/wallet.json');
     const password = readRecorded('01-create-keys/holesky/wallet/password.txt');
     const wallet = await decryptWallet(json, password);
@@ -36,7 +36,7 @@ describe('wallet', () => {
     expect(computeAddress(toHex(wallet.secretKey))).toBe(ADDRESS);
   });
 
-  it('makes the recorded address, in parameters that every reader takes', async () => {
+  it('createWallet makes the recorded address, in parameters that every reader takes', async () => {
     const { address, json } = await createWallet(MNEMONIC, 'pass');
     expect(address).toBe(ADDRESS);
     const written = JSON.parse(json);
@@ -50,12 +50,12 @@ describe('wallet', () => {
     });
   });
 
-  it('opens the published pbkdf2 vector', async () => {
+  it('decryptWallet opens the published pbkdf2 vector', async () => {
     const { secretKey } = await decryptWallet(WEB3_VECTOR, 'testpassword');
     expect(toHex(secretKey)).toBe('0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d');
   });
 
-  it.each(['', '{}', '{"version":4}', '{"version":3}', '[3]'])('refuses %j', async text => {
+  it.each(['', '{}', '{"version":4}', '{"version":3}', '[3]'])('decryptWallet refuses %j', async text => {
     await expect(decryptWallet(text, 'x', 'w.json')).rejects.toMatchObject({
       code: 'wallet-invalid',
       message: expect.stringContaining('w.json'),

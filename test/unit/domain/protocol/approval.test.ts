@@ -56,17 +56,20 @@ function optionsOf(body: RecordedBody) {
 }
 
 describe('the request of a registration', () => {
-  it.each(REGISTRATIONS)('is member for member the recorded one: %s', name => {
-    const { posts } = readOracleRequests(name);
-    expect(posts).toHaveLength(4);
-    for (const { body_raw } of posts) {
-      const recorded = JSON.parse(body_raw ?? '') as RecordedBody;
-      const body = createApprovalRequest(optionsOf(recorded));
-      expect(body).toEqual(recorded);
-      expect(Object.keys(body)).toEqual(Object.keys(recorded));
-      expect(JSON.parse(JSON.stringify(body))).toEqual(recorded);
-    }
-  });
+  it.each(REGISTRATIONS)(
+    'createApprovalRequest gives member for member the recorded request of a registration: %s',
+    name => {
+      const { posts } = readOracleRequests(name);
+      expect(posts).toHaveLength(4);
+      for (const { body_raw } of posts) {
+        const recorded = JSON.parse(body_raw ?? '') as RecordedBody;
+        const body = createApprovalRequest(optionsOf(recorded));
+        expect(body).toEqual(recorded);
+        expect(Object.keys(body)).toEqual(Object.keys(recorded));
+        expect(JSON.parse(JSON.stringify(body))).toEqual(recorded);
+      }
+    },
+  );
 
   const [post] = readOracleRequests('local3').posts;
   const options = optionsOf(JSON.parse(post?.body_raw ?? '') as RecordedBody);
@@ -83,27 +86,33 @@ describe('the request of a registration', () => {
   const proof = ['proof', 'proof_flags', 'proof_indexes'];
   const manager = { kind: 'manager-signature', signature: new Uint8Array(65).fill(0xab) } as const;
 
-  it.each([2, 3, 4])('of version %i by deposit data has no manager signature', vaultVersion => {
-    const body = createApprovalRequest({ ...options, vaultVersion });
-    expect(Object.keys(body)).toEqual([...common, ...proof, 'validators_manager_signature']);
-    expect(body.validators_manager_signature).toBeNull();
-    expect(body.proof_indexes).toEqual(options.authority.proofIndexes);
-  });
+  it.each([2, 3, 4])(
+    'createApprovalRequest writes no manager signature for a vault of version %i with deposit data',
+    vaultVersion => {
+      const body = createApprovalRequest({ ...options, vaultVersion });
+      expect(Object.keys(body)).toEqual([...common, ...proof, 'validators_manager_signature']);
+      expect(body.validators_manager_signature).toBeNull();
+      expect(body.proof_indexes).toEqual(options.authority.proofIndexes);
+    },
+  );
 
-  it.each([2, 3, 4])('of version %i by a validators manager has no proof', vaultVersion => {
-    const body = createApprovalRequest({ ...options, vaultVersion, authority: manager });
-    expect(Object.keys(body)).toEqual([...common, ...proof, 'validators_manager_signature']);
-    expect([body.proof, body.proof_flags, body.proof_indexes]).toEqual([null, null, null]);
-    expect(body.validators_manager_signature).toBe(toHex(manager.signature));
-  });
+  it.each([2, 3, 4])(
+    'createApprovalRequest writes no proof for a vault of version %i with a validators manager',
+    vaultVersion => {
+      const body = createApprovalRequest({ ...options, vaultVersion, authority: manager });
+      expect(Object.keys(body)).toEqual([...common, ...proof, 'validators_manager_signature']);
+      expect([body.proof, body.proof_flags, body.proof_indexes]).toEqual([null, null, null]);
+      expect(body.validators_manager_signature).toBe(toHex(manager.signature));
+    },
+  );
 
-  it('of version 5 has amounts, null for 32 ETH each, and no members of a proof', () => {
+  it('createApprovalRequest writes amounts for version 5, null for 32 ETH each, and no members of a proof', () => {
     const body = createApprovalRequest({ ...options, vaultVersion: 5, authority: manager });
     expect(Object.keys(body)).toEqual([...common, 'validators_manager_signature', 'amounts']);
     expect(body.amounts).toBeNull();
   });
 
-  it('is refused where the oracles have no members for it', () => {
+  it('createApprovalRequest refuses a request for which the oracles have no members', () => {
     expect(() => createApprovalRequest({ ...options, vaultVersion: 5 })).toThrow(
       expect.objectContaining({ code: 'approval-not-possible' }),
     );
@@ -126,7 +135,7 @@ it('the request of a rotation is member for member the recorded one', () => {
 });
 
 describe('what oracles sign', () => {
-  it.each(REGISTRATIONS)('for a registration has the recorded digest: %s', name => {
+  it.each(REGISTRATIONS)('registrationDigest gives the recorded digest of a registration: %s', name => {
     const { approvals, domain, config } = readOracleRequests(name);
     expect(approvals).toHaveLength(4);
     for (const { digest, signature, oracle, typed_data } of approvals) {
@@ -146,7 +155,7 @@ describe('what oracles sign', () => {
     }
   });
 
-  it('for a rotation has the recorded digest', () => {
+  it('rotationDigest gives the recorded digest of a rotation', () => {
     const { approvals, domain, config } = readOracleRequests('rotatelocal');
     for (const { digest, signature, oracle, typed_data } of approvals) {
       const { message } = typed_data;
@@ -165,7 +174,7 @@ describe('what oracles sign', () => {
   const signed = fromHex(digest, 32);
   const own = fromHex(signature, 65);
 
-  it('is signed with v of 27 or 28, as contracts take it, also by an oracle that counts from 0', () => {
+  it('recoverSigner gives v of 27 or 28, as contracts take it, also for an oracle that counts from 0', () => {
     const fromZero = Uint8Array.from(own);
     fromZero[64] = (own[64] ?? 0) - 27;
     expect(recoverSigner(signed, fromZero)).toEqual(recoverSigner(signed, own));
@@ -177,7 +186,7 @@ describe('what oracles sign', () => {
     ['zeros', new Uint8Array(65)],
     ['no point', new Uint8Array(65).fill(0xff)],
     ['of a high s', highS(own)],
-  ])('is not signed by bytes that are %s', (_, bytes) => {
+  ])('recoverSigner finds no signer of bytes that are %s', (_, bytes) => {
     expect(recoverSigner(signed, bytes)).toBeUndefined();
   });
 });

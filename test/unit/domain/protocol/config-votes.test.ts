@@ -21,7 +21,7 @@ function vote(named: ConfigEvent | null, head = 20): ConfigVote {
   return { voter: voter++, head: { number: head, hash: hashOf(head) }, event: named };
 }
 
-describe('an event is agreed on', () => {
+describe('findAgreedEvent', () => {
   const cases: readonly (readonly [string, readonly ConfigVote[], number, string | undefined])[] = [
     ['by a single endpoint, alone', [vote(TRUE)], 1, 'true'],
     ['not by one of two', [vote(TRUE)], 2, undefined],
@@ -51,11 +51,11 @@ describe('an event is agreed on', () => {
       'newer',
     ],
   ];
-  it.each(cases)('%s', (_, votes, endpoints, expected) => {
+  it.each(cases)('an event of the oracle configuration is agreed on %s', (_, votes, endpoints, expected) => {
     expect(findAgreedEvent(votes, endpoints)?.event.ipfsHash).toBe(expected);
   });
 
-  it('only when it is the same document in the same place of the same block', () => {
+  it('findAgreedEvent agrees only on the same document in the same place of the same block', () => {
     const others: readonly ConfigEvent[] = [
       { ...TRUE, blockNumber: 11 },
       { ...TRUE, blockHash: hashOf(99) },
@@ -67,7 +67,7 @@ describe('an event is agreed on', () => {
     expect(findAgreedEvent([vote(TRUE), vote(upper)], 2)?.supporters).toHaveLength(2);
   });
 
-  it('with those named that had a vote and used it otherwise', () => {
+  it('findAgreedEvent names those that had a vote and used it otherwise', () => {
     const votes = [vote(FALSE), vote(TRUE), vote(TRUE), vote(null), vote(null, 9), vote(TRUE)];
     expect(findAgreedEvent(votes, 6)).toMatchObject({
       supporters: [votes[1], votes[2], votes[5]],

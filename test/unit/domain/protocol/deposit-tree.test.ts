@@ -27,39 +27,42 @@ const recorded = readRecordedJson<RecordedTrees>('02-merkle/trees.json');
 const VAULT = fromHex(recorded.vault);
 
 describe('deposit data tree', () => {
-  it.each(recorded.trees)('of $n recorded entries', ({ deposit_data, root, tree: nodes, batches }) => {
-    const tree = buildDepositTree(parseDepositData(JSON.stringify(deposit_data)), VAULT);
-    expect(toHex(tree.root)).toBe(root);
-    if (nodes !== null) expect(tree.nodes).toEqual(nodes);
-    expect(batches.length).toBeGreaterThan(0);
-    for (const {
-      batch,
-      tx_validators,
-      contract_indexes,
-      proof,
-      proof_flags,
-      oracle_proof_indexes,
-    } of batches) {
-      expect(batch.map(index => toHex(tree.validatorAt(index)))).toEqual(tx_validators);
-      expect(tree.proveEntries(batch)).toEqual({
+  it.each(recorded.trees)(
+    'buildDepositTree makes the recorded tree and proofs of $n entries',
+    ({ deposit_data, root, tree: nodes, batches }) => {
+      const tree = buildDepositTree(parseDepositData(JSON.stringify(deposit_data)), VAULT);
+      expect(toHex(tree.root)).toBe(root);
+      if (nodes !== null) expect(tree.nodes).toEqual(nodes);
+      expect(batches.length).toBeGreaterThan(0);
+      for (const {
+        batch,
+        tx_validators,
+        contract_indexes,
         proof,
-        proofFlags: proof_flags,
-        leafIndexes: oracle_proof_indexes,
-        contractIndexes: contract_indexes,
-      });
-    }
-  });
+        proof_flags,
+        oracle_proof_indexes,
+      } of batches) {
+        expect(batch.map(index => toHex(tree.validatorAt(index)))).toEqual(tx_validators);
+        expect(tree.proveEntries(batch)).toEqual({
+          proof,
+          proofFlags: proof_flags,
+          leafIndexes: oracle_proof_indexes,
+          contractIndexes: contract_indexes,
+        });
+      }
+    },
+  );
 
   it.each([
     ['get-validators-root-first5.out', 'holesky/1-after-first'],
     ['get-validators-root.out', 'holesky/2-after-second'],
-  ])('has the root of %s', (out, folder) => {
+  ])('buildDepositTree gives the root of %s', (out, folder) => {
     const [, root] = /tree root: (0x[0-9a-f]{64})/.exec(readRecorded(`01-create-keys/holesky/${out}`)) ?? [];
     const entries = parseDepositData(readRecorded(`01-create-keys/${folder}/deposit_data.json`));
     expect(toHex(buildDepositTree(entries, VAULT).root)).toBe(root);
   });
 
-  it("is node for node OpenZeppelin's own, and its proofs hold there", () => {
+  it('buildDepositTree makes node for node OpenZeppelin’s own tree, and its proofs hold there', () => {
     const entries = Array.from({ length: 137 }, (_, i) => ({
       publicKey: new Uint8Array(48).fill(i),
       signature: new Uint8Array(96).fill(255 - i),
@@ -81,7 +84,7 @@ describe('deposit data tree', () => {
     expect(proven.contractIndexes.map(place => proven.leafIndexes[place])).toEqual([3, 99, 4, 136]);
   });
 
-  it('depends on vault and order, and refuses what is not there', () => {
+  it('buildDepositTree gives another root for another vault or order, and refuses what is not there', () => {
     const entries = parseDepositData(readRecorded('01-create-keys/holesky/1-after-first/deposit_data.json'));
     const root = toHex(buildDepositTree(entries, VAULT).root);
     expect(toHex(buildDepositTree(entries, new Uint8Array(20)).root)).not.toBe(root);

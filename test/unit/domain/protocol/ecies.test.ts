@@ -26,7 +26,7 @@ function oracle(index: number) {
 }
 
 describe('ECIES', () => {
-  it('gives the recorded ciphertext for the recorded ephemeral key and nonce', () => {
+  it('encryptEcies gives the recorded ciphertext for the recorded ephemeral key and nonce', () => {
     const { ephemeral_private_key, nonce, plaintext, ciphertext, ...rest } = recorded.deterministic;
     const encrypted = encryptEcies(oracle(rest.oracle).publicKey, fromHex(plaintext), {
       ephemeralSecretKey: fromHex(ephemeral_private_key),
@@ -35,14 +35,17 @@ describe('ECIES', () => {
     expect(toHex(encrypted)).toBe(ciphertext);
   });
 
-  it.each(recorded.ciphertexts)('has the length of the recorded ones, for oracle $oracle', one => {
-    const plaintext = fromHex(one.plaintext);
-    const encrypted = encryptEcies(oracle(one.oracle).publicKey, plaintext);
-    expect(toHex(encrypted)).toHaveLength(one.ciphertext.length);
-    expect(encrypted).toHaveLength(plaintext.length + ECIES_OVERHEAD);
-  });
+  it.each(recorded.ciphertexts)(
+    'encryptEcies gives ciphertexts as long as the recorded ones, for oracle $oracle',
+    one => {
+      const plaintext = fromHex(one.plaintext);
+      const encrypted = encryptEcies(oracle(one.oracle).publicKey, plaintext);
+      expect(toHex(encrypted)).toHaveLength(one.ciphertext.length);
+      expect(encrypted).toHaveLength(plaintext.length + ECIES_OVERHEAD);
+    },
+  );
 
-  it('is read by eciesjs', () => {
+  it('encryptEcies writes what eciesjs can read', () => {
     for (const [index] of recorded.oracles.entries()) {
       const { secretKey, publicKey } = oracle(index);
       for (const length of [0, 1, 96, 1000]) {
@@ -53,13 +56,13 @@ describe('ECIES', () => {
     }
   });
 
-  it('never gives the same ciphertext twice', () => {
+  it('encryptEcies never gives the same ciphertext twice', () => {
     const { publicKey } = oracle(0);
     const texts = Array.from({ length: 50 }, () => toHex(encryptEcies(publicKey, new Uint8Array(96))));
     expect(new Set(texts).size).toBe(50);
   });
 
-  it('refuses what is no point of the curve', () => {
+  it('encryptEcies refuses a public key that is no point of the curve', () => {
     expect(() => encryptEcies(new Uint8Array(64).fill(1), new Uint8Array(96))).toThrow();
     expect(() => encryptEcies(new Uint8Array(63), new Uint8Array(96))).toThrow();
   });

@@ -27,7 +27,7 @@ if (first === undefined || second === undefined)
   throw new Error('the recorded configuration has too few oracles');
 
 describe('parseOracleConfig', () => {
-  it('reads the recorded configuration, with the recorded addresses, in order', () => {
+  it('parseOracleConfig reads the recorded configuration, with the recorded addresses, in order', () => {
     const config = parseOracleConfig(configWith({}));
     expect(config.oracles.map(({ address }) => address)).toEqual(
       recorded.oracles.map(({ address }) => address),
@@ -43,7 +43,7 @@ describe('parseOracleConfig', () => {
     });
   });
 
-  it('takes public keys without 0x and the legacy endpoint', () => {
+  it('parseOracleConfig takes public keys without 0x and the legacy endpoint', () => {
     const oracle = { public_key: first.public_key.slice(2), endpoint: 'https://oracle.example/v1' };
     const config = parseOracleConfig(
       configWith({ oracles: [oracle, second], exit_signature_recover_threshold: 2 }),
@@ -54,7 +54,7 @@ describe('parseOracleConfig', () => {
     });
   });
 
-  it('takes a threshold of two and of all', () => {
+  it('parseOracleConfig takes a threshold of two and of all', () => {
     expect(
       parseOracleConfig(configWith({ exit_signature_recover_threshold: 2 })).exitSignatureRecoverThreshold,
     ).toBe(2);
@@ -139,18 +139,21 @@ describe('parseOracleConfig', () => {
       /oracles\[0\] and oracles\[2\] are both 0x2D9724B6/,
     ],
   ];
-  it.each(refused)('refuses %s and names the member', (_what, document, code, message) => {
-    const parse = () => parseOracleConfig(document);
-    expect(parse).toThrowError(message);
-    expect(parse).toThrowError(OperatorError);
-    expect(parse).toThrowError(expect.objectContaining({ code, exitCode: 1 }));
-  });
+  it.each(refused)(
+    'parseOracleConfig refuses %s and says what is wrong',
+    (_what, document, code, message) => {
+      const parse = () => parseOracleConfig(document);
+      expect(parse).toThrowError(message);
+      expect(parse).toThrowError(OperatorError);
+      expect(parse).toThrowError(expect.objectContaining({ code, exitCode: 1 }));
+    },
+  );
 });
 
 describe('oracleSetHash', () => {
   const config = parseOracleConfig(configWith({}));
 
-  it('is SHA-256 over tag, threshold, number and keys in order', () => {
+  it('oracleSetHash is SHA-256 over tag, threshold, number and keys in order', () => {
     const expected = createHash('sha256')
       .update('stakewise-operator/oracle-set/v1')
       .update(Buffer.from('0000000300000004', 'hex'));
@@ -158,7 +161,7 @@ describe('oracleSetHash', () => {
     expect(Buffer.from(oracleSetHash(config)).toString('hex')).toBe(expected.digest('hex'));
   });
 
-  it('changes with threshold and order, not with endpoints', () => {
+  it('oracleSetHash changes with threshold and order, not with endpoints', () => {
     const hash = oracleSetHash(config);
     expect(oracleSetHash({ ...config, exitSignatureRecoverThreshold: 2 })).not.toEqual(hash);
     expect(oracleSetHash({ ...config, oracles: config.oracles.toReversed() })).not.toEqual(hash);

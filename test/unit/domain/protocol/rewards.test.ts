@@ -30,7 +30,7 @@ const rewards = parseVaultRewards(document, vault);
 if (rewards === null) throw new Error('the recorded document has no entry of the vault');
 
 describe('the rewards document', () => {
-  it('is read exactly', () => {
+  it('parseVaultRewards reads amounts exactly that have more digits than a double keeps', () => {
     expect(rewards).toMatchObject({
       consensusRewardWei: -123456789012345678901n,
       unlockedMevRewardWei: 4567890123456789012n,
@@ -39,7 +39,7 @@ describe('the rewards document', () => {
     expect(rewards.proof).toHaveLength(3);
   });
 
-  it('may have no entry of the vault, and entries of others that cannot be read', () => {
+  it('parseVaultRewards takes a document without the vault, and entries of others that cannot be read', () => {
     expect(parseVaultRewards(document, other)).toBeNull();
     const strange = encode(
       `{"vaults": [{"vault": "${other}", "consensus_reward": 1.5}, {"vault": "${vault.toUpperCase().replace('0X', '0x')}", "consensus_reward": 7, "unlocked_mev_reward": 0, "proof": []}], "more": 1e400}`,
@@ -61,7 +61,7 @@ describe('the rewards document', () => {
     ['a member missing', entry('"reward": 1'), 'rewards-invalid', 'consensus_reward'],
     ['a negative MEV', entry('"consensus_reward": 1', -1), 'rewards-invalid', 'unlocked_mev_reward'],
     ['a short proof', entry('"consensus_reward": 1', 1, '"0x12"'), 'rewards-invalid', 'proof'],
-  ])('with %s is refused', (_, text, code, member) => {
+  ])('parseVaultRewards refuses a document with %s', (_, text, code, member) => {
     expect(() => parseVaultRewards(encode(text), vault)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(member) }),
     );
@@ -73,7 +73,7 @@ function entry(reward: string, unlocked = 0, proof = ''): string {
 }
 
 describe('the harvest', () => {
-  it('of a vault with the shared MEV escrow is the recorded call', () => {
+  it('encodeUpdateState gives the recorded call for a vault with the shared MEV escrow', () => {
     const params = harvestParamsOf(root, rewards, shared);
     expect(params.rewardWei).toBe(-117888898888888889888n);
     const recorded = calls.at(-1)?.tx;
@@ -81,14 +81,14 @@ describe('the harvest', () => {
     expect(recorded?.to).toBe(vault);
   });
 
-  it('of a vault with its own MEV escrow is the consensus reward only', () => {
+  it('harvestParamsOf counts the consensus reward only for a vault with its own MEV escrow', () => {
     expect(harvestParamsOf(root, rewards, own)).toMatchObject({
       rewardWei: -123456789012345678901n,
       unlockedMevRewardWei: 0n,
     });
   });
 
-  it('on Gnosis keeps xDAI out of the reward, which is in GNO', () => {
+  it('harvestParamsOf keeps xDAI out of the reward on Gnosis, which is in GNO', () => {
     expect(harvestParamsOf(root, rewards, { ...shared, currency: 'xDAI' })).toMatchObject({
       rewardWei: -123456789012345678901n,
       unlockedMevRewardWei: 4567890123456789012n,
@@ -110,7 +110,7 @@ describe('the proof of rewards', () => {
     proof: tree.getProof(0).map(node => fromHex(node, 32)),
   };
 
-  it('holds for what the oracles put into the tree', () => {
+  it('isProvenReward is true of what the oracles put into the tree', () => {
     expect(isProvenReward(vault, params)).toBe(true);
   });
 
@@ -121,7 +121,7 @@ describe('the proof of rewards', () => {
     ['another root', vault, { ...params, rewardsRoot: new Uint8Array(32) }],
     ['no proof', vault, { ...params, proof: [] }],
     ['an amount out of range', vault, { ...params, rewardWei: 2n ** 200n }],
-  ])('does not hold for %s', (_, address, changed) => {
+  ])('isProvenReward is false of %s', (_, address, changed) => {
     expect(isProvenReward(address, changed)).toBe(false);
   });
 });

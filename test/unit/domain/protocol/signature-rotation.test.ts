@@ -7,7 +7,7 @@ import {
 import { concatBytes, fromHex } from '../../../../src/lib/bytes.ts';
 import { readOracleRequests } from '../../../support/recorded/recorded-oracles.ts';
 
-it('the call of the keeper is the recorded one', () => {
+it('encodeUpdateExitSignatures gives the recorded call of the keeper', () => {
   const { approvals, calls, vault, domain, config } = readOracleRequests('rotatelocal');
   const signed = approvals
     .map(({ oracle, signature }) => ({
@@ -33,13 +33,13 @@ describe('outdated exit signatures', () => {
   const find = (statuses: readonly SignaturesStatus[], changes = {}) =>
     findOutdatedSignatures({ lastUpdateBlock: 50, finalizedBlock: 60, threshold: 3, statuses, ...changes });
 
-  it('are those that the oracles name that have seen the last update, in ascending order', () => {
+  it('findOutdatedSignatures gives in ascending order what oracles name that have seen the last update', () => {
     const statuses = [says(50, 103, 101), says(51, 101, 103), says(70, 103, 101, 101)];
     expect(find(statuses)).toEqual({ kind: 'known', indexes: [101n, 103n] });
     expect(find([says(50), says(50), says(50)])).toEqual({ kind: 'known', indexes: [] });
   });
 
-  it('are not asked for before the last update is final', () => {
+  it('findOutdatedSignatures waits until the last update is final', () => {
     expect(find([says(50, 1), says(50, 1), says(50, 1)], { finalizedBlock: 49 })).toMatchObject({
       kind: 'waiting',
       reason: expect.stringContaining('block 50 to be finalized'),
@@ -50,14 +50,14 @@ describe('outdated exit signatures', () => {
     ['too few have answered', [says(50, 1), says(50, 1)]],
     ['too few have seen the update', [says(50, 1), says(49, 1), says(50, 1), says(0, 1)]],
     ['some have never seen any', [says(50, 1), says(null, 1), says(50, 1), says(null)]],
-  ])('are not known while %s', (_, statuses) => {
+  ])('findOutdatedSignatures waits while %s', (_, statuses) => {
     expect(find(statuses)).toMatchObject({
       kind: 'waiting',
       reason: expect.stringMatching(/^3 oracles to answer.*block 50 \(now 2\)$/),
     });
   });
 
-  it('need no update to have been seen where there was none', () => {
+  it('findOutdatedSignatures needs no update to have been seen where there was none', () => {
     const statuses = [says(null, 7), says(null, 7), says(3, 7)];
     expect(find(statuses, { lastUpdateBlock: null, finalizedBlock: 0 })).toEqual({
       kind: 'known',
@@ -65,7 +65,7 @@ describe('outdated exit signatures', () => {
     });
   });
 
-  it('are neither made up nor hidden by one oracle, and what a late one says does not count', () => {
+  it('findOutdatedSignatures lets one oracle neither make up nor hide an index, and ignores a late one', () => {
     const liar = says(99, 1, 2, 3);
     expect(find([liar, says(50), says(50)])).toEqual({ kind: 'known', indexes: [] });
     expect(find([says(50), says(50, 7), says(50, 7)])).toEqual({ kind: 'known', indexes: [7n] });

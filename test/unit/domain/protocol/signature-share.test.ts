@@ -53,52 +53,61 @@ function pick(points: readonly (string | Uint8Array)[], indexes: readonly number
 describe('recorded shares', () => {
   const schemes = readRecordedJson<RecordedShares[]>('04-shamir/shares.json');
 
-  it.each(schemes)('come of splitting the signature too ($threshold of $total)', recorded => {
-    const split = splitSignature({
-      threshold: recorded.threshold,
-      count: recorded.total,
-      publicKey: fromHex(recorded.public_key),
-      message: fromHex(recorded.message),
-      signature: fromHex(recorded.full_signature),
-      coefficients: () => recorded.coefficients_1_to_t_minus_1.map(BigInt),
-    });
-    expect(split.signatures.map(toHex)).toEqual(recorded.share_signatures);
-    expect(split.publicKeys.map(toHex)).toEqual(recorded.share_public_keys);
-  });
+  it.each(schemes)(
+    'splitSignature with the recorded coefficients gives the recorded shares ($threshold of $total)',
+    recorded => {
+      const split = splitSignature({
+        threshold: recorded.threshold,
+        count: recorded.total,
+        publicKey: fromHex(recorded.public_key),
+        message: fromHex(recorded.message),
+        signature: fromHex(recorded.full_signature),
+        coefficients: () => recorded.coefficients_1_to_t_minus_1.map(BigInt),
+      });
+      expect(split.signatures.map(toHex)).toEqual(recorded.share_signatures);
+      expect(split.publicKeys.map(toHex)).toEqual(recorded.share_public_keys);
+    },
+  );
 
-  it.each(schemes)('recombine ($threshold of $total)', recorded => {
-    for (const { indexes, signature } of recorded.recombined) {
-      const shares = pick(recorded.share_signatures, indexes);
-      expect(toHex(combiner.combineSignatures(shares))).toBe(signature);
-      const keys = pick(recorded.share_public_keys, indexes);
-      expect(toHex(combiner.combinePublicKeys(keys))).toBe(recorded.public_key);
-    }
-    const few = recorded.recombined_too_few;
-    if (few === null) return;
-    const signature = combiner.combineSignatures(pick(recorded.share_signatures, few.indexes));
-    expect(toHex(signature)).not.toBe(recorded.full_signature);
-  });
+  it.each(schemes)(
+    'combineSignatures and combinePublicKeys recombine the recorded shares ($threshold of $total)',
+    recorded => {
+      for (const { indexes, signature } of recorded.recombined) {
+        const shares = pick(recorded.share_signatures, indexes);
+        expect(toHex(combiner.combineSignatures(shares))).toBe(signature);
+        const keys = pick(recorded.share_public_keys, indexes);
+        expect(toHex(combiner.combinePublicKeys(keys))).toBe(recorded.public_key);
+      }
+      const few = recorded.recombined_too_few;
+      if (few === null) return;
+      const signature = combiner.combineSignatures(pick(recorded.share_signatures, few.indexes));
+      expect(toHex(signature)).not.toBe(recorded.full_signature);
+    },
+  );
 
   const exits = readRecordedJson<RecordedExits>('05-ecies/exit_shards_local.json');
-  it.each(exits.shards)('of a whole exit agree in both ways', recorded => {
-    const scheme = { threshold: exits.threshold, count: recorded.decrypted.length };
-    const secretKey = fromHex(recorded.private_key);
-    const message = fromHex(recorded.message);
-    const coefficients = () => recorded.coefficients.map(BigInt);
-    const keys = splitSecretKey(secretKey, { ...scheme, coefficients });
-    const split = splitSignature({
-      ...scheme,
-      coefficients,
-      publicKey: publicKeyOf(secretKey),
-      message,
-      signature: signMessage(secretKey, message),
-    });
-    expect(keys.map(key => toHex(signMessage(key, message)))).toEqual(recorded.decrypted);
-    expect(split.signatures.map(toHex)).toEqual(recorded.decrypted);
-    expect(split.publicKeys.map(toHex)).toEqual(recorded.public_key_shards);
-    const combined = combiner.combineSignatures(pick(recorded.decrypted, [0, 1, 2]));
-    expect(toHex(combined)).toBe(recorded.recombined_0_1_2);
-  });
+  it.each(exits.shards)(
+    'splitSignature and signing with shares of the key give the same recorded shares of an exit',
+    recorded => {
+      const scheme = { threshold: exits.threshold, count: recorded.decrypted.length };
+      const secretKey = fromHex(recorded.private_key);
+      const message = fromHex(recorded.message);
+      const coefficients = () => recorded.coefficients.map(BigInt);
+      const keys = splitSecretKey(secretKey, { ...scheme, coefficients });
+      const split = splitSignature({
+        ...scheme,
+        coefficients,
+        publicKey: publicKeyOf(secretKey),
+        message,
+        signature: signMessage(secretKey, message),
+      });
+      expect(keys.map(key => toHex(signMessage(key, message)))).toEqual(recorded.decrypted);
+      expect(split.signatures.map(toHex)).toEqual(recorded.decrypted);
+      expect(split.publicKeys.map(toHex)).toEqual(recorded.public_key_shards);
+      const combined = combiner.combineSignatures(pick(recorded.decrypted, [0, 1, 2]));
+      expect(toHex(combined)).toBe(recorded.recombined_0_1_2);
+    },
+  );
 });
 
 describe('splitting a signature', () => {
@@ -107,7 +116,7 @@ describe('splitting a signature', () => {
     .bigInt({ min: 1n, max: CURVE_ORDER - 1n })
     .map(scalar => fromHex(scalar.toString(16).padStart(64, '0'), 32));
 
-  it('equals signing with the shares of the key, and any threshold of them recombine', () => {
+  it('splitSignature equals signing with the shares of the key, and any threshold of its shares recombine', () => {
     const scheme = fc
       .integer({ min: 1, max: 12 })
       .chain(count => fc.record({ count: fc.constant(count), threshold: fc.integer({ min: 1, max: count }) }))
@@ -135,7 +144,7 @@ describe('splitting a signature', () => {
     );
   });
 
-  it('is fresh each time, and every share is valid under its key', () => {
+  it('splitSignature gives fresh shares each time, each of them valid under its key', () => {
     const key = new Uint8Array(32).fill(1);
     const options = { publicKey: publicKeyOf(key), message, signature: signMessage(key, message) };
     const [first, second] = [1, 2].map(() => splitSignature({ threshold: 3, count: 5, ...options }));
@@ -150,7 +159,7 @@ describe('splitting a signature', () => {
     [0, 3],
     [4, 3],
     [1.5, 3],
-  ])('refuses a threshold of %s among %s', (threshold, count) => {
+  ])('splitSignature refuses a threshold of %s among %s', (threshold, count) => {
     const key = new Uint8Array(32).fill(1);
     const options = { publicKey: publicKeyOf(key), message, signature: signMessage(key, message) };
     expect(() => splitSignature({ threshold, count, ...options })).toThrow(RangeError);
@@ -158,7 +167,7 @@ describe('splitting a signature', () => {
 });
 
 describe('recombining', () => {
-  it('refuses no shares, the same index twice and what is no point', () => {
+  it('combineSignatures refuses no shares, the same index twice and what is no point', () => {
     const point = signMessage(new Uint8Array(32).fill(1), new Uint8Array(32));
     expect(() => combiner.combineSignatures([])).toThrow(RangeError);
     const twice = [0, 0].map(index => ({ index, point }));

@@ -29,7 +29,10 @@ function startOf(pid: number): string | undefined {
 }
 
 describe('a lock', () => {
-  it('is had by one, is private, and leaves nothing behind', async ({ directory, path }) => {
+  it('lockFile gives a lock to one only, keeps its files private, and leaves nothing behind', async ({
+    directory,
+    path,
+  }) => {
     {
       await using lock = await lockFile(path, BUSY);
       lock.assertHeld();
@@ -48,7 +51,7 @@ describe('a lock', () => {
     await using _again = await lockFile(path, BUSY);
   });
 
-  it('is respected when it is an earlier release’s, and taken when that process is gone', async ({
+  it('lockFile respects an earlier release’s lock, and takes it when that process is gone', async ({
     path,
   }) => {
     writeFileSync(path, `${process.ppid} ${startOf(process.ppid)} 0123456789abcdef\n`);
@@ -65,7 +68,7 @@ describe('a lock', () => {
     ]);
   });
 
-  it('is watched when it may be that of another machine, whose kernel says nothing here', async ({
+  it('lockFile watches a lock that may be another machine’s, whose kernel says nothing here', async ({
     path,
   }) => {
     const facts = { host: 'other', kernel: 'another-boot', lockedFile: '1:2' };
@@ -77,14 +80,14 @@ describe('a lock', () => {
     expect(watched).toEqual([expect.stringContaining('process 1 on other holds it, or has left it behind.')]);
   });
 
-  it('is not freed by removing the file that the kernel has locked', async ({ path }) => {
+  it('a file lock is not freed by removing the file that the kernel has locked', async ({ path }) => {
     await using lock = await lockFile(path, BUSY);
     rmSync(`${path}-kernel`);
     await expect(lockFile(path, BUSY)).rejects.toMatchObject({ code: 'vault-in-use' });
     lock.assertHeld();
   });
 
-  it('is lost for good to whoever has put his own in its place', async ({ path }) => {
+  it('a file lock is lost for good to whoever has put his own in its place', async ({ path }) => {
     await using lock = await lockFile(path, BUSY, { tryKernelLock: () => 'unavailable' });
     const own = readFileSync(path, 'utf8');
     writeFileSync(path, own.replace(/^\d+ /, '77 '));
@@ -94,14 +97,17 @@ describe('a lock', () => {
     expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'lock-lost' }));
   });
 
-  it('is kept when somebody has only moved its file away', async ({ directory, path }) => {
+  it('a file lock is kept when somebody has only moved its file away', async ({ directory, path }) => {
     await using lock = await lockFile(path, BUSY, { tryKernelLock: () => 'unavailable' });
     rmSync(path);
     lock.assertHeld();
     expect(readdirSync(directory)).toEqual(['lock']);
   });
 
-  it('is refused where something else stands in its place', async ({ directory, path }) => {
+  it('lockFile refuses to lock where something else stands in the place of its file', async ({
+    directory,
+    path,
+  }) => {
     mkdirSync(`${path}-kernel`);
     await expect(lockFile(path, BUSY)).rejects.toMatchObject({ code: 'lock-failed' });
     rmSync(`${path}-kernel`, { recursive: true });
@@ -117,7 +123,7 @@ describe('a lock', () => {
 });
 
 describe('a lock of the kernel', () => {
-  it('says nothing of itself on stderr, also where it is experimental', ({ path }) => {
+  it('tryKernelLock says nothing of itself on stderr, also where it is experimental', ({ path }) => {
     const script = `
       const { tryKernelLock } = await import(${JSON.stringify(join(import.meta.dirname, '../../../../src/lib/locks/kernel-lock.ts'))});
       console.log(typeof tryKernelLock(${JSON.stringify(path)}));`;
@@ -125,7 +131,10 @@ describe('a lock of the kernel', () => {
     expect([run.stdout, run.stderr]).toEqual(['object\n', '']);
   });
 
-  it('is free at once after its process, though the file stays', ({ directory, path }) => {
+  it('tryKernelLock refuses a second holder, and takes a file that nobody has locked', ({
+    directory,
+    path,
+  }) => {
     const lock = tryKernelLock(path);
     if (typeof lock === 'string') throw new Error(lock);
     expect(tryKernelLock(path)).toBe('held');
@@ -140,7 +149,7 @@ describe('a lock of the kernel', () => {
 
 describe('the holder of a lock', () => {
   it.each(['', 'x', '0\n', '12 \n', '1 2 t\nnot json\n1\n', `${'9'.repeat(30)} 1 t\n`])(
-    'is unknown of %j, or has no more than its pid',
+    'parseHolder finds no host in %j',
     text => {
       expect(parseHolder(text)?.host).toBeUndefined();
     },

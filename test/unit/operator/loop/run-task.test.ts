@@ -46,22 +46,22 @@ async function runPasses(
 }
 
 describe('runTask', () => {
-  it('begins at once, then at the moments that were asked for', async () => {
+  it('runTask begins at once, then at the moments that were asked for', async () => {
     const { began } = await runPasses(4, () => undefined, -300);
     expect(began).toEqual([0, 700, 1700, 2700]);
   });
 
-  it('runs at once, then at every interval, however long a pass takes', async () => {
+  it('runTask begins a pass at once, then at every interval, from beginning to beginning', async () => {
     const { began } = await runPasses(4, (_, clock) => void clock.pass(300));
     expect(began).toEqual([0, 1000, 2000, 3000]);
   });
 
-  it('leaves out the beginnings that a slow pass missed, and never overlaps', async () => {
+  it('runTask leaves out the beginnings that a slow pass missed, and never overlaps', async () => {
     const { began } = await runPasses(3, (number, clock) => void clock.pass(number === 1 ? 2500 : 100));
     expect(began).toEqual([0, 3000, 4000]);
   });
 
-  it('doubles its pauses while passes fail, up to five intervals, and is itself again at once', async () => {
+  it('runTask doubles its pauses while passes fail, up to five intervals, and is itself again after a success', async () => {
     const { began } = await runPasses(12, async number => {
       if (number <= 10) throw new Error('no');
       return undefined;
@@ -70,7 +70,7 @@ describe('runTask', () => {
     expect(pauses).toEqual([1000, 2000, 4000, ...Array(7).fill(5000), 1000]);
   });
 
-  it('no failure ends it, also one of nothing and a thrown text', async () => {
+  it('runTask goes on after any failure, also one of nothing and a thrown text', async () => {
     const { began, report } = await runPasses(3, number => {
       if (number === 1) return Promise.reject(undefined);
       if (number === 2) return Promise.reject('text');
@@ -80,7 +80,7 @@ describe('runTask', () => {
     expect(report()?.lastSuccess).not.toBeNull();
   });
 
-  it('tells the same failure the 1st, 2nd, 4th, 8th time, with its hint, and that it is over', async () => {
+  it('runTask tells the same failure the 1st, 2nd, 4th and 8th time, with its hint, and that it is over', async () => {
     const { lines, texts } = await runPasses(11, number => {
       if (number <= 9) throw new UsageError('invalid-url', 'It is broken.', { hint: 'Mend it.' });
       return undefined;
@@ -94,13 +94,13 @@ describe('runTask', () => {
     expect(texts('info')).toEqual(['works again']);
   });
 
-  it('a pass that an abort interrupts has not failed', async () => {
+  it('runTask does not count a pass as failed that an abort interrupts', async () => {
     const { lines, report } = await runPasses(1, () => Promise.reject(new Error('aborted')));
     expect(lines).toEqual([]);
     expect(report()).toMatchObject({ lastError: null, failures: 0 });
   });
 
-  it('waits for the pass under way when it is stopped', async () => {
+  it('runTask waits for the pass under way when it is stopped', async () => {
     const stop = new AbortController();
     let ended = false;
     const status = createOperatorStatus(text => text);
@@ -122,7 +122,7 @@ describe('runTask', () => {
     expect(ended).toBe(true);
   });
 
-  it('says what it waits for and what went wrong, without secrets', async () => {
+  it('runTask reports what a pass waits for without secrets, and no error after a pass that was aborted', async () => {
     const failed = await runPasses(2, number => {
       if (number === 1) throw new Error('bad s3cret');
       return Promise.reject(new Error('the last one is the abort'));
@@ -134,7 +134,7 @@ describe('runTask', () => {
 });
 
 describe('the status of the process', () => {
-  it('is ready while it runs or stands by, and not when a task fails again and again', () => {
+  it('the operator’s status is ready while it runs or stands by, and not when a task fails again and again', () => {
     const status = createOperatorStatus(text => text);
     status.expect('a');
     expect(status.report()).toMatchObject({ ready: false, phase: 'starting' });

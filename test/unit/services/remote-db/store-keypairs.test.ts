@@ -34,7 +34,7 @@ function idlePool() {
 }
 
 describe('sealKeystores', () => {
-  it('seals the keys of 20,000 keystores for eleven oracles, and overwrites every one', async () => {
+  it('sealKeystores seals the keys of 20,000 keystores for eleven oracles, and overwrites every one', async () => {
     const { pool, given } = idlePool();
     const text = JSON.stringify(createCheapKeystore(new Uint8Array(32).fill(7), '11'.repeat(48), 'password'));
     const keystore = { path: 'keystore.json', keystore: parseKeystore(text), password: 'password' };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createRateLimiter } from '../../../../src/signer/gates/rate-limit.ts';
 
 describe('createRateLimiter', () => {
-  it('lets a full allowance through, then as much as refills', () => {
+  it('createRateLimiter lets a full allowance through, then as much as refills', () => {
     let time = 0;
     const take = createRateLimiter({ count: 3, perMs: 60_000 }, () => time);
     expect([take(), take(), take()].every(answer => answer.allowed)).toBe(true);
@@ -14,7 +14,7 @@ describe('createRateLimiter', () => {
     expect(take().allowed).toBe(false);
   });
 
-  it('never saves up more than one allowance', () => {
+  it('createRateLimiter never saves up more than one allowance', () => {
     let time = 0;
     const take = createRateLimiter({ count: 2, perMs: 1_000 }, () => time);
     time = 3_600_000;

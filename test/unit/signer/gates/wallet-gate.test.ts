@@ -68,7 +68,7 @@ const one = { indexes: [0], proofFlags: [], proof: [`0x${'77'.repeat(32)}` as He
 const two = { indexes: [1, 0], proofFlags: [true, false], proof: [`0x${'88'.repeat(32)}` as Hex] };
 
 describe('the gate of the wallet', () => {
-  it('lets everything pass that the recorded operator has sent', () => {
+  it('the wallet’s gate lets everything pass that the recorded operator has sent', () => {
     const recorded = readRecordedJson<
       readonly { readonly function: string; readonly tx: { readonly to: string; readonly data: string } }[]
     >('07-oracle-requests/decoded-tx.json');
@@ -99,13 +99,13 @@ describe('the gate of the wallet', () => {
     ],
     ['a rotation', contracts.keeper, encodeUpdateExitSignatures(VAULT, approval), 'updateExitSignatures'],
     ['what takes back', WALLET, '0x', 'nothing'],
-  ])('lets %s pass', (_, to, data, call) => {
+  ])('the wallet’s gate lets %s pass', (_, to, data, call) => {
     expect(judge(to, data)).toBe(call);
     // In whatever case an address is written.
     expect(judge(to.toLowerCase(), data)).toBe(call);
   });
 
-  it('refuses the same of another receiver, and names receiver and selector', () => {
+  it('the wallet’s gate refuses known calls to another receiver, and names receiver and selector', () => {
     expect(() => judge(REGISTRY, encodeUpdateState(update))).toThrow(
       `This signer signs no call of the deposit data registry ${REGISTRY} with selector 0x1a7ff553.`,
     );
@@ -117,7 +117,7 @@ describe('the gate of the wallet', () => {
     expect(() => judge(VAULT, '0x1a7f')).toThrow('selector 0x1a7f');
   });
 
-  it('refuses what costs more, by a wei or a unit of gas, and what a list of accesses hangs on', () => {
+  it('the wallet’s gate refuses what costs a wei or a unit of gas too much, and an access list', () => {
     const harvest = encodeUpdateState(update);
     expect(() => judge(VAULT, harvest, { maxFeePerGas: CEILING_WEI + 1n })).toThrow('a ceiling of');
     expect(() => judge(VAULT, harvest, { gasLimit: 16_777_217n })).toThrow('16777217 gas');
@@ -126,7 +126,7 @@ describe('the gate of the wallet', () => {
     expect(() => judge(VAULT, harvest, { accessList })).toThrow('access list');
   });
 
-  it('refuses arguments that are written otherwise than its own', () => {
+  it('the wallet’s gate refuses arguments that are written otherwise than it would write them', () => {
     const harvest = encodeUpdateState(update);
     expect(() => judge(VAULT, `${harvest}00`)).toThrow('not written as');
     expect(() => judge(VAULT, harvest.slice(0, -64))).toThrow('not written as');

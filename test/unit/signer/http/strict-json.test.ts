@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseStrictJson } from '../../../../src/signer/http/strict-json.ts';
 
 describe('parseStrictJson', () => {
-  it('reads what JSON.parse reads', () => {
+  it('parseStrictJson reads what JSON.parse reads', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 4 }), fc.constantFrom(undefined, 2, '\t'), (text, space) => {
         const spaced = JSON.stringify(JSON.parse(text), undefined, space);
@@ -20,13 +20,13 @@ describe('parseStrictJson', () => {
     String.raw`{"a":1,"\u0061":2}`,
     '{"__proto__":1,"__proto__":2}',
     '{"a":{},"a":{"c":1}}',
-  ])('refuses a member that stands twice: %s', text => {
+  ])('parseStrictJson refuses a member that stands twice: %s', text => {
     expect(() => JSON.parse(text)).not.toThrow();
     expect(() => parseStrictJson(text)).toThrow(SyntaxError);
   });
 
   it.each(['{"a":1} x', '{"a":1}{"a":1}', '{"a":1,}', '// c\n{}', '\ufeff{}', '', "{'a':1}"])(
-    'refuses what is not JSON: %j',
+    'parseStrictJson refuses what is not JSON: %j',
     text => {
       expect(() => parseStrictJson(text)).toThrow(SyntaxError);
     },
@@ -36,7 +36,7 @@ describe('parseStrictJson', () => {
     String.raw`{"a":"\"b\":1","c":"\\","d":"x\\\":"}`,
     '{"a":["b","b"],"c":{"a":1}}',
     '{"__proto__":{"a":1},"a":"a"}',
-  ])('is not misled by strings: %s', text => {
+  ])('parseStrictJson is not misled by strings: %s', text => {
     expect(parseStrictJson(text)).toEqual(JSON.parse(text));
   });
 });

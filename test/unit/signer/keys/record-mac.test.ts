@@ -10,7 +10,7 @@ const wallet = {
 const record = new Uint8Array([1, 2, 3]);
 
 describe('the tag of a record', () => {
-  it('is HMAC-SHA256 under HKDF of the wallet’s key for purpose, chain and vault', () => {
+  it('createRecordMac tags by HMAC-SHA256 under HKDF of the wallet’s key for purpose, chain and vault', () => {
     const scope = `${'00'.repeat(7)}01${VAULT.slice(2)}`;
     const info = Buffer.concat([
       Buffer.from('stakewise-operator/record-mac/v1/intent\0'),
@@ -21,7 +21,7 @@ describe('the tag of a record', () => {
     expect(createRecordMac(wallet, { chainId: 1, vault: VAULT })('intent', record)).toEqual(expected);
   });
 
-  it('is another one for another purpose, chain, vault or record', () => {
+  it('createRecordMac gives another tag for another purpose, chain, vault or record', () => {
     const macOf = (chainId: number, vault: string) => createRecordMac(wallet, { chainId, vault });
     const tags = [
       macOf(1, VAULT)('intent', record),
@@ -33,7 +33,7 @@ describe('the tag of a record', () => {
     expect(new Set(tags).size).toBe(tags.length);
   });
 
-  it('is made for known purposes only', () => {
+  it('isMacPurpose is true of known purposes only', () => {
     expect(isMacPurpose('intent')).toBe(true);
     for (const purpose of ['', 'Intent', 'toString', 'intent/']) expect(isMacPurpose(purpose)).toBe(false);
   });

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('a vault', () => {
-  it('tells its registered validators, each once, in order', async () => {
+  it('fetchRegisteredValidators lists the registered validators of a vault, each once, in order', async () => {
     const vault = await devnet.createVault(1);
     expect(await fetchRegisteredValidators(node, vault, 0)).toEqual([]);
     const keys = [3, 1, 2].map(seed => new Uint8Array(48).fill(seed));
@@ -41,20 +41,23 @@ describe('a vault', () => {
     expect(await fetchVaultVersion(node, vault, devnet.addresses)).toBe(1);
   });
 
-  it.each([1, 2, 3, 4, 5])('of version %i tells where its deposit data root is', async version => {
-    const vault = await devnet.createVault(version);
-    expect(await fetchVaultVersion(node, vault, devnet.addresses)).toBe(version);
-    expect(await fetchDepositDataRoot(node, vault, devnet.addresses)).toBeNull();
-    const root = Uint8Array.from({ length: 32 }, (_, index) => index + version);
-    await devnet.setDepositDataRoot(root, vault);
-    expect(await fetchDepositDataRoot(node, vault, devnet.addresses)).toEqual(root);
-    const index = await (version === 1
-      ? fetchValidatorIndex(node, vault)
-      : fetchRegisteredIndex(node, devnet.addresses.depositDataRegistry, vault));
-    expect(index).toBe(0);
-  });
+  it.each([1, 2, 3, 4, 5])(
+    'fetchDepositDataRoot finds the deposit data root of a vault of version %i',
+    async version => {
+      const vault = await devnet.createVault(version);
+      expect(await fetchVaultVersion(node, vault, devnet.addresses)).toBe(version);
+      expect(await fetchDepositDataRoot(node, vault, devnet.addresses)).toBeNull();
+      const root = Uint8Array.from({ length: 32 }, (_, index) => index + version);
+      await devnet.setDepositDataRoot(root, vault);
+      expect(await fetchDepositDataRoot(node, vault, devnet.addresses)).toEqual(root);
+      const index = await (version === 1
+        ? fetchValidatorIndex(node, vault)
+        : fetchRegisteredIndex(node, devnet.addresses.depositDataRegistry, vault));
+      expect(index).toBe(0);
+    },
+  );
 
-  it('of an unknown version is refused with its number', async () => {
+  it('fetchDepositDataRoot refuses a vault of an unknown version and names the version', async () => {
     const vault = await devnet.createVault(6);
     await expect(fetchDepositDataRoot(node, vault, devnet.addresses)).rejects.toMatchObject({
       code: 'unsupported-vault-version',
@@ -62,7 +65,7 @@ describe('a vault', () => {
     });
   });
 
-  it('is not an account, nor any contract', async () => {
+  it('fetchDepositDataRoot refuses an account, and a contract that is no vault', async () => {
     const account = devnet.protocol.owner.address;
     await expect(fetchDepositDataRoot(node, account, devnet.addresses)).rejects.toMatchObject({
       code: 'contract-not-found',
@@ -75,7 +78,7 @@ describe('a vault', () => {
     });
   });
 
-  it('needs contracts of the network where it looks', async () => {
+  it('fetchDepositDataRoot fails where a contract of the network is absent or another one', async () => {
     const vault = await devnet.createVault(5);
     const { vaultsRegistry } = devnet.addresses;
     await expect(fetchDepositDataRoot(node, vault, { vaultsRegistry })).rejects.toMatchObject({
@@ -92,7 +95,7 @@ describe('a vault', () => {
     });
   });
 
-  it('tells its kind and its admin', async () => {
+  it('fetchVaultId and fetchVaultAdmin tell the kind and the admin of a vault', async () => {
     const { vault } = devnet.addresses;
     expect(await fetchVaultId(node, vault)).toEqual(keccak_256(new TextEncoder().encode('EthVault')));
     expect(await fetchVaultAdmin(node, vault)).toBe(devnet.protocol.owner.address);
@@ -100,7 +103,7 @@ describe('a vault', () => {
 });
 
 describe('the keeper', () => {
-  it('tells how many approvals it asks for', async () => {
+  it('fetchValidatorsMinOracles tells how many approvals the keeper asks for', async () => {
     expect(await fetchValidatorsMinOracles(node, devnet.addresses.keeper)).toBe(3);
   });
 });

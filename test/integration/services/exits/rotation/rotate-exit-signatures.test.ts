@@ -197,18 +197,18 @@ const posts = (oracle: number) =>
     .filter(({ method }) => method === 'POST')
     .map(({ body }) => JSON.parse(body) as RotationBody);
 
-describe('nothing is rotated', () => {
-  it('before the vault has registered a validator, and nobody is asked', async () => {
+describe('rotations that are not due', () => {
+  it('rotateExitSignatures asks nobody before the vault has registered a validator', async () => {
     expect(await rotate({ isCollateralized: false })).toMatchObject({ status: 'up-to-date', outdated: 0 });
     expect(servers.flatMap(({ seen }) => seen)).toEqual([]);
   });
 
-  it('while the oracles name no validator', async () => {
+  it('rotateExitSignatures sends nothing while the oracles name no validator', async () => {
     expect(await rotate()).toEqual({ status: 'up-to-date', outdated: 0, rotated: [], skipped: [] });
     expect(intents).toEqual([]);
   });
 
-  it('while the last update is not final, and nobody is asked', async () => {
+  it('rotateExitSignatures asks nobody while the last update is not final', async () => {
     addValidators(1);
     lastUpdateBlock = 61;
     expect(await rotate()).toMatchObject({
@@ -219,7 +219,7 @@ describe('nothing is rotated', () => {
     expect(servers.flatMap(({ seen }) => seen)).toEqual([]);
   });
 
-  it('while too few oracles have seen the last update', async () => {
+  it('rotateExitSignatures waits while too few oracles have seen the last update', async () => {
     addValidators(1);
     [lastUpdateBlock, seenBlock] = [50, 50];
     faults.set(0, () => ({ body: status(outdated, 49) }));
@@ -234,7 +234,7 @@ describe('nothing is rotated', () => {
 });
 
 describe('exit signatures', () => {
-  it('are rotated batch by batch until none is outdated', async () => {
+  it('rotateExitSignatures rotates exit signatures batch by batch until none is outdated', async () => {
     const validators = addValidators(5);
     expect(await rotate()).toEqual({ status: 'rotated', outdated: 0, rotated: outdated, skipped: [] });
     expect(intents.map(({ kind, key }) => [kind, key])).toEqual(
@@ -265,7 +265,7 @@ describe('exit signatures', () => {
     }
   });
 
-  it('can be found to have been rotated, by whoever it was', async () => {
+  it('rotateExitSignatures finds out that exit signatures have been rotated, by whoever it was', async () => {
     addValidators(1);
     outcome = { status: 'already-done' };
     expect(await rotate()).toMatchObject({ status: 'restarted', outdated: 1 });
@@ -278,23 +278,26 @@ describe('exit signatures', () => {
   it.each<[TransactionOutcome, string]>([
     [{ status: 'expired' }, 'expired'],
     [{ status: 'cancelled', hash: undefined }, 'cancelled'],
-  ])('whose transaction is %o are left to the next round', async (given, reason) => {
-    addValidators(3);
-    outcome = given;
-    expect(await rotate()).toMatchObject({
-      status: 'restarted',
-      outdated: 3,
-      rotated: [],
-      reason: expect.stringContaining(reason),
-    });
-    expect(intents).toHaveLength(1);
-  });
+  ])(
+    'rotateExitSignatures leaves all to the next round when its transaction ends as %o',
+    async (given, reason) => {
+      addValidators(3);
+      outcome = given;
+      expect(await rotate()).toMatchObject({
+        status: 'restarted',
+        outdated: 3,
+        rotated: [],
+        reason: expect.stringContaining(reason),
+      });
+      expect(intents).toHaveLength(1);
+    },
+  );
 
   it.each<TransactionOutcome>([
     { status: 'would-revert', reason: 'InvalidOracle', data: undefined },
     { status: 'reverted', hash: '0x01', reason: 'InvalidOracle' },
   ])(
-    'that the keeper refuses are an error, so that it is told and not tried at once again: %o',
+    'rotateExitSignatures fails when the keeper refuses, and sends no other transaction at once: %o',
     async given => {
       addValidators(3);
       outcome = given;
@@ -307,7 +310,7 @@ describe('exit signatures', () => {
     },
   );
 
-  it('of a later batch are asked for again while oracles have not seen the batch before', async () => {
+  it('rotateExitSignatures asks again for a later batch while oracles have not seen the batch before', async () => {
     addValidators(4);
     let asked = 0;
     seenNonce = () => {
@@ -318,7 +321,7 @@ describe('exit signatures', () => {
     expect(intents).toHaveLength(2);
   });
 
-  it('of the first batch are not asked for again in the same pass', async () => {
+  it('rotateExitSignatures does not ask again for the first batch in the same pass', async () => {
     addValidators(1);
     for (const i of [0, 1])
       faults.set(i, request =>
@@ -330,7 +333,7 @@ describe('exit signatures', () => {
 });
 
 describe('shards of one batch', () => {
-  it('are made in one way: where the signer has only shares of one validator and only the key of another, they part', async () => {
+  it('rotateExitSignatures parts a batch if the signer has only shares of one validator and the key of another', async () => {
     const threshold = recorded.exitSignatureRecoverThreshold;
     const [shared] = addValidators(1, { isLoaded: false });
     const [whole] = addValidators(1, { first: 2 });
@@ -349,7 +352,7 @@ describe('shards of one batch', () => {
 });
 
 describe('a validator that cannot be signed for', () => {
-  it('is reported, once, and does not hold up the others', async () => {
+  it('rotateExitSignatures reports once a validator that cannot be signed for, and rotates the others', async () => {
     const [missing] = addValidators(1, { isLoaded: false });
     const good = addValidators(3, { first: 10 });
     const [foreign] = addValidators(1, { first: 20, vault: OTHER_VAULT });
@@ -381,7 +384,7 @@ describe('a validator that cannot be signed for', () => {
     expect(recording.texts('warn')).toHaveLength(1);
   });
 
-  it('is reported also when the others are not approved of', async () => {
+  it('rotateExitSignatures reports what it cannot sign for also when the others are not approved of', async () => {
     addValidators(1, { isLoaded: false });
     addValidators(1, { first: 10 });
     for (const i of [0, 1]) {
@@ -391,7 +394,7 @@ describe('a validator that cannot be signed for', () => {
     expect(recording.texts('warn').filter(line => line.includes('has not loaded its key'))).toHaveLength(1);
   });
 
-  it('although the signer lists its key is found among its batch', async () => {
+  it('rotateExitSignatures finds the one of a batch whose key the signer lists but does not have', async () => {
     const [first, second] = addValidators(2);
     const lost = addValidators(1, { first: 20, isLoaded: false });
     const listed = new Set([...(await signer.listPublicKeys()), lost[0]?.publicKey as Hex]);
@@ -416,7 +419,7 @@ describe('a validator that cannot be signed for', () => {
     expect(intents).toHaveLength(1);
   });
 
-  it('of the pool before the genesis vault is one of the genesis vault only', async () => {
+  it('rotateExitSignatures takes a validator of the V2 pool for one of the genesis vault only', async () => {
     const { genesisVault, v2PoolEscrow } = resolveNetwork('mainnet').contracts;
     addValidators(1, { vault: v2PoolEscrow ?? '' });
     expect(await rotate()).toMatchObject({ status: 'waiting' });
@@ -426,7 +429,7 @@ describe('a validator that cannot be signed for', () => {
   });
 });
 
-describe('one oracle that', () => {
+describe('an oracle with a fault', () => {
   it.each<[string, Handler]>([
     ['is silent', () => undefined],
     ['fails', () => ({ status: 500 })],
@@ -438,7 +441,7 @@ describe('one oracle that', () => {
       'names all validators',
       request => (request.method === 'GET' ? { body: status([...outdated, 5n, 6n]) } : { body: '{}' }),
     ],
-  ])('%s costs the others nothing', async (_, handler) => {
+  ])('rotateExitSignatures loses no time when one oracle %s', async (_, handler) => {
     addValidators(2);
     faults.set(2, handler);
     const start = performance.now();
@@ -447,7 +450,7 @@ describe('one oracle that', () => {
   });
 });
 
-it('ends with the signal of the process', async () => {
+it('rotateExitSignatures ends with the signal of the process', async () => {
   addValidators(1);
   for (const i of [0, 1, 2, 3]) faults.set(i, () => undefined);
   const end = new AbortController();

@@ -32,7 +32,7 @@ async function reload(...handlers: readonly Handler[]) {
 }
 
 describe('signers that are reloaded', () => {
-  it('have the keys of the vault, each of them', async () => {
+  it('reloadSigners finds the keys of the vault in each signer that it has reloaded', async () => {
     const { reloaded, warnings } = await reload(reloadable([...wanted]), reloadable([...wanted]));
     expect(reloaded).toMatchObject([
       { keys: 3, foreignKeys: 0 },
@@ -41,7 +41,7 @@ describe('signers that are reloaded', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('are named when they lack some', async () => {
+  it('reloadSigners names a signer that lacks keys after its reload', async () => {
     const withErrors = { status: 'completed_with_errors', lastError: '1 signer loading error(s)' };
     await expect(reload(reloadable(keys), reloadable(keys.slice(1), withErrors))).rejects.toMatchObject({
       code: 'signer-lacks-keys',
@@ -52,7 +52,7 @@ describe('signers that are reloaded', () => {
     await expect(reload(reloadable([]))).rejects.toMatchObject({ code: 'signer-lacks-keys' });
   });
 
-  it('are warned of for errors and for foreign keys, the first ten by name', async () => {
+  it('reloadSigners warns of errors and of foreign keys, the first ten by name', async () => {
     const more = [...keys, ...testKeys(3, 100).map(({ hex }) => hex)];
     const { reloaded, warnings } = await reload(reloadable(more, { status: 'completed_with_errors' }));
     expect(reloaded).toMatchObject([{ keys: 15, foreignKeys: 12 }]);

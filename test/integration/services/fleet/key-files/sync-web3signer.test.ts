@@ -130,7 +130,7 @@ const tamper = (change: string) =>
   );
 
 describe.each(['buckets', 'one-per-key'] as const)('layout %s, files written from the same rows', layout => {
-  it('opens nothing, touches nothing, counts the same', async () => {
+  it('syncWeb3Signer opens no row and touches no file when nothing has changed', async () => {
     const first = await sync({ layout });
     expect(first).toMatchObject({ keyCount: ROWS, isChanged: true, said: expect.arrayContaining([OPENED]) });
     for (const name of keyFiles()) utimesSync(pathOf(name), 1, 1);
@@ -146,13 +146,13 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s, files written fro
   it.each([
     ['removed', () => unlinkSync(firstFile())],
     ['a link to the same bytes', linkAway],
-  ])('mends a file that is %s', async (_, damage) => {
+  ])('syncWeb3Signer mends a key file that is %s', async (_, damage) => {
     await sync({ layout });
     damage();
     await expectMended({ layout });
   });
 
-  it('corrects modes without opening a row, and says with check that it would', async () => {
+  it('syncWeb3Signer corrects file modes without opening a row, and says with check that it would', async () => {
     await sync({ layout });
     chmodSync(firstFile(), 0o644);
     const checked = await sync({ layout, check: true });
@@ -168,7 +168,7 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s, files written fro
     expect(await sync({ layout, attributes: { mode: 0o640 } })).toMatchObject({ isChanged: false });
   });
 
-  it('opens the rows when keys were added', async () => {
+  it('syncWeb3Signer opens the rows when keys were added', async () => {
     await sync({ layout });
     const added = await fill({ ...ref }, VALIDATORS, VALIDATORS + 2).catch(() => undefined);
     expect(added).toBeDefined();
@@ -176,7 +176,7 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s, files written fro
     expect(loaded()).toEqual(wanted([...keypairs, ...(added ?? [])]));
   });
 
-  it('is not asked for another layout', async () => {
+  it('syncWeb3Signer opens the rows when it is to write another layout', async () => {
     await sync({ layout });
     const other = layout === 'buckets' ? 'one-per-key' : 'buckets';
     expect((await sync({ layout: other })).said).toContainEqual(OPENED);
@@ -191,19 +191,22 @@ describe('a changed file', () => {
     ['cut', () => writeFileSync(firstFile(), readFileSync(firstFile()).subarray(0, 40))],
     ['of the same size and mtime', flipDigit],
   ];
-  it.each(damages)('%s: a bucket is mended', async (_, damage) => {
+  it.each(damages)('syncWeb3Signer mends a changed bucket file: %s', async (_, damage) => {
     await sync();
     damage();
     await expectMended({ removals: 'allow' });
   });
 
-  it.each(damages)('%s: a numbered file is not known as this vault’s any more', async (_, damage) => {
-    await sync({ layout: 'one-per-key' });
-    damage();
-    const before = readFileSync(firstFile());
-    await expect(sync({ layout: 'one-per-key' })).rejects.toMatchObject({ code: 'foreign-key-file' });
-    expect(readFileSync(firstFile())).toEqual(before);
-  });
+  it.each(damages)(
+    'syncWeb3Signer refuses a changed numbered file, which it knows no more as this vault’s: %s',
+    async (_, damage) => {
+      await sync({ layout: 'one-per-key' });
+      damage();
+      const before = readFileSync(firstFile());
+      await expect(sync({ layout: 'one-per-key' })).rejects.toMatchObject({ code: 'foreign-key-file' });
+      expect(readFileSync(firstFile())).toEqual(before);
+    },
+  );
 });
 
 describe('rows that are not what was written', () => {
@@ -214,16 +217,19 @@ describe('rows that are not what was written', () => {
       'row-tampered',
     ],
     ['a bit of a nonce', 'nonce = set_byte(nonce, 5, get_byte(nonce, 5) # 1)', 'row-tampered'],
-  ])('%s: refused although the files are those of before', async (_, change, code) => {
-    await sync();
-    const before = keyFiles().map(name => readFileSync(pathOf(name), 'utf8'));
-    await tamper(change);
-    await expect(sync()).rejects.toMatchObject({ code });
-    await expect(sync({ check: true })).rejects.toMatchObject({ code });
-    expect(keyFiles().map(name => readFileSync(pathOf(name), 'utf8'))).toEqual(before);
-  });
+  ])(
+    'syncWeb3Signer refuses a changed row although the files are those of before: %s',
+    async (_, change, code) => {
+      await sync();
+      const before = keyFiles().map(name => readFileSync(pathOf(name), 'utf8'));
+      await tamper(change);
+      await expect(sync()).rejects.toMatchObject({ code });
+      await expect(sync({ check: true })).rejects.toMatchObject({ code });
+      expect(keyFiles().map(name => readFileSync(pathOf(name), 'utf8'))).toEqual(before);
+    },
+  );
 
-  it('a removed row is refused', async () => {
+  it('syncWeb3Signer refuses a vault with a removed row', async () => {
     await sync();
     await runSql(
       server.url,
@@ -232,13 +238,13 @@ describe('rows that are not what was written', () => {
     await expect(sync()).rejects.toMatchObject({ code: 'manifest-mismatch' });
   });
 
-  it('a changed counter or MAC of the manifest is refused', async () => {
+  it('syncWeb3Signer refuses a changed counter of the manifest', async () => {
     await sync();
     await runSql(server.url, 'update stakewise_operator.vaults set manifest_counter = manifest_counter + 1');
     await expect(sync()).rejects.toMatchObject({ code: 'manifest-mismatch' });
   });
 
-  it('a wrong encryption key is recognised before anything', async () => {
+  it('syncWeb3Signer refuses a wrong encryption key although the files are those of before', async () => {
     await sync();
     await expect(sync({ encryptKey: generateEncryptionKey() })).rejects.toMatchObject({
       code: 'invalid-encryption-key',
@@ -247,7 +253,7 @@ describe('rows that are not what was written', () => {
 });
 
 describe('the record', () => {
-  it('is ignored when it is forged, cut, of another vault or empty', async () => {
+  it('syncWeb3Signer ignores a record that is forged, cut, of another vault or empty', async () => {
     await sync();
     const own = readFileSync(pathOf(PROVEN), 'utf8');
     const others = await fill(otherRef, 100, 102);
@@ -266,7 +272,7 @@ describe('the record', () => {
     }
   });
 
-  it('does not hide a key file of this vault that it does not name', async () => {
+  it('syncWeb3Signer removes a key file of the vault that the record does not name', async () => {
     await sync();
     const [name = ''] = keyFiles();
     const unused = Array.from({ length: 256 }, (_, i) =>
@@ -279,7 +285,7 @@ describe('the record', () => {
     expect(loaded()).toEqual(wanted(keypairs));
   });
 
-  it('is not written with check, nor while keys are kept that are no longer the vault’s', async () => {
+  it('syncWeb3Signer writes no record with check, nor while it keeps keys that are no longer the vault’s', async () => {
     expect(await sync({ check: true })).toMatchObject({ isChanged: true });
     expect(readdirSync(directory)).toEqual([]);
     await sync();

@@ -104,7 +104,7 @@ function expectUntouched(): void {
 }
 
 describe('a remote signer', () => {
-  it('gets the shares, proves them, and only then the keystores go', async () => {
+  it('setUpRemoteSigner imports shares and has them proven, and only then removes the keystores', async () => {
     const result = await setUp();
     expect(said).toEqual([
       'Successfully generated 6 key shares for 2 private key(s)!',
@@ -127,7 +127,7 @@ describe('a remote signer', () => {
     expect(proofs()).toBe(6);
   });
 
-  it('gets whole keys and no shares with --split', async () => {
+  it('setUpRemoteSigner imports whole keys and no shares with --split', async () => {
     await setUp({ oracleSet: null });
     expect([...server.keys.keys()].sort()).toEqual([...publicKeys].sort());
     expect(config()).toEqual({
@@ -136,7 +136,7 @@ describe('a remote signer', () => {
     expect(said[0]).toBe('Successfully imported 2 private keys into remote signer.');
   });
 
-  it('keeps keystores when told so, and a second run sends nothing again', async () => {
+  it('setUpRemoteSigner keeps keystores when told so, and a second run sends nothing again', async () => {
     await setUp({ keep: true });
     expect(readdirSync(keystoresDir)).toHaveLength(3);
     const before = readFileSync(configPath(), 'utf8');
@@ -145,7 +145,7 @@ describe('a remote signer', () => {
     expect(readFileSync(configPath(), 'utf8')).toBe(before);
   });
 
-  it('is given other shares for another oracle set; old ones go only when asked, foreign keys never', async () => {
+  it('setUpRemoteSigner sends new shares for another oracle set, and removes old ones only when asked', async () => {
     const foreign = `0x${'ab'.repeat(48)}`;
     server.addKey(foreign, { secretKey: testSecretKey(9), path: '', isReadOnly: false });
     await setUp({ keep: true });
@@ -162,7 +162,7 @@ describe('a remote signer', () => {
     expect(existsSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'))).toBe(false);
   });
 
-  it('beyond this machine is warned of when keys go to it in clear text', async () => {
+  it('setUpRemoteSigner warns of keys that go in clear text to a signer beyond this machine', async () => {
     await setUp({ keep: true, calledUrl: 'https://signer.example:9000' });
     await setUp({ keep: true });
     expect(warned).toEqual([]);
@@ -172,7 +172,7 @@ describe('a remote signer', () => {
     expect(warned).toHaveLength(2);
   });
 
-  it('is asked to remove some keys at a time: it cuts a request that takes long', async () => {
+  it('setUpRemoteSigner removes 450 obsolete keys by requests of at most 200', async () => {
     const keys = Array.from({ length: 450 }, (_, i) => `0x${(i + 1).toString(16).padStart(96, '0')}`);
     for (const key of keys) server.addKey(key, { secretKey: testSecretKey(9), path: '', isReadOnly: false });
     writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(keys));
@@ -184,7 +184,7 @@ describe('a remote signer', () => {
     expect(server.keys.size).toBe(6);
   });
 
-  it('keeps what the configuration names, though a killed run has remembered it as obsolete', async () => {
+  it('removeObsoleteKeys keeps what the configuration names, though a killed run remembered it as obsolete', async () => {
     await setUp();
     const named = [...server.keys.keys()];
     writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(named));
@@ -194,7 +194,7 @@ describe('a remote signer', () => {
     expect([...server.keys.keys()]).toEqual(named);
   });
 
-  it('remembers what it could not remove', async () => {
+  it('setUpRemoteSigner remembers the keys that it could not remove', async () => {
     await setUp({ keep: true });
     server.fault = 'delete-fails';
     await expect(setUp({ oracleSet: oracleSet(2), removeExistingKeys: true })).rejects.toMatchObject({
@@ -206,7 +206,7 @@ describe('a remote signer', () => {
     expect(remembered).toHaveLength(6);
   });
 
-  it('keeps validators of the same oracle set whose keystores are gone, and refuses to lose others', async () => {
+  it('setUpRemoteSigner keeps validators whose keystores are gone, and refuses to lose them to another oracle set', async () => {
     await setUp();
     await writeTestKeystores(keystoresDir, [testSecretKey(3)]);
     await setUp({ keep: true });
@@ -220,7 +220,7 @@ describe('a remote signer', () => {
 });
 
 describe('an import', () => {
-  it('whose connection is cut is looked at before anything is sent again', async () => {
+  it('setUpRemoteSigner looks at what has arrived after a cut import before it sends anything again', async () => {
     server.fault = 'cut-import';
     server.importDelayMs = 5;
     await setUp();
@@ -231,7 +231,7 @@ describe('an import', () => {
     expect(warned[0]).toContain('keys had arrived');
   });
 
-  it('that is refused for some keys stops, and the next run sends the rest', async () => {
+  it('setUpRemoteSigner stops when the signer refuses some keys, and its next run sends the rest', async () => {
     server.fault = 'half';
     await expect(setUp()).rejects.toMatchObject({
       code: 'import-failed',
@@ -255,9 +255,12 @@ describe('an import', () => {
     ['empty-list', 'keys-not-listed'],
     ['wrong-key', 'invalid-signature'],
     ['other-network', 'signer-refused-exit'],
-  ] as const)('with a signer that is %s changes nothing here', async (fault, code) => {
-    server.fault = fault;
-    await expect(setUp({ timeoutMs: fault === 'hanging' ? 200 : 20_000 })).rejects.toMatchObject({ code });
-    expectUntouched();
-  });
+  ] as const)(
+    'setUpRemoteSigner changes nothing here when the signer has the fault "%s"',
+    async (fault, code) => {
+      server.fault = fault;
+      await expect(setUp({ timeoutMs: fault === 'hanging' ? 200 : 20_000 })).rejects.toMatchObject({ code });
+      expectUntouched();
+    },
+  );
 });

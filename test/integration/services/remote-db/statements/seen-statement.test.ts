@@ -34,7 +34,9 @@ function provenOf(manifestCounter: bigint, planCounter: bigint, fill = 1, key = 
 const it = base.extend('path', ({ directory }) => seenStatementPath(directory, REF));
 
 describe('the last statement that was believed', () => {
-  it('is a dot file of its vault, and the first one is free', async ({ path }) => {
+  it('recordSeen writes a dot file of the vault, and assertNotOlder takes a first statement', async ({
+    path,
+  }) => {
     await assertNotOlder(path, provenOf(0n, 0n));
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o640 });
     expect(path).toContain('/.holesky-0x8189af89a7718c1bab5628399fc0ba50c6949bcc.statement');
@@ -45,16 +47,19 @@ describe('the last statement that was believed', () => {
   it.for([
     ['an older upload', 4n, 2n, 'statement-old'],
     ['an older plan', 6n, 1n, 'statement-old'],
-  ] as const)('refuses %s', async ([, manifestCounter, planCounter, code], { path }) => {
-    await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
-    await expect(assertNotOlder(path, provenOf(manifestCounter, planCounter, 2))).rejects.toMatchObject({
-      code,
-      exitCode: 1,
-      hint: expect.stringContaining(path),
-    });
-  });
+  ] as const)(
+    'assertNotOlder refuses a statement of %s',
+    async ([, manifestCounter, planCounter, code], { path }) => {
+      await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
+      await expect(assertNotOlder(path, provenOf(manifestCounter, planCounter, 2))).rejects.toMatchObject({
+        code,
+        exitCode: 1,
+        hint: expect.stringContaining(path),
+      });
+    },
+  );
 
-  it('refuses another state of the same counters, and takes the same and every later one', async ({
+  it('assertNotOlder refuses another state of the same counters, and takes the same and every later one', async ({
     path,
   }) => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
@@ -66,7 +71,7 @@ describe('the last statement that was believed', () => {
     });
   });
 
-  it('counts for its key alone, and must be readable', async ({ path }) => {
+  it('assertNotOlder compares statements of one key alone, and refuses a broken record', async ({ path }) => {
     await recordSeen(path, provenOf(5n, 2n), { mode: 0o644 });
     await assertNotOlder(path, provenOf(1n, 0n, 1, 8));
     // A pipe of whoever owns the directory holds up nobody.

@@ -71,7 +71,7 @@ function harvest(changes: Partial<HarvestVaultOptions>) {
 }
 
 describe('a harvest', () => {
-  it('calls the vault with its proven part of the rewards, once per rewards update', async () => {
+  it('harvestVault calls the vault with its proven part of the rewards, once per rewards update', async () => {
     const rewards = await publishRewards();
     expect(await harvest({ rewards })).toEqual({ status: 'harvested', hash: '0x01' });
     const [intent] = intents;
@@ -87,14 +87,14 @@ describe('a harvest', () => {
     expect(await intent?.isDone?.()).toBe(true);
   });
 
-  it('does nothing when the keeper says that there is nothing to harvest, and fetches nothing', async () => {
+  it('harvestVault sends and fetches nothing when the keeper says that there is nothing to harvest', async () => {
     const rewards = await publishRewards();
     expect(await harvest({ rewards, canHarvest: false })).toEqual({ status: 'nothing-to-harvest' });
     expect(await harvest({ rewards: null })).toEqual({ status: 'nothing-to-harvest' });
     expect([intents, gateway.requests]).toEqual([[], []]);
   });
 
-  it('waits for rewards of the vault', async () => {
+  it('harvestVault waits for rewards of the vault', async () => {
     const rewards = await publishRewards(`0x${'33'.repeat(20)}`);
     expect(await harvest({ rewards })).toMatchObject({
       status: 'waiting',
@@ -107,7 +107,7 @@ describe('a harvest', () => {
     { status: 'would-revert', reason: 'HarvestFailed', data: undefined },
     { status: 'reverted', hash: '0x01', reason: 'HarvestFailed' },
   ])(
-    'that the vault refuses is an error, so that it is told and not tried at once again: %o',
+    'harvestVault fails when the vault refuses, so that it is told and not tried at once again: %o',
     async given => {
       outcome = given;
       await expect(harvest({ rewards: await publishRewards() })).rejects.toMatchObject({
@@ -122,7 +122,7 @@ describe('a harvest', () => {
     { status: 'already-done' },
     { status: 'cancelled', hash: undefined },
     { status: 'expired' },
-  ])('that became another thing is looked at again: %o', async given => {
+  ])('harvestVault leaves all to the next round when its transaction ends as %o', async given => {
     outcome = given;
     expect(await harvest({ rewards: await publishRewards() })).toMatchObject({ status: 'restarted' });
   });
@@ -134,7 +134,7 @@ describe('a harvest', () => {
     ],
     ['the root is another', { root: new Uint8Array(32) }],
   ])(
-    'is not sent when %s',
+    'harvestVault sends nothing when %s',
     async (_, { root, ...changes }: { root?: Uint8Array } & Partial<HarvestVaultOptions>) => {
       const rewards = await publishRewards();
       await expect(
@@ -147,7 +147,7 @@ describe('a harvest', () => {
     },
   );
 
-  it('is not sent when the gateway serves another document', async () => {
+  it('harvestVault sends nothing when the gateway serves another document', async () => {
     const rewards = await publishRewards();
     gateway.fault = 'wrong-bytes';
     await expect(harvest({ rewards })).rejects.toMatchObject({ code: 'ipfs-document-unproven' });
@@ -155,7 +155,7 @@ describe('a harvest', () => {
   });
 });
 
-it('the same rewards are fetched once, other ones again', async () => {
+it('fetchHarvestParams fetches the same rewards once, and other ones again', async () => {
   const cache = new Map<string, HarvestParams | null>();
   const fetch = (rewards: { root: Uint8Array; ipfsHash: string }) =>
     fetchHarvestParams(

@@ -156,7 +156,7 @@ async function startForger(forge: (logs: Record<string, unknown>[]) => Record<st
 }
 
 describe.each(['postgres', 'pglite'] as const)('network validators in %s', kind => {
-  it('are those with a valid first deposit, final ones stored, others counted up to the head', async () => {
+  it('network validators are those with a valid first deposit, final ones stored, others counted up to the head', async () => {
     using node = await connect();
     const validators = open(kind, node);
     await expect(validators.nextValidatorIndex(await head())).rejects.toMatchObject({
@@ -182,7 +182,7 @@ describe.each(['postgres', 'pglite'] as const)('network validators in %s', kind 
     expect(await validators.findRegistered(keys)).toEqual(new Set(keys.slice(0, 2).map(toHex)));
   });
 
-  it('are read on from where a crash stopped it', async () => {
+  it('a sync of network validators reads on from where a crash stopped it', async () => {
     let windows = 0;
     await using forger = await startForger(logs => (++windows > 3 ? null : logs));
     const network = networkOf();
@@ -198,7 +198,7 @@ describe.each(['postgres', 'pglite'] as const)('network validators in %s', kind 
     expect(await validators.nextValidatorIndex(await head())).toBe(BigInt(FINAL_KEYS));
   });
 
-  it('begin with the snapshot of the network, when its bytes are right', async () => {
+  it('a sync of network validators begins with the network’s snapshot when its bytes are right', async () => {
     using node = await connect();
     const records = [21, 22, 23].map(i => [lastFinalDeposit - 5, publicKeyOf(key(i))] as const);
     const document = concatBytes(
@@ -228,19 +228,22 @@ describe.each(['postgres', 'pglite'] as const)('network validators in %s', kind 
 });
 
 describe('syncing', () => {
-  it.each([1_000, 16, 1])('adapts to a node that allows %i blocks', async maxLogBlocks => {
-    await using proxy = await startRpcProxy(devnet.rpcUrl, { maxLogBlocks });
-    using node = await connect(proxy.url);
-    const validators = open('postgres', node);
-    expect((await validators.sync()).added).toBe(FINAL_KEYS);
-    const asked = proxy.methods.filter(method => method === 'eth_getLogs').length;
-    const before = proxy.methods.length;
-    await validators.sync();
-    expect(proxy.methods.slice(before)).toEqual(['eth_getBlockByNumber']);
-    expect(asked).toBeLessThan((await head()).blockNumber / maxLogBlocks + 20);
-  });
+  it.each([1_000, 16, 1])(
+    'a sync of network validators adapts to a node that allows log ranges of %i blocks',
+    async maxLogBlocks => {
+      await using proxy = await startRpcProxy(devnet.rpcUrl, { maxLogBlocks });
+      using node = await connect(proxy.url);
+      const validators = open('postgres', node);
+      expect((await validators.sync()).added).toBe(FINAL_KEYS);
+      const asked = proxy.methods.filter(method => method === 'eth_getLogs').length;
+      const before = proxy.methods.length;
+      await validators.sync();
+      expect(proxy.methods.slice(before)).toEqual(['eth_getBlockByNumber']);
+      expect(asked).toBeLessThan((await head()).blockNumber / maxLogBlocks + 20);
+    },
+  );
 
-  it('of two processes at once stores everything once', async () => {
+  it('two syncs of network validators at once store everything once', async () => {
     const network = networkOf();
     using node = await connect();
     const results = await Promise.all(
@@ -252,7 +255,7 @@ describe('syncing', () => {
     expect(await again.nextValidatorIndex(await head())).toBe(BigInt(FINAL_KEYS));
   });
 
-  it('ends at once when it is told to', async () => {
+  it('a sync of network validators ends at once when it is told to', async () => {
     using node = await connect();
     const stop = AbortSignal.abort(new Error('stopped'));
     await expect(open('postgres', node).sync(stop)).rejects.toThrow('stopped');
@@ -268,7 +271,7 @@ describe('syncing', () => {
 });
 
 describe('a node that lies', () => {
-  it('cannot add what was not asked for', async () => {
+  it('a node that lies cannot add deposits that were not asked for', async () => {
     await using forger = await startForger(logs => {
       const [log] = logs;
       if (log === undefined) return logs;
@@ -289,7 +292,7 @@ describe('a node that lies', () => {
   it.each([
     ['too short', '0x1234'],
     ['of another form', AbiCoder.defaultAbiCoder().encode(Array(5).fill('bytes'), Array(5).fill('0x12'))],
-  ])('cannot make a deposit of data that is %s', async (_, data) => {
+  ])('a node that lies cannot make a deposit of data that is %s', async (_, data) => {
     await using forger = await startForger(logs => logs.map(log => ({ ...log, data })));
     using node = await connect(forger.url);
     await expect(open('postgres', node).sync()).rejects.toMatchObject({
@@ -298,7 +301,7 @@ describe('a node that lies', () => {
     });
   });
 
-  it('cannot hide a deposit, neither between others nor at the end of what it tells', async () => {
+  it('a node that lies cannot hide a deposit, neither between others nor at the end of what it tells', async () => {
     const network = networkOf();
     let hidden = 3;
     const isHidden = (log: Record<string, unknown>) => indexOf(String(log.data)) === hidden;

@@ -57,7 +57,7 @@ function requestsFor(vault: SceneVault): Record<string, unknown>[] {
 }
 
 describe('a vault of version 1', () => {
-  it('registers one validator by its proof, then as many as its assets allow by a multi-proof', async () => {
+  it('the registrar registers one validator by its proof, then as many as the assets allow by a multi-proof', async () => {
     const vault = await scene.createVault(1, { validators: 4, ether: 40 });
     const { run, lines } = await scene.openRegistrar(vault);
     expect(await run()).toMatchObject({
@@ -98,7 +98,7 @@ describe('fields of the request', () => {
     [3, 'registry', [...alike, ...proof, signature], [signature]],
     [5, 'wallet', [...alike, signature, 'amounts'], ['amounts']],
   ] as const)(
-    'of version %i (manager: %s) are its own, and its contract takes them',
+    'a request for a vault of version %i (manager: %s) has fields of its own, and the contract takes them',
     async (version, manager, fields, empty) => {
       const vault = await scene.createVault(version, { validators: 2, ether: 64, manager });
       const exitShards = version === 5 ? scene.shareKeys(vault) : undefined;
@@ -117,7 +117,7 @@ describe('fields of the request', () => {
 });
 
 describe('a vault that this operator cannot register for', () => {
-  it('is refused with its version and the call that is missing', async () => {
+  it('the registrar refuses a vault that it cannot register for, with its version and the missing call', async () => {
     const unmanaged = await scene.createVault(5, { manager: 'none' });
     await expect(scene.openRegistrar(unmanaged)).rejects.toMatchObject({
       code: 'not-validators-manager',
@@ -131,7 +131,7 @@ describe('a vault that this operator cannot register for', () => {
     });
   });
 
-  it('waits when its manager is replaced while the operator runs', async () => {
+  it('the registrar waits when the validators manager is replaced while the operator runs', async () => {
     const vault = await scene.createVault(5, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     await scene.devnet.setValidatorsManager(scene.devnet.protocol.owner.address, vault.address);
@@ -141,7 +141,7 @@ describe('a vault that this operator cannot register for', () => {
 });
 
 describe('a pending harvest', () => {
-  it('counts as assets and goes before the registration; without it the vault waits only where it must', async () => {
+  it('the registrar counts a pending harvest as assets, and waits without it only where the vault must harvest', async () => {
     const vault = await scene.createVault(1, { validators: 3, ether: 32 });
     const { run, lines } = await scene.openRegistrar(vault);
     expect(await run()).toMatchObject({ status: 'registered' });
@@ -171,8 +171,8 @@ describe('a pending harvest', () => {
   });
 });
 
-describe('what is not there yet', () => {
-  it('a base fee below the ceiling', async () => {
+describe('what a registration waits for', () => {
+  it('the registrar waits for a base fee below the ceiling', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     await scene.devnet.setBaseFee(300);
@@ -184,7 +184,7 @@ describe('what is not there yet', () => {
     expect(await run()).toMatchObject({ status: 'registered' });
   });
 
-  it('a key in the signer: those before it are registered', async () => {
+  it('the registrar waits for a key that the signer lacks, and registers those before it', async () => {
     const vault = await scene.createVault(1, { validators: 2, ether: 64 });
     const { run, lines } = await scene.openRegistrar(vault);
     const [, second] = vault.validators;
@@ -202,14 +202,14 @@ describe('what is not there yet', () => {
     expect(await run()).toMatchObject({ status: 'registered', publicKeys: keysOf(vault, 1) });
   });
 
-  it('the right deposit data', async () => {
+  it('the registrar waits for the deposit data whose root the vault has', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     await scene.devnet.setDepositDataRoot(new Uint8Array(32).fill(7), vault.address);
     const { run } = await scene.openRegistrar(vault);
     expect(await run()).toMatchObject({ status: 'waiting', code: 'deposit-data-root-mismatch' });
   });
 
-  it('the index that the first validator gets', async () => {
+  it('the registrar waits for the index that the first validator gets', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const networkValidators = {
       nextValidatorIndex: async () => {
@@ -221,7 +221,7 @@ describe('what is not there yet', () => {
     expect(await run()).toMatchObject({ status: 'waiting', code: 'network-validators-not-synced' });
   });
 
-  it('a signer that signs', async () => {
+  it('the registrar asks no oracle while the signer signs with a wrong key', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     scene.signer.fault = 'wrong-key';
@@ -233,7 +233,7 @@ describe('what is not there yet', () => {
 });
 
 describe('oracles', () => {
-  it('one that is silent costs nothing while the others are enough', async () => {
+  it('the registrar loses no time with a silent oracle while the others are enough', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     const [, second] = scene.devnet.oracles.servers;
@@ -244,7 +244,7 @@ describe('oracles', () => {
   });
 
   it.each([{ lies: 'signature' }, { lies: 'ipfs-hash' }, { lies: 'deadline' }, { down: true }] as const)(
-    'one with %o loses its own vote only',
+    'the registrar loses one vote only when an oracle has the fault %o',
     async fault => {
       const vault = await scene.createVault(1, { validators: 1, ether: 32 });
       const { run } = await scene.openRegistrar(vault);
@@ -254,7 +254,7 @@ describe('oracles', () => {
     },
   );
 
-  it('that refuse are asked again in the next pass, with the shards of the last one', async () => {
+  it('the registrar asks oracles that refuse again in the next pass, with the shards of the last one', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     for (const { faults } of scene.devnet.oracles.servers.slice(0, 2)) faults.status = 400;
@@ -278,7 +278,7 @@ describe('the chain goes on while the oracles are asked', () => {
     other = await scene.createVault(1, { validators: 1 });
   });
 
-  it('a deposit of somebody else makes the approval void: nothing is sent, the next pass has the new index', async () => {
+  it('the registrar sends nothing when somebody else deposits meanwhile, and asks next for the new index', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     scene.devnet.oracles.instant = true;
@@ -291,7 +291,7 @@ describe('the chain goes on while the oracles are asked', () => {
     expect(Number(last?.validator_index)).toBe(Number(first?.validator_index) + 1);
   });
 
-  it('so that the oracles know another index and root than they were asked for: they refuse, and agree next time', async () => {
+  it('the registrar fails when the oracles know another index and root than it asked for, and not the next time', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const { run } = await scene.openRegistrar(vault);
     onceAsked(depositElsewhere);
@@ -299,7 +299,7 @@ describe('the chain goes on while the oracles are asked', () => {
     expect(await run()).toMatchObject({ status: 'registered' });
   });
 
-  it('until the deadline has passed: nothing is sent, the next pass has a new one', async () => {
+  it('the registrar sends nothing when the deadline passes meanwhile, and asks next with a new one', async () => {
     const vault = await scene.createVault(5, { validators: 1, ether: 32 });
     const { signatureValidityPeriod } = scene.devnet.oracleSet;
     let early = signatureValidityPeriod - 60;
@@ -319,7 +319,7 @@ describe('the chain goes on while the oracles are asked', () => {
     await expectRegistered(vault, keysOf(vault));
   });
 
-  it('somebody else registers the same: it is told, and not sent', async () => {
+  it('the registrar starts over and sends nothing when somebody else registers the same validators', async () => {
     const vault = await scene.createVault(1, { validators: 1, ether: 32 });
     const [first, second] = [await scene.openRegistrar(vault), await scene.openRegistrar(vault)];
     let rival: Promise<unknown> | undefined;
@@ -338,7 +338,7 @@ describe('the chain goes on while the oracles are asked', () => {
   });
 });
 
-it('ends at its next step when it is aborted', async () => {
+it('the registrar ends at its next step when it is aborted', async () => {
   const vault = await scene.createVault(1, { validators: 1, ether: 32 });
   const { registrar } = await scene.openRegistrar(vault);
   const stop = new AbortController();

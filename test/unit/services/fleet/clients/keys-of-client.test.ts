@@ -29,7 +29,7 @@ const choose = (
   });
 
 describe('the keys of a validator client', () => {
-  it('are those of the plan, where nothing is there yet or up to a tenth goes', () => {
+  it('chooseClientKeys gives the keys of the plan where nothing is there yet or up to a tenth goes', () => {
     expect(choose(planOf(keys(0, 3), keys(3, 5)), [])).toMatchObject({ removedKeys: 0, warnings: [] });
     const most = choose(planOf(keys(0, 9)), keys(0, 10));
     expect(most.publicKeys.map(toHex)).toEqual(keys(0, 9));
@@ -40,16 +40,19 @@ describe('the keys of a validator client', () => {
     ['more than a tenth', keys(0, 8), []],
     ['all', [], []],
     ['all, to another client', [], keys(0, 10)],
-  ])('are refused when %s of the present ones would go', (_, first, second) => {
-    expect(() => choose(planOf(first, second), keys(0, 10))).toThrow(
-      expect.objectContaining({ code: 'too-many-removals', exitCode: 3 }),
-    );
-    expect(choose(planOf(first, second), keys(0, 10), { removals: 'allow' }).publicKeys).toHaveLength(
-      first.length,
-    );
-  });
+  ])(
+    'chooseClientKeys refuses a plan by which too many of the present keys would go: %s',
+    (_, first, second) => {
+      expect(() => choose(planOf(first, second), keys(0, 10))).toThrow(
+        expect.objectContaining({ code: 'too-many-removals', exitCode: 3 }),
+      );
+      expect(choose(planOf(first, second), keys(0, 10), { removals: 'allow' }).publicKeys).toHaveLength(
+        first.length,
+      );
+    },
+  );
 
-  it('stay by "keep" when the vault knows them no more, and never when they are another client’s', () => {
+  it('chooseClientKeys with "keep" keeps keys that left the vault, and refuses keys of another client', () => {
     const kept = choose(planOf(keys(5, 6)), keys(0, 10), { removals: 'keep' });
     expect(kept.publicKeys.map(toHex)).toEqual(keys(0, 10));
     expect(kept).toMatchObject({ keptKeys: 9, removedKeys: 0 });
@@ -59,7 +62,7 @@ describe('the keys of a validator client', () => {
     );
   });
 
-  it('may go to another client where that was asked for, but not get lost', () => {
+  it('chooseClientKeys lets keys go to another client where that was asked for, but not get lost', () => {
     const moved = choose(planOf(keys(0, 2), keys(2, 10)), keys(0, 10), { mayMove: true });
     expect(moved.publicKeys).toHaveLength(2);
     expect(() => choose(planOf(keys(0, 2), keys(2, 5)), keys(0, 10), { mayMove: true })).toThrow(
@@ -69,7 +72,7 @@ describe('the keys of a validator client', () => {
     expect(kept.publicKeys.map(toHex)).toEqual([...keys(0, 2), ...keys(5, 10)]);
   });
 
-  it('come with a warning when they grow by more than a tenth: another client may run them', () => {
+  it('chooseClientKeys warns when the keys grow by more than a tenth: another client may run them', () => {
     expect(choose(planOf(keys(0, 11)), keys(0, 10)).warnings).toEqual([]);
     expect(choose(planOf(keys(0, 12)), keys(0, 10)).warnings[0]).toContain('2 keys beside the 10');
   });

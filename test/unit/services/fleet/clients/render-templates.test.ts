@@ -33,7 +33,7 @@ async function render(
 }
 
 describe('renderValidatorFiles', () => {
-  it('writes the bytes of every recorded client of the Python operator', async () => {
+  it('renderValidatorFiles writes the bytes of every recorded client of the Python operator', async () => {
     const clients = (await readdir(vectors)).filter(name => name.startsWith('4-validator-'));
     expect(clients).toHaveLength(8);
     for (const client of clients) {
@@ -51,7 +51,7 @@ describe('renderValidatorFiles', () => {
     }
   });
 
-  it('writes valid empty files for a client without keys', async () => {
+  it('renderValidatorFiles writes valid empty files for a client without keys', async () => {
     const files = await render({ publicKeys: [] });
     expect(files).toMatchObject({
       'validator_definitions.yml': '--- []\n',
@@ -69,7 +69,7 @@ describe('renderValidatorFiles', () => {
     'http://user:p%40@h:1',
     'http://h:1/\u0085\u2028x',
     'http://h:1/é😀',
-  ])('keeps the structure with the signer %j', async url => {
+  ])('renderValidatorFiles keeps the structure of its files with the signer %j', async url => {
     const files = await render({ signerUrl: url, publicKeys: [publicKey, publicKey] });
     const definitions = files['validator_definitions.yml'] ?? '';
     for (const version of ['1.1', '1.2'] as const) {
@@ -86,7 +86,7 @@ describe('renderValidatorFiles', () => {
     expect(definitions.split('\n')).toHaveLength(12);
   });
 
-  it('takes templates of a directory before its own, with the same filter, and names one that does not work', async ({
+  it('renderValidatorFiles takes a directory’s templates before its own, and names one that does not work', async ({
     directory,
   }) => {
     await writeFile(join(directory, 'signer_keys.yml.eta'), 'url: <%~ it.signerUrl %>\n');
@@ -102,7 +102,7 @@ describe('renderValidatorFiles', () => {
 });
 
 describe('escapeValue', () => {
-  it('gives one line that YAML 1.1, YAML 1.2 and JSON read back', () => {
+  it('escapeValue gives one line that YAML 1.1, YAML 1.2 and JSON read back', () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -20,7 +20,7 @@ const snapshot = (directory: string) =>
   );
 
 describe.each(['buckets', 'one-per-key'] as const)('layout %s', layout => {
-  it('writes all keys privately, then touches only what changed', async ({ keyDirectory }) => {
+  it('syncKeyFiles writes all keys privately, then touches only what changed', async ({ keyDirectory }) => {
     await keyDirectory.sync(TEST_KEYS.slice(1), { layout });
     expect(keyDirectory.loaded()).toEqual(publicKeysOf(TEST_KEYS.slice(1)));
     for (const { mode } of Object.values(snapshot(keyDirectory.path))) expect(mode & 0o777).toBe(0o600);
@@ -37,7 +37,7 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s', layout => {
     if (layout === 'buckets') expect(result.files.added.length + result.files.changed.length).toBe(1);
   });
 
-  it('with check says what it would do and writes nothing', async ({ keyDirectory }) => {
+  it('syncKeyFiles with check says what it would do and writes nothing', async ({ keyDirectory }) => {
     expect(
       await keyDirectory.sync(TEST_KEYS, { layout, check: true, directory: join(keyDirectory.path, 'new') }),
     ).toMatchObject({
@@ -59,7 +59,9 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s', layout => {
     expect(snapshot(keyDirectory.path)).toEqual(before);
   });
 
-  it('brakes before many removals: refuse, keep, allow', async ({ keyDirectory }) => {
+  it('syncKeyFiles brakes before many removals as its policy says: refuse, keep, allow', async ({
+    keyDirectory,
+  }) => {
     await keyDirectory.sync(TEST_KEYS, { layout });
     const before = snapshot(keyDirectory.path);
     const rest = TEST_KEYS.slice(5);
@@ -77,7 +79,7 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s', layout => {
     expect(keyDirectory.loaded()).toEqual(publicKeysOf(rest));
   });
 
-  it('changes to the other layout without losing a key', async ({ keyDirectory }) => {
+  it('syncKeyFiles changes to the other layout without losing a key', async ({ keyDirectory }) => {
     await keyDirectory.sync(TEST_KEYS, { layout });
     const other = layout === 'buckets' ? 'one-per-key' : 'buckets';
     expect(await keyDirectory.sync(TEST_KEYS, { layout: other })).toMatchObject({ removedKeys: 0 });
@@ -91,7 +93,9 @@ describe('files of others', () => {
   const document = (index: number) =>
     `type: file-raw\nprivateKey: "${toHex(TEST_KEYS[index]?.secretKey ?? new Uint8Array())}"\n`;
 
-  it('leaves other vaults, other names and broken files alone', async ({ keyDirectory }) => {
+  it('syncKeyFiles leaves files of other vaults, files of other names and broken files alone', async ({
+    keyDirectory,
+  }) => {
     const others = {
       'mainnet-0x1234567890abcdef1234567890abcdef12345678-00.yaml': 'x',
       'holesky-0x1234567890abcdef1234567890abcdef12345679-00.yaml': 'x',
@@ -110,7 +114,9 @@ describe('files of others', () => {
     expect(snapshot(keyDirectory.path)).toMatchObject(theirs);
   });
 
-  it('adopts key_N.yaml files whose keys are all this vault’s, and no others', async ({ keyDirectory }) => {
+  it('syncKeyFiles adopts key_N.yaml files whose keys are all this vault’s, and no others', async ({
+    keyDirectory,
+  }) => {
     writeFileSync(join(keyDirectory.path, 'key_0.yaml'), document(0));
     writeFileSync(join(keyDirectory.path, 'key_1.yaml'), document(22));
     writeFileSync(join(keyDirectory.path, 'key_2.yaml'), `${document(1)}---\n${document(23)}`);
@@ -121,7 +127,7 @@ describe('files of others', () => {
     expect(numbered).toEqual(['key_2.yaml', 'key_3.yaml']);
   });
 
-  it('mends a torn file of its own and says so', async ({ keyDirectory }) => {
+  it('syncKeyFiles mends a torn file of its own and says so', async ({ keyDirectory }) => {
     await keyDirectory.sync(TEST_KEYS);
     const [name = ''] = readKeyDirectory(keyDirectory.path).files;
     writeFileSync(join(keyDirectory.path, name), 'keyType: BLS\nprivateKey: ');

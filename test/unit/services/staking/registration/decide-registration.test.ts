@@ -49,11 +49,11 @@ describe('decideRegistration', () => {
       { harvestWaitsFor: 'a harvest', baseFeePerGasWei: 101n * WEI_PER_GWEI },
       harvest,
     ],
-  ])('%s', (_, changes, expected) => {
+  ])('decideRegistration %s', (_, changes, expected) => {
     expect(decideRegistration({ ...state, ...changes })).toEqual(expected);
   });
 
-  it('counts as stakeable what exceeds the least balance of the vault, and never less than nothing', () => {
+  it('stakeableWei counts what exceeds the least balance of the vault, and never less than nothing', () => {
     expect(stakeableWei({ assetsWei: 5n, minVaultBalanceWei: 2n })).toBe(3n);
     expect(stakeableWei({ assetsWei: 2n, minVaultBalanceWei: 5n })).toBe(0n);
   });

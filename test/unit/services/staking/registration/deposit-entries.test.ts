@@ -9,7 +9,7 @@ import {
 } from '../../../../../src/services/staking/registration/deposit-entries.ts';
 
 describe('openDepositEntries', () => {
-  it('keeps key and signature of each entry, and nothing that could be written as deposit data', async () => {
+  it('openDepositEntries keeps key and signature of each entry, nothing that could be written as deposit data', async () => {
     const entries: DepositDataEntry[] = [1, 2].map(byte => ({
       publicKey: new Uint8Array(48).fill(byte),
       signature: new Uint8Array(96).fill(byte),

@@ -111,16 +111,19 @@ describe('deposit data, as the Python operator was recorded', () => {
   it.each([
     ['local3', 3],
     ['remote2', 2],
-  ])('sends the same registration of %s', async (name, count) => {
-    const transaction = transactions.find(one => one.case === name && one.kind === 'rawtx');
-    const batch = await planRecorded(name, count);
-    const params = transaction?.args.keeperParams as RecordedApproval;
-    const call = batch.encodeCall(approvedOf(params, batch), null);
-    expect(call.to).toBe(VAULT);
-    expect(call.data).toBe(transaction?.tx.data);
-  });
+  ])(
+    'registration by deposit data sends the recorded registration of the Python operator: %s',
+    async (name, count) => {
+      const transaction = transactions.find(one => one.case === name && one.kind === 'rawtx');
+      const batch = await planRecorded(name, count);
+      const params = transaction?.args.keeperParams as RecordedApproval;
+      const call = batch.encodeCall(approvedOf(params, batch), null);
+      expect(call.to).toBe(VAULT);
+      expect(call.data).toBe(transaction?.tx.data);
+    },
+  );
 
-  it('sends the same harvest and registration in one', async () => {
+  it('registration by deposit data sends the recorded harvest and registration in one', async () => {
     const transaction = transactions.find(one => one.case === 'harvest' && one.kind === 'rawtx');
     const [update, registration] = transaction?.inner ?? [];
     const batch = await planRecorded('harvest', 2);
@@ -144,7 +147,7 @@ describe('deposit data, as the Python operator was recorded', () => {
     });
   });
 
-  it('gives the oracles the same proof, and indexes in leaf order', async () => {
+  it('registration by deposit data gives the oracles the recorded proof, and indexes in leaf order', async () => {
     const batch = await planRecorded('local3', 3);
     const root = new Uint8Array(32);
     const { proof, proofFlags, proofIndexes } = (await batch.authorize(root)) as never;
@@ -168,7 +171,7 @@ describe('the next validators by deposit data', () => {
       planning(options),
     );
 
-  it('are those from the index on, up to the limit and the end', async () => {
+  it('registration by deposit data takes validators from the index on, up to the limit and the end', async () => {
     const few = await plan({ limit: 3 });
     expect(isBatch(few) && few.validators.map(one => one.publicKey)).toEqual([1, 2, 3].map(keyAt));
     const rest = await plan({}, 8);
@@ -176,7 +179,7 @@ describe('the next validators by deposit data', () => {
     expect(await plan({}, recorded.length)).toMatchObject({ code: 'deposit-data-used-up' });
   });
 
-  it('end before the first that cannot be registered, and are none when that is the next one', async () => {
+  it('registration by deposit data stops before a validator that cannot be registered, and then names it', async () => {
     const missing = toHex(keyAt(3));
     const before = await plan({ isAtHand: key => toHex(key) !== missing });
     expect(isBatch(before) && before.validators).toHaveLength(2);
@@ -188,7 +191,7 @@ describe('the next validators by deposit data', () => {
     expect(await plan({ findRegistered })).toMatchObject({ code: 'key-already-registered' });
   });
 
-  it('wait for the root of the chain, and for a new file no more often than once a minute', async () => {
+  it('registration by deposit data waits for the chain’s root, and reads its file again once a minute at most', async () => {
     const unset = facts({ depositData: { root: new Uint8Array(32), index: 0 } });
     expect(await choose({}, source(recorded)).planBatch(unset, planning())).toMatchObject({
       code: 'deposit-data-root-not-set',
@@ -207,7 +210,7 @@ describe('the next validators by deposit data', () => {
     expect(data.reads).toBe(2);
   });
 
-  it('never are deposits that the beacon chain would refuse', async () => {
+  it('registration by deposit data never takes deposits that the beacon chain would refuse', async () => {
     const spoiled = recorded.map((entry, place) =>
       place === 1 ? { ...entry, signature: recorded[2]?.signature ?? entry.signature } : entry,
     );
@@ -228,7 +231,7 @@ describe('the next validators of a validators manager', () => {
   const state = facts({ validatorsManager: WALLET });
   const keyAt = (place: number) => publicKeyOf(testSecretKey(place + 1));
 
-  it('are all that can be registered, in the file’s order; each is looked up again only when none is left', async () => {
+  it('registration by a manager takes what can be registered, and looks all up again when none is left', async () => {
     const data = source(own);
     const mode = choose(managed, data);
     const asked: number[] = [];
@@ -250,7 +253,7 @@ describe('the next validators of a validators manager', () => {
     expect(asked).toEqual([5, 4, 5]);
   });
 
-  it('are signed for by the wallet, and sent by it without a second signature', async () => {
+  it('registration by a manager is authorized by the signature of the wallet', async () => {
     const batch = await choose(managed, source(own)).planBatch(state, planning({ limit: 3 }));
     if (!isBatch(batch)) throw new Error(batch.waitsFor);
     expect(await batch.authorize(new Uint8Array(32))).toEqual({
@@ -259,7 +262,7 @@ describe('the next validators of a validators manager', () => {
     });
   });
 
-  it('say what is missing', async () => {
+  it('registration by a manager says what is missing', async () => {
     const mode = choose(managed, source(own));
     expect(await mode.planBatch(state, planning({ isAtHand: () => false }))).toEqual({
       code: 'key-not-in-signer',
@@ -273,8 +276,8 @@ describe('the next validators of a validators manager', () => {
   });
 });
 
-describe('which mode', () => {
-  it('follows version and validators manager', () => {
+describe('chooseRegistrationMode', () => {
+  it('chooseRegistrationMode follows the vault’s version and validators manager', () => {
     expect(choose({ vaultVersion: 1 }).kind).toBe('deposit-data');
     for (const vaultVersion of [2, 3, 4, 5]) {
       expect(choose({ vaultVersion, validatorsManager: WALLET }).kind).toBe('validators-manager');
@@ -288,23 +291,26 @@ describe('which mode', () => {
     ['no manager', 5, ZERO, 'version 5 and has no validators manager'],
     ['another manager', 3, STRANGER, `version 3 and has the validators manager ${STRANGER};`],
     ['the registry from version 5 on', 5, REGISTRY, 'for which oracles approve no validators'],
-  ])('refuses %s, and says which call is missing', (_, vaultVersion, validatorsManager, message) => {
-    expect(() => choose({ vaultVersion, validatorsManager })).toThrowError(
-      expect.objectContaining({
-        code: 'not-validators-manager',
-        message: expect.stringContaining(message),
-        hint: expect.stringContaining(`setValidatorsManager(${WALLET})`),
-      }),
-    );
-  });
+  ])(
+    'chooseRegistrationMode refuses %s, and says which call is missing',
+    (_, vaultVersion, validatorsManager, message) => {
+      expect(() => choose({ vaultVersion, validatorsManager })).toThrowError(
+        expect.objectContaining({
+          code: 'not-validators-manager',
+          message: expect.stringContaining(message),
+          hint: expect.stringContaining(`setValidatorsManager(${WALLET})`),
+        }),
+      );
+    },
+  );
 
-  it('refuses versions and kinds that it does not know', () => {
+  it('chooseRegistrationMode refuses versions and kinds of vaults that it does not know', () => {
     expect(() => choose({ vaultVersion: 6, validatorsManager: WALLET })).toThrowError(/has version 6/);
     const meta = { vaultVersion: 5, validatorsManager: WALLET, vaultId: fromHex(id('EthMetaVault'), 32) };
     expect(() => choose(meta)).toThrowError(/version 5; it is an EthMetaVault/);
   });
 
-  it('counts Gnosis’ versions as Ethereum’s', () => {
+  it('ethereumVaultVersion counts Gnosis’ versions as Ethereum’s', () => {
     const gnosis = resolveNetwork('gnosis');
     const genesis = gnosis.contracts.genesisVault ?? '';
     expect([2, 3].map(version => ethereumVaultVersion(gnosis, VAULT, version))).toEqual([2, 5]);
