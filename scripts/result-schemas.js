@@ -14,7 +14,8 @@ const INTRODUCTION = `# Results of commands
 
 Every command takes \`--json\`. It then prints one JSON document on stdout and nothing else: its result, or
 \`{"error": …}\` when it fails. Questions, warnings and progress go to stderr. This folder has a JSON Schema
-(draft 2020-12) of every result, which tells each member's meaning, and one of the error.
+(draft 2020-12) of every result, which tells each member's meaning, and one of the error. \`start\` and \`signer\` print their
+result when they have been told to stop; \`--help\` and \`--version\` have none.
 
 One rule holds for all of them:
 
@@ -27,7 +28,8 @@ One rule holds for all of them:
 - **Yes or no** is \`true\` or \`false\`, and the name is an adjective: \`changed\`, \`created\`, \`planSigned\`.
 - **Lists and counts** have a name in the plural. A list has the things themselves or what they are known by
   (\`publicKeys\`, \`migrations\`); of what has no list in a result, the name alone is the count (\`keys\`, \`validators\`).
-- **Files** that have a name of their own are paths, with a name that ends in \`File\`; directories end in \`Dir\`.
+- **Files** that have a name of their own are paths, with a name that ends in \`File\`; directories end in \`Dir\`. A list
+  of paths is \`paths\`.
 - **The same thing has the same name** in each command: \`vault\`, \`network\`, \`publicKey\`, \`vaultPublicKey\`, \`index\`,
   \`keystoresDir\`, \`depositDataFile\`, \`remoteSignerConfigFile\`, \`changed\`, \`removedKeys\`; of a transaction \`id\`,
   \`kind\`, \`nonce\`, \`hash\`; of a directory's files \`files\` with \`added\`, \`changed\`, \`adjusted\` and \`removed\`.
