@@ -1,10 +1,12 @@
 import type { WriteStream } from 'node:tty';
 import { Command, type Config } from '@oclif/core';
+import type { z } from 'zod';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
 import { processEnvironment } from '../settings/environment.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
 import type { OptionRules, Options, Resolved } from './options/option.ts';
 import { resolveOptions } from './options/resolve-options.ts';
+import type { ResultOf } from './result-members.ts';
 import { createProgress, type Progress, type ProgressStyle } from './terminal/progress.ts';
 import { createPrompter, type Prompter } from './terminal/prompt.ts';
 
@@ -77,7 +79,7 @@ export abstract class OperatorCommand extends Command {
   }
 
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, toJsonValue, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(json, printableMember, 2)}\n`);
   }
 
   /** Errors are printed at one edge, see program.ts. */
@@ -95,12 +97,21 @@ export abstract class OperatorCommand extends Command {
   }
 }
 
+/** What a command declares beside its options. */
+export interface CommandRules<O extends Options, R extends z.ZodType> extends OptionRules<O> {
+  /** What the command prints with `--json`, and `run` returns: a strict object, each member with a description. */
+  readonly result: R;
+}
+
 /**
  * The base of a command that takes these options: oclif's flags are made from them, and {@link OperatorCommand} resolves them.
  * A function, not a static field of the command that the base class reads: what `this.constructor` declares has no type there,
  * and oclif takes into its manifest the fields of a class, not what an accessor of its base derives.
  */
-export function operatorCommand<O extends Options>(options: O, rules: OptionRules<O> = {}) {
+export function operatorCommand<O extends Options, R extends z.ZodType>(
+  options: O,
+  { result, ...rules }: CommandRules<O, R>,
+) {
   abstract class DeclaredCommand extends OperatorCommand {
     static override flags = oclifFlags(options);
 
@@ -109,13 +120,16 @@ export function operatorCommand<O extends Options>(options: O, rules: OptionRule
       return options;
     }
 
+    /** The declared result; an accessor for the same reason. */
+    static get result(): R {
+      return result;
+    }
+
+    abstract override run(): Promise<ResultOf<R>>;
+
     protected resolve(): Promise<Resolved<O>> {
       return this.resolveOptions(options, rules);
     }
   }
   return DeclaredCommand;
-}
-
-function toJsonValue(key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : printableMember(key, value);
 }

@@ -3,7 +3,9 @@ import { withoutSecrets } from '../lib/endpoint-url.ts';
 import type { ErrorCode } from '../lib/error-codes.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { printable } from '../lib/foreign-text.ts';
+import type { ERROR_RESULT } from './error-result.ts';
 import { CommandLineError } from './options/command-line-error.ts';
+import type { ResultOf } from './result-members.ts';
 import { RouteError } from './route.ts';
 import { Aborted } from './terminal/aborted.ts';
 
@@ -11,13 +13,7 @@ import { Aborted } from './terminal/aborted.ts';
 export interface PresentedError {
   readonly exitCode: ExitCode;
   readonly text: string;
-  readonly json: {
-    readonly error: {
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly hint?: string | undefined;
-    };
-  };
+  readonly json: ResultOf<typeof ERROR_RESULT>;
 }
 
 export interface ErrorContext {

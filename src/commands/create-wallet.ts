@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
+import * as member from '../cli/result-members.ts';
 import { createVaultWallet } from '../services/local-keys/create-wallet.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
 import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
@@ -11,7 +13,13 @@ const OPTIONS = {
   dataDir,
 };
 
-export default class CreateWallet extends operatorCommand(OPTIONS) {
+const RESULT = z.strictObject({
+  vault: member.vault,
+  address: member.address('Address of the hot wallet, with checksum.'),
+  walletDir: member.text('Directory of the wallet and its password.'),
+});
+
+export default class CreateWallet extends operatorCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Creates the encrypted hot wallet from the mnemonic.';
   static override examples = [
     example('create-wallet'),

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { newDataDir, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { choice, network } from '../cli/options/value-kinds.ts';
+import * as member from '../cli/result-members.ts';
 import { confirmMnemonic } from '../cli/terminal/confirm-mnemonic.ts';
 import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
@@ -29,7 +31,13 @@ const OPTIONS = {
   dataDir: newDataDir,
 };
 
-export default class Init extends operatorCommand(OPTIONS, { unattended: ['noVerify'] }) {
+const RESULT = z.strictObject({
+  vault: member.vault,
+  network: member.text('Name of the network, or absolute path of the network file.'),
+  firstPublicKey: member.publicKey("First public key of the mnemonic, by which it is known as the vault's."),
+});
+
+export default class Init extends operatorCommand(OPTIONS, { result: RESULT, unattended: ['noVerify'] }) {
   static override summary = 'Initializes vault data directory and generates mnemonic.';
   static override examples = [
     example('init'),

@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { repeated, required } from '../cli/options/option.ts';
 import { file } from '../cli/options/value-kinds.ts';
+import * as member from '../cli/result-members.ts';
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { mergeDepositData } from '../services/local-keys/merge-deposit-data.ts';
 
@@ -20,7 +22,12 @@ const OPTIONS = {
   }),
 };
 
-export default class MergeDepositData extends operatorCommand(OPTIONS) {
+const RESULT = z.strictObject({
+  outputFile: member.text('Path of the merged deposit data file.'),
+  validators: member.number('How many entries the merged file has.'),
+});
+
+export default class MergeDepositData extends operatorCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Merges multiple deposit data files into one.';
   static override description =
     'The first validator in the merged file will be the validator from the first deposit data file, then the first ' +

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from '../cli/flags/keystores.ts';
 import {
@@ -17,6 +18,7 @@ import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/options/option.ts';
 import { signerConnection } from '../cli/read-signer-tls.ts';
+import * as member from '../cli/result-members.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
@@ -59,7 +61,23 @@ const OPTIONS = {
   verbose,
 };
 
-export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
+const removedKeys = member.number('How many keys of earlier configurations were removed from the signer.');
+
+const RESULT = z.union([
+  z
+    .strictObject({
+      validators: member.number('How many validators the signer can sign for by this run.'),
+      keys: member.number('How many keys or key shares the signer was given or had already.'),
+      importedKeys: member.number('How many of these keys the signer did not have before.'),
+      removedKeystores: member.number('How many keystores were removed from the local directory.'),
+      removedKeys,
+      remoteSignerConfigFile: member.remoteSignerConfigFile,
+    })
+    .describe('What was imported.'),
+  z.strictObject({ removedKeys }).describe('Of a run that found no keystores.'),
+]);
+
+export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Generates and uploads private key shares to a remote signer.';
   static override examples = [
     example(
@@ -96,7 +114,7 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
     const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
     await using signer = openSignerClient({ ...connection, urls: [url] });
     await using pool = createWorkerPool({ size: given.poolSize });
-    return await setUpRemoteSigner(
+    const { configPath, ...counts } = await setUpRemoteSigner(
       {
         ...deps,
         signer,
@@ -110,6 +128,7 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS) {
       },
       { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
     );
+    return { ...counts, remoteSignerConfigFile: configPath };
   }
 
   private async fetchOracles(http: HttpDeps, network: Network, given: Resolved<typeof OPTIONS>) {

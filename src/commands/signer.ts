@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { chooseKeySource } from '../cli/choose-key-source.ts';
 import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
@@ -9,6 +10,7 @@ import { listenSettings } from '../cli/listen-settings.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { optional, type Resolved } from '../cli/options/option.ts';
 import { address, directory, integer } from '../cli/options/value-kinds.ts';
+import * as member from '../cli/result-members.ts';
 import { openSigner, untilStopped } from '../compose/signer.ts';
 import { UsageError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
@@ -42,7 +44,11 @@ const OPTIONS = {
   verbose,
 };
 
-export default class Signer extends operatorCommand(OPTIONS, { check: checkListener }) {
+const RESULT = z.strictObject({
+  keys: member.number('How many keys the signer had loaded.'),
+});
+
+export default class Signer extends operatorCommand(OPTIONS, { result: RESULT, check: checkListener }) {
   static override summary = "Signs exits, and nothing else, over Web3Signer's HTTP API.";
   static override examples = [
     example('signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc'),

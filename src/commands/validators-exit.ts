@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { chooseExitKeys } from '../cli/choose-key-source.ts';
 import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
@@ -10,6 +11,7 @@ import { missingOptions } from '../cli/options/command-line-error.ts';
 import { type CheckContext, flag, optional, type Resolved } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
 import { signerConnection } from '../cli/read-signer-tls.ts';
+import * as member from '../cli/result-members.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
@@ -53,7 +55,31 @@ function check({ yes, dryRun }: Resolved<typeof OPTIONS>, { isAttended }: CheckC
   if (!yes && !dryRun && !isAttended) throw missingOptions([{ flag: '--yes' }]);
 }
 
-export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) {
+const index = member.number('Index of a validator on the chain.');
+
+const RESULT = z.strictObject({
+  planned: z.array(index).describe('Validators that are to exit, by index.'),
+  alreadyExiting: z.array(index).describe('Validators that have exited or are about to, by index.'),
+  exits: z
+    .array(
+      z
+        .strictObject({
+          index,
+          publicKey: member.publicKey('Public key of the validator.'),
+          result: z
+            .enum(['submitted', 'already', 'failed'])
+            .describe('What has become of the exit; "already": the chain or the node knew of one.'),
+          reason: member
+            .text('What the beacon node or the signer said; absent where nothing was amiss.')
+            .optional(),
+          hint: member.text('What to change; absent where nothing is known.').optional(),
+        })
+        .describe('The exit of one validator.'),
+    )
+    .describe('Exits that were tried, by index; empty with --dry-run or when the question was denied.'),
+});
+
+export default class ValidatorsExit extends operatorCommand(OPTIONS, { result: RESULT, check }) {
   static override summary = 'Performs a voluntary exit for active vault validators.';
   static override examples = [
     example('validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3'),
@@ -84,7 +110,10 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) 
     const plan = await planExits(node, { ...given, network, publicKeys, indexes: indexesAsked });
     this.warnOfOthers(plan);
     const indexes = plan.validators.map(one => one.index);
-    const planned = { planned: indexes, alreadyExiting: plan.exited.map(one => one.index) };
+    const planned = {
+      planned: indexes.map(Number),
+      alreadyExiting: plan.exited.map(one => Number(one.index)),
+    };
     if (given.dryRun || indexes.length === 0) {
       this.say(
         indexes.length === 0
@@ -104,7 +133,7 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check }) 
     this.say(
       `Validators ${indexes.join(', ')} (${exits.length} of ${indexes.length}) exits successfully initiated`,
     );
-    return { ...planned, exits };
+    return { ...planned, exits: exits.map(exit => ({ ...exit, index: Number(exit.index) })) };
   }
 
   private warnOfOthers({ exited, refused, foreign }: ExitPlan): void {

@@ -7,17 +7,17 @@ import { WEI_PER_GWEI } from '../lib/units.ts';
 
 /** A transaction as a user sees it. */
 export interface TransactionSummary {
-  readonly id: string;
+  readonly id: number;
   readonly kind: string;
   readonly state: StoredTransaction['state'];
-  readonly nonce: string;
+  readonly nonce: number;
   /** Hash of the form that is in a block, else of the latest one; undefined before anything was signed. */
   readonly hash: Hex | undefined;
   readonly maxFeePerGasGwei: string | undefined;
   readonly attempts: number;
   readonly request: StoredTransaction['request'];
   readonly reason: string | undefined;
-  readonly block: string | undefined;
+  readonly block: number | undefined;
   readonly updatedAt: string;
 }
 
@@ -47,17 +47,17 @@ function summarize(row: StoredTransaction): TransactionSummary {
   const last = row.attempts.at(-1);
   const hash = row.minedHash ?? last?.hash;
   return {
-    id: String(row.id),
+    id: Number(row.id),
     // Whoever may write to the database chooses these two.
     kind: foreignText(row.kind),
     state: row.state,
-    nonce: String(row.nonce),
+    nonce: Number(row.nonce),
     hash: hash && toHex(hash),
     maxFeePerGasGwei: last && formatGwei(last.maxFeeWei),
     attempts: row.attempts.length,
     request: row.request,
     reason: row.reason && foreignText(row.reason),
-    block: row.minedBlock === undefined ? undefined : String(row.minedBlock),
+    block: row.minedBlock === undefined ? undefined : Number(row.minedBlock),
     updatedAt: row.updatedAt.toISOString(),
   };
 }

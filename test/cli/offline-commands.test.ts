@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, wr
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { unseenResults } from '../support/programs/json-results.ts';
 
 const VECTORS = join(PROJECT_ROOT, 'test/vectors/v3-operator/01-create-keys');
 const MNEMONIC =
@@ -268,6 +269,19 @@ describe('create-wallet', () => {
     expect(again.exitCode).toBe(1);
     expect(treeOf(vault.dataDir)).toBe(before);
   });
+
+  it('create-wallet --json gives the address, and no password', async () => {
+    using vault = initialised();
+    const args = ['create-wallet', '--data-dir', vault.dataDir, '--mnemonic', MNEMONIC, '--vault', VAULT];
+    const run = await runCli([...args, '--json']);
+    const walletDir = join(vault.vaultDir, 'wallet');
+    const { address } = JSON.parse(readFileSync(join(walletDir, 'wallet.json'), 'utf8'));
+    expect(JSON.parse(run.stdout)).toEqual({
+      vault: VAULT,
+      address: expect.stringMatching(new RegExp(`^0x${address}$`, 'i')),
+      walletDir,
+    });
+  });
 });
 
 describe('get-validators-root', () => {
@@ -322,6 +336,18 @@ describe('merge-deposit-data', () => {
     const [five, three] = [files[0] ?? '', second].map(file => JSON.parse(readFileSync(file, 'utf8')));
     expect(merged).toEqual([five[0], three[0], five[1], three[1], five[2], three[2], five[3], five[4]]);
     expect(modeOf(out)).toBe('644');
+  });
+
+  it('merge-deposit-data --json gives the file and how many entries it has', async () => {
+    using directory = temporaryDirectory();
+    const outputFile = join(directory.path, 'merged.json');
+    const files = ['holesky/1-after-first', 'holesky/2-after-second'].map(dir =>
+      join(VECTORS, dir, 'deposit_data.json'),
+    );
+    const run = await runCli(
+      ['merge-deposit-data', ...files.flatMap(file => ['-d', file]), '-m', outputFile].concat('--json'),
+    );
+    expect(JSON.parse(run.stdout)).toEqual({ outputFile, validators: 8 });
   });
 
   it('merge-deposit-data refuses fewer than two files', async () => {
@@ -448,3 +474,7 @@ const DEVNET = {
     multicall: VAULT,
   },
 };
+
+it('init, create-keys, create-wallet, get-validators-root and merge-deposit-data have shown results with --json as their schemas say', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
+});

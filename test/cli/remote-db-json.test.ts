@@ -9,6 +9,7 @@ import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../support/postgres/postgres.ts';
 import { type CliRun, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { unseenResults } from '../support/programs/json-results.ts';
 import { KEYSTORE_PASSWORD, recordedSecretKeys, writeKeystores } from '../support/recorded/recorded-vault.ts';
 
 const ENCRYPT_KEY = Buffer.alloc(32, 'planted encryption key').toString('base64');
@@ -142,7 +143,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       keys: z.literal(1),
       removedKeys: z.literal(0),
       keptKeys: z.literal(0),
-      files: z.array(z.string()).length(3),
+      paths: z.array(z.string()).length(3),
       changed: z.literal(true),
     }),
   ],
@@ -150,8 +151,8 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
     'setup-operator',
     ['--output-dir', out],
     z.strictObject({
-      remoteSignerConfigPath: z.string(),
-      depositDataPath: z.string(),
+      remoteSignerConfigFile: z.string(),
+      depositDataFile: z.string(),
       validators: z.literal(3),
       staleValidators: z.literal(0),
       changed: z.literal(true),
@@ -165,9 +166,9 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       shares: z.literal(12),
       staleValidators: z.literal(0),
       depositDataEntries: z.literal(3),
-      manifestCounter: z.literal('1'),
+      manifestCounter: z.literal(1),
       findings: z.tuple([]),
-      isPlanSigned: z.literal(false),
+      planSigned: z.literal(false),
       vaultPublicKey: PUBLIC_KEY,
     }),
   ],
@@ -292,4 +293,8 @@ describe('--json', () => {
     expect(kept.exitCode).toBe(0);
     expect(JSON.parse((await runJson('setup-operator')).stdout).error.code).toBe('vault-not-set-up');
   });
+});
+
+it('the commands of remote-db have shown results with --json as their schemas say', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

@@ -8,6 +8,7 @@ import { fromHex } from '../../src/lib/bytes.ts';
 import { createRolesDatabase, type RolesDatabase } from '../support/postgres/database-roles.ts';
 import { runSql } from '../support/postgres/postgres.ts';
 import { type CliRun, runCli } from '../support/programs/cli.ts';
+import { unseenResults } from '../support/programs/json-results.ts';
 import { freePort, startOperatorProcess } from '../support/programs/operator-process.ts';
 import { spawnSignerProcess } from '../support/programs/signer-process.ts';
 import { type OperatorScene, startOperatorScene } from '../support/scenes/operator-scene.ts';
@@ -281,3 +282,7 @@ async function recordWaiting(url: string): Promise<void> {
     mac: undefined,
   });
 }
+
+it('remote-db grants has shown its result with --json as its schema says', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
+});

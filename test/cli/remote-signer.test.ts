@@ -9,6 +9,7 @@ import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
 import { decryptKeystoreV4 } from '../devnet/keystore-v4.ts';
 import { type DialogueStep, runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
+import { unseenResults } from '../support/programs/json-results.ts';
 import { renderScreen } from '../support/programs/screen.ts';
 import { RECORDED_MNEMONIC, recordedSecretKeys, writeKeystores } from '../support/recorded/recorded-vault.ts';
 import { credentialsOf, EXIT_CHAIN } from '../support/scenes/signing-fixtures.ts';
@@ -104,6 +105,20 @@ it('remote-signer-setup --split asks for no execution node, and imports the keys
   expect(keystores()).toHaveLength(3);
 });
 
+it('remote-signer-setup --json counts what it has imported', async () => {
+  const setup = ['remote-signer-setup', ...vault(), ...remote(), '--split', '--keep-keystores', '--json'];
+  const { stdout, exitCode } = await runCli(setup);
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({
+    validators: 2,
+    keys: 2,
+    importedKeys: 2,
+    removedKeystores: 0,
+    removedKeys: 0,
+    remoteSignerConfigFile: join(vaultFolder, 'remote_signer_config.json'),
+  });
+});
+
 it('a key that went into the remote signer exits from there, and recover brings it back from the mnemonic', async () => {
   const setup = await runCli(['remote-signer-setup', ...vault(), ...remote(), ...execution()]);
   expect(setup).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Removed keystores') });
@@ -169,4 +184,8 @@ it('a key that went into the remote signer exits from there, and recover brings 
     mnemonic_next_index: 2,
     first_public_key: names[0],
   });
+});
+
+it('remote-signer-setup has shown its result with --json as its schema says', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
 import { firstLineOf } from '../support/programs/first-line.ts';
+import { checkJsonResult, unseenResults } from '../support/programs/json-results.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 
@@ -27,6 +28,32 @@ describe('operator signer', () => {
     const exitCode = await new Promise(resolve => child.once('close', resolve));
     expect(exitCode).toBe(0);
     expect(await stderr).not.toContain(SECRET_KEY);
+  });
+
+  it('the signer with --json prints its result when it has stopped, and all else on stderr', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(
+      join(directory.path, 'k.yaml'),
+      `type: file-raw\nkeyType: BLS\nprivateKey: '0x${SECRET_KEY}'\n`,
+    );
+    const own = ['--network', 'mainnet', '--keys-dir', directory.path, '--listen', '127.0.0.1:0'];
+    const args = ['signer', ...own, '--json'];
+    const child = spawn(join(PROJECT_ROOT, 'operator'), args, {
+      env: { PATH: process.env.PATH ?? '' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const stdout = text(child.stdout);
+    const closed = new Promise<number | null>(resolve => child.once('close', resolve));
+    let stderr = '';
+    for await (const data of child.stderr) {
+      stderr += data;
+      // Told once: a second signal ends it without a result.
+      if (!child.killed && /^Signing exits with 1 keys on /m.test(stderr)) child.kill('SIGTERM');
+    }
+    expect(stderr).toMatch(/^Stopping$/m);
+    const exitCode = await closed;
+    expect(JSON.parse(await stdout)).toEqual({ keys: 1 });
+    checkJsonResult(args, { stdout: await stdout, exitCode });
   });
 
   it.each<readonly [string, readonly string[], number, RegExp]>([
@@ -84,4 +111,8 @@ describe('operator signer', () => {
     expect(run.stderr).toMatch(message);
     expect(run.exitCode).toBe(exitCode);
   });
+});
+
+it('the signer has shown its result with --json as its schema says', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

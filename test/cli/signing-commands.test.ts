@@ -6,6 +6,7 @@ import { toHex } from '../../src/lib/bytes.ts';
 import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
 import { runCli, runOnTerminal, temporaryDirectory, withoutEscapes } from '../support/programs/cli.ts';
+import { unseenResults } from '../support/programs/json-results.ts';
 import { readRecorded } from '../support/recorded/vectors.ts';
 import {
   credentialsOf,
@@ -133,10 +134,10 @@ describe('validators-exit', () => {
     await initialize({ keystores: false });
     const remote = [...loadSigner(), '--json', '--indexes', '103'];
     const dry = await runCli([...exitArgs(), ...remote, '--dry-run'], { env });
-    expect(JSON.parse(dry.stdout)).toEqual({ planned: ['103'], alreadyExiting: [], exits: [] });
+    expect(JSON.parse(dry.stdout)).toEqual({ planned: [103], alreadyExiting: [], exits: [] });
     expect(beacon.pool.size).toBe(0);
     const done = await runCli([...exitArgs(), ...remote, '--yes'], { env });
-    expect(JSON.parse(done.stdout)).toMatchObject({ exits: [{ index: '103', result: 'submitted' }] });
+    expect(JSON.parse(done.stdout)).toMatchObject({ exits: [{ index: 103, result: 'submitted' }] });
   });
 
   it('validators-exit names a validator that is already exiting, and sends nothing', async () => {
@@ -198,6 +199,8 @@ describe('remote-signer-setup', () => {
     await initialize({ keystores: false });
     const { stdout, exitCode } = await runCli(args(), { env });
     expect(stdout).toBe('Keystores not found.\n');
+    const asJson = await runCli([...args(), '--json'], { env });
+    expect(JSON.parse(asJson.stdout)).toEqual({ removedKeys: 0 });
     expect(exitCode).toBe(0);
     expect(readRecorded('08-remote-signer-setup/setup-again-no-keystores.out')).toContain(stdout);
   });
@@ -209,4 +212,8 @@ describe('remote-signer-setup', () => {
     expect(readdirSync(join(vaultFolder, 'keystores'))).toHaveLength(3);
     expect(signer.requests).toEqual([]);
   });
+});
+
+it('validators-exit has shown its result with --json as its schema says', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

@@ -10,6 +10,7 @@ import {
 import { fromHex } from '../../src/lib/bytes.ts';
 import { createTestDatabase } from '../support/postgres/postgres.ts';
 import { runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { unseenResults } from '../support/programs/json-results.ts';
 
 const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 const scope = { chainId: 1, vault: fromHex(VAULT, 20) };
@@ -83,8 +84,10 @@ it('tx list shows the transactions, and tx bump and tx cancel ask the operator f
     request: 'bump',
     feeCeilingWei: 80_000_000_000n,
   });
+  const bumpedAgain = await tx('bump', '--max-fee-per-gas-gwei', '80', '--json');
+  expect(JSON.parse(bumpedAgain.stdout)).toEqual({ id: 1, kind: 'harvest', nonce: 4, request: 'bump' });
   const cancelled = await tx('cancel', '--id', '1', '--json');
-  expect(JSON.parse(cancelled.stdout)).toEqual({ id: '1', kind: 'harvest', nonce: '4', request: 'cancel' });
+  expect(JSON.parse(cancelled.stdout)).toEqual({ id: 1, kind: 'harvest', nonce: 4, request: 'cancel' });
   expect(cancelled.stderr).toContain(
     'The operator will cancel transaction 1 (harvest, nonce 4), if it still can.\n',
   );
@@ -94,4 +97,8 @@ it('tx list shows the transactions, and tx bump and tx cancel ask the operator f
   using empty = temporaryDirectory();
   const nowhere = await runCli(['tx', 'list'], { env: { VAULT, NETWORK: 'mainnet', DATA_DIR: empty.path } });
   expect(nowhere.stderr).toContain('There is no database of an operator at');
+});
+
+it('the commands of tx have shown results with --json as their schemas say', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

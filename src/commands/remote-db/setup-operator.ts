@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes } from '../../cli/flags/written-files.ts';
 import { defaulted, optional } from '../../cli/options/option.ts';
 import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
+import * as member from '../../cli/result-members.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import {
   OPERATOR_REMOVAL_POLICIES,
@@ -27,7 +29,17 @@ const OPTIONS = {
   ...FILE_OPTIONS,
 };
 
-export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS) {
+const RESULT = z.strictObject({
+  remoteSignerConfigFile: member.remoteSignerConfigFile,
+  depositDataFile: member.depositDataFile,
+  validators: member.number('How many validators the files have.'),
+  staleValidators: member.number(
+    'How many validators are left out, for their shares are of an earlier oracle set.',
+  ),
+  changed: member.changed,
+});
+
+export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Create operator remote signer configuration.';
   static override examples = [remoteDbExample('setup-operator', '--network mainnet')];
 
@@ -60,7 +72,12 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS) {
     this.say(`Operator deposit data saved to ${depositDataPath} file.`);
     this.say('Successfully created operator configuration file.');
     this.hint('Next: start the operator with --remote-signer-url.');
-    const { isChanged: changed, ...written } = result;
-    return { ...written, changed };
+    return {
+      remoteSignerConfigFile: remoteSignerConfigPath,
+      depositDataFile: depositDataPath,
+      validators: result.validators,
+      staleValidators: result.staleValidators,
+      changed: result.isChanged,
+    };
   }
 }

@@ -7,6 +7,7 @@ import {
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { optional } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
+import * as member from '../../cli/result-members.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { WEI_PER_GWEI } from '../../lib/units.ts';
@@ -22,7 +23,9 @@ const OPTIONS = {
   }),
 };
 
-export default class TxBump extends operatorCommand(OPTIONS) {
+const RESULT = member.replacement;
+
+export default class TxBump extends operatorCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Has the operator replace a waiting transaction by one that offers more.';
   static override examples = [transactionExample('bump', '--max-fee-per-gas-gwei 80')];
 
@@ -43,6 +46,6 @@ export default class TxBump extends operatorCommand(OPTIONS) {
       `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) with a higher fee.`,
     );
     this.hint('It does so within a slot; one that does not run, when it is started.');
-    return { id: String(row.id), kind, nonce: String(row.nonce), request: 'bump' };
+    return { id: Number(row.id), kind, nonce: Number(row.nonce), request: 'bump' as const };
   }
 }

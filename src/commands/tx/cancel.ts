@@ -5,13 +5,16 @@ import {
   transactionStoreSettings,
 } from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
+import * as member from '../../cli/result-members.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { askForReplacement } from '../../transactions/replace-transaction.ts';
 
 const OPTIONS = { ...TRANSACTION_OPTIONS, id: transactionId };
 
-export default class TxCancel extends operatorCommand(OPTIONS) {
+const RESULT = member.replacement;
+
+export default class TxCancel extends operatorCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Has the operator replace a waiting transaction by one that does nothing.';
   static override examples = [transactionExample('cancel')];
 
@@ -31,6 +34,6 @@ export default class TxCancel extends operatorCommand(OPTIONS) {
       `The operator will cancel transaction ${row.id} (${kind}, nonce ${row.nonce}), if it still can.`,
     );
     this.hint('It does so within a slot; one that does not run, when it is started.');
-    return { id: String(row.id), kind, nonce: String(row.nonce), request: 'cancel' };
+    return { id: Number(row.id), kind, nonce: Number(row.nonce), request: 'cancel' as const };
   }
 }

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { transactionExample } from '../../cli/examples.ts';
 import { TRANSACTION_OPTIONS, transactionStoreSettings } from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
+import * as member from '../../cli/result-members.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { describeTransaction, listRecentTransactions } from '../../transactions/list-transactions.ts';
 
@@ -14,7 +16,13 @@ const OPTIONS = {
   }),
 };
 
-export default class TxList extends operatorCommand(OPTIONS) {
+const RESULT = z.strictObject({
+  transactions: z
+    .array(member.listedTransaction)
+    .describe("Transactions of the vault's operators, the newest first."),
+});
+
+export default class TxList extends operatorCommand(OPTIONS, { result: RESULT }) {
   static override summary = 'Shows the transactions of the operator, the newest first.';
   static override examples = [transactionExample('list')];
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import { runCli } from '../../support/programs/cli.ts';
+import { checkJsonResult, unseenResults } from '../../support/programs/json-results.ts';
 import {
   freePort,
   type OperatorProcess,
@@ -276,14 +277,22 @@ describe('start with a remote signer', () => {
       JSON.stringify({ pubkeys_to_shares: Object.fromEntries(scene.publicKeys.map(key => [key, []])) }),
     );
     const args = ['--data-dir', dataDir, '--remote-signer-url', `http://127.0.0.1:${port}`];
-    await using operator = startOperatorProcess([...scene.args.slice(0, 2), ...args, ...scene.args.slice(4)]);
+    await using operator = startOperatorProcess([
+      ...scene.args.slice(0, 2),
+      ...args,
+      ...scene.args.slice(4),
+      '--json',
+    ]);
     await operator.printed(`Using remote signer at http://127.0.0.1:${port} for 8 public keys`);
     await operator.printed('Started operator service');
     const before = await countRegistered();
     await scene.devnet.depositEther(STAKE);
     await operator.printed('Successfully registered validators');
     expect(await countRegistered()).toBe(before + 1);
-    expect((await operator.stop('SIGINT')).exitCode).toBe(0);
+    const { exitCode } = await operator.stop('SIGINT');
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(operator.stdout)).toEqual({ stopped: true });
+    checkJsonResult(['start', '--json'], { stdout: operator.stdout, exitCode });
   });
 });
 
@@ -438,4 +447,8 @@ describe('what does not fit', () => {
     await new Promise(resolve => setTimeout(resolve, 300));
     expect(await operator.stop('SIGTERM')).toMatchObject({ exitCode: 143 });
   });
+});
+
+it('start has shown its result with --json as its schema says', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

@@ -9,6 +9,7 @@ import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import { type BeaconNode, startBeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
+import { unseenResults } from '../../support/programs/json-results.ts';
 import { type StandingProgram, startStandingProgram } from '../../support/programs/standing-program.ts';
 import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 
@@ -88,12 +89,16 @@ it('recover and validators-exit find the V2 pool’s validators for the genesis 
   const { recovered, exit } = await recoverAndExit('own', network);
   // The pool's other operators have keys of their own.
   expect(recovered).toMatchObject({ registered: 3, notFound: 1, recovered: [{ index: 0 }, { index: 1 }] });
-  expect(exit).toMatchObject({ planned: ['100', '101'] });
+  expect(exit).toMatchObject({ planned: [100, 101] });
 });
 
 it('recover and validators-exit find nothing of the V2 pool for another vault', async () => {
   const network = await writeNetwork('other', getAddress(`0x${'73'.repeat(20)}`));
   const { recovered, exit } = await recoverAndExit('others', network);
   expect(recovered).toMatchObject({ registered: 1, recovered: [{ index: 1 }] });
-  expect(exit).toMatchObject({ planned: ['101'] });
+  expect(exit).toMatchObject({ planned: [101] });
+});
+
+it('recover has shown its result with --json as its schema says', () => {
+  expect(unseenResults(import.meta.filename)).toEqual([]);
 });

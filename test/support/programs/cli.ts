@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
+import { checkJsonResult } from './json-results.ts';
 
 export const PROJECT_ROOT = join(import.meta.dirname, '../../..');
 /** Thousands of processes run the same program: compiled once, each starts in two thirds of the time. */
@@ -41,7 +42,7 @@ function launcher(program = 'operator'): string {
   return join(PROJECT_ROOT, program);
 }
 
-/** Runs a launcher without a terminal, as a script or a container does. */
+/** Runs a launcher without a terminal, as a script or a container does. What it prints with `--json` is checked by its schema. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
   const child = spawnProcess(launcher(options.program), args, {
     cwd: options.cwd ?? PROJECT_ROOT,
@@ -54,6 +55,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
     child.once('error', reject);
   });
   const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  checkJsonResult(args, { stdout, exitCode });
   return { stdout, stderr, exitCode };
 }
 

@@ -12,6 +12,8 @@ export interface OperatorProcess extends AsyncDisposable {
   readonly pid: number;
   /** All that it has written, stdout and stderr as they came. */
   readonly output: string;
+  /** What it has written to stdout. */
+  readonly stdout: string;
   /** Waits until it has written this. @throws with the output when it ends before, or takes too long */
   printed(text: string | RegExp, timeoutMs?: number): Promise<void>;
   kill(signal: NodeJS.Signals): void;
@@ -37,6 +39,10 @@ export function startOperatorProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let stdout = '';
+  child.stdout.on('data', (text: string) => {
+    stdout += text;
+  });
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
@@ -52,6 +58,9 @@ export function startOperatorProcess(
     pid: child.pid ?? 0,
     get output() {
       return output;
+    },
+    get stdout() {
+      return stdout;
     },
     ended,
     stop,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CliOptions, type CliRun, COMPILE_CACHE, PROJECT_ROOT } from './cli.ts';
+import { checkJsonResult } from './json-results.ts';
 
 /**
  * A process of the built program that stays and runs one command line after the other, from the same entry as the
@@ -38,6 +39,7 @@ export function startStandingProgram(): StandingProgram {
       },
     });
     const [run] = await Promise.race([answer, ended]);
+    checkJsonResult(args, run);
     return run;
   };
   return {

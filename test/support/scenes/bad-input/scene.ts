@@ -16,6 +16,7 @@ import { expect } from 'vitest';
 import { createTestDatabase } from '../../postgres/postgres.ts';
 import { dumpDatabase, listTree } from '../../postgres/snapshot.ts';
 import { type CliRun, COMPILE_CACHE, PROJECT_ROOT } from '../../programs/cli.ts';
+import { checkJsonResult } from '../../programs/json-results.ts';
 import type { DatabaseState, Workshop } from './workshop.ts';
 
 /** A copy of a workshop's files and database for one case to spoil. */
@@ -182,6 +183,7 @@ export async function runInScene(
     child.once('error', reject);
   });
   const [stdout, stderr, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  checkJsonResult(args, { stdout, exitCode });
   return { stdout, stderr, exitCode };
 }
 

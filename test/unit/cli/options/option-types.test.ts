@@ -1,4 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
 import { operatorCommand } from '../../../../src/cli/operator-command.ts';
 import {
   defaulted,
@@ -23,6 +24,8 @@ const OPTIONS = {
   endpoint: requiredUnless('isForced', required({ description, value: text })),
 };
 
+const RESULT = z.strictObject({ keys: z.int(), signers: z.array(z.string()), reason: z.string().optional() });
+
 // Proven by the compiler ("npm run types"): at run time these say nothing.
 describe('the resolved options of a command', () => {
   it('resolved options have the type of each value; only what may be left out may be undefined', () => {
@@ -37,17 +40,18 @@ describe('the resolved options of a command', () => {
   });
 
   it('the options of a command are what its base gives it', () => {
-    class Declared extends operatorCommand(OPTIONS) {
+    class Declared extends operatorCommand(OPTIONS, { result: RESULT }) {
       async run() {
         const resolved = await this.resolve();
         expectTypeOf(resolved).toEqualTypeOf<Resolved<typeof OPTIONS>>();
+        return { keys: 1, signers: [] };
       }
     }
     expectTypeOf(Declared.options).toEqualTypeOf<typeof OPTIONS>();
   });
 
   it("the options of a command below remote-db have the group's beside them, and who is warned", () => {
-    abstract class Declared extends remoteDbCommand(OPTIONS) {
+    abstract class Declared extends remoteDbCommand(OPTIONS, { result: RESULT }) {
       async show() {
         const resolved = await this.resolve();
         expectTypeOf(resolved.name).toEqualTypeOf<string>();
@@ -67,5 +71,54 @@ describe('the resolved options of a command', () => {
     expectTypeOf<{ unattended: ['isForced'] }>().toExtend<OptionRules<typeof OPTIONS>>();
     expectTypeOf<{ check: (given: { count: number }) => void }>().not.toExtend<OptionRules<typeof OPTIONS>>();
     expectTypeOf<{ check: (given: { name: string }) => void }>().toExtend<OptionRules<typeof OPTIONS>>();
+  });
+});
+
+describe('the result of a command', () => {
+  const Base = operatorCommand(OPTIONS, { result: RESULT });
+  const RemoteDbBase = remoteDbCommand(OPTIONS, { result: RESULT });
+
+  it('the result of a command is what its schema takes; lists may be readonly, and what is optional may be undefined', () => {
+    abstract class Declared extends Base {
+      async run() {
+        const signers: readonly string[] = [];
+        return { keys: 1, signers, reason: undefined };
+      }
+    }
+    expectTypeOf(Declared.result).toEqualTypeOf<typeof RESULT>();
+    expectTypeOf(RemoteDbBase.result).toEqualTypeOf<typeof RESULT>();
+  });
+
+  it('does not compile with a member of a wrong type, without one, or without all', () => {
+    abstract class WrongType extends Base {
+      // @ts-expect-error -- a count is a number
+      async run() {
+        return { keys: '1', signers: [] };
+      }
+    }
+    abstract class WrongTypeOfRemoteDb extends RemoteDbBase {
+      // @ts-expect-error -- a bigint is no number
+      async run() {
+        return { keys: 1n, signers: [] };
+      }
+    }
+    abstract class Missing extends Base {
+      // @ts-expect-error -- the keys are missing
+      async run() {
+        return { signers: [] };
+      }
+    }
+    abstract class Nothing extends Base {
+      // @ts-expect-error -- no result
+      async run() {}
+    }
+    expectTypeOf([WrongType, WrongTypeOfRemoteDb, Missing, Nothing]).toBeArray();
+  });
+
+  it('must be declared', () => {
+    // @ts-expect-error -- no schema
+    expectTypeOf(() => operatorCommand(OPTIONS)).toBeFunction();
+    // @ts-expect-error -- no schema
+    expectTypeOf(() => remoteDbCommand(OPTIONS, {})).toBeFunction();
   });
 });
