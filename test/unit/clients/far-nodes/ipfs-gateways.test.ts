@@ -11,7 +11,7 @@ import { type FarAnswer, type FarNodes, openFarNodes } from '../../../support/se
 const GATEWAYS = ['ipfs.io', 'dweb.link', 'Cloudflare', 'Pinata', 'Kubo'];
 
 type Form = 'raw' | 'car' | 'plain';
-/** By the form in which the document is asked for; undefined: as a gateway in order answers. */
+/** What a gateway answers by the form in which the document is asked for; undefined: as one in order. */
 type GatewayAnswers = Readonly<Partial<Record<Form, FarAnswer>>>;
 
 interface GatewayQuirk {
@@ -24,7 +24,7 @@ interface GatewayQuirk {
   readonly cid?: CID | undefined;
   /** What each place on the way answers, by its origin; or how no connection comes about. */
   readonly answers: Readonly<Record<string, GatewayAnswers | NodeJS.ErrnoException>>;
-  /** With this gateway only. */
+  /** What comes of it with this gateway only. */
   readonly alone: Outcome;
   /** Whether the next gateway has to be asked. */
   readonly isPassedOver: boolean;
