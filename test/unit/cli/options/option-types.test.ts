@@ -89,7 +89,7 @@ describe('the result of a command', () => {
     expectTypeOf(RemoteDbBase.result).toEqualTypeOf<typeof RESULT>();
   });
 
-  it('does not compile with a member of a wrong type, without one, or without all', () => {
+  it('a command does not compile with a result that has a member of a wrong type, without one, or without all', () => {
     abstract class WrongType extends Base {
       // @ts-expect-error -- a count is a number
       async run() {
