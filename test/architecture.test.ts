@@ -530,7 +530,7 @@ describe('the tree', () => {
 
   it('no literal is spread into another literal in sources, tests and scripts', () => {
     const packed = /\.\.\.[{[]/;
-    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.ts', 'scripts/*.js'], {
+    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/*.js'], {
       cwd: root,
     });
     const others = everywhere.filter(file => file !== 'test/architecture.test.ts');

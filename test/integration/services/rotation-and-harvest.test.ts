@@ -94,7 +94,8 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
     { node, voters: [node], http: {}, warn: () => undefined, error: () => undefined },
     { contracts: network.contracts, ipfs },
   );
-  const { vault, keeper } = { vault: devnet.addresses.vault, keeper: network.contracts.keeper };
+  const { vault } = devnet.addresses;
+  const { keeper } = network.contracts;
   const fetchNonce = () => fetchExitSignaturesNonce(node, keeper, vault);
   return rotateExitSignatures(
     {
