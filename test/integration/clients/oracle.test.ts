@@ -136,38 +136,37 @@ describe('replicas', () => {
   it('postApproval leaves the other replicas their part of the time when some are silent', async () => {
     const started = performance.now();
     const given = await postApproval({}, oracle(await silent(), await silent(), await says(good)), body, {
-      timeoutMs: 600,
+      timeoutMs: 3_000,
     });
     expect(given).toEqual(approval);
-    expect(performance.now() - started).toBeLessThan(600);
+    expect(performance.now() - started).toBeLessThan(3_000);
   });
 
   it('postApproval takes the first answer of replicas that are all slow', async () => {
     // Each is slower than its share of the time, so that the other is asked, too, whichever comes first.
     const answerLate = () =>
       start(async () => {
-        await new Promise(resolve => setTimeout(resolve, 1100));
+        await new Promise(resolve => setTimeout(resolve, 2_100));
         return { body: good };
       });
     const replicas = oracle(await answerLate(), await answerLate());
-    expect(await postApproval({}, replicas, body, { timeoutMs: 2000 })).toEqual(approval);
+    expect(await postApproval({}, replicas, body, { timeoutMs: 4_000 })).toEqual(approval);
   });
 
   it('postApproval takes no longer for all replicas than the time of the oracle, and names them all', async () => {
     const [mute, refusing] = [await silent(), await says('no', 400)];
     const started = performance.now();
-    await expect(
-      postApproval({}, oracle(mute, refusing, UNREACHABLE), body, { timeoutMs: 300 }),
-    ).rejects.toMatchObject({
+    const asked = postApproval({}, oracle(mute, refusing, UNREACHABLE), body, { timeoutMs: 1_500 });
+    await expect(asked).rejects.toMatchObject({
       code: 'oracle-unavailable',
-      message: expect.stringMatching(/did not answer within 0\.\d+ s/),
+      message: expect.stringMatching(/did not answer within [01]\.\d+ s/),
     });
     const took = performance.now() - started;
-    expect(took).toBeGreaterThan(250);
-    expect(took).toBeLessThan(900);
-    await expect(
-      postApproval({}, oracle(mute, refusing, UNREACHABLE), body, { timeoutMs: 300 }),
-    ).rejects.toMatchObject({ message: expect.stringContaining(`${refusing.url} refuses the request: no;`) });
+    expect(took).toBeGreaterThan(1_250);
+    expect(took).toBeLessThan(4_500);
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringContaining(`${refusing.url} refuses the request: no;`),
+    });
   });
 
   it('postApproval lets go of the replicas when the caller has heard enough', async () => {

@@ -119,7 +119,7 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
       oracles: { ...config, validatorsExitRotationBatchLimit: 2 },
       threshold: await fetchValidatorsMinOracles(node, keeper),
       exitShards: { mode: 'auto', config: undefined },
-      oracleTimeoutMs: 10_000,
+      oracleTimeoutMs: 45_000,
       signal,
       ...changes,
     },

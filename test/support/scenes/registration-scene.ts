@@ -192,7 +192,7 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
           vaultVersion,
           network,
           maxFeePerGasGwei: 100n,
-          oraclesTimeoutMs: 5_000,
+          oraclesTimeoutMs: 45_000,
           exitShards: { mode: 'split', config: undefined },
           ...changes.options,
         },

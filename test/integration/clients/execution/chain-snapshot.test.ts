@@ -195,7 +195,7 @@ describe('nodes', () => {
     });
     await connectExecutionNode(
       {},
-      { endpoints: [server.url], chainId: 31_337, timeoutMs: 500, retryTimeoutMs: 0, jwtSecret: secret },
+      { endpoints: [server.url], chainId: 31_337, timeoutMs: 10_000, retryTimeoutMs: 0, jwtSecret: secret },
     ).catch(() => undefined);
     const [header = '', payload = '', signature] = tokens[0]?.replace('Bearer ', '').split('.') ?? [];
     expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toEqual({ alg: 'HS256', typ: 'JWT' });

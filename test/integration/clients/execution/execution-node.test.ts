@@ -76,7 +76,7 @@ describe('connectExecutionNode', () => {
     ['another request’s answer', { garbage: '{"jsonrpc":"2.0","id":999999,"result":"0x0"}' }],
   ])('connectExecutionNode passes over a faulty node: %s', async (_what, faults) => {
     await using bad = await startRpcProxy(anvil.rpcUrl, faults);
-    using node = await connect([bad.url, anvil.rpcUrl], { timeoutMs: 300 });
+    using node = await connect([bad.url, anvil.rpcUrl], { timeoutMs: 1_500 });
     expect(node.endpoint).toBe(anvil.rpcUrl);
   });
 

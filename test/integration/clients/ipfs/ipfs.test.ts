@@ -88,10 +88,10 @@ describe('fetchIpfsDocument', () => {
     const cid = await gateway.add(small);
     await other.add(small);
     gateway.fault = 'slow';
-    const options = { gateways: [gateway.url, other.url], timeoutMs: 300 };
+    const options = { gateways: [gateway.url, other.url], timeoutMs: 1_500 };
     const start = performance.now();
     expect(Buffer.compare(await fetchIpfsDocument({}, cid, options), small)).toBe(0);
-    expect(performance.now() - start).toBeLessThan(900);
+    expect(performance.now() - start).toBeLessThan(4_500);
   });
 
   it('fetchIpfsDocument says what each gateway did when none answers', async () => {
@@ -100,14 +100,14 @@ describe('fetchIpfsDocument', () => {
     other.fault = 'missing';
     const fetched = fetchIpfsDocument({}, cid, {
       gateways: [UNREACHABLE, gateway.url, other.url],
-      timeoutMs: 200,
+      timeoutMs: 1_500,
     });
     await expect(fetched).rejects.toMatchObject({
       code: 'ipfs-unavailable',
       retryable: true,
       message:
         `IPFS document ${cid} could not be fetched: ${UNREACHABLE} cannot be reached: connect ECONNREFUSED 127.0.0.1:1; ` +
-        `${gateway.url}: no answer within 0.2 s; ${other.url} answered with HTTP status 404.`,
+        `${gateway.url}: no answer within 1.5 s; ${other.url} answered with HTTP status 404.`,
     });
   });
 

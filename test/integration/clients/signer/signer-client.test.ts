@@ -123,7 +123,7 @@ describe('an exit', () => {
     ['503 for ever', status(503), { code: 'signer-busy', retryable: true }],
   ])('signExit fails with its own error when the signer answers with %s', async (_, handler, expected) => {
     await using signer = await startServer(handler);
-    await using client = open(signer.url, { timeoutMs: 400 });
+    await using client = open(signer.url, { timeoutMs: 1_500 });
     await expect(client.signExit(request)).rejects.toMatchObject({ exitCode: 1, ...expected });
     if (!('retryable' in expected && expected.retryable)) expect(signer.seen).toHaveLength(1);
   });
@@ -146,10 +146,10 @@ describe('an exit', () => {
     await using patient = open(busy.url);
     await expect(patient.signExit(request)).resolves.toHaveLength(96);
     await using hanging = await startServer(hang);
-    await using client = open(hanging.url, { timeoutMs: 100 });
+    await using client = open(hanging.url, { timeoutMs: 500 });
     await expect(client.signExit(request)).rejects.toMatchObject({
       code: 'timeout',
-      message: `${hanging.url} did not answer within 0.1 s.`,
+      message: `${hanging.url} did not answer within 0.5 s.`,
     });
   });
 
@@ -344,10 +344,10 @@ describe('a fleet', () => {
   it('signExit says of each signer of the fleet why it failed', async () => {
     await using hanging = await startServer(hang);
     await using lacking = await startServer(status(404, 'Not Found'));
-    await using client = open([hanging.url, lacking.url], { timeoutMs: 100 });
+    await using client = open([hanging.url, lacking.url], { timeoutMs: 1_500 });
     await expect(client.signExit(request)).rejects.toMatchObject({
       code: 'key-not-loaded',
-      message: `${hanging.url} did not answer within 0.1 s. ${lacking.url} has not loaded key ${key.hex}.`,
+      message: `${hanging.url} did not answer within 1.5 s. ${lacking.url} has not loaded key ${key.hex}.`,
     });
   });
 

@@ -183,13 +183,13 @@ describe('too few approvals', () => {
 
   it('collectApprovals fails when the time is over, with every oracle and what it said', async () => {
     handlers = [silent, approves(1), approves(2), refuses];
-    const { result: error, tookMs } = await timed(collect({ timeoutMs: 400 }).catch((e: unknown) => e));
-    expect(tookMs).toBeGreaterThan(350);
-    expect(tookMs).toBeLessThan(1_500);
+    const { result: error, tookMs } = await timed(collect({ timeoutMs: 1_600 }).catch((e: unknown) => e));
+    expect(tookMs).toBeGreaterThan(1_400);
+    expect(tookMs).toBeLessThan(6_000);
     const { message: text } = error as ExternalError;
     for (const { address } of recorded.config.oracles) expect(text).toContain(address);
     expect(text).toMatch(/^2 of the 3 oracles approved/);
-    expect(text).toContain('did not answer within 0.4 s');
+    expect(text).toContain('did not answer within 1.6 s');
     expect(text).toContain(`approved ${DOCUMENT} until ${DEADLINE}`);
     expect(text).toContain('refuses the request: {"code": 3, "message": "not now"}');
   });
