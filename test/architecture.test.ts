@@ -564,6 +564,33 @@ describe('the tree', () => {
     expect(titles.map(title => title.match(glued) !== null)).toEqual([true, true, false]);
   });
 
+  it('the doc comments of tests begin with their subject: none with a preposition that completes a name', () => {
+    const clipped = /\/\*\*\s+(?:\*\s+)?(?:Of|That|For|Whose|With|In|On|By|As)\b.*/g;
+    const others = globSync('test/**/*.{ts,mjs}', { cwd: root }).filter(
+      file => !file.endsWith('architecture.test.ts'),
+    );
+    const found = others.flatMap(file =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(clipped)].map(
+        ([comment]) => `${file}: ${comment.trim()}`,
+      ),
+    );
+    expect(found).toEqual([]);
+    const comments = [
+      '/** Of the vault. */',
+      '/**\n * In the order of their indexes.\n */',
+      '/** The vault of the recorded runs. */',
+      '/** Only what is given. */',
+      '// As the oracles do.',
+    ];
+    expect(comments.map(comment => comment.match(clipped) !== null)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it('the command manifest is fresh', () => {
     execFileSync(process.execPath, ['scripts/manifest.js', '--check'], { cwd: root, stdio: 'pipe' });
   });

@@ -16,7 +16,7 @@ export interface Bench {
   readonly name: string;
   readonly title: string;
   readonly input: string;
-  /** Of the Python operator, for the same work. */
+  /** What the Python operator takes for the same work. */
   readonly reference?: string;
   /** At most this much, of what the costs name. */
   readonly targets: Partial<Cost>;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mnemonicToSeed } from '../../src/domain/keys/mnemonic.ts';
 import type { WorkerPool } from '../../src/workers/pool.ts';
 
-/** Of the recorded run of the Python operator: its first public keys are known. */
+/** The mnemonic of the recorded run of the Python operator: its first public keys are known. */
 const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 

@@ -4,7 +4,7 @@ import { EXIT_CHAIN } from '../support/scenes/signing-fixtures.ts';
 
 export interface Received {
   readonly imports: number;
-  /** Of the bodies of all imports. */
+  /** The size of the bodies of all imports together. */
   readonly bytes: number;
   readonly kdfs: readonly string[];
   /** CPU time of the process since it was listening. */

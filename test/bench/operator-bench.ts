@@ -127,7 +127,7 @@ async function startWorld(options: WorldOptions) {
   };
 }
 
-/** Of the curve's generator: whose key it is costs nothing else. */
+/** The curve's generator, in place of an oracle's public key: whose key it is makes no difference in cost. */
 const ORACLE_POINT = Buffer.from(
   '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8',
   'hex',

@@ -95,7 +95,7 @@ function timelineOf(marks: readonly Mark[]): Timeline {
   return { looked: looked - block, asked: asked - looked, sent: sent - asked, total: sent - block, calls };
 }
 
-/** As many round trips to the same node, the primitives, and a body of their size for each oracle at once. */
+/** The least it takes: as many round trips to the node, the primitives, and a body of their size for each oracle at once. */
 async function timeBare(bench: OperatorBench, size: number, calls: number): Promise<number> {
   const post = async (shards: string) => {
     const body = JSON.stringify({ id: 1, jsonrpc: '2.0', method: 'eth_blockNumber', params: [], shards });

@@ -90,7 +90,7 @@ interface Rate {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Of the signer, for each exit. */
+  /** CPU time of the signer for each exit. */
   readonly cpuMs?: number | undefined;
 }
 

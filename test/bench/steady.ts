@@ -14,7 +14,7 @@ const DEPOSITS = Number(process.env.DEPOSITS || 2_000_000);
 const KEYS = Number(process.env.KEYS || 10_000);
 const SETTLE_MS = 10_000;
 const WATCH_MS = 12_000;
-/** Of the resident size: everything has been read and looked up once; then calls and CPU are those of idle rounds. */
+/** The largest resident size, with everything read and looked up once; then calls and CPU are those of idle rounds. */
 const TARGET_MB = 150;
 const TARGET_CALLS = 3;
 

@@ -12,7 +12,7 @@ export interface OperateOptions {
   readonly devnet: Devnet;
   /** It follows the chain. */
   readonly beacon: BeaconNode;
-  /** Of version 1; its deposit data root is on the chain. */
+  /** The address of a vault of version 1, whose deposit data root is on the chain. */
   readonly vault: string;
   /** `--vault` and `--data-dir`. */
   readonly local: readonly string[];

@@ -11,7 +11,7 @@ export interface OperatorLife {
   readonly devnet: Devnet;
   readonly beacon: BeaconNode;
   readonly vault: string;
-  /** Of the launcher's user. */
+  /** The home directory of the launcher's user. */
   readonly home: string;
   /** Options of `start`, without those of metrics and harvests. */
   readonly args: readonly string[];

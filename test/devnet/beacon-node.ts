@@ -2,7 +2,7 @@ import type { Deposit } from './deposit-data.ts';
 import { type ExitChain, exitSigningRoot, hex, isSignedBy, unhex } from './exit-signature.ts';
 import { type Answer, type ReceivedRequest, startServer } from './http-server.ts';
 
-/** Whose answers to a repeated exit are given. */
+/** The client whose answers to a repeated exit are given. */
 export type BeaconClient = 'lighthouse' | 'teku' | 'prysm' | 'lodestar' | 'nimbus';
 
 /**

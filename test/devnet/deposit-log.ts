@@ -12,7 +12,7 @@ interface DepositedValidator extends Deposit {
 
 /** The validators of the chain by its own deposits, as the beacon chain counts them. */
 export interface DepositLog {
-  /** In the order of their indexes, up to the head. */
+  /** The validators up to the head, in the order of their indexes. */
   listValidators(): Promise<readonly DepositedValidator[]>;
   /** Takes this key's deposit without a look at its signature. */
   vouchFor(publicKey: Uint8Array): void;

@@ -16,7 +16,7 @@ export interface DepositChain {
 }
 
 const { longSignatures } = bls12_381;
-/** Of signatures in G2, as the consensus specification has it. */
+/** The domain separation tag of signatures in G2, as the consensus specification has it. */
 export const EXIT_DST = 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_';
 
 /** Signing root of a voluntary exit (EIP-7044), by hand: containers of two leaves each. */

@@ -41,7 +41,7 @@ export interface IpfsGateway extends AsyncDisposable {
 
 interface StoredDocument {
   readonly bytes: Uint8Array;
-  /** By CID text, in the order in which they were made. */
+  /** The blocks by the text of their CID, in the order in which they were made. */
   readonly blocks: ReadonlyMap<string, Uint8Array>;
 }
 

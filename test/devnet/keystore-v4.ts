@@ -26,7 +26,7 @@ export interface DecryptedKeystore {
   readonly secretKey: Uint8Array;
   readonly publicKey: Uint8Array;
   readonly path: string;
-  /** As it was derived: `pbkdf2 c=1`, `scrypt n=262144`. */
+  /** How the key of the encryption was derived: `pbkdf2 c=1`, `scrypt n=262144`. */
   readonly kdf: string;
 }
 

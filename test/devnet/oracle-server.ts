@@ -36,7 +36,7 @@ export interface OracleServer extends AsyncDisposable {
   readonly key: OracleKey;
   readonly faults: OracleFaults;
   readonly replicas: readonly OracleReplica[];
-  /** Of all replicas. */
+  /** The requests to all replicas. */
   readonly requests: readonly ReceivedRequest[];
 }
 

@@ -50,9 +50,9 @@ interface OracleDecision {
 }
 
 export interface Oracles extends AsyncDisposable {
-  /** Of the current set, in the order of its document. */
+  /** The oracles of the current set, in the order of its document. */
   readonly servers: readonly OracleServer[];
-  /** In the order in which they were given. */
+  /** The answers to requests, in the order in which they were given. */
   readonly decisions: readonly OracleDecision[];
   instant: boolean;
   /** Called before a request is looked at: a place to change the chain or to kill who asks. */
@@ -101,7 +101,7 @@ class RunningOracles implements Oracles {
   readonly #options: OraclesOptions;
   readonly #started = new Map<string, OracleServer>();
   readonly #exits = new Map<string, ExitDocument>();
-  /** Of checks that are the same for all oracles, by what was checked. */
+  /** Results of checks that are the same for all oracles, by what was checked. */
   readonly #checked = new Map<string, Promise<unknown>>();
 
   constructor(deps: OraclesDeps, options: OraclesOptions) {

@@ -13,7 +13,7 @@ export interface EarnedRewards {
   readonly lockedMevWei?: bigint;
 }
 
-/** Of a vault from the beginning, in wei, as the document and the tree have it. */
+/** All that a vault has earned from the beginning, in wei, as the document and the tree have it. */
 export interface TotalRewards {
   consensusWei: bigint;
   unlockedMevWei: bigint;

@@ -2,9 +2,9 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { hex, unhex } from './exit-signature.ts';
 
-/** EIP-712 digests of the protocol, encoded by hand: what oracles and validators managers sign. */
+// EIP-712 digests of the protocol, encoded by hand: what oracles and validators managers sign.
 
-/** Of a keeper: the domain of approvals and rewards. */
+/** The domain of approvals and rewards, which is a keeper's. */
 export interface KeeperDomain {
   readonly chainId: number;
   readonly keeper: string;
@@ -107,7 +107,7 @@ export function recoverSigner(signed: Uint8Array, signature: Uint8Array): string
   }
 }
 
-/** Of an uncompressed point without its prefix; 0x hex in lower case. */
+/** The address of a public key, which is an uncompressed point without its prefix; 0x hex in lower case. */
 export function addressOf(publicKey: Uint8Array): string {
   return hex(keccak_256(publicKey).subarray(12));
 }

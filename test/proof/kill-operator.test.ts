@@ -14,7 +14,7 @@ import {
 
 const SECONDS = 1000;
 const STAKE = 32;
-/** For a machine that has much else to do. */
+/** How long an operator may take on a machine that has much else to do. */
 const PATIENCE_MS = 60 * SECONDS;
 
 /** The step at which the operator is killed; of any kind when there is none. */

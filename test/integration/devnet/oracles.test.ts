@@ -52,7 +52,7 @@ function urlOf(server: OracleServer | undefined, replica = 0): string {
 const postAll = (body: unknown, path = '/') =>
   Promise.all(devnet.oracles.servers.map(server => post(`${urlOf(server)}${path}`, body)));
 
-/** Of a version 1 vault. */
+/** The request for validators of a version 1 vault. */
 async function buildRequest(selected: number[], first: number) {
   const chosen = selected.map(index => validators[index] as TestValidator);
   const { proof, proofFlags, order } = tree.prove(selected);

@@ -14,7 +14,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const STAKE = 32;
 const SECONDS = 1000;
-/** Of requests to oracles for approvals. */
+/** How long oracles have for an approval: on a busy machine more than the ten seconds of the default. */
 const ORACLE_TIMEOUT_MS = 40 * SECONDS;
 
 let scene: OperatorScene;
@@ -60,7 +60,7 @@ afterEach(() => {
 const pass = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 const lastSeen = () => operator.output;
 
-/** On a busy machine oracles need more than the ten seconds that they have by default. */
+/** The operator with patience for oracles on a busy machine. */
 function startOperator(args: readonly string[]): OperatorProcess {
   const env = { ORACLES_VALIDATORS_TIMEOUT: String(ORACLE_TIMEOUT_MS / SECONDS) };
   return startOperatorProcess(args, { env });

@@ -40,9 +40,9 @@ const FILES = ['proposer_config.json', 'signer_keys.yml', 'validator_definitions
 const resources = new AsyncDisposableStack();
 let workflow: WorkflowFixture;
 let database: TestDatabase;
-/** Of the attacker, who may do in it what he likes. */
+/** The home directory of the attacker, who may do in it what he likes. */
 let home: string;
-/** Of root: a file and a directory with a file. */
+/** A file of root, and a directory of root with a file. */
 let secret: string;
 let folder: string;
 

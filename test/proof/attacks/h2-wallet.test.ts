@@ -82,7 +82,7 @@ async function insertRow(place: WalletPlace, forged: ForgedRow): Promise<void> {
   );
 }
 
-/** In place of all forms of a row one that nobody has signed, as of something that was sent and waits. */
+/** Replaces all forms of a row by one that nobody has signed, as of something that was sent and waits. */
 async function forgeForm(place: WalletPlace, key: string): Promise<void> {
   const [row] = await scene.sql(
     `select transaction_id, nonce from ${TRANSACTIONS} where vault = $1 and intent_key = $2`,

@@ -8,7 +8,7 @@ import { type BuiltInSigner, startBuiltIn } from '../../integration/signer/built
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 
 const resources = new AsyncDisposableStack();
-/** By where it listens. */
+/** A signer for each kind of place that it can listen at. */
 const signers: { tcp: BuiltInSigner; socket: BuiltInSigner } = {} as never;
 let health: string;
 

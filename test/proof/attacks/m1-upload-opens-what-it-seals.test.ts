@@ -31,7 +31,7 @@ const SCHEMA = 'stakewise_operator';
 const resources = new AsyncDisposableStack();
 let workflow: WorkflowFixture;
 let pool: WorkerPool;
-/** As `remote-db setup` and as `upload-keypairs` leave it; the vault's data key is the same in all copies. */
+/** The database as `remote-db setup` and `upload-keypairs` leave it; the vault's data key is the same in all copies. */
 let setUp: DatabaseTemplate;
 let uploaded: DatabaseTemplate;
 

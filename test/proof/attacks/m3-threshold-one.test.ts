@@ -194,7 +194,7 @@ describe('M3 · exit shards of which fewer oracles than the threshold have all',
   });
 });
 
-/** With SQL alone: the vault's oracle set gets a threshold of one, its hash and all digests that need no key made anew. */
+/** Lowers the set's threshold to one with SQL alone, and makes its hash and all digests that need no key anew. */
 async function replaceOracleSet(url: string): Promise<void> {
   await using database = await openDatabase({ url });
   const [vault] = await listVaults(database);

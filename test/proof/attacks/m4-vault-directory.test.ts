@@ -24,7 +24,7 @@ import {
 import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 
 const OPERATOR = join(PROJECT_ROOT, 'operator');
-/** Of the mnemonic, whose first two are the vault's when a test begins. */
+/** The keys of the mnemonic, the first two of which are the vault's when a test begins. */
 const secretKeys = recordedSecretKeys(16);
 const names = secretKeys.map(key => toHex(publicKeyOf(key)));
 

@@ -87,7 +87,7 @@ function expectNoSecrets(...shown: readonly string[]): void {
   for (const text of shown) for (const secret of SECRETS) expect(text).not.toContain(secret);
 }
 
-/** For people, for people who want to know all, and for scripts. */
+/** Runs a command for people, for people who want to know all, and for scripts. */
 async function runAll(args: readonly string[], exitCode: number): Promise<CliRun[]> {
   const runs: CliRun[] = [];
   const hasVerbose = !['tx', 'signer', 'create-keys'].includes(args[0] ?? '');
@@ -100,7 +100,7 @@ async function runAll(args: readonly string[], exitCode: number): Promise<CliRun
   return runs;
 }
 
-/** In front of a node: asks for the password, and takes the token and the key away. */
+/** A proxy in front of a node: it asks for the password, and takes the token and the key away. */
 async function guardNode(stack: AsyncDisposableStack, url: string): Promise<string> {
   const server = stack.use(
     await startServer(async ({ method, path, headers, body }) => {
@@ -121,7 +121,7 @@ async function guardNode(stack: AsyncDisposableStack, url: string): Promise<stri
   return plant(server.url, `/${TOKEN}`);
 }
 
-/** In front of a signer: asks for the password. */
+/** A proxy in front of a signer, which asks for the password. */
 async function guardSigner(stack: AsyncDisposableStack, url: string): Promise<string> {
   const authorizations: (string | undefined)[] = [];
   const proxy = stack.use(await startRequestProxy({ servers: [url] }));

@@ -15,14 +15,14 @@ export interface ProxiedRequest {
   /** Its place among the servers. */
   readonly server: number;
   readonly method: string;
-  /** With the query. */
+  /** The path with its query. */
   readonly path: string;
   readonly body: string;
   readonly isAnswered: boolean;
 }
 
 export interface RequestProxy extends AsyncDisposable {
-  /** In place of the servers' URLs, in their order. */
+  /** The URLs to give in place of the servers', in their order. */
   readonly urls: readonly string[];
   /** The request at which the client was told off. */
   readonly reached: string | undefined;

@@ -24,7 +24,7 @@ interface StepServers {
 
 /** Stands between one operator and everything that it talks to; oracles tell of themselves. */
 export interface StepGate extends AsyncDisposable {
-  /** In place of the servers' URLs. */
+  /** The URLs to give in place of the servers'. */
   readonly servers: StepServers;
   /** The next transaction: phases and numbers begin anew. */
   begin(): void;

@@ -10,9 +10,9 @@ import { createTestDatabase, roleUrl, runSql } from './postgres.ts';
 
 /** A database whose tables are a role's own, with the roles of `remote-db grants` beside it. */
 export interface RolesDatabase extends AsyncDisposable {
-  /** Of a superuser, to prepare and to look. */
+  /** The URL of a superuser, to prepare and to look. */
   readonly url: string;
-  /** Of the role that owns the tables; no superuser. */
+  /** The URL of the role that owns the tables; it is no superuser. */
   readonly ownerUrl: string;
   readonly roles: RoleNames;
   readonly urls: Readonly<Record<Role, string>>;

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { type Identity, provideBinaries, serverIdentity } from './postgres-binaries.ts';
 
 export interface PostgresServer extends AsyncDisposable {
-  /** Of a superuser, or at least of a role that may create databases and roles. */
+  /** The URL of a superuser, or at least of a role that may create databases and roles. */
   readonly url: string;
 }
 

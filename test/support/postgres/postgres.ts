@@ -10,7 +10,7 @@ declare module 'vitest' {
 }
 
 export interface TestDatabase extends AsyncDisposable {
-  /** For `--db-url`; the role owns the database. */
+  /** The value for `--db-url`; its role owns the database. */
   readonly url: string;
   readonly name: string;
 }

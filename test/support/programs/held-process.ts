@@ -69,7 +69,7 @@ function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
 
 /** Servers whose clients are held at one request until they are let go. */
 export interface HoldingServers extends AsyncDisposable {
-  /** In place of the servers' URLs, in their order. */
+  /** The URLs to give in place of the servers', in their order. */
   readonly urls: readonly string[];
   /** Waits until a client is held. */
   held(): Promise<void>;

@@ -53,12 +53,12 @@ export interface RpcQuirk {
   readonly endpoint: string;
   readonly answers: RpcAnswers;
   readonly ask: Ask;
-  /** With this endpoint only. */
+  /** What comes of it with this endpoint only. */
   readonly alone: Outcome;
   readonly beside: Beside;
 }
 
-/** With an endpoint behind it that is in order: who has answered at last, and what, if that is not what it is alone. */
+/** What comes of it with a good endpoint behind it: who has answered at last, and what, if that is not what it is alone. */
 export interface Beside {
   readonly by: 'first' | 'second';
   readonly value?: unknown;

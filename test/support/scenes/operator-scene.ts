@@ -21,11 +21,11 @@ export interface OperatorScene extends AsyncDisposable {
   readonly vault: string;
   readonly folder: string;
   readonly dataDir: string;
-  /** Of the vault, below the data directory. */
+  /** The directory of the vault, below the data directory. */
   readonly vaultDir: string;
   readonly networkFile: string;
   readonly wallet: string;
-  /** In the order of the deposit data. */
+  /** The public keys of the vault's validators, in the order of the deposit data. */
   readonly publicKeys: readonly string[];
   readonly secretKeys: readonly Uint8Array[];
   /** `--vault`, `--data-dir` and the endpoints. */

@@ -83,7 +83,7 @@ async function make(options: Partial<ExitShardsOptions> = {}) {
   );
 }
 
-/** As the oracles do: decrypt, verify each, recombine any three. */
+/** What the oracles do: decrypt, verify each, recombine any three. */
 function expectRecoverable(result: Awaited<ReturnType<typeof make>>): void {
   for (const [i, { validatorIndex, publicKeyShards, encryptedShards }] of result.validators.entries()) {
     const message = exitSigningRoot({ validatorIndex, epoch: 0n }, EXIT_CHAIN);

@@ -21,7 +21,7 @@ import {
   writeTestKeystores,
 } from '../../../support/scenes/signing-fixtures.ts';
 
-/** That of the recorded runs. */
+/** The mnemonic of the recorded runs. */
 const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 const OTHER =

@@ -15,7 +15,7 @@ import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import { createWalletGate } from '../../../../src/signer/gates/wallet-gate.ts';
 import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 
-/** Of the recorded operator. */
+/** The vault of the recorded operator. */
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const WALLET = '0xaB4cE16c086735f0497514F0Fe9DF8e8cccFc94e';
 const { contracts, chainId } = resolveNetwork('holesky');
