@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonRpcProvider } from 'ethers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listOpenTransactions, listTransactions, requestReplacement } from '../../../src/db/transactions.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import {
   addressOf,
   loseDatabase,
@@ -14,7 +15,6 @@ import {
   COUNTER,
   countOf,
   deployCounter,
-  GWEI,
   intentOf,
   localSigner,
   startTestOperator,

@@ -4,7 +4,8 @@ import type { UnsignedTransaction } from '../../../src/clients/signer/wallet-sig
 import { listOpenTransactions, listTransactions } from '../../../src/db/transactions.ts';
 import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
 import { concatBytes, fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
-import { GWEI, localSigner, type TestOperator } from '../../support/scenes/outbox-scene.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
+import { localSigner, type TestOperator } from '../../support/scenes/outbox-scene.ts';
 import {
   CEILING_WEI,
   harvestOf,

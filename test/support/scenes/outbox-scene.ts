@@ -4,6 +4,7 @@ import type { WalletSigner } from '../../../src/clients/signer/wallet-signer.ts'
 import { type Database, openDatabase } from '../../../src/db/database.ts';
 import type { Hex } from '../../../src/lib/bytes.ts';
 import type { Logger } from '../../../src/lib/logger.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { holdLease, type Lease } from '../../../src/transactions/lease.ts';
 import { createOutbox, type Outbox, type OutboxOptions } from '../../../src/transactions/outbox.ts';
 import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
@@ -28,7 +29,6 @@ export interface TestOperator extends AsyncDisposable {
   readonly lines: readonly string[];
 }
 
-export const GWEI = 1_000_000_000n;
 const silent = () => undefined;
 
 /** The hot wallet in this process: the signer's own tests are elsewhere. */

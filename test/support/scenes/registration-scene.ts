@@ -20,6 +20,7 @@ import {
 } from '../../../src/domain/protocol/oracle-config.ts';
 import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
+import { WEI_PER_GWEI } from '../../../src/lib/units.ts';
 import type { Network } from '../../../src/networks/network.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { fetchHarvestParams } from '../../../src/services/staking/harvest/fetch-harvest-params.ts';
@@ -106,7 +107,7 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
     const log = { info: () => undefined, warn: () => undefined };
     const lease = await holdLease({ database, log }, { chainId: devnet.chainId, vault, holder: 'test' });
     leases.use(lease);
-    const maxFeePerGasWei = 100n * 10n ** 9n;
+    const maxFeePerGasWei = 100n * WEI_PER_GWEI;
     return createOutbox(
       { database, node, signer: wallet, lease, log },
       { chainId: devnet.chainId, vault, maxFeePerGasWei, pollMs: 100 },

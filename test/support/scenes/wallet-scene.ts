@@ -6,19 +6,14 @@ import { text } from 'node:stream/consumers';
 import { encryptKeystoreJson, getAddress, hexlify, JsonRpcProvider, parseEther, Wallet } from 'ethers';
 import { openWalletSigner, type WalletSigner } from '../../../src/clients/signer/wallet-signer.ts';
 import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import type { OutboxOptions } from '../../../src/transactions/outbox.ts';
 import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
 import { startAnvil } from '../../devnet/anvil.ts';
 import { createTestDatabase, runSql } from '../postgres/postgres.ts';
 import { temporaryDirectory } from '../programs/cli.ts';
-import {
-  COUNTER_CODE,
-  GWEI,
-  type OutboxPlace,
-  startTestOperator,
-  type TestOperator,
-} from './outbox-scene.ts';
+import { COUNTER_CODE, type OutboxPlace, startTestOperator, type TestOperator } from './outbox-scene.ts';
 
 /** Mainnet's, on a chain of the tests' own with the same number. */
 export const KEEPER = '0x6B5815467da09DaA7DC83Db21c9239d98Bb487b5';

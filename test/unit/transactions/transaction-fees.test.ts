@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { chooseFees, feeCeilings, raiseFees } from '../../../src/transactions/transaction-fees.ts';
 
-const GWEI = 1_000_000_000n;
 const wei = fc.bigInt({ min: 0n, max: 1_000n * GWEI });
 const fees = fc
   .tuple(wei, wei)

@@ -11,6 +11,7 @@ import {
 import { encodeUpdateState } from '../../../../src/domain/protocol/rewards.ts';
 import { encodeUpdateExitSignatures } from '../../../../src/domain/protocol/signature-rotation.ts';
 import { fromHex, type Hex } from '../../../../src/lib/bytes.ts';
+import { WEI_PER_GWEI } from '../../../../src/lib/units.ts';
 import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import { createWalletGate } from '../../../../src/signer/gates/wallet-gate.ts';
 import { readRecordedJson } from '../../../support/recorded/vectors.ts';
@@ -20,7 +21,7 @@ const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const WALLET = '0xaB4cE16c086735f0497514F0Fe9DF8e8cccFc94e';
 const { contracts, chainId } = resolveNetwork('holesky');
 const REGISTRY = contracts.depositDataRegistry ?? '';
-const CEILING_WEI = 100n * 10n ** 9n;
+const CEILING_WEI = 100n * WEI_PER_GWEI;
 
 const gate = createWalletGate({
   chainId,

@@ -14,6 +14,7 @@ import {
   vaultCredentials,
 } from '../../../../../src/domain/consensus/deposit-data.ts';
 import { concatBytes, fromHex, toHex } from '../../../../../src/lib/bytes.ts';
+import { WEI_PER_GWEI as GWEI } from '../../../../../src/lib/units.ts';
 import {
   createNetworkValidators,
   type RegistryState,
@@ -26,7 +27,6 @@ import { createTestDatabase } from '../../../../support/postgres/postgres.ts';
 import { startServer } from '../../../../support/servers/http-server.ts';
 
 const FORK_VERSION = fromHex('0x10000038', 4);
-const GWEI = 1_000_000_000n;
 
 let devnet: Devnet;
 const databases = new AsyncDisposableStack();
