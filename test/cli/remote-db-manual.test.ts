@@ -224,9 +224,18 @@ describe.each([
 describe('questions on a terminal, answered to the end', () => {
   let database: TestDatabase;
   let place: Place;
+  let vault: ReturnType<typeof ask>;
+  let url: ReturnType<typeof ask>;
+  /** The encryption key that setup prints; every later command asks for it. */
+  let key: ReturnType<typeof ask>;
   beforeAll(async () => {
     database = await createTestDatabase({ migrated: false });
     place = await createPlace();
+    vault = ask('Enter your vault address: ', place.vault);
+    url = ask(
+      'Enter the Postgres DB connection URL (e.g. postgresql://username:pass@hostname/dbname): ',
+      database.url,
+    );
   });
   afterAll(async () => {
     place[Symbol.dispose]();
@@ -252,17 +261,10 @@ describe('questions on a terminal, answered to the end', () => {
     return shown.slice(asked.length);
   }
 
-  it('questions on a terminal lead through the manual’s whole chapter; keys that are typed are not shown', async () => {
-    const vault = ask('Enter your vault address: ', place.vault);
-    const url = ask(
-      'Enter the Postgres DB connection URL (e.g. postgresql://username:pass@hostname/dbname): ',
-      database.url,
-    );
-    const cwd = place.path;
+  it('setup and upload-keypairs ask for what they need; the key that is typed is not shown', async () => {
     const setup = await converse(['remote-db', 'setup'], [vault, url]);
     const encryptKey = /^Encryption key: (\S{44})$/m.exec(setup)?.[1] ?? '';
-    const key = ask('Enter the encryption key for the remote database: ', encryptKey, true);
-
+    key = ask('Enter the encryption key for the remote database: ', encryptKey, true);
     const upload = await converse(
       ['remote-db', 'upload-keypairs'],
       [
@@ -279,7 +281,10 @@ describe('questions on a terminal, answered to the end', () => {
       manual(place, database.url, encryptKey).uploadKeypairs.stdout,
     );
     expect(upload).not.toContain(encryptKey);
+  });
 
+  it('setup-web3signer and setup-validator ask for what they need, and offer the working directory for their files', async () => {
+    const cwd = place.path;
     const keys = await converse(
       ['remote-db', 'setup-web3signer'],
       [vault, url, key, ask(`Enter the folder where web3signer keystores will be saved [${cwd}]: `, 'keys')],
@@ -299,7 +304,9 @@ describe('questions on a terminal, answered to the end', () => {
       ],
     );
     expect(validator).toContain(`saved to ${cwd}/signer_keys.yml file.\n`);
+  });
 
+  it('cleanup asks before it removes anything, and takes no answer for a no', async () => {
     const cleanup = ['remote-db', 'cleanup'];
     const refused = await runOnTerminal(
       cleanup,

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/db/database.ts';
-import { takeLease } from '../../src/db/leases.ts';
+import { type LeaseRef, takeLease } from '../../src/db/leases.ts';
 import {
   authenticateIntent,
   findTransaction,
@@ -27,19 +27,28 @@ afterAll(() => resources.disposeAsync());
 
 const tx = (...words: string[]) => runCli(['tx', ...words], { env });
 
-it('tx list shows the transactions, and tx bump and tx cancel ask the operator for a replacement', async () => {
+it('tx list and tx cancel say that the operator has sent nothing yet', async () => {
   expect(await tx('list')).toMatchObject({ exitCode: 0, stdout: 'The operator has sent no transactions.\n' });
   expect(await tx('cancel')).toMatchObject({
     exitCode: 1,
     stderr: 'Error: No transaction of this vault is under way.\nSee "tx list".\n',
   });
+});
 
-  const epoch = (await takeLease(database, scope, { holder: 'test', ttlMs: 60_000 })) ?? 0n;
-  const address = new Uint8Array(20).fill(7);
-  const id = await recordIntent(
-    database,
-    { ...scope, epoch },
-    {
+it('tx list names the database that is missing', async () => {
+  using empty = temporaryDirectory();
+  const nowhere = await runCli(['tx', 'list'], { env: { VAULT, NETWORK: 'mainnet', DATA_DIR: empty.path } });
+  expect(nowhere.stderr).toContain('There is no database of an operator at');
+});
+
+describe('a transaction that was sent', () => {
+  let lease: LeaseRef;
+  let id: bigint;
+  beforeAll(async () => {
+    const epoch = (await takeLease(database, scope, { holder: 'test', ttlMs: 60_000 })) ?? 0n;
+    lease = { ...scope, epoch };
+    const address = new Uint8Array(20).fill(7);
+    const intent = {
       kind: 'harvest',
       key: 'one',
       sender: address,
@@ -50,53 +59,58 @@ it('tx list shows the transactions, and tx bump and tx cancel ask the operator f
       deadline: undefined,
       valueWei: 0n,
       bumpCeilingWei: 80_000_000_000n,
-    },
-  );
-  const attempt = {
-    hash: new Uint8Array(32).fill(1),
-    nonce: 4n,
-    purpose: 'call',
-    raw: new Uint8Array(9),
-    mac: undefined,
-  } as const;
-  const fees = { maxFeeWei: 12_500_000_000n, maxPriorityFeeWei: 1n };
-  await recordAttempt(database, { ...scope, epoch }, id ?? 0n, { ...attempt, ...fees });
-
-  const listed = await tx('list');
-  expect(listed.stdout).toMatch(
-    /^1 {2}\d{4}-\S+Z {2}harvest {2}sent {2}nonce 4 {2}0x(01){32} {2}up to 12\.500 gwei\n$/,
-  );
-  const untagged = await tx('bump', '--max-fee-per-gas-gwei', '80');
-  expect([untagged.exitCode, untagged.stderr]).toEqual([1, expect.stringContaining('is not signed anew')]);
-  const tag = { mac: new Uint8Array(32), bumpCeilingWei: 80_000_000_000n };
-  await authenticateIntent(database, { ...scope, epoch }, id ?? 0n, tag);
-  const tooHigh = await tx('bump', '--max-fee-per-gas-gwei', '81');
-  expect([tooHigh.exitCode, tooHigh.stderr]).toEqual([
-    2,
-    expect.stringContaining('--max-fee-per-gas-gwei is 81; the operator offers 80 gwei at most.'),
-  ]);
-  expect(await findTransaction(database, scope, 'one')).toMatchObject({ request: undefined });
-  const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
-  expect(bumped.stdout).toBe(
-    'The operator will replace transaction 1 (harvest, nonce 4) with a higher fee.\n',
-  );
-  expect(await findTransaction(database, scope, 'one')).toMatchObject({
-    request: 'bump',
-    feeCeilingWei: 80_000_000_000n,
+    };
+    id = (await recordIntent(database, lease, intent)) ?? 0n;
+    await recordAttempt(database, lease, id, {
+      hash: new Uint8Array(32).fill(1),
+      nonce: 4n,
+      purpose: 'call',
+      raw: new Uint8Array(9),
+      mac: undefined,
+      maxFeeWei: 12_500_000_000n,
+      maxPriorityFeeWei: 1n,
+    });
   });
-  const bumpedAgain = await tx('bump', '--max-fee-per-gas-gwei', '80', '--json');
-  expect(JSON.parse(bumpedAgain.stdout)).toEqual({ id: 1, kind: 'harvest', nonce: 4, request: 'bump' });
-  const cancelled = await tx('cancel', '--id', '1', '--json');
-  expect(JSON.parse(cancelled.stdout)).toEqual({ id: 1, kind: 'harvest', nonce: 4, request: 'cancel' });
-  expect(cancelled.stderr).toContain(
-    'The operator will cancel transaction 1 (harvest, nonce 4), if it still can.\n',
-  );
-  expect((await tx('list', '--json')).stdout).toContain('"request": "cancel"');
-  expect(await tx('bump', '--id', '9')).toMatchObject({ exitCode: 1 });
 
-  using empty = temporaryDirectory();
-  const nowhere = await runCli(['tx', 'list'], { env: { VAULT, NETWORK: 'mainnet', DATA_DIR: empty.path } });
-  expect(nowhere.stderr).toContain('There is no database of an operator at');
+  it('tx list shows a transaction with its nonce, its hash and its fee', async () => {
+    const listed = await tx('list');
+    expect(listed.stdout).toMatch(
+      /^1 {2}\d{4}-\S+Z {2}harvest {2}sent {2}nonce 4 {2}0x(01){32} {2}up to 12\.500 gwei\n$/,
+    );
+  });
+
+  it('tx bump asks the operator for a higher fee, up to what it offers for a call with a tag', async () => {
+    const untagged = await tx('bump', '--max-fee-per-gas-gwei', '80');
+    expect([untagged.exitCode, untagged.stderr]).toEqual([1, expect.stringContaining('is not signed anew')]);
+    const tag = { mac: new Uint8Array(32), bumpCeilingWei: 80_000_000_000n };
+    await authenticateIntent(database, lease, id, tag);
+    const tooHigh = await tx('bump', '--max-fee-per-gas-gwei', '81');
+    expect([tooHigh.exitCode, tooHigh.stderr]).toEqual([
+      2,
+      expect.stringContaining('--max-fee-per-gas-gwei is 81; the operator offers 80 gwei at most.'),
+    ]);
+    expect(await findTransaction(database, scope, 'one')).toMatchObject({ request: undefined });
+    const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
+    expect(bumped.stdout).toBe(
+      'The operator will replace transaction 1 (harvest, nonce 4) with a higher fee.\n',
+    );
+    expect(await findTransaction(database, scope, 'one')).toMatchObject({
+      request: 'bump',
+      feeCeilingWei: 80_000_000_000n,
+    });
+    const bumpedAgain = await tx('bump', '--max-fee-per-gas-gwei', '80', '--json');
+    expect(JSON.parse(bumpedAgain.stdout)).toEqual({ id: 1, kind: 'harvest', nonce: 4, request: 'bump' });
+    expect(await tx('bump', '--id', '9')).toMatchObject({ exitCode: 1 });
+  });
+
+  it('tx cancel asks the operator to cancel a transaction, which tx list shows', async () => {
+    const cancelled = await tx('cancel', '--id', '1', '--json');
+    expect(JSON.parse(cancelled.stdout)).toEqual({ id: 1, kind: 'harvest', nonce: 4, request: 'cancel' });
+    expect(cancelled.stderr).toContain(
+      'The operator will cancel transaction 1 (harvest, nonce 4), if it still can.\n',
+    );
+    expect((await tx('list', '--json')).stdout).toContain('"request": "cancel"');
+  });
 });
 
 it('the commands of tx have shown results with --json as their schemas say', () => {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findAcceptance, storeAcceptance } from '../../../../src/db/accepted-oracle-sets.ts';
-import { openDatabase } from '../../../../src/db/database.ts';
+import { type Database, openDatabase } from '../../../../src/db/database.ts';
 import { grantsSql } from '../../../../src/db/grants/grants-sql.ts';
 import { ROLES, type Role, TABLE_GRANTS } from '../../../../src/db/grants/table-grants.ts';
 import {
@@ -321,15 +321,27 @@ describe('the roles that accept oracle sets', () => {
 });
 
 describe('the operator’s role', () => {
-  it('the operator’s role runs every statement about leases, transactions and the chain’s validators', async () => {
-    await using database = await openDatabase({ url: scene.urls.operator });
+  let database: Database;
+  beforeAll(async () => {
+    database = await openDatabase({ url: scene.urls.operator });
+  });
+  afterAll(() => database?.[Symbol.asyncDispose]());
+
+  it('the operator’s role runs every statement about leases', async () => {
     const scope = { chainId: 31337, vault: new Uint8Array(20).fill(1) };
     const epoch = await takeLease(database, scope, { holder: 'one', ttlMs: 60_000 });
     const lease = { ...scope, epoch: epoch ?? 0n };
     expect(await renewLease(database, lease, 60_000)).toBe(true);
     expect(await isLeaseHeld(database, lease)).toBe(true);
     expect(await findLeaseHolder(database, scope)).toBe('one');
+    await releaseLease(database, lease);
+    expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
+  });
 
+  it('the operator’s role runs every statement about transactions', async () => {
+    const scope = { chainId: 31337, vault: new Uint8Array(20).fill(2) };
+    const epoch = await takeLease(database, scope, { holder: 'one', ttlMs: 60_000 });
+    const lease = { ...scope, epoch: epoch ?? 0n };
     const address = new Uint8Array(20).fill(7);
     const intent = {
       kind: 'harvest',
@@ -371,9 +383,9 @@ describe('the operator’s role', () => {
     expect(await findTransactionById(database, scope, id)).toMatchObject({ key: 'one' });
     expect(await listForms(database, scope, intent)).toMatchObject([{ isOfVault: true }]);
     expect(await takeTurn(database, lease, { wallet: address, nonce: 4n })).toBeUndefined();
-    await releaseLease(database, lease);
-    expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
+  });
 
+  it('the operator’s role runs every statement about the chain’s validators', async () => {
     const registry = { chainId: 31337, depositContract: new Uint8Array(20).fill(2) };
     const publicKeys = [new Uint8Array(48).fill(3)];
     await insertDepositCursor(database, registry, { syncedBlock: 5, publicKeys: [publicKeys] });
