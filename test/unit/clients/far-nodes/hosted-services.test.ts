@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ACCOUNT,
   ALL_LOGS,
@@ -12,7 +12,7 @@ import {
 } from '../../../support/scenes/far-rpc.ts';
 import { type FarAnswer, type FarNodes, openFarNodes } from '../../../support/servers/far-nodes.ts';
 
-const MAKERS = ['Infura', 'Alchemy', 'QuickNode', 'Ankr', 'dRPC', 'Cloudflare'];
+const MAKERS = ['Infura', 'Alchemy', 'QuickNode', 'Ankr', 'dRPC', 'Cloudflare', 'Tenderly'];
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -299,6 +299,28 @@ const REST: readonly RpcQuirk[] = [
     beside: { by: 'first' },
   },
   {
+    maker: 'dRPC',
+    does: 'has no time for those who do not pay, and says so with status 200',
+    so: 'is passed over, and quoted when there is no other',
+    source: 'enviodev/hyperindex#715',
+    endpoint: 'https://sei.drpc.org',
+    answers: {
+      eth_blockNumber: says(
+        '{"jsonrpc":"2.0","id":ID,"error":{"message":"Request timeout on the free tier, please upgrade your tier to the paid one","code":30}}',
+      ),
+    },
+    ask: ASK.head,
+    alone: {
+      error: {
+        code: 'rpc-error',
+        message:
+          'https://sei.drpc.org refused eth_blockNumber: Request timeout on the free tier, please upgrade your tier to the paid one (30).',
+        retryable: true,
+      },
+    },
+    beside: { by: 'second', value: HEAD },
+  },
+  {
     maker: 'Cloudflare',
     does: 'says "Internal error" of whatever it is asked',
     so: 'is passed over, and quoted when there is no other',
@@ -338,6 +360,28 @@ const REST: readonly RpcQuirk[] = [
       },
     },
     beside: { by: 'second', value: '0x5' },
+  },
+  {
+    maker: 'Cloudflare',
+    does: 'calls a request for logs of old blocks invalid',
+    so: 'is quoted, and no other is asked: the code is that of a mistake in the question',
+    source: 'ethers-io/ethers.js#841',
+    endpoint: 'https://cloudflare-eth.com',
+    answers: {
+      eth_getLogs: says(
+        '{"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request. Requested data is older than 128 blocks."},"id":ID}',
+      ),
+    },
+    ask: ASK.logs,
+    alone: {
+      error: {
+        code: 'rpc-error',
+        message:
+          'https://cloudflare-eth.com refused eth_getLogs: Invalid Request. Requested data is older than 128 blocks. (-32600).',
+        retryable: false,
+      },
+    },
+    beside: { by: 'first' },
   },
   {
     maker: 'Tenderly',
@@ -385,6 +429,8 @@ let nodes: FarNodes;
 beforeAll(() => {
   nodes = openFarNodes();
 });
+// Several rows have the same origin, where the first answer would stay.
+beforeEach(() => nodes.forget());
 afterAll(() => nodes[Symbol.dispose]());
 
 describe('hosted services', () => {

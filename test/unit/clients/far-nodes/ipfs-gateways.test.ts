@@ -247,6 +247,17 @@ const QUIRKS: readonly GatewayQuirk[] = [
     isPassedOver: true,
   },
   {
+    // The page tells of the limits, and of no status: with 429 a gateway says so.
+    maker: 'Pinata',
+    does: 'gives a document fifteen times a minute, to all who ask together',
+    so: 'is passed over, and named when there is no other',
+    source: 'docs.pinata.cloud/rate-limits',
+    gateway: 'https://gateway.pinata.cloud',
+    answers: { 'https://gateway.pinata.cloud': everyForm(plainText(429, '')) },
+    alone: unavailable('https://gateway.pinata.cloud answered with HTTP status 429'),
+    isPassedOver: true,
+  },
+  {
     maker: 'Kubo',
     does: 'does not look for what it does not have',
     so: 'is passed over, and named when there is no other',
