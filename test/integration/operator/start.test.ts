@@ -341,7 +341,7 @@ describe('start from the remote database', () => {
 });
 
 describe('what does not fit', () => {
-  it('start stops with a message and a code for another chain, keeper or genesis, no init, and a taken port', async () => {
+  it('start stops with a message and a code for another chain, keeper or genesis', async () => {
     const cases: readonly [
       name: string,
       change: (network: Record<string, unknown>) => void,
@@ -381,6 +381,9 @@ describe('what does not fit', () => {
       expect(run.exitCode).toBe(1);
     }
     expect(readFileSync(terminationLog, 'utf8')).toMatch(/^There is no keeper contract/);
+  });
+
+  it('start stops with a message and a code for a vault without an init, a taken port, and options that are missing', async () => {
     const empty = join(scene.folder, 'empty');
     mkdirSync(empty);
     const uninitialised = await runCli([
