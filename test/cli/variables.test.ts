@@ -1,12 +1,13 @@
 // What the environment tells a command is known to be right before anything is opened: the tables of options say what is.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { listOptionVariables } from '../support/programs/option-variables.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 /** Values that are none, by what stands for the value in help. */
 const BAD_VALUES: readonly (readonly [placeholder: RegExp, value: string])[] = [
@@ -116,14 +117,10 @@ describe('a bad value of a variable', () => {
     const before = visitors;
     expect((await runCli(['remote-db', 'verify'], { env: setting() })).exitCode).toBe(1);
     expect(visitors).toBeGreaterThan(before);
-    const visited = once(trap, 'connection');
-    const start = spawn(join(PROJECT_ROOT, 'operator'), ['start'], {
-      env: { PATH: process.env.PATH, ...setting(), ENABLE_METRICS: 'false' },
-      stdio: 'ignore',
-    });
-    await visited;
-    start.kill('SIGTERM');
-    await once(start, 'exit');
+    const seen = visitors;
+    await using start = startOperatorProcess([], { env: { ...setting(), ENABLE_METRICS: 'false' } });
+    await waitUntil('"start" to open what is there', () => visitors > seen, { lastSeen: () => start.output });
+    await start.stop();
   });
 });
 

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
@@ -22,6 +21,7 @@ import {
   writeKeystores,
 } from '../../support/recorded/recorded-vault.ts';
 import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const OPERATOR = join(PROJECT_ROOT, 'operator');
 /** The keys of the mnemonic, the first two of which are the vault's when a test begins. */
@@ -118,13 +118,11 @@ async function stoppedCreateKeys(): Promise<{ child: ChildProcess; ended: Promis
   const [program = '', ...args] = createKeys(14);
   const child = spawn(program, args, { cwd: PROJECT_ROOT, stdio: 'ignore' });
   const ended = once(child, 'close');
-  const deadline = performance.now() + 40_000;
-  while (keystoreNames().length < 4) {
-    if (child.exitCode !== null || performance.now() > deadline) {
-      throw new Error(`create-keys has not begun to write; last seen: ${keystoreNames().join(' ')}`);
-    }
-    await sleep(5);
-  }
+  const isWriting = () => {
+    if (child.exitCode !== null) throw new Error(`create-keys ended with ${child.exitCode}`);
+    return keystoreNames().length >= 4;
+  };
+  await waitUntil('create-keys to begin to write', isWriting, { everyMs: 5, lastSeen: keystoreNames });
   child.kill('SIGSTOP');
   expect(keystoreNames().length, 'keystores when it was stopped').toBeLessThan(16);
   return { child, ended };

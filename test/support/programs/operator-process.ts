@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { PATIENCE_MS } from '../wait-until.ts';
+import { PATIENCE_MS, waitUntil } from '../wait-until.ts';
 import { PROJECT_ROOT } from './cli.ts';
 
 /** A launcher of `start`, running. */
@@ -79,14 +78,14 @@ async function printed(
   timeoutMs: number,
 ): Promise<void> {
   const isThere = () => (typeof text === 'string' ? output().includes(text) : text.test(output()));
-  const deadline = performance.now() + timeoutMs;
-  while (!isThere()) {
-    const hasEnded = child.exitCode !== null || child.signalCode !== null;
-    if (hasEnded || performance.now() > deadline) {
-      throw new Error(`${hasEnded ? `ended with ${child.exitCode}` : 'never printed'} ${text}:\n${output()}`);
-    }
-    await sleep(20);
-  }
+  const look = () => {
+    if (isThere()) return true;
+    if (child.exitCode === null && child.signalCode === null) return false;
+    throw new Error(
+      `ended with ${child.exitCode ?? child.signalCode} before it printed ${text}:\n${output()}`,
+    );
+  };
+  await waitUntil(`"start" to print ${text}`, look, { timeoutMs, lastSeen: output });
 }
 
 /** A port that nobody listens on. */
