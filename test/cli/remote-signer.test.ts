@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { toHex } from '../../src/lib/bytes.ts';
-import { startBeaconNode } from '../devnet/beacon-node.ts';
+import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../devnet/keymanager.ts';
 import { decryptKeystoreV4 } from '../devnet/keystore-v4.ts';
@@ -119,25 +119,40 @@ it('remote-signer-setup --json counts what it has imported', async () => {
   });
 });
 
-it('a key that went into the remote signer exits from there, and recover brings it back from the mnemonic', async () => {
+/** Takes the keys into the remote signer, and their keystores away. */
+async function moveKeysToSigner(): Promise<void> {
   const setup = await runCli(['remote-signer-setup', ...vault(), ...remote(), ...execution()]);
   expect(setup).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Removed keystores') });
-  await using beacon = await startBeaconNode(EXIT_CHAIN);
+}
+
+/** A beacon node that knows the validators of the vault. */
+async function startBeaconOfVault(): Promise<BeaconNode> {
+  const beacon = await startBeaconNode(EXIT_CHAIN);
   const withdrawalCredentials = credentialsOf(devnet.addresses.vault);
   for (const publicKey of publicKeys) beacon.addValidator(publicKey, { withdrawalCredentials });
-  const consensus = ['--consensus-endpoints', beacon.url];
+  return beacon;
+}
+
+it('a key that went into the remote signer exits from there', async () => {
+  await moveKeysToSigner();
+  await using beacon = await startBeaconOfVault();
   const exit = await runCli([
     'validators-exit',
     ...vault(),
     ...remote(),
-    ...consensus,
+    '--consensus-endpoints',
+    beacon.url,
     '--yes',
     '--indexes',
     '101',
   ]);
   expect(exit).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('(1 of 1)') });
   expect(beacon.pool).toEqual(new Set([101n]));
+});
 
+it('recover brings keys that went into the remote signer back from the mnemonic', async () => {
+  await moveKeysToSigner();
+  await using beacon = await startBeaconOfVault();
   await devnet.emitRegistrations(publicKeys);
   const mnemonicFile = join(folder.path, 'mnemonic');
   writeFileSync(mnemonicFile, RECORDED_MNEMONIC, { mode: 0o600 });
@@ -145,7 +160,8 @@ it('a key that went into the remote signer exits from there, and recover brings 
     'recover',
     ...vault(),
     ...execution(),
-    ...consensus,
+    '--consensus-endpoints',
+    beacon.url,
     '--network',
     networkFile,
     '--kdf',
