@@ -16,6 +16,7 @@ import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
 import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
 import { renewOracleSet } from './oracle-sets.ts';
+import type { TableName } from './schema.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
 import { lockVault, type Vault, vaultRemoved } from './vaults.ts';
 
@@ -161,7 +162,7 @@ async function activateKeypairs(
   upload: Pick<UploadActivation, 'vaultId' | 'publicKeys' | 'oracleSet'>,
 ): Promise<void> {
   const { vaultId, oracleSet, publicKeys } = upload;
-  const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+  const table = (name: TableName) => tableOf(transaction, name);
   const { rows } = await sql<{ activated: number }>`
     with activated as (
       update ${table('keypairs')} k set active = true, shares_set_hash = ${oracleSet.hash}

@@ -3,6 +3,7 @@ import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import type { TableName } from './schema.ts';
 import { vaultRemoved } from './vaults.ts';
 
 const NONCE_LENGTH = 12;
@@ -21,6 +22,14 @@ export interface NewKeypair {
   readonly secret: SealedKey;
   /** Shares in oracle order, one per oracle of the set. */
   readonly shares: readonly (SealedKey & { readonly publicKey: Uint8Array })[];
+}
+
+/** Validators of a vault with their shares of one oracle set. */
+export interface KeypairBatch {
+  readonly vaultId: number;
+  readonly oracleSetHash: Uint8Array;
+  readonly dataKeyId: number;
+  readonly keypairs: readonly NewKeypair[];
 }
 
 /** What the database has of a validator. */
@@ -100,10 +109,7 @@ export async function countVisibleKeys(session: Session, vaultId: number): Promi
  * @returns the public keys whose shares were stored now
  * @throws OperatorError 'vault-removed', 'key-exists' (a share's public key is stored as another key)
  */
-export function insertKeypairs(
-  session: Session,
-  batch: { vaultId: number; oracleSetHash: Uint8Array; dataKeyId: number; keypairs: readonly NewKeypair[] },
-): Promise<Uint8Array[]> {
+export function insertKeypairs(session: Session, batch: KeypairBatch): Promise<Uint8Array[]> {
   return retryLostConnection(session, () =>
     inTransaction(session, async transaction => {
       const { missing, hasRemains } = await lockAndCompare(transaction, batch);
@@ -116,13 +122,11 @@ export function insertKeypairs(
   );
 }
 
-type Batch = Parameters<typeof insertKeypairs>[1];
-
 /**
  * Stores validators with their shares of one oracle set in the place of whatever rows there are of them, which were found
  * not to be what was written. To be called in the transaction that seals the manifest anew, since readers may see them.
  */
-export async function replaceKeypairs(transaction: Session, batch: Batch): Promise<void> {
+export async function replaceKeypairs(transaction: Session, batch: KeypairBatch): Promise<void> {
   if (batch.keypairs.length === 0) return;
   const keys = rowsOf(
     batch.keypairs.map(keypair => keypair.publicKey),
@@ -135,7 +139,7 @@ export async function replaceKeypairs(transaction: Session, batch: Batch): Promi
   await insertRows(transaction, batch);
 }
 
-async function lockAndCompare(transaction: Session, batch: Batch) {
+async function lockAndCompare(transaction: Session, batch: KeypairBatch) {
   const { vaultId, oracleSetHash, keypairs } = batch;
   const shareCount = keypairs[0]?.shares.length ?? 0;
   if (keypairs.some(keypair => keypair.shares.length !== shareCount))
@@ -147,7 +151,7 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
     .forNoKeyUpdate()
     .executeTakeFirst();
   if (locked === undefined) throw vaultRemoved();
-  const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+  const table = (name: TableName) => tableOf(transaction, name);
   const keys = rowsOf(
     keypairs.map(keypair => keypair.publicKey),
     PUBLIC_KEY_LENGTH,
@@ -177,7 +181,7 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
 
 async function deleteShares(
   transaction: Session,
-  { vaultId, oracleSetHash, keypairs }: Batch,
+  { vaultId, oracleSetHash, keypairs }: KeypairBatch,
 ): Promise<void> {
   const parents = rowsOf(
     keypairs.map(keypair => keypair.publicKey),
@@ -196,7 +200,7 @@ async function deleteShares(
 // One statement for a whole batch: a database 10 ms away must not cost 10 ms per row.
 async function insertRows(
   transaction: Session,
-  { vaultId, oracleSetHash, dataKeyId, keypairs }: Batch,
+  { vaultId, oracleSetHash, dataKeyId, keypairs }: KeypairBatch,
 ): Promise<void> {
   const shares = keypairs.flatMap(keypair => keypair.shares);
   const perKeypair = keypairs[0]?.shares.length ?? 0;

@@ -186,7 +186,7 @@ function vaultQuery({ db }: Session) {
     .select(['data_keys.nonce', 'data_keys.ciphertext']);
 }
 
-type VaultRow = Awaited<ReturnType<ReturnType<typeof vaultQuery>['executeTakeFirstOrThrow']>>;
+type VaultRow = Selectable<Schema['vaults']> & Pick<Selectable<Schema['data_keys']>, 'nonce' | 'ciphertext'>;
 
 function toVault(row: VaultRow): Vault {
   return { ...toFacts(row), dataKey: { nonce: row.nonce, ciphertext: row.ciphertext } };
