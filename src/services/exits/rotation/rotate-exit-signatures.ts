@@ -100,10 +100,10 @@ async function rotateAll(
   options: RotateExitSignaturesOptions,
   indexes: readonly bigint[],
 ): Promise<Progress> {
-  const skipped: SkippedRotation[] = [];
   const rotated: bigint[] = [];
   const withKeys = { ...options, loadedKeys: await deps.signer.listPublicKeys() };
-  const validators = await findRotatable(deps.beacon, withKeys, indexes, skipped);
+  const { validators, skipped: unusable } = await findRotatable(deps.beacon, withKeys, indexes);
+  const skipped = [...unusable];
   if (validators.length > 0) {
     deps.log.info(
       { vault: options.vault, validators: validators.length, skipped: skipped.length },
