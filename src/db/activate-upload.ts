@@ -18,7 +18,7 @@ import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKe
 import { renewOracleSet } from './oracle-sets.ts';
 import type { TableName } from './schema.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
-import { lockVault, type Vault, vaultRemoved } from './vaults.ts';
+import { lockVault, type Vault, vaultChanged, vaultRemoved } from './vaults.ts';
 
 interface ManifestFacts {
   readonly counter: bigint;
@@ -79,7 +79,11 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       const vault = await lockVault(transaction, upload.vaultId);
       if (vault === undefined) throw vaultRemoved();
       if (await isDone(transaction, vault, upload)) return vault;
-      if (vault.manifestCounter !== upload.expectedManifestCounter) throw vaultChanged(vault, upload);
+      if (vault.manifestCounter !== upload.expectedManifestCounter) {
+        throw vaultChanged(
+          `its manifest is number ${vault.manifestCounter}, expected ${upload.expectedManifestCounter}`,
+        );
+      }
       await makeVisible(transaction, vault, upload);
       await requireProvenRows(transaction, upload);
       if (upload.depositData !== undefined) {
@@ -232,7 +236,7 @@ async function updateVault(
     if (upload.freshSigningKey !== undefined) {
       const stored = await insertSigningKey(transaction, vault.vaultId, upload.freshSigningKey);
       if (!equalBytes(stored.verifyingKey, upload.freshSigningKey.verifyingKey))
-        throw vaultChanged(vault, upload);
+        throw vaultChanged('it has a signing key now');
     }
     await storeStatement(transaction, vault.vaultId, signed);
   }
@@ -271,13 +275,4 @@ async function readOperatorFacts(
     keypairs: await listActiveKeypairs(transaction, vaultId),
     shares: await listVisibleShares(transaction, vaultId),
   };
-}
-
-function vaultChanged(vault: Vault, upload: UploadActivation): OperatorError {
-  const { manifestCounter } = vault;
-  return new OperatorError(
-    'vault-changed',
-    `Another upload changed this vault meanwhile (manifest ${manifestCounter}, expected ${upload.expectedManifestCounter}).`,
-    { hint: 'Run upload-keypairs again; what it stored so far is kept.' },
-  );
 }

@@ -213,6 +213,18 @@ export function vaultRemoved(): OperatorError {
   return new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
 }
 
+/**
+ * The error of whoever finds that another process was faster. What only tampering explains has errors of its own.
+ * @param what - what was found to be another than before
+ */
+export function vaultChanged(what: string): OperatorError {
+  return new OperatorError(
+    'vault-changed',
+    `The vault was changed in the remote db by another process meanwhile: ${what}.`,
+    { hint: 'Run the command again; what it has stored so far is kept.' },
+  );
+}
+
 /** @param network - name of the network that the vault was looked for on */
 export function vaultNotSetUp(vault: string, network: string, hint: string): OperatorError {
   const message = `The vault ${vault} of ${network} is not in the remote db.`;
