@@ -1,14 +1,13 @@
 import { sql } from 'kysely';
 import { OperatorError } from '../lib/errors.ts';
-import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
+import { GCM_NONCE_LENGTH, GCM_TAG_LENGTH, PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
 import type { TableName } from './schema.ts';
 import { vaultRemoved } from './vaults.ts';
 
-const NONCE_LENGTH = 12;
 /** A secret key, and its tag. */
-const CIPHERTEXT_LENGTH = SECRET_KEY_LENGTH + 16;
+const CIPHERTEXT_LENGTH = SECRET_KEY_LENGTH + GCM_TAG_LENGTH;
 
 /** A secret key sealed under the vault's data key: nonce of 12 bytes; 32 bytes and a tag of 16. */
 export interface SealedKey {
@@ -215,7 +214,7 @@ async function insertRows(
   );
   const nonces = flatten(
     secrets.map(secret => secret.nonce),
-    NONCE_LENGTH,
+    GCM_NONCE_LENGTH,
   );
   const ciphertexts = flatten(
     secrets.map(secret => secret.ciphertext),
@@ -224,7 +223,7 @@ async function insertRows(
   const i = sql.ref('i');
   const series = (count: number) => sql`generate_series(0, ${count}::int - 1) as i`;
   const secretAt = (position: typeof i) =>
-    sql`${dataKeyId}::int, ${pieceAt(nonces, NONCE_LENGTH, position)}, ${pieceAt(ciphertexts, CIPHERTEXT_LENGTH, position)}`;
+    sql`${dataKeyId}::int, ${pieceAt(nonces, GCM_NONCE_LENGTH, position)}, ${pieceAt(ciphertexts, CIPHERTEXT_LENGTH, position)}`;
   await sql`
     with new_keypairs as (
       insert into ${tableOf(transaction, 'keypairs')} (vault_id, public_key)

@@ -11,6 +11,7 @@ import {
   translateConnectError,
   translateQueryError,
 } from './errors.ts';
+import { BIGINT, BYTEA } from './type-oids.ts';
 
 type PostgresUrl = Extract<DatabaseUrl, { kind: 'postgres' }>;
 
@@ -180,13 +181,10 @@ function endpointOf(connectionString: string | undefined): Endpoint {
     const path = error instanceof Error && 'path' in error ? ` (${String(error.path)})` : '';
     throw new UsageError(
       'invalid-db-url',
-      `Cannot use the database URL: ${codeOf(error) ?? 'it is malformed'}${path}`,
+      `Cannot use the database URL: ${codeOf(error) ?? 'it is malformed'}${path}.`,
     );
   }
 }
-
-const BIGINT = 20;
-const BYTEA = 17;
 
 // bytea as plain bytes of their own (pg's are parts of a shared pool), bigint as bigint: the same as from PGlite.
 function typeParserOf(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
