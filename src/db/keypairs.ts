@@ -155,14 +155,14 @@ async function lockAndCompare(transaction: Session, batch: KeypairBatch) {
     keypairs.map(keypair => keypair.publicKey),
     PUBLIC_KEY_LENGTH,
   );
-  const ofParent = sql`s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}`;
+  const hasParent = sql`s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}`;
   // One look-up per key, as sub-selects: the planner knows nothing yet of tables that are being filled.
   const { rows } = await sql<{ position: number; stored: number; sealed: number; validator: boolean }>`
     select i.position,
-      (select count(*)::int from ${table('key_shares')} s where ${ofParent}) as stored,
+      (select count(*)::int from ${table('key_shares')} s where ${hasParent}) as stored,
       (select count(*)::int from ${table('key_shares')} s
        join ${table('key_secrets')} c on c.vault_id = ${vaultId} and c.public_key = s.public_key
-       where ${ofParent}) as sealed,
+       where ${hasParent}) as sealed,
       exists (select from ${table('key_secrets')} v
               where v.vault_id = ${vaultId} and v.public_key = i.piece) as validator
     from ${keys} i

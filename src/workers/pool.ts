@@ -138,7 +138,7 @@ function usableBytes(availableBytes = process.availableMemory()): number {
   return (availableBytes * 3) / 4;
 }
 
-/** As many at once as there are threads, and as fit into memory by what each file asks for: that is its maker's choice. */
+/** Decrypts as many at once as there are threads and as fit into memory by what each file asks for: that is its maker's choice. */
 function decryptKeystores(
   threads: JobThreads,
   keystores: readonly KeystoreInput[],
