@@ -6,6 +6,7 @@ import { type KeySourceSettings, noKeySource } from '../settings/signer-settings
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
+import { passwordFilesOf } from './keystore-location.ts';
 
 /** Where keys may be, and the StakeWise vault whose directory may have some. */
 interface KeySourcesOfVault extends KeySourcesGiven {
@@ -54,14 +55,11 @@ function findKeystores(given: KeySourcesOfVault) {
     given.keystoresDir !== undefined && (given.hashiVaultUrl === undefined || holdsJson(given.keystoresDir));
   const keystoresDir = isNamed ? given.keystoresDir : generated;
   if (keystoresDir === undefined || (!isNamed && !holdsJson(keystoresDir))) return undefined;
-  const own = join(keystoresDir, 'password.txt');
-  const passwordFiles = given.keystoresPasswordFile
-    ? [given.keystoresPasswordFile]
-    : [...new Set([own, ...(generated === undefined ? [] : [join(generated, 'password.txt')])])];
+  const directories = [keystoresDir, generated].filter(path => path !== undefined);
   return {
     kind: 'keystores',
     keystoresDir,
-    passwordFiles,
+    passwordFiles: passwordFilesOf(given, directories),
     passwordsDir: given.keystoresPasswordDir,
   } as const satisfies KeySourceSettings;
 }

@@ -12,8 +12,18 @@ interface KeystoresGiven {
 export function keystoreLocation(given: KeystoresGiven, vaultDirectory: string): KeystoreLocation {
   const generated = join(vaultDirectory, 'keystores');
   const keystoresDir = given.keystoresDir ?? generated;
-  const passwordFiles = given.keystoresPasswordFile
-    ? [given.keystoresPasswordFile]
-    : [...new Set([keystoresDir, generated])].map(folder => join(folder, 'password.txt'));
-  return { keystoresDir, passwordsDir: given.keystoresPasswordDir, passwordFiles };
+  return {
+    keystoresDir,
+    passwordsDir: given.keystoresPasswordDir,
+    passwordFiles: passwordFilesOf(given, [keystoresDir, generated]),
+  };
+}
+
+/** The file that was named, else those of the directories that may have one. */
+export function passwordFilesOf(
+  { keystoresPasswordFile }: Pick<KeystoresGiven, 'keystoresPasswordFile'>,
+  directories: readonly string[],
+): string[] {
+  if (keystoresPasswordFile) return [keystoresPasswordFile];
+  return [...new Set(directories.map(directory => join(directory, 'password.txt')))];
 }

@@ -66,9 +66,9 @@ function present(
 }
 
 function usageLines(error: CommandLineError, { program, words, isGroup }: ErrorContext): string {
-  const ofGroup = error instanceof RouteError || isGroup;
+  const isOfGroup = error instanceof RouteError || isGroup;
   const command = [program, ...(error instanceof RouteError ? error.words : words)].join(' ');
-  const rest = ofGroup ? '[OPTIONS] COMMAND [ARGS]...' : '[OPTIONS]';
+  const rest = isOfGroup ? '[OPTIONS] COMMAND [ARGS]...' : '[OPTIONS]';
   return `Usage: ${command} ${rest}\nTry '${command} --help' for help.\n\n`;
 }
 

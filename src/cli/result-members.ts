@@ -33,7 +33,7 @@ export const address = (description: string) =>
 
 export const vault = address('Address of the vault, with checksum.');
 
-/** Of a validator: BLS, 48 bytes. */
+/** The public key of a validator: BLS, 48 bytes. */
 export const publicKey = (description: string) => hex(48, description);
 
 export const vaultPublicKey = hex(

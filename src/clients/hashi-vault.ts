@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { fromHex, wipe } from '../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
-import { createLimit, mapBounded } from '../lib/limit.ts';
+import { createLimit, type Limit, mapBounded } from '../lib/limit.ts';
 import { type HashiVaultServer, requestHashiVault, trimSlashes } from './hashi-vault-server.ts';
 import { bodyJson, describeEndpoint, type HttpDeps } from './http.ts';
 
@@ -85,7 +85,7 @@ async function readPrefix(
   deps: HttpDeps,
   options: HashiVaultOptions,
   prefix: string,
-  limit: ReturnType<typeof createLimit>,
+  limit: Limit,
 ): Promise<HashiVaultKey[]> {
   const names = await limit(() => listNames(deps, options, prefix));
   const readKey = async (name: string): Promise<HashiVaultKey> => {

@@ -7,6 +7,7 @@ import type { RotationRequest, SignaturesStatus } from '../domain/protocol/signa
 import { fromHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { RECOVERABLE_SIGNATURE_LENGTH } from '../lib/lengths.ts';
 import { joinFailures } from './failover.ts';
 import {
   bodyJson,
@@ -212,7 +213,11 @@ async function requestOracle(
 
 function toApproval(answer: { readonly url: string; readonly json: unknown }): OracleApproval {
   const { ipfs_hash, signature, deadline } = parseAnswer(approvalAnswer, answer);
-  return { ipfsHash: ipfs_hash, deadline: BigInt(deadline), signature: fromHex(signature, 65) };
+  return {
+    ipfsHash: ipfs_hash,
+    deadline: BigInt(deadline),
+    signature: fromHex(signature, RECOVERABLE_SIGNATURE_LENGTH),
+  };
 }
 
 function parseAnswer<T>(schema: z.ZodType<T>, answer: { readonly url: string; readonly json: unknown }): T {

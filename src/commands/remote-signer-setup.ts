@@ -12,7 +12,7 @@ import {
   verbose,
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
-import { REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
+import { checkSignerTls, REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfKeys, vault } from '../cli/flags/vault.ts';
 import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
@@ -61,6 +61,19 @@ const OPTIONS = {
   verbose,
 };
 
+/** Told before any file is read: keys are imported into one signer, and it is known by all of its TLS options. */
+function check(given: Resolved<typeof OPTIONS>): void {
+  if (given.remoteSignerUrl.length !== 1) throw severalSigners();
+  checkSignerTls(given);
+}
+
+function severalSigners(): UsageError {
+  return new UsageError(
+    'one-signer-only',
+    'Keys are imported into one signer: give one --remote-signer-url.',
+  );
+}
+
 const removedKeys = member.number('How many keys of earlier configurations were removed from the signer.');
 
 const RESULT = z.union([
@@ -77,7 +90,7 @@ const RESULT = z.union([
   z.strictObject({ removedKeys }).describe('Of a run that found no keystores.'),
 ]);
 
-export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { result: RESULT, check }) {
   static override summary = 'Generates and uploads private key shares to a remote signer.';
   static override examples = [
     example(
@@ -87,18 +100,14 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { result
 
   async run() {
     const given = await this.resolve();
-    const { vault, keepKeystores, remoteSignerUrl, prompter } = { ...given, prompter: this.prompter };
+    const { vault, keepKeystores } = given;
+    const { prompter } = this;
     const network = networkOfConfig(await readVaultConfig(given.dataDir, vault), given.network);
     const vaultDir = vaultDirectory(given.dataDir, vault);
-    const [url, ...others] = remoteSignerUrl;
-    if (url === undefined || others.length > 0) {
-      throw new UsageError(
-        'one-signer-only',
-        'Keys are imported into one signer: give one --remote-signer-url.',
-      );
-    }
-    const http = openHttp(given);
+    const [url] = given.remoteSignerUrl;
+    if (url === undefined) throw severalSigners();
     const connection = await signerConnection(given);
+    const http = openHttp(given);
     await using keymanager = openKeymanager({ url, ...connection, log: http.log });
     const location = keystoreLocation(given, vaultDir);
     // From reading the keystores to removing them: what another command adds meanwhile would lose its password.

@@ -4,7 +4,7 @@ import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
 import { CONSENSUS_TIMEOUTS, consensusEndpoints, consensusSettings, verbose } from '../cli/flags/nodes.ts';
-import { SIGNER_OPTIONS } from '../cli/flags/signer.ts';
+import { checkSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { missingOptions } from '../cli/options/command-line-error.ts';
@@ -51,8 +51,10 @@ const OPTIONS = {
 };
 
 /** Told before any node is asked: what would be exited has to be confirmed. */
-function check({ yes, dryRun }: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): void {
+function check(given: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): void {
+  const { yes, dryRun } = given;
   if (!yes && !dryRun && !isAttended) throw missingOptions([{ flag: '--yes' }]);
+  checkSignerTls(given);
 }
 
 const index = member.number('Index of a validator on the chain.');

@@ -72,8 +72,18 @@ export async function runOperator(
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, observability.probes);
     const { vault, database, facts, signing } = settings;
-    const parts = { vault, database, facts, nodes, signing, network, ceilings };
-    const handles = stack.use(await openOperator(context, { ...parts, log: observability.log }));
+    const handles = stack.use(
+      await openOperator(context, {
+        vault,
+        database,
+        facts,
+        nodes,
+        signing,
+        network,
+        ceilings,
+        log: observability.log,
+      }),
+    );
     await work(context, handles, {
       vault: vault.vault,
       nodes,

@@ -60,7 +60,6 @@ export async function openSigner(
   const listen = await resolveListenAddress(settings);
   const tls = await readTls(settings.tls);
   const { clientNames } = settings;
-  if (clientNames !== undefined && tls?.clientCa === undefined) throw namesWithoutAuthority();
   if (listen.kind === 'tcp' && tls?.clientCa === undefined) warn(openToAll(listen));
   await using stack = new AsyncDisposableStack();
   const socket = listen.kind === 'socket' && stack.use(await prepareSocketDirectory(listen.path));
@@ -199,13 +198,6 @@ function openToAll({ address, port }: { readonly address: string; readonly port:
   return (
     `Whoever reaches ${where} can exit every validator, every user of this machine among them: --socket keeps others out, ` +
     'and so do client certificates (--tls-cert, --tls-key, --tls-client-ca, --client-names).'
-  );
-}
-
-function namesWithoutAuthority(): UsageError {
-  return new UsageError(
-    'client-names-without-ca',
-    'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
   );
 }
 

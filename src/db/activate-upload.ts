@@ -16,8 +16,9 @@ import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
 import { listVisibleShares } from './key-shares.ts';
 import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
 import { renewOracleSet } from './oracle-sets.ts';
+import type { TableName } from './schema.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
-import { lockVault, type Vault, vaultRemoved } from './vaults.ts';
+import { lockVault, type Vault, vaultChanged, vaultRemoved } from './vaults.ts';
 
 interface ManifestFacts {
   readonly counter: bigint;
@@ -78,7 +79,11 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       const vault = await lockVault(transaction, upload.vaultId);
       if (vault === undefined) throw vaultRemoved();
       if (await isDone(transaction, vault, upload)) return vault;
-      if (vault.manifestCounter !== upload.expectedManifestCounter) throw vaultChanged(vault, upload);
+      if (vault.manifestCounter !== upload.expectedManifestCounter) {
+        throw vaultChanged(
+          `its manifest is number ${vault.manifestCounter}, expected ${upload.expectedManifestCounter}`,
+        );
+      }
       await makeVisible(transaction, vault, upload);
       await requireProvenRows(transaction, upload);
       if (upload.depositData !== undefined) {
@@ -161,7 +166,7 @@ async function activateKeypairs(
   upload: Pick<UploadActivation, 'vaultId' | 'publicKeys' | 'oracleSet'>,
 ): Promise<void> {
   const { vaultId, oracleSet, publicKeys } = upload;
-  const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+  const table = (name: TableName) => tableOf(transaction, name);
   const { rows } = await sql<{ activated: number }>`
     with activated as (
       update ${table('keypairs')} k set active = true, shares_set_hash = ${oracleSet.hash}
@@ -231,7 +236,7 @@ async function updateVault(
     if (upload.freshSigningKey !== undefined) {
       const stored = await insertSigningKey(transaction, vault.vaultId, upload.freshSigningKey);
       if (!equalBytes(stored.verifyingKey, upload.freshSigningKey.verifyingKey))
-        throw vaultChanged(vault, upload);
+        throw vaultChanged('it has a signing key now');
     }
     await storeStatement(transaction, vault.vaultId, signed);
   }
@@ -270,13 +275,4 @@ async function readOperatorFacts(
     keypairs: await listActiveKeypairs(transaction, vaultId),
     shares: await listVisibleShares(transaction, vaultId),
   };
-}
-
-function vaultChanged(vault: Vault, upload: UploadActivation): OperatorError {
-  const { manifestCounter } = vault;
-  return new OperatorError(
-    'vault-changed',
-    `Another upload changed this vault meanwhile (manifest ${manifestCounter}, expected ${upload.expectedManifestCounter}).`,
-    { hint: 'Run upload-keypairs again; what it stored so far is kept.' },
-  );
 }

@@ -67,12 +67,16 @@ function sslModesOf(mode: string, parameters: URLSearchParams, rest: string): re
   if (isSocket(parameters, rest)) return ['disable'];
   const modes = SSL_MODES[mode];
   if (modes === undefined)
-    throw new UsageError('invalid-db-url', `Invalid sslmode "${mode}" in the database URL`);
+    throw new UsageError('invalid-db-url', `Invalid sslmode "${mode}" in the database URL.`);
   const rootCertificate = last(parameters, 'sslrootcert');
   if (mode === 'verify-ca' && (rootCertificate === undefined || rootCertificate === 'system')) {
-    throw new UsageError('invalid-db-url', 'sslmode=verify-ca in the database URL needs sslrootcert=FILE', {
-      hint: 'Name the file of the certificate authority, or use sslmode=verify-full.',
-    });
+    throw new UsageError(
+      'invalid-db-url',
+      'The sslmode verify-ca in the database URL needs sslrootcert=FILE.',
+      {
+        hint: 'Name the file of the certificate authority, or use sslmode=verify-full.',
+      },
+    );
   }
   return rootCertificate === 'system' ? ['verify-full'] : modes;
 }
@@ -81,7 +85,7 @@ function sslModesOf(mode: string, parameters: URLSearchParams, rest: string): re
 function readChannelBinding(parameters: URLSearchParams): string {
   const wanted = last(parameters, 'channel_binding') ?? 'prefer';
   if (['disable', 'prefer', 'require'].includes(wanted)) return wanted;
-  throw new UsageError('invalid-db-url', `Invalid channel_binding "${wanted}" in the database URL`);
+  throw new UsageError('invalid-db-url', `Invalid channel_binding "${wanted}" in the database URL.`);
 }
 
 function isSocket(parameters: URLSearchParams, rest: string): boolean {

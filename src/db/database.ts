@@ -12,7 +12,7 @@ import { type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
 import { isLostConnection } from './errors.ts';
 import { openPglite } from './pglite.ts';
 import { createPostgresPool } from './postgres-pool.ts';
-import { DEFAULT_SCHEMA, type Schema } from './schema.ts';
+import { DEFAULT_SCHEMA, type Schema, type TableName } from './schema.ts';
 
 /** What the functions of this folder work on: a database, or one transaction of it. */
 export interface Session {
@@ -105,7 +105,7 @@ function postgresDialect(
 }
 
 /** The table's qualified name, for statements written as text. */
-export function tableOf(session: Session, name: keyof Schema): RawBuilder<unknown> {
+export function tableOf(session: Session, name: TableName): RawBuilder<unknown> {
   return sql.id(session.schema, name);
 }
 

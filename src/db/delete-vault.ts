@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { ACCEPTED_BY_UPLOADS, deleteAcceptance } from './accepted-oracle-sets.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
+import type { TableName } from './schema.ts';
 import { lockVault } from './vaults.ts';
 
 /** Rows of one vault. */
@@ -16,7 +17,7 @@ export interface VaultCounts {
 
 /** What {@link deleteVault} would remove. */
 export async function countVaultRows(session: Session, vaultId: number): Promise<VaultCounts> {
-  const count = (name: Parameters<typeof tableOf>[1]) =>
+  const count = (name: TableName) =>
     sql`(select count(*)::int from ${tableOf(session, name)} where vault_id = ${vaultId})`;
   const { rows } = await sql<VaultCounts>`select
     ${count('keypairs')} as validators, ${count('key_shares')} as shares, ${count('key_secrets')} as secrets,

@@ -98,7 +98,7 @@ const LOST_MESSAGES =
  */
 export function translateQueryError(error: unknown, endpoint: Endpoint | undefined): unknown {
   if (error instanceof OperatorError || !(error instanceof Error)) return error;
-  const rule = RULES[codeOf(error) ?? ''] ?? (LOST_MESSAGES.test(error.message) ? LOST : undefined);
+  const rule = RULES[sqlStateOf(error) ?? ''] ?? (LOST_MESSAGES.test(error.message) ? LOST : undefined);
   if (rule === undefined) return error;
   const detail = messageOf(error);
   return new ExternalError(rule.code, asSentence(rule.message(describePlace(endpoint), endpoint, detail)), {
@@ -108,7 +108,7 @@ export function translateQueryError(error: unknown, endpoint: Endpoint | undefin
   });
 }
 
-/** With a capital and a full stop: what begins it is often a name, and what ends it the server's own words. */
+/** The text with a capital and a full stop: what begins it is often a name, and what ends it the server's own words. */
 function asSentence(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
 }
@@ -116,7 +116,7 @@ function asSentence(text: string): string {
 /** What a failed attempt to connect means for the user, in libpq's words. */
 export function translateConnectError(error: unknown, endpoint: Endpoint): unknown {
   if (error instanceof OperatorError) return error;
-  const code = codeOf(error);
+  const code = sqlStateOf(error);
   const rule = CONNECT_RULES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
   const message = `failed to connect to the database server with provided URL.\nDetails: ${describeFailure(error, endpoint)}\n`;
   return new ExternalError(rule.code, message, {
@@ -168,13 +168,13 @@ export function isTlsFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return (
     /SSL|TLS|certificate/i.test(error.message) ||
-    /^(ERR_(SSL|TLS)|CERT_|UNABLE_TO_)/.test(codeOf(error) ?? '')
+    /^(ERR_(SSL|TLS)|CERT_|UNABLE_TO_)/.test(sqlStateOf(error) ?? '')
   );
 }
 
 /** Whether the server refused the role or its password. */
 export function isAuthenticationFailure(error: unknown): boolean {
-  const code = codeOf(error instanceof OperatorError ? error.cause : error);
+  const code = sqlStateOf(error instanceof OperatorError ? error.cause : error);
   return code === '28P01' || code === '28000';
 }
 
@@ -184,8 +184,8 @@ export function isLostConnection(error: unknown): boolean {
 }
 
 /** SQLSTATE of a Postgres error or code of a Node error. */
-export function codeOf(error: unknown): string | undefined {
-  if (error instanceof AggregateError && !('code' in error)) return codeOf(error.errors[0]);
+export function sqlStateOf(error: unknown): string | undefined {
+  if (error instanceof AggregateError && !('code' in error)) return sqlStateOf(error.errors[0]);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
@@ -200,7 +200,7 @@ function describeFailure(error: unknown, endpoint: Endpoint): string {
   if (error instanceof AggregateError)
     return error.errors.map(one => describeFailure(one, endpoint)).join('\n');
   const { host, port } = endpoint;
-  const code = codeOf(error);
+  const code = sqlStateOf(error);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     const reason =
       code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';

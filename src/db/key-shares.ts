@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { inTransaction, type Session, tableOf } from './database.ts';
+import type { TableName } from './schema.ts';
 import { lockVault } from './vaults.ts';
 
 /** A key share that readers see. */
@@ -41,7 +42,7 @@ export function pruneShares(
   vaultId: number,
 ): Promise<{ oracleSets: number; shares: number }> {
   return inTransaction(session, async transaction => {
-    const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+    const table = (name: TableName) => tableOf(transaction, name);
     const vault = await lockVault(transaction, vaultId);
     if (vault === undefined) return { oracleSets: 0, shares: 0 };
     const { rows } = await sql<{ shares: number }>`

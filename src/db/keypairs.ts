@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import { OperatorError } from '../lib/errors.ts';
-import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
+import { GCM_NONCE_LENGTH, GCM_TAG_LENGTH, PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import type { TableName } from './schema.ts';
 import { vaultRemoved } from './vaults.ts';
 
-const NONCE_LENGTH = 12;
 /** A secret key, and its tag. */
-const CIPHERTEXT_LENGTH = SECRET_KEY_LENGTH + 16;
+const CIPHERTEXT_LENGTH = SECRET_KEY_LENGTH + GCM_TAG_LENGTH;
 
 /** A secret key sealed under the vault's data key: nonce of 12 bytes; 32 bytes and a tag of 16. */
 export interface SealedKey {
@@ -21,6 +21,14 @@ export interface NewKeypair {
   readonly secret: SealedKey;
   /** Shares in oracle order, one per oracle of the set. */
   readonly shares: readonly (SealedKey & { readonly publicKey: Uint8Array })[];
+}
+
+/** Validators of a vault with their shares of one oracle set. */
+export interface KeypairBatch {
+  readonly vaultId: number;
+  readonly oracleSetHash: Uint8Array;
+  readonly dataKeyId: number;
+  readonly keypairs: readonly NewKeypair[];
 }
 
 /** What the database has of a validator. */
@@ -100,10 +108,7 @@ export async function countVisibleKeys(session: Session, vaultId: number): Promi
  * @returns the public keys whose shares were stored now
  * @throws OperatorError 'vault-removed', 'key-exists' (a share's public key is stored as another key)
  */
-export function insertKeypairs(
-  session: Session,
-  batch: { vaultId: number; oracleSetHash: Uint8Array; dataKeyId: number; keypairs: readonly NewKeypair[] },
-): Promise<Uint8Array[]> {
+export function insertKeypairs(session: Session, batch: KeypairBatch): Promise<Uint8Array[]> {
   return retryLostConnection(session, () =>
     inTransaction(session, async transaction => {
       const { missing, hasRemains } = await lockAndCompare(transaction, batch);
@@ -116,13 +121,11 @@ export function insertKeypairs(
   );
 }
 
-type Batch = Parameters<typeof insertKeypairs>[1];
-
 /**
  * Stores validators with their shares of one oracle set in the place of whatever rows there are of them, which were found
  * not to be what was written. To be called in the transaction that seals the manifest anew, since readers may see them.
  */
-export async function replaceKeypairs(transaction: Session, batch: Batch): Promise<void> {
+export async function replaceKeypairs(transaction: Session, batch: KeypairBatch): Promise<void> {
   if (batch.keypairs.length === 0) return;
   const keys = rowsOf(
     batch.keypairs.map(keypair => keypair.publicKey),
@@ -135,7 +138,7 @@ export async function replaceKeypairs(transaction: Session, batch: Batch): Promi
   await insertRows(transaction, batch);
 }
 
-async function lockAndCompare(transaction: Session, batch: Batch) {
+async function lockAndCompare(transaction: Session, batch: KeypairBatch) {
   const { vaultId, oracleSetHash, keypairs } = batch;
   const shareCount = keypairs[0]?.shares.length ?? 0;
   if (keypairs.some(keypair => keypair.shares.length !== shareCount))
@@ -147,19 +150,19 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
     .forNoKeyUpdate()
     .executeTakeFirst();
   if (locked === undefined) throw vaultRemoved();
-  const table = (name: Parameters<typeof tableOf>[1]) => tableOf(transaction, name);
+  const table = (name: TableName) => tableOf(transaction, name);
   const keys = rowsOf(
     keypairs.map(keypair => keypair.publicKey),
     PUBLIC_KEY_LENGTH,
   );
-  const ofParent = sql`s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}`;
+  const hasParent = sql`s.vault_id = ${vaultId} and s.parent_public_key = i.piece and s.oracle_set_hash = ${oracleSetHash}`;
   // One look-up per key, as sub-selects: the planner knows nothing yet of tables that are being filled.
   const { rows } = await sql<{ position: number; stored: number; sealed: number; validator: boolean }>`
     select i.position,
-      (select count(*)::int from ${table('key_shares')} s where ${ofParent}) as stored,
+      (select count(*)::int from ${table('key_shares')} s where ${hasParent}) as stored,
       (select count(*)::int from ${table('key_shares')} s
        join ${table('key_secrets')} c on c.vault_id = ${vaultId} and c.public_key = s.public_key
-       where ${ofParent}) as sealed,
+       where ${hasParent}) as sealed,
       exists (select from ${table('key_secrets')} v
               where v.vault_id = ${vaultId} and v.public_key = i.piece) as validator
     from ${keys} i
@@ -177,7 +180,7 @@ async function lockAndCompare(transaction: Session, batch: Batch) {
 
 async function deleteShares(
   transaction: Session,
-  { vaultId, oracleSetHash, keypairs }: Batch,
+  { vaultId, oracleSetHash, keypairs }: KeypairBatch,
 ): Promise<void> {
   const parents = rowsOf(
     keypairs.map(keypair => keypair.publicKey),
@@ -196,7 +199,7 @@ async function deleteShares(
 // One statement for a whole batch: a database 10 ms away must not cost 10 ms per row.
 async function insertRows(
   transaction: Session,
-  { vaultId, oracleSetHash, dataKeyId, keypairs }: Batch,
+  { vaultId, oracleSetHash, dataKeyId, keypairs }: KeypairBatch,
 ): Promise<void> {
   const shares = keypairs.flatMap(keypair => keypair.shares);
   const perKeypair = keypairs[0]?.shares.length ?? 0;
@@ -211,7 +214,7 @@ async function insertRows(
   );
   const nonces = flatten(
     secrets.map(secret => secret.nonce),
-    NONCE_LENGTH,
+    GCM_NONCE_LENGTH,
   );
   const ciphertexts = flatten(
     secrets.map(secret => secret.ciphertext),
@@ -220,7 +223,7 @@ async function insertRows(
   const i = sql.ref('i');
   const series = (count: number) => sql`generate_series(0, ${count}::int - 1) as i`;
   const secretAt = (position: typeof i) =>
-    sql`${dataKeyId}::int, ${pieceAt(nonces, NONCE_LENGTH, position)}, ${pieceAt(ciphertexts, CIPHERTEXT_LENGTH, position)}`;
+    sql`${dataKeyId}::int, ${pieceAt(nonces, GCM_NONCE_LENGTH, position)}, ${pieceAt(ciphertexts, CIPHERTEXT_LENGTH, position)}`;
   await sql`
     with new_keypairs as (
       insert into ${tableOf(transaction, 'keypairs')} (vault_id, public_key)

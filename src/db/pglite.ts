@@ -3,8 +3,7 @@ import { messageOf, OperatorError } from '../lib/errors.ts';
 import { type BusyMessage, type FileLock, type FileLockOptions, lockFile } from '../lib/locks/file-lock.ts';
 import { translateQueryError } from './errors.ts';
 import { makePrivate, resolveDatabaseDirectory } from './pglite-directory.ts';
-
-const BIGINT = 20;
+import { BIGINT } from './type-oids.ts';
 
 /**
  * Postgres' own defaults are those of a server: 128 MB of buffers alone, all of it resident. One process with one connection

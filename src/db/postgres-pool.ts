@@ -4,13 +4,14 @@ import { UsageError } from '../lib/errors.ts';
 import { guardedClient } from './connection-guard.ts';
 import { type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
 import {
-  codeOf,
   type Endpoint,
   isAuthenticationFailure,
   isTlsFailure,
+  sqlStateOf,
   translateConnectError,
   translateQueryError,
 } from './errors.ts';
+import { BIGINT, BYTEA } from './type-oids.ts';
 
 type PostgresUrl = Extract<DatabaseUrl, { kind: 'postgres' }>;
 
@@ -93,7 +94,7 @@ class ReloadingPool implements PostgresPool {
       } catch (error) {
         this.#ended.push(candidate.end());
         // Of two, the server's own word tells more than that it has no TLS.
-        if (failure === undefined || codeOf(error) !== undefined)
+        if (failure === undefined || sqlStateOf(error) !== undefined)
           failure = translateConnectError(error, endpoint);
         if (!mayTryOtherSslMode(error)) throw translateConnectError(error, endpoint);
       }
@@ -155,7 +156,7 @@ function wrapClient(client: pg.PoolClient, endpoint: Endpoint): PostgresPoolClie
       return result as unknown as PostgresQueryResult<R>;
     } catch (error) {
       // The answer may still come, and would be taken for that of the next statement.
-      if (codeOf(error) === undefined) isUnusable = true;
+      if (sqlStateOf(error) === undefined) isUnusable = true;
       throw translateQueryError(error, endpoint);
     }
   }
@@ -168,7 +169,7 @@ function wrapClient(client: pg.PoolClient, endpoint: Endpoint): PostgresPoolClie
 // As libpq: `prefer` goes on in plain text, `allow` with TLS, when the server's answer is about the encryption. `allow` also
 // when it is this side that wants more of it.
 function mayTryOtherSslMode(error: unknown): boolean {
-  return codeOf(error) === '28000' || codeOf(error) === 'db-password-in-clear' || isTlsFailure(error);
+  return sqlStateOf(error) === '28000' || sqlStateOf(error) === 'db-password-in-clear' || isTlsFailure(error);
 }
 
 function endpointOf(connectionString: string | undefined): Endpoint {
@@ -180,13 +181,10 @@ function endpointOf(connectionString: string | undefined): Endpoint {
     const path = error instanceof Error && 'path' in error ? ` (${String(error.path)})` : '';
     throw new UsageError(
       'invalid-db-url',
-      `Cannot use the database URL: ${codeOf(error) ?? 'it is malformed'}${path}`,
+      `Cannot use the database URL: ${sqlStateOf(error) ?? 'it is malformed'}${path}.`,
     );
   }
 }
-
-const BIGINT = 20;
-const BYTEA = 17;
 
 // bytea as plain bytes of their own (pg's are parts of a shared pool), bigint as bigint: the same as from PGlite.
 function typeParserOf(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {

@@ -178,5 +178,7 @@ export interface Schema {
   };
 }
 
+export type TableName = keyof Schema;
+
 /** Schema of our own in the database, unless `--db-schema` names another. */
 export const DEFAULT_SCHEMA = 'stakewise_operator';

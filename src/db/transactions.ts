@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import { equalBytes } from '../lib/bytes.ts';
 import { type Session, tableOf } from './database.ts';
 import { heldLease, type LeaseRef, type LeaseScope } from './leases.ts';
@@ -300,7 +300,7 @@ function selectOf({ db }: Session, { chainId, vault }: LeaseScope) {
     .where('vault', '=', vault);
 }
 
-type Row = Awaited<ReturnType<ReturnType<typeof selectOf>['execute']>>[number];
+type Row = Selectable<Schema['transactions']>;
 
 async function withAttempts({ db }: Session, rows: readonly Row[]): Promise<StoredTransaction[]> {
   if (rows.length === 0) return [];

@@ -186,7 +186,7 @@ function vaultQuery({ db }: Session) {
     .select(['data_keys.nonce', 'data_keys.ciphertext']);
 }
 
-type VaultRow = Awaited<ReturnType<ReturnType<typeof vaultQuery>['executeTakeFirstOrThrow']>>;
+type VaultRow = Selectable<Schema['vaults']> & Pick<Selectable<Schema['data_keys']>, 'nonce' | 'ciphertext'>;
 
 function toVault(row: VaultRow): Vault {
   return { ...toFacts(row), dataKey: { nonce: row.nonce, ciphertext: row.ciphertext } };
@@ -211,6 +211,18 @@ function toFacts(row: Selectable<Schema['vaults']>): VaultFacts {
 
 export function vaultRemoved(): OperatorError {
   return new OperatorError('vault-removed', 'The vault was removed from the remote db meanwhile.');
+}
+
+/**
+ * The error of whoever finds that another process was faster. What only tampering explains has errors of its own.
+ * @param what - what was found to be another than before
+ */
+export function vaultChanged(what: string): OperatorError {
+  return new OperatorError(
+    'vault-changed',
+    `The vault was changed in the remote db by another process meanwhile: ${what}.`,
+    { hint: 'Run the command again; what it has stored so far is kept.' },
+  );
 }
 
 /** @param network - name of the network that the vault was looked for on */

@@ -30,7 +30,7 @@ export class OperatorError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCodeOf<'failure'>, message: string, options?: ErrorOptionsWithHint);
-  /** For the classes below, and for an error of another thread or process: a code of another kind, with its exit code. */
+  /** The form for the classes below and for an error of another thread or process: a code of another kind, with its exit code. */
   constructor(code: ErrorCode, message: string, options: ErrorOptionsWithHint & { exitCode: ExitCode });
   constructor(
     code: ErrorCode,

@@ -14,3 +14,11 @@ export const ADDRESS_LENGTH = 20;
 
 /** Length of a hash, and of the root of a tree of hashes: both protocols have none of another length. */
 export const HASH_LENGTH = 32;
+
+/** Length of the nonce of AES-256-GCM, and of the tag that follows what it has encrypted. */
+export const GCM_NONCE_LENGTH = 12;
+export const GCM_TAG_LENGTH = 16;
+
+/** Length of a secp256k1 signature: r and s, and with v, which names the key that signed. */
+export const COMPACT_SIGNATURE_LENGTH = 64;
+export const RECOVERABLE_SIGNATURE_LENGTH = 65;

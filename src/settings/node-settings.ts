@@ -21,7 +21,7 @@ export interface IpfsSettings {
 
 /** The secret that execution nodes share with their clients. */
 export interface JwtSecret {
-  /** As it was given; never printed. */
+  /** The secret as it was given; never printed. */
   readonly text: string;
   readonly key: Uint8Array;
 }

@@ -7,7 +7,7 @@ import type { VaultSettings } from './vault-settings.ts';
 
 /** All that `start` is told, in the parts that its openers take. */
 export interface OperatorSettings {
-  /** Its network is known: that of its config.json when none was given. */
+  /** The vault, whose network is known: that of its config.json when none was given. */
   readonly vault: VaultSettings & { readonly network: string };
   readonly database: OperatorDatabaseSettings;
   readonly facts: OperatorFactsSettings;

@@ -13,7 +13,7 @@ export interface NonceView {
   readonly pendingNonce: bigint;
   /** Whether this vault has recorded a form under the nonce: then what waits is its own. */
   readonly isRecordedHere: boolean;
-  /** Since when the nonce is another vault's; undefined when it is this one's. */
+  /** The time from which on the nonce is another vault's; undefined when it is this one's. */
   readonly theirsSince: Date | undefined;
   /** This process's own clock. */
   readonly nowMs: number;

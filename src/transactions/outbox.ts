@@ -45,7 +45,7 @@ export interface OutboxOptions {
   readonly vault: string;
   /** No transaction offers more for its gas. */
   readonly maxFeePerGasWei: bigint;
-  /** But for those of which `tx bump` has asked for more, up to this. Default: no more. */
+  /** The limit of those for which `tx bump` has asked for more. Default: no more. */
   readonly maxBumpFeePerGasWei?: bigint | undefined;
   /** Pause between looks at the chain: a slot. */
   readonly pollMs: number;

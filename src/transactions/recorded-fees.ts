@@ -7,9 +7,9 @@ import type { Fees } from './transaction-fees.ts';
 
 /** The highest fees that recorded forms of a nonce offer. */
 export interface RecordedFees {
-  /** Those of this vault; undefined when it has none. */
+  /** The highest ones of this vault; undefined when it has none. */
   readonly own: Fees | undefined;
-  /** Those of all vaults that have the wallet. */
+  /** The highest ones of all vaults that have the wallet. */
   readonly all: Fees | undefined;
 }
 

@@ -34,18 +34,37 @@ interface SealedRows {
   slice(from: number, to: number): readonly SealedRow[];
 }
 
+interface RowsToOpen {
+  readonly dataKeys: OpenInput['dataKeys'];
+  readonly rows: SealedRows;
+}
+
+interface DeriveInput {
+  /** 64 bytes of BIP-39. */
+  readonly seed: Uint8Array;
+  readonly firstIndex: number;
+  readonly count: number;
+}
+
+/** Secret keys of 32 bytes and public keys of 48, both flat. */
+interface FlatKeypairs {
+  readonly secretKeys: Uint8Array;
+  readonly publicKeys: Uint8Array;
+}
+
+interface KeystoreInput {
+  /** What messages call it. */
+  readonly name: string;
+  readonly text: string;
+  readonly password: string;
+}
+
 export interface WorkerPool extends AsyncDisposable {
   readonly size: number;
   /** Signing keys m/12381/3600/index/0/0 of a seed: `count` secret keys of 32 bytes, public keys of 48, both flat. */
-  deriveKeypairs(
-    options: { readonly seed: Uint8Array; readonly firstIndex: number; readonly count: number },
-    onProgress?: Progress,
-  ): Promise<{ secretKeys: Uint8Array; publicKeys: Uint8Array }>;
+  deriveKeypairs(options: DeriveInput, onProgress?: Progress): Promise<FlatKeypairs>;
   /** Secret keys of 32 bytes, in order; each is proved by its public key. Bounded by threads and by memory. */
-  decryptKeystores(
-    keystores: readonly { readonly name: string; readonly text: string; readonly password: string }[],
-    onProgress?: Progress,
-  ): Promise<Uint8Array[]>;
+  decryptKeystores(keystores: readonly KeystoreInput[], onProgress?: Progress): Promise<Uint8Array[]>;
   /** Texts of keystores, in order. Bounded by threads and by memory. */
   encryptKeystores(
     keys: readonly {
@@ -63,10 +82,7 @@ export interface WorkerPool extends AsyncDisposable {
    * One bad row rejects the whole batch with 'row-tampered'. Rows are asked for in pieces, when a thread is free for them:
    * an array will do, and so will whatever makes them then.
    */
-  openKeys(
-    input: { readonly dataKeys: OpenInput['dataKeys']; readonly rows: SealedRows },
-    onProgress?: Progress,
-  ): Promise<Uint8Array>;
+  openKeys(input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
   derivePublicKeys(secretKeys: Uint8Array): Promise<Uint8Array>;
 }
@@ -122,10 +138,10 @@ function usableBytes(availableBytes = process.availableMemory()): number {
   return (availableBytes * 3) / 4;
 }
 
-/** As many at once as there are threads, and as fit into memory by what each file asks for: that is its maker's choice. */
+/** Decrypts as many at once as there are threads and as fit into memory by what each file asks for: that is its maker's choice. */
 function decryptKeystores(
   threads: JobThreads,
-  keystores: Parameters<WorkerPool['decryptKeystores']>[0],
+  keystores: readonly KeystoreInput[],
   onProgress?: Progress,
 ): Promise<Uint8Array[]> {
   const gate = new MemoryGate(usableBytes());
@@ -141,9 +157,9 @@ function decryptKeystores(
 
 async function deriveKeypairs(
   threads: JobThreads,
-  { seed, firstIndex, count }: Parameters<WorkerPool['deriveKeypairs']>[0],
+  { seed, firstIndex, count }: DeriveInput,
   onProgress?: Progress,
-): ReturnType<WorkerPool['deriveKeypairs']> {
+): Promise<FlatKeypairs> {
   const parts = await mapBounded(
     chunks(count, DERIVE_CHUNK),
     ({ from, to }) => threads.run('derive', { seed, firstIndex: firstIndex + from, count: to - from }),
@@ -187,7 +203,7 @@ async function sealKeypairs(
 
 async function openKeys(
   threads: JobThreads,
-  { dataKeys, rows }: Parameters<WorkerPool['openKeys']>[0],
+  { dataKeys, rows }: RowsToOpen,
   onProgress?: Progress,
 ): Promise<Uint8Array> {
   const parts = await mapBounded(

@@ -1,4 +1,4 @@
-import { createKeyDeriver, publicKeyOf } from '../domain/keys/derivation.ts';
+import { createKeyDeriver, type KeyDeriver, publicKeyOf } from '../domain/keys/derivation.ts';
 import {
   NONCE_LENGTH,
   openEncoded,
@@ -59,7 +59,7 @@ function deriveKeys({ seed, firstIndex, count }: Input<'derive'>): Output<'deriv
 }
 
 /** The key deriver of a seed, which is overwritten. */
-function takeSeed(seed: Uint8Array): ReturnType<typeof createKeyDeriver> {
+function takeSeed(seed: Uint8Array): KeyDeriver {
   try {
     return createKeyDeriver(seed);
   } finally {

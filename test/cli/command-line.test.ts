@@ -10,6 +10,7 @@ const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
 const NODE = 'http://127.0.0.1:1';
 const START = ['start', '--vault', VAULT, '--execution-endpoints', NODE, '--consensus-endpoints', NODE];
+const HALF_CERTIFICATE = 'A client certificate and its key belong together (--signer-cert and --signer-key).';
 const commands = globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') })
   .map(file => file.replace(/\.ts$/, '').split('/'))
   .sort();
@@ -86,6 +87,37 @@ describe('a wrong command line', () => {
       ['--vault-public-key', `0x${'11'.repeat(32)}`],
       '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
     ],
+    [START, ['--remote-signer-url', NODE, '--signer-cert', 'package.json'], HALF_CERTIFICATE],
+    [
+      START,
+      ['--signer-cert', 'package.json', '--signer-key', 'package.json', '--signer-pfx', 'package.json'],
+      'Give a client certificate either as --signer-pfx or as --signer-cert and --signer-key.',
+    ],
+    [
+      ['validators-exit', '--data-dir', '.', '--vault', VAULT, '--consensus-endpoints', NODE, '--yes'],
+      ['--remote-signer-url', NODE, '--signer-key', 'package.json'],
+      HALF_CERTIFICATE,
+    ],
+    [
+      ['remote-signer-setup', '--data-dir', '.', '--vault', VAULT, '--split', '--remote-signer-url', NODE],
+      ['--signer-cert', 'package.json'],
+      HALF_CERTIFICATE,
+    ],
+    [
+      ['remote-signer-setup', '--data-dir', '.', '--vault', VAULT, '--split'],
+      ['--remote-signer-url', `${NODE},http://127.0.0.1:2`],
+      'Keys are imported into one signer: give one --remote-signer-url.',
+    ],
+    [
+      ['signer', '--network', 'hoodi'],
+      ['--client-names', 'operator'],
+      'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
+    ],
+    [
+      ['merge-deposit-data', '--output-file', 'merged.json'],
+      ['--deposit-data-files', 'package.json'],
+      'You must provide at least 2 deposit data files',
+    ],
   ])(
     'a command line whose options do not go together is refused before anything is opened: %s',
     async (command, options, message) => {
@@ -95,6 +127,23 @@ describe('a wrong command line', () => {
       expect(exitCode).toBe(2);
     },
   );
+
+  it('remote-db setup-web3signer refuses half of a client certificate before the database is opened', async () => {
+    const words = [
+      'remote-db',
+      '--vault',
+      VAULT,
+      '--db-url',
+      'postgresql://127.0.0.1:1/op',
+      'setup-web3signer',
+    ];
+    const { stderr, exitCode } = await runCli(
+      [...words, '--output-dir', '.', '--signer-cert', 'package.json'],
+      { env: { REMOTE_DB_ENCRYPT_KEY: 'key' } },
+    );
+    expect(stderr).toBe(`Error: ${HALF_CERTIFICATE}\n`);
+    expect(exitCode).toBe(2);
+  });
 
   it('create-keys --json prints a usage error as a JSON document on stdout', async () => {
     const { stdout, stderr, exitCode } = await runCli(['create-keys', '--json', '--count', '0']);

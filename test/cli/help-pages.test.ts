@@ -149,10 +149,9 @@ describe('the help page of', () => {
         $ operator tx COMMAND
 
       COMMANDS
-        tx bump    Has the operator replace a waiting transaction by one that offers
-                   more.
-        tx cancel  Has the operator replace a waiting transaction by one that does
-                   nothing.
+        tx bump    Has the operator replace a waiting transaction by one with a
+                   higher fee.
+        tx cancel  Has the operator cancel a waiting transaction.
         tx list    Shows the transactions of the operator, the newest first.
 
       "
@@ -1939,7 +1938,7 @@ describe('the help page of', () => {
 
   it('tx bump, and its options', async () => {
     expect(await helpPage('tx bump')).toMatchInlineSnapshot(`
-      "Has the operator replace a waiting transaction by one that offers more.
+      "Has the operator replace a waiting transaction by one with a higher fee.
 
       USAGE
         $ operator tx bump [OPTIONS]
@@ -2003,7 +2002,7 @@ describe('the help page of', () => {
 
   it('tx cancel, and its options', async () => {
     expect(await helpPage('tx cancel')).toMatchInlineSnapshot(`
-      "Has the operator replace a waiting transaction by one that does nothing.
+      "Has the operator cancel a waiting transaction.
 
       USAGE
         $ operator tx cancel [OPTIONS]

@@ -102,7 +102,7 @@ export type ListenerGiven = Resolved<typeof LISTEN_OPTIONS>;
 
 /** @throws UsageError for options that do not go together */
 export function checkListener(given: ListenerGiven): void {
-  const { listen, socket, tlsCert, tlsKey, tlsClientCa } = given;
+  const { listen, socket, tlsCert, tlsKey, tlsClientCa, clientNames } = given;
   if (listen !== undefined && socket !== undefined)
     throw new UsageError('contradiction', 'Give --listen or --socket, not both.');
   if (
@@ -112,5 +112,10 @@ export function checkListener(given: ListenerGiven): void {
     throw new UsageError(
       'tls-incomplete',
       'TLS needs --tls-cert and --tls-key; --tls-client-ca goes with both.',
+    );
+  if (clientNames !== undefined && tlsClientCa === undefined)
+    throw new UsageError(
+      'client-names-without-ca',
+      'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
     );
 }

@@ -1,5 +1,6 @@
+import { assertWholeCertificate } from '../../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
-import { defaulted, type OptionSpec, optional } from '../options/option.ts';
+import { defaulted, type OptionSpec, optional, type Resolved } from '../options/option.ts';
 import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
 import { timeout } from './timeout.ts';
 
@@ -41,6 +42,12 @@ export const SIGNER_TLS_OPTIONS = {
     value: text,
   }),
 } as const;
+
+/** @throws UsageError 'tls-incomplete' for half of a client certificate, or one that is given twice */
+export function checkSignerTls(given: Resolved<typeof SIGNER_TLS_OPTIONS>): void {
+  const { signerCert, signerKey, signerPfx } = given;
+  assertWholeCertificate({ cert: signerCert, key: signerKey, pfx: signerPfx });
+}
 
 /** How a remote signer is asked. */
 export const SIGNER_CONNECTION_OPTIONS = {

@@ -16,7 +16,7 @@ import {
 } from './nodes.ts';
 import { poolSize } from './pool-size.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db.ts';
-import { SIGNER_OPTIONS } from './signer.ts';
+import { checkSignerTls, SIGNER_OPTIONS } from './signer.ts';
 import { timeout } from './timeout.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
@@ -198,6 +198,7 @@ export function checkStart(given: StartGiven): void {
       '--vault-public-key (VAULT_PUBLIC_KEY) proves what a remote database says, and there is no --db-url.',
     );
   }
+  checkSignerTls(given);
   assertSameFile(given.hotWalletFile, given.walletFile);
   assertSameFile(given.hotWalletPasswordFile, given.walletPasswordFile);
 }

@@ -104,7 +104,7 @@ function stateCalls({ contracts, vault: address, vaultVersion }: ChainStateOptio
     address: depositDataRegistry ?? '',
     abi: depositDataRegistryAbi,
   };
-  const ofVersion: ViewCall[] =
+  const versionCalls: ViewCall[] =
     vaultVersion === 1
       ? [
           { contract: vault, method: 'validatorsRoot' },
@@ -112,7 +112,7 @@ function stateCalls({ contracts, vault: address, vaultVersion }: ChainStateOptio
         ]
       : [{ contract: vault, method: 'validatorsManager' }];
   if (vaultVersion > 1 && depositDataRegistry !== undefined) {
-    ofVersion.push(
+    versionCalls.push(
       { contract: deposits, method: 'depositDataRoots', args: [address] },
       { contract: deposits, method: 'depositDataIndexes', args: [address] },
     );
@@ -127,7 +127,7 @@ function stateCalls({ contracts, vault: address, vaultVersion }: ChainStateOptio
     { contract: keeper, method: 'rewardsNonce' },
     { contract: keeper, method: 'exitSignaturesNonces', args: [address] },
     { contract: keeper, method: 'validatorsMinOracles' },
-    ...ofVersion,
+    ...versionCalls,
   ];
 }
 

@@ -223,7 +223,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     return readAnswers(endpoint, payload, response);
   }
 
-  /** In the order in which they were asked, so that what is read later is not older. */
+  /** Asks one call after another, in their order, so that what is read later is not older. */
   async #postOneByOne(
     endpoint: string,
     payload: JsonRpcPayload | JsonRpcPayload[],

@@ -6,7 +6,7 @@ import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import { SIGNATURE_LENGTH } from '../../lib/lengths.ts';
-import { createLimit } from '../../lib/limit.ts';
+import { createLimit, type Limit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { HttpDeps } from '../http.ts';
@@ -79,7 +79,7 @@ export class SignerClient implements AsyncDisposable {
   readonly urls: readonly EndpointUrl[];
   readonly #endpoints: readonly SignerEndpoint[];
   readonly #fleet: SignerFleet;
-  readonly #limit: ReturnType<typeof createLimit>;
+  readonly #limit: Limit;
   readonly #times: Times;
   readonly #log: SignerClientOptions['log'];
   /** Whether a signer has ever signed: one that never answered is a wrong URL, not one that died. */

@@ -24,22 +24,30 @@ export interface TlsConnectOptions {
 }
 
 /**
- * Checks that TLS material can be read and fits together, before anything is connected.
- * @throws UsageError 'invalid-tls' | 'tls-incomplete'
+ * Checks that a client's certificate is whole, and given in one way; what of it is given may be the bytes or their path.
+ * @throws UsageError 'tls-incomplete'
  */
-export function tlsConnectOptions(tls: SignerTls): TlsConnectOptions {
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+export function assertWholeCertificate(given: { readonly [part in 'cert' | 'key' | 'pfx']?: unknown }): void {
+  if ((given.cert === undefined) !== (given.key === undefined)) {
     throw new UsageError(
       'tls-incomplete',
       'A client certificate and its key belong together (--signer-cert and --signer-key).',
     );
   }
-  if (tls.pfx !== undefined && tls.cert !== undefined) {
+  if (given.pfx !== undefined && given.cert !== undefined) {
     throw new UsageError(
       'tls-incomplete',
       'Give a client certificate either as --signer-pfx or as --signer-cert and --signer-key.',
     );
   }
+}
+
+/**
+ * Checks that TLS material can be read and fits together, before anything is connected.
+ * @throws UsageError 'invalid-tls' | 'tls-incomplete'
+ */
+export function tlsConnectOptions(tls: SignerTls): TlsConnectOptions {
+  assertWholeCertificate(tls);
   const options: TlsConnectOptions = {
     ...(tls.ca !== undefined && { ca: Buffer.from(tls.ca) }),
     ...(tls.cert !== undefined && { cert: Buffer.from(tls.cert) }),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { HASH_LENGTH } from '../../lib/lengths.ts';
+import { HASH_LENGTH, RECOVERABLE_SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import { bodyText, HttpStatusError, requestHttp } from '../http.ts';
@@ -143,7 +143,7 @@ class WalletConnection implements WalletSigner {
     // The members, not their hash: the signer sees what it signs.
     const request = { chainId, vault, ...message };
     const signature = await this.#signBytes(preimage, '/api/v1/stakewise/sign/vault-validators', request);
-    return fromHex(signature.serialized, 65);
+    return fromHex(signature.serialized, RECOVERABLE_SIGNATURE_LENGTH);
   }
 
   async macRecord(purpose: 'intent' | 'oracle-set', record: Uint8Array): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
-import { SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
+import { checkSignerTls, SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
@@ -67,7 +67,10 @@ const RESULT = z.strictObject({
     .describe('Signers that have read the files again, in the order of --web3signer-endpoint.'),
 });
 
-export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { result: RESULT }) {
+export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
+  result: RESULT,
+  check: checkSignerTls,
+}) {
   static override summary = 'Retrieves web3signer private keys from the database.';
   static override examples = [
     remoteDbExample(
@@ -78,10 +81,10 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
 
   async run() {
     const options = await this.resolve();
+    const connection = await signerConnection(options);
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     await using connections = new AsyncDisposableStack();
-    const connection = await signerConnection(options);
     const clients = options.web3signerEndpoint.map(url =>
       connections.use(openRemoteSigner(url, connection, options)),
     );

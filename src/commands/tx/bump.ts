@@ -26,7 +26,7 @@ const OPTIONS = {
 const RESULT = member.replacement;
 
 export default class TxBump extends operatorCommand(OPTIONS, { result: RESULT }) {
-  static override summary = 'Has the operator replace a waiting transaction by one that offers more.';
+  static override summary = 'Has the operator replace a waiting transaction by one with a higher fee.';
   static override examples = [transactionExample('bump', '--max-fee-per-gas-gwei 80')];
 
   async run() {

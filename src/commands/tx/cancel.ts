@@ -15,7 +15,7 @@ const OPTIONS = { ...TRANSACTION_OPTIONS, id: transactionId };
 const RESULT = member.replacement;
 
 export default class TxCancel extends operatorCommand(OPTIONS, { result: RESULT }) {
-  static override summary = 'Has the operator replace a waiting transaction by one that does nothing.';
+  static override summary = 'Has the operator cancel a waiting transaction.';
   static override examples = [transactionExample('cancel')];
 
   async run() {

@@ -3,7 +3,7 @@ import { getAddress } from 'ethers/address';
 import { TypedDataEncoder } from 'ethers/hash';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { HASH_LENGTH } from '../../lib/lengths.ts';
+import { COMPACT_SIGNATURE_LENGTH, HASH_LENGTH, RECOVERABLE_SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { hasLowS, recoverPoint } from '../../lib/secp256k1.ts';
 
 /** Where the keeper's typed data is valid. */
@@ -196,10 +196,11 @@ export function recoverSigner(
   digest: Uint8Array,
   signature: Uint8Array,
 ): { readonly address: string; readonly signature: Uint8Array } | undefined {
-  const compact = Uint8Array.from(signature.subarray(0, 64));
-  const v = signature[64] ?? -1;
+  const compact = Uint8Array.from(signature.subarray(0, COMPACT_SIGNATURE_LENGTH));
+  const v = signature[COMPACT_SIGNATURE_LENGTH] ?? -1;
   const recovery = v >= 27 ? v - 27 : v;
-  if (signature.length !== 65 || (recovery !== 0 && recovery !== 1)) return undefined;
+  if (signature.length !== RECOVERABLE_SIGNATURE_LENGTH || (recovery !== 0 && recovery !== 1))
+    return undefined;
   try {
     if (!hasLowS(compact)) return undefined;
     const point = recoverPoint(digest, { signature: compact, recoveryId: recovery });

@@ -4,9 +4,9 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCodeOf } from '../error-codes.ts';
 import { OperatorError } from '../errors.ts';
-import { asFileError } from '../files.ts';
+import { asFileError, codeOf } from '../file-errors.ts';
 import { type KernelLock, type TryKernelLock, tryKernelLock } from './kernel-lock.ts';
-import { codeOf, createLockFile, readLockFile } from './lock-files.ts';
+import { createLockFile, readLockFile } from './lock-files.ts';
 import { isRunningHere, type LockHolder, parseHolder, runningKernel } from './lock-holder.ts';
 import { LockRecord } from './lock-record.ts';
 
@@ -182,7 +182,7 @@ function lost({ subject }: BusyMessage, holder: LockHolder | undefined): Operato
 }
 
 function asLockError(error: unknown, path: string, { subject }: BusyMessage): unknown {
-  const isRefused = ['EACCES', 'EPERM'].includes(String(codeOf(error)));
+  const isRefused = ['EACCES', 'EPERM'].includes(codeOf(error));
   const owner = isRefused ? otherOwnerOf(path) : undefined;
   if (owner !== undefined) return notPermitted(subject, owner, error);
   return error instanceof Error && 'syscall' in error ? asFileError(error, path, 'write') : error;

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, fstatSync, lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { messageOf, OperatorError } from '../errors.ts';
-import { codeOf, createLockFile } from './lock-files.ts';
+import { codeOf } from '../file-errors.ts';
+import { createLockFile } from './lock-files.ts';
 
 /** A lock on a file that the kernel keeps for this process: it ends with the process, however that ends. */
 export interface KernelLock {

@@ -1,5 +1,6 @@
 import { closeSync, constants, fchownSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { codeOf } from '../file-errors.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** More than any lock file has: what is longer is none. */
@@ -49,9 +50,4 @@ export function readLockFile(path: string): string | undefined {
 export function readText(file: number): string {
   const bytes = Buffer.alloc(LONGEST);
   return bytes.toString('utf8', 0, readSync(file, bytes, 0, LONGEST, 0));
-}
-
-/** Code of an error of `node:fs`. */
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
-import { codeOf, createLockFile, readLockFile, readText } from './lock-files.ts';
+import { codeOf } from '../file-errors.ts';
+import { createLockFile, readLockFile, readText } from './lock-files.ts';
 import { formatCount, formatHolder } from './lock-holder.ts';
 
 /** How often a holder counts on. Watchers wait for five times as long. */

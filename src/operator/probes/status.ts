@@ -7,7 +7,7 @@ type Phase = 'starting' | 'standby' | 'running' | 'stopping';
 interface StatusReport {
   readonly ready: boolean;
   readonly phase: Phase;
-  /** While it starts or stands by. */
+  /** What it waits for while it starts or stands by; else null. */
   readonly waitsFor: string | null;
   readonly tasks: readonly TaskReport[];
 }
@@ -17,7 +17,7 @@ interface TaskReport {
   readonly running: boolean;
   /** ISO 8601. */
   readonly lastSuccess: string | null;
-  /** Since the last success, if there was one. */
+  /** The newest error since the last success, if there was one. */
   readonly lastError: { readonly at: string; readonly message: string } | null;
   readonly waitsFor: string | null;
   readonly failures: number;

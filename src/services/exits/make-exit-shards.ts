@@ -148,8 +148,9 @@ async function signWithShares(
 
 /**
  * Fewer than `threshold` shares do not give the validator's key, else fewer oracles would recover its exit; of the key
- * itself named as each of its shares, one would. And every window of `threshold` neighbouring shares gives the validator's key: then all of them lie on the one polynomial
- * through it, and whichever oracles come together recover the same exit.
+ * itself named as each of its shares, one would. And every window of `threshold` neighbouring shares gives the
+ * validator's key: then all of them lie on the one polynomial through it, and whichever oracles come together recover
+ * the same exit.
  */
 function assertOnePolynomial(
   combiner: PointCombiner,
@@ -157,8 +158,8 @@ function assertOnePolynomial(
   threshold: number,
 ): void {
   const points = shares.map((point, index) => ({ index, point }));
-  const ofTooFew = combiner.combinePublicKeys(points.slice(0, threshold - 1));
-  if (equalBytes(ofTooFew, publicKey)) {
+  const keyOfTooFew = combiner.combinePublicKeys(points.slice(0, threshold - 1));
+  if (equalBytes(keyOfTooFew, publicKey)) {
     throw inconsistent(publicKey, `recombine to its public key when there are fewer than ${threshold}`);
   }
   for (let from = 0; from + threshold <= points.length; from++) {

@@ -1,11 +1,10 @@
 import type { StoredPlan } from '../../db/assignments.ts';
 import { type Database, inTransaction, type Session } from '../../db/database.ts';
 import { findStatement, storeStatement } from '../../db/statements.ts';
-import { lockVault, type Vault } from '../../db/vaults.ts';
+import { lockVault, type Vault, vaultChanged } from '../../db/vaults.ts';
 import { assignContiguous, assignLikeReference, countMoves } from '../../domain/fleet/assignment.ts';
 import { planDigest } from '../../domain/fleet/fact-digests.ts';
 import { equalBytes } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { keysDigest, type ProvenKeys, proveKeys } from '../remote-db/prove-keys.ts';
 import { readOperatorFacts } from '../remote-db/read-operator-facts.ts';
@@ -72,7 +71,7 @@ async function assignAndSign(
   const { unlocked, vaultSigner, proven } = state;
   const { vaultId } = unlocked.vault;
   const vault = await lockVault(transaction, vaultId);
-  if (vault?.manifestCounter !== proven.manifestCounter) throw vaultChanged();
+  if (vault?.manifestCounter !== proven.manifestCounter) throw vaultChanged('its manifest is another one');
   const history = readHistory(vaultSigner.signer, unlocked.context, {
     before: await findStatement(transaction, vaultId),
     isExpected: vaultSigner.fresh === undefined,
@@ -118,12 +117,7 @@ async function readProvenFacts(
   { ref, proven }: { ref: AssignSignedKeysOptions['ref']; proven: ProvenKeys },
 ) {
   const facts = await readOperatorFacts(transaction, vault, { ref });
-  if (!equalBytes(keysDigest(facts), proven.digest)) throw vaultChanged();
+  if (!equalBytes(keysDigest(facts), proven.digest))
+    throw vaultChanged('its validators or their shares are others');
   return facts;
-}
-
-function vaultChanged(): OperatorError {
-  return new OperatorError('vault-changed', 'The vault was changed by another process meanwhile.', {
-    hint: 'Run the command again.',
-  });
 }

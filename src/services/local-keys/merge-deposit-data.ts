@@ -1,6 +1,6 @@
 import { type DepositDataEntry, formatDepositData } from '../../domain/consensus/deposit-data.ts';
 import { toHex } from '../../lib/bytes.ts';
-import { OperatorError, UsageError } from '../../lib/errors.ts';
+import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';
 import { type DepositDataFile, readDepositData } from './deposit-data-file.ts';
 
@@ -17,9 +17,6 @@ export async function mergeDepositData(
   { warn }: { readonly warn: (message: string) => void },
   options: { readonly files: readonly string[]; readonly outputFile: string },
 ): Promise<MergedDepositData> {
-  if (options.files.length < 2) {
-    throw new UsageError('too-few-files', 'You must provide at least 2 deposit data files');
-  }
   const files = await Promise.all(options.files.map(file => readDepositData('', file)));
   assertSameOrigin(files);
   const merged = interleave(files.map(file => file.entries));

@@ -67,17 +67,21 @@ export async function confirmOracleSet(
   if (voters.length === 1 && only !== undefined) throw only.error;
   const isNothingKnown = votes.length === voters.length && votes.every(({ event }) => event === null);
   if (isNothingKnown) throw noOracleConfig(contracts.keeper);
-  const says = new Map([
+  const claims = new Map([
     ...votes.map(vote => [vote.voter, describeVote(vote)] as const),
     ...abstentions.map(
       ({ voter, error }) => [voter, `has no vote (${messageOf(error).replace(/\.$/, '')})`] as const,
     ),
   ]);
   const agreed = findAgreedEvent(votes, voters.length);
-  if (agreed === undefined) throw unconfirmed(names, says);
+  if (agreed === undefined) throw unconfirmed(names, claims);
   const { event } = agreed;
   const read = await readOracleSet(deps.http, event.ipfsHash, ipfs);
-  const right = await withoutFaults(voters, agreed, read, contracts, says);
+  const { right, faults } = await checkMemberships(voters, agreed, read, contracts);
+  const says = new Map([
+    ...claims,
+    ...faults.map(({ voter, fault }) => [voter, `${claims.get(voter) ?? ''}, but ${fault}`] as const),
+  ]);
   if (!isQuorum(right.length, rivalsOf(agreed, right), voters.length)) throw unconfirmed(names, says);
   const wrong = await findWrong(voters, agreed, right, read, contracts);
   reportWrong(deps, names, says, { wrong, right, event });
@@ -96,26 +100,36 @@ export function requirePinned({ set }: ReadOracleSet, pinnedHash: Uint8Array | u
   );
 }
 
-/** The supporters for which the oracles of the document are those of the keeper. */
-async function withoutFaults(
+/** Supporters of an event, by what their own keeper says of the oracles of its document. */
+interface CheckedSupporters {
+  /** Those for which the oracles of the document are those of the keeper. */
+  readonly right: readonly ConfigVote[];
+  readonly faults: readonly { readonly voter: number; readonly fault: string }[];
+}
+
+async function checkMemberships(
   voters: readonly ExecutionNode[],
   { supporters }: AgreedEvent,
   { config }: ReadOracleSet,
   contracts: VotedContracts,
-  says: Map<number, string>,
-): Promise<readonly ConfigVote[]> {
+): Promise<CheckedSupporters> {
   const addresses = config.oracles.map(oracle => oracle.address);
   const checked = await Promise.all(
     supporters.map(async vote => {
       const node = voters[vote.voter];
       if (node === undefined) return undefined;
-      const fault = await findMembershipFault(node, addresses, contracts, vote.head.number);
-      if (fault === undefined) return vote;
-      says.set(vote.voter, `${says.get(vote.voter) ?? ''}, but ${fault}`);
-      return undefined;
+      return { vote, fault: await findMembershipFault(node, addresses, contracts, vote.head.number) };
     }),
   );
-  return checked.filter(vote => vote !== undefined);
+  const right: ConfigVote[] = [];
+  const faults: { voter: number; fault: string }[] = [];
+  for (const one of checked) {
+    if (one === undefined) continue;
+    const { vote, fault } = one;
+    if (fault === undefined) right.push(vote);
+    else faults.push({ voter: vote.voter, fault });
+  }
+  return { right, faults };
 }
 
 /** Votes of nodes whose data is wrong, now that a quorum is right. */

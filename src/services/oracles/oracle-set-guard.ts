@@ -30,7 +30,7 @@ export interface OracleSetGuardOptions extends ConfirmOracleSetOptions {
 
 /** What was accepted and is in use. */
 interface InUse extends AcceptedOracleSet {
-  /** Once it has been fetched. */
+  /** The document of the set; undefined until it has been fetched. */
   readonly config?: OracleConfig | undefined;
 }
 
@@ -77,7 +77,7 @@ export class OracleSetGuard {
   }
 
   /**
-   * As {@link configFor} at the start of the process, where what the user has pinned must be what the chain has.
+   * The same as {@link configFor}, for the start of the process: what the user has pinned must be what the chain has.
    * @throws OperatorError 'oracle-set-hash-mismatch'
    */
   async begin(ipfsHash: string | undefined): Promise<OracleConfig> {

@@ -4,7 +4,7 @@ import type { Database } from '../../db/database.ts';
 import { listManifestEntries } from '../../db/key-secrets.ts';
 import { pruneShares } from '../../db/key-shares.ts';
 import { withVaultLock } from '../../db/locks.ts';
-import { readVault, type Vault } from '../../db/vaults.ts';
+import { readVault, type Vault, vaultChanged } from '../../db/vaults.ts';
 import { type DepositDataEntry, formatDepositData } from '../../domain/consensus/deposit-data.ts';
 import { assignAdded } from '../../domain/fleet/assignment.ts';
 import { operatorDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
@@ -12,7 +12,6 @@ import { computeManifestMac } from '../../domain/keys/manifest.ts';
 import { computeOracleSetMac } from '../../domain/keys/oracle-set-mac.ts';
 import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
@@ -151,9 +150,7 @@ async function readCheckedVault(
 ): Promise<{ vault: Vault; isVisible: (publicKey: Uint8Array) => boolean }> {
   const vault = await readVault(database, unlocked.vault.vaultId);
   if (vault === undefined || vault.dataKeyId !== unlocked.vault.dataKeyId) {
-    throw new OperatorError('vault-changed', 'The vault was set up anew meanwhile.', {
-      hint: 'Run the command again.',
-    });
+    throw vaultChanged('it was set up anew');
   }
   const entries = await listManifestEntries(database, vault.vaultId);
   assertManifest(unlocked, vault, entries);

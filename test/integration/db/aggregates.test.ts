@@ -233,7 +233,10 @@ describe.each([
     it('activateUpload refuses when the manifest has changed meanwhile, and changes nothing', async () => {
       const { vault, before, set, keypairs } = await upload(1);
       const stale = activationOf({ ...before, manifestCounter: 5n }, keysOf(keypairs), set);
-      await expect(activateUpload(database, stale)).rejects.toMatchObject({ code: 'vault-changed' });
+      await expect(activateUpload(database, stale)).rejects.toMatchObject({
+        code: 'vault-changed',
+        message: `The vault was changed in the remote db by another process meanwhile: its manifest is number ${vault.manifestCounter}, expected 5.`,
+      });
       expect(await findVault(database, vault)).toEqual(vault);
     });
 

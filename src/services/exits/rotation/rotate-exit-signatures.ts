@@ -69,7 +69,8 @@ const APPROVAL_ATTEMPTS = 4;
 /**
  * One pass: makes anew, batch by batch, the exit signatures that the oracles call outdated, has each batch approved and
  * tells the keeper. Validators that cannot be signed for are reported and do not hold up the others.
- * @throws ExternalError `not-enough-approvals`, `rotation-refused`, and what signer, beacon node, execution node or outbox fail with
+ * @throws ExternalError `not-enough-approvals`, `rotation-refused`, and what signer, beacon node, execution node or
+ *   outbox fail with
  */
 export async function rotateExitSignatures(
   deps: RotateExitSignaturesDeps,
@@ -100,10 +101,10 @@ async function rotateAll(
   options: RotateExitSignaturesOptions,
   indexes: readonly bigint[],
 ): Promise<Progress> {
-  const skipped: SkippedRotation[] = [];
   const rotated: bigint[] = [];
   const withKeys = { ...options, loadedKeys: await deps.signer.listPublicKeys() };
-  const validators = await findRotatable(deps.beacon, withKeys, indexes, skipped);
+  const { validators, skipped: unusable } = await findRotatable(deps.beacon, withKeys, indexes);
+  const skipped = [...unusable];
   if (validators.length > 0) {
     deps.log.info(
       { vault: options.vault, validators: validators.length, skipped: skipped.length },

@@ -25,19 +25,25 @@ export interface RotatableOptions {
   readonly loadedKeys: ReadonlySet<Hex>;
 }
 
+/** Validators that exit signatures can be made of, and those of which they cannot. */
+export interface Rotatable {
+  readonly validators: readonly BeaconValidator[];
+  readonly skipped: readonly SkippedRotation[];
+}
+
 /** The validators of these indexes that are the vault's and that the signer has keys of; the others are skipped. */
 export async function findRotatable(
   beacon: Pick<BeaconNode, 'fetchValidatorsByIndex'>,
   options: RotatableOptions,
   indexes: readonly bigint[],
-  skipped: SkippedRotation[],
-): Promise<BeaconValidator[]> {
+): Promise<Rotatable> {
   const known = await beacon.fetchValidatorsByIndex(indexes);
   const addresses = withdrawalAddresses(options.network, options.vault).map(address =>
     fromHex(address, ADDRESS_LENGTH),
   );
   const keys = { loaded: options.loadedKeys, shares: knownShares(options.exitShards.config) };
   const validators: BeaconValidator[] = [];
+  const skipped: SkippedRotation[] = [];
   for (const validatorIndex of indexes) {
     const validator = known.get(validatorIndex);
     const publicKey = validator === undefined ? null : toHex(validator.publicKey);
@@ -50,7 +56,7 @@ export async function findRotatable(
       skip('the signer has not loaded its key');
     } else validators.push(validator);
   }
-  return validators;
+  return { validators, skipped };
 }
 
 /** Codes of what is wrong with one validator's key, not with the signer. */
@@ -73,6 +79,7 @@ export interface RotationBatch {
 /**
  * Shards of a batch; when it fails for a key, of each of its validators alone, so that the key is found and skipped. What
  * is then made in different ways goes into different batches.
+ * @param skipped - gets the validators that are in no batch, as they are found: they are told also when a later one fails
  */
 export async function makeRotationBatches(
   deps: MakeExitShardsDeps,

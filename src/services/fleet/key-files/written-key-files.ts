@@ -118,9 +118,9 @@ async function compareWithRecord(
 ): Promise<Pick<UnchangedKeyFiles, 'plan' | 'adjusted'> | undefined> {
   const names = await listEntries(directory);
   const isOfOthers = (name: string) => {
-    const ofLayout = keyFileOf(name, options);
+    const layout = keyFileOf(name, options);
     // Another vault may have numbered files of its own; that this one has none left says the record of such files.
-    return ofLayout === undefined || (ofLayout === 'one-per-key' && options.layout === 'buckets');
+    return layout === undefined || (layout === 'one-per-key' && options.layout === 'buckets');
   };
   if (names.some(name => !recorded.has(name) && !isOfOthers(name))) return undefined;
   const unchanged: string[] = [];

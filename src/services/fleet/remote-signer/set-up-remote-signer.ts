@@ -111,8 +111,14 @@ export async function setUpRemoteSigner(
     say(
       `Done. Successfully configured operator to use remote signer for ${validators.length} public key(s)!`,
     );
-    const counts = { validators: validators.length, keys: keys.length, importedKeys: imported };
-    return { ...counts, removedKeystores, removedKeys, configPath };
+    return {
+      validators: validators.length,
+      keys: keys.length,
+      importedKeys: imported,
+      removedKeystores,
+      removedKeys,
+      configPath,
+    };
   } finally {
     wipe(keys.map(key => key.secretKey));
   }

@@ -1,5 +1,6 @@
 import type { Session } from '../../../db/database.ts';
 import { findSigningKey, insertSigningKey, type SealedSigningKey } from '../../../db/statements.ts';
+import { vaultChanged } from '../../../db/vaults.ts';
 import { openSigningKey, sealSigningKey } from '../../../domain/keys/envelope.ts';
 import {
   generateSigningSeed,
@@ -7,7 +8,6 @@ import {
   statementSigner,
 } from '../../../domain/keys/signing-key.ts';
 import { equalBytes, wipe } from '../../../lib/bytes.ts';
-import { OperatorError } from '../../../lib/errors.ts';
 import type { UnlockedVault } from '../unlock-vault.ts';
 
 /** What opens a vault's signing key. */
@@ -55,13 +55,7 @@ export async function storeFreshKey(
   if (fresh === undefined) return;
   const stored = await insertSigningKey(session, vaultId, fresh);
   if (equalBytes(stored.verifyingKey, fresh.verifyingKey)) return;
-  throw new OperatorError(
-    'vault-changed',
-    'Another process has made the signing key of this vault meanwhile.',
-    {
-      hint: 'Run the command again.',
-    },
-  );
+  throw vaultChanged('it has a signing key now');
 }
 
 function makeKey({ vault, context, encryptionKey }: SigningVault): SealedSigningKey {

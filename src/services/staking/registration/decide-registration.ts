@@ -29,7 +29,7 @@ export type RegistrationDecision =
   /** The vault has no assets for a validator. */
   | { readonly status: 'idle' }
   | RegistrationWait
-  /** As many validators as can be had, up to `count`. */
+  /** Validators are to be registered: as many as can be had, up to `count`. */
   | { readonly status: 'register'; readonly count: number };
 
 /** The vault's assets that may go into validators. */

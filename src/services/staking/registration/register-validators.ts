@@ -270,7 +270,7 @@ export class ValidatorRegistrar {
   }
 }
 
-/** Until when an approval is asked for, in unix seconds: by the later of two clocks, as the chain's own decides. */
+/** The time until which an approval is asked for, in unix seconds: by the later of two clocks, as the chain's own decides. */
 function deadlineAfter(nowMs: number, { snapshot, config }: Round): bigint {
   const fromMs = Math.max(nowMs, snapshot.timestamp * 1000);
   return BigInt(Math.floor((fromMs + config.signatureValidityPeriodMs) / 1000));
