@@ -100,7 +100,7 @@ describe('a node', () => {
     ['other-network', 'wrong-network', 'genesis validators root 0xeeee'],
     ['garbage', 'invalid-answer', 'JSON'],
     ['down', 'unreachable', 'cannot be reached'],
-    ['hanging', 'timeout', 'did not answer within 0.3 s'],
+    ['hanging', 'timeout', 'did not answer within 1.5 s'],
     ['failing', 'http-status', '500'],
   ] as const)('connectBeaconNode refuses a node with the fault "%s"', async (fault, code, message) => {
     node.fault = fault;
