@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   address,
@@ -18,7 +19,7 @@ describe('value kinds', () => {
     expect(parse('/a//b/./c/')).toBe('/a/b/c');
     expect(parse('../x')).toBe('../x');
     expect(parse('/')).toBe('/');
-    expect(parse('~/.stakewise')).toBe(`${homedir()}/.stakewise`);
+    expect(parse('~/.stakewise')).toBe(join(homedir(), '.stakewise'));
   });
 
   it('the directory and file kinds refuse in click’s words what is missing or of the other kind', () => {
