@@ -1,9 +1,10 @@
-// Writes docs/errors.md from the table of error codes, or with --check fails when the page is not what the table says.
+// Writes docs/errors.md from the table of error codes and their texts, or with --check fails when the page is not what the table says.
 // Another file than the page can be named, for the script's own test.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES, EXIT_CODES_OF_KINDS } from '../src/lib/error-codes.ts';
+import { ERROR_TEXTS } from '../src/lib/error-texts.ts';
 
 /** The groups of the page, in its order, by the kind of their errors. */
 const GROUPS = [
@@ -36,7 +37,7 @@ const GROUPS = [
 
 const INTRODUCTION = `# Errors
 
-<!-- Written by scripts/error-reference.js from src/lib/error-codes.ts: change the texts there. -->
+<!-- Written by scripts/error-reference.js from src/lib/error-texts.ts: change the texts there. -->
 
 Every error has a code, which stays the same when its message is worded anew. This page says of each code what has
 happened and what to do next. The message itself is more exact: it names the file, the key or the server.
@@ -104,7 +105,7 @@ function groupOf(code) {
 }
 
 function codeText(code) {
-  const { meaning, remedy } = ERROR_CODES[code];
+  const { meaning, remedy } = ERROR_TEXTS[code];
   return `### \`${code}\`\n\n${asMarkdown(meaning)}\n\n**What to do:** ${asMarkdown(remedy)}\n`;
 }
 

@@ -11,6 +11,7 @@ import {
   isErrorCode,
   isErrorCodeOf,
 } from '../../../src/lib/error-codes.ts';
+import { ERROR_TEXTS } from '../../../src/lib/error-texts.ts';
 import { DifferencesError, ExternalError, OperatorError, UsageError } from '../../../src/lib/errors.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 
@@ -18,11 +19,10 @@ import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts'
 interface Facts {
   readonly kinds: readonly ErrorKind[];
   readonly shared?: true | undefined;
-  readonly meaning: string;
-  readonly remedy: string;
 }
 const table = Object.entries<Facts>(ERROR_CODES);
 const codes = table.map(([code]) => code);
+const texts = Object.values(ERROR_TEXTS).flatMap(({ meaning, remedy }) => [meaning, remedy]);
 
 /** A node of a syntax tree (ESTree), as far as it is looked at. */
 type Node = Readonly<Record<string, unknown>>;
@@ -94,7 +94,9 @@ function givenCode(node: Node, places: ReadonlyMap<string, number>): unknown {
   return members.has('waitsFor') ? undefined : (members.get('code') ?? members.get('unavailableCode'));
 }
 
-const files = globSync('src/**/*.ts', { cwd: PROJECT_ROOT }).filter(file => !file.endsWith('error-codes.ts'));
+const files = globSync('src/**/*.ts', { cwd: PROJECT_ROOT }).filter(
+  file => !/\/error-(codes|texts)\.ts$/.test(file),
+);
 const filesOf = new Map<ErrorCode, string[]>();
 for (const file of files.sort()) {
   for (const code of codesMadeBy(file)) filesOf.set(code, [...(filesOf.get(code) ?? []), file]);
@@ -113,10 +115,10 @@ describe('the table of error codes', () => {
 
   it('the table of error codes is in alphabetical order', () => {
     expect(codes).toEqual([...codes].sort());
+    expect(Object.keys(ERROR_TEXTS)).toEqual(codes);
   });
 
   it('the table of error codes says of each code in full sentences what it means and what to do', () => {
-    const texts = table.flatMap(([, { meaning, remedy }]) => [meaning, remedy]);
     expect(texts.filter(text => !/^["A-Z-].*[^.]\.$/.test(text))).toEqual([]);
   });
 
@@ -127,10 +129,15 @@ describe('the table of error codes', () => {
     };
     const flags = Object.values(commands).flatMap(command => Object.keys(command.flags));
     const known = new Set(flags.map(name => `--${name}`).concat(foreign));
-    const named = table.flatMap(
-      ([, { meaning, remedy }]) => `${meaning} ${remedy}`.match(/--[a-z][a-z0-9-]*/g) ?? [],
-    );
+    const named = texts.flatMap(text => text.match(/--[a-z][a-z0-9-]*/g) ?? []);
     expect(named.filter(name => !known.has(name))).toEqual([]);
+  });
+
+  it('the texts of error codes are loaded by no file of the program', () => {
+    const loading = files.filter(file =>
+      readFileSync(join(PROJECT_ROOT, file), 'utf8').includes("error-texts.ts'"),
+    );
+    expect(loading).toEqual([]);
   });
 
   it('isErrorCode knows no code by the name of a member that every object has', () => {
