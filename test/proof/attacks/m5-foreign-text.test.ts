@@ -21,7 +21,11 @@ import { freePort, startOperatorProcess } from '../../support/programs/operator-
 import { readOracleRequests, recordedOracleKey } from '../../support/recorded/recorded-oracles.ts';
 import { createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
 import { expectHarmless, expectHarmlessJson, HOSTILE_TEXT } from '../../support/scenes/hostile-text.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
+import {
+  type OperatorScene,
+  remoteDbArguments,
+  startOperatorScene,
+} from '../../support/scenes/operator-scene.ts';
 import { type Handler, startServer } from '../../support/servers/http-server.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -43,18 +47,7 @@ beforeAll(async () => {
 afterAll(() => world.disposeAsync());
 
 const remoteDb = (...args: string[]) => remoteDbAt(database.url, ...args);
-const remoteDbAt = (url: string, ...args: string[]) => [
-  'remote-db',
-  '--db-url',
-  url,
-  '--vault',
-  scene.vault,
-  '--network',
-  scene.networkFile,
-  '--data-dir',
-  scene.dataDir,
-  ...args,
-];
+const remoteDbAt = (url: string, ...args: string[]) => remoteDbArguments(scene, url, args);
 
 /** Runs it for a person and for a script. */
 async function expectHarmlessRun(args: readonly string[], exitCode = 1): Promise<void> {

@@ -10,7 +10,11 @@ import { startRequestProxy } from '../../support/faults/request-proxy.ts';
 import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
 import { type CliRun, runCli, temporaryDirectory } from '../../support/programs/cli.ts';
 import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
+import {
+  type OperatorScene,
+  remoteDbArguments,
+  startOperatorScene,
+} from '../../support/scenes/operator-scene.ts';
 import { credentialsOf, EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 import { type FakeSigner, startFakeSigner } from '../../support/servers/fake-signer.ts';
 import { startServer } from '../../support/servers/http-server.ts';
@@ -63,18 +67,7 @@ beforeEach(() => {
 });
 afterEach(() => folder[Symbol.dispose]());
 
-const remoteDb = (...args: string[]) => [
-  'remote-db',
-  '--db-url',
-  dbUrl,
-  '--vault',
-  scene.vault,
-  '--network',
-  scene.networkFile,
-  '--data-dir',
-  scene.dataDir,
-  ...args,
-];
+const remoteDb = (...args: string[]) => remoteDbArguments(scene, dbUrl, args);
 const keyArgs = () => ['--encrypt-key-file', encryptKeyFile];
 const vaultArgs = () => ['--vault', scene.vault, '--data-dir', scene.dataDir];
 

@@ -20,7 +20,11 @@ import {
   startBareProcess,
   startHoldingServers,
 } from '../../support/programs/held-process.ts';
-import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
+import {
+  type OperatorScene,
+  remoteDbArguments,
+  startOperatorScene,
+} from '../../support/scenes/operator-scene.ts';
 import { EXIT_CHAIN } from '../../support/scenes/signing-fixtures.ts';
 import { startFakeSigner } from '../../support/servers/fake-signer.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -66,18 +70,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.disposeAsync());
 
-const remoteDb = (...args: string[]) => [
-  'remote-db',
-  '--db-url',
-  database.url,
-  '--vault',
-  scene.vault,
-  '--network',
-  scene.networkFile,
-  '--data-dir',
-  scene.dataDir,
-  ...args,
-];
+const remoteDb = (...args: string[]) => remoteDbArguments(scene, database.url, args);
 
 async function withPlace<T>(callback: (place: Place) => Promise<T>): Promise<T> {
   await using stack = new AsyncDisposableStack();

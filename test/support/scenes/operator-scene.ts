@@ -120,3 +120,13 @@ export async function startOperatorScene(options: OperatorSceneOptions = {}): Pr
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** The words of a command below `remote-db` for the scene's vault. */
+export function remoteDbArguments(
+  { vault, networkFile, dataDir }: Pick<OperatorScene, 'vault' | 'networkFile' | 'dataDir'>,
+  dbUrl: string,
+  args: readonly string[],
+): string[] {
+  const vaultArgs = ['--vault', vault, '--network', networkFile, '--data-dir', dataDir];
+  return ['remote-db', '--db-url', dbUrl, ...vaultArgs, ...args];
+}
