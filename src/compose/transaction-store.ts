@@ -12,7 +12,7 @@ import { resolveVaultNetwork, vaultDirectory } from '../settings/vault-config.ts
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { openRemoteDatabase } from './remote-db.ts';
 
-/** Whose transactions, and where they are. */
+/** The vault whose transactions are meant, and the database that they are in. */
 export interface TransactionStoreSettings {
   readonly vault: VaultSettings;
   readonly database: OperatorDatabaseSettings;

@@ -21,7 +21,7 @@ export interface AskedFacts {
   readonly isDone?: boolean | undefined;
   /** Why the call reverted in the block of its receipt. */
   readonly revertReason?: string | undefined;
-  /** Whose turn the wallet's nonce is. */
+  /** The vault that has the turn to use the wallet's nonce: this one or another. */
   readonly turn?: 'ours' | 'theirs' | undefined;
   /** Whether the call could only revert now. */
   readonly wouldRevert?: boolean | undefined;
