@@ -14,7 +14,7 @@ import { createPrompter, type Prompter } from './terminal/prompt.ts';
  * Base of every command, and one rule for output. Results go to stdout, hints and warnings to stderr; with `--json` stdout
  * carries the value returned by `run` and nothing else. Commands extend it through {@link operatorCommand}.
  */
-export abstract class OperatorCommand extends Command {
+abstract class OperatorCommand extends Command {
   static override enableJsonFlag = true;
   static override usage = '<%= command.id %> [OPTIONS]';
 

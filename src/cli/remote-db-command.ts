@@ -2,11 +2,10 @@ import type { Interfaces } from '@oclif/core';
 import type { z } from 'zod';
 import { UsageError } from '../lib/errors.ts';
 import { REMOTE_DB_GROUP, REMOTE_DB_OPTIONS } from './flags/remote-db.ts';
-import { type CommandRules, OperatorCommand } from './operator-command.ts';
+import { type CommandRules, operatorCommand } from './operator-command.ts';
 import { CommandLineError, invalidValue } from './options/command-line-error.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
 import type { Options, Resolved } from './options/option.ts';
-import type { ResultOf } from './result-members.ts';
 
 /** The group's options as flags: every command below `remote-db` takes them, before and after its name. */
 export const REMOTE_DB_FLAGS: Interfaces.FlagInput = oclifFlags(REMOTE_DB_OPTIONS, REMOTE_DB_GROUP);
@@ -16,24 +15,11 @@ export function remoteDbCommand<O extends Options, R extends z.ZodType>(
   options: O,
   { result, ...rules }: CommandRules<typeof REMOTE_DB_OPTIONS & O, R>,
 ) {
-  abstract class DeclaredRemoteDbCommand extends OperatorCommand {
+  abstract class DeclaredRemoteDbCommand extends operatorCommand(options, { result }) {
     static override baseFlags = REMOTE_DB_FLAGS;
-    static override flags = oclifFlags(options);
-
-    /** The declared options, without the group's. An accessor, which oclif leaves out of the manifest. */
-    static get options(): O {
-      return options;
-    }
-
-    /** The declared result; an accessor for the same reason. */
-    static get result(): R {
-      return result;
-    }
-
-    abstract override run(): Promise<ResultOf<R>>;
 
     /** The group's options and the command's own, and who is warned; the group's questions come first. */
-    protected async resolve(): Promise<
+    protected override async resolve(): Promise<
       Resolved<typeof REMOTE_DB_OPTIONS & O> & { readonly warn: (line: string) => void }
     > {
       const resolved = await this.resolveOptions({ ...REMOTE_DB_OPTIONS, ...options }, rules);
