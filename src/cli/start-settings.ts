@@ -21,7 +21,7 @@ import { listIgnored } from './flags/ignored.ts';
 import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';
 import { type StartGiven, terminationLog } from './flags/start.ts';
 import { operatorDatabase } from './flags/transactions.ts';
-import { signerConnection } from './read-signer-tls.ts';
+import { signerConnection } from './signer-connection.ts';
 
 /**
  * What `start` was told, as the composition takes it.

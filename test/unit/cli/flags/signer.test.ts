@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { signerUrls } from '../../../../src/cli/options/value-kinds.ts';
-import { readSignerTls } from '../../../../src/cli/read-signer-tls.ts';
+import { readSignerTls } from '../../../../src/cli/signer-connection.ts';
 import { it } from '../../../support/fixtures.ts';
 
 const source = { kind: 'flag' } as const;
