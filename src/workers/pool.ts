@@ -11,15 +11,18 @@ import { concatBytes, wipe } from '../lib/bytes.ts';
 import { mapBounded } from '../lib/limit.ts';
 import { startedFile } from '../lib/package-root.ts';
 import {
+  type CheckedDeposits,
+  type DepositsToCheck,
   type Jobs,
   type OpenInput,
   PUBLIC_KEY_WIDTH,
   SECRET_KEY_WIDTH,
   type SealInput,
   type SealOutput,
+  type SealTarget,
 } from './jobs.ts';
 import { MemoryGate } from './memory-gate.ts';
-import { ROW_WIDTH } from './run-job.ts';
+import { ROW_WIDTH } from './seal-rows.ts';
 import { ThreadPool } from './thread-pool.ts';
 
 /** Called with the number of items done so far. */
@@ -83,6 +86,18 @@ export interface WorkerPool extends AsyncDisposable {
    * an array will do, and so will whatever makes them then.
    */
   openKeys(input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array>;
+  /**
+   * Decrypts keystores in one thread, one after another, and seals their keys with fresh shares of them.
+   * @param memoryBytes - what the one that takes most takes; it waits until there is so much
+   */
+  sealKeystores(
+    input: Jobs['sealKeystores']['input'],
+    memoryBytes: number,
+  ): Promise<Jobs['sealKeystores']['output']>;
+  /** Opens validators' rows in one thread and seals fresh shares of their keys; a row that does not open stops nothing. */
+  shareAnew(target: SealTarget, rows: readonly SealedRow[]): Promise<Jobs['shareAnew']['output']>;
+  /** Verifies signatures of deposits in one thread, and hashes the deposits for the tree. */
+  checkDeposits(input: DepositsToCheck, signal?: AbortSignal): Promise<CheckedDeposits>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
   derivePublicKeys(secretKeys: Uint8Array): Promise<Uint8Array>;
 }
@@ -107,6 +122,12 @@ export function createWorkerPool(
   threads: JobThreads = openJobThreads(options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE)),
 ): WorkerPool {
   const { size } = threads;
+  let gate: MemoryGate | undefined;
+  const memory = () => {
+    // Asked once: the process may keep what a derivation has taken for the next one, and then would seem to have less.
+    gate ??= new MemoryGate(usableBytes());
+    return gate;
+  };
   return {
     size,
     deriveKeypairs: (input, onProgress) => deriveKeypairs(threads, input, onProgress),
@@ -118,6 +139,10 @@ export function createWorkerPool(
       }),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
+    sealKeystores: (input, memoryBytes) =>
+      memory().run(memoryBytes, () => threads.run('sealKeystores', input)),
+    shareAnew: (target, rows) => threads.run('shareAnew', { target, rows: encodeRows(rows) }),
+    checkDeposits: (input, signal) => threads.run('checkDeposits', input, { signal }),
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };

@@ -126,16 +126,30 @@ export function createDepositData(options: {
 export function parseDepositData(text: string, name = 'deposit data'): DepositDataEntry[] {
   const json = parseJson(text, name);
   const parsed = fileSchema.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new OperatorError(
-      'deposit-data-invalid',
-      `${name} is not deposit data: ${[...(issue?.path ?? []), issue?.message].join(': ')}`,
-    );
+  if (parsed.success) return entriesOf(parsed.data, json);
+  const [issue] = parsed.error.issues;
+  throw new OperatorError(
+    'deposit-data-invalid',
+    `${name} is not deposit data: ${[...(issue?.path ?? []), issue?.message].join(': ')}`,
+  );
+}
+
+/** {@link parseDepositData} of a text that need not be deposit data: undefined when it is not. */
+export function tryParseDepositData(text: string): DepositDataEntry[] | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
   }
+  const { data } = fileSchema.safeParse(json);
+  return data && entriesOf(data, json);
+}
+
+function entriesOf(parsed: z.infer<typeof fileSchema>, json: unknown): DepositDataEntry[] {
   // The schema gives its members in its own order: the file's own objects are kept beside them.
   const originals = json as Readonly<Record<string, unknown>>[];
-  return parsed.data.map(({ pubkey, signature }, i) => ({
+  return parsed.map(({ pubkey, signature }, i) => ({
     publicKey: fromHex(pubkey),
     signature: fromHex(signature),
     json: originals[i] ?? {},
@@ -179,11 +193,13 @@ export function assertUniqueDeposits(entries: readonly DepositDataEntry[], name 
   const seen = new Set<string>();
   for (const { publicKey } of entries) {
     const key = toHex(publicKey);
-    if (seen.has(key)) {
-      throw new OperatorError('deposit-data-duplicate', `${name} names public key ${key} twice.`);
-    }
+    if (seen.has(key)) throw depositDuplicate(publicKey, name);
     seen.add(key);
   }
+}
+
+export function depositDuplicate(publicKey: Uint8Array, name: string): OperatorError {
+  return new OperatorError('deposit-data-duplicate', `${name} names public key ${toHex(publicKey)} twice.`);
 }
 
 function parseJson(text: string, name: string): unknown {

@@ -56,6 +56,8 @@ const keystoreSchema = z.object({
   version: z.literal(4),
 });
 export type Keystore = z.infer<typeof keystoreSchema>;
+/** Made once: to make a schema takes ten times as long as to use it. */
+const versionSchema = z.object({ version: z.unknown() });
 
 /**
  * Reads a keystore, and refuses one that costs too much to open ({@link KDF_LIMITS}).
@@ -64,7 +66,7 @@ export type Keystore = z.infer<typeof keystoreSchema>;
  */
 export function parseKeystore(text: string, name = 'keystore'): Keystore {
   const json = parseJson(text, name);
-  const version = z.object({ version: z.unknown() }).safeParse(json).data?.version;
+  const version = versionSchema.safeParse(json).data?.version;
   if (version !== undefined && version !== 4) {
     throw new OperatorError(
       'keystore-version',
@@ -83,6 +85,12 @@ export function parseKeystore(text: string, name = 'keystore'): Keystore {
 /** The memory in bytes that decrypting it takes, by the numbers in the file; pbkdf2 takes none. */
 export function memoryToDecrypt({ crypto: { kdf } }: Keystore): number {
   return kdf.function === 'scrypt' ? memoryOfScrypt(kdf.params) : 0;
+}
+
+/** The work of decrypting it, by the numbers in the file, in rounds of pbkdf2, of which a usual one makes 262,144. */
+export function workToDecrypt({ crypto: { kdf } }: Keystore): number {
+  // The usual scrypt (n · r = 2^21) takes about as long as the usual pbkdf2.
+  return kdf.function === 'scrypt' ? (kdf.params.n * kdf.params.r * kdf.params.p) / 8 : kdf.params.c;
 }
 
 /**

@@ -2,9 +2,11 @@ import {
   assertUniqueDeposits,
   type DepositDataEntry,
   depositDataRoot,
+  depositDuplicate,
   depositOfVault,
   vaultCredentials,
 } from '../../domain/consensus/deposit-data.ts';
+import type { DepositList } from '../../domain/consensus/deposit-list.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
@@ -25,6 +27,13 @@ export function assertDepositsOfVault(
   for (const entry of entries) assertOfVault(ref, vault, entry, path);
 }
 
+/** {@link assertDepositsOfVault} of deposit data that is kept flat. */
+export function assertDepositListOfVault(ref: VaultRef, { path, duplicate, claims }: DepositList): void {
+  const vault = fromHex(ref.address, ADDRESS_LENGTH);
+  if (duplicate !== undefined) throw depositDuplicate(duplicate, path);
+  for (const claim of claims) assertOfVault(ref, vault, claim, path);
+}
+
 /**
  * Checks the deposit data root of every entry that names one.
  * @throws OperatorError 'deposit-data-bad-root'
@@ -37,16 +46,27 @@ export function assertDepositRoots(
   const entry = entries.find(one =>
     differs(one, 'deposit_data_root', depositDataRoot(depositOfVault(one, vault))),
   );
-  if (entry === undefined) return;
-  throw new OperatorError(
+  if (entry !== undefined) throw badDepositRoot(ref, { path, publicKey: entry.publicKey });
+}
+
+export function badDepositRoot(
+  ref: VaultRef,
+  { path, publicKey }: { readonly path: string; readonly publicKey: Uint8Array },
+): OperatorError {
+  return new OperatorError(
     'deposit-data-bad-root',
-    `${path}: the deposit data root of ${toHex(entry.publicKey)} is not that of its deposit to vault ${ref.address}.`,
+    `${path}: the deposit data root of ${toHex(publicKey)} is not that of its deposit to vault ${ref.address}.`,
     { hint: 'Create the deposit data again for this vault and network.' },
   );
 }
 
 /** What the file says of itself, where it says so; the tree is made for this vault whatever it says. */
-function assertOfVault(ref: VaultRef, vault: Uint8Array, entry: DepositDataEntry, path: string): void {
+function assertOfVault(
+  ref: VaultRef,
+  vault: Uint8Array,
+  entry: Pick<DepositDataEntry, 'publicKey' | 'json'>,
+  path: string,
+): void {
   const { json, publicKey } = entry;
   if (differs(entry, 'withdrawal_credentials', vaultCredentials(vault))) {
     throw new OperatorError(
@@ -63,7 +83,7 @@ function assertOfVault(ref: VaultRef, vault: Uint8Array, entry: DepositDataEntry
 }
 
 /** Whether the entry has such a member, and with another value. */
-function differs({ json }: DepositDataEntry, field: string, expected: Uint8Array): boolean {
+function differs({ json }: Pick<DepositDataEntry, 'json'>, field: string, expected: Uint8Array): boolean {
   const value = json[field];
   return typeof value === 'string' && !isHexOf(value, expected);
 }

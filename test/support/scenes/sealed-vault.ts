@@ -1,10 +1,9 @@
 import { activateUpload } from '../../../src/db/activate-upload.ts';
 import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
-import { operatorDigest, validatorsDigest } from '../../../src/domain/fleet/fact-digests.ts';
-import { computeManifestMac } from '../../../src/domain/keys/manifest.ts';
+import { ManifestMac } from '../../../src/domain/keys/manifest.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
-import { compareBytes } from '../../../src/lib/bytes.ts';
+import { compareBytes, concatBytes } from '../../../src/lib/bytes.ts';
 import type { UnlockedVault, VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';
 import type { WorkerPool } from '../../../src/workers/pool.ts';
 
@@ -52,11 +51,9 @@ export async function activateRawKeys(
   await activateUpload(session, {
     vaultId: vault.vaultId,
     expectedManifestCounter: vault.manifestCounter,
-    publicKeys,
+    publicKeys: concatBytes(publicKeys),
     oracleSet,
-    validatorsDigest: validatorsDigest(publicKeys),
-    digestOperatorFacts: operatorDigest,
-    sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
+    startManifest: head => new ManifestMac(encryptionKey, context, head),
     assignNewKeys: () => [],
     audit: {
       actor: 'tester',
