@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { create, decrypt, type IKdfModule, type IKeystore } from '@chainsafe/bls-keystore';
+import { create, type IKdfModule } from '@chainsafe/bls-keystore';
 import { z } from 'zod';
 import { equalBytes, fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
@@ -8,6 +8,7 @@ import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
 import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
+import { decryptMessage } from './keystore-cipher.ts';
 
 export type KeystoreKdf = 'scrypt' | 'pbkdf2';
 
@@ -143,7 +144,7 @@ export async function decryptKeystore(
   password: string,
   name = 'keystore',
 ): Promise<Uint8Array> {
-  const decrypted = await decryptBytes(keystore, password, name);
+  const decrypted = decryptBytes(keystore, password, name);
   const secretKey = new Uint8Array(decrypted);
   wipe(decrypted);
   const expected = fromHex(keystore.pubkey);
@@ -156,22 +157,22 @@ export async function decryptKeystore(
   );
 }
 
-async function decryptBytes(keystore: Keystore, password: string, name: string): Promise<Uint8Array> {
+function decryptBytes({ crypto }: Keystore, password: string, name: string): Uint8Array {
+  let decrypted: Uint8Array | undefined;
   try {
-    return await decrypt(keystore as IKeystore, password);
+    decrypted = decryptMessage(crypto, password);
   } catch (cause) {
-    if (cause instanceof Error && cause.message === 'Invalid password') {
-      throw new OperatorError(
-        'keystore-wrong-password',
-        `The password does not open ${name}, or its checksum is damaged.`,
-      );
-    }
     throw new OperatorError(
       'keystore-kdf',
       `${name} asks for key derivation parameters that cannot be computed.`,
       { cause },
     );
   }
+  if (decrypted !== undefined) return decrypted;
+  throw new OperatorError(
+    'keystore-wrong-password',
+    `The password does not open ${name}, or its checksum is damaged.`,
+  );
 }
 
 function tryPublicKey(secretKey: Uint8Array): Uint8Array | undefined {
