@@ -396,6 +396,13 @@ function requireHttpUrl(endpoint: string, index: number): void {
 
 /** What a request is that no node will ever take: no JSON-RPC, an unknown method, wrong parameters. */
 const MISTAKES: ReadonlySet<number> = new Set([-32700, -32600, -32601, -32602]);
+/** What a node says of blocks that it has not kept, some with the code of a mistake: one that keeps more has them. */
+const NOT_KEPT = /\bolder than\b|\barchiv|\bprun(?:ed|ing)\b|\bmissing trie node\b|\bhistorical\b/i;
+
+/** Whether no other node would take the request either. */
+function isMistake({ code, message }: JsonRpcError['error']): boolean {
+  return MISTAKES.has(code) && !NOT_KEPT.test(message ?? '');
+}
 
 /** A node answered a request with a JSON-RPC error that says nothing about the chain. */
 export class RpcError extends ExternalError {
@@ -406,7 +413,7 @@ export class RpcError extends ExternalError {
       'rpc-error',
       `${endpoint} refused ${method}: ${error.message ?? 'no reason given'} (${error.code}).`,
       // Another node of those behind a load balancer has the block; a limit of requests is one per time.
-      { retryable: !MISTAKES.has(error.code) },
+      { retryable: !isMistake(error) },
     );
     this.rpcCode = error.code;
   }

@@ -364,7 +364,7 @@ const REST: readonly RpcQuirk[] = [
   {
     maker: 'Cloudflare',
     does: 'calls a request for logs of old blocks invalid',
-    so: 'is quoted, and no other is asked: the code is that of a mistake in the question',
+    so: 'is passed over, and quoted when there is no other',
     source: 'ethers-io/ethers.js#841',
     endpoint: 'https://cloudflare-eth.com',
     answers: {
@@ -378,10 +378,10 @@ const REST: readonly RpcQuirk[] = [
         code: 'rpc-error',
         message:
           'https://cloudflare-eth.com refused eth_getLogs: Invalid Request. Requested data is older than 128 blocks. (-32600).',
-        retryable: false,
+        retryable: true,
       },
     },
-    beside: { by: 'first' },
+    beside: { by: 'second', value: ALL_LOGS },
   },
   {
     maker: 'Tenderly',
