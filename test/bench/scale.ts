@@ -210,7 +210,7 @@ async function useRemoteSigner(stored: StoredFleet): Promise<void> {
         check(printed.includes(`Would exit ${fleet.publicKeys.length} validators`), printed.slice(0, 500));
         await runMeasured({
           title: 'start',
-          args: ['start', ...common, ...signerArgs, ...endpoints],
+          args: ['start', ...common, ...signerArgs, ...endpoints, '--db-url', stored.databaseUrl],
           meanwhile: { line: 'Started operator service', run: async () => {} },
         });
       },
