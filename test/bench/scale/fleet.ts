@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDepositData, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
