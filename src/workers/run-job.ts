@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto';
 import { createKeyDeriver, type KeyDeriver, publicKeyOf } from '../domain/keys/derivation.ts';
 import {
+  importDataKey,
   NONCE_LENGTH,
   openEncoded,
   rowTampered,
@@ -82,13 +84,14 @@ function derivePublicKeys({ secretKeys }: Input<'publicKeys'>): Uint8Array {
 }
 
 function sealKeys(input: SealInput): SealOutput {
-  const { dataKey, secretKeys, publicKeys, oracleSet } = input;
+  const { secretKeys, publicKeys, oracleSet } = input;
   const count = secretKeys.length / SECRET_KEY_WIDTH;
   const keys = new SealedRows(count);
   const shares = new SealedRows(count * (oracleSet?.count ?? 0));
   const sharePublicKeys: Uint8Array[] = [];
   const context = { chainId: input.chainId, vault: input.vault, dataKeyId: input.dataKeyId };
   try {
+    const dataKey = takeDataKey(input.dataKey);
     for (let i = 0; i < count; i++) {
       const secretKey = record(secretKeys, i, SECRET_KEY_WIDTH);
       const publicKey = record(publicKeys, i, PUBLIC_KEY_WIDTH);
@@ -110,7 +113,7 @@ function sealKeys(input: SealInput): SealOutput {
       }
     }
   } finally {
-    wipe([dataKey, secretKeys]);
+    wipe(secretKeys);
   }
   return {
     nonces: keys.nonces,
@@ -123,7 +126,7 @@ function sealKeys(input: SealInput): SealOutput {
 
 /** Opens every row, derives its public key and compares: one bad row stops the batch, and nothing of it leaves. */
 function openRows({ dataKeys, rows }: OpenInput): Uint8Array {
-  const keyOf = new Map(dataKeys.map(({ id, key }) => [id, key]));
+  const keyOf = new Map(dataKeys.map(({ id, key }) => [id, takeDataKey(key)]));
   const count = rows.length / ROW_WIDTH;
   const secretKeys = new Uint8Array(count * SECRET_KEY_WIDTH);
   try {
@@ -146,8 +149,15 @@ function openRows({ dataKeys, rows }: OpenInput): Uint8Array {
   } catch (error) {
     wipe(secretKeys);
     throw error;
+  }
+}
+
+/** A data key for the rows of a job, whose bytes are overwritten. */
+function takeDataKey(bytes: Uint8Array): KeyObject {
+  try {
+    return importDataKey(bytes);
   } finally {
-    wipe(keyOf.values());
+    wipe(bytes);
   }
 }
 
@@ -162,7 +172,7 @@ class SealedRows {
     this.ciphertexts = new Uint8Array(count * SEALED_LENGTH);
   }
 
-  add(dataKey: Uint8Array, context: KeyContext, secretKey: Uint8Array): void {
+  add(dataKey: KeyObject, context: KeyContext, secretKey: Uint8Array): void {
     const sealed = sealSecretKey(dataKey, context, secretKey);
     this.nonces.set(sealed.nonce, this.#filled * NONCE_LENGTH);
     this.ciphertexts.set(sealed.ciphertext, this.#filled * SEALED_LENGTH);

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import blst from '@chainsafe/blst';
 import { bls12_381 } from '@noble/curves/bls12-381.js';
-import { openSecretKey } from '../../src/domain/keys/envelope.ts';
+import { importDataKey, openSecretKey } from '../../src/domain/keys/envelope.ts';
 import { combineKeyShares } from '../../src/domain/keys/key-share.ts';
 import { fromHex, toHex } from '../../src/lib/bytes.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
@@ -72,7 +72,7 @@ export async function sealStep(scheme: Scheme): Promise<StepResult> {
         ciphertext: recordAt(value.shareCiphertexts, at, 48),
       };
       const secretKey = openSecretKey(
-        dataKey,
+        importDataKey(dataKey),
         { ...context, publicKey, parentPublicKey, shareIndex },
         sealed,
       );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
-import { generateDataKey, openSecretKey } from '../../../src/domain/keys/envelope.ts';
+import { generateDataKey, importDataKey, openSecretKey } from '../../../src/domain/keys/envelope.ts';
 import { combineKeyShares } from '../../../src/domain/keys/key-share.ts';
 import { decryptKeystore, parseKeystore } from '../../../src/domain/keys/keystore.ts';
 import { concatBytes } from '../../../src/lib/bytes.ts';
@@ -111,7 +111,7 @@ describe('worker pool', () => {
     }
     const [first, second] = rows;
     if (first === undefined || second === undefined) return expect.fail();
-    expect(openSecretKey(dataKey, first.context, first)).toEqual(record(secretKeys, 0, 32));
+    expect(openSecretKey(importDataKey(dataKey), first.context, first)).toEqual(record(secretKeys, 0, 32));
 
     const swapped = rows.with(500, { ...first, context: second.context });
     await expect(pool.openKeys({ dataKeys: [{ id: 1, key: dataKey }], rows: swapped })).rejects.toMatchObject(

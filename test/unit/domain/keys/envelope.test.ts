@@ -5,6 +5,7 @@ import {
   deriveSubkey,
   generateDataKey,
   generateEncryptionKey,
+  importDataKey,
   openSecretKey,
   openSigningKey,
   parseEncryptionKey,
@@ -69,7 +70,8 @@ describe('a sealed signing key', () => {
 describe('sealed keys', () => {
   it('openSecretKey opens a sealed key under its own data key and context', () => {
     fc.assert(
-      fc.property(bytes(32), context, bytes(32), (dataKey, own, secretKey) => {
+      fc.property(bytes(32), context, bytes(32), (bytesOfKey, own, secretKey) => {
+        const dataKey = importDataKey(bytesOfKey);
         const sealed = sealSecretKey(dataKey, own, secretKey);
         expect([sealed.nonce.length, sealed.ciphertext.length]).toEqual([12, 48]);
         expect(openSecretKey(dataKey, own, sealed)).toEqual(secretKey);
@@ -80,21 +82,21 @@ describe('sealed keys', () => {
   it('openSecretKey refuses a sealed key with any bit of nonce, ciphertext, tag or data key flipped', () => {
     const own = sample();
     const dataKey = generateDataKey();
-    const sealed = sealSecretKey(dataKey, own, generateDataKey());
+    const sealed = sealSecretKey(importDataKey(dataKey), own, generateDataKey());
     for (const part of [sealed.nonce, sealed.ciphertext, dataKey]) {
       for (let bit = 0; bit < part.length * 8; bit++) {
         flip(part, bit);
-        expect(() => openSecretKey(dataKey, own, sealed)).toThrowError(tampered);
+        expect(() => openSecretKey(importDataKey(dataKey), own, sealed)).toThrowError(tampered);
         flip(part, bit);
       }
     }
-    expect(openSecretKey(dataKey, own, sealed)).toHaveLength(32);
+    expect(openSecretKey(importDataKey(dataKey), own, sealed)).toHaveLength(32);
   });
 
   it('openSecretKey refuses a sealed key when any field of its context is exchanged', () => {
     fc.assert(
       fc.property(context, context, (own, other) => {
-        const dataKey = generateDataKey();
+        const dataKey = importDataKey(generateDataKey());
         const sealed = sealSecretKey(dataKey, own, generateDataKey());
         for (const field of Object.keys(contextFields) as (keyof KeyContext)[]) {
           const exchanged = { ...own, [field]: other[field] };
@@ -108,7 +110,7 @@ describe('sealed keys', () => {
 
   it('openSecretKey refuses a sealed key with the nonce or ciphertext of another, or cut short', () => {
     const own = sample();
-    const dataKey = generateDataKey();
+    const dataKey = importDataKey(generateDataKey());
     const a = sealSecretKey(dataKey, own, generateDataKey());
     const b = sealSecretKey(dataKey, own, generateDataKey());
     expect(() => openSecretKey(dataKey, own, { ...a, nonce: b.nonce })).toThrowError(tampered);
@@ -120,14 +122,28 @@ describe('sealed keys', () => {
 
   it('openSecretKey names the public key of a sealed key that it refuses', () => {
     const own = sample();
-    const sealed = sealSecretKey(generateDataKey(), own, generateDataKey());
-    expect(() => openSecretKey(generateDataKey(), own, sealed)).toThrowError(toHex(own.publicKey));
+    const sealed = sealSecretKey(importDataKey(generateDataKey()), own, generateDataKey());
+    expect(() => openSecretKey(importDataKey(generateDataKey()), own, sealed)).toThrowError(
+      toHex(own.publicKey),
+    );
+  });
+
+  it('importDataKey keeps its own copy: the bytes may be overwritten, and rows open all the same', () => {
+    const own = sample();
+    const bytesOfKey = generateDataKey();
+    const dataKey = importDataKey(bytesOfKey);
+    const secretKey = generateDataKey();
+    const sealed = sealSecretKey(dataKey, own, secretKey);
+    bytesOfKey.fill(0);
+    expect(openSecretKey(dataKey, own, sealed)).toEqual(secretKey);
+    expect(() => openSecretKey(importDataKey(bytesOfKey), own, sealed)).toThrowError(tampered);
   });
 
   it('sealSecretKey draws a fresh nonce each time', () => {
     const own = sample();
-    const dataKey = generateDataKey();
-    const nonces = Array.from({ length: 1000 }, () => toHex(sealSecretKey(dataKey, own, dataKey).nonce));
+    const dataKey = importDataKey(generateDataKey());
+    const secretKey = generateDataKey();
+    const nonces = Array.from({ length: 1000 }, () => toHex(sealSecretKey(dataKey, own, secretKey).nonce));
     expect(new Set(nonces).size).toBe(1000);
   });
 
@@ -135,7 +151,7 @@ describe('sealed keys', () => {
     const own = sample();
     const dataKey = generateDataKey();
     const secretKey = generateDataKey();
-    const { nonce, ciphertext } = sealSecretKey(dataKey, own, secretKey);
+    const { nonce, ciphertext } = sealSecretKey(importDataKey(dataKey), own, secretKey);
     const decipher = createDecipheriv('aes-256-gcm', dataKey, nonce);
     decipher.setAAD(encodeKeyContext(own)).setAuthTag(ciphertext.subarray(32));
     const opened = Buffer.concat([decipher.update(ciphertext.subarray(0, 32)), decipher.final()]);
