@@ -86,7 +86,7 @@ export interface SealInput extends SealTarget {
   readonly publicKeys: Uint8Array;
 }
 
-/** Under which key rows are sealed, and for whom. */
+/** The key that rows are sealed under, and whose they are. */
 export interface SealTarget {
   readonly dataKey: Uint8Array;
   readonly dataKeyId: number;

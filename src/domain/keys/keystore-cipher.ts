@@ -52,7 +52,7 @@ function deriveKey(kdf: KeystoreCrypto['kdf'], password: string): Uint8Array {
   }
 }
 
-/** As EIP-2335 has it: NFKD, without control characters. */
+/** The password as EIP-2335 has it: NFKD, without control characters. */
 function normalize(password: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
   return password.normalize('NFKD').replace(/[\u0000-\u001f\u007f-\u009f]/g, '');

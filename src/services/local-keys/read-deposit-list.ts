@@ -7,7 +7,7 @@ import { requireDepositDataPath } from './deposit-data-file.ts';
 
 /** How much of a file is read at a time: some 370 entries. */
 const CHUNK_BYTES = 256 * 1024;
-/** Without a place to cut it in so much text, a file is read as a whole. */
+/** A file with so much text and no place to cut it is read as a whole. */
 const MAX_PIECE_LENGTH = 4 * 1024 * 1024;
 
 /**

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDepositData, type DepositDataEntry } from '../../../../src/domain/consensus/deposit-data.ts';
+import type { DepositDataEntry } from '../../../../src/domain/consensus/deposit-data.ts';
 import { depositListOf } from '../../../../src/domain/consensus/deposit-list.ts';
 import { deriveSecretKey } from '../../../../src/domain/keys/derivation.ts';
+import { createDepositData } from '../../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { startDepositCheck } from '../../../../src/services/remote-db/check-deposit-data.ts';

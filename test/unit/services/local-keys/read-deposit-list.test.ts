@@ -1,13 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import {
-  createDepositData,
-  formatDepositData,
-  parseDepositData,
-} from '../../../../src/domain/consensus/deposit-data.ts';
+import { formatDepositData, parseDepositData } from '../../../../src/domain/consensus/deposit-data.ts';
 import { type DepositList, depositListOf } from '../../../../src/domain/consensus/deposit-list.ts';
 import { deriveSecretKey } from '../../../../src/domain/keys/derivation.ts';
+import { createDepositData } from '../../../../src/domain/keys/signed-deposit.ts';
 import { concatBytes, toHex } from '../../../../src/lib/bytes.ts';
 import { readDepositList } from '../../../../src/services/local-keys/read-deposit-list.ts';
 import { it } from '../../../support/fixtures.ts';
