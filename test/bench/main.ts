@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { BENCHES } from './benches.ts';
 import { prepareBench } from './prepare.ts';
 import { printFigure, printHead, summarize } from './print.ts';
+import { UPLOAD_BENCHES } from './upload-benches.ts';
 
 /** The signing path, and the operator's: each prints its figures itself, in a process of its own. */
 const SIGNING_PATH = [
@@ -19,7 +20,8 @@ const SIGNING_PATH = [
 ];
 /** These run for so long that they are asked for by name. */
 const ON_DEMAND = ['scale'];
-const names = [...BENCHES.map(bench => bench.name), ...SIGNING_PATH, ...ON_DEMAND];
+const benches = [...BENCHES, ...UPLOAD_BENCHES];
+const names = [...benches.map(bench => bench.name), ...SIGNING_PATH, ...ON_DEMAND];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter(name => !names.includes(name));
@@ -27,7 +29,7 @@ if (unknown.length > 0) {
   console.error(`No such bench: ${unknown.join(', ')}. There are: ${names.join(', ')}.`);
   process.exit(2);
 }
-const chosen = BENCHES.filter(bench => wanted.length === 0 || wanted.includes(bench.name));
+const chosen = benches.filter(bench => wanted.length === 0 || wanted.includes(bench.name));
 await using context = await prepareBench({ needsDatabase: chosen.some(bench => bench.needsDatabase) });
 printHead(availableParallelism());
 let isMissed = false;

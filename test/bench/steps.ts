@@ -10,6 +10,7 @@ import {
   writeFilesBare,
 } from './file-steps.ts';
 import { deriveBare, deriveStep, openBare, sealBare, sealStep } from './key-steps.ts';
+import { depositsBare, readVaultBare } from './upload-steps.ts';
 
 const STEPS = {
   derive: deriveStep,
@@ -25,6 +26,8 @@ const STEPS = {
   'write-files-bare': writeFilesBare,
   'deposit-tree': depositTreeStep,
   'tree-bare': treeBare,
+  'deposits-bare': depositsBare,
+  'read-vault-bare': readVaultBare,
 };
 export type StepName = keyof typeof STEPS;
 export type StepOptions = object;
