@@ -246,7 +246,7 @@ describe.each([
     expect(await findingsOf(database)).toEqual([]);
   });
 
-  it('a second upload after a set-up anew takes no proof from before', async () => {
+  it('a second upload verifies no deposit again when only the statement over the facts is gone', async () => {
     await using vault = await uploaded();
     await sql`delete from ${tableOf(vault.database, 'statements')}`.execute(vault.database.db);
     // The signature of the facts is gone: they are proven from the sealed rows again.
