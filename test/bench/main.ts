@@ -5,8 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BENCHES } from './benches.ts';
+import { BENCHES as BULK_BENCHES } from './benches.ts';
 import { compareRevisions } from './compare/compare.ts';
+import { KEYSTORE_BENCHES } from './keystore-benches.ts';
 import { buildIfStale, prepareBench } from './prepare.ts';
 import { printFigure, printHead, summarize } from './print.ts';
 
@@ -22,6 +23,7 @@ const SIGNING_PATH = [
 ];
 /** These run for so long that they are asked for by name. */
 const ON_DEMAND = ['scale'];
+const BENCHES = [...BULK_BENCHES, ...KEYSTORE_BENCHES];
 const names = [...BENCHES.map(bench => bench.name), ...SIGNING_PATH, ...ON_DEMAND];
 
 const { values, positionals: wanted } = parseArgs({
