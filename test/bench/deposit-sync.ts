@@ -11,7 +11,7 @@ import { connectExecutionNode, type ExecutionNode } from '../../src/clients/exec
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { migrateDatabase } from '../../src/db/migrator.ts';
 import { publicKeyOf, signMessage } from '../../src/domain/consensus/bls.ts';
-import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-data.ts';
+import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-signature.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { createNetworkValidators } from '../../src/services/staking/network-validators/network-validators.ts';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { OracleSet } from '../protocol/oracle-config.ts';
 import type { Assignment } from './assignment.ts';
+import { SHARE_RECORD_LENGTH, type SharedKeys } from './shared-keys.ts';
 
 /**
  * Digests over public facts, stored beside them: they show commands that have no encryption key whether a row was
@@ -41,17 +42,51 @@ export interface OperatorFacts {
 }
 
 /** SHA-256 over everything that `setup-operator` writes. @returns 32 bytes */
-export function operatorDigest({ oracleSet, document, keypairs, shares }: OperatorFacts): Uint8Array {
+export function operatorDigest({ keypairs, shares, ...facts }: OperatorFacts): Uint8Array {
   return digest('operator', hash => {
-    hash.update(oracleSet.hash).update(number(oracleSet.threshold));
-    writeText(hash, oracleSet.configIpfsHash);
-    writeText(hash, document);
-    hash.update(number(keypairs.length));
+    writeHead(hash, facts, keypairs.length);
     for (const { publicKey, sharesSetHash } of keypairs) hash.update(publicKey).update(sharesSetHash);
     for (const { parentPublicKey, shareIndex, publicKey } of shares) {
       hash.update(parentPublicKey).update(number(shareIndex)).update(publicKey);
     }
   });
+}
+
+/** {@link operatorDigest} of keys that are not in lists. */
+export function operatorDigestOf(
+  facts: Pick<OperatorFacts, 'oracleSet' | 'document'>,
+  keys: SharedKeys,
+): Uint8Array {
+  return digest('operator', hash => {
+    writeHead(hash, facts, keys.length);
+    for (const { publicKey, sharesSetHash } of keys) hash.update(publicKey).update(sharesSetHash);
+    for (const { publicKey, records } of keys) hash.update(behindEach(publicKey, records));
+  });
+}
+
+function writeHead(
+  hash: Hash,
+  { oracleSet, document }: Pick<OperatorFacts, 'oracleSet' | 'document'>,
+  keypairCount: number,
+): void {
+  hash.update(oracleSet.hash).update(number(oracleSet.threshold));
+  writeText(hash, oracleSet.configIpfsHash);
+  writeText(hash, document);
+  hash.update(number(keypairCount));
+}
+
+/** The records of shares, each behind its parent: one piece for the hash, where three for each share take ten times as long. */
+function behindEach(parent: Uint8Array, records: Uint8Array): Uint8Array {
+  const pieces = new Uint8Array(
+    (records.length / SHARE_RECORD_LENGTH) * (parent.length + SHARE_RECORD_LENGTH),
+  );
+  let at = 0;
+  for (let offset = 0; offset < records.length; offset += SHARE_RECORD_LENGTH) {
+    pieces.set(parent, at);
+    pieces.set(records.subarray(offset, offset + SHARE_RECORD_LENGTH), at + parent.length);
+    at += parent.length + SHARE_RECORD_LENGTH;
+  }
+  return pieces;
 }
 
 /**

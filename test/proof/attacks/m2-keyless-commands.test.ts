@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createDepositData, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { createDepositData } from '../../../src/domain/consensus/deposit-signature.ts';
 import { planDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { decodeStatement, encodeStatement } from '../../../src/domain/fleet/statement.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';

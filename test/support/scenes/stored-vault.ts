@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../../src/db/database.ts';
-import { createDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { createDepositData } from '../../../src/domain/consensus/deposit-signature.ts';
 import { createKeyDeriver, publicKeyOf, validatorKeyPath } from '../../../src/domain/keys/derivation.ts';
 import { encryptTransportKeystore } from '../../../src/domain/keys/keystore.ts';
 import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
