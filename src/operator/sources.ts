@@ -7,9 +7,9 @@ import { fromHex, toHex } from '../lib/bytes.ts';
 import { PUBLIC_FILE_MODE } from '../lib/files.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import {
-  currentValidators,
   type OperatorConfig,
   readOperatorConfig,
+  remoteSignerConfigOf,
 } from '../services/fleet/operator-files/read-operator-config.ts';
 import {
   findRemoteSignerConfig,
@@ -98,7 +98,7 @@ export async function findDatabaseSources(
         async () => toHex((await findOwnVault(database, ref))?.operatorDigest ?? new Uint8Array()),
         async () => {
           const found = await read();
-          return found && { validators: [...currentValidators(found)], oracleSet: found.oracleSet };
+          return found && remoteSignerConfigOf(found);
         },
       ),
     },

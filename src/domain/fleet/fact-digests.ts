@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { OracleSet } from '../protocol/oracle-config.ts';
 import type { Assignment } from './assignment.ts';
-import { SHARE_RECORD_LENGTH, type SharedKeys } from './shared-keys.ts';
+import { SHARE_RECORD_LENGTH, type SharedKey, type SharedKeys } from './shared-keys.ts';
 
 /**
  * Digests over public facts, stored beside them: they show commands that have no encryption key whether a row was
@@ -60,7 +60,8 @@ export function operatorDigestOf(
   return digest('operator', hash => {
     writeHead(hash, facts, keys.length);
     for (const { publicKey, sharesSetHash } of keys) hash.update(publicKey).update(sharesSetHash);
-    for (const { publicKey, records } of keys) hash.update(behindEach(publicKey, records));
+    const pieces = new Pieces();
+    for (const key of keys) hash.update(pieces.of(key));
   });
 }
 
@@ -75,18 +76,23 @@ function writeHead(
   hash.update(number(keypairCount));
 }
 
-/** The records of shares, each behind its parent: one piece for the hash, where three for each share take ten times as long. */
-function behindEach(parent: Uint8Array, records: Uint8Array): Uint8Array {
-  const pieces = new Uint8Array(
-    (records.length / SHARE_RECORD_LENGTH) * (parent.length + SHARE_RECORD_LENGTH),
-  );
-  let at = 0;
-  for (let offset = 0; offset < records.length; offset += SHARE_RECORD_LENGTH) {
-    pieces.set(parent, at);
-    pieces.set(records.subarray(offset, offset + SHARE_RECORD_LENGTH), at + parent.length);
-    at += parent.length + SHARE_RECORD_LENGTH;
+/** Lays shares out as they are hashed, each record behind its parent: one piece for the hash, where three for each take longer. */
+class Pieces {
+  #bytes = new Uint8Array();
+
+  /** The pieces of one validator, in place of those before. */
+  of({ publicKey, records }: SharedKey): Uint8Array {
+    const pieceLength = publicKey.length + SHARE_RECORD_LENGTH;
+    const length = (records.length / SHARE_RECORD_LENGTH) * pieceLength;
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    let at = 0;
+    for (let offset = 0; offset < records.length; offset += SHARE_RECORD_LENGTH) {
+      this.#bytes.set(publicKey, at);
+      this.#bytes.set(records.subarray(offset, offset + SHARE_RECORD_LENGTH), at + publicKey.length);
+      at += pieceLength;
+    }
+    return this.#bytes.subarray(0, length);
   }
-  return pieces;
 }
 
 /**

@@ -1,7 +1,12 @@
 import { compareBytes } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
-import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit.ts';
+import {
+  DEPOSIT_AMOUNT_GWEI,
+  type DepositEntry,
+  depositDataRoot,
+  vaultCredentials,
+} from '../consensus/deposit.ts';
 import { Keccak256 } from './keccak.ts';
 
 /** What registers one entry: public key, signature, deposit data root. */
@@ -61,14 +66,13 @@ export function hashDeposits(entries: readonly DepositEntry[], vault: Uint8Array
 
 function encodeValidators(entries: readonly DepositEntry[], vault: Uint8Array): Uint8Array {
   const validators = new Uint8Array(entries.length * VALIDATOR_LENGTH);
-  for (const [index, entry] of entries.entries()) {
+  const withdrawalCredentials = vaultCredentials(vault);
+  for (const [index, { publicKey, signature }] of entries.entries()) {
     const offset = index * VALIDATOR_LENGTH;
-    validators.set(entry.publicKey, offset);
-    validators.set(entry.signature, offset + PUBLIC_KEY_LENGTH);
-    validators.set(
-      depositDataRoot(depositOfVault(entry, vault)),
-      offset + PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH,
-    );
+    const deposit = { publicKey, signature, withdrawalCredentials, amountGwei: DEPOSIT_AMOUNT_GWEI };
+    validators.set(publicKey, offset);
+    validators.set(signature, offset + PUBLIC_KEY_LENGTH);
+    validators.set(depositDataRoot(deposit), offset + PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH);
   }
   return validators;
 }

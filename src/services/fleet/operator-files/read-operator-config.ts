@@ -55,18 +55,28 @@ export async function readOperatorConfig(
   return { keys, oracleSet, staleValidators, document, depositData, proven };
 }
 
-/** The validators that are not left out, as often as they are asked for. */
+/** The validators that are not left out, as often as they are asked for; their byte strings are views of a thousand keys. */
 export function currentValidators({
   keys,
   oracleSet,
 }: Pick<OperatorConfig, 'keys' | 'oracleSet'>): Iterable<RemoteSignerConfig['validators'][number]> {
   return {
     *[Symbol.iterator]() {
-      // Copies: who keeps one, or sends it to a thread, is not to have a page of a thousand.
-      for (const { publicKey, records } of keys.ofSet(oracleSet.configHash))
-        yield { publicKey: publicKey.slice(), shares: sharesOf({ records: records.slice() }) };
+      for (const key of keys.ofSet(oracleSet.configHash))
+        yield { publicKey: key.publicKey, shares: sharesOf(key) };
     },
   };
+}
+
+/** The same as a configuration to keep. */
+export function remoteSignerConfigOf(found: OperatorConfig): RemoteSignerConfig {
+  const { keys, oracleSet } = found;
+  // Copies: who sends one of them to a thread is not to send a thousand.
+  const validators = Array.from(keys.ofSet(oracleSet.configHash), ({ publicKey, records }) => ({
+    publicKey: publicKey.slice(),
+    shares: sharesOf({ records: records.slice() }),
+  }));
+  return { validators, oracleSet };
 }
 
 function countOfSet(keys: SharedKeys, hash: Uint8Array): number {
