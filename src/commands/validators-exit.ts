@@ -26,7 +26,8 @@ import {
   planExits,
 } from '../services/exits/exit-validators.ts';
 import { findRemoteSignerConfig } from '../services/fleet/remote-signer/remote-signer-config-file.ts';
-import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { readVaultConfig } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 
 const OPTIONS = {
   consensusEndpoints: consensusEndpoints('Enter the comma separated'),

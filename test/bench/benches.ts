@@ -1,28 +1,11 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Bench } from './bench.ts';
 import { runProgram, runStep, timeProgram } from './child-process.ts';
 import { startDelayProxy } from './delay-proxy.ts';
+import { FILE_BENCHES } from './file-benches.ts';
 import { type Cost, check } from './measure.ts';
 import { type BenchContext, ROWS, SCHEME } from './prepare.ts';
-
-export interface Figure {
-  readonly cost: Cost;
-  readonly bare: { readonly label: string; readonly cost: Cost; readonly by: 'cpuMs' | 'wallMs' };
-  readonly verified: string;
-  readonly notes?: Readonly<Record<string, string>>;
-}
-
-export interface Bench {
-  readonly name: string;
-  readonly title: string;
-  readonly input: string;
-  /** What the Python operator takes for the same work. */
-  readonly reference?: string;
-  /** The most that it may cost, of what the costs name. */
-  readonly targets: Partial<Cost>;
-  readonly needsDatabase: boolean;
-  run(context: BenchContext): Promise<Figure>;
-}
 
 const { count, oracles, threshold } = SCHEME;
 const RECORDED = 'the recorded mnemonic of the vectors (01-create-keys/holesky)';
@@ -272,6 +255,7 @@ export const BENCHES: readonly Bench[] = [
   unchanged,
   setupValidator,
   depositTree,
+  ...FILE_BENCHES,
   version,
 ];
 

@@ -11,7 +11,7 @@ import { connectExecutionNode, type ExecutionNode } from '../../src/clients/exec
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { migrateDatabase } from '../../src/db/migrator.ts';
 import { signMessage } from '../../src/domain/consensus/bls.ts';
-import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-data.ts';
+import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { createNetworkValidators } from '../../src/services/staking/network-validators/network-validators.ts';

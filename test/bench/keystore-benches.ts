@@ -12,7 +12,7 @@ import {
   remoteDbArguments,
   startOperatorScene,
 } from '../support/scenes/operator-scene.ts';
-import type { Bench, Figure } from './benches.ts';
+import type { Bench, Figure } from './bench.ts';
 import { runProgram, runStep } from './child-process.ts';
 import { benchSeed, MNEMONIC, NETWORK, VAULT } from './inputs.ts';
 import { check } from './measure.ts';

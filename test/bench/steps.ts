@@ -10,6 +10,12 @@ import {
   writeFilesBare,
 } from './file-steps.ts';
 import { deriveBare, deriveStep, openBare, scryptBare, sealBare, sealStep } from './key-steps.ts';
+import {
+  checkOperatorFilesStep,
+  fillOperatorStep,
+  mergeBare,
+  writeDepositDataStep,
+} from './operator-file-steps.ts';
 
 const STEPS = {
   derive: deriveStep,
@@ -26,6 +32,10 @@ const STEPS = {
   'write-files-bare': writeFilesBare,
   'deposit-tree': depositTreeStep,
   'tree-bare': treeBare,
+  'write-deposit-data': writeDepositDataStep,
+  'merge-bare': mergeBare,
+  'fill-operator': fillOperatorStep,
+  'check-operator-files': checkOperatorFilesStep,
 };
 export type StepName = keyof typeof STEPS;
 export type StepOptions = object;

@@ -1,9 +1,7 @@
-import {
-  type DepositDataEntry,
-  depositOfVault,
-  findInvalidDeposits,
-} from '../../domain/consensus/deposit-data.ts';
-import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
+import { depositOfVault } from '../../domain/consensus/deposit.ts';
+import type { DepositDataEntry } from '../../domain/consensus/deposit-data.ts';
+import { findInvalidDeposits } from '../../domain/consensus/deposit-signature.ts';
+import { hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
@@ -36,8 +34,9 @@ export function checkDepositData(
       { hint: 'Such a deposit would be lost. Create the deposit data again for this vault and network.' },
     );
   }
-  assertDepositRoots(ref, file);
-  const { root } = buildDepositTree(entries, vault);
+  const hashed = hashDeposits(entries, vault);
+  assertDepositRoots(ref, file, hashed);
+  const root = rootOf(hashed);
   if (onChain !== null && !equalBytes(root, onChain)) {
     throw new OperatorError(
       'deposit-data-root-mismatch',

@@ -1,10 +1,6 @@
-import {
-  assertUniqueDeposits,
-  type DepositDataEntry,
-  depositDataRoot,
-  depositOfVault,
-  vaultCredentials,
-} from '../../domain/consensus/deposit-data.ts';
+import { vaultCredentials } from '../../domain/consensus/deposit.ts';
+import { assertUniqueDeposits, type DepositDataEntry } from '../../domain/consensus/deposit-data.ts';
+import { type DepositNodes, depositRootAt } from '../../domain/protocol/deposit-nodes.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
@@ -20,23 +16,22 @@ export function assertDepositsOfVault(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
 ): void {
-  const vault = fromHex(ref.address, ADDRESS_LENGTH);
+  const credentials = vaultCredentials(fromHex(ref.address, ADDRESS_LENGTH));
   assertUniqueDeposits(entries, path);
-  for (const entry of entries) assertOfVault(ref, vault, entry, path);
+  for (const entry of entries) assertOfVault(ref, credentials, entry, path);
 }
 
 /**
  * Checks the deposit data root of every entry that names one.
+ * @param hashed - the same entries, for this vault
  * @throws OperatorError 'deposit-data-bad-root'
  */
 export function assertDepositRoots(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
+  hashed: DepositNodes,
 ): void {
-  const vault = fromHex(ref.address, ADDRESS_LENGTH);
-  const entry = entries.find(one =>
-    differs(one, 'deposit_data_root', depositDataRoot(depositOfVault(one, vault))),
-  );
+  const entry = entries.find((one, index) => differs(one, 'deposit_data_root', depositRootAt(hashed, index)));
   if (entry === undefined) return;
   throw new OperatorError(
     'deposit-data-bad-root',
@@ -46,9 +41,9 @@ export function assertDepositRoots(
 }
 
 /** What the file says of itself, where it says so; the tree is made for this vault whatever it says. */
-function assertOfVault(ref: VaultRef, vault: Uint8Array, entry: DepositDataEntry, path: string): void {
+function assertOfVault(ref: VaultRef, credentials: Uint8Array, entry: DepositDataEntry, path: string): void {
   const { json, publicKey } = entry;
-  if (differs(entry, 'withdrawal_credentials', vaultCredentials(vault))) {
+  if (differs(entry, 'withdrawal_credentials', credentials)) {
     throw new OperatorError(
       'deposit-data-other-vault',
       `${path}: the withdrawal credentials of ${toHex(publicKey)} are ${String(json.withdrawal_credentials)}, not those of vault ${ref.address}.`,

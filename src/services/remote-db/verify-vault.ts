@@ -18,7 +18,7 @@ import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { depositDataDigest, openStatement, type Statement } from '../../domain/fleet/statement.ts';
 import type { ShareTest } from '../../domain/keys/key-share.ts';
 import type { StatementSigner } from '../../domain/keys/signing-key.ts';
-import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
+import { hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
 import { isOracleSet, type OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
@@ -257,7 +257,7 @@ async function checkDepositData(
   const failure = await findingOf(() => {
     const entries = parseDepositData(stored.document);
     count = entries.length;
-    const { root } = buildDepositTree(entries, context.vault);
+    const root = rootOf(hashDeposits(entries, context.vault));
     const isOfUpload = vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot);
     if (!isOfUpload || !equalBytes(root, stored.root) || count !== stored.entryCount) {
       findings.push('The deposit data is not that of the last upload.');

@@ -7,7 +7,8 @@ import { type DepositDataEntry, parseDepositData } from '../../../src/domain/con
 import { createKeyDeriver, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
-import { oracleSetHash, parseOracleConfig } from '../../../src/domain/protocol/oracle-config.ts';
+import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
+import { parseOracleConfig } from '../../../src/domain/protocol/oracle-document.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { setupVault } from '../../../src/services/remote-db/setup-vault.ts';
