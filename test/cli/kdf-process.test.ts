@@ -10,7 +10,7 @@ import { canKeepKdfMemory, KDF_MALLOC } from '../../src/lib/kdf-malloc.ts';
 import { runCli } from '../support/programs/cli.ts';
 import { type BareProcess, startBareProcess } from '../support/programs/held-process.ts';
 
-/** On a machine with little memory the program goes on as it was started. */
+/** What the program adds to its environment: nothing on a machine with little memory. */
 const GIVEN = canKeepKdfMemory() ? KDF_MALLOC : {};
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC = `${'abandon '.repeat(23)}art`;
