@@ -1,4 +1,4 @@
-import { KDF_MALLOC } from '../lib/kdf-malloc.ts';
+import { canKeepKdfMemory, KDF_MALLOC } from '../lib/kdf-malloc.ts';
 import { beginAgain } from './begin-again.ts';
 
 /** Commands whose own threads encrypt or decrypt keystores. `validators-exit` leaves it to a signer that it starts. */
@@ -13,7 +13,7 @@ const REMOTE_DB_COMMANDS = ['upload-keypairs'];
 export function keepKdfMemory(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (process.platform !== 'linux' || !derivesKeys(commandLine)) return;
   if (Object.keys(KDF_MALLOC).every(name => environment[name] !== undefined)) return;
-  beginAgain({ variables: KDF_MALLOC }, environment);
+  if (canKeepKdfMemory()) beginAgain({ variables: KDF_MALLOC }, environment);
 }
 
 /**
