@@ -11,8 +11,6 @@ import { migrateDatabase } from '../../src/db/migrator.ts';
 import { insertOracleSet } from '../../src/db/oracle-sets.ts';
 import { renderKeyFiles } from '../../src/domain/fleet/web3signer-key-file.ts';
 import { generateEncryptionKey } from '../../src/domain/keys/envelope.ts';
-import { oracleSetHash } from '../../src/domain/protocol/oracle-config.ts';
-import { EXIT } from '../../src/lib/errors.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { setupVault } from '../../src/services/remote-db/setup-vault.ts';
 import { unlockVault } from '../../src/services/remote-db/unlock-vault.ts';
@@ -20,7 +18,7 @@ import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 import { activateRawKeys, recordAt, sealRawKeys } from '../support/scenes/sealed-vault.ts';
 import { startWorkflow } from '../support/scenes/workflow-scene.ts';
-import { fixedBytes, NETWORK, VAULT } from './inputs.ts';
+import { benchOracleSet, NETWORK, VAULT } from './inputs.ts';
 import { check } from './measure.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -29,10 +27,6 @@ const KEYSTORES = Number(process.env.KEYSTORES || 20_000);
 /** Few: a third of the rows are validators, of which most lists are made. */
 const ORACLES = 2;
 const BATCH = 500;
-const FINDINGS = [
-  'Finding: No remote signer configuration found in the remote db.',
-  "Finding: The vault's facts are not signed by its key.",
-];
 const ref = { network: resolveNetwork(NETWORK), address: VAULT };
 
 /** Numbers as secret keys: any but zero will do. */
@@ -56,11 +50,10 @@ async function runProgram(
   args: readonly string[],
   options: {
     readonly env?: Readonly<Record<string, string>>;
-    readonly exitCode?: number;
     readonly meanwhile?: { readonly line: string; run(): Promise<void> };
   } = {},
 ): Promise<string> {
-  const { env, meanwhile, exitCode: expected = 0 } = options;
+  const { env, meanwhile } = options;
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-scale-'));
   const usageFile = join(folder, 'usage.json');
   const reporter = join(import.meta.dirname, 'report-usage.mjs');
@@ -100,10 +93,7 @@ async function runProgram(
     `${name}: exit ${exitCode}, ${seconds(cpuMs)} CPU, ${seconds(wallMs)} wall, peak ${Math.round(peakMb)} MB`,
   );
   rmSync(folder, { recursive: true });
-  check(
-    exitCode === expected,
-    `${name} ended with ${exitCode}: ${stdout.slice(-2_000)}${stderr.slice(-2_000)}`,
-  );
+  check(exitCode === 0, `${name} ended with ${exitCode}: ${stdout.slice(-2_000)}${stderr.slice(-2_000)}`);
   return stdout;
 }
 
@@ -113,11 +103,7 @@ async function fillVault(url: string, encryptKey: string): Promise<void> {
   await migrateDatabase(database, { programVersion: '1.0.0' });
   await setupVault(database, { ref, programVersion: '1.0.0', encryptKey, ifNeeded: true });
   using unlocked = await unlockVault(database, ref, encryptKey);
-  const threshold = 2;
-  const publicKeys = Array.from({ length: ORACLES }, (_, i) => fixedBytes(`oracle ${i}`, 64));
-  const oracles = publicKeys.map(publicKey => ({ publicKey }));
-  const hash = oracleSetHash({ exitSignatureRecoverThreshold: threshold, oracles });
-  const oracleSet = { hash, configIpfsHash: 'bench', threshold, publicKeys };
+  const oracleSet = benchOracleSet({ oracles: ORACLES, threshold: 2 });
   await using pool = createWorkerPool();
   const keys = await makeKeys(pool, Math.floor(KEYS / (1 + ORACLES)));
   const keypairs = await sealRawKeys(pool, unlocked, keys, oracleSet);
@@ -180,9 +166,7 @@ async function benchDatabase(folder: string): Promise<void> {
   const sync = [...remoteDb, 'setup-web3signer', ...keyArgs, '--output-dir', directory];
   await runProgram(sync);
   await runProgram(sync);
-  // What `upload` writes besides the rows is not there.
-  const findings = await runProgram([...remoteDb, 'verify', ...keyArgs], { exitCode: EXIT.differences });
-  check(findings.match(/^Finding: .*$/gm)?.join() === FINDINGS.join(), findings);
+  await runProgram([...remoteDb, 'verify', ...keyArgs]);
 }
 
 async function benchUpload(): Promise<void> {
