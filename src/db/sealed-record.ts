@@ -50,6 +50,24 @@ export function readSealedRecord(record: Uint8Array): StoredSecret {
   };
 }
 
+/** Rows of a page of records, made when they are asked for: those of 120,000 at once are a million objects. */
+export interface SealedPage {
+  readonly length: number;
+  slice(from: number, to: number): StoredSecret[];
+}
+
+/** The rows of records that stand one after another. */
+export function readSealedPage(records: Uint8Array): SealedPage {
+  const length = records.length / SEALED_RECORD_LENGTH;
+  const rowAt = (index: number) =>
+    readSealedRecord(records.subarray(index * SEALED_RECORD_LENGTH, (index + 1) * SEALED_RECORD_LENGTH));
+  return {
+    length,
+    slice: (from, to) =>
+      Array.from({ length: Math.max(0, Math.min(to, length) - from) }, (_, i) => rowAt(from + i)),
+  };
+}
+
 /** What the manifest covers of a record's row: a third of the objects of {@link readSealedRecord}. */
 export function readManifestEntry(record: Uint8Array): ManifestEntry {
   return {

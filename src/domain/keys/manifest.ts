@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type Hmac, timingSafeEqual } from 'node:crypto';
 import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ManifestEntry } from '../fleet/key-facts.ts';
@@ -27,36 +27,47 @@ export function computeManifestMac(
   context: VaultContext,
   manifest: Manifest,
 ): Uint8Array {
-  const key = deriveSubkey(encryptionKey, 'manifest');
-  const mac = createHmac('sha256', key);
-  wipe(key);
-  mac.update(encodeManifestHead(context, manifest));
-  // Entries have one width and the head has another, so their number needs no place of its own.
-  const block = new Uint8Array(ENTRIES_PER_UPDATE * ENTRY_LENGTH);
-  let filled = 0;
-  let previous: Uint8Array | undefined;
-  for (const entry of manifest.entries) {
-    assertAscending(previous, entry.publicKey);
-    previous = entry.publicKey;
-    writeEntry(block, filled, entry);
-    filled += ENTRY_LENGTH;
-    if (filled === block.length) {
-      mac.update(block);
-      filled = 0;
-    }
-  }
-  return new Uint8Array(mac.update(block.subarray(0, filled)).digest());
+  const mac = new ManifestMac(encryptionKey, context, manifest);
+  for (const entry of manifest.entries) mac.add(entry);
+  return mac.digest();
 }
 
-/** Whether a manifest has this MAC. */
-export function verifyManifestMac(
-  encryptionKey: Uint8Array,
-  context: VaultContext,
-  manifest: Manifest,
-  expected: Uint8Array,
-): boolean {
-  const actual = computeManifestMac(encryptionKey, context, manifest);
-  return actual.length === expected.length && timingSafeEqual(actual, expected);
+/** {@link computeManifestMac} for entries that come one after another. */
+export class ManifestMac {
+  readonly #mac: Hmac;
+  // Entries have one width and the head has another, so their number needs no place of its own.
+  readonly #block = new Uint8Array(ENTRIES_PER_UPDATE * ENTRY_LENGTH);
+  #filled = 0;
+  #previous: Uint8Array | undefined;
+
+  constructor(encryptionKey: Uint8Array, context: VaultContext, head: Omit<Manifest, 'entries'>) {
+    const key = deriveSubkey(encryptionKey, 'manifest');
+    this.#mac = createHmac('sha256', key);
+    wipe(key);
+    this.#mac.update(encodeManifestHead(context, head));
+  }
+
+  /** @throws RangeError when the public key is not above that of the entry before */
+  add(entry: ManifestEntry): void {
+    assertAscending(this.#previous, entry.publicKey);
+    this.#previous = entry.publicKey;
+    writeEntry(this.#block, this.#filled, entry);
+    this.#filled += ENTRY_LENGTH;
+    if (this.#filled < this.#block.length) return;
+    this.#mac.update(this.#block);
+    this.#filled = 0;
+  }
+
+  /** @returns 32 bytes */
+  digest(): Uint8Array {
+    return new Uint8Array(this.#mac.update(this.#block.subarray(0, this.#filled)).digest());
+  }
+
+  /** Whether this is the MAC of the entries; ends them as {@link digest} does. */
+  equals(expected: Uint8Array): boolean {
+    const actual = this.digest();
+    return actual.length === expected.length && timingSafeEqual(actual, expected);
+  }
 }
 
 function writeEntry(block: Uint8Array, offset: number, entry: ManifestEntry): void {

@@ -11,7 +11,7 @@ import {
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../../domain/keys/envelope.ts';
 import type { VaultContext } from '../../domain/keys/key-context.ts';
-import { verifyManifestMac } from '../../domain/keys/manifest.ts';
+import { ManifestMac } from '../../domain/keys/manifest.ts';
 import { fromHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
@@ -80,13 +80,30 @@ export async function unlockVault(
   }
 }
 
+/** Takes the visible rows in public-key order, and tells whether they are those that the last upload left. */
+export interface ManifestCheck {
+  add(entry: ManifestEntry): void;
+  /** To be asked once, when all have been added. */
+  isMet(): boolean;
+}
+
+/** Begins to compare rows, which may come one after another, with the vault's manifest. */
+export function startManifestCheck(
+  { encryptionKey, context }: UnlockedVault,
+  { manifestCounter: counter, depositDataRoot, manifestMac }: Vault,
+): ManifestCheck {
+  const mac = new ManifestMac(encryptionKey, context, { counter, depositDataRoot });
+  return {
+    add: entry => mac.add(entry),
+    isMet: () => manifestMac !== null && mac.equals(manifestMac),
+  };
+}
+
 /** Whether these are the visible rows that the last upload left. */
 export function isManifest(unlocked: UnlockedVault, vault: Vault, entries: Iterable<ManifestEntry>): boolean {
-  const manifest = { counter: vault.manifestCounter, depositDataRoot: vault.depositDataRoot, entries };
-  const { manifestMac } = vault;
-  return (
-    manifestMac !== null && verifyManifestMac(unlocked.encryptionKey, unlocked.context, manifest, manifestMac)
-  );
+  const check = startManifestCheck(unlocked, vault);
+  for (const entry of entries) check.add(entry);
+  return check.isMet();
 }
 
 /**
@@ -98,8 +115,12 @@ export function assertManifest(
   vault: Vault,
   entries: Iterable<ManifestEntry>,
 ): void {
-  if (isManifest(unlocked, vault, entries)) return;
-  throw new OperatorError(
+  if (!isManifest(unlocked, vault, entries)) throw manifestMismatch();
+}
+
+/** The error of rows that are not those of the manifest. */
+export function manifestMismatch(): OperatorError {
+  return new OperatorError(
     'manifest-mismatch',
     'The rows of this vault are not those of its manifest: keys were removed, added, exchanged or restored from an older state.',
     { hint: 'Run "remote-db verify" for the details, and restore the database from a backup.' },
