@@ -4,7 +4,7 @@ import type { ManifestEntry } from '../domain/fleet/key-facts.ts';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
-import { readSealedPage, SEALED_RECORD_LENGTH, type StoredSecret, sealedRecord } from './sealed-record.ts';
+import { readSealedRecord, SEALED_RECORD_LENGTH, type StoredSecret, sealedRecord } from './sealed-record.ts';
 
 const DIGEST_PAGE_SIZE = 2_000;
 
@@ -17,13 +17,14 @@ export async function* pageActiveSecrets(
   session: Session,
   options: { vaultId: number; pageSize: number },
 ): AsyncGenerator<StoredSecret[], void, undefined> {
-  for await (const records of pageActiveRecords(session, options)) {
-    const page = readSealedPage(records);
-    yield page.slice(0, page.length);
+  for await (const page of pageActiveRecords(session, options)) {
+    yield Array.from({ length: page.length / SEALED_RECORD_LENGTH }, (_, i) =>
+      readSealedRecord(page.subarray(i * SEALED_RECORD_LENGTH, (i + 1) * SEALED_RECORD_LENGTH)),
+    );
   }
 }
 
-/** {@link pageActiveSecrets}, a page being one array of the records that `readSealedPage` reads. */
+/** {@link pageActiveSecrets}, a page being one array of the records that `readSealedRecord` reads. */
 export async function* pageActiveRecords(
   session: Session,
   { vaultId, pageSize }: { vaultId: number; pageSize: number },

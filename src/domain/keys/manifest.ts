@@ -13,7 +13,8 @@ export interface Manifest {
   readonly entries: Iterable<ManifestEntry>;
 }
 
-const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + 4 + NONCE_LENGTH;
+/** Length of an entry in the form that the MAC is made over: public key, data-key id, nonce. */
+const MANIFEST_ENTRY_LENGTH = PUBLIC_KEY_LENGTH + 4 + NONCE_LENGTH;
 const ENTRIES_PER_UPDATE = 256;
 
 /**
@@ -28,46 +29,66 @@ export function computeManifestMac(
   manifest: Manifest,
 ): Uint8Array {
   const mac = new ManifestMac(encryptionKey, context, manifest);
-  for (const entry of manifest.entries) mac.add(entry);
-  return mac.digest();
+  const block = new Uint8Array(ENTRIES_PER_UPDATE * MANIFEST_ENTRY_LENGTH);
+  let filled = 0;
+  for (const entry of manifest.entries) {
+    writeEntry(block, filled, entry);
+    filled += MANIFEST_ENTRY_LENGTH;
+    if (filled === block.length) {
+      mac.update(block);
+      filled = 0;
+    }
+  }
+  return mac.update(block.subarray(0, filled)).digest();
 }
 
-/** {@link computeManifestMac} for entries that come one after another. */
+/** {@link computeManifestMac} of entries that come page by page. */
 export class ManifestMac {
   readonly #mac: Hmac;
-  // Entries have one width and the head has another, so their number needs no place of its own.
-  readonly #block = new Uint8Array(ENTRIES_PER_UPDATE * ENTRY_LENGTH);
-  #filled = 0;
   #previous: Uint8Array | undefined;
 
   constructor(encryptionKey: Uint8Array, context: VaultContext, head: Omit<Manifest, 'entries'>) {
     const key = deriveSubkey(encryptionKey, 'manifest');
     this.#mac = createHmac('sha256', key);
     wipe(key);
+    // Entries have one width and the head has another, so their number needs no place of its own.
     this.#mac.update(encodeManifestHead(context, head));
   }
 
-  /** @throws RangeError when the public key is not above that of the entry before */
-  add(entry: ManifestEntry): void {
-    assertAscending(this.#previous, entry.publicKey);
-    this.#previous = entry.publicKey;
-    writeEntry(this.#block, this.#filled, entry);
-    this.#filled += ENTRY_LENGTH;
-    if (this.#filled < this.#block.length) return;
-    this.#mac.update(this.#block);
-    this.#filled = 0;
+  /**
+   * @param entries - each of {@link MANIFEST_ENTRY_LENGTH}, in the order of their public keys
+   * @throws RangeError when they are not in strictly ascending order
+   */
+  update(entries: Uint8Array): this {
+    for (let at = 0; at < entries.length; at += MANIFEST_ENTRY_LENGTH) {
+      const publicKey = entries.subarray(at, at + PUBLIC_KEY_LENGTH);
+      assertAscending(this.#previous, publicKey);
+      this.#previous = publicKey;
+    }
+    // The caller may fill the same bytes anew.
+    if (this.#previous !== undefined) this.#previous = Uint8Array.from(this.#previous);
+    this.#mac.update(entries);
+    return this;
   }
 
-  /** @returns 32 bytes */
   digest(): Uint8Array {
-    return new Uint8Array(this.#mac.update(this.#block.subarray(0, this.#filled)).digest());
+    return new Uint8Array(this.#mac.digest());
   }
+}
 
-  /** Whether this is the MAC of the entries; ends them as {@link digest} does. */
-  equals(expected: Uint8Array): boolean {
-    const actual = this.digest();
-    return actual.length === expected.length && timingSafeEqual(actual, expected);
-  }
+/** Whether a manifest has this MAC. */
+export function verifyManifestMac(
+  encryptionKey: Uint8Array,
+  context: VaultContext,
+  manifest: Manifest,
+  expected: Uint8Array,
+): boolean {
+  return isSameMac(computeManifestMac(encryptionKey, context, manifest), expected);
+}
+
+/** Whether two MACs are equal, in a time that does not tell where they differ. */
+export function isSameMac(actual: Uint8Array, expected: Uint8Array): boolean {
+  return actual.length === expected.length && timingSafeEqual(actual, expected);
 }
 
 function writeEntry(block: Uint8Array, offset: number, entry: ManifestEntry): void {

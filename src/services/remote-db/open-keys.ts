@@ -1,6 +1,8 @@
 import type { SealedPage, StoredSecret } from '../../db/sealed-record.ts';
 import type { SigningKey } from '../../domain/fleet/web3signer-key-file.ts';
+import { rowTampered } from '../../domain/keys/envelope.ts';
 import { wipe } from '../../lib/bytes.ts';
+import type { OperatorError } from '../../lib/errors.ts';
 import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
 import { workAhead } from '../../lib/work-ahead.ts';
@@ -98,21 +100,25 @@ export function openPages(
 }
 
 /**
- * Opens rows of one vault, of which a bad one stops nothing.
+ * {@link openPage}, but a row that is not what was written stops nothing.
+ * @param onTampered - told of each
  * @returns secret keys of 32 bytes in the rows' order, undefined for one that does not open
  */
 export async function openEach(
   pool: WorkerPool,
   unlocked: UnlockedVault,
   rows: readonly StoredSecret[],
+  onTampered: (error: OperatorError) => void,
 ): Promise<(Uint8Array | undefined)[]> {
   const { secretKeys, refused } = await pool.openEach({ ...openingOf(unlocked), rows });
   const places = new Set(refused);
-  const keys = rows.map((_, index) =>
-    places.has(index)
-      ? undefined
-      : secretKeys.slice(SECRET_KEY_LENGTH * index, SECRET_KEY_LENGTH * (index + 1)),
-  );
+  const keys = rows.map(({ publicKey }, index) => {
+    if (!places.has(index)) {
+      return secretKeys.slice(SECRET_KEY_LENGTH * index, SECRET_KEY_LENGTH * (index + 1));
+    }
+    onTampered(rowTampered(publicKey));
+    return undefined;
+  });
   wipe(secretKeys);
   return keys;
 }

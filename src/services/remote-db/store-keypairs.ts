@@ -81,7 +81,7 @@ export async function storeSharesAnew(
   const rows = await readRows(deps.database, unlocked, unopened);
   let stored = 0;
   for (const batch of batches(rows, STORED_BATCH)) {
-    const secretKeys = await openEach(deps.pool, unlocked, batch);
+    const secretKeys = await openEach(deps.pool, unlocked, batch, () => undefined);
     const opened = batch.flatMap(({ publicKey }, i) => {
       const secretKey = secretKeys[i];
       return secretKey === undefined ? [] : [{ publicKey, secretKey }];

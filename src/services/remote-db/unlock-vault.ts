@@ -11,7 +11,7 @@ import {
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../../domain/keys/envelope.ts';
 import type { VaultContext } from '../../domain/keys/key-context.ts';
-import { ManifestMac } from '../../domain/keys/manifest.ts';
+import { verifyManifestMac } from '../../domain/keys/manifest.ts';
 import { fromHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
@@ -80,30 +80,13 @@ export async function unlockVault(
   }
 }
 
-/** Takes the visible rows in public-key order, and tells whether they are those that the last upload left. */
-export interface ManifestCheck {
-  add(entry: ManifestEntry): void;
-  /** To be asked once, when all have been added. */
-  isMet(): boolean;
-}
-
-/** Begins to compare rows, which may come one after another, with the vault's manifest. */
-export function startManifestCheck(
-  { encryptionKey, context }: UnlockedVault,
-  { manifestCounter: counter, depositDataRoot, manifestMac }: Vault,
-): ManifestCheck {
-  const mac = new ManifestMac(encryptionKey, context, { counter, depositDataRoot });
-  return {
-    add: entry => mac.add(entry),
-    isMet: () => manifestMac !== null && mac.equals(manifestMac),
-  };
-}
-
 /** Whether these are the visible rows that the last upload left. */
 export function isManifest(unlocked: UnlockedVault, vault: Vault, entries: Iterable<ManifestEntry>): boolean {
-  const check = startManifestCheck(unlocked, vault);
-  for (const entry of entries) check.add(entry);
-  return check.isMet();
+  const manifest = { counter: vault.manifestCounter, depositDataRoot: vault.depositDataRoot, entries };
+  const { manifestMac } = vault;
+  return (
+    manifestMac !== null && verifyManifestMac(unlocked.encryptionKey, unlocked.context, manifest, manifestMac)
+  );
 }
 
 /**

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Database, inSnapshot, type Session } from '../../db/database.ts';
 import { pageActiveRecords } from '../../db/key-secrets.ts';
+import type { StoredSecret } from '../../db/sealed-record.ts';
 import {
   readManifestEntry,
   readPublicKey,
-  readSealedPage,
   readSealedRecord,
   SEALED_RECORD_LENGTH,
-  type SealedPage,
-  type StoredSecret,
 } from '../../db/sealed-record.ts';
 import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
@@ -22,8 +20,6 @@ export interface VisibleRows {
   readonly length: number;
   /** Rows `from` to `to`, made when they are asked for. */
   slice(from: number, to: number): StoredSecret[];
-  /** All rows, in pages as they were read. */
-  pages(): Iterable<SealedPage>;
   publicKeyAt(index: number): Uint8Array;
   publicKeys(): Iterable<Uint8Array>;
   manifestEntries(): Iterable<ManifestEntry>;
@@ -67,7 +63,6 @@ function visibleRows(vault: Vault, pages: readonly Uint8Array[], length: number)
     length,
     slice: (from, to) =>
       Array.from({ length: Math.min(to, length) - from }, (_, i) => readSealedRecord(rowAt(from + i))),
-    pages: () => pages.values().map(readSealedPage),
     publicKeyAt: index => readPublicKey(rowAt(index)),
     publicKeys: () => records().map(readPublicKey),
     manifestEntries: () => records().map(readManifestEntry),

@@ -1,14 +1,15 @@
 import type { Session } from '../../../db/database.ts';
 import { pageActiveRecords } from '../../../db/key-secrets.ts';
 import { countVisibleKeys } from '../../../db/keypairs.ts';
-import { readSealedPage, type SealedPage } from '../../../db/sealed-record.ts';
+import { readManifestEntries, readSealedPage, type SealedPage } from '../../../db/sealed-record.ts';
 import type { Vault } from '../../../db/vaults.ts';
 import { rowTampered } from '../../../domain/keys/envelope.ts';
+import { isSameMac, ManifestMac } from '../../../domain/keys/manifest.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
-import { KeyTable } from '../key-table.ts';
 import { openPages } from '../open-keys.ts';
-import { manifestMismatch, startManifestCheck, type UnlockedVault } from '../unlock-vault.ts';
+import { manifestMismatch, type UnlockedVault } from '../unlock-vault.ts';
+import { KeyTable } from './key-table.ts';
 
 const PAGE_SIZE = 2_000;
 
@@ -31,7 +32,10 @@ export async function checkRows(
   const { vaultId } = vault;
   using stack = new DisposableStack();
   const keys = stack.use(new KeyTable());
-  const manifest = startManifestCheck(unlocked, vault);
+  const manifest = new ManifestMac(unlocked.encryptionKey, unlocked.context, {
+    counter: vault.manifestCounter,
+    depositDataRoot: vault.depositDataRoot,
+  });
   const findings: string[] = [];
   const bar = progress.start('Verifying rows', await countVisibleKeys(session, vaultId));
   for await (const { page, opened } of openPages(pool, unlocked, sealedPages(session, vaultId))) {
@@ -41,11 +45,13 @@ export async function checkRows(
       const row = rows[place];
       if (row !== undefined) findings.push(rowTampered(row.publicKey).message);
     }
-    for (const row of rows) manifest.add(row);
+    manifest.update(readManifestEntries(page.records));
     bar.advance(page.length);
   }
   bar.finish();
-  if (!manifest.isMet()) findings.push(manifestMismatch().message);
+  const { manifestMac } = vault;
+  if (manifestMac === null || !isSameMac(manifest.digest(), manifestMac))
+    findings.push(manifestMismatch().message);
   const held = stack.move();
   return { keys, findings, [Symbol.dispose]: () => held.dispose() };
 }

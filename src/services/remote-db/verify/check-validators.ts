@@ -4,7 +4,7 @@ import type { ShareTest } from '../../../domain/keys/key-share.ts';
 import { isOracleSet, type OracleSet } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes, toHex } from '../../../lib/bytes.ts';
 import { createShareTests } from '../find-broken-keys.ts';
-import type { KeyTable, OpenedValidator } from '../key-table.ts';
+import type { KeyTable, OpenedValidator } from './key-table.ts';
 
 /**
  * Checks oracle sets against their hashes: the rows of shares are sealed with their set's hash, and by it threshold and oracles are

@@ -1,15 +1,13 @@
-import type { StoredSecret } from '../../db/sealed-record.ts';
-import { equalBytes, wipe } from '../../lib/bytes.ts';
-import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
-import type { OpenOutput } from '../../workers/jobs.ts';
+import type { StoredSecret } from '../../../db/sealed-record.ts';
+import { wipe } from '../../../lib/bytes.ts';
+import { SECRET_KEY_LENGTH } from '../../../lib/lengths.ts';
+import type { OpenOutput } from '../../../workers/jobs.ts';
 
 /** What was opened of one validator. Its keys are views of the table, and undefined where a row was refused. */
 export interface OpenedValidator {
   /** Whether it has a row of its own. */
   readonly hasOwnRow: boolean;
   readonly secretKey: Uint8Array | undefined;
-  /** The oracle set that its shares name; undefined without shares. */
-  readonly sharesSetHash: Uint8Array | undefined;
   /** Its shares by the places of their oracles. */
   readonly shares: readonly { readonly place: number; readonly secretKey: Uint8Array | undefined }[];
 }
@@ -34,8 +32,6 @@ export class KeyTable implements Disposable {
   /** Validators, in the order in which rows first named them, by the 48 characters of their public keys. */
   readonly #indexes = new Map<string, number>();
   readonly #ownRows: number[] = [];
-  readonly #setHashes: (Uint8Array | undefined)[] = [];
-  readonly #sets: Uint8Array[] = [];
   readonly #pages: Page[] = [];
   #rowCount = 0;
   #shareCount = 0;
@@ -65,7 +61,6 @@ export class KeyTable implements Disposable {
       const parent = this.#indexOf(row.parentPublicKey);
       parents[i] = parent;
       places[i] = row.shareIndex ?? 0;
-      this.#setHashes[parent] ??= row.oracleSetHash === null ? undefined : this.#setOf(row.oracleSetHash);
     }
     this.#rowCount += rows.length;
     this.#groups = undefined;
@@ -75,12 +70,6 @@ export class KeyTable implements Disposable {
   find(publicKey: Uint8Array): OpenedValidator | undefined {
     const index = this.#indexes.get(latin1Of(publicKey));
     return index === undefined ? undefined : this.#validatorAt(index);
-  }
-
-  /** Every validator that a row names, with its public key. */
-  *validators(): Generator<OpenedValidator & { readonly publicKey: Uint8Array }> {
-    for (const [publicKey, index] of this.#indexes)
-      yield Object.assign(this.#validatorAt(index), { publicKey: Buffer.from(publicKey, 'latin1') });
   }
 
   [Symbol.dispose](): void {
@@ -98,17 +87,7 @@ export class KeyTable implements Disposable {
     const index = this.#indexes.size;
     this.#indexes.set(key, index);
     this.#ownRows.push(NONE);
-    this.#setHashes.push(undefined);
     return index;
-  }
-
-  /** A hash that many rows name, once. */
-  #setOf(hash: Uint8Array): Uint8Array {
-    const known = this.#sets.find(set => equalBytes(set, hash));
-    if (known !== undefined) return known;
-    const copy = Uint8Array.from(hash);
-    this.#sets.push(copy);
-    return copy;
   }
 
   #validatorAt(index: number): OpenedValidator {
@@ -122,7 +101,6 @@ export class KeyTable implements Disposable {
     return {
       hasOwnRow: ownRow !== NONE,
       secretKey: ownRow === NONE ? undefined : this.#secretKeyOf(ownRow),
-      sharesSetHash: this.#setHashes[index],
       shares: shares.sort((a, b) => a.place - b.place),
     };
   }
