@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const file = join(root, 'docs', 'commands.md');
 const oclif = join(dirname(fileURLToPath(import.meta.resolve('oclif/package.json'))), 'bin', 'run.js');
-/** As in src/cli/program.ts: texts come out up to two columns wider. */
+/** Columns that oclif fills, the same as in src/cli/program.ts: texts come out up to two columns wider. */
 const COLUMNS = '78';
 
 const { topics } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).oclif;

@@ -85,9 +85,10 @@ async function makeFiles() {
   const lines = [];
   for (const words of listCommands()) {
     const { default: command } = await import(join(root, 'src', 'commands', `${words.join('/')}.ts`));
+    const { RESULT } = await import(join(root, 'src', 'cli', 'results', `${words.join('/')}.ts`));
     const name = `${words.join('-')}.json`;
     const title = `Result of "operator ${words.join(' ')}"`;
-    files.set(name, schemaText(name, title, command.summary, command.result));
+    files.set(name, schemaText(name, title, command.summary, RESULT));
     lines.push(`| \`operator ${words.join(' ')}\` | [${name}](${name}) |\n`);
   }
   files.set('error.json', schemaText('error.json', 'Error', ERROR_RESULT.description, ERROR_RESULT));

@@ -564,11 +564,13 @@ describe('the tree', () => {
     expect(titles.map(title => title.match(glued) !== null)).toEqual([true, true, false]);
   });
 
-  it('the doc comments of tests begin with their subject: none with a preposition that completes a name', () => {
-    const clipped = /\/\*\*\s+(?:\*\s+)?(?:Of|That|For|Whose|With|In|On|By|As)\b.*/g;
-    const others = globSync('test/**/*.{ts,mjs}', { cwd: root }).filter(
-      file => !file.endsWith('architecture.test.ts'),
-    );
+  it('doc comments begin with their subject: none with a preposition that completes a name', () => {
+    const clipped =
+      /\/\*\*\s+(?:\*\s+)?(?:Of|That|For|Whose|With|Without|In|Into|On|By|As|At|To|From|After|Before|Beside|Under)\b.*/g;
+    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/*'], {
+      cwd: root,
+    });
+    const others = everywhere.filter(file => file !== 'test/architecture.test.ts');
     const found = others.flatMap(file =>
       [...readFileSync(join(root, file), 'utf8').matchAll(clipped)].map(
         ([comment]) => `${file}: ${comment.trim()}`,
@@ -577,12 +579,14 @@ describe('the tree', () => {
     expect(found).toEqual([]);
     const comments = [
       '/** Of the vault. */',
+      '/** Beside the key files. */',
       '/**\n * In the order of their indexes.\n */',
       '/** The vault of the recorded runs. */',
       '/** Only what is given. */',
       '// As the oracles do.',
     ];
     expect(comments.map(comment => comment.match(clipped) !== null)).toEqual([
+      true,
       true,
       true,
       false,

@@ -97,22 +97,14 @@ abstract class OperatorCommand extends Command {
   }
 }
 
-/** What a command declares beside its options. */
-export interface CommandRules<O extends Options, R extends z.ZodType> extends OptionRules<O> {
-  /** What the command prints with `--json`, and `run` returns: a strict object, each member with a description. */
-  readonly result: R;
-}
-
 /**
  * The base of a command that takes these options: oclif's flags are made from them, and {@link OperatorCommand} resolves them.
+ * The command names the schema of its result, by its type alone: no command needs the schema to run.
  * A function, not a static field of the command that the base class reads: what `this.constructor` declares has no type there,
  * and oclif takes into its manifest the fields of a class, not what an accessor of its base derives.
  */
-export function operatorCommand<O extends Options, R extends z.ZodType>(
-  options: O,
-  { result, ...rules }: CommandRules<O, R>,
-) {
-  abstract class DeclaredCommand extends OperatorCommand {
+export function operatorCommand<O extends Options>(options: O, rules: OptionRules<O> = {}) {
+  abstract class DeclaredCommand<R extends z.ZodType> extends OperatorCommand {
     static override flags = oclifFlags(options);
 
     /** The declared options. An accessor, which oclif leaves out of the manifest. */
@@ -120,11 +112,7 @@ export function operatorCommand<O extends Options, R extends z.ZodType>(
       return options;
     }
 
-    /** The declared result; an accessor for the same reason. */
-    static get result(): R {
-      return result;
-    }
-
+    /** Returns what the command prints with `--json`. */
     abstract override run(): Promise<ResultOf<R>>;
 
     protected resolve(): Promise<Resolved<O>> {

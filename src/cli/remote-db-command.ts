@@ -2,20 +2,20 @@ import type { Interfaces } from '@oclif/core';
 import type { z } from 'zod';
 import { UsageError } from '../lib/errors.ts';
 import { REMOTE_DB_GROUP, REMOTE_DB_OPTIONS } from './flags/remote-db.ts';
-import { type CommandRules, operatorCommand } from './operator-command.ts';
+import { operatorCommand } from './operator-command.ts';
 import { CommandLineError, invalidValue } from './options/command-line-error.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
-import type { Options, Resolved } from './options/option.ts';
+import type { OptionRules, Options, Resolved } from './options/option.ts';
 
 /** The group's options as flags: every command below `remote-db` takes them, before and after its name. */
 export const REMOTE_DB_FLAGS: Interfaces.FlagInput = oclifFlags(REMOTE_DB_OPTIONS, REMOTE_DB_GROUP);
 
 /** The base of a command below `remote-db` that takes these options beside the group's: see `operatorCommand`. */
-export function remoteDbCommand<O extends Options, R extends z.ZodType>(
+export function remoteDbCommand<O extends Options>(
   options: O,
-  { result, ...rules }: CommandRules<typeof REMOTE_DB_OPTIONS & O, R>,
+  rules: OptionRules<typeof REMOTE_DB_OPTIONS & O> = {},
 ) {
-  abstract class DeclaredRemoteDbCommand extends operatorCommand(options, { result }) {
+  abstract class DeclaredRemoteDbCommand<R extends z.ZodType> extends operatorCommand(options)<R> {
     static override baseFlags = REMOTE_DB_FLAGS;
 
     /** The group's options and the command's own, and who is warned; the group's questions come first. */

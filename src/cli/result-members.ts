@@ -2,7 +2,7 @@
 // and is written in the same way, in each of them.
 import { z } from 'zod';
 
-/** What `run` of a command with this schema returns: lists may be such as nobody changes. */
+/** What `run` of a command whose result has this schema returns: lists may be such as nobody changes. */
 export type ResultOf<S extends z.ZodType> = Unchanging<z.input<S>>;
 
 type Unchanging<T> = T extends readonly (infer E)[]

@@ -3,8 +3,16 @@ import { z } from 'zod';
 import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { parseJson } from '../lib/json.ts';
 import { retry } from '../lib/retry.ts';
-import { describeEndpoint, type HttpDeps, type HttpResponse, logRetry, requestHttp } from './http.ts';
+import {
+  bodyText,
+  describeEndpoint,
+  type HttpDeps,
+  type HttpResponse,
+  logRetry,
+  requestHttp,
+} from './http.ts';
 
 /** A server of HashiCorp Vault or OpenBao, and how long it is waited for; plain data. */
 export interface HashiVaultServer {
@@ -79,7 +87,7 @@ async function waitAsTold({ headers }: HttpResponse): Promise<void> {
 function explain(response: HttpResponse, options: HashiVaultServer, path: string): ExternalError {
   const server = describeEndpoint(options.url);
   const { status } = response;
-  const body = tryJson(response);
+  const body = parseJson(bodyText(response));
   const reported = errorSchema.safeParse(body).data?.errors ?? '';
   const fail = (code: ErrorCodeOf<'external'>, message: string, hint?: string, retryable = false) =>
     new ExternalError(code, message, { hint, retryable });
@@ -156,14 +164,6 @@ function explainMissing(
 function describeLocation({ headers }: HttpResponse): string {
   const location = String(headers.location ?? '');
   return URL.canParse(location) ? new URL(location).origin : 'itself, by another path';
-}
-
-function tryJson(response: HttpResponse): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(response.body));
-  } catch {
-    return undefined;
-  }
 }
 
 /** A path without slashes at its ends, and with single ones. */

@@ -6,6 +6,7 @@ import {
   request as undiciRequest,
 } from 'undici';
 import { ExternalError, messageOf } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 
@@ -114,12 +115,12 @@ export function bodyText(response: HttpResponse): string {
  * @throws ExternalError `invalid-answer`
  */
 export function bodyJson(response: HttpResponse, endpoint: string | URL): unknown {
-  try {
-    return JSON.parse(bodyText(response));
-  } catch {
-    // The parser's error quotes the answer, which may be a key of HashiCorp Vault.
+  const json = parseJson(bodyText(response));
+  // Without the parser's error: it quotes the answer, which may be a key of HashiCorp Vault.
+  if (json === undefined) {
     throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON.`);
   }
+  return json;
 }
 
 async function requestOnce(deps: HttpDeps, request: HttpRequest): Promise<HttpResponse> {

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { keystoreKdf } from '../cli/flags/keystores.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
@@ -6,7 +5,7 @@ import { dataDir, mnemonicFor, networkOfKeys, vault } from '../cli/flags/vault.t
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/create-keys.ts';
 import { createKeys } from '../services/local-keys/create-keys.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
 import {
@@ -32,19 +31,7 @@ const OPTIONS = {
   dataDir,
 };
 
-const RESULT = z.strictObject({
-  vault: member.vault,
-  firstIndex: member.number('Index in the mnemonic of the first of these keys.'),
-  publicKeys: z
-    .array(member.publicKey('Public key of a validator.'))
-    .describe('Public keys of all keys that were asked for, by their index in the mnemonic.'),
-  keystoresDir: member.keystoresDir,
-  depositDataFile: member.depositDataFile,
-  addedKeystores: member.number('How many keystores were missing and have been written.'),
-  addedDeposits: member.number('How many entries of the deposit data were missing and have been written.'),
-});
-
-export default class CreateKeys extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class CreateKeys extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Creates the validator keys from the mnemonic.';
   static override examples = [
     example('create-keys'),

@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/create-wallet.ts';
 import { createVaultWallet } from '../services/local-keys/create-wallet.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
 import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
@@ -13,13 +12,7 @@ const OPTIONS = {
   dataDir,
 };
 
-const RESULT = z.strictObject({
-  vault: member.vault,
-  address: member.address('Address of the hot wallet, with checksum.'),
-  walletDir: member.text('Directory of the wallet and its password.'),
-});
-
-export default class CreateWallet extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class CreateWallet extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Creates the encrypted hot wallet from the mnemonic.';
   static override examples = [
     example('create-wallet'),

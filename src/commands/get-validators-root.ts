@@ -1,10 +1,9 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { dataDir, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { optional } from '../cli/options/option.ts';
 import { file } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/get-validators-root.ts';
 import { computeValidatorsRoot } from '../services/local-keys/compute-validators-root.ts';
 import { vaultDirectory } from '../settings/vault-config.ts';
 
@@ -17,14 +16,7 @@ const OPTIONS = {
   dataDir,
 };
 
-const RESULT = z.strictObject({
-  vault: member.vault,
-  root: member.hex(32, 'Merkle root of the deposit data, as setValidatorsRoot takes it.'),
-  depositDataFile: member.depositDataFile,
-  validators: member.number('How many validators the deposit data has.'),
-});
-
-export default class GetValidatorsRoot extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class GetValidatorsRoot extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Calculates Merkle tree root for the deposit data file.';
   static override examples = [example('get-validators-root --vault 0x3320a...68')];
 

@@ -1,10 +1,9 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { newDataDir, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { choice, network } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/init.ts';
 import { confirmMnemonic } from '../cli/terminal/confirm-mnemonic.ts';
 import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
@@ -31,13 +30,7 @@ const OPTIONS = {
   dataDir: newDataDir,
 };
 
-const RESULT = z.strictObject({
-  vault: member.vault,
-  network: member.text('Name of the network, or absolute path of the network file.'),
-  firstPublicKey: member.publicKey("First public key of the mnemonic, by which it is known as the vault's."),
-});
-
-export default class Init extends operatorCommand(OPTIONS, { result: RESULT, unattended: ['noVerify'] }) {
+export default class Init extends operatorCommand(OPTIONS, { unattended: ['noVerify'] })<typeof RESULT> {
   static override summary = 'Initializes vault data directory and generates mnemonic.';
   static override examples = [
     example('init'),

@@ -1,9 +1,8 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { type Resolved, repeated, required } from '../cli/options/option.ts';
 import { file } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/merge-deposit-data.ts';
 import { UsageError } from '../lib/errors.ts';
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { mergeDepositData } from '../services/local-keys/merge-deposit-data.ts';
@@ -28,12 +27,7 @@ function check({ depositDataFiles }: Resolved<typeof OPTIONS>): void {
     throw new UsageError('too-few-files', 'You must provide at least 2 deposit data files');
 }
 
-const RESULT = z.strictObject({
-  outputFile: member.text('Path of the merged deposit data file.'),
-  validators: member.number('How many entries the merged file has.'),
-});
-
-export default class MergeDepositData extends operatorCommand(OPTIONS, { result: RESULT, check }) {
+export default class MergeDepositData extends operatorCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Merges multiple deposit data files into one.';
   static override description =
     'The first validator in the merged file will be the validator from the first deposit data file, then the first ' +

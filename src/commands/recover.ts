@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { keystoreKdf } from '../cli/flags/keystores.ts';
 import {
@@ -16,7 +15,7 @@ import { mnemonicFor, newDataDir, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { defaulted, flag, required } from '../cli/options/option.ts';
 import { integer, network } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/recover.ts';
 import { Aborted } from '../cli/terminal/aborted.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openBeaconNode, openExecutionNode, openHttp } from '../compose/nodes.ts';
@@ -58,29 +57,7 @@ const OPTIONS = {
   verbose,
 };
 
-const RESULT = z.strictObject({
-  vault: member.vault,
-  registered: member.number('How many validators the vault has registered.'),
-  recovered: z
-    .array(
-      z
-        .strictObject({
-          index: member.number('Index of the key in the mnemonic.'),
-          publicKey: member.publicKey('Public key of the validator.'),
-        })
-        .describe('One validator.'),
-    )
-    .describe('Validators whose keystores have been written, by their index in the mnemonic.'),
-  exited: member.number('How many validators have exited, and need no keystore.'),
-  notFound: member.number('How many registered validators have keys that are not among those searched.'),
-  mnemonicNextIndex: member.number('Index in the mnemonic of the key that create-keys makes next.'),
-  keystoresDir: member.keystoresDir,
-  previousKeystoresDir: member
-    .text('Directory that the keystores of before were moved to; absent where there were none.')
-    .optional(),
-});
-
-export default class Recover extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class Recover extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Recover vault data directory and keystores.';
   static override examples = [
     example('recover'),

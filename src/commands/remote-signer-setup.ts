@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from '../cli/flags/keystores.ts';
 import {
@@ -17,7 +16,7 @@ import { dataDir, networkOfKeys, vault } from '../cli/flags/vault.ts';
 import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/options/option.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/remote-signer-setup.ts';
 import { signerConnection } from '../cli/signer-connection.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
@@ -74,23 +73,7 @@ function severalSigners(): UsageError {
   );
 }
 
-const removedKeys = member.number('How many keys of earlier configurations were removed from the signer.');
-
-const RESULT = z.union([
-  z
-    .strictObject({
-      validators: member.number('How many validators the signer can sign for by this run.'),
-      keys: member.number('How many keys or key shares the signer was given or had already.'),
-      importedKeys: member.number('How many of these keys the signer did not have before.'),
-      removedKeystores: member.number('How many keystores were removed from the local directory.'),
-      removedKeys,
-      remoteSignerConfigFile: member.remoteSignerConfigFile,
-    })
-    .describe('What was imported.'),
-  z.strictObject({ removedKeys }).describe('Of a run that found no keystores.'),
-]);
-
-export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { result: RESULT, check }) {
+export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Generates and uploads private key shares to a remote signer.';
   static override examples = [
     example(

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { chooseKeySource } from '../cli/choose-key-source.ts';
 import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
@@ -10,7 +9,7 @@ import { listenSettings } from '../cli/listen-settings.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { optional, type Resolved } from '../cli/options/option.ts';
 import { address, directory, integer } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/signer.ts';
 import { openSigner, untilStopped } from '../compose/signer.ts';
 import { UsageError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
@@ -44,11 +43,7 @@ const OPTIONS = {
   verbose,
 };
 
-const RESULT = z.strictObject({
-  keys: member.number('How many keys the signer had loaded.'),
-});
-
-export default class Signer extends operatorCommand(OPTIONS, { result: RESULT, check: checkListener }) {
+export default class Signer extends operatorCommand(OPTIONS, { check: checkListener })<typeof RESULT> {
   static override summary = "Signs exits, and nothing else, over Web3Signer's HTTP API.";
   static override examples = [
     example('signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc'),

@@ -1,20 +1,15 @@
-import { z } from 'zod';
 import { example } from '../cli/examples.ts';
 import { IGNORED_OPTIONS } from '../cli/flags/ignored.ts';
 import { checkStart, START_OPTIONS, terminationLog } from '../cli/flags/start.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/start.ts';
 import { operatorSettings, terminationLogOfEnvironment } from '../cli/start-settings.ts';
 import { messageOf } from '../lib/errors.ts';
 import { writeTerminationLog } from '../lib/termination-log.ts';
 
 const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
 
-const RESULT = z.strictObject({
-  stopped: member.yesOrNo('True: printed when the operator has been told to stop, and has.'),
-});
-
-export default class Start extends operatorCommand(OPTIONS, { result: RESULT, check: checkStart }) {
+export default class Start extends operatorCommand(OPTIONS, { check: checkStart })<typeof RESULT> {
   static override summary = 'Start operator service';
   static override examples = [
     example(

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { chooseExitKeys } from '../cli/choose-key-source.ts';
 import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
@@ -10,7 +9,7 @@ import { operatorCommand } from '../cli/operator-command.ts';
 import { missingOptions } from '../cli/options/command-line-error.ts';
 import { type CheckContext, flag, optional, type Resolved } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
-import * as member from '../cli/result-members.ts';
+import type { RESULT } from '../cli/results/validators-exit.ts';
 import { signerConnection } from '../cli/signer-connection.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
@@ -57,31 +56,7 @@ function check(given: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): v
   checkSignerTls(given);
 }
 
-const index = member.number('Index of a validator on the chain.');
-
-const RESULT = z.strictObject({
-  planned: z.array(index).describe('Validators that are to exit, by index.'),
-  alreadyExiting: z.array(index).describe('Validators that have exited or are about to, by index.'),
-  exits: z
-    .array(
-      z
-        .strictObject({
-          index,
-          publicKey: member.publicKey('Public key of the validator.'),
-          result: z
-            .enum(['submitted', 'already', 'failed'])
-            .describe('What has become of the exit; "already": the chain or the node knew of one.'),
-          reason: member
-            .text('What the beacon node or the signer said; absent where nothing was amiss.')
-            .optional(),
-          hint: member.text('What to change; absent where nothing is known.').optional(),
-        })
-        .describe('The exit of one validator.'),
-    )
-    .describe('Exits that were tried, by index; empty with --dry-run or when the question was denied.'),
-});
-
-export default class ValidatorsExit extends operatorCommand(OPTIONS, { result: RESULT, check }) {
+export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Performs a voluntary exit for active vault validators.';
   static override examples = [
     example('validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3'),

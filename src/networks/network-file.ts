@@ -3,7 +3,7 @@ import { checksumAddress } from '../lib/address.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { messageOf, UsageError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
-import { describeJsonError } from '../lib/json-error.ts';
+import { describeJsonError } from '../lib/json.ts';
 import { HASH_LENGTH } from '../lib/lengths.ts';
 import { ETH_MIN_WALLET_BALANCE_GWEI, ethereum, NETWORK_NAMES, PUBLIC_IPFS_GATEWAYS } from './built-in.ts';
 import type { Network } from './network.ts';

@@ -13,7 +13,7 @@ import {
   removeLeftovers,
   writeFileAtomic,
 } from '../lib/files.ts';
-import { describeJsonError } from '../lib/json-error.ts';
+import { describeJsonError } from '../lib/json.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { formatPythonJson } from '../lib/python-json.ts';
 import type { Network } from '../networks/network.ts';

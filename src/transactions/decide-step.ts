@@ -41,7 +41,7 @@ export interface Watch {
   readonly isUnderpriced: boolean;
   /** Whether it was said that the ceiling leaves no room. */
   readonly isCeilingTold: boolean;
-  /** How often the wallet was another vault's when this one would have replaced what is stuck. */
+  /** How often in a row the wallet was another vault's when this one would have replaced what is stuck. */
   readonly yields: number;
 }
 
@@ -221,12 +221,14 @@ function decideReplacement(
   if (view.turn === 'theirs') {
     return { step: { kind: 'yield' }, watch: { ...tried, yields: watch.yields + 1 } };
   }
+  // The turn was had: another vault that has the wallet after this one is given its time again.
+  const moving = { ...tried, yields: 0 };
   const isTakenBack = row.attempts.some(one => one.nonce === row.nonce && one.purpose === 'cancel');
-  if (!row.isProven || isTakenBack) return decideFees(row, view, tried, rules, 'cancel');
-  if (view.isDone === undefined) return { step: { kind: 'ask', fact: 'isDone' }, watch: tried };
-  if (view.isDone) return decideFees(row, view, tried, rules, 'cancel');
-  if (view.wouldRevert === undefined) return { step: { kind: 'ask', fact: 'wouldRevert' }, watch: tried };
-  return decideFees(row, view, tried, rules, view.wouldRevert ? 'cancel' : 'raise-fee');
+  if (!row.isProven || isTakenBack) return decideFees(row, view, moving, rules, 'cancel');
+  if (view.isDone === undefined) return { step: { kind: 'ask', fact: 'isDone' }, watch: moving };
+  if (view.isDone) return decideFees(row, view, moving, rules, 'cancel');
+  if (view.wouldRevert === undefined) return { step: { kind: 'ask', fact: 'wouldRevert' }, watch: moving };
+  return decideFees(row, view, moving, rules, view.wouldRevert ? 'cancel' : 'raise-fee');
 }
 
 function decideFees(

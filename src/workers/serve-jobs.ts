@@ -1,5 +1,5 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
-import { EXIT, messageOf, OperatorError } from '../lib/errors.ts';
+import { EXIT, ExternalError, messageOf, OperatorError } from '../lib/errors.ts';
 import {
   type AnswerMessage,
   bytesOf,
@@ -34,6 +34,7 @@ function factsOf(error: unknown): ErrorFacts {
     operator: error instanceof OperatorError,
     code: error instanceof OperatorError ? error.code : 'internal-error',
     exitCode: error instanceof OperatorError ? error.exitCode : EXIT.bug,
+    retryable: error instanceof ExternalError ? error.retryable : undefined,
     message: messageOf(error),
     hint: error instanceof OperatorError ? error.hint : undefined,
     stack: error instanceof Error ? error.stack : undefined,

@@ -27,6 +27,8 @@ export interface ErrorFacts {
   readonly operator: boolean;
   readonly code: ErrorCode;
   readonly exitCode: ExitCode;
+  /** Whether the step is worth another try, as an ExternalError says; undefined for any other error. */
+  readonly retryable: boolean | undefined;
   readonly message: string;
   readonly hint: string | undefined;
   readonly stack: string | undefined;

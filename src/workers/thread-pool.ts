@@ -2,7 +2,8 @@
 // and never settles a task whose thread cannot start.
 import { Worker } from 'node:worker_threads';
 import { wipe } from '../lib/bytes.ts';
-import { OperatorError } from '../lib/errors.ts';
+import type { ErrorCodeOf } from '../lib/error-codes.ts';
+import { ExternalError, OperatorError } from '../lib/errors.ts';
 import { Queue } from '../lib/queue.ts';
 import {
   type AnswerMessage,
@@ -168,7 +169,10 @@ export class ThreadPool<Jobs extends JobTable<Jobs>> implements AsyncDisposable 
 
 /** An error from another thread as the error it was there. */
 function errorFrom(facts: ErrorFacts): Error {
-  const { operator, code, exitCode, message, hint } = facts;
+  const { operator, code, exitCode, retryable, message, hint } = facts;
+  // Only an ExternalError says whether it is worth another try, and its code was one of that kind.
+  if (retryable !== undefined)
+    return new ExternalError(code as ErrorCodeOf<'external'>, message, { hint, retryable });
   if (operator) return new OperatorError(code, message, { hint, exitCode });
   const error = new Error(facts.message);
   if (facts.stack !== undefined) error.stack = facts.stack;

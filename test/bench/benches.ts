@@ -18,7 +18,7 @@ export interface Bench {
   readonly input: string;
   /** What the Python operator takes for the same work. */
   readonly reference?: string;
-  /** At most this much, of what the costs name. */
+  /** The most that it may cost, of what the costs name. */
   readonly targets: Partial<Cost>;
   readonly needsDatabase: boolean;
   run(context: BenchContext): Promise<Figure>;

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { publicKeyOf, signMessage } from '../../src/domain/consensus/bls.ts';
+import { signMessage } from '../../src/domain/consensus/bls.ts';
 import { depositSigningRoot } from '../../src/domain/consensus/deposit-data.ts';
+import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { startIpfsGateway } from '../devnet/ipfs-gateway.ts';
 import { CREDENTIALS, DEPOSIT_CONTRACT, depositBlock, FORK_VERSION, knownKey } from './deposit-inputs.ts';
 

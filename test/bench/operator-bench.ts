@@ -5,12 +5,9 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encryptKeystoreJson, Wallet } from 'ethers/wallet';
 import { signMessage, verifySignature } from '../../src/domain/consensus/bls.ts';
-import {
-  createDepositData,
-  type DepositDataEntry,
-  formatDepositData,
-} from '../../src/domain/consensus/deposit-data.ts';
+import { type DepositDataEntry, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
+import { createDepositData } from '../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { encryptEcies } from '../../src/domain/protocol/ecies.ts';
 import { splitSignature } from '../../src/domain/protocol/signature-share.ts';

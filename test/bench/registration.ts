@@ -27,11 +27,11 @@ const SIZES = [
 const SHARD_BYTES = 48 + 193;
 
 interface Timeline {
-  /** From the block with the assets to the operator's next look at the chain. */
+  /** Time from the block with the assets to the operator's next look at the chain. */
   readonly looked: number;
-  /** From there to the first oracle. */
+  /** Time from there to the first oracle. */
   readonly asked: number;
-  /** From there to the transaction. */
+  /** Time from there to the transaction. */
   readonly sent: number;
   /** All of it. */
   readonly total: number;

@@ -58,9 +58,11 @@ async function benchRotation(): Promise<void> {
 }
 
 interface Batch {
-  /** From the look at what is outdated, or the end of the batch before as far as it can be seen, to the first oracle. */
+  /**
+   * Time from the look at what is outdated, or the end of the batch before as far as it can be seen, to the first oracle.
+   */
   readonly made: number;
-  /** From there to the transaction. */
+  /** Time from there to the transaction. */
   readonly approved: number;
   readonly oraclesCpu: number;
 }

@@ -1,192 +1,239 @@
-// npm run bench -- scale: whether the whole programs go through with 300,000 keys, and what each takes: 5 minutes of CPU, too
-// many for a test. KEYS and KEYSTORES make it smaller; run by itself, this file takes names of steps.
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// npm run bench -- scale: whole fleets, from the keystores to a running operator, in four sizes. CPU should grow with the keys,
+// and the memory of commands that stream should not grow. An hour of CPU, too much for a test. FLEETS names other sizes, as in
+// 1000x11,150000x2: validators and oracles.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encryptKeystoreJson, Wallet } from 'ethers/wallet';
 import { Client } from 'undici';
-import { openDatabase } from '../../src/db/database.ts';
-import { insertKeypairs } from '../../src/db/keypairs.ts';
-import { migrateDatabase } from '../../src/db/migrator.ts';
-import { insertOracleSet } from '../../src/db/oracle-sets.ts';
-import { renderKeyFiles } from '../../src/domain/fleet/web3signer-key-file.ts';
 import { generateEncryptionKey } from '../../src/domain/keys/envelope.ts';
-import { resolveNetwork } from '../../src/networks/resolve-network.ts';
-import { setupVault } from '../../src/services/remote-db/setup-vault.ts';
-import { unlockVault } from '../../src/services/remote-db/unlock-vault.ts';
-import { createWorkerPool, type WorkerPool } from '../../src/workers/pool.ts';
+import { type BeaconNode, startBeaconNode } from '../devnet/beacon-node.ts';
+import { BEACON_CHAIN } from '../devnet/network-file.ts';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';
-import { activateRawKeys, recordAt, sealRawKeys } from '../support/scenes/sealed-vault.ts';
-import { startWorkflow } from '../support/scenes/workflow-scene.ts';
-import { benchOracleSet, NETWORK, VAULT } from './inputs.ts';
+import { startVaultServer, type VaultAnswer } from '../support/servers/hashi-vault-server.ts';
 import { check } from './measure.ts';
+import { type Fleet, type FleetSize, numberedKey, prepareFleet } from './scale/fleet.ts';
+import { runMeasured } from './scale/measured-program.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const KEYS = Number(process.env.KEYS || 300_000);
-const KEYSTORES = Number(process.env.KEYSTORES || 20_000);
-/** Few: a third of the rows are validators, of which most lists are made. */
-const ORACLES = 2;
-const BATCH = 500;
-const ref = { network: resolveNetwork(NETWORK), address: VAULT };
+const SIZES = process.env.FLEETS || '1000x11,10000x11,30000x11,150000x2';
+const PASSWORD = 'a password';
+/** Members of one secret of HashiCorp Vault: a secret has at most 1 MiB. */
+const KEYS_OF_A_SECRET = 1_000;
+const SIGNING = 'Signing exits with';
 
-/** Numbers as secret keys: any but zero will do. */
-function numberedKeys(count: number, first: number): Uint8Array {
-  const flat = new Uint8Array(32 * count);
-  const view = new DataView(flat.buffer);
-  for (let i = 0; i < count; i++) {
-    flat[32 * i] = 1;
-    view.setUint32(32 * i + 28, first + i);
-  }
-  return flat;
+/** A fleet whose keys are in a database, and where its files are. */
+interface StoredFleet {
+  readonly fleet: Fleet;
+  readonly size: FleetSize;
+  readonly databaseUrl: string;
+  /** Options of every `remote-db` command. */
+  readonly remoteDb: readonly string[];
+  readonly keyArgs: readonly string[];
+  readonly keyFiles: string;
+  readonly dataDir: string;
+  /** The vault's own folder in the data directory. */
+  readonly vaultFolder: string;
 }
 
-async function makeKeys(pool: WorkerPool, count: number) {
-  const secretKeys = numberedKeys(count, 1);
-  return { secretKeys, publicKeys: await pool.derivePublicKeys(secretKeys) };
+function readSize(text: string): FleetSize {
+  const [validators = 0, oracles = 0] = text.split('x').map(Number);
+  check(validators > 0 && oracles > 1, `a size is given as 1000x11, not as ${text}`);
+  return { validators, oracles, threshold: Math.floor((oracles * 2) / 3) + 1 };
 }
 
-/** Runs a launcher to its end, or until it has printed the line after which `meanwhile` is done, and tells what it took. */
-async function runProgram(
-  args: readonly string[],
-  options: {
-    readonly env?: Readonly<Record<string, string>>;
-    readonly meanwhile?: { readonly line: string; run(): Promise<void> };
-  } = {},
-): Promise<string> {
-  const { env, meanwhile } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'stakewise-scale-'));
-  const usageFile = join(folder, 'usage.json');
-  const reporter = join(import.meta.dirname, 'report-usage.mjs');
+async function benchFleet(size: FleetSize): Promise<void> {
   const began = performance.now();
-  const child = spawn(join(ROOT, 'operator'), args, {
-    cwd: ROOT,
-    env: {
-      PATH: process.env.PATH ?? '',
-      HOME: tmpdir(),
-      LANG: 'C.UTF-8',
-      NODE_OPTIONS: `--import=${reporter}`,
-      BENCH_USAGE_FILE: usageFile,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  let waited: Promise<void> | undefined;
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    if (meanwhile === undefined || waited !== undefined || !stdout.includes(meanwhile.line)) return;
-    waited = meanwhile.run().finally(() => child.kill('SIGTERM'));
-  });
-  const exitCode = await new Promise<number | null>((resolve, reject) =>
-    child.once('close', resolve).once('error', reject),
-  );
-  await waited;
-  const wallMs = performance.now() - began;
-  const name = args.find(arg => ['signer', 'setup-web3signer', 'verify', 'upload-keypairs'].includes(arg));
-  const { cpuMs, peakMb } = JSON.parse(readFileSync(usageFile, 'utf8'));
-  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-  console.log(
-    `${name}: exit ${exitCode}, ${seconds(cpuMs)} CPU, ${seconds(wallMs)} wall, peak ${Math.round(peakMb)} MB`,
-  );
-  rmSync(folder, { recursive: true });
-  check(exitCode === 0, `${name} ended with ${exitCode}: ${stdout.slice(-2_000)}${stderr.slice(-2_000)}`);
-  return stdout;
+  await using server = await startPostgresServer();
+  await using fleet = await prepareFleet(size);
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  console.log(`${size.validators} validators, ${size.oracles} oracles (made in ${seconds} s)`);
+  const encryptKeyFile = join(fleet.folder, 'encrypt-key');
+  writeFileSync(encryptKeyFile, generateEncryptionKey(), { mode: 0o600 });
+  const urlFile = join(fleet.folder, 'db-url');
+  writeFileSync(urlFile, server.url, { mode: 0o600 });
+  const dataDir = join(fleet.folder, 'data');
+  const { vault } = fleet.devnet.addresses;
+  const vaultArgs = ['--vault', vault, '--network', fleet.networkFile, '--data-dir', dataDir];
+  const stored: StoredFleet = {
+    fleet,
+    size,
+    databaseUrl: server.url,
+    remoteDb: ['remote-db', '--db-url-file', urlFile, ...vaultArgs],
+    keyArgs: ['--encrypt-key-file', encryptKeyFile],
+    keyFiles: join(fleet.folder, 'web3signer'),
+    dataDir,
+    vaultFolder: join(dataDir, vault.toLowerCase()),
+  };
+  await storeFleet(stored);
+  await writeFiles(stored);
+  await runSigners(stored);
+  await useRemoteSigner(stored);
+  console.log();
 }
 
-/** A vault of KEYS rows, written by the program's own queries. */
-async function fillVault(url: string, encryptKey: string): Promise<void> {
-  await using database = await openDatabase({ url, statementTimeoutMs: 0 });
-  await migrateDatabase(database, { programVersion: '1.0.0' });
-  await setupVault(database, { ref, programVersion: '1.0.0', encryptKey, ifNeeded: true });
-  using unlocked = await unlockVault(database, ref, encryptKey);
-  const oracleSet = benchOracleSet({ oracles: ORACLES, threshold: 2 });
-  await using pool = createWorkerPool();
-  const keys = await makeKeys(pool, Math.floor(KEYS / (1 + ORACLES)));
-  const keypairs = await sealRawKeys(pool, unlocked, keys, oracleSet);
-  await insertOracleSet(database, unlocked.vault.vaultId, oracleSet);
-  for (let from = 0; from < keypairs.length; from += BATCH) {
-    await insertKeypairs(database, {
-      vaultId: unlocked.vault.vaultId,
-      oracleSetHash: oracleSet.hash,
-      dataKeyId: unlocked.vault.dataKeyId,
-      keypairs: keypairs.slice(from, from + BATCH),
-    });
-  }
-  await activateRawKeys(database, unlocked, ref, oracleSet, keypairs);
+async function storeFleet({ fleet, remoteDb, keyArgs }: StoredFleet): Promise<void> {
+  await runMeasured({ title: 'setup', args: [...remoteDb, 'setup', ...keyArgs] });
+  const upload = [
+    ...remoteDb,
+    'upload-keypairs',
+    ...keyArgs,
+    '--execution-endpoints',
+    fleet.devnet.rpcUrl,
+    '--keystores-dir',
+    fleet.keystoresDirectory,
+    '--deposit-data-file',
+    fleet.depositDataFile,
+  ];
+  await runMeasured({ title: 'upload-keypairs', args: upload });
+  await runMeasured({ title: 'upload-keypairs again', args: upload });
+  await runMeasured({ title: 'verify', args: [...remoteDb, 'verify', ...keyArgs] });
 }
 
-/** `signer --keys-dir`: starts, lists every key, and stops. */
-async function runSigner(directory: string): Promise<void> {
-  const socketDirectory = mkdtempSync(join(tmpdir(), 'stakewise-scale-socket-'));
-  const socketPath = join(socketDirectory, 'signer.sock');
+async function writeFiles(stored: StoredFleet): Promise<void> {
+  const { fleet, remoteDb, keyArgs, keyFiles, vaultFolder } = stored;
+  const keys = [...remoteDb, 'setup-web3signer', ...keyArgs, '--output-dir', keyFiles];
+  await runMeasured({ title: 'setup-web3signer', args: keys });
+  await runMeasured({ title: 'setup-web3signer again', args: keys });
+  mkdirSync(vaultFolder, { recursive: true, mode: 0o700 });
+  const operator = [...remoteDb, 'setup-operator', '--output-dir', vaultFolder];
+  await runMeasured({ title: 'setup-operator', args: operator });
+  await runMeasured({ title: 'setup-operator again', args: operator });
+  const validator = [
+    ...remoteDb,
+    'setup-validator',
+    '--output-dir',
+    join(fleet.folder, 'validator'),
+    '--validator-index',
+    '3',
+    '--total-validators',
+    '10',
+    '--web3signer-endpoint',
+    'http://web3signer:9000',
+    '--fee-recipient',
+    fleet.devnet.addresses.vault,
+  ];
+  await runMeasured({ title: 'setup-validator', args: validator });
+  await runMeasured({ title: 'setup-validator again', args: validator });
+}
+
+/** The signer from each of its sources of keys, until it has listed every key. */
+async function runSigners(stored: StoredFleet): Promise<void> {
+  const { fleet, size, databaseUrl, keyArgs, keyFiles } = stored;
+  const rows = size.validators * (1 + size.oracles);
+  await runSigner(stored, { source: 'key files', keys: rows, args: ['--keys-dir', keyFiles] });
+  const databaseArgs = ['--db-url', databaseUrl, '--vault', fleet.devnet.addresses.vault, ...keyArgs];
+  await runSigner(stored, { source: 'database', keys: rows, args: databaseArgs });
+  const keystoreArgs = ['--keystores-dir', fleet.keystoresDirectory];
+  await runSigner(stored, { source: 'keystores', keys: size.validators, args: keystoreArgs });
+  const { answers, paths } = describeSecrets(fleet);
+  await using vault = await startVaultServer(answers);
+  const hashiVaultArgs = ['--hashi-vault-url', vault.url, '--hashi-vault-token', 'a-token', ...paths];
+  await runSigner(stored, { source: 'HashiCorp Vault', keys: size.validators, args: hashiVaultArgs });
+}
+
+async function runSigner(
+  { fleet }: StoredFleet,
+  {
+    source,
+    keys,
+    args,
+  }: { readonly source: string; readonly keys: number; readonly args: readonly string[] },
+): Promise<void> {
+  const socketPath = join(fleet.folder, 'signer.sock');
   const listAll = async () => {
     const client = new Client('http://signer', { socketPath });
     const { body } = await client.request({ path: '/api/v1/eth2/publicKeys', method: 'GET' });
     const listed = (await body.json()) as string[];
     await client.close();
-    check(new Set(listed).size === KEYS, `the signer lists ${listed.length} keys`);
+    check(new Set(listed).size === keys, `the signer lists ${listed.length} keys of ${keys}`);
   };
-  await runProgram(['signer', '--network', NETWORK, '--keys-dir', directory, '--socket', socketPath], {
-    meanwhile: { line: 'Signing exits with', run: listAll },
+  await runMeasured({
+    title: `signer from ${source}`,
+    args: ['signer', '--network', fleet.networkFile, '--socket', socketPath, ...args],
+    meanwhile: { line: SIGNING, run: listAll },
   });
-  rmSync(socketDirectory, { recursive: true });
 }
 
-async function benchKeyFiles(folder: string): Promise<void> {
-  const directory = join(folder, 'key-files');
-  mkdirSync(directory, { mode: 0o700 });
-  // Spread over as many files as the program writes, by a made-up public key: the signer derives them anyway.
-  const secretKeys = numberedKeys(KEYS, 1);
-  const keys = Array.from({ length: KEYS }, (_, i) => ({
-    secretKey: recordAt(secretKeys, i, 32),
-    publicKey: new Uint8Array(48).fill(i & 255),
-  }));
-  for (const [name, content] of renderKeyFiles(keys, { network: NETWORK, vault: VAULT, layout: 'buckets' }))
-    writeFileSync(join(directory, name), content, { mode: 0o600 });
-  await runSigner(directory);
+/** The validators' keys as secrets of so many members each. */
+function describeSecrets({ publicKeys }: Fleet) {
+  const answers: Record<string, readonly VaultAnswer[]> = {};
+  const paths: string[] = [];
+  for (let from = 0; from < publicKeys.length; from += KEYS_OF_A_SECRET) {
+    const members = publicKeys
+      .slice(from, from + KEYS_OF_A_SECRET)
+      .map((publicKey, i) => [
+        Buffer.from(publicKey).toString('hex'),
+        Buffer.from(numberedKey(from + i)).toString('hex'),
+      ]);
+    const path = `keys-${from}`;
+    answers[`secret/data/${path}`] = [
+      { status: 200, body: { data: { data: Object.fromEntries(members), metadata: { version: 1 } } } },
+    ];
+    paths.push('--hashi-vault-key-path', path);
+  }
+  return { answers, paths };
 }
 
-async function benchDatabase(folder: string): Promise<void> {
-  await using server = await startPostgresServer();
-  const encryptKey = generateEncryptionKey();
-  const encryptKeyFile = join(folder, 'encrypt-key');
-  writeFileSync(encryptKeyFile, `${encryptKey}\n`, { mode: 0o600 });
-  const urlFile = join(folder, 'db-url');
-  writeFileSync(urlFile, server.url, { mode: 0o600 });
-  const began = performance.now();
-  await fillVault(server.url, encryptKey);
-  console.log(`${KEYS} rows written in ${((performance.now() - began) / 1000).toFixed(0)} s`);
-  const remoteDb = ['remote-db', '--db-url-file', urlFile, '--vault', VAULT, '--network', NETWORK];
-  const keyArgs = ['--encrypt-key-file', encryptKeyFile];
-  const directory = join(folder, 'web3signer');
-  const sync = [...remoteDb, 'setup-web3signer', ...keyArgs, '--output-dir', directory];
-  await runProgram(sync);
-  await runProgram(sync);
-  await runProgram([...remoteDb, 'verify', ...keyArgs]);
+/** `validators-exit` and `start` with a signer that has all keys, by the files that setup-operator wrote. */
+async function useRemoteSigner(stored: StoredFleet): Promise<void> {
+  const { fleet, keyFiles, vaultFolder } = stored;
+  const { devnet } = fleet;
+  const { vault } = devnet.addresses;
+  const socketPath = join(fleet.folder, 'remote-signer.sock');
+  const common = ['--vault', vault, '--network', fleet.networkFile, '--data-dir', stored.dataDir];
+  const signerArgs = ['--remote-signer-url', `unix:${socketPath}`];
+  const config = {
+    network: fleet.networkFile,
+    mnemonic_next_index: 0,
+    first_public_key: `0x${'00'.repeat(48)}`,
+  };
+  writeFileSync(join(vaultFolder, 'config.json'), JSON.stringify(config));
+  await writeWallet(stored);
+  await using active = await startActiveValidators(fleet);
+  await using beacon = await devnet.startBeaconNode();
+  await devnet.setDepositDataRoot(fleet.depositDataRoot);
+  const exit = [
+    'validators-exit',
+    ...common,
+    ...signerArgs,
+    '--consensus-endpoints',
+    active.url,
+    '--dry-run',
+  ];
+  const endpoints = ['--execution-endpoints', devnet.rpcUrl, '--consensus-endpoints', beacon.url];
+  await runMeasured({
+    title: 'the signer of the next two',
+    args: ['signer', '--network', fleet.networkFile, '--socket', socketPath, '--keys-dir', keyFiles],
+    meanwhile: {
+      line: SIGNING,
+      async run() {
+        const printed = await runMeasured({ title: 'validators-exit --dry-run', args: exit });
+        check(printed.includes(`Would exit ${fleet.publicKeys.length} validators`), printed.slice(0, 500));
+        await runMeasured({
+          title: 'start',
+          args: ['start', ...common, ...signerArgs, ...endpoints, '--db-url', stored.databaseUrl],
+          meanwhile: { line: 'Started operator service', run: async () => {} },
+        });
+      },
+    },
+  });
 }
 
-async function benchUpload(): Promise<void> {
-  await using server = await startPostgresServer();
-  const began = performance.now();
-  await using workflow = await startWorkflow(KEYSTORES);
-  await workflow.run(server.url, ['setup', ...workflow.vaultArgs, ...workflow.keyArgs]);
-  const args = workflow.uploadArgs(KEYSTORES);
-  console.log(`${KEYSTORES} keystores written in ${((performance.now() - began) / 1000).toFixed(0)} s`);
-  const env = { REMOTE_DB_URL: server.url };
-  await runProgram(['remote-db', ...args], { env });
-  await runProgram(['remote-db', 'verify', ...workflow.vaultArgs, ...workflow.keyArgs], { env });
+/** A beacon node that has all validators of the fleet, old enough to exit. */
+async function startActiveValidators({ devnet, publicKeys }: Fleet): Promise<BeaconNode> {
+  const node = await startBeaconNode(BEACON_CHAIN);
+  const withdrawalCredentials = Buffer.from(`01${'00'.repeat(11)}${devnet.addresses.vault.slice(2)}`, 'hex');
+  for (const publicKey of publicKeys) node.addValidator(publicKey, { withdrawalCredentials });
+  return node;
 }
 
-const STEPS = { 'key-files': benchKeyFiles, database: benchDatabase, upload: benchUpload };
-const wanted = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'stakewise-scale-'));
-try {
-  for (const [name, step] of Object.entries(STEPS))
-    if (wanted.length === 0 || wanted.includes(name)) await step(folder);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+async function writeWallet({ vaultFolder }: StoredFleet): Promise<void> {
+  const { address, privateKey } = new Wallet(`0x${'5a'.repeat(32)}`);
+  const scrypt = { N: 1024, r: 8, p: 1 };
+  const json = await encryptKeystoreJson({ address, privateKey }, PASSWORD, { scrypt });
+  const walletFolder = join(vaultFolder, 'wallet');
+  mkdirSync(walletFolder, { mode: 0o700 });
+  writeFileSync(join(walletFolder, 'wallet.json'), json, { mode: 0o600 });
+  writeFileSync(join(walletFolder, 'password.txt'), PASSWORD, { mode: 0o600 });
 }
+
+for (const size of SIZES.split(',').map(readSize)) await benchFleet(size);

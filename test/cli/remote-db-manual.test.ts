@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDepositData, formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
+import { formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
+import { createDepositData } from '../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';

@@ -153,7 +153,7 @@ function readTree(directory: string): Record<string, string> {
   );
 }
 
-/** Without the process and the moment that made a file. */
+/** A path without the process and the moment that made the file. */
 function nameless(path: string): string {
   return path.replace(/\d+\.[0-9a-f]{16}\.stakewise-tmp$/, '').replace(/-\d{9,}\.json/, '.json');
 }

@@ -1,12 +1,15 @@
 import { UsageError } from '../../lib/errors.ts';
 import { defaulted, type Option, type ValueKind } from '../options/option.ts';
 
-/** Seconds above 0, or parts of one; the value is in milliseconds. */
+/** The longest time that a timer of Node can wait: what is longer, it takes for one millisecond. Some 25 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Seconds above 0, or parts of one; the value is in whole milliseconds, as timers take them. */
 const seconds: ValueKind<number> = {
   placeholder: 'SECONDS',
   parse(value) {
     const number = Number(value);
-    if (Number.isFinite(number) && number > 0) return number * 1000;
+    if (Number.isFinite(number) && number > 0) return toTimerMs(number);
     throw new UsageError('invalid-timeout', `'${value}' is not a number of seconds above 0.`);
   },
 };
@@ -21,4 +24,9 @@ export function timeout(env: string, defaultSeconds: number, description: string
     env,
     value: seconds,
   });
+}
+
+/** A time that is meant for no limit at all is as good as the longest one. */
+function toTimerMs(wholeOrParts: number): number {
+  return Math.min(Math.max(Math.round(wholeOrParts * 1000), 1), LONGEST_MS);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../../lib/json.ts';
 import type { HttpResponse } from '../http.ts';
 
 /** What a server says of the form of a request: not of who sends it, of how many there were, or of its own state. */
@@ -30,9 +31,5 @@ export function isBatchRefusal(count: number, answer: Pick<HttpResponse, 'status
 
 /** The errors of an answer that has nothing else; undefined when it is no JSON-RPC, or has results too. */
 export function readRpcErrors(body: Uint8Array): z.infer<typeof rpcErrors> | undefined {
-  try {
-    return rpcErrors.safeParse(JSON.parse(new TextDecoder().decode(body))).data;
-  } catch {
-    return undefined;
-  }
+  return rpcErrors.safeParse(parseJson(new TextDecoder().decode(body))).data;
 }

@@ -1,27 +1,13 @@
-import {
-  JsonRpcApiProvider,
-  type JsonRpcError,
-  type JsonRpcPayload,
-  type JsonRpcResult,
-  Network,
-} from 'ethers/providers';
+import { JsonRpcApiProvider, type JsonRpcError, type JsonRpcPayload, Network } from 'ethers/providers';
 import { isCallException, isError } from 'ethers/utils';
-import { z } from 'zod';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, UsageError } from '../../lib/errors.ts';
-import { foreignText } from '../../lib/foreign-text.ts';
 import { Failover, type Worth } from '../failover.ts';
-import {
-  bodyJson,
-  describeEndpoint,
-  type HttpDeps,
-  type HttpResponse,
-  HttpStatusError,
-  requestHttp,
-} from '../http.ts';
-import { logsAnswer, pickAskedLogs } from './asked-logs.ts';
+import { describeEndpoint, type HttpDeps, type HttpResponse, HttpStatusError, requestHttp } from '../http.ts';
 import { isBatchRefusal, readRpcErrors } from './batch-refusal.ts';
 import { signJwt } from './jwt.ts';
+import { chainIdIn, headIn, type RpcAnswer, type RpcPayload, readAnswers } from './rpc-answers.ts';
+import { isRevert, RpcError, withRevertData } from './rpc-error.ts';
 
 export interface ExecutionNodeOptions {
   /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
@@ -129,9 +115,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     this.#failover.takeBack(endpoint.reveal());
   }
 
-  override async _send(
-    payload: JsonRpcPayload | JsonRpcPayload[],
-  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+  override async _send(payload: RpcPayload): Promise<RpcAnswer[]> {
     const isSearch = [payload].flat().some(({ method }) => method === 'eth_getLogs');
     return await this.#failover.ask(endpoint => this.#post(endpoint, payload), {
       worthOf: answers => this.#worthOf(payload, answers),
@@ -161,10 +145,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
    * Whether an answer counts, or another node may have a better one. When none is further than the one that is behind, it
    * is a reorganisation, or the only ones left are not synced: who keeps state looks at the number.
    */
-  #worthOf(
-    payload: JsonRpcPayload | JsonRpcPayload[],
-    answers: readonly (JsonRpcResult | JsonRpcError)[],
-  ): Worth {
+  #worthOf(payload: RpcPayload, answers: readonly RpcAnswer[]): Worth {
     if (this.#isRefused(payload, answers)) return REFUSED;
     const head = headIn(payload, answers);
     if (head !== undefined && head < this.#highestBlock) return head;
@@ -173,10 +154,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   }
 
   /** Whether a node has answered with a trouble of its own (a limit, a block that it lacks), which another may not have. */
-  #isRefused(
-    payload: JsonRpcPayload | JsonRpcPayload[],
-    answers: readonly (JsonRpcResult | JsonRpcError)[],
-  ): boolean {
+  #isRefused(payload: RpcPayload, answers: readonly RpcAnswer[]): boolean {
     return [payload].flat().some((request, i) => {
       const answer = answers[i];
       if (answer === undefined || !('error' in answer)) return false;
@@ -187,8 +165,8 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
 
   async #requireChain(endpoint: string): Promise<void> {
     const [answer] = await this.#post(endpoint, { id: 0, jsonrpc: '2.0', method: 'eth_chainId', params: [] });
-    const result = answer !== undefined && 'result' in answer ? quantity.safeParse(answer.result) : undefined;
-    if (result?.success !== true) {
+    const chainId = chainIdIn(answer);
+    if (chainId === undefined) {
       const { message, code } = answer !== undefined && 'error' in answer ? answer.error : {};
       const reason = message === undefined ? '' : `: ${message} (${code})`;
       throw new ExternalError(
@@ -196,19 +174,16 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
         `${describeEndpoint(endpoint)} does not tell its chain id${reason}.`,
       );
     }
-    if (result.data !== BigInt(this.chainId)) {
+    if (chainId !== BigInt(this.chainId)) {
       throw new ExternalError(
         'wrong-chain',
-        `${describeEndpoint(endpoint)} is a node of another chain: chain id ${result.data} instead of ${this.chainId}.`,
+        `${describeEndpoint(endpoint)} is a node of another chain: chain id ${chainId} instead of ${this.chainId}.`,
         { hint: 'Check the network and the execution endpoints.' },
       );
     }
   }
 
-  async #post(
-    endpoint: string,
-    payload: JsonRpcPayload | JsonRpcPayload[],
-  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
+  async #post(endpoint: string, payload: RpcPayload): Promise<RpcAnswer[]> {
     const count = [payload].flat().length;
     if (count > 1 && this.#withoutBatch.has(endpoint)) return await this.#postOneByOne(endpoint, payload);
     const response = await this.#request(endpoint, payload).catch(error => {
@@ -224,11 +199,8 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   }
 
   /** Asks one call after another, in their order, so that what is read later is not older. */
-  async #postOneByOne(
-    endpoint: string,
-    payload: JsonRpcPayload | JsonRpcPayload[],
-  ): Promise<(JsonRpcResult | JsonRpcError)[]> {
-    const answers: (JsonRpcResult | JsonRpcError)[] = [];
+  async #postOneByOne(endpoint: string, payload: RpcPayload): Promise<RpcAnswer[]> {
+    const answers: RpcAnswer[] = [];
     for (const one of [payload].flat()) {
       const response = await this.#post(endpoint, one);
       for (const answer of response) answers.push(answer);
@@ -241,7 +213,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
     return answers;
   }
 
-  async #request(endpoint: string, payload: JsonRpcPayload | JsonRpcPayload[]): Promise<HttpResponse> {
+  async #request(endpoint: string, payload: RpcPayload): Promise<HttpResponse> {
     const { jwtSecret } = this.#options;
     const authorization =
       jwtSecret === undefined ? {} : { authorization: `Bearer ${signJwt(jwtSecret, Date.now())}` };
@@ -260,154 +232,11 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   }
 }
 
-const quantity = z
-  .string()
-  .regex(/^0x[0-9a-f]+$/i)
-  .transform(BigInt);
-const hexData = z.string().regex(/^0x([0-9a-f]{2})*$/i);
-/** What these methods must answer with; ethers would call anything else a mistake of the program. */
-const resultSchemas: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
-  ['eth_chainId', quantity],
-  ['eth_blockNumber', quantity],
-  ['eth_call', hexData],
-  ['eth_getCode', hexData],
-]);
-const rpcError = z.object({
-  code: z.int(),
-  message: z.string().transform(foreignText),
-  data: z.unknown().optional(),
-});
-/** Some proxies write a number that they were given as text. */
-const rpcId = z.union([
-  z.int(),
-  z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number),
-]);
-const rpcAnswer = z.union([
-  z.object({ id: rpcId.nullable(), error: rpcError }),
-  z.object({ id: rpcId, result: z.unknown() }),
-]);
-const rpcAnswers = z.union([z.array(rpcAnswer), rpcAnswer.transform(answer => [answer])]);
-
-function readAnswers(
-  endpoint: string,
-  payload: JsonRpcPayload | JsonRpcPayload[],
-  response: HttpResponse,
-): (JsonRpcResult | JsonRpcError)[] {
-  const answers = rpcAnswers.safeParse(bodyJson(response, endpoint));
-  if (!answers.success) {
-    throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON-RPC.`, {
-      cause: answers.error,
-    });
-  }
-  // A batch that is refused as a whole is answered by an error without an id, or by errors with ids that nobody gave.
-  const [first] = answers.data.every(one => 'error' in one) ? answers.data : [];
-  const refusal = answers.data.find(one => one.id === null) ?? first;
-  return [payload].flat().map(({ id, method, params }) => {
-    const answer = answers.data.find(one => one.id === id) ?? refusal;
-    if (answer !== undefined && 'error' in answer) {
-      const { code, message, data } = answer.error;
-      return { id, error: { code, message, data } };
-    }
-    const result = answer && readResult(endpoint, { method, params }, answer.result);
-    if (result === undefined) {
-      throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer ${method}.`);
-    }
-    return { id, result };
-  });
-}
-
-/** What of a result was asked for; undefined where it is not of the method's form. */
-function readResult(
-  endpoint: string,
-  { method, params }: Pick<JsonRpcPayload, 'method' | 'params'>,
-  result: unknown,
-): unknown {
-  if (method !== 'eth_getLogs') {
-    const isAnswer = resultSchemas.get(method)?.safeParse(result).success !== false;
-    return isAnswer && isOfAsked(method, params, result) ? result : undefined;
-  }
-  const logs = logsAnswer.safeParse(result);
-  const [filter] = Array.isArray(params) ? params : [];
-  return logs.success ? pickAskedLogs(filter, logs.data, describeEndpoint(endpoint)) : undefined;
-}
-
-/** Which member of a result must be what was asked for by the first parameter. */
-const ASKED_BY: ReadonlyMap<string, string> = new Map([
-  ['eth_getTransactionReceipt', 'transactionHash'],
-  ['eth_getTransactionByHash', 'hash'],
-  ['eth_getBlockByNumber', 'number'],
-]);
-
-/** Whether a transaction, receipt or block is the one that was asked for; a tag such as `latest` says nothing of that. */
-function isOfAsked(method: string, params: JsonRpcPayload['params'], result: unknown): boolean {
-  const member = ASKED_BY.get(method);
-  const [asked] = Array.isArray(params) ? params : [];
-  if (member === undefined || typeof asked !== 'string' || !asked.startsWith('0x')) return true;
-  if (typeof result !== 'object' || result === null) return true;
-  const given = (result as Readonly<Record<string, unknown>>)[member];
-  return typeof given === 'string' && given.toLowerCase() === asked.toLowerCase();
-}
-
-/** Nethermind before 2025: `{"code": -32015, "message": "VM execution error.", "data": "Reverted 0x7a933234"}`. */
-function withRevertData(answer: JsonRpcError): JsonRpcError {
-  const { id, error } = answer;
-  const [, data] = /^reverted (0x[0-9a-f]*)$/i.exec(typeof error.data === 'string' ? error.data : '') ?? [];
-  return data === undefined ? answer : { id, error: { ...error, message: 'execution reverted', data } };
-}
-
-/** Whether a call failed in the contract, as nodes say it that give no data with it. */
-function isRevert({ error: { code, message } }: JsonRpcError): boolean {
-  return code === 3 || code === -32015 || REVERTS.test(message ?? '');
-}
-
-const REVERTS = /revert|out of gas|gas required exceeds|invalid opcode/i;
-
-/** The head's number, when it was asked for. */
-function headIn(
-  payload: JsonRpcPayload | JsonRpcPayload[],
-  answers: readonly (JsonRpcResult | JsonRpcError)[],
-): bigint | undefined {
-  for (const [i, request] of [payload].flat().entries()) {
-    const answer = answers[i];
-    if (answer === undefined || !('result' in answer)) continue;
-    const head = quantity.safeParse(headNumber(request, answer));
-    if (head.success) return head.data;
-  }
-  return undefined;
-}
-
-function headNumber({ method, params }: JsonRpcPayload, { result }: JsonRpcResult): unknown {
-  if (method === 'eth_blockNumber') return result;
-  const isHeader = method === 'eth_getBlockByNumber' && Array.isArray(params) && params[0] === 'latest';
-  return isHeader ? result?.number : undefined;
-}
-
 function requireHttpUrl(endpoint: string, index: number): void {
   if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint)) {
     throw new UsageError(
       'invalid-execution-endpoint',
       `Execution endpoint ${index + 1} is not a http or https URL.`,
     );
-  }
-}
-
-/** What a request is that no node will ever take: no JSON-RPC, an unknown method, wrong parameters. */
-const MISTAKES: ReadonlySet<number> = new Set([-32700, -32600, -32601, -32602]);
-
-/** A node answered a request with a JSON-RPC error that says nothing about the chain. */
-export class RpcError extends ExternalError {
-  readonly rpcCode: number;
-
-  constructor(endpoint: string, method: string, { error }: JsonRpcError) {
-    super(
-      'rpc-error',
-      `${endpoint} refused ${method}: ${error.message ?? 'no reason given'} (${error.code}).`,
-      // Another node of those behind a load balancer has the block; a limit of requests is one per time.
-      { retryable: !MISTAKES.has(error.code) },
-    );
-    this.rpcCode = error.code;
   }
 }

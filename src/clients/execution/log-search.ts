@@ -1,6 +1,7 @@
 import type { Log } from 'ethers/providers';
 import { ExternalError } from '../../lib/errors.ts';
-import { type ExecutionNode, RpcError } from './execution-node.ts';
+import type { ExecutionNode } from './execution-node.ts';
+import { RpcError } from './rpc-error.ts';
 
 export interface LogSearch {
   readonly address: string;

@@ -2,6 +2,7 @@ import { buildConnector, Pool } from 'undici';
 import type { z } from 'zod';
 import { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { bodyText, type HttpDeps, type HttpResponse, HttpStatusError, requestHttp } from '../http.ts';
 import { explainSignerFailure, explainSignerStatus, type SignerRequestSubject } from './signer-errors.ts';
@@ -83,8 +84,9 @@ export function openSignerEndpoint(options: SignerEndpointOptions): SignerEndpoi
 }
 
 /**
- * Under TLS 1.3 a server refuses a client certificate after the handshake: with an alert, and then the end of the
- * stream. undici reports the last of the two, which does not say why; a socket that is destroyed at once has no end.
+ * The connector, whose sockets fail with the first error. A server that speaks TLS 1.3 refuses a client certificate after
+ * the handshake: with an alert, and then the end of the stream. undici reports the last of the two, which does not say why;
+ * a socket that is destroyed at once has no end.
  */
 function keepFirstError(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) =>
@@ -119,20 +121,11 @@ export async function requestSigner(
  * @throws ExternalError 'invalid-answer'
  */
 export function parseSignerAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, name: string): T {
-  const parsed = schema.safeParse(parseJson(response));
+  const parsed = schema.safeParse(parseJson(bodyText(response)));
   if (parsed.success) return parsed.data;
   throw new ExternalError('invalid-answer', `${name} does not answer as a Web3Signer does.`, {
     cause: parsed.error,
   });
-}
-
-/** The answer's JSON; undefined for what is none, which no schema takes. */
-function parseJson(response: HttpResponse): unknown {
-  try {
-    return JSON.parse(bodyText(response));
-  } catch {
-    return undefined;
-  }
 }
 
 /** A signer as messages call it: its origin, or its socket's path. */

@@ -1,11 +1,10 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { signingEncryptKey } from '../../cli/flags/encrypt-key.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { defaulted, flag, type Resolved, required } from '../../cli/options/option.ts';
 import { choice, integer } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/assign.ts';
 import { openRemoteDb, type RemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { UsageError } from '../../lib/errors.ts';
@@ -36,18 +35,7 @@ function check({ encryptKey, trustStored }: Resolved<typeof OPTIONS>): void {
     throw new UsageError('contradiction', '--trust-stored is of use with --encrypt-key-file only.');
 }
 
-const RESULT = z.strictObject({
-  totalValidators: member.number('How many validator clients the keys are divided among.'),
-  keys: member.number('How many keys are assigned.'),
-  keysPerValidator: z
-    .array(member.number('How many keys one validator client has.'))
-    .describe('How many keys each validator client has, by its index.'),
-  changed: member.changed,
-  movedKeys: member.number('How many keys went from one validator client to another.'),
-  vaultPublicKey: member.vaultPublicKey,
-});
-
-export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { result: RESULT, check }) {
+export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Stores which validator runs which key.';
   static override examples = [
     remoteDbExample('assign --total-validators 10'),

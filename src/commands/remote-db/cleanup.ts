@@ -1,31 +1,16 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { flag } from '../../cli/options/option.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/cleanup.ts';
 import { Aborted } from '../../cli/terminal/aborted.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { cleanUpVault, countVault } from '../../services/remote-db/clean-up-vault.ts';
 
 const OPTIONS = { yes: flag({ description: 'Removes without asking.' }) };
 
-const RESULT = z.strictObject({
-  removed: z
-    .strictObject({
-      validators: member.number('How many validators.'),
-      shares: member.number('How many key shares.'),
-      secrets: member.number('How many sealed keys and shares.'),
-      oracleSets: member.number('How many oracle sets.'),
-      depositData: member.number('How many deposit data documents: one, or none.'),
-      assignments: member.number('How many assignments of keys to validator clients.'),
-    })
-    .describe('What was removed from the database.'),
-});
-
 export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, {
-  result: RESULT,
   unattended: ['yes'],
-}) {
+})<typeof RESULT> {
   static override summary = 'Removes all the entries for the vault from the database.';
   static override examples = [remoteDbExample('cleanup')];
 

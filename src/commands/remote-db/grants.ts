@@ -1,11 +1,10 @@
-import { z } from 'zod';
 import { example } from '../../cli/examples.ts';
 import { REMOTE_DB_GROUP, REMOTE_DB_OPTIONS } from '../../cli/flags/remote-db.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted, optional } from '../../cli/options/option.ts';
 import { text } from '../../cli/options/value-kinds.ts';
 import { REMOTE_DB_FLAGS } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/grants.ts';
 import { grantsSql } from '../../db/grants/grants-sql.ts';
 import { DEFAULT_SCHEMA } from '../../db/schema.ts';
 
@@ -25,21 +24,7 @@ const OPTIONS = {
   dbSchema: { ...REMOTE_DB_OPTIONS.dbSchema, helpGroup: REMOTE_DB_GROUP },
 };
 
-const RESULT = z.strictObject({
-  schema: member.text('Database schema that the rights are for.'),
-  roles: z
-    .strictObject({
-      uploader: member.text('Role that sets up vaults, uploads keys, assigns them and cleans up.'),
-      'signer-sync': member.text('Role that reads sealed keys.'),
-      'validator-config': member.text('Role that writes files of public facts.'),
-      operator: member.text('Role that runs the operator.'),
-      auditor: member.text('Role that reads the audit log and all that is public.'),
-    })
-    .describe('Names of the database roles, by what they are for.'),
-  sql: member.text('Statements to run as the owner of the tables.'),
-});
-
-export default class RemoteDbGrants extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class RemoteDbGrants extends operatorCommand(OPTIONS)<typeof RESULT> {
   /** The group's other options are accepted, and mean nothing here: no database is opened. */
   static override baseFlags = REMOTE_DB_FLAGS;
   static override summary =

@@ -1,13 +1,10 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/migrate.ts';
 import { openRemoteDatabase } from '../../compose/remote-db.ts';
 import { migrateDatabase } from '../../db/migrator.ts';
 
-const RESULT = z.strictObject({ migrations: member.migrations });
-
-export default class RemoteDbMigrate extends remoteDbCommand({}, { result: RESULT }) {
+export default class RemoteDbMigrate extends remoteDbCommand({})<typeof RESULT> {
   static override summary = "Brings the database's tables up to this version of the program.";
   static override examples = [remoteDbExample('migrate')];
 

@@ -1,11 +1,10 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes } from '../../cli/flags/written-files.ts';
 import { defaulted, optional } from '../../cli/options/option.ts';
 import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/setup-operator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import {
   OPERATOR_REMOVAL_POLICIES,
@@ -29,17 +28,7 @@ const OPTIONS = {
   ...FILE_OPTIONS,
 };
 
-const RESULT = z.strictObject({
-  remoteSignerConfigFile: member.remoteSignerConfigFile,
-  depositDataFile: member.depositDataFile,
-  validators: member.number('How many validators the files have.'),
-  staleValidators: member.number(
-    'How many validators are left out, for their shares are of an earlier oracle set.',
-  ),
-  changed: member.changed,
-});
-
-export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS, { result: RESULT }) {
+export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Create operator remote signer configuration.';
   static override examples = [remoteDbExample('setup-operator', '--network mainnet')];
 

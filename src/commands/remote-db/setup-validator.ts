@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
@@ -6,7 +5,7 @@ import { CommandLineError } from '../../cli/options/command-line-error.ts';
 import { defaulted, flag, optional, type Resolved, required } from '../../cli/options/option.ts';
 import { address, choice, directory, httpUrl, integer } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/setup-validator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
@@ -68,18 +67,7 @@ function check(options: Resolved<typeof OPTIONS>): void {
   }
 }
 
-const RESULT = z.strictObject({
-  validatorIndex: member.number('Index of the validator client among all that the keys are divided among.'),
-  totalValidators: member.number('How many validator clients the keys are divided among.'),
-  ...member.writtenKeys,
-  paths: z
-    .array(member.text('Path of a file.'))
-    .describe(
-      'The files: validator definitions (Lighthouse), signer keys and proposer config (Teku, Prysm).',
-    ),
-});
-
-export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { result: RESULT, check }) {
+export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary =
     'Creates validator configuration files for Lighthouse, Prysm, and Teku clients to sign data using keys from database.';
   static override examples = [

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { checkSignerTls, SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
@@ -7,7 +6,7 @@ import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../
 import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
 import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/setup-web3signer.ts';
 import { signerConnection } from '../../cli/signer-connection.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
@@ -44,33 +43,9 @@ const OPTIONS = {
   ...FILE_OPTIONS,
 };
 
-const RESULT = z.strictObject({
-  ...member.writtenKeys,
-  files: z
-    .strictObject({
-      added: member.number('How many files are new.'),
-      changed: member.number('How many files have another content.'),
-      adjusted: member.number('How many files have another mode or owner, and the same content.'),
-      removed: member.number('How many files were removed.'),
-    })
-    .describe('What has become of the key files in the directory.'),
-  signers: z
-    .array(
-      z
-        .strictObject({
-          url: member.text('Address of the signer, without what may be secret in it.'),
-          keys: member.number('How many keys the signer has loaded.'),
-          foreignKeys: member.number('How many of these keys are not of this vault.'),
-        })
-        .describe('One signer.'),
-    )
-    .describe('Signers that have read the files again, in the order of --web3signer-endpoint.'),
-});
-
 export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
-  result: RESULT,
   check: checkSignerTls,
-}) {
+})<typeof RESULT> {
   static override summary = 'Retrieves web3signer private keys from the database.';
   static override examples = [
     remoteDbExample(

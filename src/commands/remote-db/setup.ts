@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { example, remoteDbExample } from '../../cli/examples.ts';
 import { existingEncryptKey } from '../../cli/flags/encrypt-key.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
@@ -6,7 +5,7 @@ import { CommandLineError } from '../../cli/options/command-line-error.ts';
 import { flag, optional, type Resolved } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/setup.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { setupVault } from '../../services/remote-db/setup-vault.ts';
@@ -33,18 +32,7 @@ function check({ encryptKey, encryptKeyFile }: Resolved<typeof OPTIONS>): void {
   }
 }
 
-const RESULT = z.strictObject({
-  migrations: member.migrations,
-  created: member.yesOrNo(
-    'Whether the vault was set up by this run; false with --if-needed where it was before.',
-  ),
-  keyFile: member
-    .text('Path of the file that the new encryption key was written to; absent where none was written.')
-    .optional(),
-  vaultPublicKey: member.vaultPublicKey,
-});
-
-export default class RemoteDbSetup extends remoteDbCommand(OPTIONS, { result: RESULT, check }) {
+export default class RemoteDbSetup extends remoteDbCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Creates database tables and generates new encryption key.';
   static override examples = [
     example(

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { KEYSTORE_PASSWORD_OPTIONS } from '../../cli/flags/keystores.ts';
@@ -17,7 +16,7 @@ import { keystoreLocation } from '../../cli/keystore-location.ts';
 import { flag, optional } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/upload-keypairs.ts';
 import { fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
@@ -47,17 +46,7 @@ const OPTIONS = {
   ...IPFS_OPTIONS,
 };
 
-const RESULT = z.strictObject({
-  keystores: member.number('How many keystores were read.'),
-  stored: member.number('How many keypairs lacked a key or shares, which were stored by this run.'),
-  shares: member.number('How many key shares the uploaded keys have.'),
-  oracles: member.number('How many oracles the keys are shared among.'),
-  threshold: member.number("How many shares make a validator's signature."),
-  prunedShares: member.number('How many shares of unused oracle sets were removed.'),
-  vaultPublicKey: member.vaultPublicKey,
-});
-
-export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS, { result: RESULT }) {
+export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Generates shares for the local keypairs, updates configs in the remote DB.';
   static override examples = [
     remoteDbExample(

@@ -1,9 +1,8 @@
-import { z } from 'zod';
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/remote-db/verify.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { EXIT } from '../../lib/errors.ts';
@@ -12,22 +11,7 @@ import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = { encryptKey };
 
-const RESULT = z.strictObject({
-  validators: member.number('How many validators were checked.'),
-  shares: member.number('How many key shares were opened.'),
-  staleValidators: member.number('How many validators have shares of an earlier oracle set only.'),
-  depositDataEntries: member.number('How many entries the deposit data has.'),
-  manifestCounter: member.number('How many manifests the vault has had: one more with each upload.'),
-  planSigned: member.yesOrNo(
-    'Whether the plan of validator clients is signed; where there is none, it is not.',
-  ),
-  findings: z
-    .array(member.text('What is not as it was written.'))
-    .describe('All that is not as it was written; empty when all is well, else the exit code is 3.'),
-  vaultPublicKey: member.vaultPublicKey,
-});
-
-export default class RemoteDbVerify extends remoteDbCommand(OPTIONS, { result: RESULT }) {
+export default class RemoteDbVerify extends remoteDbCommand(OPTIONS)<typeof RESULT> {
   static override summary =
     'Opens and checks every row of the vault. Changes nothing; exits with 3 on findings.';
   static override examples = [remoteDbExample('verify --encrypt-key-file ./encrypt-key')];

@@ -7,7 +7,7 @@ import {
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { optional } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/tx/bump.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { WEI_PER_GWEI } from '../../lib/units.ts';
@@ -23,9 +23,7 @@ const OPTIONS = {
   }),
 };
 
-const RESULT = member.replacement;
-
-export default class TxBump extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class TxBump extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Has the operator replace a waiting transaction by one with a higher fee.';
   static override examples = [transactionExample('bump', '--max-fee-per-gas-gwei 80')];
 

@@ -5,16 +5,14 @@ import {
   transactionStoreSettings,
 } from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/tx/cancel.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { askForReplacement } from '../../transactions/replace-transaction.ts';
 
 const OPTIONS = { ...TRANSACTION_OPTIONS, id: transactionId };
 
-const RESULT = member.replacement;
-
-export default class TxCancel extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class TxCancel extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Has the operator cancel a waiting transaction.';
   static override examples = [transactionExample('cancel')];
 

@@ -1,10 +1,9 @@
-import { z } from 'zod';
 import { transactionExample } from '../../cli/examples.ts';
 import { TRANSACTION_OPTIONS, transactionStoreSettings } from '../../cli/flags/transactions.ts';
 import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
-import * as member from '../../cli/result-members.ts';
+import type { RESULT } from '../../cli/results/tx/list.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { describeTransaction, listRecentTransactions } from '../../transactions/list-transactions.ts';
 
@@ -16,13 +15,7 @@ const OPTIONS = {
   }),
 };
 
-const RESULT = z.strictObject({
-  transactions: z
-    .array(member.listedTransaction)
-    .describe("Transactions of the vault's operators, the newest first."),
-});
-
-export default class TxList extends operatorCommand(OPTIONS, { result: RESULT }) {
+export default class TxList extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Shows the transactions of the operator, the newest first.';
   static override examples = [transactionExample('list')];
 

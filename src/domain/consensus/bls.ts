@@ -11,11 +11,6 @@ export interface SignatureSet {
   readonly signature: Uint8Array;
 }
 
-/** The 48-byte compressed public key of a secret key of 32 bytes. @throws Error for one that is none */
-export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
-  return bls.secretKeyToPublicKey(secretKey);
-}
-
 /** The 96-byte compressed BLS signature of a message (consensus-specs, `bls.Sign`). */
 export function signMessage(secretKey: Uint8Array, message: Uint8Array): Uint8Array {
   return bls.sign(secretKey, message);

@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { concatBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
-import { findInvalidSignatures, publicKeyOf, signMessage } from './bls.ts';
+import { findInvalidSignatures } from './bls.ts';
 import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
 import { DepositData, DepositMessage } from './ssz.ts';
 
 /** What a StakeWise vault deposits for a validator with 0x01 credentials. */
-const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
-/** Version of the staking deposit CLI whose format this is; launchpads and the oracles' tools look at it. */
-const DEPOSIT_CLI_VERSION = '2.4.0';
+export const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
 
 /** The part of a network that deposits depend on. */
 export interface DepositNetwork {
@@ -90,41 +89,14 @@ export function depositSigningRoot(
   return computeSigningRoot(depositMessageRoot(deposit), computeDomain(DOMAIN.deposit, genesisForkVersion));
 }
 
-/** Signs a vault's 32 ETH deposit for a validator. */
-export function createDepositData(options: {
-  readonly secretKey: Uint8Array;
-  /** 20 bytes. */
-  readonly vault: Uint8Array;
-  readonly network: DepositNetwork;
-}): DepositDataEntry {
-  const { secretKey, vault, network } = options;
-  const message = {
-    publicKey: publicKeyOf(secretKey),
-    withdrawalCredentials: vaultCredentials(vault),
-    amountGwei: DEPOSIT_AMOUNT_GWEI,
-  };
-  const signature = signMessage(secretKey, depositSigningRoot(message, network.genesisForkVersion));
-  const json = {
-    pubkey: bareHex(message.publicKey),
-    withdrawal_credentials: bareHex(message.withdrawalCredentials),
-    amount: Number(message.amountGwei),
-    signature: bareHex(signature),
-    deposit_message_root: bareHex(depositMessageRoot(message)),
-    deposit_data_root: bareHex(depositDataRoot({ ...message, signature })),
-    fork_version: bareHex(network.genesisForkVersion),
-    network_name: network.name,
-    deposit_cli_version: DEPOSIT_CLI_VERSION,
-  };
-  return { publicKey: message.publicKey, signature, json };
-}
-
 /**
  * Reads a deposit_data.json; hex may have 0x or not.
  * @param name - how errors call it, such as its path
  * @throws OperatorError 'deposit-data-not-json' or 'deposit-data-invalid'
  */
 export function parseDepositData(text: string, name = 'deposit data'): DepositDataEntry[] {
-  const json = parseJson(text, name);
+  const json = parseJson(text);
+  if (json === undefined) throw new OperatorError('deposit-data-not-json', `${name} is not JSON.`);
   const parsed = fileSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -184,16 +156,4 @@ export function assertUniqueDeposits(entries: readonly DepositDataEntry[], name 
     }
     seen.add(key);
   }
-}
-
-function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new OperatorError('deposit-data-not-json', `${name} is not JSON.`);
-  }
-}
-
-function bareHex(bytes: Uint8Array): string {
-  return toHex(bytes).slice(2);
 }

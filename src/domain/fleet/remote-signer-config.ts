@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { describeJsonError } from '../../lib/json-error.ts';
+import { describeJsonError } from '../../lib/json.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { equalBytes, fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { parseJson } from '../../lib/json.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
@@ -63,7 +64,8 @@ export type Keystore = z.infer<typeof keystoreSchema>;
  * @throws OperatorError 'keystore-not-json', 'keystore-version' or 'keystore-invalid'
  */
 export function parseKeystore(text: string, name = 'keystore'): Keystore {
-  const json = parseJson(text, name);
+  const json = parseJson(text);
+  if (json === undefined) throw new OperatorError('keystore-not-json', `${name} is not JSON.`);
   const version = z.object({ version: z.unknown() }).safeParse(json).data?.version;
   if (version !== undefined && version !== 4) {
     throw new OperatorError(
@@ -179,12 +181,4 @@ function kdfModule(kdf: KeystoreKdf): IKdfModule {
   return kdf === 'scrypt'
     ? { function: 'scrypt', params: { dklen: 32, n: 262144, r: 8, p: 1, salt }, message: '' }
     : { function: 'pbkdf2', params: { dklen: 32, c: 262144, prf: 'hmac-sha256', salt }, message: '' };
-}
-
-function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new OperatorError('keystore-not-json', `${name} is not JSON.`);
-  }
 }

@@ -6,6 +6,7 @@ import { decryptKeystoreJson, encryptKeystoreJson, HDNodeWallet } from 'ethers/w
 import { z } from 'zod';
 import { fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
 import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
@@ -139,12 +140,4 @@ function withPlainNames(value: unknown): unknown {
     if (!members.has(plain)) members.set(plain, withPlainNames(member));
   }
   return Object.fromEntries(members);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

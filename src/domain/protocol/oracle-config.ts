@@ -62,7 +62,7 @@ const documentSchema = z.object({
  *   `oracle-threshold-one` or `oracle-config-duplicate-key`, each naming the member
  */
 export function parseOracleConfig(document: Uint8Array): OracleConfig {
-  const fields = documentSchema.safeParse(parseJson(document));
+  const fields = documentSchema.safeParse(parseDocument(document));
   if (!fields.success) throw invalidDocument(fields.error);
   const oracles = fields.data.oracles.map(toOracle);
   const threshold = fields.data.exit_signature_recover_threshold;
@@ -124,7 +124,7 @@ export function isOracleSet(set: Pick<OracleSet, 'hash' | 'threshold' | 'publicK
   return equalBytes(oracleSetHash({ exitSignatureRecoverThreshold: set.threshold, oracles }), set.hash);
 }
 
-function parseJson(document: Uint8Array): unknown {
+function parseDocument(document: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(document));
   } catch (error) {

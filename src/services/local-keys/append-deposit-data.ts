@@ -1,10 +1,10 @@
 import {
   assertUniqueDeposits,
-  createDepositData,
   type DepositDataEntry,
   formatDepositData,
   vaultCredentials,
 } from '../../domain/consensus/deposit-data.ts';
+import { createDepositData } from '../../domain/keys/signed-deposit.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';

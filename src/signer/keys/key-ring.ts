@@ -26,15 +26,10 @@ interface ReloadState {
   readonly lastError?: string | undefined;
 }
 
-export interface KeyRing extends AsyncDisposable {
-  /** Lower-case hex. */
-  listPublicKeys(): readonly Hex[];
-  has(publicKey: string): boolean;
-  /** The signature of a root; undefined when there is no such key. */
-  sign(publicKey: string, root: Uint8Array): Promise<Uint8Array> | undefined;
-  /** Starts to load the keys again; false when that is being done already. Present keys stay until all new ones are there. */
-  startReload(): boolean;
-  readonly reloadState: ReloadState;
+interface KeyRingDeps {
+  readonly source: KeySource;
+  readonly threads: SignThreads;
+  readonly log: Pick<Logger, 'info' | 'error'>;
 }
 
 /** Keys of one load, in memory that the signing threads share: one copy, to be overwritten in one place. */
@@ -50,56 +45,74 @@ interface KeySet {
  * Loads the keys of a source and keeps them.
  * @throws OperatorError 'no-keys', or what the source throws
  */
-export async function openKeyRing(deps: {
-  readonly source: KeySource;
-  readonly threads: SignThreads;
-  readonly log: Pick<Logger, 'info' | 'error'>;
-}): Promise<KeyRing> {
-  const { source, threads, log } = deps;
-  let current = await loadKeySet(source);
-  let reloadState: ReloadState = { status: 'idle' };
-  let reloading: Promise<void> | undefined;
-  log.info({ keys: current.publicKeys.length, source: source.description }, 'keys loaded');
+export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
+  const keys = await loadKeySet(deps.source);
+  deps.log.info({ keys: keys.publicKeys.length, source: deps.source.description }, 'keys loaded');
+  return new KeyRing(deps, keys);
+}
 
-  const reload = async (): Promise<void> => {
-    reloadState = { ...reloadState, status: 'running' };
+/** The keys of a source, which a reload replaces all at once; they are overwritten when they are no longer used. */
+export class KeyRing implements AsyncDisposable {
+  readonly #deps: KeyRingDeps;
+  #current: KeySet;
+  #reloadState: ReloadState = { status: 'idle' };
+  #reloading: Promise<void> | undefined;
+
+  constructor(deps: KeyRingDeps, keys: KeySet) {
+    this.#deps = deps;
+    this.#current = keys;
+  }
+
+  /** Lower-case hex. */
+  listPublicKeys(): readonly Hex[] {
+    return this.#current.publicKeys;
+  }
+
+  has(publicKey: string): boolean {
+    return this.#current.places.has(publicKey);
+  }
+
+  /** The signature of a root; undefined when there is no such key. */
+  sign(publicKey: string, root: Uint8Array): Promise<Uint8Array> | undefined {
+    const place = this.#current.places.get(publicKey);
+    return place === undefined ? undefined : signWith(this.#deps.threads, this.#current, place, root);
+  }
+
+  get reloadState(): ReloadState {
+    return this.#reloadState;
+  }
+
+  /** Starts to load the keys again; false when that is being done already. Present keys stay until all new ones are there. */
+  startReload(): boolean {
+    if (this.#reloading !== undefined) return false;
+    this.#reloading = this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reloading;
+    wipe(new Uint8Array(this.#current.secretKeys));
+  }
+
+  async #reload(): Promise<void> {
+    const { source, log } = this.#deps;
+    this.#reloadState = { ...this.#reloadState, status: 'running' };
     try {
       const next = await loadKeySet(source);
-      const removed = current.publicKeys.filter(key => !next.places.has(key)).length;
-      retire(current);
-      current = next;
-      reloadState = { status: 'completed', lastOperationTime: new Date().toISOString() };
+      const removed = this.#current.publicKeys.filter(key => !next.places.has(key)).length;
+      retire(this.#current);
+      this.#current = next;
+      this.#reloadState = { status: 'completed', lastOperationTime: new Date().toISOString() };
       log.info({ keys: next.publicKeys.length, removed, source: source.description }, 'keys reloaded');
     } catch (error) {
       // The present keys stay: a source that is away for a moment must not end the signing.
       const lastError = reasonOf(error);
-      reloadState = { status: 'failed', lastOperationTime: new Date().toISOString(), lastError };
+      this.#reloadState = { status: 'failed', lastOperationTime: new Date().toISOString(), lastError };
       log.error({ source: source.description, reason: lastError }, 'reload failed, the present keys stay');
     }
-  };
-
-  return {
-    listPublicKeys: () => current.publicKeys,
-    has: publicKey => current.places.has(publicKey),
-    sign: (publicKey, root) => {
-      const place = current.places.get(publicKey);
-      return place === undefined ? undefined : signWith(threads, current, place, root);
-    },
-    startReload: () => {
-      if (reloading !== undefined) return false;
-      reloading = reload().finally(() => {
-        reloading = undefined;
-      });
-      return true;
-    },
-    get reloadState() {
-      return reloadState;
-    },
-    [Symbol.asyncDispose]: async () => {
-      await reloading;
-      wipe(new Uint8Array(current.secretKeys));
-    },
-  };
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { createDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { type BadCase, expectRefusal, type Scene, upload } from '../../support/scenes/bad-input/scene.ts';
 import { itInWorkshop } from '../../support/scenes/bad-input/workshop.ts';
 

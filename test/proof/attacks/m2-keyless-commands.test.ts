@@ -10,9 +10,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createDepositData, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
 import { planDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { decodeStatement, encodeStatement } from '../../../src/domain/fleet/statement.ts';
+import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';

@@ -16,7 +16,7 @@ export interface Impostor extends AsyncDisposable {
 export interface ImpostorOptions {
   /** Address or path to listen on. */
   readonly listen: { readonly host: string } | { readonly path: string };
-  /** Without one it says that it has no TLS. */
+  /** Certificate of the server, which says without one that it has no TLS. */
   readonly certificate?: Certificate;
   readonly asksFor: 'clear text' | 'md5' | 'scram' | 'nothing';
 }

@@ -25,7 +25,7 @@ type RpcAnswer = FarAnswer | ((params: readonly unknown[]) => FarAnswer | undefi
 
 interface RpcAnswers {
   readonly [method: string]: RpcAnswer | undefined;
-  /** To several requests at once; `ID` stands for the first one's. */
+  /** The answer to several requests at once; `ID` stands for the first one's. */
   readonly batch?: FarAnswer | undefined;
 }
 

@@ -9,9 +9,10 @@ import { fetchIpfsDocument } from '../../../src/clients/ipfs/ipfs.ts';
 import { openSignerClient } from '../../../src/clients/signer/signer-client.ts';
 import type { WalletSigner } from '../../../src/clients/signer/wallet-signer.ts';
 import { openDatabase } from '../../../src/db/database.ts';
-import { createDepositData, type DepositDataEntry } from '../../../src/domain/consensus/deposit-data.ts';
+import type { DepositDataEntry } from '../../../src/domain/consensus/deposit-data.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
+import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import {
   type OracleConfig,

@@ -1,8 +1,9 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDepositData, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
 import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
+import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import type { Network } from '../../../src/networks/network.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import type { VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';

@@ -55,6 +55,16 @@ describe('docs/schemas', () => {
     expect(RESULT_SCHEMAS.length).toBeGreaterThan(20);
   });
 
+  it('each command has the result that the file of its name declares, and takes the type alone: it runs without the schema', () => {
+    const imports = /^import (type \{ RESULT \}|.*) from '(?:\.\.\/)+cli\/(results?[/-][\w/-]+)\.ts';$/gm;
+    for (const file of globSync('**/*.ts', { cwd: join(PROJECT_ROOT, 'src/commands') })) {
+      const text = readFileSync(join(PROJECT_ROOT, 'src/commands', file), 'utf8');
+      const taken = [...text.matchAll(imports)].map(([, what, from]) => ({ what, from }));
+      expect(taken).toEqual([{ what: 'type { RESULT }', from: `results/${file.replace(/\.ts$/, '')}` }]);
+      expect(text).toMatch(/\)<typeof RESULT> \{$/m);
+    }
+  });
+
   it('each command shows a result to the tests', () => {
     const shown = new Set(Object.values(SHOWN_RESULTS).flat());
     expect(RESULT_SCHEMAS.filter(name => !shown.has(name))).toEqual([]);

@@ -414,6 +414,15 @@ const REPLACEMENTS: Table = [
     { watch: { yields: MAX_YIELDS }, view: STUCK, step: askTurn(true), remembers: MOVED },
   ],
   [
+    'its turn, taken by force: other vaults are given their time again',
+    {
+      watch: { yields: MAX_YIELDS },
+      view: { ...STUCK, turn: 'ours' },
+      step: { kind: 'ask', fact: 'isDone' },
+      remembers: { ...MOVED, yields: 0 },
+    },
+  ],
+  [
     'in its turn it asks whether the call has been done',
     { view: { ...STUCK, turn: 'ours' }, step: { kind: 'ask', fact: 'isDone' }, remembers: MOVED },
   ],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { publicKeyOf, signMessage } from '../../../src/domain/consensus/bls.ts';
+import { signMessage } from '../../../src/domain/consensus/bls.ts';
 import { depositSigningRoot, vaultCredentials } from '../../../src/domain/consensus/deposit-data.ts';
+import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { createDepositVerifier } from '../../../src/workers/deposit-verifier.ts';
 

@@ -1,7 +1,7 @@
 // The thread of thread-pool.test.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { OperatorError } from '../../../src/lib/errors.ts';
+import { ExternalError, OperatorError } from '../../../src/lib/errors.ts';
 import { serveJobs } from '../../../src/workers/serve-jobs.ts';
 import type { OddJobs } from './odd-jobs.ts';
 
@@ -23,6 +23,7 @@ serveJobs<OddJobs>({
   fail: ({ kind }) => {
     if (kind === 'operator')
       throw new OperatorError('invalid-key', 'An odd message.', { hint: 'An odd hint.' });
+    if (kind === 'external') throw new ExternalError('timeout', 'An odd wait.', { retryable: true });
     if (kind === 'bug') throw new RangeError('an odd bug');
     throw 'an odd text';
   },

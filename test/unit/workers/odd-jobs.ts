@@ -9,7 +9,7 @@ export interface OddJobs {
     output: { readonly bufferLength: number; readonly env: string[] };
   };
   addShared: { input: { readonly shared: SharedArrayBuffer; readonly amount: number }; output: number };
-  fail: { input: { readonly kind: 'operator' | 'bug' | 'text' }; output: never };
+  fail: { input: { readonly kind: 'operator' | 'external' | 'bug' | 'text' }; output: never };
   exit: { input: null; output: never };
   crash: { input: null; output: never };
   /** Waits until the number in shared memory is no longer zero, and keeps the thread busy meanwhile. */

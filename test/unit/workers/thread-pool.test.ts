@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { OperatorError } from '../../../src/lib/errors.ts';
+import { ExternalError, OperatorError } from '../../../src/lib/errors.ts';
 import { ThreadPool } from '../../../src/workers/thread-pool.ts';
 import type { OddJobs } from './odd-jobs.ts';
 
@@ -90,6 +90,9 @@ describe('a pool of threads', () => {
     const expected = await pool.run('fail', { kind: 'operator' }).catch((error: unknown) => error);
     expect(expected).toBeInstanceOf(OperatorError);
     expect(expected).toMatchObject({ code: 'invalid-key', message: 'An odd message.', hint: 'An odd hint.' });
+    const outside = await pool.run('fail', { kind: 'external' }).catch((error: unknown) => error);
+    expect(outside).toBeInstanceOf(ExternalError);
+    expect(outside).toMatchObject({ code: 'timeout', message: 'An odd wait.', retryable: true });
     const bug = await pool.run('fail', { kind: 'bug' }).catch((error: unknown) => error);
     expect(bug).not.toBeInstanceOf(OperatorError);
     expect(bug).toMatchObject({

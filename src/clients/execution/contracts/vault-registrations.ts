@@ -2,7 +2,8 @@ import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
-import { type ExecutionNode, RpcError } from '../execution-node.ts';
+import type { ExecutionNode } from '../execution-node.ts';
+import { RpcError } from '../rpc-error.ts';
 import { fetchRegisteredValidators } from './vault.ts';
 
 const registrationAbi = new Interface([

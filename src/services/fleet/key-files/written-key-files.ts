@@ -23,7 +23,7 @@ export interface KeyFilesDirectory extends KeyFileOwner {
   readonly attributes: FileAttributes;
 }
 
-/** Beside the key files; a dot file, which Web3Signer skips. */
+/** Name of the file beside the key files that proves them; a dot file, which Web3Signer skips. */
 function provenName({ network, vault }: KeyFilesDirectory): string {
   return `.${network}-${vault.toLowerCase()}.proven`;
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { ExecutionNode, RpcError } from '../../../../src/clients/execution/execution-node.ts';
+import { ExecutionNode } from '../../../../src/clients/execution/execution-node.ts';
+import { RpcError } from '../../../../src/clients/execution/rpc-error.ts';
 import { startServer } from '../../../support/servers/http-server.ts';
 
 interface RpcRequest {

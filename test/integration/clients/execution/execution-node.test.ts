@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  connectExecutionNode,
-  distinctEndpoints,
-  RpcError,
-} from '../../../../src/clients/execution/execution-node.ts';
+import { connectExecutionNode, distinctEndpoints } from '../../../../src/clients/execution/execution-node.ts';
+import { RpcError } from '../../../../src/clients/execution/rpc-error.ts';
 import { EndpointUrl } from '../../../../src/lib/endpoint-url.ts';
 import { type Anvil, startAnvil } from '../../../devnet/anvil.ts';
 import { startRpcProxy } from '../../../devnet/rpc-proxy.ts';

@@ -47,9 +47,9 @@ export interface BadCase {
   readonly arrange?: (scene: Scene) => unknown;
   readonly exitCode: 1 | 2 | 3;
   readonly code: string | RegExp;
-  /** After `Error: `; see {@link normalise} for the places in braces. */
+  /** The words after `Error: `; see {@link normalise} for the places in braces. */
   readonly message: string | RegExp;
-  /** Without the rights of root over files and owners. */
+  /** Whether the launcher runs without the rights of root over files and owners. */
   readonly isUnprivileged?: boolean;
   /** Commands put before the launcher, such as one that limits the size of files. */
   readonly wrapper?: readonly string[];

@@ -1,9 +1,42 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { IPFS_OPTIONS, ipfsSettings } from '../../../../src/cli/flags/nodes.ts';
+import { KEY_SOURCE_OPTIONS } from '../../../../src/cli/flags/key-sources.ts';
+import {
+  CONSENSUS_TIMEOUTS,
+  EXECUTION_TIMEOUTS,
+  IPFS_OPTIONS,
+  ipfsSettings,
+} from '../../../../src/cli/flags/nodes.ts';
+import { SIGNER_OPTIONS } from '../../../../src/cli/flags/signer.ts';
+import { START_OPTIONS } from '../../../../src/cli/flags/start.ts';
 import { timeout } from '../../../../src/cli/flags/timeout.ts';
+import type { Option } from '../../../../src/cli/options/option.ts';
 import { ipfsGateways } from '../../../../src/cli/options/value-kinds.ts';
 
 const source = { kind: 'environment' } as const;
+
+/** All options whose value is a time, by their names in the program. */
+const DURATIONS = [
+  EXECUTION_TIMEOUTS,
+  CONSENSUS_TIMEOUTS,
+  IPFS_OPTIONS,
+  SIGNER_OPTIONS,
+  KEY_SOURCE_OPTIONS,
+  START_OPTIONS,
+]
+  .flatMap(group => Object.entries<Option<unknown>>(group))
+  .filter(([, { value }]) => value.placeholder === 'SECONDS');
+
+/** Names on the command line of all options that take seconds. */
+function secondsInManifest(): string[] {
+  const manifest: {
+    commands: Record<string, { flags?: Record<string, { helpValue?: string }> }>;
+  } = JSON.parse(readFileSync(new URL('../../../../oclif.manifest.json', import.meta.url), 'utf8'));
+  return Object.values(manifest.commands)
+    .flatMap(({ flags = {} }) => Object.entries(flags))
+    .filter(([, { helpValue }]) => helpValue === 'SECONDS')
+    .map(([name]) => name);
+}
 
 describe('a time limit', () => {
   const option = timeout('NODE_TIMEOUT', 30, 'Time limit of one request');
@@ -24,6 +57,27 @@ describe('a time limit', () => {
       });
     },
   );
+
+  it.each([...new Map(DURATIONS)])(
+    '%s is a whole number of milliseconds that a timer can wait',
+    async (_, one) => {
+      const parse = (text: string) => one.value.parse(text, source);
+      const longest = 2 ** 31 - 1;
+      // 1.001 * 1000 is a little more than 1001, which AbortSignal.timeout refuses.
+      expect([await parse('1.001'), await parse('0.0001')]).toEqual([1_001, 1]);
+      expect([await parse('2147483.647'), await parse('2147483.648'), await parse('1e300')]).toEqual([
+        longest,
+        longest,
+        longest,
+      ]);
+      expect(() => AbortSignal.timeout(longest)).not.toThrow();
+    },
+  );
+
+  it('the table of time limits has every option that takes seconds', () => {
+    const names = DURATIONS.map(([name]) => name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`));
+    expect(new Set(names)).toEqual(new Set(secondsInManifest()));
+  });
 
   it('a time limit has one default, which its description tells', () => {
     expect(option.fallback?.()).toBe('30');

@@ -13,6 +13,7 @@ import {
 } from '../../../../src/cli/options/option.ts';
 import { choice, integer, text } from '../../../../src/cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../../../src/cli/remote-db-command.ts';
+import type { ResultOf } from '../../../../src/cli/result-members.ts';
 
 const description = 'One.';
 const OPTIONS = {
@@ -40,7 +41,7 @@ describe('the resolved options of a command', () => {
   });
 
   it('the options of a command are what its base gives it', () => {
-    class Declared extends operatorCommand(OPTIONS, { result: RESULT }) {
+    class Declared extends operatorCommand(OPTIONS)<typeof RESULT> {
       async run() {
         const resolved = await this.resolve();
         expectTypeOf(resolved).toEqualTypeOf<Resolved<typeof OPTIONS>>();
@@ -51,7 +52,7 @@ describe('the resolved options of a command', () => {
   });
 
   it("the options of a command below remote-db have the group's beside them, and who is warned", () => {
-    abstract class Declared extends remoteDbCommand(OPTIONS, { result: RESULT }) {
+    abstract class Declared extends remoteDbCommand(OPTIONS)<typeof RESULT> {
       async show() {
         const resolved = await this.resolve();
         expectTypeOf(resolved.name).toEqualTypeOf<string>();
@@ -75,50 +76,55 @@ describe('the resolved options of a command', () => {
 });
 
 describe('the result of a command', () => {
-  const Base = operatorCommand(OPTIONS, { result: RESULT });
-  const RemoteDbBase = remoteDbCommand(OPTIONS, { result: RESULT });
+  const Base = operatorCommand(OPTIONS);
+  const RemoteDbBase = remoteDbCommand(OPTIONS);
+  interface Running {
+    run(): Promise<ResultOf<typeof RESULT>>;
+  }
 
   it('the result of a command is what its schema takes; lists may be readonly, and what is optional may be undefined', () => {
-    abstract class Declared extends Base {
+    abstract class Declared extends Base<typeof RESULT> {
       async run() {
         const signers: readonly string[] = [];
         return { keys: 1, signers, reason: undefined };
       }
     }
-    expectTypeOf(Declared.result).toEqualTypeOf<typeof RESULT>();
-    expectTypeOf(RemoteDbBase.result).toEqualTypeOf<typeof RESULT>();
+    expectTypeOf<InstanceType<typeof Base<typeof RESULT>>>().toExtend<Running>();
+    expectTypeOf<InstanceType<typeof RemoteDbBase<typeof RESULT>>>().toExtend<Running>();
+    expectTypeOf<Declared>().toExtend<Running>();
   });
 
   it('a command does not compile with a result that has a member of a wrong type, without one, or without all', () => {
-    abstract class WrongType extends Base {
+    abstract class WrongType extends Base<typeof RESULT> {
       // @ts-expect-error -- a count is a number
       async run() {
         return { keys: '1', signers: [] };
       }
     }
-    abstract class WrongTypeOfRemoteDb extends RemoteDbBase {
+    abstract class WrongTypeOfRemoteDb extends RemoteDbBase<typeof RESULT> {
       // @ts-expect-error -- a bigint is no number
       async run() {
         return { keys: 1n, signers: [] };
       }
     }
-    abstract class Missing extends Base {
+    abstract class Missing extends Base<typeof RESULT> {
       // @ts-expect-error -- the keys are missing
       async run() {
         return { signers: [] };
       }
     }
-    abstract class Nothing extends Base {
+    abstract class Nothing extends Base<typeof RESULT> {
       // @ts-expect-error -- no result
       async run() {}
     }
     expectTypeOf([WrongType, WrongTypeOfRemoteDb, Missing, Nothing]).toBeArray();
   });
 
-  it('must be declared', () => {
+  it('a command does not compile without the schema of its result', () => {
     // @ts-expect-error -- no schema
-    expectTypeOf(() => operatorCommand(OPTIONS)).toBeFunction();
+    abstract class Undeclared extends Base {}
     // @ts-expect-error -- no schema
-    expectTypeOf(() => remoteDbCommand(OPTIONS, {})).toBeFunction();
+    abstract class UndeclaredOfRemoteDb extends RemoteDbBase {}
+    expectTypeOf([Undeclared, UndeclaredOfRemoteDb]).toBeArray();
   });
 });

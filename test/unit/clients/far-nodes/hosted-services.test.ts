@@ -321,6 +321,28 @@ const REST: readonly RpcQuirk[] = [
     beside: { by: 'second', value: HEAD },
   },
   {
+    maker: 'dRPC',
+    does: 'does not serve a method to those who do not pay',
+    so: 'is passed over, and quoted when there is no other',
+    source: 'drpcorg/nodecore#159',
+    endpoint: 'https://mantle.drpc.org',
+    answers: {
+      eth_getBlockByNumber: says(
+        '{"id":ID,"jsonrpc":"2.0","error":{"message":"method is not available on freetier, please upgrade to paid tier","code":35}}',
+      ),
+    },
+    ask: ASK.account,
+    alone: {
+      error: {
+        code: 'rpc-error',
+        message:
+          'https://mantle.drpc.org refused eth_getBlockByNumber: method is not available on freetier, please upgrade to paid tier (35).',
+        retryable: true,
+      },
+    },
+    beside: { by: 'second', value: ACCOUNT },
+  },
+  {
     maker: 'Cloudflare',
     does: 'says "Internal error" of whatever it is asked',
     so: 'is passed over, and quoted when there is no other',
@@ -364,7 +386,7 @@ const REST: readonly RpcQuirk[] = [
   {
     maker: 'Cloudflare',
     does: 'calls a request for logs of old blocks invalid',
-    so: 'is quoted, and no other is asked: the code is that of a mistake in the question',
+    so: 'is passed over, and quoted when there is no other',
     source: 'ethers-io/ethers.js#841',
     endpoint: 'https://cloudflare-eth.com',
     answers: {
@@ -378,10 +400,10 @@ const REST: readonly RpcQuirk[] = [
         code: 'rpc-error',
         message:
           'https://cloudflare-eth.com refused eth_getLogs: Invalid Request. Requested data is older than 128 blocks. (-32600).',
-        retryable: false,
+        retryable: true,
       },
     },
-    beside: { by: 'first' },
+    beside: { by: 'second', value: ALL_LOGS },
   },
   {
     maker: 'Tenderly',
@@ -420,6 +442,31 @@ const REST: readonly RpcQuirk[] = [
     ask: ASK.logs,
     alone: { value: ALL_LOGS },
     beside: { by: 'first' },
+  },
+  {
+    maker: 'Tenderly',
+    does: 'may not simulate a call, and calls that an internal error with the reason in the data only',
+    so: 'is passed over, and quoted when there is no other',
+    source: 'Tenderly/tenderly-cli#92',
+    endpoint: 'https://rpc.tenderly.co/fork/ID-OF-FORK',
+    answers: {
+      eth_estimateGas: says(
+        `{"id":ID,"jsonrpc":"2.0","error":${JSON.stringify({
+          code: -32603,
+          message: 'internal error',
+          data: 'EstimateGas: call simulate api: {"code":403,"id":"907cefbd-a69b-4819-9e25-2b22aa82238c","msg":"intent execution not allowed","slug":"intent_execution_not_allowed"}',
+        })}}`,
+      ),
+    },
+    ask: ASK.estimate,
+    alone: {
+      error: {
+        code: 'rpc-error',
+        message: 'https://rpc.tenderly.co refused eth_estimateGas: internal error (-32603).',
+        retryable: true,
+      },
+    },
+    beside: { by: 'second', value: { status: 'passes', gas: 21_000n } },
   },
 ];
 

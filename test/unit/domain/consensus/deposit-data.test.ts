@@ -1,21 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import {
   assertUniqueDeposits,
-  createDepositData,
-  depositDataRoot,
-  depositMessageRoot,
   depositOfVault,
-  depositSigningRoot,
   findInvalidDeposits,
   formatDepositData,
   parseDepositData,
-  vaultCredentials,
   verifyDepositSignature,
 } from '../../../../src/domain/consensus/deposit-data.ts';
-import { computeDomain, DOMAIN } from '../../../../src/domain/consensus/signing-root.ts';
 import { createKeyDeriver } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
-import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
+import { createDepositData } from '../../../../src/domain/keys/signed-deposit.ts';
+import { fromHex } from '../../../../src/lib/bytes.ts';
 import { readRecorded, readRecordedJson } from '../../../support/recorded/vectors.ts';
 
 const VAULT = fromHex('0x1234567890abcdef1234567890abcdef12345678');
@@ -23,35 +18,7 @@ const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 const HOLESKY = { name: 'holesky', genesisForkVersion: fromHex('0x01017000') };
 
-interface RecordedDeposit {
-  network: string;
-  fork_version: string;
-  private_key: string;
-  public_key: string;
-  withdrawal_credentials: string;
-  domain: string;
-  deposit_message_root: string;
-  signing_root: string;
-  signature: string;
-  deposit_data_root: string;
-}
-
 describe('deposit data', () => {
-  it.each(readRecordedJson<RecordedDeposit[]>('06-exits/deposits.json'))(
-    'createDepositData makes the recorded roots and signature on $network',
-    recorded => {
-      const network = { name: recorded.network, genesisForkVersion: fromHex(recorded.fork_version) };
-      const entry = createDepositData({ secretKey: fromHex(recorded.private_key), vault: VAULT, network });
-      const deposit = depositOfVault(entry, VAULT);
-      expect(toHex(vaultCredentials(VAULT))).toBe(recorded.withdrawal_credentials);
-      expect(toHex(computeDomain(DOMAIN.deposit, network.genesisForkVersion))).toBe(recorded.domain);
-      expect(toHex(depositMessageRoot(deposit))).toBe(recorded.deposit_message_root);
-      expect(toHex(depositSigningRoot(deposit, network.genesisForkVersion))).toBe(recorded.signing_root);
-      expect(toHex(entry.signature)).toBe(recorded.signature);
-      expect(toHex(depositDataRoot(deposit))).toBe(recorded.deposit_data_root);
-    },
-  );
-
   it.each([
     ['holesky', HOLESKY, 5],
     ['goerli', { name: 'goerli', genesisForkVersion: fromHex('0x00001020') }, 2],

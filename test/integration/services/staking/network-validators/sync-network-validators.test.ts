@@ -6,13 +6,14 @@ import {
 } from '../../../../../src/clients/execution/execution-node.ts';
 import { type Database, openDatabase } from '../../../../../src/db/database.ts';
 import { migrateDatabase } from '../../../../../src/db/migrator.ts';
-import { publicKeyOf, signMessage } from '../../../../../src/domain/consensus/bls.ts';
+import { signMessage } from '../../../../../src/domain/consensus/bls.ts';
 import {
   type Deposit,
   depositDataRoot,
   depositSigningRoot,
   vaultCredentials,
 } from '../../../../../src/domain/consensus/deposit-data.ts';
+import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { concatBytes, fromHex, toHex } from '../../../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../../../src/lib/units.ts';
 import {

@@ -1,11 +1,8 @@
 import { id } from 'ethers/hash';
 import { describe, expect, it } from 'vitest';
-import {
-  createDepositData,
-  type DepositEntry,
-  parseDepositData,
-} from '../../../../../src/domain/consensus/deposit-data.ts';
+import { type DepositEntry, parseDepositData } from '../../../../../src/domain/consensus/deposit-data.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
+import { createDepositData } from '../../../../../src/domain/keys/signed-deposit.ts';
 import type { HarvestParams } from '../../../../../src/domain/protocol/rewards.ts';
 import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';

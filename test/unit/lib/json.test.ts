@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeJsonError } from '../../../src/lib/json-error.ts';
+import { describeJsonError, parseJson } from '../../../src/lib/json.ts';
 
 it.each([
   ['{"a": 1', "Expected ',' or '}' after property value in JSON at position 7 (line 1 column 8)"],
@@ -14,4 +14,9 @@ it.each([
     said = describeJsonError(error);
   }
   expect(said).toBe(expected);
+});
+
+it('parseJson gives the value of a text, and undefined for a text that is no JSON', () => {
+  expect([parseJson('{"a":[1]}'), parseJson('null'), parseJson(' "x" ')]).toEqual([{ a: [1] }, null, 'x']);
+  expect([parseJson(''), parseJson('{'), parseJson('undefined')]).toEqual([undefined, undefined, undefined]);
 });

@@ -1,5 +1,14 @@
 import { messageOf } from './errors.ts';
 
+/** The value of a JSON text; undefined, which is no value of JSON, for a text that is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * What `JSON.parse` had against a text, without a word of it: some of its messages quote the place, and whoever names the
  * wrong file may have named one with a mnemonic or a key.

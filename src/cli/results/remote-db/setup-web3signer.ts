@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import * as member from '../../result-members.ts';
+
+export const RESULT = z.strictObject({
+  ...member.writtenKeys,
+  files: z
+    .strictObject({
+      added: member.number('How many files are new.'),
+      changed: member.number('How many files have another content.'),
+      adjusted: member.number('How many files have another mode or owner, and the same content.'),
+      removed: member.number('How many files were removed.'),
+    })
+    .describe('What has become of the key files in the directory.'),
+  signers: z
+    .array(
+      z
+        .strictObject({
+          url: member.text('Address of the signer, without what may be secret in it.'),
+          keys: member.number('How many keys the signer has loaded.'),
+          foreignKeys: member.number('How many of these keys are not of this vault.'),
+        })
+        .describe('One signer.'),
+    )
+    .describe('Signers that have read the files again, in the order of --web3signer-endpoint.'),
+});

@@ -1,0 +1,3 @@
+import * as member from '../../result-members.ts';
+
+export const RESULT = member.replacement;
