@@ -1,9 +1,9 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
 import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
-import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
+import type { DepositEntry } from '../consensus/deposit-data.ts';
+import { depositDataEmpty, encodeValidator, hashLeaf } from './deposit-leaf.ts';
 
 interface DepositMultiProof {
   readonly proof: readonly Hex[];
@@ -32,7 +32,7 @@ export interface DepositTree {
  * @throws OperatorError 'deposit-data-empty' when there is nothing to build a tree of
  */
 export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8Array): DepositTree {
-  if (entries.length === 0) throw new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
+  if (entries.length === 0) throw depositDataEmpty();
   // Flat, and numbers in typed arrays: an object for each of ten thousand entries takes 2 MB for as long as the tree lives.
   const validators = concatBytes(entries.map(entry => encodeValidator(entry, vault)));
   const length = validators.length / entries.length;
@@ -71,21 +71,6 @@ export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8A
       };
     },
   };
-}
-
-function encodeValidator(entry: DepositEntry, vault: Uint8Array): Uint8Array {
-  return concatBytes([entry.publicKey, entry.signature, depositDataRoot(depositOfVault(entry, vault))]);
-}
-
-/** keccak256(keccak256(abi.encode(bytes, uint256))): offset of the bytes, index, length, the bytes padded to words. */
-function hashLeaf(validator: Uint8Array, index: number): Uint8Array {
-  const encoded = new Uint8Array(96 + Math.ceil(validator.length / 32) * 32);
-  const view = new DataView(encoded.buffer);
-  view.setUint32(28, 64);
-  view.setUint32(60, index);
-  view.setUint32(92, validator.length);
-  encoded.set(validator, 96);
-  return keccak_256(keccak_256(encoded));
 }
 
 type Node = Uint8Array | Hex;

@@ -7,12 +7,20 @@ import type { VaultFacts } from '../../db/vaults.ts';
 import { type DepositDataEntry, parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-digests.ts';
 import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
-import { isOracleSet, type OracleSet, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
+import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import type { ErrorCodeOf } from '../../lib/error-codes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
+import {
+  assertStoredOracleSet,
+  DEPOSIT_DATA,
+  noOperatorFacts,
+  operatorFactsChanged,
+  otherDepositRoot,
+  shareStandsTwice,
+  sharesIncomplete,
+  strangeDeposit,
+} from './operator-facts-faults.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
 /** The rows that the operator's files are written from. */
@@ -24,11 +32,6 @@ export interface ProvenOperatorFacts extends StoredOperatorFacts {
   /** The document's entries. */
   readonly depositData: readonly DepositDataEntry[];
 }
-
-// As the keeper's event names it: a CID, or one behind ipfs://.
-const IPFS_NAME = /^[\w:/.-]{1,200}$/;
-/** How messages call deposit data that is in no file. */
-const DEPOSIT_DATA = 'The deposit data in the remote db';
 
 /** The rows as they stand; undefined before the first upload. Nothing is proven of them. */
 export async function findOperatorFacts(
@@ -62,40 +65,17 @@ export async function readOperatorFacts(
   options: { readonly ref: VaultRef; readonly checkedBefore?: Uint8Array | undefined },
 ): Promise<ProvenOperatorFacts> {
   const facts = await findOperatorFacts(session, vault);
-  if (facts === undefined) {
-    throw new OperatorError(
-      'no-remote-signer-config',
-      'No remote signer configuration found in the remote db.',
-      { hint: 'Run "remote-db upload-keypairs" first.' },
-    );
-  }
-  const { oracleSet } = facts;
-  if (!isOracleSet(oracleSet)) {
-    throw changed(
-      'oracle-set-changed',
-      `The oracle set ${toHex(oracleSet.hash)} in the remote db is not what was written: its threshold or its oracles were changed.`,
-    );
-  }
-  refuseThresholdOfOne(oracleSet.threshold, `The oracle set ${toHex(oracleSet.hash)} in the remote db`);
-  if (!IPFS_NAME.test(oracleSet.configIpfsHash)) {
-    throw changed(
-      'oracle-set-changed',
-      `The oracle set ${toHex(oracleSet.hash)} in the remote db names no IPFS document.`,
-    );
-  }
-  if (vault.operatorDigest === null || !equalBytes(operatorDigest(facts), vault.operatorDigest)) {
-    throw changed(
-      'operator-facts-changed',
-      'The oracles, shares or deposit data in the remote db are not those of the last upload: rows were removed, added or changed.',
-    );
-  }
+  if (facts === undefined) throw noOperatorFacts();
+  assertStoredOracleSet(facts.oracleSet);
+  if (vault.operatorDigest === null || !equalBytes(operatorDigest(facts), vault.operatorDigest))
+    throw operatorFactsChanged();
   assertShares(facts);
   const depositData = parseDepositData(facts.document, DEPOSIT_DATA);
   const { ref, checkedBefore } = options;
   const isChecked = checkedBefore !== undefined && equalBytes(checkedBefore, vault.operatorDigest);
   if (!isChecked) assertDepositData(ref, vault, facts, depositData);
   return {
-    oracleSet,
+    oracleSet: facts.oracleSet,
     document: facts.document,
     keypairs: facts.keypairs,
     shares: facts.shares,
@@ -118,13 +98,10 @@ function assertShares({ oracleSet, keypairs, shares }: StoredOperatorFacts): voi
       seen.add(Buffer.from(share.publicKey).toString('latin1'));
     }
     if (!isCurrent || count === oracleSet.publicKeys.length) continue;
-    throw changed(
-      'shares-incomplete',
-      `The validator ${toHex(publicKey)} has the shares of ${count} oracles in the remote db, and there are ${oracleSet.publicKeys.length}.`,
-    );
+    throw sharesIncomplete(publicKey, count, oracleSet.publicKeys.length);
   }
   if (seen.size === shares.length) return;
-  throw changed('shares-incomplete', 'A share in the remote db stands for two oracles or validators.');
+  throw shareStandsTwice();
 }
 
 function assertDepositData(
@@ -135,26 +112,11 @@ function assertDepositData(
 ): void {
   const known = new Set(keypairs.map(({ publicKey }) => toHex(publicKey)));
   const stranger = entries.find(entry => !known.has(toHex(entry.publicKey)));
-  if (stranger !== undefined) {
-    throw changed(
-      'deposit-data-changed',
-      `${DEPOSIT_DATA} names ${toHex(stranger.publicKey)}, which is no validator of vault ${ref.address}.`,
-    );
-  }
+  if (stranger !== undefined) throw strangeDeposit(stranger.publicKey, ref.address);
   const file = { path: DEPOSIT_DATA, entries };
   assertDepositsOfVault(ref, file);
   assertDepositRoots(ref, file);
   const { root } = buildDepositTree(entries, fromHex(ref.address, ADDRESS_LENGTH));
   if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
-  const stored = vault.depositDataRoot === null ? 'none' : toHex(vault.depositDataRoot);
-  throw changed(
-    'deposit-data-changed',
-    `${DEPOSIT_DATA} has the root ${toHex(root)}, and that of the last upload is ${stored}.`,
-  );
-}
-
-function changed(code: ErrorCodeOf<'failure'>, message: string): OperatorError {
-  return new OperatorError(code, message, {
-    hint: 'Run "remote-db verify" for the details, and restore the database from a backup.',
-  });
+  throw otherDepositRoot(root, vault.depositDataRoot);
 }

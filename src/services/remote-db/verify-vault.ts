@@ -1,19 +1,18 @@
 import { type Database, inSnapshot, type Session } from '../../db/database.ts';
-import { listActiveKeypairs, listValidatorPublicKeys } from '../../db/keypairs.ts';
 import { listOracleSets } from '../../db/oracle-sets.ts';
 import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
-import { validatorsDigest } from '../../domain/fleet/fact-digests.ts';
-import { equalBytes } from '../../lib/bytes.ts';
+import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import { readOperatorFacts } from './read-operator-facts.ts';
 import { type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { checkOperatorFacts } from './verify/check-operator-facts.ts';
 import { checkPlan } from './verify/check-plan.ts';
 import { checkRows } from './verify/check-rows.ts';
 import { checkStatement } from './verify/check-statement.ts';
 import { checkStoredDeposits } from './verify/check-stored-deposits.ts';
-import { checkCurrent, checkOracleSets, checkShares } from './verify/check-validators.ts';
-import { findingOf } from './verify/finding-of.ts';
+import { checkCurrent, checkDigest, checkOracleSets, checkShares } from './verify/check-validators.ts';
+import { readFacts } from './verify/read-facts.ts';
+import { readValidators, type Validators } from './verify/read-validators.ts';
 
 export interface VerifyResult {
   readonly validators: number;
@@ -57,53 +56,55 @@ async function verifyInSnapshot(
 ): Promise<VerifyResult> {
   const vault = await readVault(session, unlocked.vault.vaultId);
   if (vault === undefined) throw vaultRemoved();
-  const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
-  const keypairs = await listActiveKeypairs(session, vault.vaultId);
-  using rows = await checkRows(session, deps, unlocked, vault);
-  const { keys } = rows;
-  const ofDigest = checkDigest(vault, publicKeys);
-  const sets = await listOracleSets(session, vault.vaultId);
+  const { vaultId } = vault;
+  const validators = await readValidators(session, vaultId);
+  const sets = await listOracleSets(session, vaultId);
+  const keys = await checkKeys(session, deps, unlocked, { vault, validators, sets });
+  const ofDigest = checkDigest(vault, validators);
   const ofSets = checkOracleSets(vault, sets);
-  const ofShares = checkShares(keypairs, sets, keys);
-  const deposits = await checkStoredDeposits(session, vault, publicKeys, unlocked);
-  const ofPlan = await checkPlan(session, vault, publicKeys);
-  const ofOperatorFacts = await checkOperatorFacts(session, vault, ref);
-  const statement = await checkStatement(session, vault, unlocked);
-  const current = keypairs.filter(
-    ({ sharesSetHash }) => vault.oracleSetHash && equalBytes(sharesSetHash, vault.oracleSetHash),
-  );
+  const facts = await readFacts(session, vault, { ref, validators, sets });
+  const ofDeposits = await checkStoredDeposits(vault, facts.deposits);
+  const { plan, findings: ofPlan } = await checkPlan(session, vaultId, validators);
+  const ofOperatorFacts = await checkOperatorFacts(vault, facts);
+  const statement = await checkStatement(session, vault, unlocked, { ...facts, plan });
+  const ofCurrentSet = validators.countOfSet(vault.oracleSetHash);
   return {
-    validators: publicKeys.length,
+    validators: validators.length,
     shares: keys.shareCount,
-    staleValidators: keypairs.length - current.length,
-    depositDataEntries: deposits.count,
+    staleValidators: validators.length - ofCurrentSet,
+    depositDataEntries: facts.deposits?.count ?? 0,
     manifestCounter: vault.manifestCounter,
     verifyingKey: statement.verifyingKey,
     isPlanSigned: statement.isPlanSigned,
     findings: [
-      rows.findings,
+      keys.ofRows,
       ofDigest,
       ofSets,
-      ofShares,
-      deposits.findings,
+      keys.ofShares,
+      ofDeposits,
       ofPlan,
       ofOperatorFacts,
       statement.findings,
-      checkCurrent(keypairs, current),
+      checkCurrent(validators.length, ofCurrentSet),
     ].flat(),
   };
 }
 
-function checkDigest(vault: Vault, publicKeys: readonly Uint8Array[]): string[] {
-  const isSame =
-    vault.validatorsDigest === null
-      ? publicKeys.length === 0
-      : equalBytes(vault.validatorsDigest, validatorsDigest(publicKeys));
-  return isSame ? [] : ['The list of validators is not that of the last upload.'];
-}
-
-/** What the operator's files are written from; there is none of it before the first upload. */
-async function checkOperatorFacts(session: Session, vault: Vault, ref: VaultRef): Promise<string[]> {
-  if (vault.operatorDigest === null) return [];
-  return await findingOf(() => readOperatorFacts(session, vault, { ref }));
+/** Opens and tests the secret keys, which are overwritten when this is done. */
+async function checkKeys(
+  session: Session,
+  deps: Deps,
+  unlocked: UnlockedVault,
+  {
+    vault,
+    validators,
+    sets,
+  }: { readonly vault: Vault; readonly validators: Validators; readonly sets: readonly OracleSet[] },
+) {
+  using rows = await checkRows(session, deps, unlocked, vault);
+  return {
+    shareCount: rows.keys.shareCount,
+    ofRows: rows.findings,
+    ofShares: checkShares(validators, sets, rows.keys),
+  };
 }

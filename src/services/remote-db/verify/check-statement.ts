@@ -1,16 +1,15 @@
-import { findAssignmentPlan } from '../../../db/assignments.ts';
+import type { StoredPlan } from '../../../db/assignments.ts';
 import type { Session } from '../../../db/database.ts';
-import { listValidatorPublicKeys } from '../../../db/keypairs.ts';
 import { findStatement } from '../../../db/statements.ts';
 import type { Vault } from '../../../db/vaults.ts';
-import { operatorDigest, planDigest, validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
-import { depositDataDigest, openStatement, type Statement } from '../../../domain/fleet/statement.ts';
+import { planDigest } from '../../../domain/fleet/fact-digests.ts';
+import { openStatement, type Statement } from '../../../domain/fleet/statement.ts';
 import type { StatementSigner } from '../../../domain/keys/signing-key.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
-import { findOperatorFacts } from '../read-operator-facts.ts';
 import { findVaultSigner } from '../statements/vault-signing-key.ts';
 import type { UnlockedVault } from '../unlock-vault.ts';
 import { findingOf } from './finding-of.ts';
+import type { StoredFacts } from './read-facts.ts';
 
 export interface CheckedStatement {
   /** The key that signs the vault's facts, 32 bytes; undefined when it has none, or one that does not open. */
@@ -20,11 +19,17 @@ export interface CheckedStatement {
   readonly findings: readonly string[];
 }
 
+/** What a statement names. */
+type FactsToCompare = Pick<StoredFacts, 'validators' | 'deposits' | 'operatorDigest'> & {
+  readonly plan: StoredPlan | undefined;
+};
+
 /** What commands without the encryption key are to believe. A vault of an earlier version has signed nothing yet. */
 export async function checkStatement(
   session: Session,
   vault: Vault,
   unlocked: UnlockedVault,
+  facts: FactsToCompare,
 ): Promise<CheckedStatement> {
   let signer: StatementSigner | undefined;
   const ofSigner = await findingOf(async () => {
@@ -45,26 +50,23 @@ export async function checkStatement(
   if (statement === undefined) {
     return { ...unsigned, findings: ["The vault's facts are not signed by its key."] };
   }
-  return { verifyingKey, ...(await compareWithStatement(session, vault, statement)) };
+  return { verifyingKey, ...compareWithStatement(vault, facts, statement) };
 }
 
-async function compareWithStatement(
-  session: Session,
+function compareWithStatement(
   vault: Vault,
+  { validators, deposits, operatorDigest, plan }: FactsToCompare,
   statement: Statement,
-): Promise<Pick<CheckedStatement, 'isPlanSigned' | 'findings'>> {
+): Pick<CheckedStatement, 'isPlanSigned' | 'findings'> {
   const findings: string[] = [];
-  const facts = await findOperatorFacts(session, vault);
-  const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
   const isSame =
     statement.manifestCounter === vault.manifestCounter &&
-    equalBytes(statement.validatorsDigest, validatorsDigest(publicKeys)) &&
+    equalBytes(statement.validatorsDigest, validators.digest()) &&
     isEqual(statement.depositDataRoot, vault.depositDataRoot) &&
-    isEqual(statement.depositDataDigest, facts ? depositDataDigest(facts.document) : null) &&
-    facts !== undefined &&
-    equalBytes(statement.operatorDigest, operatorDigest(facts));
+    isEqual(statement.depositDataDigest, deposits?.digest ?? null) &&
+    operatorDigest !== undefined &&
+    equalBytes(statement.operatorDigest, operatorDigest);
   if (!isSame) findings.push("The vault's facts are not those that were signed.");
-  const plan = await findAssignmentPlan(session, vault.vaultId).catch(() => undefined);
   const isPlanSigned = plan !== undefined && isEqual(statement.planDigest, planDigest(plan));
   if (statement.planDigest !== null && !isPlanSigned)
     findings.push('The plan of validator clients is not the one that was signed.');

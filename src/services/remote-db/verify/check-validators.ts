@@ -1,10 +1,10 @@
-import type { ActiveKeypair } from '../../../db/keypairs.ts';
 import type { Vault } from '../../../db/vaults.ts';
 import type { ShareTest } from '../../../domain/keys/key-share.ts';
 import { isOracleSet, type OracleSet } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes, toHex } from '../../../lib/bytes.ts';
 import { createShareTests } from '../find-broken-keys.ts';
 import type { KeyTable, OpenedValidator } from './key-table.ts';
+import type { Validators } from './read-validators.ts';
 
 /**
  * Checks oracle sets against their hashes: the rows of shares are sealed with their set's hash, and by it threshold and oracles are
@@ -28,14 +28,10 @@ function checkOracleSet(set: OracleSet): string[] {
 }
 
 /** Checks of every validator whether it has its key, and shares of it. */
-export function checkShares(
-  keypairs: readonly ActiveKeypair[],
-  sets: readonly OracleSet[],
-  keys: KeyTable,
-): string[] {
+export function checkShares(validators: Validators, sets: readonly OracleSet[], keys: KeyTable): string[] {
   const shareTestOf = createShareTests(sets);
   const findings: string[] = [];
-  for (const { publicKey, sharesSetHash } of keypairs) {
+  for (const { publicKey, sharesSetHash } of validators) {
     const set = sets.find(({ hash }) => equalBytes(hash, sharesSetHash));
     for (const finding of checkValidator(publicKey, keys.find(publicKey), set, shareTestOf(sharesSetHash)))
       findings.push(finding);
@@ -75,10 +71,15 @@ function fitTogether(
 }
 
 /** Checks that some validator has shares of the current oracle set: an upload has one key or more, and makes its set theirs and the vault's at once. */
-export function checkCurrent(
-  keypairs: readonly ActiveKeypair[],
-  current: readonly ActiveKeypair[],
-): string[] {
-  const isUnknown = keypairs.length > 0 && current.length === 0;
-  return isUnknown ? ['No validator has shares of the current oracle set.'] : [];
+export function checkCurrent(validators: number, ofCurrentSet: number): string[] {
+  return validators > 0 && ofCurrentSet === 0 ? ['No validator has shares of the current oracle set.'] : [];
+}
+
+/** Compares the validators with those of the last upload. */
+export function checkDigest(vault: Vault, validators: Validators): string[] {
+  const isSame =
+    vault.validatorsDigest === null
+      ? validators.length === 0
+      : equalBytes(vault.validatorsDigest, validators.digest());
+  return isSame ? [] : ['The list of validators is not that of the last upload.'];
 }
