@@ -1,7 +1,7 @@
 import { OperatorError } from '../../lib/errors.ts';
 import { type DepositDataEntry, parseDepositData } from './deposit-data.ts';
 
-/** Without a place to cut it in so much text, a document is no list of deposits. */
+/** Length of text without a place to cut it in that is no list of deposits. */
 const MAX_REST = 8 * 1024 * 1024;
 
 /**
