@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { beginAgain } from './begin-again.ts';
 
 /**
  * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap, and to
@@ -21,23 +21,11 @@ const EMBEDDED_FLAGS = ['--liftoff-only'];
  */
 const MALLOC_SETTINGS = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' };
 
-/** Ignored from the first instruction on, before anything of this program runs. */
-const GUARD_FLAGS = ['--disable-sigusr1'];
-/** Sets the limit of core dumps, which Node cannot, and becomes what it is given. */
-const SHELL = '/bin/sh';
-const WITHOUT_CORE_DUMPS = 'ulimit -c 0; exec "$0" "$@"';
-
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
 export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
   const embedded = hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS;
-  const flags = [...GUARD_FLAGS, ...LEAN_FLAGS, ...embedded];
-  const node = process.execPath;
-  const command = [node, ...flags, ...process.execArgv, ...process.argv.slice(1)];
-  const variables = { ...MALLOC_SETTINGS, ...environment };
-  // Images without a shell have nothing that could read a core dump either.
-  if (existsSync(SHELL)) process.execve?.(SHELL, [SHELL, '-c', WITHOUT_CORE_DUMPS, ...command], variables);
-  else process.execve?.(node, command, variables);
+  beginAgain({ flags: [...LEAN_FLAGS, ...embedded], variables: MALLOC_SETTINGS }, environment);
 }
 
 /** Looked up before the command line is parsed: a wrong guess costs memory or speed, nothing else. */

@@ -5,8 +5,8 @@ import { KEY_CONTEXT_LENGTH, keyContextWriter, type VaultContext } from '../doma
 import {
   type KeystoreKdf,
   memoryToDecrypt,
+  memoryToEncrypt,
   parseKeystore,
-  SCRYPT_MEMORY_BYTES,
 } from '../domain/keys/keystore.ts';
 import { concatBytes, wipe } from '../lib/bytes.ts';
 import { mapBounded } from '../lib/limit.ts';
@@ -110,16 +110,17 @@ export function createWorkerPool(
   options: { readonly size?: number | undefined } = {},
   threads: JobThreads = openJobThreads(options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE)),
 ): WorkerPool {
-  const { size } = threads;
+  let gate: MemoryGate | undefined;
+  const memory = () => {
+    // Asked once: the process may keep what a derivation has taken for the next one, and then would seem to have less.
+    gate ??= new MemoryGate(usableBytes());
+    return gate;
+  };
   return {
-    size,
+    size: threads.size,
     deriveKeypairs: (input, onProgress) => deriveKeypairs(threads, input, onProgress),
-    decryptKeystores: (keystores, onProgress) => decryptKeystores(threads, keystores, onProgress),
-    encryptKeystores: (keys, onProgress) =>
-      mapBounded(keys, key => threads.run('encryptKeystore', key), {
-        concurrency: keystoreConcurrency(size),
-        onProgress,
-      }),
+    decryptKeystores: (keystores, onProgress) => decryptKeystores(threads, memory(), keystores, onProgress),
+    encryptKeystores: (keys, onProgress) => encryptKeystores(threads, memory(), keys, onProgress),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
     openEach: input => openEach(threads, input),
@@ -133,30 +134,38 @@ export function openJobThreads(size: number): ThreadPool<Jobs> {
   return new ThreadPool<Jobs>({ file: WORKER_FILE, size });
 }
 
-/** How many scrypt derivations of the usual cost may run at once: no more than threads, nor than memory allows. */
-export function keystoreConcurrency(threads: number, availableBytes = process.availableMemory()): number {
-  return Math.max(1, Math.min(threads, Math.floor(usableBytes(availableBytes) / SCRYPT_MEMORY_BYTES)));
-}
-
-/** Three quarters of the memory that the process may still take; its control group's limit counts. */
-function usableBytes(availableBytes = process.availableMemory()): number {
-  return (availableBytes * 3) / 4;
+/** Memory for key derivations: three quarters of what the process may still take; its control group's limit counts. */
+function usableBytes(): number {
+  return (process.availableMemory() * 3) / 4;
 }
 
 /** Decrypts as many at once as there are threads and as fit into memory by what each file asks for: that is its maker's choice. */
 function decryptKeystores(
   threads: JobThreads,
+  memory: MemoryGate,
   keystores: readonly KeystoreInput[],
   onProgress?: Progress,
 ): Promise<Uint8Array[]> {
-  const gate = new MemoryGate(usableBytes());
   return mapBounded(
     keystores,
     async keystore => {
       const bytes = memoryToDecrypt(parseKeystore(keystore.text, keystore.name));
-      return await gate.run(bytes, () => threads.run('decryptKeystore', keystore));
+      return await memory.run(bytes, () => threads.run('decryptKeystore', keystore));
     },
     { concurrency: threads.size, onProgress, discard: wipe },
+  );
+}
+
+function encryptKeystores(
+  threads: JobThreads,
+  memory: MemoryGate,
+  keys: readonly Jobs['encryptKeystore']['input'][],
+  onProgress?: Progress,
+): Promise<string[]> {
+  return mapBounded(
+    keys,
+    key => memory.run(memoryToEncrypt(key.kdf), () => threads.run('encryptKeystore', key)),
+    { concurrency: threads.size, onProgress },
   );
 }
 

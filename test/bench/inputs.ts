@@ -4,7 +4,7 @@ import { type OracleSet, oracleSetHash } from '../../src/domain/protocol/oracle-
 import type { WorkerPool } from '../../src/workers/pool.ts';
 
 /** The mnemonic of the recorded run of the Python operator: its first public keys are known. */
-const MNEMONIC =
+export const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 
 export const VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';

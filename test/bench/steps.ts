@@ -9,7 +9,7 @@ import {
   treeBare,
   writeFilesBare,
 } from './file-steps.ts';
-import { deriveBare, deriveStep, openBare, sealBare, sealStep } from './key-steps.ts';
+import { deriveBare, deriveStep, openBare, scryptBare, sealBare, sealStep } from './key-steps.ts';
 
 const STEPS = {
   derive: deriveStep,
@@ -17,6 +17,7 @@ const STEPS = {
   seal: sealStep,
   'seal-bare': sealBare,
   'open-bare': openBare,
+  'scrypt-bare': scryptBare,
   fill: fillStep,
   'copy-bare': copyBare,
   'check-key-files': checkKeyFilesStep,

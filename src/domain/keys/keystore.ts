@@ -12,8 +12,8 @@ import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema
 
 export type KeystoreKdf = 'scrypt' | 'pbkdf2';
 
-/** Memory that one scrypt of the usual cost (n = 2^18, r = 8) takes: 128 · n · r bytes. */
-export const SCRYPT_MEMORY_BYTES = 256 * 1024 * 1024;
+/** What keystores that are made here cost. */
+const SCRYPT_COST = { n: 262144, r: 8, p: 1 };
 
 const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
@@ -85,6 +85,11 @@ export function parseKeystore(text: string, name = 'keystore'): Keystore {
 /** The memory in bytes that decrypting it takes, by the numbers in the file; pbkdf2 takes none. */
 export function memoryToDecrypt({ crypto: { kdf } }: Keystore): number {
   return kdf.function === 'scrypt' ? memoryOfScrypt(kdf.params) : 0;
+}
+
+/** The memory in bytes that encrypting one takes. */
+export function memoryToEncrypt(kdf: KeystoreKdf): number {
+  return kdf === 'scrypt' ? memoryOfScrypt(SCRYPT_COST) : 0;
 }
 
 /**
@@ -179,6 +184,6 @@ function tryPublicKey(secretKey: Uint8Array): Uint8Array | undefined {
 function kdfModule(kdf: KeystoreKdf): IKdfModule {
   const salt = randomBytes(32).toString('hex');
   return kdf === 'scrypt'
-    ? { function: 'scrypt', params: { dklen: 32, n: 262144, r: 8, p: 1, salt }, message: '' }
+    ? { function: 'scrypt', params: { dklen: 32, ...SCRYPT_COST, salt }, message: '' }
     : { function: 'pbkdf2', params: { dklen: 32, c: 262144, prf: 'hmac-sha256', salt }, message: '' };
 }

@@ -221,7 +221,7 @@ async function storeMissing(
 ): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
   const total = plan.fresh.length + plan.stale.length;
   if (total === 0) return { stored: 0, unopened: new Set() };
-  const bar = deps.progress.start('Encrypting keypairs', total);
+  const bar = deps.progress.start('Encrypting keypairs', total, { lanes: deps.pool.size });
   const { stored, unopened } = await storeSharesAnew(deps, unlocked, oracleSet, plan.stale, bar);
   const fresh = await storeKeystores(deps, unlocked, oracleSet, plan.fresh, bar);
   bar.finish();

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { generateDataKey, importDataKey, openSecretKey } from '../../../src/domain/keys/envelope.ts';
 import { combineKeyShares } from '../../../src/domain/keys/key-share.ts';
@@ -9,12 +9,7 @@ import { decryptKeystore, parseKeystore } from '../../../src/domain/keys/keystor
 import { concatBytes, toHex } from '../../../src/lib/bytes.ts';
 import { startedFile } from '../../../src/lib/package-root.ts';
 import type { Input, JobName, Jobs, Output } from '../../../src/workers/jobs.ts';
-import {
-  createWorkerPool,
-  keystoreConcurrency,
-  openJobThreads,
-  type SealedRow,
-} from '../../../src/workers/pool.ts';
+import { createWorkerPool, openJobThreads, type SealedRow } from '../../../src/workers/pool.ts';
 import { ThreadPool } from '../../../src/workers/thread-pool.ts';
 import { createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
 
@@ -54,6 +49,29 @@ class RecordingThreads extends ThreadPool<Jobs> {
     this.outputs.push(output);
     return output;
   }
+}
+
+/** Four threads that do nothing, and tell how many of their jobs there were at once. */
+class CountingThreads implements Pick<ThreadPool<Jobs>, 'size' | 'run' | typeof Symbol.asyncDispose> {
+  readonly size = 4;
+  #running = 0;
+  #most = 0;
+
+  async run<N extends JobName>(): Promise<Output<N>> {
+    this.#running += 1;
+    this.#most = Math.max(this.#most, this.#running);
+    await new Promise(setImmediate);
+    this.#running -= 1;
+    return '' as unknown as Output<N>;
+  }
+
+  takeMost(): number {
+    const most = this.#most;
+    this.#most = 0;
+    return most;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 describe('worker pool', () => {
@@ -263,12 +281,31 @@ describe('worker pool', () => {
     expect(stdout).toBe('32\nworker-crashed\n32\n');
   });
 
-  it('keystoreConcurrency bounds scrypt by threads and by memory', () => {
-    const gib = 1024 ** 3;
-    expect(keystoreConcurrency(4, 16 * gib)).toBe(4);
-    expect(keystoreConcurrency(4, gib)).toBe(3);
-    expect(keystoreConcurrency(4, gib / 8)).toBe(1);
-  });
+  it.each([
+    ['scrypt', 16, 4],
+    ['scrypt', 1.1, 3],
+    ['scrypt', 1 / 8, 1],
+    ['pbkdf2', 1 / 8, 4],
+  ] as const)(
+    'four threads encrypt keystores by %s with %s GiB of memory %s at once, also when some of it is kept for the next ones',
+    async (kdf, gib, expected) => {
+      const available = vi.spyOn(process, 'availableMemory').mockReturnValue(gib * 1024 ** 3);
+      onTestFinished(() => available.mockRestore());
+      const threads = new CountingThreads();
+      const pool = createWorkerPool({}, threads);
+      const keys = Array.from({ length: 8 }, () => ({
+        secretKey: new Uint8Array(32),
+        password: 'a password',
+        path: 'm/12381/3600/0/0/0',
+        kdf,
+      }));
+      await pool.encryptKeystores(keys);
+      expect(threads.takeMost()).toBe(expected);
+      available.mockReturnValue(0);
+      await pool.encryptKeystores(keys);
+      expect(threads.takeMost()).toBe(expected);
+    },
+  );
 
   it('the worker pool derives public keys, and zeros for what is no key', async () => {
     await using pool = createWorkerPool({ size: 1 });

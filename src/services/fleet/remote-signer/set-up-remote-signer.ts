@@ -128,7 +128,7 @@ async function makeKeys(
   { pool, progress }: SetUpRemoteSignerDeps,
   { keystores, oracleSet }: SetUpRemoteSignerOptions,
 ): Promise<{ keys: TransportKey[]; validators: RemoteSignerConfig['validators'] }> {
-  const bar = progress.start('Decrypting keystores\t\t\t', keystores.length);
+  const bar = progress.start('Decrypting keystores\t\t\t', keystores.length, { lanes: pool.size });
   const inputs = keystores.map(({ path, keystore, password }) => ({
     name: path,
     text: JSON.stringify(keystore),
