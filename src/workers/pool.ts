@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { Sealed } from '../domain/keys/envelope.ts';
-import { encodeKeyContext, KEY_CONTEXT_LENGTH, type KeyContext } from '../domain/keys/key-context.ts';
+import type { KeyFacts } from '../domain/fleet/key-facts.ts';
+import { NONCE_LENGTH, rowTampered, type Sealed } from '../domain/keys/envelope.ts';
+import { KEY_CONTEXT_LENGTH, keyContextWriter, type VaultContext } from '../domain/keys/key-context.ts';
 import {
   type KeystoreKdf,
   memoryToDecrypt,
@@ -13,6 +14,7 @@ import { startedFile } from '../lib/package-root.ts';
 import {
   type Jobs,
   type OpenInput,
+  type OpenOutput,
   PUBLIC_KEY_WIDTH,
   SECRET_KEY_WIDTH,
   type SealInput,
@@ -25,17 +27,18 @@ import { ThreadPool } from './thread-pool.ts';
 /** Called with the number of items done so far. */
 type Progress = (done: number) => void;
 
-export interface SealedRow extends Sealed {
-  readonly context: KeyContext;
-}
+export type SealedRow = KeyFacts & Sealed;
 
-interface SealedRows {
+/** Rows are asked for in pieces, when a thread is free for them: an array will do, and so will whatever makes them then. */
+export interface SealedRows {
   readonly length: number;
   slice(from: number, to: number): readonly SealedRow[];
 }
 
 interface RowsToOpen {
   readonly dataKeys: OpenInput['dataKeys'];
+  /** The vault to which all of the rows are bound. */
+  readonly vault: VaultContext;
   readonly rows: SealedRows;
 }
 
@@ -79,10 +82,11 @@ export interface WorkerPool extends AsyncDisposable {
   sealKeypairs(input: SealInput, onProgress?: Progress): Promise<SealOutput>;
   /**
    * Opens rows, derives each public key and compares: secret keys of 32 bytes, flat, in order.
-   * One bad row rejects the whole batch with 'row-tampered'. Rows are asked for in pieces, when a thread is free for them:
-   * an array will do, and so will whatever makes them then.
+   * One bad row rejects the whole batch with 'row-tampered'.
    */
   openKeys(input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array>;
+  /** {@link openKeys}, but a bad row stops nothing: it is told which these are. */
+  openEach(input: RowsToOpen): Promise<OpenOutput>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
   derivePublicKeys(secretKeys: Uint8Array): Promise<Uint8Array>;
 }
@@ -119,6 +123,7 @@ export function createWorkerPool(
     encryptKeystores: (keys, onProgress) => encryptKeystores(threads, memory(), keys, onProgress),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
+    openEach: input => openEach(threads, input),
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
@@ -210,14 +215,18 @@ async function sealKeypairs(
   };
 }
 
-async function openKeys(
-  threads: JobThreads,
-  { dataKeys, rows }: RowsToOpen,
-  onProgress?: Progress,
-): Promise<Uint8Array> {
+async function openKeys(threads: JobThreads, input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array> {
+  const { rows } = input;
   const parts = await mapBounded(
     chunks(rows.length, OPEN_CHUNK),
-    ({ from, to }) => threads.run('open', { dataKeys, rows: encodeRows(rows.slice(from, to)) }),
+    async ({ from, to }) => {
+      const { secretKeys, refused } = await openChunk(threads, input, from, to);
+      const [first] = refused;
+      if (first === undefined) return secretKeys;
+      wipe(secretKeys);
+      const [row] = rows.slice(from + first, from + first + 1);
+      throw rowTampered(row?.publicKey ?? new Uint8Array(0));
+    },
     {
       concurrency: threads.size,
       onProgress: chunkProgress(rows.length, OPEN_CHUNK, onProgress),
@@ -225,6 +234,30 @@ async function openKeys(
     },
   );
   return joinSecrets(parts);
+}
+
+async function openEach(threads: JobThreads, input: RowsToOpen): Promise<OpenOutput> {
+  const parts = await mapBounded(
+    chunks(input.rows.length, OPEN_CHUNK),
+    async ({ from, to }) => {
+      const { secretKeys, refused } = await openChunk(threads, input, from, to);
+      return { secretKeys, refused: refused.map(place => from + place) };
+    },
+    { concurrency: threads.size, discard: ({ secretKeys }) => wipe(secretKeys) },
+  );
+  return {
+    secretKeys: joinSecrets(parts.map(part => part.secretKeys)),
+    refused: parts.flatMap(part => part.refused),
+  };
+}
+
+function openChunk(
+  threads: JobThreads,
+  { dataKeys, vault, rows }: RowsToOpen,
+  from: number,
+  to: number,
+): Promise<OpenOutput> {
+  return threads.run('open', { dataKeys, rows: encodeRows(vault, rows.slice(from, to)) });
 }
 
 async function derivePublicKeys(threads: JobThreads, secretKeys: Uint8Array): Promise<Uint8Array> {
@@ -239,13 +272,14 @@ async function derivePublicKeys(threads: JobThreads, secretKeys: Uint8Array): Pr
   return concatBytes(parts);
 }
 
-function encodeRows(rows: readonly SealedRow[]): Uint8Array {
+function encodeRows(vault: VaultContext, rows: readonly SealedRow[]): Uint8Array {
   const flat = new Uint8Array(rows.length * ROW_WIDTH);
-  for (const [i, { context, nonce, ciphertext }] of rows.entries()) {
-    const offset = i * ROW_WIDTH;
-    flat.set(encodeKeyContext(context), offset);
-    flat.set(nonce, offset + KEY_CONTEXT_LENGTH);
-    flat.set(ciphertext, offset + KEY_CONTEXT_LENGTH + nonce.length);
+  const writeContext = keyContextWriter(vault);
+  for (const [i, row] of rows.entries()) {
+    const target = flat.subarray(i * ROW_WIDTH, (i + 1) * ROW_WIDTH);
+    writeContext(target, row);
+    target.set(row.nonce, KEY_CONTEXT_LENGTH);
+    target.set(row.ciphertext, KEY_CONTEXT_LENGTH + NONCE_LENGTH);
   }
   return flat;
 }

@@ -4,7 +4,6 @@ import {
   importDataKey,
   NONCE_LENGTH,
   openEncoded,
-  rowTampered,
   SEALED_LENGTH,
   sealSecretKey,
 } from '../domain/keys/envelope.ts';
@@ -16,6 +15,7 @@ import {
   type Input,
   type Jobs,
   type OpenInput,
+  type OpenOutput,
   type Output,
   PUBLIC_KEY_WIDTH,
   SECRET_KEY_WIDTH,
@@ -124,31 +124,43 @@ function sealKeys(input: SealInput): SealOutput {
   };
 }
 
-/** Opens every row, derives its public key and compares: one bad row stops the batch, and nothing of it leaves. */
-function openRows({ dataKeys, rows }: OpenInput): Uint8Array {
+/** Opens every row, derives its public key and compares. */
+function openRows({ dataKeys, rows }: OpenInput): OpenOutput {
   const keyOf = new Map(dataKeys.map(({ id, key }) => [id, takeDataKey(key)]));
   const count = rows.length / ROW_WIDTH;
   const secretKeys = new Uint8Array(count * SECRET_KEY_WIDTH);
+  const refused: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const secretKey = openRow(keyOf, record(rows, i, ROW_WIDTH));
+    if (secretKey === undefined) refused.push(i);
+    else secretKeys.set(secretKey, i * SECRET_KEY_WIDTH);
+    if (secretKey !== undefined) wipe(secretKey);
+  }
+  return { secretKeys, refused };
+}
+
+/** The secret key of a row whose public key is that of the row; undefined for any other row. */
+function openRow(keyOf: ReadonlyMap<number, KeyObject>, row: Uint8Array): Uint8Array | undefined {
+  const associatedData = row.subarray(0, KEY_CONTEXT_LENGTH);
+  const { publicKey, dataKeyId } = readKeyContext(associatedData);
+  const dataKey = keyOf.get(dataKeyId);
+  const secretKey =
+    dataKey &&
+    openEncoded(dataKey, associatedData, {
+      nonce: row.subarray(KEY_CONTEXT_LENGTH, KEY_CONTEXT_LENGTH + NONCE_LENGTH),
+      ciphertext: row.subarray(KEY_CONTEXT_LENGTH + NONCE_LENGTH),
+    });
+  if (secretKey === undefined || isKeyOf(secretKey, publicKey)) return secretKey;
+  wipe(secretKey);
+  return undefined;
+}
+
+function isKeyOf(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
   try {
-    for (let i = 0; i < count; i++) {
-      const row = record(rows, i, ROW_WIDTH);
-      const associatedData = row.subarray(0, KEY_CONTEXT_LENGTH);
-      const { publicKey, dataKeyId } = readKeyContext(associatedData);
-      const dataKey = keyOf.get(dataKeyId);
-      if (dataKey === undefined) throw rowTampered(publicKey);
-      const secretKey = openEncoded(dataKey, associatedData, {
-        nonce: row.subarray(KEY_CONTEXT_LENGTH, KEY_CONTEXT_LENGTH + NONCE_LENGTH),
-        ciphertext: row.subarray(KEY_CONTEXT_LENGTH + NONCE_LENGTH),
-      });
-      secretKeys.set(secretKey, i * SECRET_KEY_WIDTH);
-      const isOwn = equalBytes(publicKeyOf(secretKey), publicKey);
-      wipe(secretKey);
-      if (!isOwn) throw rowTampered(publicKey);
-    }
-    return secretKeys;
-  } catch (error) {
-    wipe(secretKeys);
-    throw error;
+    return equalBytes(publicKeyOf(secretKey), publicKey);
+  } catch {
+    // Zero, or not below the group's order: no key at all.
+    return false;
   }
 }
 

@@ -145,6 +145,31 @@ const unchanged: Bench = {
   },
 };
 
+const verify: Bench = {
+  name: 'verify',
+  title: `verify of ${ROWS} rows: each opened, derived and compared, the shares of every validator tested`,
+  input: 'the database of "insert"; ./v3-operator as a whole process',
+  targets: { wallMs: 9_000, cpuMs: 16_000, peakMb: 300 },
+  needsDatabase: true,
+  async run({ filled, encryptKeyFile }) {
+    const { remoteDb } = await filled();
+    const args = [...remoteDb, 'verify', '--encrypt-key-file', encryptKeyFile];
+    const { cost, stdout } = await runProgram('./v3-operator', args);
+    check(stdout.includes(`Opened ${count} keypairs and ${count * oracles} shares`), stdout);
+    check(stdout.includes('Everything is as it was uploaded.'), stdout);
+    const open = await runStep('open-bare', SCHEME);
+    return {
+      cost,
+      bare: {
+        cost: open.cost,
+        by: 'cpuMs',
+        label: 'AES-256-GCM by a KeyObject made once and blst public key per row, one thread',
+      },
+      verified: `${count} keypairs and ${count * oracles} shares were opened, and nothing was found`,
+    };
+  },
+};
+
 async function syncInto(
   { filled, encryptKeyFile }: BenchContext,
   directory: string,
@@ -253,6 +278,7 @@ export const BENCHES: readonly Bench[] = [
   insert,
   setupWeb3Signer,
   unchanged,
+  verify,
   setupValidator,
   depositTree,
   ...FILE_BENCHES,

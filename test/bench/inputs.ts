@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mnemonicToSeed } from '../../src/domain/keys/mnemonic.ts';
+import { type OracleSet, oracleSetHash } from '../../src/domain/protocol/oracle-config.ts';
 import type { WorkerPool } from '../../src/workers/pool.ts';
 
 /** The mnemonic of the recorded run of the Python operator: its first public keys are known. */
@@ -31,4 +32,14 @@ export function benchKeys(
 /** Bytes that look random and are the same in every run. */
 export function fixedBytes(label: string, length: number): Uint8Array {
   return new Uint8Array(createHash('shake256', { outputLength: length }).update(label).digest());
+}
+
+/** An oracle set that is what its hash says. */
+export function benchOracleSet({ oracles, threshold }: Omit<Scheme, 'count'>): OracleSet {
+  const publicKeys = Array.from({ length: oracles }, (_, i) => fixedBytes(`oracle ${i}`, 64));
+  const hash = oracleSetHash({
+    exitSignatureRecoverThreshold: threshold,
+    oracles: publicKeys.map(publicKey => ({ publicKey })),
+  });
+  return { hash, configIpfsHash: 'bench', threshold, publicKeys };
 }

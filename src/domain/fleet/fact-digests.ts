@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { OracleSet } from '../protocol/oracle-config.ts';
 import type { Assignment } from './assignment.ts';
 import { SHARE_RECORD_LENGTH, type SharedKey, type SharedKeys } from './shared-keys.ts';
@@ -9,15 +10,19 @@ import { SHARE_RECORD_LENGTH, type SharedKey, type SharedKeys } from './shared-k
  * whoever has the encryption key checks the manifest and the sealed rows, and whoever was given the vault's public key
  * believes those digests only that a statement names.
  */
+function startDigest(domain: string): Hash {
+  return createHash('sha256').update(`stakewise-operator/${domain}/v1`);
+}
+
 function digest(domain: string, write: (hash: Hash) => void): Uint8Array {
-  const hash = createHash('sha256').update(`stakewise-operator/${domain}/v1`);
+  const hash = startDigest(domain);
   write(hash);
   return new Uint8Array(hash.digest());
 }
 
 /**
  * SHA-256 over the public keys that readers see.
- * @param publicKeys - 48 bytes each, sorted
+ * @param publicKeys - 48 bytes each, sorted; several may stand one after another in one byte string
  * @returns 32 bytes
  */
 export function validatorsDigest(publicKeys: readonly Uint8Array[]): Uint8Array {
@@ -70,8 +75,7 @@ function writeHead(
   { oracleSet, document }: Pick<OperatorFacts, 'oracleSet' | 'document'>,
   keypairCount: number,
 ): void {
-  hash.update(oracleSet.hash).update(number(oracleSet.threshold));
-  writeText(hash, oracleSet.configIpfsHash);
+  writeOracleSet(hash, oracleSet);
   writeText(hash, document);
   hash.update(number(keypairCount));
 }
@@ -95,6 +99,53 @@ class Pieces {
   }
 }
 
+/** Length of a keypair in the form that {@link operatorDigest} is made over: public key, hash of the set of its shares. */
+export const KEYPAIR_ROW_LENGTH = PUBLIC_KEY_LENGTH + HASH_LENGTH;
+
+/** {@link operatorDigest} of what comes piece by piece: the document, then all keypairs, then the shares. */
+export class RunningOperatorDigest {
+  readonly #hash = startDigest('operator');
+
+  /** @param documentLength - in bytes */
+  constructor(oracleSet: OperatorFacts['oracleSet'], documentLength: number) {
+    writeOracleSet(this.#hash, oracleSet);
+    this.#hash.update(number(documentLength));
+  }
+
+  /** @param piece - of the deposit data's text, in UTF-8 */
+  document(piece: Uint8Array): this {
+    this.#hash.update(piece);
+    return this;
+  }
+
+  /** @param rows - all of them, {@link KEYPAIR_ROW_LENGTH} each, in the order of the public keys */
+  keypairs(rows: Uint8Array): this {
+    this.#hash.update(number(rows.length / KEYPAIR_ROW_LENGTH)).update(rows);
+    return this;
+  }
+
+  /** @param rows - parent, place (4 bytes, big-endian) and public key of each, in the order of their parents, and of each parent by place */
+  shares(rows: Uint8Array): this {
+    this.#hash.update(rows);
+    return this;
+  }
+
+  digest(): Uint8Array {
+    return new Uint8Array(this.#hash.digest());
+  }
+}
+
+/** The public keys of rows of {@link KEYPAIR_ROW_LENGTH}, one after another. */
+export function publicKeysOf(keypairs: Uint8Array): Uint8Array {
+  const count = keypairs.length / KEYPAIR_ROW_LENGTH;
+  const publicKeys = new Uint8Array(count * PUBLIC_KEY_LENGTH);
+  for (let i = 0; i < count; i++) {
+    const at = i * KEYPAIR_ROW_LENGTH;
+    publicKeys.set(keypairs.subarray(at, at + PUBLIC_KEY_LENGTH), i * PUBLIC_KEY_LENGTH);
+  }
+  return publicKeys;
+}
+
 /**
  * SHA-256 over a plan of validator clients.
  * @param plan - its assignments in public-key order
@@ -110,6 +161,11 @@ export function planDigest(plan: {
       hash.update(publicKey).update(number(clientIndex));
     }
   });
+}
+
+function writeOracleSet(hash: Hash, oracleSet: OperatorFacts['oracleSet']): void {
+  hash.update(oracleSet.hash).update(number(oracleSet.threshold));
+  writeText(hash, oracleSet.configIpfsHash);
 }
 
 function writeText(hash: Hash, text: string): void {

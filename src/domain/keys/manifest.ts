@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type Hmac, timingSafeEqual } from 'node:crypto';
 import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ManifestEntry } from '../fleet/key-facts.ts';
@@ -13,7 +13,8 @@ export interface Manifest {
   readonly entries: Iterable<ManifestEntry>;
 }
 
-const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + 4 + NONCE_LENGTH;
+/** Length of an entry in the form that the MAC is made over: public key, data-key id, nonce. */
+const MANIFEST_ENTRY_LENGTH = PUBLIC_KEY_LENGTH + 4 + NONCE_LENGTH;
 const ENTRIES_PER_UPDATE = 256;
 
 /**
@@ -27,25 +28,52 @@ export function computeManifestMac(
   context: VaultContext,
   manifest: Manifest,
 ): Uint8Array {
-  const key = deriveSubkey(encryptionKey, 'manifest');
-  const mac = createHmac('sha256', key);
-  wipe(key);
-  mac.update(encodeManifestHead(context, manifest));
-  // Entries have one width and the head has another, so their number needs no place of its own.
-  const block = new Uint8Array(ENTRIES_PER_UPDATE * ENTRY_LENGTH);
+  const mac = new ManifestMac(encryptionKey, context, manifest);
+  const block = new Uint8Array(ENTRIES_PER_UPDATE * MANIFEST_ENTRY_LENGTH);
   let filled = 0;
-  let previous: Uint8Array | undefined;
   for (const entry of manifest.entries) {
-    assertAscending(previous, entry.publicKey);
-    previous = entry.publicKey;
     writeEntry(block, filled, entry);
-    filled += ENTRY_LENGTH;
+    filled += MANIFEST_ENTRY_LENGTH;
     if (filled === block.length) {
       mac.update(block);
       filled = 0;
     }
   }
-  return new Uint8Array(mac.update(block.subarray(0, filled)).digest());
+  return mac.update(block.subarray(0, filled)).digest();
+}
+
+/** {@link computeManifestMac} of entries that come page by page. */
+export class ManifestMac {
+  readonly #mac: Hmac;
+  #previous: Uint8Array | undefined;
+
+  constructor(encryptionKey: Uint8Array, context: VaultContext, head: Omit<Manifest, 'entries'>) {
+    const key = deriveSubkey(encryptionKey, 'manifest');
+    this.#mac = createHmac('sha256', key);
+    wipe(key);
+    // Entries have one width and the head has another, so their number needs no place of its own.
+    this.#mac.update(encodeManifestHead(context, head));
+  }
+
+  /**
+   * @param entries - each of {@link MANIFEST_ENTRY_LENGTH}, in the order of their public keys
+   * @throws RangeError when they are not in strictly ascending order
+   */
+  update(entries: Uint8Array): this {
+    for (let at = 0; at < entries.length; at += MANIFEST_ENTRY_LENGTH) {
+      const publicKey = entries.subarray(at, at + PUBLIC_KEY_LENGTH);
+      assertAscending(this.#previous, publicKey);
+      this.#previous = publicKey;
+    }
+    // The caller may fill the same bytes anew.
+    if (this.#previous !== undefined) this.#previous = Uint8Array.from(this.#previous);
+    this.#mac.update(entries);
+    return this;
+  }
+
+  digest(): Uint8Array {
+    return new Uint8Array(this.#mac.digest());
+  }
 }
 
 /** Whether a manifest has this MAC. */
@@ -55,7 +83,11 @@ export function verifyManifestMac(
   manifest: Manifest,
   expected: Uint8Array,
 ): boolean {
-  const actual = computeManifestMac(encryptionKey, context, manifest);
+  return isSameMac(computeManifestMac(encryptionKey, context, manifest), expected);
+}
+
+/** Whether two MACs are equal, in a time that does not tell where they differ. */
+export function isSameMac(actual: Uint8Array, expected: Uint8Array): boolean {
   return actual.length === expected.length && timingSafeEqual(actual, expected);
 }
 

@@ -1,13 +1,6 @@
-import { compareBytes } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
-import {
-  DEPOSIT_AMOUNT_GWEI,
-  type DepositEntry,
-  depositDataRoot,
-  vaultCredentials,
-} from '../consensus/deposit.ts';
-import { Keccak256 } from './keccak.ts';
+import type { DepositEntry } from '../consensus/deposit.ts';
+import { encodeValidator, hashLeaf, hashTree } from './deposit-leaf.ts';
 
 /** What registers one entry: public key, signature, deposit data root. */
 export const VALIDATOR_LENGTH = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH + HASH_LENGTH;
@@ -40,60 +33,18 @@ export function depositRootAt({ validators }: DepositNodes, index: number): Uint
  * @throws OperatorError 'deposit-data-empty' when there is nothing to build a tree of
  */
 export function hashDeposits(entries: readonly DepositEntry[], vault: Uint8Array): DepositNodes {
-  if (entries.length === 0) throw new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
-  const keccak = new Keccak256();
-  const validators = encodeValidators(entries, vault);
-  const leaves = hashLeaves(keccak, validators);
-  const leafOrder = sortLeaves(leaves);
-  const nodes = new Uint8Array((2 * entries.length - 1) * HASH_LENGTH);
-  const view = new DataView(nodes.buffer);
-  const nodeAt = (place: number) => nodes.subarray(place * HASH_LENGTH, (place + 1) * HASH_LENGTH);
-  for (const [place, index] of leafOrder.entries()) {
-    const leaf = leaves.subarray(index * HASH_LENGTH, (index + 1) * HASH_LENGTH);
-    nodes.set(leaf, nodes.length - (place + 1) * HASH_LENGTH);
-  }
-  const pair = new Uint8Array(2 * HASH_LENGTH);
-  for (let place = entries.length - 2; place >= 0; place--) {
-    const left = nodeAt(2 * place + 1);
-    const right = nodeAt(2 * place + 2);
-    const isAscending = compareBytes(left, right) < 0;
-    pair.set(isAscending ? left : right);
-    pair.set(isAscending ? right : left, HASH_LENGTH);
-    keccak.hashInto(pair, view, place * HASH_LENGTH);
-  }
-  return { nodes, leafOrder, validators };
-}
-
-function encodeValidators(entries: readonly DepositEntry[], vault: Uint8Array): Uint8Array {
   const validators = new Uint8Array(entries.length * VALIDATOR_LENGTH);
-  const withdrawalCredentials = vaultCredentials(vault);
-  for (const [index, { publicKey, signature }] of entries.entries()) {
-    const offset = index * VALIDATOR_LENGTH;
-    const deposit = { publicKey, signature, withdrawalCredentials, amountGwei: DEPOSIT_AMOUNT_GWEI };
-    validators.set(publicKey, offset);
-    validators.set(signature, offset + PUBLIC_KEY_LENGTH);
-    validators.set(depositDataRoot(deposit), offset + PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH);
+  const leaves = new Uint8Array(entries.length * HASH_LENGTH);
+  for (const [index, entry] of entries.entries()) {
+    const validator = encodeValidator(entry, vault);
+    validators.set(validator, index * VALIDATOR_LENGTH);
+    leaves.set(hashLeaf(validator, index), index * HASH_LENGTH);
   }
-  return validators;
-}
-
-/** keccak256(keccak256(abi.encode(bytes, uint256))): offset of the bytes, index, length, the bytes padded to words. */
-function hashLeaves(keccak: Keccak256, validators: Uint8Array): Uint8Array {
-  const count = validators.length / VALIDATOR_LENGTH;
-  const leaves = new Uint8Array(count * HASH_LENGTH);
-  const view = new DataView(leaves.buffer);
-  const encoded = new Uint8Array(96 + Math.ceil(VALIDATOR_LENGTH / 32) * 32);
-  const words = new DataView(encoded.buffer);
-  words.setUint32(28, 64);
-  words.setUint32(92, VALIDATOR_LENGTH);
-  for (let index = 0; index < count; index++) {
-    words.setUint32(60, index);
-    encoded.set(validators.subarray(index * VALIDATOR_LENGTH, (index + 1) * VALIDATOR_LENGTH), 96);
-    const offset = index * HASH_LENGTH;
-    keccak.hashInto(encoded, view, offset);
-    keccak.hashInto(leaves.subarray(offset, offset + HASH_LENGTH), view, offset);
-  }
-  return leaves;
+  const leafOrder = sortLeaves(leaves);
+  const sorted = new Uint8Array(leaves.length);
+  for (const [place, index] of leafOrder.entries())
+    sorted.set(leaves.subarray(index * HASH_LENGTH, (index + 1) * HASH_LENGTH), place * HASH_LENGTH);
+  return { nodes: hashTree(sorted), leafOrder, validators };
 }
 
 /** Places of the leaves in the order of their bytes. */

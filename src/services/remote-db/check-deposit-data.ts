@@ -1,7 +1,7 @@
 import { depositOfVault } from '../../domain/consensus/deposit.ts';
 import type { DepositDataEntry } from '../../domain/consensus/deposit-data.ts';
 import { findInvalidDeposits } from '../../domain/consensus/deposit-signature.ts';
-import { hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
+import { depositRootAt, hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
@@ -35,7 +35,7 @@ export function checkDepositData(
     );
   }
   const hashed = hashDeposits(entries, vault);
-  assertDepositRoots(ref, file, hashed);
+  assertDepositRoots(ref, file, index => depositRootAt(hashed, index));
   const root = rootOf(hashed);
   if (onChain !== null && !equalBytes(root, onChain)) {
     throw new OperatorError(

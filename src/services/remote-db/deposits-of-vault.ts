@@ -1,6 +1,5 @@
 import { vaultCredentials } from '../../domain/consensus/deposit.ts';
 import { assertUniqueDeposits, type DepositDataEntry } from '../../domain/consensus/deposit-data.ts';
-import { type DepositNodes, depositRootAt } from '../../domain/protocol/deposit-nodes.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
@@ -23,15 +22,15 @@ export function assertDepositsOfVault(
 
 /**
  * Checks the deposit data root of every entry that names one.
- * @param hashed - the same entries, for this vault
+ * @param rootAt - that of the same entry's deposit to this vault, 32 bytes
  * @throws OperatorError 'deposit-data-bad-root'
  */
 export function assertDepositRoots(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
-  hashed: DepositNodes,
+  rootAt: (index: number) => Uint8Array,
 ): void {
-  const entry = entries.find((one, index) => differs(one, 'deposit_data_root', depositRootAt(hashed, index)));
+  const entry = entries.find((one, index) => differs(one, 'deposit_data_root', rootAt(index)));
   if (entry === undefined) return;
   throw new OperatorError(
     'deposit-data-bad-root',

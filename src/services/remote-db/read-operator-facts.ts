@@ -7,13 +7,21 @@ import type { VaultFacts } from '../../db/vaults.ts';
 import { type DepositDataEntry, parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { type OperatorFacts, operatorDigestOf } from '../../domain/fleet/fact-digests.ts';
 import { countShares, type SharedKeys } from '../../domain/fleet/shared-keys.ts';
-import { hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
-import { isOracleSet, type OracleSet, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
+import { depositRootAt, hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
+import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import type { ErrorCodeOf } from '../../lib/error-codes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
+import {
+  assertStoredOracleSet,
+  DEPOSIT_DATA,
+  noOperatorFacts,
+  operatorFactsChanged,
+  otherDepositRoot,
+  shareStandsTwice,
+  sharesIncomplete,
+  strangeDeposit,
+} from './operator-facts-faults.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
 /** What the operator's files are written from. */
@@ -25,11 +33,6 @@ export interface ProvenOperatorFacts {
   readonly depositData: readonly DepositDataEntry[];
   readonly keys: SharedKeys;
 }
-
-// As the keeper's event names it: a CID, or one behind ipfs://.
-const IPFS_NAME = /^[\w:/.-]{1,200}$/;
-/** How messages call deposit data that is in no file. */
-const DEPOSIT_DATA = 'The deposit data in the remote db';
 
 /** The rows as they stand, in lists; undefined before the first upload. Nothing is proven of them. */
 export async function findOperatorFacts(
@@ -72,38 +75,16 @@ export async function readOperatorFacts(
   options: { readonly ref: VaultRef; readonly checkedBefore?: Uint8Array | undefined },
 ): Promise<ProvenOperatorFacts> {
   const found = await findSetAndDocument(session, vault);
-  if (found === undefined) {
-    throw new OperatorError(
-      'no-remote-signer-config',
-      'No remote signer configuration found in the remote db.',
-      { hint: 'Run "remote-db upload-keypairs" first.' },
-    );
-  }
+  if (found === undefined) throw noOperatorFacts();
   const { oracleSet, document } = found;
-  if (!isOracleSet(oracleSet)) {
-    throw changed(
-      'oracle-set-changed',
-      `The oracle set ${toHex(oracleSet.hash)} in the remote db is not what was written: its threshold or its oracles were changed.`,
-    );
-  }
-  refuseThresholdOfOne(oracleSet.threshold, `The oracle set ${toHex(oracleSet.hash)} in the remote db`);
-  if (!IPFS_NAME.test(oracleSet.configIpfsHash)) {
-    throw changed(
-      'oracle-set-changed',
-      `The oracle set ${toHex(oracleSet.hash)} in the remote db names no IPFS document.`,
-    );
-  }
+  assertStoredOracleSet(oracleSet);
   const keys = await listSharedKeys(session, vault.vaultId);
   if (
     keys === undefined ||
     vault.operatorDigest === null ||
     !equalBytes(operatorDigestOf(found, keys), vault.operatorDigest)
-  ) {
-    throw changed(
-      'operator-facts-changed',
-      'The oracles, shares or deposit data in the remote db are not those of the last upload: rows were removed, added or changed.',
-    );
-  }
+  )
+    throw operatorFactsChanged();
   assertShares(oracleSet, keys);
   const depositData = parseDepositData(document, DEPOSIT_DATA);
   const { ref, checkedBefore } = options;
@@ -117,13 +98,10 @@ function assertShares(oracleSet: OracleSet, keys: SharedKeys): void {
   for (const key of keys.ofSet(oracleSet.hash)) {
     const count = countShares(key);
     if (count === oracleSet.publicKeys.length) continue;
-    throw changed(
-      'shares-incomplete',
-      `The validator ${toHex(key.publicKey)} has the shares of ${count} oracles in the remote db, and there are ${oracleSet.publicKeys.length}.`,
-    );
+    throw sharesIncomplete(key.publicKey, count, oracleSet.publicKeys.length);
   }
   if (keys.hasDistinctShares()) return;
-  throw changed('shares-incomplete', 'A share in the remote db stands for two oracles or validators.');
+  throw shareStandsTwice();
 }
 
 function assertDepositData(
@@ -135,27 +113,12 @@ function assertDepositData(
   const known = new Set<string>();
   for (const { publicKey } of keys) known.add(toHex(publicKey));
   const stranger = entries.find(entry => !known.has(toHex(entry.publicKey)));
-  if (stranger !== undefined) {
-    throw changed(
-      'deposit-data-changed',
-      `${DEPOSIT_DATA} names ${toHex(stranger.publicKey)}, which is no validator of vault ${ref.address}.`,
-    );
-  }
+  if (stranger !== undefined) throw strangeDeposit(stranger.publicKey, ref.address);
   const file = { path: DEPOSIT_DATA, entries };
   assertDepositsOfVault(ref, file);
   const hashed = hashDeposits(entries, fromHex(ref.address, ADDRESS_LENGTH));
-  assertDepositRoots(ref, file, hashed);
+  assertDepositRoots(ref, file, index => depositRootAt(hashed, index));
   const root = rootOf(hashed);
   if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
-  const stored = vault.depositDataRoot === null ? 'none' : toHex(vault.depositDataRoot);
-  throw changed(
-    'deposit-data-changed',
-    `${DEPOSIT_DATA} has the root ${toHex(root)}, and that of the last upload is ${stored}.`,
-  );
-}
-
-function changed(code: ErrorCodeOf<'failure'>, message: string): OperatorError {
-  return new OperatorError(code, message, {
-    hint: 'Run "remote-db verify" for the details, and restore the database from a backup.',
-  });
+  throw otherDepositRoot(root, vault.depositDataRoot);
 }

@@ -98,8 +98,12 @@ export function assertManifest(
   vault: Vault,
   entries: Iterable<ManifestEntry>,
 ): void {
-  if (isManifest(unlocked, vault, entries)) return;
-  throw new OperatorError(
+  if (!isManifest(unlocked, vault, entries)) throw manifestMismatch();
+}
+
+/** The error of rows that are not those of the manifest. */
+export function manifestMismatch(): OperatorError {
+  return new OperatorError(
     'manifest-mismatch',
     'The rows of this vault are not those of its manifest: keys were removed, added, exchanged or restored from an older state.',
     { hint: 'Run "remote-db verify" for the details, and restore the database from a backup.' },

@@ -1,0 +1,105 @@
+import { GrowingBytes } from './growing-bytes.ts';
+
+const EMPTY = -1;
+
+/**
+ * Different byte strings of one length, numbered as they come and found again by their bytes. All of them are one byte
+ * string: a set of hex strings takes five times as much for a hundred thousand public keys.
+ */
+export class RecordTable {
+  readonly width: number;
+  readonly #records: GrowingBytes;
+  #places = new Int32Array(32).fill(EMPTY);
+  #length = 0;
+
+  constructor(width: number) {
+    this.width = width;
+    this.#records = new GrowingBytes(width * 16);
+  }
+
+  /** The table of records that stand one after another; of equal ones the first counts. */
+  static of(records: Uint8Array, width: number): RecordTable {
+    const table = new RecordTable(width);
+    for (let from = 0; from < records.length; from += width) table.add(records.subarray(from, from + width));
+    return table;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a record, unless it is there. @returns its place */
+  add(record: Uint8Array): number {
+    if (record.length !== this.width)
+      throw new RangeError(`expected ${this.width} bytes, got ${record.length}`);
+    if (2 * (this.#length + 1) > this.#places.length) this.#grow();
+    const slot = this.#slotOf(record);
+    const known = this.#places[slot] ?? EMPTY;
+    if (known !== EMPTY) return known;
+    this.#records.append(record);
+    this.#places[slot] = this.#length;
+    this.#length += 1;
+    return this.#length - 1;
+  }
+
+  /** The record's place; undefined when it is not there. */
+  placeOf(record: Uint8Array): number | undefined {
+    const place = this.#places[this.#slotOf(record)] ?? EMPTY;
+    return place === EMPTY ? undefined : place;
+  }
+
+  has(record: Uint8Array): boolean {
+    return this.placeOf(record) !== undefined;
+  }
+
+  /** A view of the record at a place. */
+  at(place: number): Uint8Array {
+    return this.#records.subarray(place * this.width, (place + 1) * this.width);
+  }
+
+  /** A view of all records, one after another. */
+  flat(): Uint8Array {
+    return this.#records.subarray();
+  }
+
+  /** Where the record is, or would be: the first slot from its own on that has it or is free. */
+  #slotOf(record: Uint8Array): number {
+    const mask = this.#places.length - 1;
+    let slot = hashOf(record) & mask;
+    for (;;) {
+      const place = this.#places[slot] ?? EMPTY;
+      if (place === EMPTY || Buffer.compare(this.at(place), record) === 0) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #grow(): void {
+    this.#places = new Int32Array(2 * this.#places.length).fill(EMPTY);
+    for (let place = 0; place < this.#length; place++) this.#places[this.#slotOf(this.at(place))] = place;
+  }
+}
+
+/** The records one after another in the order of their bytes. */
+export function sortRecords(records: Uint8Array, width: number): Uint8Array {
+  const count = records.length / width;
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  // Six bytes as a number tell nearly all apart, and numbers compare quickly.
+  const heads = Float64Array.from(
+    { length: count },
+    (_, i) => view.getUint32(i * width) * 0x1_0000 + view.getUint16(i * width + 4),
+  );
+  const at = (i: number) => records.subarray(i * width, (i + 1) * width);
+  const order = Uint32Array.from({ length: count }, (_, i) => i).sort(
+    (a, b) => (heads[a] ?? 0) - (heads[b] ?? 0) || Buffer.compare(at(a), at(b)),
+  );
+  const sorted = new Uint8Array(records.length);
+  for (const [place, i] of order.entries()) sorted.set(at(i), place * width);
+  return sorted;
+}
+
+/** FNV-1a. */
+function hashOf(record: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < record.length; i++) hash = Math.imul(hash ^ (record[i] ?? 0), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
