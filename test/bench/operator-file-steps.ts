@@ -37,7 +37,7 @@ function benchEntries(count: number): DepositEntry[] {
   }));
 }
 
-/** As Python's json.dumps writes them. */
+/** The text of deposit data, as Python's json.dumps writes it. */
 function documentOf(entries: readonly DepositEntry[]): string {
   const members = entries.map(entry => {
     const deposit = depositOfVault(entry, vaultAddress);
