@@ -11,7 +11,7 @@ import { planForWholeVault } from './key-secrets.ts';
 export const SHARE_RECORD_LENGTH = 2 * PUBLIC_KEY_LENGTH + 4;
 
 const PAGE_SIZE = 6_000;
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
 /** The rows of `listActiveKeypairs`, each as public key and hash of its oracle set, page by page; to be called within a transaction. */
 export function pageActiveKeypairs(transaction: Session, vaultId: number): AsyncGenerator<Uint8Array> {

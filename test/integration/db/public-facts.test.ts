@@ -27,7 +27,7 @@ import {
 } from '../../support/scenes/stored-keys.ts';
 
 /** Bytes of a piece of the document, and rows of a page of shares. */
-const PIECE = 1024 * 1024;
+const PIECE = 256 * 1024;
 const PAGE = 6_000;
 
 describe.each([
