@@ -1,5 +1,4 @@
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
-import { verifySignature } from '../../domain/consensus/bls.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import {
@@ -11,18 +10,18 @@ import {
 import { encryptEcies } from '../../domain/protocol/ecies.ts';
 import { type OracleConfig, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
 import {
+  areSharesOfSignature,
   type ExitShardMode,
-  type PointCombiner,
+  findKeySharesFault,
+  type KeySharesFault,
   splitSignature,
 } from '../../domain/protocol/signature-share.ts';
-import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
 export interface MakeExitShardsDeps {
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
-  /** Brings a WebAssembly module: loaded for the first shards. */
-  readonly loadCombiner: () => Promise<PointCombiner>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Is told how the shards of a batch are made. */
   readonly onExitShardMode?: ((mode: ShardWay) => void) | undefined;
@@ -67,8 +66,8 @@ interface PlainShards {
 /**
  * Shares of the validators' exit signatures, encrypted for the oracles. Either the signer signs with each key share, or
  * with the validator's key once and the signature is split here; the oracles cannot tell. Before anything is encrypted,
- * every signature is verified, the shares are proven to be of one polynomial of the oracles' threshold, and what they
- * recombine to is the validator's own signature.
+ * every signature is verified, and the shares are proven to be of one polynomial of the oracles' threshold: any so many of them
+ * recombine to the validator's own signature.
  * @throws OperatorError 'oracle-threshold-one', 'shares-outdated', 'shares-not-loaded', 'exit-key-not-loaded'; ExternalError
  *   'shares-inconsistent' and those of the signer
  */
@@ -81,21 +80,18 @@ export async function makeExitShards(
   const { mode } = plan;
   deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
   deps.onExitShardMode?.(mode);
-  const parts = { signer: deps.signer, combiner: await deps.loadCombiner() };
   const validators = await Promise.all(
     options.validators.map(async ({ publicKey, validatorIndex }, i) => {
       const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };
       const plain =
         plan.mode === 'split'
-          ? await splitExit(parts, options, publicKey, exit)
-          : await signWithShares(parts, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
+          ? await splitExit(deps, options, publicKey, exit)
+          : await signWithShares(deps, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
       return { publicKey, validatorIndex, ...encryptShards(plain, options) };
     }),
   );
   return { mode, validators };
 }
-
-type SigningParts = Pick<MakeExitShardsDeps, 'signer'> & { readonly combiner: PointCombiner };
 
 type Plan =
   | { readonly mode: 'split'; readonly reason: string }
@@ -126,85 +122,63 @@ function chooseMode({ validators, config, oracles, loadedKeys, mode }: ExitShard
   }
 }
 
+/**
+ * Each share's signature is verified, and their keys are proven to be of one polynomial through the validator's key: then any
+ * threshold of the signatures recombine to the only one that the validator's key has of the message.
+ */
 async function signWithShares(
-  { signer, combiner }: SigningParts,
-  { network, oracles, vault }: ExitShardsOptions,
+  { signer }: Pick<MakeExitShardsDeps, 'signer'>,
+  { network, oracles }: ExitShardsOptions,
   validator: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
   exit: ExitMessage,
 ): Promise<PlainShards> {
   const { publicKey, shares } = validator;
-  const threshold = oracles.exitSignatureRecoverThreshold;
-  assertOnePolynomial(combiner, validator, threshold);
+  const fault = findKeySharesFault(publicKey, shares, oracles.exitSignatureRecoverThreshold);
+  if (fault !== undefined) throw inconsistent(publicKey, describeFault(fault, oracles));
   const requests = shares.map(share => ({ ...exit, network, publicKey: share }));
-  const signatures = await signer.signExits(requests, { verify: 'batch' });
-  const points = signatures.slice(0, threshold).map((point, index) => ({ index, point }));
-  const signature = combiner.combineSignatures(points);
-  // A key has one signature of a message: the valid one is the validator's own.
-  const isOwn = verifySignature({ publicKey, message: exitSigningRoot(exit, network), signature });
-  wipe(signature);
-  if (!isOwn) throw inconsistent(publicKey, `of vault ${vault} do not recombine to its signature`);
-  return { publicKeys: shares, signatures };
+  return { publicKeys: shares, signatures: await signer.signExits(requests, { verify: 'batch' }) };
 }
 
-/**
- * Fewer than `threshold` shares do not give the validator's key, else fewer oracles would recover its exit; of the key
- * itself named as each of its shares, one would. And every window of `threshold` neighbouring shares gives the
- * validator's key: then all of them lie on the one polynomial through it, and whichever oracles come together recover
- * the same exit.
- */
-function assertOnePolynomial(
-  combiner: PointCombiner,
-  { publicKey, shares }: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
-  threshold: number,
-): void {
-  const points = shares.map((point, index) => ({ index, point }));
-  const keyOfTooFew = combiner.combinePublicKeys(points.slice(0, threshold - 1));
-  if (equalBytes(keyOfTooFew, publicKey)) {
-    throw inconsistent(publicKey, `recombine to its public key when there are fewer than ${threshold}`);
-  }
-  for (let from = 0; from + threshold <= points.length; from++) {
-    const combined = combiner.combinePublicKeys(points.slice(from, from + threshold));
-    if (!equalBytes(combined, publicKey)) {
-      throw inconsistent(publicKey, `${from} to ${from + threshold - 1} do not recombine to its public key`);
-    }
-  }
+function describeFault(
+  fault: KeySharesFault,
+  { exitSignatureRecoverThreshold: threshold }: ExitShardsOptions['oracles'],
+): string {
+  return fault.kind === 'too-few-suffice'
+    ? `recombine to its public key when there are fewer than ${threshold}`
+    : `${fault.from} to ${fault.to} do not recombine to its public key`;
 }
 
 async function splitExit(
-  { signer, combiner }: SigningParts,
+  { signer }: Pick<MakeExitShardsDeps, 'signer'>,
   { network, oracles }: ExitShardsOptions,
   publicKey: Uint8Array,
   exit: ExitMessage,
 ): Promise<PlainShards> {
   const signature = await signer.signExit({ ...exit, network, publicKey });
-  const threshold = oracles.exitSignatureRecoverThreshold;
-  const split = splitSignature({
-    publicKey,
-    signature,
-    threshold,
-    count: oracles.oracles.length,
-    message: exitSigningRoot(exit, network),
-  });
-  const points = split.signatures.slice(-threshold).map((point, i) => ({
-    index: split.signatures.length - threshold + i,
-    point,
-  }));
-  const combined = combiner.combineSignatures(points);
-  const isOwn = equalBytes(combined, signature);
-  wipe([signature, combined]);
-  if (!isOwn) throw inconsistent(publicKey, 'of its signature do not recombine to it');
-  return split;
+  try {
+    const threshold = oracles.exitSignatureRecoverThreshold;
+    const message = exitSigningRoot(exit, network);
+    const split = splitSignature({ publicKey, signature, threshold, count: oracles.oracles.length, message });
+    if (areSharesOfSignature(signature, split.signatures, threshold)) return split;
+    wipe(split.signatures);
+    throw inconsistent(publicKey, 'of its signature do not recombine to it');
+  } finally {
+    wipe(signature);
+  }
 }
 
 function encryptShards(
   { publicKeys, signatures }: PlainShards,
   { oracles }: ExitShardsOptions,
 ): Pick<ExitShards, 'publicKeyShards' | 'encryptedShards'> {
-  const encryptedShards = oracles.oracles.map((oracle, i) =>
-    encryptEcies(oracle.publicKey, signatures[i] ?? new Uint8Array()),
-  );
-  wipe(signatures);
-  return { publicKeyShards: publicKeys, encryptedShards };
+  try {
+    const encryptedShards = oracles.oracles.map((oracle, i) =>
+      encryptEcies(oracle.publicKey, signatures[i] ?? new Uint8Array()),
+    );
+    return { publicKeyShards: publicKeys, encryptedShards };
+  } finally {
+    wipe(signatures);
+  }
 }
 
 function reasonToSplit(sharesProblem: SharesProblem | undefined): string {

@@ -12,7 +12,6 @@ import {
 import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution/execution-node.ts';
 import { openSignerClient, type SignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
-import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import type { Network } from '../../../src/networks/network.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
@@ -70,7 +69,6 @@ beforeAll(async () => {
   );
   keys = resources.use(await startKeymanager(BEACON_CHAIN));
   signer = resources.use(openSignerClient({ urls: [keys.url], timeoutMs: 5_000 }));
-  await createPointCombiner();
   const secretKeys = Array.from({ length: COUNT }, (_, i) => testSecretKey(i + 1));
   const publicKeys = secretKeys.map(publicKeyOf);
   for (const [i, secretKey] of secretKeys.entries()) {
@@ -102,7 +100,6 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
       http: {},
       beacon,
       signer,
-      loadCombiner: createPointCombiner,
       outbox,
       fetchNonce,
       warned: new Set(),

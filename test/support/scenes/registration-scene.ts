@@ -18,7 +18,6 @@ import {
   oracleSetHash,
   parseOracleConfig,
 } from '../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI } from '../../../src/lib/units.ts';
 import type { Network } from '../../../src/networks/network.ts';
@@ -169,7 +168,6 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
           chain,
           node,
           signer: client,
-          loadCombiner: createPointCombiner,
           http: {},
           now: Date.now,
           outbox: await outboxOf(vault),

@@ -35,7 +35,6 @@ export interface RegisterValidatorsDeps {
   readonly node: ExecutionNode;
   readonly http: HttpDeps;
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
-  readonly loadCombiner: MakeExitShardsDeps['loadCombiner'];
   readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
   readonly outbox: Pick<Outbox, 'send'>;
   /** The oracle configuration of an IPFS hash: asked for in every pass, so that whoever gives it keeps the last one. */

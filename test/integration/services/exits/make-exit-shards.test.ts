@@ -9,7 +9,7 @@ import type { RemoteSignerConfig } from '../../../../src/domain/fleet/remote-sig
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner, type PointCombiner } from '../../../../src/domain/protocol/signature-share.ts';
+import { createPointCombiner, type PointCombiner } from '../../../../src/domain/protocol/point-combiner.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { type ExitShardsOptions, makeExitShards } from '../../../../src/services/exits/make-exit-shards.ts';
 import { type Keymanager, startKeymanager } from '../../../devnet/keymanager.ts';
@@ -69,7 +69,7 @@ function config(hash: Uint8Array | undefined = oracleSetHash(oracles)): RemoteSi
 
 async function make(options: Partial<ExitShardsOptions> = {}) {
   return makeExitShards(
-    { signer, loadCombiner: async () => combiner, log: recording.log },
+    { signer, log: recording.log },
     {
       vault: TEST_VAULT,
       validators,

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { Interface } from 'ethers/abi';
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectBeaconNode } from '../../../../../src/clients/beacon/beacon-node.ts';
 import { openSignerClient, type SignerClient } from '../../../../../src/clients/signer/signer-client.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
@@ -66,9 +65,6 @@ let outcome: TransactionOutcome | undefined;
 let recording: RecordingLog;
 const warned = new Set<string>();
 
-beforeAll(async () => {
-  await createPointCombiner();
-});
 beforeEach(async () => {
   [beacon, keys] = await Promise.all([startBeaconNode(EXIT_CHAIN), startKeymanager(EXIT_CHAIN)]);
   signer = openSignerClient({ urls: [keys.url], timeoutMs: 5_000 });
@@ -167,7 +163,6 @@ async function rotate(
       http: {},
       beacon: node,
       signer,
-      loadCombiner: createPointCombiner,
       outbox,
       log: recording.log,
       warned,
