@@ -7,7 +7,7 @@ import {
   type ShardWay,
   type SharesProblem,
 } from '../../domain/fleet/signing-ability.ts';
-import { encryptEcies } from '../../domain/protocol/ecies.ts';
+import type { encryptEcies } from '../../domain/protocol/ecies.ts';
 import { type OracleConfig, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
 import {
   areSharesOfSignature,
@@ -80,6 +80,8 @@ export async function makeExitShards(
   const { mode } = plan;
   deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
   deps.onExitShardMode?.(mode);
+  // With it comes libsecp256k1, 6 MB that an operator does not take as long as it has no shards to make.
+  const { encryptEcies } = await import('../../domain/protocol/ecies.ts');
   const validators = await Promise.all(
     options.validators.map(async ({ publicKey, validatorIndex }, i) => {
       const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };
@@ -87,7 +89,7 @@ export async function makeExitShards(
         plan.mode === 'split'
           ? await splitExit(deps, options, publicKey, exit)
           : await signWithShares(deps, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
-      return { publicKey, validatorIndex, ...encryptShards(plain, options) };
+      return { publicKey, validatorIndex, ...encryptShards(plain, options.oracles, encryptEcies) };
     }),
   );
   return { mode, validators };
@@ -169,11 +171,12 @@ async function splitExit(
 
 function encryptShards(
   { publicKeys, signatures }: PlainShards,
-  { oracles }: ExitShardsOptions,
+  { oracles }: ExitShardsOptions['oracles'],
+  encrypt: typeof encryptEcies,
 ): Pick<ExitShards, 'publicKeyShards' | 'encryptedShards'> {
   try {
-    const encryptedShards = oracles.oracles.map((oracle, i) =>
-      encryptEcies(oracle.publicKey, signatures[i] ?? new Uint8Array()),
+    const encryptedShards = oracles.map((oracle, i) =>
+      encrypt(oracle.publicKey, signatures[i] ?? new Uint8Array()),
     );
     return { publicKeyShards: publicKeys, encryptedShards };
   } finally {
