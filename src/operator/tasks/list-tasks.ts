@@ -180,6 +180,10 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
         onExitShardMode: deps.metrics.showExitShardMode,
         fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
         fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),
+        readKeeper: async () => {
+          const now = await chain.readSnapshot({ signal });
+          return { configIpfsHash: now.events.config?.ipfsHash, nonce: now.keeper.exitSignaturesNonce };
+        },
       },
       {
         vault,
@@ -190,6 +194,7 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
         threshold: keeper.validatorsMinOracles,
         isCollateralized: keeper.isCollateralized,
         lastUpdateBlock: events.exitSignatures?.blockNumber ?? null,
+        configIpfsHash: events.config.ipfsHash,
         nonce: keeper.exitSignaturesNonce,
         oracleTimeoutMs: oraclesTimeoutMs,
       },

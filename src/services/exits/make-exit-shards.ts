@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
@@ -21,16 +22,22 @@ import { ExternalError, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
 export interface MakeExitShardsDeps {
-  readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
+  readonly signer: Pick<SignerClient, 'signExits'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Is told how the shards of a batch are made. */
   readonly onExitShardMode?: ((mode: ShardWay) => void) | undefined;
 }
 
+interface Validator {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly validatorIndex: bigint;
+}
+
 export interface ExitShardsOptions {
   /** Checksummed, for messages. */
   readonly vault: string;
-  readonly validators: readonly { readonly publicKey: Uint8Array; readonly validatorIndex: bigint }[];
+  readonly validators: readonly Validator[];
   readonly network: ExitNetwork;
   /** The current oracle set. */
   readonly oracles: Pick<OracleConfig, 'oracles' | 'exitSignatureRecoverThreshold'>;
@@ -39,12 +46,12 @@ export interface ExitShardsOptions {
   readonly config: RemoteSignerConfig | undefined;
   /** What the signer has loaded, lower case. */
   readonly loadedKeys: ReadonlySet<Hex>;
+  /** Ends the making between two validators; what has been signed by then is overwritten. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the oracles are sent for one validator; in oracle order. */
-interface ExitShards {
-  readonly publicKey: Uint8Array;
-  readonly validatorIndex: bigint;
+interface ExitShards extends Validator {
   /** 48 bytes each. */
   readonly publicKeyShards: readonly Uint8Array[];
   /** Exit signature shards of 96 bytes, each encrypted for its oracle: 193 bytes. */
@@ -82,17 +89,34 @@ export async function makeExitShards(
   deps.onExitShardMode?.(mode);
   // With it comes libsecp256k1, 6 MB that an operator does not take as long as it has no shards to make.
   const { encryptEcies } = await import('../../domain/protocol/ecies.ts');
-  const validators = await Promise.all(
-    options.validators.map(async ({ publicKey, validatorIndex }, i) => {
-      const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };
-      const plain =
-        plan.mode === 'split'
-          ? await splitExit(deps, options, publicKey, exit)
-          : await signWithShares(deps, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
-      return { publicKey, validatorIndex, ...encryptShards(plain, options.oracles, encryptEcies) };
-    }),
+  const keys = options.validators.map(({ publicKey }, i) =>
+    plan.mode === 'split' ? [publicKey] : (plan.shares[i] ?? []),
   );
-  return { mode, validators };
+  if (plan.mode === 'key-shares') await proveShares(options, keys);
+  const exits = options.validators.map(validator => exitOf(validator, options));
+  const requests = exits.flatMap((exit, i) =>
+    (keys[i] ?? []).map(publicKey => ({ ...exit, network: options.network, publicKey })),
+  );
+  const signatures = await deps.signer.signExits(requests, { verify: 'batch' });
+  try {
+    const rest = signatures.values();
+    const validators: ExitShards[] = [];
+    for (const [i, { publicKey, validatorIndex }] of options.validators.entries()) {
+      // In between, whatever else the process has to do gets its turn.
+      await setImmediate();
+      options.signal?.throwIfAborted();
+      const signed = { publicKeys: keys[i] ?? [], signatures: [...rest.take(keys[i]?.length ?? 0)] };
+      const plain = mode === 'split' ? splitExit(options, { publicKey, validatorIndex }, signed) : signed;
+      validators.push({ publicKey, validatorIndex, ...encryptShards(plain, options.oracles, encryptEcies) });
+    }
+    return { mode, validators };
+  } finally {
+    wipe(signatures);
+  }
+}
+
+function exitOf({ validatorIndex }: Validator, { network }: ExitShardsOptions): ExitMessage {
+  return { validatorIndex, epoch: BigInt(network.capellaForkEpoch) };
 }
 
 type Plan =
@@ -125,20 +149,19 @@ function chooseMode({ validators, config, oracles, loadedKeys, mode }: ExitShard
 }
 
 /**
- * Each share's signature is verified, and their keys are proven to be of one polynomial through the validator's key: then any
- * threshold of the signatures recombine to the only one that the validator's key has of the message.
+ * Proves that shares are those of the validators' keys. As each share's signature is verified, any threshold of them then
+ * recombine to the only signature that the validator's key has of its exit.
  */
-async function signWithShares(
-  { signer }: Pick<MakeExitShardsDeps, 'signer'>,
-  { network, oracles }: ExitShardsOptions,
-  validator: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
-  exit: ExitMessage,
-): Promise<PlainShards> {
-  const { publicKey, shares } = validator;
-  const fault = findKeySharesFault(publicKey, shares, oracles.exitSignatureRecoverThreshold);
-  if (fault !== undefined) throw inconsistent(publicKey, describeFault(fault, oracles));
-  const requests = shares.map(share => ({ ...exit, network, publicKey: share }));
-  return { publicKeys: shares, signatures: await signer.signExits(requests, { verify: 'batch' }) };
+async function proveShares(
+  { oracles, validators, signal }: ExitShardsOptions,
+  shares: readonly (readonly Uint8Array[])[],
+): Promise<void> {
+  for (const [i, { publicKey }] of validators.entries()) {
+    await setImmediate();
+    signal?.throwIfAborted();
+    const fault = findKeySharesFault(publicKey, shares[i] ?? [], oracles.exitSignatureRecoverThreshold);
+    if (fault !== undefined) throw inconsistent(publicKey, describeFault(fault, oracles));
+  }
 }
 
 function describeFault(
@@ -150,17 +173,19 @@ function describeFault(
     : `${fault.from} to ${fault.to} do not recombine to its public key`;
 }
 
-async function splitExit(
-  { signer }: Pick<MakeExitShardsDeps, 'signer'>,
-  { network, oracles }: ExitShardsOptions,
-  publicKey: Uint8Array,
-  exit: ExitMessage,
-): Promise<PlainShards> {
-  const signature = await signer.signExit({ ...exit, network, publicKey });
+/** Shards of a validator's signature in place of the one signature. */
+function splitExit(
+  options: ExitShardsOptions,
+  validator: Validator,
+  { signatures: [signature = new Uint8Array()] }: PlainShards,
+): PlainShards {
+  const { network, oracles } = options;
+  const { publicKey } = validator;
+  const threshold = oracles.exitSignatureRecoverThreshold;
+  const message = exitSigningRoot(exitOf(validator, options), network);
   try {
-    const threshold = oracles.exitSignatureRecoverThreshold;
-    const message = exitSigningRoot(exit, network);
-    const split = splitSignature({ publicKey, signature, threshold, count: oracles.oracles.length, message });
+    const count = oracles.oracles.length;
+    const split = splitSignature({ publicKey, signature, threshold, count, message });
     if (areSharesOfSignature(signature, split.signatures, threshold)) return split;
     wipe(split.signatures);
     throw inconsistent(publicKey, 'of its signature do not recombine to it');
@@ -169,6 +194,7 @@ async function splitExit(
   }
 }
 
+/** Encrypts each signature for its oracle, and overwrites it. */
 function encryptShards(
   { publicKeys, signatures }: PlainShards,
   { oracles }: ExitShardsOptions['oracles'],
