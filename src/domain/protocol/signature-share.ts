@@ -73,8 +73,8 @@ function drawMaskDifferences(threshold: number, count: number, draw: Coefficient
 }
 
 /**
- * Whether any threshold of the shares, and of them only, recombine to the signature: all of them lie on one polynomial of a
- * degree below the threshold whose value at zero it is.
+ * Whether any threshold of the shares recombine to the signature: all of them lie on one polynomial of a degree below the
+ * threshold whose value at zero it is.
  * @param signature - 96 bytes
  * @param shares - 96 bytes each, in oracle order; made here: that they are in their subgroup is not checked again
  */

@@ -99,13 +99,15 @@ export async function makeExitShards(
   );
   const signatures = await deps.signer.signExits(requests, { verify: 'batch' });
   try {
-    const rest = signatures.values();
     const validators: ExitShards[] = [];
+    let from = 0;
     for (const [i, { publicKey, validatorIndex }] of options.validators.entries()) {
       // In between, whatever else the process has to do gets its turn.
       await setImmediate();
       options.signal?.throwIfAborted();
-      const signed = { publicKeys: keys[i] ?? [], signatures: [...rest.take(keys[i]?.length ?? 0)] };
+      const publicKeys = keys[i] ?? [];
+      const signed = { publicKeys, signatures: signatures.slice(from, from + publicKeys.length) };
+      from += publicKeys.length;
       const plain = mode === 'split' ? splitExit(options, { publicKey, validatorIndex }, signed) : signed;
       validators.push({ publicKey, validatorIndex, ...encryptShards(plain, options.oracles, encryptEcies) });
     }
