@@ -14,7 +14,7 @@ import { signerConnection } from '../cli/signer-connection.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
-import { createPointCombiner } from '../domain/protocol/signature-share.ts';
+import { createPointCombiner } from '../domain/protocol/point-combiner.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { createCommandLogger } from '../lib/logger.ts';

@@ -16,7 +16,6 @@ import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { type OracleConfig, oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { parseOracleConfig } from '../../../src/domain/protocol/oracle-document.ts';
-import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI } from '../../../src/lib/units.ts';
 import type { Network } from '../../../src/networks/network.ts';
@@ -167,7 +166,6 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
           chain,
           node,
           signer: client,
-          loadCombiner: createPointCombiner,
           http: {},
           now: Date.now,
           outbox: await outboxOf(vault),
