@@ -520,6 +520,23 @@ describe('the bundle', () => {
     }
     expect([...reached].filter(holdsKeyCode)).toEqual([]);
   });
+
+  it('the bundle brings WebAssembly of many megabytes into the operator only when there is something to sign or approve', () => {
+    const chunks = globSync('dist/src/**/*.js', { cwd: root }).map(file => join(root, file));
+    const loaded = new Set(chunks.filter(file => /\/run-operator-[^/]*\.js$/.test(file)));
+    for (const file of loaded) {
+      const text = readFileSync(file, 'utf8');
+      // Not what is imported later, which stands in brackets.
+      for (const [, target = ''] of text.matchAll(/(?:from|import)\s*["'`](\.\.?\/[\w/.-]+\.js)["'`]/g)) {
+        loaded.add(join(dirname(file), target));
+      }
+    }
+    expect(loaded.size).toBeGreaterThan(10);
+    const brings = (file: string) =>
+      /["'`](tiny-secp256k1|bls-eth-wasm)["'`]/.test(readFileSync(file, 'utf8'));
+    expect(chunks.filter(brings)).not.toEqual([]);
+    expect([...loaded].filter(brings)).toEqual([]);
+  });
 });
 
 describe('the tree', () => {

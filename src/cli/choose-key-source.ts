@@ -4,7 +4,7 @@ import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { type KeySourceSettings, noKeySource } from '../settings/signer-settings.ts';
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
-import { vaultDirectory } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 import type { KeySourcesGiven } from './flags/key-sources.ts';
 import { passwordFilesOf } from './keystore-location.ts';
 

@@ -4,6 +4,7 @@ import { basename, extname, join } from 'node:path';
 import { guardMemory } from '../lib/guard-memory.ts';
 import { packageRoot } from '../lib/package-root.ts';
 import { completeEnvironment, processEnvironment, takeEnvironment } from '../settings/environment.ts';
+import { keepKdfMemory } from './kdf-process.ts';
 import { becomeLean } from './lean-process.ts';
 
 const PROGRAM_NAMES = ['operator', 'v3-operator'];
@@ -13,6 +14,7 @@ export async function main(): Promise<void> {
   guardMemory();
   const argv = process.argv.slice(2);
   if (argv[0] === 'start') becomeLean(argv, processEnvironment());
+  keepKdfMemory(argv, processEnvironment());
   const program = programName();
   // Overwrites the command line that `ps` shows, which may hold a secret.
   process.title = program;

@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
-import { Command, type Config } from '@oclif/core';
+import { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
 import type { z } from 'zod';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
 import { processEnvironment } from '../settings/environment.ts';

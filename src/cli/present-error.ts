@@ -1,4 +1,4 @@
-import { Errors } from '@oclif/core';
+import { CLIError } from '@oclif/core/errors';
 import { withoutSecrets } from '../lib/endpoint-url.ts';
 import type { ErrorCode } from '../lib/error-codes.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
@@ -74,7 +74,7 @@ function usageLines(error: CommandLineError, { program, words, isGroup }: ErrorC
 
 /** oclif's sentences about a command line, in click's. Its errors have no codes, so the parser's texts are matched. */
 function fromOclif(error: unknown): CommandLineError | undefined {
-  if (!(error instanceof Errors.CLIError)) return undefined;
+  if (!(error instanceof CLIError)) return undefined;
   const [line = ''] = error.message.split('\n');
   if ('flags' in error && Array.isArray(error.flags)) {
     // What follows the "=" may be a secret.

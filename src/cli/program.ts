@@ -1,4 +1,6 @@
-import { Config, type Interfaces, loadHelpClass, settings } from '@oclif/core';
+import type { Interfaces } from '@oclif/core';
+import { Config } from '@oclif/core/config';
+import { settings } from '@oclif/core/settings';
 import { EXIT } from '../lib/errors.ts';
 import { assertNoDebugger } from '../lib/guard-memory.ts';
 import { parseBoolean, readEnvironment } from '../settings/environment.ts';
@@ -59,6 +61,7 @@ async function loadConfig({ program, root, manifest, fromSource }: ProgramStart)
 }
 
 async function showHelp(config: Config, words: readonly string[]): Promise<void> {
+  const { loadHelpClass } = await import('@oclif/core/help');
   const Help = await loadHelpClass(config);
   // Its texts come out up to two columns wider.
   await new Help(config, { maxWidth: 78, respectNoCacheDefault: true }).showHelp([...words]);

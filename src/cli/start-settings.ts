@@ -10,12 +10,8 @@ import type {
   OperatorSigningSettings,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings } from '../settings/signer-settings.ts';
-import {
-  findVaultConfig,
-  readVaultConfig,
-  vaultConfigPath,
-  vaultDirectory,
-} from '../settings/vault-config.ts';
+import { findVaultConfig, readVaultConfig } from '../settings/vault-config.ts';
+import { vaultConfigPath, vaultDirectory } from '../settings/vault-directory.ts';
 import { chooseExitKeys } from './choose-key-source.ts';
 import { listIgnored } from './flags/ignored.ts';
 import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';

@@ -8,12 +8,8 @@ import { integer } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/create-keys.ts';
 import { createKeys } from '../services/local-keys/create-keys.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
-import {
-  networkOfConfig,
-  readVaultConfig,
-  updateMnemonicNextIndex,
-  vaultDirectory,
-} from '../settings/vault-config.ts';
+import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {

@@ -4,7 +4,8 @@ import { operatorCommand } from '../cli/operator-command.ts';
 import type { RESULT } from '../cli/results/create-wallet.ts';
 import { createVaultWallet } from '../services/local-keys/create-wallet.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
-import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { readVaultConfig } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 
 const OPTIONS = {
   vault: vault('Enter the vault address'),

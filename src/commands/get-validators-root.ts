@@ -5,7 +5,7 @@ import { optional } from '../cli/options/option.ts';
 import { file } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/get-validators-root.ts';
 import { computeValidatorsRoot } from '../services/local-keys/compute-validators-root.ts';
-import { vaultDirectory } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 
 const OPTIONS = {
   vault: vault('Enter the vault address'),

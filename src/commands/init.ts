@@ -9,7 +9,8 @@ import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
 import { initializeVault } from '../services/local-keys/initialize-vault.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
-import { assertNoVaultConfig, createVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { assertNoVaultConfig, createVaultConfig } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 
 const OPTIONS = {
   network: required({

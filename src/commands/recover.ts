@@ -23,12 +23,8 @@ import { resolveNetwork } from '../networks/resolve-network.ts';
 import { fetchVaultValidators } from '../services/local-keys/fetch-vault-validators.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
 import { recoverVault } from '../services/local-keys/recover-vault.ts';
-import {
-  createVaultConfig,
-  findVaultConfig,
-  updateMnemonicNextIndex,
-  vaultDirectory,
-} from '../settings/vault-config.ts';
+import { createVaultConfig, findVaultConfig, updateMnemonicNextIndex } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {

@@ -31,7 +31,8 @@ import { setUpRemoteSigner } from '../services/fleet/remote-signer/set-up-remote
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { findKeystores } from '../services/local-keys/read-keystores.ts';
 import { fetchOracleSet } from '../services/oracles/fetch-oracle-set.ts';
-import { networkOfConfig, readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { networkOfConfig, readVaultConfig } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 import { createWorkerPool } from '../workers/pool.ts';
 
 const OPTIONS = {

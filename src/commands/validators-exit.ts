@@ -14,7 +14,7 @@ import { signerConnection } from '../cli/signer-connection.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import { openExitSigner } from '../compose/exit-signer.ts';
 import { openBeaconNode, openHttp } from '../compose/nodes.ts';
-import { createPointCombiner } from '../domain/protocol/signature-share.ts';
+import { createPointCombiner } from '../domain/protocol/point-combiner.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { createCommandLogger } from '../lib/logger.ts';
@@ -26,7 +26,8 @@ import {
   planExits,
 } from '../services/exits/exit-validators.ts';
 import { findRemoteSignerConfig } from '../services/fleet/remote-signer/remote-signer-config-file.ts';
-import { readVaultConfig, vaultDirectory } from '../settings/vault-config.ts';
+import { readVaultConfig } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 
 const OPTIONS = {
   consensusEndpoints: consensusEndpoints('Enter the comma separated'),

@@ -1,5 +1,6 @@
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import { socketUrl } from '../clients/signer/signer-endpoint.ts';
+import { canKeepKdfMemory, KDF_MALLOC } from '../lib/kdf-malloc.ts';
 import type { Logger } from '../lib/logger.ts';
 import { owned } from '../lib/owned.ts';
 import type { ExitSigningSettings } from '../settings/signing-settings.ts';
@@ -28,7 +29,9 @@ export async function openExitSigner(
     const client = stack.use(openSignerClient({ ...options, urls: exitKeys.urls, tls }));
     return owned(stack, { client, isBuiltIn: false });
   }
-  const spawned = stack.use(await spawnSigner({ log }, { network, keys: exitKeys.keys }));
+  // It ends with this command: what its memory keeps for the next keystore is no burden, as it would be for a service.
+  const variables = exitKeys.keys.kind === 'keystores' && canKeepKdfMemory() ? KDF_MALLOC : undefined;
+  const spawned = stack.use(await spawnSigner({ log }, { network, keys: exitKeys.keys }, { variables }));
   const client = stack.use(openSignerClient({ ...options, urls: [socketUrl(spawned.socketPath)] }));
   return owned(stack, { client, isBuiltIn: true });
 }

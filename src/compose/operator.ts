@@ -25,7 +25,7 @@ import type {
   OperatorSigningSettings,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
-import { vaultDirectory } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.ts';
 import { type FeeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';

@@ -4,7 +4,7 @@ import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import type { VaultRef } from '../services/remote-db/unlock-vault.ts';
 import type { DatabaseSettings, RemoteDbSettings } from '../settings/remote-db-settings.ts';
-import { resolveVaultNetwork } from '../settings/vault-config.ts';
+import { resolveVaultNetwork } from '../settings/vault-network.ts';
 
 /** An open remote database and the vault that the command works on. */
 export interface RemoteDb extends AsyncDisposable {

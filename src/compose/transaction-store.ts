@@ -8,7 +8,8 @@ import { OperatorError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { owned } from '../lib/owned.ts';
 import type { OperatorDatabaseSettings } from '../settings/operator-settings.ts';
-import { resolveVaultNetwork, vaultDirectory } from '../settings/vault-config.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
+import { resolveVaultNetwork } from '../settings/vault-network.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { openRemoteDatabase } from './remote-db.ts';
 

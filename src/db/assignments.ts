@@ -5,9 +5,12 @@ import { compareBytes, equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
-import { intArray, rowsOf } from './flat-bytes.ts';
+import { cut, intArray, rowsOf } from './flat-bytes.ts';
 import { listValidatorPublicKeys } from './keypairs.ts';
 import { lockVault } from './vaults.ts';
+
+/** Length of a client's index in a record of the database. */
+const CLIENT_LENGTH = 4;
 
 /** Which validator client has which key. */
 export interface AssignmentPlan {
@@ -25,24 +28,31 @@ export interface StoredPlan extends AssignmentPlan {
  * The vault's stored plan, undefined before the first one.
  * @throws OperatorError 'assignments-incomplete' when keys are assigned and the plan's own row is gone
  */
-export async function findAssignmentPlan({ db }: Session, vaultId: number): Promise<StoredPlan | undefined> {
-  const row = await db
+export async function findAssignmentPlan(session: Session, vaultId: number): Promise<StoredPlan | undefined> {
+  const row = await session.db
     .selectFrom('assignment_plans')
     .select(['total_clients', 'digest'])
     .where('vault_id', '=', vaultId)
     .executeTakeFirst();
-  const assignments = await db
-    .selectFrom('assignments')
-    .select(['public_key as publicKey', 'client_index as clientIndex'])
-    .where('vault_id', '=', vaultId)
-    .orderBy('public_key')
-    .execute();
+  const assignments = await listAssignments(session, vaultId);
   if (row === undefined) {
     if (assignments.length > 0) throw planLost(assignments.length);
     return undefined;
   }
   const plan = { totalClients: row.total_clients, assignments };
   return { ...plan, isIntact: equalBytes(row.digest, planDigest(plan)) };
+}
+
+/** The stored assignments in the order of the public keys. */
+async function listAssignments(session: Session, vaultId: number): Promise<Assignment[]> {
+  const { rows } = await sql<{ records: Uint8Array | null }>`
+    select string_agg(int4send(client_index) || public_key, ''::bytea order by public_key) as records
+    from ${tableOf(session, 'assignments')}
+    where vault_id = ${vaultId}`.execute(session.db);
+  return cut(rows[0]?.records, CLIENT_LENGTH + PUBLIC_KEY_LENGTH).map(record => ({
+    publicKey: record.subarray(CLIENT_LENGTH),
+    clientIndex: new DataView(record.buffer).getInt32(0),
+  }));
 }
 
 /**

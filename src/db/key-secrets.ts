@@ -165,7 +165,7 @@ function malformed(publicKey: Uint8Array): OperatorError {
 
 // Right after an upload the server has no statistics of its tables, takes them for small, and joins row by row: 24 s where
 // hash joins take 0.7 s (120,000 keys).
-async function planForWholeVault<T>(transaction: Session, run: () => Promise<T>): Promise<T> {
+export async function planForWholeVault<T>(transaction: Session, run: () => Promise<T>): Promise<T> {
   const set = (nestedLoops: string, fraction: string) =>
     sql`select set_config('enable_nestloop', ${nestedLoops}, true),
       set_config('cursor_tuple_fraction', ${fraction}, true)`.execute(transaction.db);

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { OperatorError } from '../lib/errors.ts';
 import { GCM_NONCE_LENGTH, GCM_TAG_LENGTH, PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
-import { flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import { cut, flatten, pieceAt, rowsOf } from './flat-bytes.ts';
 import type { TableName } from './schema.ts';
 import { vaultRemoved } from './vaults.ts';
 
@@ -83,15 +83,12 @@ function* readStored(records: Uint8Array): Generator<StoredKeypair> {
 }
 
 /** The public keys of the validators that readers see, in order. */
-export async function listValidatorPublicKeys({ db }: Session, vaultId: number): Promise<Uint8Array[]> {
-  const rows = await db
-    .selectFrom('keypairs')
-    .select('public_key')
-    .where('vault_id', '=', vaultId)
-    .where('active', '=', true)
-    .orderBy('public_key')
-    .execute();
-  return rows.map(row => row.public_key);
+export async function listValidatorPublicKeys(session: Session, vaultId: number): Promise<Uint8Array[]> {
+  const { rows } = await sql<{ keys: Uint8Array | null }>`
+    select string_agg(public_key, ''::bytea order by public_key) as keys
+    from ${tableOf(session, 'keypairs')}
+    where vault_id = ${vaultId} and active`.execute(session.db);
+  return cut(rows[0]?.keys, PUBLIC_KEY_LENGTH);
 }
 
 /** A validator that readers see. */

@@ -89,3 +89,35 @@ export function readManifestEntry(record: Uint8Array): ManifestEntry {
 export function readPublicKey(record: Uint8Array): Uint8Array {
   return record.subarray(OFFSET.publicKey, OFFSET.parent);
 }
+
+/** Rows of a page of records, made when they are asked for: those of 120,000 at once are a million objects. */
+export interface SealedPage {
+  readonly records: Uint8Array;
+  readonly length: number;
+  slice(from: number, to: number): StoredSecret[];
+}
+
+/** The rows of records that stand one after another. */
+export function readSealedPage(records: Uint8Array): SealedPage {
+  const length = records.length / SEALED_RECORD_LENGTH;
+  const rowAt = (index: number) =>
+    readSealedRecord(records.subarray(index * SEALED_RECORD_LENGTH, (index + 1) * SEALED_RECORD_LENGTH));
+  return {
+    records,
+    length,
+    slice: (from, to) =>
+      Array.from({ length: Math.max(0, Math.min(to, length) - from) }, (_, i) => rowAt(from + i)),
+  };
+}
+
+/** What the manifest covers of each row of a page: public key, data-key id and nonce, one after another. */
+export function readManifestEntries(records: Uint8Array): Uint8Array {
+  const keyLength = OFFSET.parent - OFFSET.publicKey;
+  const length = keyLength + OFFSET.ciphertext - OFFSET.dataKeyId;
+  const entries = new Uint8Array((records.length / SEALED_RECORD_LENGTH) * length);
+  for (let at = 0, entry = 0; at < records.length; at += SEALED_RECORD_LENGTH, entry += length) {
+    entries.set(records.subarray(at + OFFSET.publicKey, at + OFFSET.parent), entry);
+    entries.set(records.subarray(at + OFFSET.dataKeyId, at + OFFSET.ciphertext), entry + keyLength);
+  }
+  return entries;
+}

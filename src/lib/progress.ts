@@ -5,7 +5,15 @@ export interface ProgressReporter {
    * @param label - as the manual prints it
    * @param total - number of items
    */
-  start(label: string, total: number): ProgressBar;
+  start(label: string, total: number, course?: ProgressCourse): ProgressBar;
+}
+
+/** What the time that is left is reckoned from, beside the advances. */
+export interface ProgressCourse {
+  /** Items that are there before the step begins and cost nothing. Default: none. */
+  readonly done?: number | undefined;
+  /** How many advances are worked for at a time, as the threads of a pool do. Default: one. */
+  readonly lanes?: number | undefined;
 }
 
 export interface ProgressBar {

@@ -6,15 +6,8 @@ import { foreignText } from '../lib/foreign-text.ts';
 import { describeJsonError } from '../lib/json.ts';
 import { HASH_LENGTH } from '../lib/lengths.ts';
 import { ETH_MIN_WALLET_BALANCE_GWEI, ethereum, NETWORK_NAMES, PUBLIC_IPFS_GATEWAYS } from './built-in.ts';
+import { parseIpfsGateway } from './ipfs-gateway.ts';
 import type { Network } from './network.ts';
-
-/** A gateway's URL without a slash at its end; `https` when it has no scheme. @throws RangeError */
-export function parseIpfsGateway(text: string): string {
-  const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new RangeError('expected an http or https URL');
-  return url.href.replace(/\/+$/, '');
-}
 
 const address = z.string().transform((text, context) => attempt(context, () => checksumAddress(text)));
 const bytes = (length: number) =>

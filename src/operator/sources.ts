@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
 import { findVaultFacts, type VaultFacts, vaultNotSetUp, vaultOtherChain } from '../db/vaults.ts';
-import type { DepositEntry } from '../domain/consensus/deposit-data.ts';
+import type { DepositEntry } from '../domain/consensus/deposit.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { PUBLIC_FILE_MODE } from '../lib/files.ts';
@@ -9,6 +9,7 @@ import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import {
   type OperatorConfig,
   readOperatorConfig,
+  remoteSignerConfigOf,
 } from '../services/fleet/operator-files/read-operator-config.ts';
 import {
   findRemoteSignerConfig,
@@ -95,7 +96,10 @@ export async function findDatabaseSources(
       name,
       read: readWhenChanged(
         async () => toHex((await findOwnVault(database, ref))?.operatorDigest ?? new Uint8Array()),
-        async () => (await read())?.config,
+        async () => {
+          const found = await read();
+          return found && remoteSignerConfigOf(found);
+        },
       ),
     },
   };

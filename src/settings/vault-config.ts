@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { checksumAddress } from '../lib/address.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
@@ -17,7 +16,9 @@ import { describeJsonError } from '../lib/json.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { formatPythonJson } from '../lib/python-json.ts';
 import type { Network } from '../networks/network.ts';
-import { canonicalNetworkName, resolveNetwork } from '../networks/resolve-network.ts';
+import { canonicalNetworkName } from '../networks/network-name.ts';
+import { resolveNetwork } from '../networks/resolve-network.ts';
+import { vaultConfigPath, vaultDirectory } from './vault-directory.ts';
 
 /** `<data-dir>/<vault in lower case>/config.json`, written by `init`. */
 export interface VaultConfig {
@@ -27,21 +28,6 @@ export interface VaultConfig {
   readonly mnemonicNextIndex: number;
   /** 48 bytes: recognises the vault's mnemonic. */
   readonly firstPublicKey: Uint8Array;
-}
-
-/** Where vaults are kept unless `--data-dir` or `DATA_DIR` says otherwise. */
-export function defaultDataDirectory(): string {
-  return join(homedir(), '.stakewise');
-}
-
-/** Directory of one vault, as relative or absolute as the data directory was given. */
-export function vaultDirectory(dataDirectory: string, vault: string): string {
-  return join(dataDirectory, checksumAddress(vault).toLowerCase());
-}
-
-/** Path of a vault's config.json. */
-export function vaultConfigPath(dataDirectory: string, vault: string): string {
-  return join(vaultDirectory(dataDirectory, vault), 'config.json');
 }
 
 const schema = z.looseObject({
@@ -113,18 +99,6 @@ export async function updateMnemonicNextIndex(
   await writeFileAtomic(vaultConfigPath(dataDirectory, vault), formatPythonJson(document), {
     mode: PUBLIC_FILE_MODE,
   });
-}
-
-/**
- * The network of a vault: as given (option, else `NETWORK`), else the one of its config.json.
- * @throws OperatorError when neither says which
- */
-export async function resolveVaultNetwork(
-  given: string | undefined,
-  dataDirectory: string,
-  vault: string,
-): Promise<Network> {
-  return resolveNetwork(given ?? (await readVaultConfig(dataDirectory, vault)).network);
 }
 
 /**

@@ -33,6 +33,8 @@ export interface SpawnOptions {
   readonly logFormat?: SignerOrders['logFormat'] | undefined;
   /** Interrupts the first start. Later the signer ends with its disposal: steps that are under way may still need it. */
   readonly signal?: AbortSignal | undefined;
+  /** Variables for its environment, beside the few that are handed on. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
 }
 
 /** All that the child is given of the environment: passwords and tokens stand in the rest. */
@@ -75,8 +77,9 @@ export async function spawnSigner(
   const stop = new AbortController();
   const starting = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
   try {
-    const first = await startChild(orders, starting);
-    const supervision = supervise(deps, first, orders, stop.signal);
+    const start = (signal: AbortSignal) => startChild(orders, options.variables, signal);
+    const first = await start(starting);
+    const supervision = supervise(deps, first, start, stop.signal);
     return {
       socketPath,
       keyCount: first.ready.keys,
@@ -105,7 +108,7 @@ type ReadyReport = Extract<SignerReport, { readonly ready: unknown }>['ready'];
 async function supervise(
   { log }: { readonly log: Pick<Logger, 'warn' | 'error'> },
   first: ReadyChild,
-  orders: SignerOrders,
+  start: (stopped: AbortSignal) => Promise<ReadyChild>,
   stopped: AbortSignal,
 ): Promise<void> {
   let backoffMs = MIN_BACKOFF_MS;
@@ -121,7 +124,7 @@ async function supervise(
     await sleep(backoffMs, undefined, { signal: stopped }).catch(() => undefined);
     backoffMs = Math.min(MAX_BACKOFF_MS, 2 * backoffMs);
     if (stopped.aborted) return;
-    child = await startChild(orders, stopped).catch((error: unknown) => {
+    child = await start(stopped).catch((error: unknown) => {
       if (!stopped.aborted)
         log.error({ reason: messageOf(error), restartInMs: backoffMs }, 'the signer does not start');
       return undefined;
@@ -149,9 +152,13 @@ async function endChild(child: ChildProcess, exit: Promise<string>): Promise<str
   return how;
 }
 
-async function startChild(orders: SignerOrders, stopped: AbortSignal): Promise<ReadyChild> {
+async function startChild(
+  orders: SignerOrders,
+  variables: SpawnOptions['variables'],
+  stopped: AbortSignal,
+): Promise<ReadyChild> {
   stopped.throwIfAborted();
-  const child = launch();
+  const child = launch(variables);
   const exit = exitOf(child);
   try {
     const ready = await exchange(child, orders, exit, stopped);
@@ -166,13 +173,13 @@ async function startChild(orders: SignerOrders, stopped: AbortSignal): Promise<R
  * The shell sets the limit, which Node cannot, and becomes the signer. Where the kernel pipes core dumps to a program it
  * does not look at the limit: there the filter leaves all memory out.
  */
-function launch(): ChildProcess {
+function launch(variables: SpawnOptions['variables']): ChildProcess {
   const environment = Object.fromEntries(
     PASSED_VARIABLES.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
   const command = 'ulimit -c 0 && { echo 0 > /proc/self/coredump_filter; } 2> /dev/null; exec "$0" "$@"';
   return spawn('/bin/sh', ['-c', command, process.execPath, '--disable-sigusr1', CHILD_FILE], {
-    env: environment,
+    env: { ...environment, ...variables },
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   });
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { type Deposit, findInvalidDeposits } from '../domain/consensus/deposit-data.ts';
+import type { Deposit } from '../domain/consensus/deposit.ts';
 import { writeDepositRecords } from '../domain/consensus/deposit-log.ts';
+import { findInvalidDeposits } from '../domain/consensus/deposit-signature.ts';
 import { mapBounded } from '../lib/limit.ts';
 import { startedFile } from '../lib/package-root.ts';
 import { ThreadPool } from './thread-pool.ts';

@@ -25,7 +25,7 @@ export interface Jobs {
     output: string;
   };
   seal: { input: SealInput; output: SealOutput };
-  open: { input: OpenInput; output: Uint8Array };
+  open: { input: OpenInput; output: OpenOutput };
   /** Public keys of n secret keys; 48 zeros stand for a secret key that has none. */
   publicKeys: { input: { readonly secretKeys: Uint8Array }; output: Uint8Array };
   /** Reads keystores, decrypts them one after another, and seals their keys and fresh shares of them. */
@@ -114,6 +114,13 @@ export interface OpenInput {
   readonly dataKeys: readonly { readonly id: number; readonly key: Uint8Array }[];
   /** n records: encoded key context, nonce, ciphertext. */
   readonly rows: Uint8Array;
+}
+
+export interface OpenOutput {
+  /** n secret keys of 32 bytes; zeros, which are no key, for a row that was refused. */
+  readonly secretKeys: Uint8Array;
+  /** Places of the rows that are not what was written, ascending. */
+  readonly refused: readonly number[];
 }
 
 export type JobName = keyof Jobs;

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
-import type { Sealed } from '../domain/keys/envelope.ts';
-import { encodeKeyContext, KEY_CONTEXT_LENGTH, type KeyContext } from '../domain/keys/key-context.ts';
+import type { KeyFacts } from '../domain/fleet/key-facts.ts';
+import { NONCE_LENGTH, rowTampered, type Sealed } from '../domain/keys/envelope.ts';
+import { KEY_CONTEXT_LENGTH, keyContextWriter, type VaultContext } from '../domain/keys/key-context.ts';
 import {
   type KeystoreKdf,
   memoryToDecrypt,
+  memoryToEncrypt,
   parseKeystore,
-  SCRYPT_MEMORY_BYTES,
 } from '../domain/keys/keystore.ts';
 import { concatBytes, wipe } from '../lib/bytes.ts';
 import { mapBounded } from '../lib/limit.ts';
@@ -15,6 +16,7 @@ import {
   type DepositsToCheck,
   type Jobs,
   type OpenInput,
+  type OpenOutput,
   PUBLIC_KEY_WIDTH,
   SECRET_KEY_WIDTH,
   type SealInput,
@@ -28,17 +30,18 @@ import { ThreadPool } from './thread-pool.ts';
 /** Called with the number of items done so far. */
 type Progress = (done: number) => void;
 
-export interface SealedRow extends Sealed {
-  readonly context: KeyContext;
-}
+export type SealedRow = KeyFacts & Sealed;
 
-interface SealedRows {
+/** Rows are asked for in pieces, when a thread is free for them: an array will do, and so will whatever makes them then. */
+export interface SealedRows {
   readonly length: number;
   slice(from: number, to: number): readonly SealedRow[];
 }
 
 interface RowsToOpen {
   readonly dataKeys: OpenInput['dataKeys'];
+  /** The vault to which all of the rows are bound. */
+  readonly vault: VaultContext;
   readonly rows: SealedRows;
 }
 
@@ -82,8 +85,7 @@ export interface WorkerPool extends AsyncDisposable {
   sealKeypairs(input: SealInput, onProgress?: Progress): Promise<SealOutput>;
   /**
    * Opens rows, derives each public key and compares: secret keys of 32 bytes, flat, in order.
-   * One bad row rejects the whole batch with 'row-tampered'. Rows are asked for in pieces, when a thread is free for them:
-   * an array will do, and so will whatever makes them then.
+   * One bad row rejects the whole batch with 'row-tampered'.
    */
   openKeys(input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array>;
   /**
@@ -98,6 +100,8 @@ export interface WorkerPool extends AsyncDisposable {
   shareAnew(target: SealTarget, rows: readonly SealedRow[]): Promise<Jobs['shareAnew']['output']>;
   /** Verifies signatures of deposits in one thread, and hashes the deposits for the tree. */
   checkDeposits(input: DepositsToCheck, signal?: AbortSignal): Promise<CheckedDeposits>;
+  /** {@link openKeys}, but a bad row stops nothing: it is told which these are. */
+  openEach(input: RowsToOpen): Promise<OpenOutput>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
   derivePublicKeys(secretKeys: Uint8Array): Promise<Uint8Array>;
 }
@@ -121,7 +125,6 @@ export function createWorkerPool(
   options: { readonly size?: number | undefined } = {},
   threads: JobThreads = openJobThreads(options.size ?? Math.min(availableParallelism(), MAX_DEFAULT_SIZE)),
 ): WorkerPool {
-  const { size } = threads;
   let gate: MemoryGate | undefined;
   const memory = () => {
     // Asked once: the process may keep what a derivation has taken for the next one, and then would seem to have less.
@@ -129,20 +132,17 @@ export function createWorkerPool(
     return gate;
   };
   return {
-    size,
+    size: threads.size,
     deriveKeypairs: (input, onProgress) => deriveKeypairs(threads, input, onProgress),
-    decryptKeystores: (keystores, onProgress) => decryptKeystores(threads, keystores, onProgress),
-    encryptKeystores: (keys, onProgress) =>
-      mapBounded(keys, key => threads.run('encryptKeystore', key), {
-        concurrency: keystoreConcurrency(size),
-        onProgress,
-      }),
+    decryptKeystores: (keystores, onProgress) => decryptKeystores(threads, memory(), keystores, onProgress),
+    encryptKeystores: (keys, onProgress) => encryptKeystores(threads, memory(), keys, onProgress),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
     sealKeystores: (input, memoryBytes) =>
       memory().run(memoryBytes, () => threads.run('sealKeystores', input)),
-    shareAnew: (target, rows) => threads.run('shareAnew', { target, rows: encodeRows(rows) }),
+    shareAnew: (target, rows) => threads.run('shareAnew', { target, rows: encodeRows(target, rows) }),
     checkDeposits: (input, signal) => threads.run('checkDeposits', input, { signal }),
+    openEach: input => openEach(threads, input),
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
@@ -153,30 +153,38 @@ export function openJobThreads(size: number): ThreadPool<Jobs> {
   return new ThreadPool<Jobs>({ file: WORKER_FILE, size });
 }
 
-/** How many scrypt derivations of the usual cost may run at once: no more than threads, nor than memory allows. */
-export function keystoreConcurrency(threads: number, availableBytes = process.availableMemory()): number {
-  return Math.max(1, Math.min(threads, Math.floor(usableBytes(availableBytes) / SCRYPT_MEMORY_BYTES)));
-}
-
-/** Three quarters of the memory that the process may still take; its control group's limit counts. */
-function usableBytes(availableBytes = process.availableMemory()): number {
-  return (availableBytes * 3) / 4;
+/** Memory for key derivations: three quarters of what the process may still take; its control group's limit counts. */
+function usableBytes(): number {
+  return (process.availableMemory() * 3) / 4;
 }
 
 /** Decrypts as many at once as there are threads and as fit into memory by what each file asks for: that is its maker's choice. */
 function decryptKeystores(
   threads: JobThreads,
+  memory: MemoryGate,
   keystores: readonly KeystoreInput[],
   onProgress?: Progress,
 ): Promise<Uint8Array[]> {
-  const gate = new MemoryGate(usableBytes());
   return mapBounded(
     keystores,
     async keystore => {
       const bytes = memoryToDecrypt(parseKeystore(keystore.text, keystore.name));
-      return await gate.run(bytes, () => threads.run('decryptKeystore', keystore));
+      return await memory.run(bytes, () => threads.run('decryptKeystore', keystore));
     },
     { concurrency: threads.size, onProgress, discard: wipe },
+  );
+}
+
+function encryptKeystores(
+  threads: JobThreads,
+  memory: MemoryGate,
+  keys: readonly Jobs['encryptKeystore']['input'][],
+  onProgress?: Progress,
+): Promise<string[]> {
+  return mapBounded(
+    keys,
+    key => memory.run(memoryToEncrypt(key.kdf), () => threads.run('encryptKeystore', key)),
+    { concurrency: threads.size, onProgress },
   );
 }
 
@@ -226,14 +234,18 @@ async function sealKeypairs(
   };
 }
 
-async function openKeys(
-  threads: JobThreads,
-  { dataKeys, rows }: RowsToOpen,
-  onProgress?: Progress,
-): Promise<Uint8Array> {
+async function openKeys(threads: JobThreads, input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array> {
+  const { rows } = input;
   const parts = await mapBounded(
     chunks(rows.length, OPEN_CHUNK),
-    ({ from, to }) => threads.run('open', { dataKeys, rows: encodeRows(rows.slice(from, to)) }),
+    async ({ from, to }) => {
+      const { secretKeys, refused } = await openChunk(threads, input, from, to);
+      const [first] = refused;
+      if (first === undefined) return secretKeys;
+      wipe(secretKeys);
+      const [row] = rows.slice(from + first, from + first + 1);
+      throw rowTampered(row?.publicKey ?? new Uint8Array(0));
+    },
     {
       concurrency: threads.size,
       onProgress: chunkProgress(rows.length, OPEN_CHUNK, onProgress),
@@ -241,6 +253,30 @@ async function openKeys(
     },
   );
   return joinSecrets(parts);
+}
+
+async function openEach(threads: JobThreads, input: RowsToOpen): Promise<OpenOutput> {
+  const parts = await mapBounded(
+    chunks(input.rows.length, OPEN_CHUNK),
+    async ({ from, to }) => {
+      const { secretKeys, refused } = await openChunk(threads, input, from, to);
+      return { secretKeys, refused: refused.map(place => from + place) };
+    },
+    { concurrency: threads.size, discard: ({ secretKeys }) => wipe(secretKeys) },
+  );
+  return {
+    secretKeys: joinSecrets(parts.map(part => part.secretKeys)),
+    refused: parts.flatMap(part => part.refused),
+  };
+}
+
+function openChunk(
+  threads: JobThreads,
+  { dataKeys, vault, rows }: RowsToOpen,
+  from: number,
+  to: number,
+): Promise<OpenOutput> {
+  return threads.run('open', { dataKeys, rows: encodeRows(vault, rows.slice(from, to)) });
 }
 
 async function derivePublicKeys(threads: JobThreads, secretKeys: Uint8Array): Promise<Uint8Array> {
@@ -255,13 +291,14 @@ async function derivePublicKeys(threads: JobThreads, secretKeys: Uint8Array): Pr
   return concatBytes(parts);
 }
 
-function encodeRows(rows: readonly SealedRow[]): Uint8Array {
+function encodeRows(vault: VaultContext, rows: readonly SealedRow[]): Uint8Array {
   const flat = new Uint8Array(rows.length * ROW_WIDTH);
-  for (const [i, { context, nonce, ciphertext }] of rows.entries()) {
-    const offset = i * ROW_WIDTH;
-    flat.set(encodeKeyContext(context), offset);
-    flat.set(nonce, offset + KEY_CONTEXT_LENGTH);
-    flat.set(ciphertext, offset + KEY_CONTEXT_LENGTH + nonce.length);
+  const writeContext = keyContextWriter(vault);
+  for (const [i, row] of rows.entries()) {
+    const target = flat.subarray(i * ROW_WIDTH, (i + 1) * ROW_WIDTH);
+    writeContext(target, row);
+    target.set(row.nonce, KEY_CONTEXT_LENGTH);
+    target.set(row.ciphertext, KEY_CONTEXT_LENGTH + NONCE_LENGTH);
   }
   return flat;
 }

@@ -5,6 +5,7 @@ import {
   type Input,
   type Jobs,
   type OpenInput,
+  type OpenOutput,
   type Output,
   PUBLIC_KEY_WIDTH,
   SECRET_KEY_WIDTH,
@@ -73,20 +74,17 @@ function derivePublicKeys({ secretKeys }: Input<'publicKeys'>): Uint8Array {
   return publicKeys;
 }
 
-/** Opens every row, derives its public key and compares: one bad row stops the batch, and nothing of it leaves. */
-function openRows({ dataKeys, rows }: OpenInput): Uint8Array {
+/** Opens every row, derives its public key and compares. */
+function openRows({ dataKeys, rows }: OpenInput): OpenOutput {
   const keyOf = new Map(dataKeys.map(({ id, key }) => [id, takeDataKey(key)]));
   const count = rows.length / ROW_WIDTH;
   const secretKeys = new Uint8Array(count * SECRET_KEY_WIDTH);
-  try {
-    for (let i = 0; i < count; i++) {
-      const secretKey = openRow(keyOf, record(rows, i, ROW_WIDTH));
-      secretKeys.set(secretKey, i * SECRET_KEY_WIDTH);
-      wipe(secretKey);
-    }
-    return secretKeys;
-  } catch (error) {
-    wipe(secretKeys);
-    throw error;
+  const refused: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const secretKey = openRow(keyOf, record(rows, i, ROW_WIDTH));
+    if (secretKey === undefined) refused.push(i);
+    else secretKeys.set(secretKey, i * SECRET_KEY_WIDTH);
+    if (secretKey !== undefined) wipe(secretKey);
   }
+  return { secretKeys, refused };
 }

@@ -4,7 +4,6 @@ import {
   importDataKey,
   NONCE_LENGTH,
   openEncoded,
-  rowTampered,
   SEALED_LENGTH,
   sealSecretKey,
 } from '../domain/keys/envelope.ts';
@@ -58,22 +57,29 @@ export function sealKeys(input: SealInput): SealOutput {
   };
 }
 
-/**
- * The secret key of a row, proven by its public key; the caller wipes it.
- * @throws OperatorError 'row-tampered'
- */
-export function openRow(dataKeys: ReadonlyMap<number, KeyObject>, row: Uint8Array): Uint8Array {
+/** The secret key of a row whose public key is that of the row; undefined for any other row. */
+export function openRow(keyOf: ReadonlyMap<number, KeyObject>, row: Uint8Array): Uint8Array | undefined {
   const associatedData = row.subarray(0, KEY_CONTEXT_LENGTH);
   const { publicKey, dataKeyId } = readKeyContext(associatedData);
-  const dataKey = dataKeys.get(dataKeyId);
-  if (dataKey === undefined) throw rowTampered(publicKey);
-  const secretKey = openEncoded(dataKey, associatedData, {
-    nonce: row.subarray(KEY_CONTEXT_LENGTH, KEY_CONTEXT_LENGTH + NONCE_LENGTH),
-    ciphertext: row.subarray(KEY_CONTEXT_LENGTH + NONCE_LENGTH),
-  });
-  if (equalBytes(publicKeyOf(secretKey), publicKey)) return secretKey;
+  const dataKey = keyOf.get(dataKeyId);
+  const secretKey =
+    dataKey &&
+    openEncoded(dataKey, associatedData, {
+      nonce: row.subarray(KEY_CONTEXT_LENGTH, KEY_CONTEXT_LENGTH + NONCE_LENGTH),
+      ciphertext: row.subarray(KEY_CONTEXT_LENGTH + NONCE_LENGTH),
+    });
+  if (secretKey === undefined || isKeyOf(secretKey, publicKey)) return secretKey;
   wipe(secretKey);
-  throw rowTampered(publicKey);
+  return undefined;
+}
+
+function isKeyOf(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
+  try {
+    return equalBytes(publicKeyOf(secretKey), publicKey);
+  } catch {
+    // Zero, or not below the group's order: no key at all.
+    return false;
+  }
 }
 
 /** A data key for the rows of a job, whose bytes are overwritten. */

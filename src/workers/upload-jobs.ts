@@ -1,4 +1,5 @@
-import { depositOfVault, findInvalidDeposits } from '../domain/consensus/deposit-data.ts';
+import { depositOfVault } from '../domain/consensus/deposit.ts';
+import { findInvalidDeposits } from '../domain/consensus/deposit-signature.ts';
 import { KEY_CONTEXT_LENGTH, readKeyContext } from '../domain/keys/key-context.ts';
 import { decryptKeystore, parseKeystore } from '../domain/keys/keystore.ts';
 import { encodeValidator, hashLeaf } from '../domain/protocol/deposit-leaf.ts';
@@ -51,7 +52,7 @@ export function shareAnew({ target, rows }: Input<'shareAnew'>): Output<'shareAn
     const dataKeys = new Map([[target.dataKeyId, takeDataKey(Uint8Array.from(target.dataKey))]]);
     for (let i = 0; i < count; i++) {
       const row = record(rows, i, ROW_WIDTH);
-      const secretKey = openIfWritten(dataKeys, row);
+      const secretKey = openRow(dataKeys, row);
       if (secretKey === undefined) continue;
       opened[i] = 1;
       secretKeys.set(secretKey, found * SECRET_KEY_WIDTH);
@@ -67,15 +68,6 @@ export function shareAnew({ target, rows }: Input<'shareAnew'>): Output<'shareAn
     return { opened, sealed };
   } finally {
     wipe([secretKeys, target.dataKey]);
-  }
-}
-
-function openIfWritten(dataKeys: Parameters<typeof openRow>[0], row: Uint8Array): Uint8Array | undefined {
-  try {
-    return openRow(dataKeys, row);
-  } catch (error) {
-    if (error instanceof OperatorError) return undefined;
-    throw error;
   }
 }
 

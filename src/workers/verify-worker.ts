@@ -1,5 +1,5 @@
-import { findInvalidDeposits } from '../domain/consensus/deposit-data.ts';
 import { readDepositRecords } from '../domain/consensus/deposit-log.ts';
+import { findInvalidDeposits } from '../domain/consensus/deposit-signature.ts';
 import type { VerifyJobs } from './deposit-verifier.ts';
 import { serveJobs } from './serve-jobs.ts';
 

@@ -1,28 +1,11 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Bench } from './bench.ts';
 import { runProgram, runStep, timeProgram } from './child-process.ts';
 import { startDelayProxy } from './delay-proxy.ts';
+import { FILE_BENCHES } from './file-benches.ts';
 import { type Cost, check } from './measure.ts';
 import { type BenchContext, ROWS, SCHEME } from './prepare.ts';
-
-export interface Figure {
-  readonly cost: Cost;
-  readonly bare: { readonly label: string; readonly cost: Cost; readonly by: 'cpuMs' | 'wallMs' };
-  readonly verified: string;
-  readonly notes?: Readonly<Record<string, string>>;
-}
-
-export interface Bench {
-  readonly name: string;
-  readonly title: string;
-  readonly input: string;
-  /** What the Python operator takes for the same work. */
-  readonly reference?: string;
-  /** The most that it may cost, of what the costs name. */
-  readonly targets: Partial<Cost>;
-  readonly needsDatabase: boolean;
-  run(context: BenchContext): Promise<Figure>;
-}
 
 const { count, oracles, threshold } = SCHEME;
 const RECORDED = 'the recorded mnemonic of the vectors (01-create-keys/holesky)';
@@ -162,6 +145,31 @@ const unchanged: Bench = {
   },
 };
 
+const verify: Bench = {
+  name: 'verify',
+  title: `verify of ${ROWS} rows: each opened, derived and compared, the shares of every validator tested`,
+  input: 'the database of "insert"; ./v3-operator as a whole process',
+  targets: { wallMs: 9_000, cpuMs: 16_000, peakMb: 300 },
+  needsDatabase: true,
+  async run({ filled, encryptKeyFile }) {
+    const { remoteDb } = await filled();
+    const args = [...remoteDb, 'verify', '--encrypt-key-file', encryptKeyFile];
+    const { cost, stdout } = await runProgram('./v3-operator', args);
+    check(stdout.includes(`Opened ${count} keypairs and ${count * oracles} shares`), stdout);
+    check(stdout.includes('Everything is as it was uploaded.'), stdout);
+    const open = await runStep('open-bare', SCHEME);
+    return {
+      cost,
+      bare: {
+        cost: open.cost,
+        by: 'cpuMs',
+        label: 'AES-256-GCM by a KeyObject made once and blst public key per row, one thread',
+      },
+      verified: `${count} keypairs and ${count * oracles} shares were opened, and nothing was found`,
+    };
+  },
+};
+
 async function syncInto(
   { filled, encryptKeyFile }: BenchContext,
   directory: string,
@@ -270,8 +278,10 @@ export const BENCHES: readonly Bench[] = [
   insert,
   setupWeb3Signer,
   unchanged,
+  verify,
   setupValidator,
   depositTree,
+  ...FILE_BENCHES,
   version,
 ];
 

@@ -15,10 +15,17 @@ export interface StepResult {
   readonly figures?: Readonly<Record<string, number | string>>;
 }
 
-/** Runs a step of `steps.ts` in a process of its own. */
-export async function runStep(name: StepName, options: StepOptions = {}): Promise<StepResult> {
+/**
+ * Runs a step of `steps.ts` in a process of its own.
+ * @param env - variables for it
+ */
+export async function runStep(
+  name: StepName,
+  options: StepOptions = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<StepResult> {
   const args = [join(import.meta.dirname, 'steps.ts'), name, JSON.stringify(options)];
-  return JSON.parse(await run(process.execPath, args, {}));
+  return JSON.parse(await run(process.execPath, args, env));
 }
 
 /**

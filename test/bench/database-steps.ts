@@ -8,7 +8,7 @@ import { createWorkerPool } from '../../src/workers/pool.ts';
 import { activateRawKeys, sealRawKeys } from '../support/scenes/sealed-vault.ts';
 import type { StepResult } from './child-process.ts';
 import { copyRows } from './copy-rows.ts';
-import { benchKeys, fixedBytes, NETWORK, type Scheme, VAULT } from './inputs.ts';
+import { benchKeys, benchOracleSet, fixedBytes, NETWORK, type Scheme, VAULT } from './inputs.ts';
 import { check, measure } from './measure.ts';
 import { withClient } from './with-client.ts';
 
@@ -28,12 +28,7 @@ export async function fillStep(options: FillOptions): Promise<StepResult> {
   await using database = await openDatabase({ url });
   await setupVault(database, { ref, programVersion: '1.0.0', encryptKey, ifNeeded: true });
   using unlocked = await unlockVault(database, ref, encryptKey);
-  const oracleSet = {
-    hash: fixedBytes('oracle set', 32),
-    configIpfsHash: 'bench',
-    threshold,
-    publicKeys: Array.from({ length: oracles }, (_, i) => fixedBytes(`oracle ${i}`, 64)),
-  };
+  const oracleSet = benchOracleSet({ oracles, threshold });
   const keypairs = await (async () => {
     await using pool = createWorkerPool();
     return await sealRawKeys(pool, unlocked, await benchKeys(pool, options.count), oracleSet);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { signMessage } from '../../src/domain/consensus/bls.ts';
-import { depositSigningRoot } from '../../src/domain/consensus/deposit-data.ts';
+import { depositSigningRoot } from '../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { startIpfsGateway } from '../devnet/ipfs-gateway.ts';
 import { CREDENTIALS, DEPOSIT_CONTRACT, depositBlock, FORK_VERSION, knownKey } from './deposit-inputs.ts';

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text as readText } from 'node:stream/consumers';
+import { EMBEDDED_FLAGS } from '../../src/cli/lean-process.ts';
 import { connectExecutionNode, type ExecutionNode } from '../../src/clients/execution/execution-node.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { migrateDatabase } from '../../src/db/migrator.ts';
 import { signMessage } from '../../src/domain/consensus/bls.ts';
-import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-data.ts';
+import { depositSigningRoot, findInvalidDeposits } from '../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { createNetworkValidators } from '../../src/services/staking/network-validators/network-validators.ts';
@@ -155,7 +156,7 @@ async function startServer(): Promise<Server & AsyncDisposable> {
 
 async function runScript(script: string, args: readonly string[]): Promise<string> {
   // Optimised code of the embedded database alone is 100 MB; see the launchers.
-  const flags = args[0]?.startsWith('pglite:') ? ['--liftoff-only'] : [];
+  const flags = args[0]?.startsWith('pglite:') ? EMBEDDED_FLAGS : [];
   const child = spawn(process.execPath, [...flags, join(import.meta.dirname, script), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

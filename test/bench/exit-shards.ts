@@ -10,7 +10,6 @@ import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../src/domain/keys/key-share.ts';
 import { encryptEcies } from '../../src/domain/protocol/ecies.ts';
 import { oracleSetHash } from '../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../src/domain/protocol/signature-share.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { makeExitShards } from '../../src/services/exits/make-exit-shards.ts';
 import { spawnSigner } from '../../src/signer-process/spawn-signer.ts';
@@ -68,8 +67,7 @@ async function benchShards(directory: string): Promise<void> {
     })),
     oracleSet: { configHash: oracleSetHash(oracles), ipfsHash: 'Qm', threshold: SCHEME.threshold },
   };
-  const combiner = await createPointCombiner();
-  const deps = { signer: client, loadCombiner: async () => combiner, log };
+  const deps = { signer: client, log };
   const loadedKeys = await client.listPublicKeys();
   for (const [mode, target] of [
     ['key-shares', 0.2],

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, scryptSync } from 'node:crypto';
 import blst from '@chainsafe/blst';
 import { bls12_381 } from '@noble/curves/bls12-381.js';
 import { importDataKey, openSecretKey } from '../../src/domain/keys/envelope.ts';
@@ -118,6 +118,14 @@ export async function openBare({ count, oracles }: Scheme): Promise<StepResult> 
       decipher.final();
       blst.SecretKey.fromBytes(scalarOf(i)).toPublicKey().toBytes();
     }
+  });
+}
+
+/** Bare: scrypt of the usual cost, one thread. */
+export async function scryptBare({ count }: { count: number }): Promise<StepResult> {
+  const cost = { N: 2 ** 18, r: 8, p: 1, maxmem: 2 ** 29 };
+  return measure(() => {
+    for (let i = 0; i < count; i++) scryptSync('a password', randomBytes(32), 32, cost);
   });
 }
 

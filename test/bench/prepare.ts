@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateEncryptionKey } from '../../src/domain/keys/envelope.ts';
@@ -34,7 +34,7 @@ export async function prepareBench({ needsDatabase }: { needsDatabase: boolean }
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stakewise-bench-'));
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
   try {
-    buildIfMissing();
+    buildIfStale();
     const serverUrl = needsDatabase
       ? resources.use(await startPostgresServer()).url
       : 'postgresql://none:5432';
@@ -87,9 +87,13 @@ export async function prepareBench({ needsDatabase }: { needsDatabase: boolean }
   }
 }
 
-/** The launchers run dist. */
-function buildIfMissing(): void {
+/** The launchers run dist, which may be older than what is to be measured. */
+export function buildIfStale(): void {
   const root = join(import.meta.dirname, '../..');
-  if (existsSync(join(root, 'dist/src/cli/main.js'))) return;
+  const built = statSync(join(root, 'dist/src/cli/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = globSync(['src/**/*.ts', 'migrations/*.ts', 'scripts/build.js', 'package-lock.json'], {
+    cwd: root,
+  });
+  if (sources.every(path => statSync(join(root, path)).mtimeMs <= built)) return;
   execFileSync(process.execPath, [join(root, 'scripts/build.js')], { stdio: 'inherit' });
 }

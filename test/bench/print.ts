@@ -1,5 +1,5 @@
 import { loadavg } from 'node:os';
-import type { Bench, Figure } from './benches.ts';
+import type { Bench, Figure } from './bench.ts';
 import type { Cost } from './measure.ts';
 
 export interface TargetLine {

@@ -9,7 +9,13 @@ import {
   treeBare,
   writeFilesBare,
 } from './file-steps.ts';
-import { deriveBare, deriveStep, openBare, sealBare, sealStep } from './key-steps.ts';
+import { deriveBare, deriveStep, openBare, scryptBare, sealBare, sealStep } from './key-steps.ts';
+import {
+  checkOperatorFilesStep,
+  fillOperatorStep,
+  mergeBare,
+  writeDepositDataStep,
+} from './operator-file-steps.ts';
 import { depositsBare, readVaultBare } from './upload-steps.ts';
 
 const STEPS = {
@@ -18,6 +24,7 @@ const STEPS = {
   seal: sealStep,
   'seal-bare': sealBare,
   'open-bare': openBare,
+  'scrypt-bare': scryptBare,
   fill: fillStep,
   'copy-bare': copyBare,
   'check-key-files': checkKeyFilesStep,
@@ -28,6 +35,10 @@ const STEPS = {
   'tree-bare': treeBare,
   'deposits-bare': depositsBare,
   'read-vault-bare': readVaultBare,
+  'write-deposit-data': writeDepositDataStep,
+  'merge-bare': mergeBare,
+  'fill-operator': fillOperatorStep,
+  'check-operator-files': checkOperatorFilesStep,
 };
 export type StepName = keyof typeof STEPS;
 export type StepOptions = object;

@@ -3,7 +3,7 @@
 import { createWorkerPool } from '../../src/workers/pool.ts';
 import { checkByVerify, countSecrets } from '../support/scenes/vault-view.ts';
 import { startWorkflow, type WorkflowFixture } from '../support/scenes/workflow-scene.ts';
-import type { Bench, Figure } from './benches.ts';
+import type { Bench, Figure } from './bench.ts';
 import { runProgram, runStep } from './child-process.ts';
 import { type Cost, check } from './measure.ts';
 import { type BenchContext, ROWS, SCHEME } from './prepare.ts';

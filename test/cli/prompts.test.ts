@@ -8,6 +8,7 @@ import {
   temporaryDirectory,
   withoutEscapes,
 } from '../support/programs/cli.ts';
+import { renderScreen } from '../support/programs/screen.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const MNEMONIC =
@@ -184,6 +185,34 @@ describe('questions on a terminal', () => {
     }
     expect(plain).toContain(`\n\nDone. Generated 2 keys for ${VAULT} vault.\n`);
     expect(exitCode).toBe(0);
+  });
+
+  it('create-keys shows the time that is left from the first key on, and takes it away with the last one', async () => {
+    using directory = temporaryDirectory();
+    const vaultDir = join(directory.path, VAULT.toLowerCase());
+    mkdirSync(vaultDir);
+    const config = readFileSync(
+      join(PROJECT_ROOT, 'test/vectors/v3-operator/01-create-keys/holesky/0-after-init/config.json'),
+    );
+    writeFileSync(join(vaultDir, 'config.json'), config);
+    const mnemonicFile = join(directory.path, 'mnemonic');
+    writeFileSync(mnemonicFile, MNEMONIC, { mode: 0o600 });
+    const args = ['create-keys', '--data-dir', directory.path, '--vault', VAULT, '--pool-size', '2'];
+    const { screen, exitCode } = await runOnTerminal(
+      [...args, '--count', '6', '--mnemonic-file', mnemonicFile],
+      [],
+    );
+    expect(exitCode, screen).toBe(0);
+    const states = [
+      ...screen.matchAll(/Exporting validator keystores\t+ {2}\[[#-]{36}\] {2}(\d\/6)( {2}[\d:]+)?/g),
+    ];
+    const timeOf = (count: string) => states.filter(([, done]) => done === count).map(([, , time]) => time);
+    expect(new Set([...timeOf('0/6'), ...timeOf('6/6')])).toEqual(new Set([undefined]));
+    const shown = ['2/6', '4/6'].flatMap(timeOf);
+    // Keys take a second or so each, on a machine that is busy some seconds.
+    for (const time of shown) expect(time).toMatch(/^ {2}00:0[0-2]:\d\d$/);
+    expect(shown.length).toBeGreaterThan(0);
+    expect(renderScreen(screen)).toMatch(/keystores\t+ {2}\[#{36}\] {2}6\/6$/m);
   });
 
   it.each([

@@ -5,7 +5,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseRemoteSignerConfig } from '../../src/domain/fleet/remote-signer-config.ts';
+import { parseRemoteSignerConfig } from '../../src/domain/fleet/remote-signer-document.ts';
 import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';

@@ -1,4 +1,4 @@
-import { defaultDataDirectory } from '../../settings/vault-config.ts';
+import { defaultDataDirectory } from '../../settings/vault-directory.ts';
 import { defaulted, optional, required } from '../options/option.ts';
 import { address, directory, mnemonic, network } from '../options/value-kinds.ts';
 

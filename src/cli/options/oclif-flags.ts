@@ -1,4 +1,5 @@
-import { Flags, type Interfaces } from '@oclif/core';
+import type { Interfaces } from '@oclif/core';
+import { boolean, string } from '@oclif/core/flags';
 import { fileVariable, flagName, type Option, type Options } from './option.ts';
 
 /**
@@ -13,7 +14,7 @@ export function oclifFlags(options: Options, heading?: string): Interfaces.FlagI
     flags[name] = oclifFlag(option, helpGroup);
     if (!option.secret || option.hasOwnFileOption) continue;
     const variable = fileVariable(option);
-    flags[`${name}-file`] = Flags.string({
+    flags[`${name}-file`] = string({
       helpValue: 'FILE',
       description: `File to read --${name} from.${variable === undefined ? '' : ` [env: ${variable}]`}`,
       ...(helpGroup === undefined ? {} : { helpGroup }),
@@ -34,9 +35,9 @@ function oclifFlag(option: Option<unknown>, helpGroup: string | undefined): Inte
     ...(option.char === undefined ? {} : { char: option.char }),
     ...(helpGroup === undefined ? {} : { helpGroup }),
   };
-  if (option.presence === 'switch') return Flags.boolean(definition);
+  if (option.presence === 'switch') return boolean(definition);
   const valued = { ...definition, helpValue: isLong ? 'WORD' : placeholder };
   return option.presence.startsWith('repeated')
-    ? Flags.string({ ...valued, multiple: true, multipleNonGreedy: true })
-    : Flags.string(valued);
+    ? string({ ...valued, multiple: true, multipleNonGreedy: true })
+    : string(valued);
 }

@@ -7,8 +7,8 @@ import { EndpointUrl, withoutSecrets } from '../../lib/endpoint-url.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { NETWORK_NAMES } from '../../networks/built-in.ts';
-import { parseIpfsGateway } from '../../networks/network-file.ts';
-import { canonicalNetworkName } from '../../networks/resolve-network.ts';
+import { parseIpfsGateway } from '../../networks/ipfs-gateway.ts';
+import { canonicalNetworkName } from '../../networks/network-name.ts';
 import type { ValueKind } from './option.ts';
 
 /** Any text. */

@@ -1,7 +1,9 @@
 import type { WriteStream } from 'node:tty';
 import { SingleBar } from 'cli-progress';
 import { printable } from '../../lib/foreign-text.ts';
-import type { ProgressBar, ProgressReporter } from '../../lib/progress.ts';
+import type { ProgressBar, ProgressCourse, ProgressReporter } from '../../lib/progress.ts';
+import { StepCourse } from '../../lib/time-left.ts';
+import { renderBarLine } from './bar-line.ts';
 
 /**
  * What is left of a step when it has ended, and what is shown of it without a terminal:
@@ -23,12 +25,12 @@ export function createProgress(output: WriteStream, style: ProgressStyle): Progr
   const passing = new Set<ProgressBar>();
   return {
     drawsBars,
-    start(label, total) {
+    start(label, total, course = {}) {
       if (!drawsBars) {
         if (style === 'manual') output.write(`${printable(label)}\n`);
         return { advance() {}, finish() {} };
       }
-      const bar = startBar(output, label, { total, isKept: style !== 'passing' });
+      const bar = startBar(output, printable(label), { ...course, total, isKept: style !== 'passing' });
       if (style !== 'passing') return bar;
       passing.add(bar);
       return {
@@ -48,19 +50,32 @@ export function createProgress(output: WriteStream, style: ProgressStyle): Progr
 function startBar(
   output: WriteStream,
   label: string,
-  { total, isKept }: { readonly total: number; readonly isKept: boolean },
+  {
+    total,
+    isKept,
+    done = 0,
+    lanes = 1,
+  }: ProgressCourse & { readonly total: number; readonly isKept: boolean },
 ): ProgressBar {
+  const course = new StepCourse({ total, done, lanes }, performance.now());
   const bar = new SingleBar({
     stream: output,
-    format: `${printable(label)}  [{bar}]  {value}/{total}`,
-    barCompleteChar: '#',
-    barIncompleteChar: '-',
-    barsize: 36,
+    // Its own estimate takes what came last for the pace, and bursts of threads for progress.
+    format: () => {
+      const state = { label, total, done: course.done, leftMs: course.timeLeftMs(performance.now()) };
+      return renderBarLine(state, output.columns);
+    },
     hideCursor: true,
     clearOnComplete: !isKept,
     // The last state must be on the screen when the step ends, however short it was.
     synchronousUpdate: true,
   });
-  bar.start(total, 0);
-  return { advance: (items = 1) => bar.increment(items), finish: () => bar.stop() };
+  bar.start(total, done);
+  return {
+    advance: (items = 1) => {
+      course.advance(items, performance.now());
+      bar.update(course.done);
+    },
+    finish: () => bar.stop(),
+  };
 }

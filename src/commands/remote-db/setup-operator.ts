@@ -11,7 +11,7 @@ import {
   writeOperatorConfig,
 } from '../../services/fleet/operator-files/write-operator-config.ts';
 import { lockVaultsOf } from '../../services/local-keys/lock-vault.ts';
-import { vaultDirectory } from '../../settings/vault-config.ts';
+import { vaultDirectory } from '../../settings/vault-directory.ts';
 
 const OPTIONS = {
   outputDir: optional({

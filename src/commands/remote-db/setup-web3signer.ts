@@ -12,6 +12,7 @@ import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
+import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
@@ -55,6 +56,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
   ];
 
   async run() {
+    keepYoungGenerationSmall();
     const options = await this.resolve();
     const connection = await signerConnection(options);
     await using remote = await openRemoteDb(options, this.config.version);

@@ -25,7 +25,7 @@ import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
 import { uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
-import { vaultDirectory } from '../../settings/vault-config.ts';
+import { vaultDirectory } from '../../settings/vault-directory.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {

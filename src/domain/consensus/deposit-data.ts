@@ -1,38 +1,9 @@
-import { z } from 'zod';
-import { concatBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/json.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
-import { findInvalidSignatures } from './bls.ts';
-import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
-import { DepositData, DepositMessage } from './ssz.ts';
-
-/** What a StakeWise vault deposits for a validator with 0x01 credentials. */
-export const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
-
-/** The part of a network that deposits depend on. */
-export interface DepositNetwork {
-  readonly name: string;
-  /** 4 bytes. */
-  readonly genesisForkVersion: Uint8Array;
-}
-
-export interface Deposit {
-  /** 48 bytes. */
-  readonly publicKey: Uint8Array;
-  /** 32 bytes. */
-  readonly withdrawalCredentials: Uint8Array;
-  readonly amountGwei: bigint;
-  /** 96 bytes. */
-  readonly signature: Uint8Array;
-}
-
-/** What a vault needs of an entry to register its validator: the rest of the deposit follows from the vault. */
-export interface DepositEntry {
-  readonly publicKey: Uint8Array;
-  readonly signature: Uint8Array;
-}
+import type { DepositEntry } from './deposit.ts';
 
 /** One member of a deposit_data.json. Only key and signature are believed; roots are computed again where they count. */
 export interface DepositDataEntry extends DepositEntry {
@@ -40,119 +11,30 @@ export interface DepositDataEntry extends DepositEntry {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-const hexOf = (bytes: number) =>
-  z
-    .string()
-    .regex(new RegExp(`^(?:0x)?[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
-
-const entrySchema = z.looseObject({
-  pubkey: hexOf(PUBLIC_KEY_LENGTH),
-  signature: hexOf(SIGNATURE_LENGTH),
-  withdrawal_credentials: hexOf(HASH_LENGTH).optional(),
-  amount: z.int().positive().optional(),
-  deposit_message_root: hexOf(HASH_LENGTH).optional(),
-  deposit_data_root: hexOf(HASH_LENGTH).optional(),
-  fork_version: hexOf(4).optional(),
-  network_name: z.string().optional(),
-});
-const fileSchema = z.array(entrySchema);
-
-/** 0x01 withdrawal credentials of an execution address of 20 bytes. */
-export function vaultCredentials(vault: Uint8Array): Uint8Array {
-  return concatBytes([Uint8Array.of(1), new Uint8Array(11), vault]);
-}
-
-/** Hash tree root of the deposit's message, the object that is signed. */
-export function depositMessageRoot(deposit: Omit<Deposit, 'signature'>): Uint8Array {
-  return DepositMessage.hashTreeRoot({
-    pubkey: deposit.publicKey,
-    withdrawal_credentials: deposit.withdrawalCredentials,
-    amount: deposit.amountGwei,
-  });
-}
-
-/** Hash tree root of the whole deposit, as the deposit contract computes it. */
-export function depositDataRoot(deposit: Deposit): Uint8Array {
-  return DepositData.hashTreeRoot({
-    pubkey: deposit.publicKey,
-    withdrawal_credentials: deposit.withdrawalCredentials,
-    amount: deposit.amountGwei,
-    signature: deposit.signature,
-  });
-}
-
-/** The root that a deposit's signature is made over. */
-export function depositSigningRoot(
-  deposit: Omit<Deposit, 'signature'>,
-  genesisForkVersion: Uint8Array,
-): Uint8Array {
-  return computeSigningRoot(depositMessageRoot(deposit), computeDomain(DOMAIN.deposit, genesisForkVersion));
-}
-
 /**
- * Reads a deposit_data.json; hex may have 0x or not.
+ * Reads a deposit_data.json; hex may have 0x or not. Checked by hand, not by a schema: a schema makes each entry anew, and is
+ * loaded longer than it takes to read a thousand of them.
  * @param name - how errors call it, such as its path
  * @throws OperatorError 'deposit-data-not-json' or 'deposit-data-invalid'
  */
 export function parseDepositData(text: string, name = 'deposit data'): DepositDataEntry[] {
   const json = parseJson(text);
   if (json === undefined) throw new OperatorError('deposit-data-not-json', `${name} is not JSON.`);
-  const parsed = fileSchema.safeParse(json);
-  if (parsed.success) return entriesOf(parsed.data, json);
-  const [issue] = parsed.error.issues;
-  throw new OperatorError(
-    'deposit-data-invalid',
-    `${name} is not deposit data: ${[...(issue?.path ?? []), issue?.message].join(': ')}`,
-  );
-}
-
-/** {@link parseDepositData} of a text that need not be deposit data: undefined when it is not. */
-export function tryParseDepositData(text: string): DepositDataEntry[] | undefined {
-  const json = parseJson(text);
-  const { data } = fileSchema.safeParse(json);
-  return data && entriesOf(data, json);
-}
-
-function entriesOf(parsed: z.infer<typeof fileSchema>, json: unknown): DepositDataEntry[] {
-  // The schema gives its members in its own order: the file's own objects are kept beside them.
-  const originals = json as Readonly<Record<string, unknown>>[];
-  return parsed.map(({ pubkey, signature }, i) => ({
-    publicKey: fromHex(pubkey),
-    signature: fromHex(signature),
-    json: originals[i] ?? {},
+  if (!Array.isArray(json)) throw invalid(name, [expected('array', json)]);
+  const entries = json.map((entry: unknown, place) => requireEntry(entry, place, name));
+  // Flat: arrays of their own for each entry take twice what is in them.
+  const publicKeys = Buffer.alloc(entries.length * PUBLIC_KEY_LENGTH);
+  const signatures = Buffer.alloc(entries.length * SIGNATURE_LENGTH);
+  return entries.map((entry, place) => ({
+    publicKey: readHex(entry.pubkey, publicKeys, place * PUBLIC_KEY_LENGTH, PUBLIC_KEY_LENGTH),
+    signature: readHex(entry.signature, signatures, place * SIGNATURE_LENGTH, SIGNATURE_LENGTH),
+    json: entry,
   }));
 }
 
 /** The text of a deposit_data.json, byte for byte as the staking deposit CLI writes it. */
 export function formatDepositData(entries: readonly DepositDataEntry[]): string {
   return formatPythonJson(entries.map(entry => entry.json));
-}
-
-/** An entry as the deposit that the vault will make of it, whatever the file says of credentials and amount. */
-export function depositOfVault(entry: DepositEntry, vault: Uint8Array): Deposit {
-  return {
-    publicKey: entry.publicKey,
-    signature: entry.signature,
-    withdrawalCredentials: vaultCredentials(vault),
-    amountGwei: DEPOSIT_AMOUNT_GWEI,
-  };
-}
-
-/** Places of the deposits whose signature the beacon chain would not accept; batch-verified. */
-export function findInvalidDeposits(deposits: readonly Deposit[], genesisForkVersion: Uint8Array): number[] {
-  const domain = computeDomain(DOMAIN.deposit, genesisForkVersion);
-  return findInvalidSignatures(
-    deposits.map(deposit => ({
-      publicKey: deposit.publicKey,
-      message: computeSigningRoot(depositMessageRoot(deposit), domain),
-      signature: deposit.signature,
-    })),
-  );
-}
-
-/** Whether the beacon chain would accept a deposit's signature. */
-export function verifyDepositSignature(deposit: Deposit, genesisForkVersion: Uint8Array): boolean {
-  return findInvalidDeposits([deposit], genesisForkVersion).length === 0;
 }
 
 /** @throws OperatorError 'deposit-data-duplicate' when a public key stands twice in deposit data */
@@ -167,4 +49,88 @@ export function assertUniqueDeposits(entries: readonly DepositDataEntry[], name 
 
 export function depositDuplicate(publicKey: Uint8Array, name: string): OperatorError {
   return new OperatorError('deposit-data-duplicate', `${name} names public key ${toHex(publicKey)} twice.`);
+}
+
+/** {@link parseDepositData} of a text that need not be deposit data: undefined when it is not. */
+export function tryParseDepositData(text: string): DepositDataEntry[] | undefined {
+  try {
+    return parseDepositData(text);
+  } catch (error) {
+    if (error instanceof OperatorError) return undefined;
+    throw error;
+  }
+}
+
+/** The members of an entry that are looked at; the others are written again as they are. */
+interface EntryMembers extends Readonly<Record<string, unknown>> {
+  readonly pubkey: string;
+  readonly signature: string;
+}
+
+function requireEntry(entry: unknown, place: number, name: string): EntryMembers {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
+    throw invalid(name, [place, expected('object', entry)]);
+  const members = entry as EntryMembers;
+  for (const { member, isRequired, findFault } of MEMBERS) {
+    const value = members[member];
+    const fault = value === undefined && !isRequired ? undefined : findFault(value);
+    if (fault !== undefined) throw invalid(name, [place, member, fault]);
+  }
+  return members;
+}
+
+/** Members in the order in which they are checked; faults are told in the words in which schemas tell those of other documents. */
+const MEMBERS: readonly {
+  readonly member: string;
+  readonly isRequired?: boolean;
+  readonly findFault: (value: unknown) => string | undefined;
+}[] = [
+  { member: 'pubkey', isRequired: true, findFault: hexOf(PUBLIC_KEY_LENGTH) },
+  { member: 'signature', isRequired: true, findFault: hexOf(SIGNATURE_LENGTH) },
+  { member: 'withdrawal_credentials', findFault: hexOf(HASH_LENGTH) },
+  { member: 'amount', findFault: wholePositive },
+  { member: 'deposit_message_root', findFault: hexOf(HASH_LENGTH) },
+  { member: 'deposit_data_root', findFault: hexOf(HASH_LENGTH) },
+  { member: 'fork_version', findFault: hexOf(4) },
+  { member: 'network_name', findFault: anyText },
+];
+
+function hexOf(bytes: number): (value: unknown) => string | undefined {
+  const pattern = new RegExp(`^(?:0x)?[0-9a-fA-F]{${2 * bytes}}$`);
+  return value => {
+    if (typeof value !== 'string') return anyText(value);
+    return pattern.test(value) ? undefined : `is not ${bytes} bytes of hex`;
+  };
+}
+
+function wholePositive(value: unknown): string | undefined {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return expected('number', value);
+  if (!Number.isInteger(value)) return expected('int', value);
+  if (value > Number.MAX_SAFE_INTEGER) return `Too big: expected int to be <=${Number.MAX_SAFE_INTEGER}`;
+  if (value < Number.MIN_SAFE_INTEGER) return `Too small: expected int to be >=${Number.MIN_SAFE_INTEGER}`;
+  return value > 0 ? undefined : 'Too small: expected number to be >0';
+}
+
+function anyText(value: unknown): string | undefined {
+  return typeof value === 'string' ? undefined : expected('string', value);
+}
+
+function expected(type: string, value: unknown): string {
+  return `Invalid input: expected ${type}, received ${typeOf(value)}`;
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : typeof value;
+}
+
+function invalid(name: string, parts: readonly (string | number)[]): OperatorError {
+  return new OperatorError('deposit-data-invalid', `${name} is not deposit data: ${parts.join(': ')}`);
+}
+
+/** Writes the bytes of a hex text to their place among others. @returns those bytes, as a view */
+function readHex(text: string, into: Buffer, offset: number, length: number): Uint8Array {
+  into.write(text.startsWith('0x') ? text.slice(2) : text, offset, 'hex');
+  return new Uint8Array(into.buffer, into.byteOffset + offset, length);
 }

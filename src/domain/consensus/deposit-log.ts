@@ -1,5 +1,5 @@
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
-import type { Deposit } from './deposit-data.ts';
+import type { Deposit } from './deposit.ts';
 
 /** A deposit as the deposit contract has taken it. */
 export interface RegistryDeposit extends Deposit {

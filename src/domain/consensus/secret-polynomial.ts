@@ -50,6 +50,17 @@ export function evaluatePolynomial(coefficients: readonly bigint[], count: numbe
   });
 }
 
+/** The forward differences at 0 of values at 0, 1, 2 …, modulo r: the value there, the first difference, and so on. */
+export function differencesAtZero(values: readonly bigint[]): bigint[] {
+  const differences: bigint[] = [];
+  for (let row = values; row[0] !== undefined; ) {
+    differences.push(row[0]);
+    const own = row;
+    row = own.slice(1).map((next, i) => (next - (own[i] ?? 0n) + CURVE_ORDER) % CURVE_ORDER);
+  }
+  return differences;
+}
+
 /** A scalar's integer. @param bytes - 32, big-endian */
 export function toScalar(bytes: Uint8Array): bigint {
   if (bytes.length !== SECRET_KEY_LENGTH) {

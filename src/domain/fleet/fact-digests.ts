@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { OracleSet } from '../protocol/oracle-config.ts';
 import type { Assignment } from './assignment.ts';
+import { SHARE_RECORD_LENGTH, type SharedKey, type SharedKeys } from './shared-keys.ts';
 
 /**
  * Digests over public facts, stored beside them: they show commands that have no encryption key whether a row was
@@ -46,16 +47,56 @@ export interface OperatorFacts {
 }
 
 /** SHA-256 over everything that `setup-operator` writes. @returns 32 bytes */
-export function operatorDigest({ oracleSet, document, keypairs, shares }: OperatorFacts): Uint8Array {
+export function operatorDigest({ keypairs, shares, ...facts }: OperatorFacts): Uint8Array {
   return digest('operator', hash => {
-    writeOracleSet(hash, oracleSet);
-    writeText(hash, document);
-    hash.update(number(keypairs.length));
+    writeHead(hash, facts, keypairs.length);
     for (const { publicKey, sharesSetHash } of keypairs) hash.update(publicKey).update(sharesSetHash);
     for (const { parentPublicKey, shareIndex, publicKey } of shares) {
       hash.update(parentPublicKey).update(number(shareIndex)).update(publicKey);
     }
   });
+}
+
+/** {@link operatorDigest} of keys that are not in lists. */
+export function operatorDigestOf(
+  facts: Pick<OperatorFacts, 'oracleSet' | 'document'>,
+  keys: SharedKeys,
+): Uint8Array {
+  return digest('operator', hash => {
+    writeHead(hash, facts, keys.length);
+    for (const { publicKey, sharesSetHash } of keys) hash.update(publicKey).update(sharesSetHash);
+    const pieces = new Pieces();
+    for (const key of keys) hash.update(pieces.of(key));
+  });
+}
+
+function writeHead(
+  hash: Hash,
+  { oracleSet, document }: Pick<OperatorFacts, 'oracleSet' | 'document'>,
+  keypairCount: number,
+): void {
+  writeOracleSet(hash, oracleSet);
+  writeText(hash, document);
+  hash.update(number(keypairCount));
+}
+
+/** Lays shares out as they are hashed, each record behind its parent: one piece for the hash, where three for each take longer. */
+class Pieces {
+  #bytes = new Uint8Array();
+
+  /** The pieces of one validator, in place of those before. */
+  of({ publicKey, records }: SharedKey): Uint8Array {
+    const pieceLength = publicKey.length + SHARE_RECORD_LENGTH;
+    const length = (records.length / SHARE_RECORD_LENGTH) * pieceLength;
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    let at = 0;
+    for (let offset = 0; offset < records.length; offset += SHARE_RECORD_LENGTH) {
+      this.#bytes.set(publicKey, at);
+      this.#bytes.set(records.subarray(offset, offset + SHARE_RECORD_LENGTH), at + publicKey.length);
+      at += pieceLength;
+    }
+    return this.#bytes.subarray(0, length);
+  }
 }
 
 /** Length of a keypair in the form that {@link operatorDigest} is made over: public key, hash of the set of its shares. */

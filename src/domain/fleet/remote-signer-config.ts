@@ -1,9 +1,6 @@
-import { z } from 'zod';
-import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
-import { foreignText } from '../../lib/foreign-text.ts';
-import { describeJsonError } from '../../lib/json.ts';
-import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { AsciiBytes } from '../../lib/ascii-bytes.ts';
+import { toHex } from '../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 
 /** Which oracles the key shares are made for. */
@@ -23,78 +20,51 @@ export interface RemoteSignerConfig {
   readonly oracleSet?: OracleSetRef | undefined;
 }
 
-const publicKeySchema = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{96}$/, 'expected a public key (0x and 96 hex digits)')
-  .transform(text => fromHex(text, PUBLIC_KEY_LENGTH));
-
-const fileSchema = z.object({
-  pubkeys_to_shares: z.record(z.string(), z.array(publicKeySchema)),
-  oracle_set: z
-    .object({
-      config_hash: z
-        .string()
-        .regex(/^0x[0-9a-fA-F]{64}$/)
-        .transform(text => fromHex(text, HASH_LENGTH)),
-      config_ipfs_hash: z.string().min(1),
-      threshold: z.int().min(1),
-    })
-    .optional(),
-});
-
 /**
- * Text of `remote_signer_config.json`: the Python operator's bytes, followed by `oracle_set` (which it ignores).
+ * Bytes of `remote_signer_config.json`: the Python operator's, followed by `oracle_set` (which it ignores).
+ * @param config.validators - gone through twice: first for the length
  * @returns JSON in one line, validators in the order given, no newline at the end
  */
-export function formatRemoteSignerConfig({ validators, oracleSet }: RemoteSignerConfig): string {
-  const shares: Record<Hex, Hex[]> = {};
-  for (const validator of validators) shares[toHex(validator.publicKey)] = validator.shares.map(toHex);
-  return formatPythonJson({
-    pubkeys_to_shares: shares,
-    ...(oracleSet && {
-      oracle_set: {
-        config_hash: toHex(oracleSet.configHash),
-        config_ipfs_hash: oracleSet.ipfsHash,
-        threshold: oracleSet.threshold,
-      },
-    }),
-  });
+export function encodeRemoteSignerConfig({
+  validators,
+  oracleSet,
+}: {
+  readonly validators: Iterable<RemoteSignerConfig['validators'][number]>;
+  readonly oracleSet?: OracleSetRef | undefined;
+}): Uint8Array {
+  const end = `}${oracleSet === undefined ? '' : `, "oracle_set": ${formatOracleSet(oracleSet)}`}}`;
+  let length = BEGIN.length + end.length;
+  let separator = '';
+  for (const { shares } of validators) {
+    length += separator.length + KEY_LENGTH + ': []'.length;
+    length += shares.length * KEY_LENGTH + Math.max(0, shares.length - 1) * SEPARATOR.length;
+    separator = SEPARATOR;
+  }
+  const file = new AsciiBytes(length).text(BEGIN);
+  separator = '';
+  for (const { publicKey, shares } of validators) {
+    file.text(`${separator}"0x`).hex(publicKey).text('": [');
+    for (const [place, share] of shares.entries()) {
+      file
+        .text(place === 0 ? '"0x' : `${SEPARATOR}"0x`)
+        .hex(share)
+        .text('"');
+    }
+    file.text(']');
+    separator = SEPARATOR;
+  }
+  return file.text(end).bytes;
 }
 
-/**
- * Reads `remote_signer_config.json`, also one of the Python operator.
- * @param name - the file's path, for messages
- * @throws OperatorError 'invalid-remote-signer-config'
- */
-export function parseRemoteSignerConfig(text: string, name: string): RemoteSignerConfig {
-  const invalid = (reason: string) =>
-    new OperatorError(
-      'invalid-remote-signer-config',
-      `${name} is not a remote signer configuration: ${reason}`,
-    );
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw invalid(describeJsonError(error));
-  }
-  const file = fileSchema.safeParse(json);
-  if (!file.success) throw invalid(foreignText(z.prettifyError(file.error)));
-  const { pubkeys_to_shares: sharesOf, oracle_set: set } = file.data;
-  const validators = Object.entries(sharesOf).map(([publicKey, shares]) => {
-    const key = publicKeySchema.safeParse(publicKey);
-    if (!key.success) throw invalid(`${foreignText(publicKey)} is not a public key`);
-    return { publicKey: key.data, shares };
+const BEGIN = '{"pubkeys_to_shares": {';
+const SEPARATOR = ', ';
+/** Length of a public key in quotes. */
+const KEY_LENGTH = '"0x"'.length + 2 * PUBLIC_KEY_LENGTH;
+
+function formatOracleSet({ configHash, ipfsHash, threshold }: OracleSetRef): string {
+  return formatPythonJson({
+    config_hash: toHex(configHash),
+    config_ipfs_hash: ipfsHash,
+    threshold,
   });
-  if (!set) return { validators };
-  const fewest = validators.reduce(
-    (least, { shares }) => Math.min(least, shares.length),
-    Number.POSITIVE_INFINITY,
-  );
-  if (set.threshold > fewest)
-    throw invalid(`threshold ${set.threshold} exceeds the ${fewest} shares of a validator`);
-  return {
-    validators,
-    oracleSet: { configHash: set.config_hash, ipfsHash: set.config_ipfs_hash, threshold: set.threshold },
-  };
 }

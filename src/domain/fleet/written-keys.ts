@@ -23,6 +23,7 @@ export function readDepositKeys(text: string): Set<Hex> {
 
 /** Keys that are there and not wanted any more. */
 export function findRemoved(present: ReadonlySet<Hex>, wanted: Iterable<Uint8Array>): Hex[] {
+  if (present.size === 0) return [];
   const kept = new Set(Array.from(wanted, toHex));
   return [...present].filter(key => !kept.has(key));
 }

@@ -14,7 +14,6 @@ import {
   encodeSigningKeyContext,
   FORMAT_VERSION,
   type KeyContext,
-  readKeyContext,
   type VaultContext,
 } from './key-context.ts';
 
@@ -145,15 +144,21 @@ export function sealSecretKey(dataKey: KeyObject, context: KeyContext, secretKey
  * @throws OperatorError 'row-tampered', which names the public key
  */
 export function openSecretKey(dataKey: KeyObject, context: KeyContext, sealed: Sealed): Uint8Array {
-  return openEncoded(dataKey, encodeKeyContext(context), sealed);
+  const opened = openEncoded(dataKey, encodeKeyContext(context), sealed);
+  if (opened === undefined) throw rowTampered(context.publicKey);
+  return opened;
 }
 
-/** {@link openSecretKey} for a context that is already encoded. */
-export function openEncoded(dataKey: KeyObject, associatedData: Uint8Array, sealed: Sealed): Uint8Array {
+/** {@link openSecretKey} for a context that is already encoded; undefined for a row that is not what was written. */
+export function openEncoded(
+  dataKey: KeyObject,
+  associatedData: Uint8Array,
+  sealed: Sealed,
+): Uint8Array | undefined {
   try {
     return open(dataKey, associatedData, sealed);
   } catch {
-    throw rowTampered(readKeyContext(associatedData).publicKey);
+    return undefined;
   }
 }
 

@@ -37,17 +37,29 @@ export const KEY_CONTEXT_LENGTH = OFFSET.dataKeyId + 4;
  */
 export function encodeKeyContext(context: KeyContext): Uint8Array {
   const bytes = new Uint8Array(KEY_CONTEXT_LENGTH);
-  writeVault(bytes, 'stakewise/row', context);
-  bytes[OFFSET.kind] = KINDS[context.kind];
-  writeBytes(bytes, OFFSET.publicKey, context.publicKey, PUBLIC_KEY_LENGTH);
-  writeOptional(bytes, OFFSET.parentPublicKey, context.parentPublicKey, PUBLIC_KEY_LENGTH);
-  writeOptional(bytes, OFFSET.oracleSetHash, context.oracleSetHash, HASH_LENGTH);
-  if (context.shareIndex !== null) {
-    bytes[OFFSET.shareIndex] = 1;
-    writeUint32(bytes, OFFSET.shareIndex + 1, context.shareIndex);
-  }
-  writeUint32(bytes, OFFSET.dataKeyId, context.dataKeyId);
+  keyContextWriter(context)(bytes, context);
   return bytes;
+}
+
+/** Writes {@link encodeKeyContext}'s bytes of many keys of one vault, each to where there are zeros so far. */
+export function keyContextWriter({
+  chainId,
+  vault,
+}: VaultContext): (target: Uint8Array, facts: KeyFacts) => void {
+  const head = new Uint8Array(VAULT_WIDTH);
+  writeVault(head, 'stakewise/row', { chainId, vault });
+  return (target, facts) => {
+    target.set(head);
+    target[OFFSET.kind] = KINDS[facts.kind];
+    writeBytes(target, OFFSET.publicKey, facts.publicKey, PUBLIC_KEY_LENGTH);
+    writeOptional(target, OFFSET.parentPublicKey, facts.parentPublicKey, PUBLIC_KEY_LENGTH);
+    writeOptional(target, OFFSET.oracleSetHash, facts.oracleSetHash, HASH_LENGTH);
+    if (facts.shareIndex !== null) {
+      target[OFFSET.shareIndex] = 1;
+      writeUint32(target, OFFSET.shareIndex + 1, facts.shareIndex);
+    }
+    writeUint32(target, OFFSET.dataKeyId, facts.dataKeyId);
+  };
 }
 
 /** Public key and data-key id out of {@link encodeKeyContext}'s bytes, as views of them. */
@@ -118,5 +130,5 @@ function writeBytes(target: Uint8Array, offset: number, value: Uint8Array, lengt
 function writeUint32(target: Uint8Array, offset: number, value: number): void {
   if (!Number.isInteger(value) || value < 0 || value > 0xffffffff)
     throw new RangeError(`${value} is no 32-bit number`);
-  new DataView(target.buffer).setUint32(offset, value);
+  new DataView(target.buffer, target.byteOffset).setUint32(offset, value);
 }

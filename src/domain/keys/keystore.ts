@@ -13,8 +13,8 @@ import { decryptMessage } from './keystore-cipher.ts';
 
 export type KeystoreKdf = 'scrypt' | 'pbkdf2';
 
-/** Memory that one scrypt of the usual cost (n = 2^18, r = 8) takes: 128 · n · r bytes. */
-export const SCRYPT_MEMORY_BYTES = 256 * 1024 * 1024;
+/** What keystores that are made here cost. */
+const SCRYPT_COST = { n: 262144, r: 8, p: 1 };
 
 const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
@@ -94,6 +94,11 @@ export function memoryToDecrypt({ crypto: { kdf } }: Keystore): number {
 export function workToDecrypt({ crypto: { kdf } }: Keystore): number {
   // The usual scrypt (n · r = 2^21) takes about as long as the usual pbkdf2.
   return kdf.function === 'scrypt' ? (kdf.params.n * kdf.params.r * kdf.params.p) / 8 : kdf.params.c;
+}
+
+/** The memory in bytes that encrypting one takes. */
+export function memoryToEncrypt(kdf: KeystoreKdf): number {
+  return kdf === 'scrypt' ? memoryOfScrypt(SCRYPT_COST) : 0;
 }
 
 /**
@@ -188,6 +193,6 @@ function tryPublicKey(secretKey: Uint8Array): Uint8Array | undefined {
 function kdfModule(kdf: KeystoreKdf): IKdfModule {
   const salt = randomBytes(32).toString('hex');
   return kdf === 'scrypt'
-    ? { function: 'scrypt', params: { dklen: 32, n: 262144, r: 8, p: 1, salt }, message: '' }
+    ? { function: 'scrypt', params: { dklen: 32, ...SCRYPT_COST, salt }, message: '' }
     : { function: 'pbkdf2', params: { dklen: 32, c: 262144, prf: 'hmac-sha256', salt }, message: '' };
 }

@@ -2,13 +2,12 @@ import { toHex } from '../../lib/bytes.ts';
 import { signMessage } from '../consensus/bls.ts';
 import {
   DEPOSIT_AMOUNT_GWEI,
-  type DepositDataEntry,
-  type DepositNetwork,
   depositDataRoot,
   depositMessageRoot,
-  depositSigningRoot,
   vaultCredentials,
-} from '../consensus/deposit-data.ts';
+} from '../consensus/deposit.ts';
+import type { DepositDataEntry } from '../consensus/deposit-data.ts';
+import { type DepositNetwork, depositSigningRoot } from '../consensus/deposit-signature.ts';
 import { publicKeyOf } from './derivation.ts';
 
 /** Version of the staking deposit CLI whose format this is; launchpads and the oracles' tools look at it. */

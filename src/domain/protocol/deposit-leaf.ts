@@ -1,8 +1,8 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { concatBytes } from '../../lib/bytes.ts';
+import { compareBytes, concatBytes } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
-import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit-data.ts';
+import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit.ts';
 
 /** What registers a validator, and what the leaf of its deposit is made of: public key, signature, deposit data root. */
 export function encodeValidator(entry: DepositEntry, vault: Uint8Array): Uint8Array {
@@ -21,14 +21,15 @@ export function hashLeaf(validator: Uint8Array, index: number): Uint8Array {
 }
 
 /**
- * Root of the Merkle tree that `buildDepositTree` builds, of the hashes of its leaves; nothing else is kept.
+ * Every node of the Merkle tree of a vault's deposit data, of the hashes of its leaves.
  * @param leaves - 32 bytes each, sorted
+ * @returns 32 bytes each, as OpenZeppelin's library keeps a tree: the root first, the children of node i at 2i + 1 and 2i + 2,
+ *   the first leaf last
  * @throws OperatorError 'deposit-data-empty' when there are none
  */
-export function computeTreeRoot(leaves: Uint8Array): Uint8Array {
+export function hashTree(leaves: Uint8Array): Uint8Array {
   const count = leaves.length / HASH_LENGTH;
   if (count === 0) throw depositDataEmpty();
-  // As OpenZeppelin's library keeps a tree: the root first, the children of node i at 2i + 1 and 2i + 2, the first leaf last.
   const nodes = new Uint8Array((2 * count - 1) * HASH_LENGTH);
   const nodeAt = (i: number) => nodes.subarray(i * HASH_LENGTH, (i + 1) * HASH_LENGTH);
   for (let i = 0; i < count; i++) {
@@ -36,15 +37,16 @@ export function computeTreeRoot(leaves: Uint8Array): Uint8Array {
   }
   const pair = new Uint8Array(2 * HASH_LENGTH);
   for (let i = count - 2; i >= 0; i--) {
-    const [left, right] = [nodeAt(2 * i + 1), nodeAt(2 * i + 2)];
-    const isOrdered = Buffer.compare(left, right) < 0;
-    pair.set(isOrdered ? left : right);
-    pair.set(isOrdered ? right : left, HASH_LENGTH);
+    const left = nodeAt(2 * i + 1);
+    const right = nodeAt(2 * i + 2);
+    const isAscending = compareBytes(left, right) < 0;
+    pair.set(isAscending ? left : right);
+    pair.set(isAscending ? right : left, HASH_LENGTH);
     nodeAt(i).set(keccak_256(pair));
   }
-  return nodes.slice(0, HASH_LENGTH);
+  return nodes;
 }
 
-export function depositDataEmpty(): OperatorError {
+function depositDataEmpty(): OperatorError {
   return new OperatorError('deposit-data-empty', 'The deposit data has no entries.');
 }

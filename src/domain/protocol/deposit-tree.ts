@@ -1,9 +1,8 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
-import { getMultiProof, makeMerkleTree } from '@openzeppelin/merkle-tree/dist/core.js';
-import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { getMultiProof } from '@openzeppelin/merkle-tree/dist/core.js';
+import { type Hex, toHex } from '../../lib/bytes.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
-import type { DepositEntry } from '../consensus/deposit-data.ts';
-import { depositDataEmpty, encodeValidator, hashLeaf } from './deposit-leaf.ts';
+import type { DepositEntry } from '../consensus/deposit.ts';
+import { hashDeposits, VALIDATOR_LENGTH } from './deposit-nodes.ts';
 
 interface DepositMultiProof {
   readonly proof: readonly Hex[];
@@ -26,39 +25,29 @@ export interface DepositTree {
 }
 
 /**
- * The Merkle tree of a vault's deposit data, node for node OpenZeppelin's StandardMerkleTree over
- * `['bytes', 'uint256']` (stakewise.md §5). Deposit data roots are computed for this vault, not read.
+ * The Merkle tree of a vault's deposit data, with proofs; {@link hashDeposits} makes its nodes.
  * @param vault - 20 bytes
  * @throws OperatorError 'deposit-data-empty' when there is nothing to build a tree of
  */
 export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8Array): DepositTree {
-  if (entries.length === 0) throw depositDataEmpty();
-  // Flat, and numbers in typed arrays: an object for each of ten thousand entries takes 2 MB for as long as the tree lives.
-  const validators = concatBytes(entries.map(entry => encodeValidator(entry, vault)));
-  const length = validators.length / entries.length;
-  const validatorAt = (index: number) => validators.subarray(index * length, (index + 1) * length);
-  const leaves = entries
-    .map((_, index) => ({ index, hash: hashLeaf(validatorAt(index), index) }))
-    .sort((a, b) => compareBytes(a.hash, b.hash));
-  // StandardMerkleTree itself encodes and compares by way of hex and bigint and takes 1 s for 10,000 entries; this is its
-  // own core, with leaves hashed and sorted before and the same node hash over bytes.
-  const nodes = makeMerkleTree(
-    leaves.map(leaf => leaf.hash),
-    (a, b) => hashNode(a as Node, b as Node),
-  ) as Hex[];
-  // Leaves stand at the end of the nodes, the first one last.
-  const indexes = Uint32Array.from(leaves, leaf => leaf.index);
-  const nodeOf = new Uint32Array(indexes.length);
-  for (const [place, index] of indexes.entries()) nodeOf[index] = nodes.length - 1 - place;
+  const { nodes: flat, leafOrder, validators } = hashDeposits(entries, vault);
+  const nodes = Array.from({ length: flat.length / HASH_LENGTH }, (_, place) =>
+    toHex(flat.subarray(place * HASH_LENGTH, (place + 1) * HASH_LENGTH)),
+  );
+  const nodeOf = new Uint32Array(leafOrder.length);
+  for (const [place, index] of leafOrder.entries()) nodeOf[index] = nodes.length - 1 - place;
   const requireEntry = (index: number) => {
     if (index in nodeOf) return index;
     throw new RangeError(`the deposit data has no entry ${index}`);
   };
 
   return {
-    root: fromHex(nodes[0] ?? '', HASH_LENGTH),
+    root: flat.slice(0, HASH_LENGTH),
     nodes,
-    validatorAt: index => validatorAt(requireEntry(index)),
+    validatorAt: index => {
+      const offset = requireEntry(index) * VALIDATOR_LENGTH;
+      return validators.subarray(offset, offset + VALIDATOR_LENGTH);
+    },
     proveEntries: requested => {
       const places = requested.map(index => nodeOf[requireEntry(index)] ?? 0);
       const { proof, proofFlags } = getMultiProof(nodes, [...places]);
@@ -66,17 +55,9 @@ export function buildDepositTree(entries: readonly DepositEntry[], vault: Uint8A
       return {
         proof: proof as Hex[],
         proofFlags,
-        leafIndexes: descending.map(place => indexes[nodes.length - 1 - place] ?? 0),
+        leafIndexes: descending.map(place => leafOrder[nodes.length - 1 - place] ?? 0),
         contractIndexes: places.map(place => descending.indexOf(place)),
       };
     },
   };
-}
-
-type Node = Uint8Array | Hex;
-
-function hashNode(left: Node, right: Node): Hex {
-  const a = typeof left === 'string' ? Buffer.from(left.slice(2), 'hex') : left;
-  const b = typeof right === 'string' ? Buffer.from(right.slice(2), 'hex') : right;
-  return toHex(keccak_256(compareBytes(a, b) < 0 ? concatBytes([a, b]) : concatBytes([b, a])));
 }

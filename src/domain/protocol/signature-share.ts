@@ -3,11 +3,13 @@ import { wipe } from '../../lib/bytes.ts';
 import {
   assertPossibleScheme,
   type CoefficientSource,
+  differencesAtZero,
   evaluatePolynomial,
   fromScalar,
   randomCoefficients,
   type ShareScheme,
 } from '../consensus/secret-polynomial.ts';
+import { findDeparture, PUBLIC_KEYS, SIGNATURES, valuesOfDifferences } from './neighbouring-points.ts';
 
 /** How exit signature shards are wished to be made: of key shares, of the validator's one signature, or as can be. */
 export type ExitShardMode = 'auto' | 'key-shares' | 'split';
@@ -20,18 +22,10 @@ export interface SplitSignature {
   readonly publicKeys: readonly Uint8Array[];
 }
 
-/** A share of a public key or a signature. */
-interface PointShare {
-  /** Zero-based place of the oracle in its set; the share is the polynomial's value at index + 1. */
-  readonly index: number;
-  /** Compressed: 48 bytes of a public key, 96 of a signature. */
-  readonly point: Uint8Array;
-}
-
 /**
- * Shamir shares of a signature S, made without the secret key: share i is S + m_i·H(message), where the mask
- * m_i = Σ c_k·(i+1)^k comes of random coefficients. The masks sign as secret keys, and blst adds up. With equal
- * coefficients these are the signatures of the secret key's own shares.
+ * Shamir shares of a signature S, made without the secret key: share i is S + m_i·H(message), where the mask m_i = Σ c_k·(i+1)^k
+ * comes of random coefficients. The differences of the masks sign as secret keys, threshold - 1 of them, and blst adds up the
+ * rest. With equal coefficients these are the signatures of the secret key's own shares.
  * @param options.publicKey - 48 bytes, of the key that made the signature
  * @param options.message - the 32-byte signing root
  * @param options.signature - 96 bytes, verified by the caller
@@ -46,88 +40,77 @@ export function splitSignature(
     readonly coefficients?: CoefficientSource | undefined;
   },
 ): SplitSignature {
-  const { threshold, count, coefficients = randomCoefficients } = options;
+  const { threshold, count, message, coefficients = randomCoefficients } = options;
   assertPossibleScheme(options);
-  if (threshold === 1) {
-    const same = (bytes: Uint8Array) => Array.from({ length: count }, () => Uint8Array.from(bytes));
-    return { signatures: same(options.signature), publicKeys: same(options.publicKey) };
-  }
-  const publicKey = blst.PublicKey.fromBytes(options.publicKey, true);
-  const signature = blst.Signature.fromBytes(options.signature, true, true);
-  const shares = drawMasks(threshold, count, coefficients).map(mask => {
-    const bytes = fromScalar(mask);
+  const keys = drawMaskDifferences(threshold, count, coefficients).map(difference => {
+    const bytes = fromScalar(difference);
     const key = blst.SecretKey.fromBytes(bytes);
     wipe(bytes);
-    return {
-      signature: blst.aggregateSignatures([signature, key.sign(options.message)]).toBytes(),
-      publicKey: blst.aggregatePublicKeys([publicKey, key.toPublicKey()]).toBytes(),
-    };
+    return key;
   });
+  const publicKey = blst.PublicKey.fromBytes(options.publicKey, true);
+  const signature = blst.Signature.fromBytes(options.signature, true, true);
+  const publicKeys = [publicKey, ...keys.map(key => key.toPublicKey())];
+  const signatures = [signature, ...keys.map(key => key.sign(message))];
   return {
-    signatures: shares.map(share => share.signature),
-    publicKeys: shares.map(share => share.publicKey),
+    signatures: valuesOfDifferences(SIGNATURES, signatures, count).map(share => share.toBytes()),
+    publicKeys: valuesOfDifferences(PUBLIC_KEYS, publicKeys, count).map(share => share.toBytes()),
   };
-}
-
-function drawMasks(threshold: number, count: number, draw: CoefficientSource): bigint[] {
-  for (;;) {
-    const masks = evaluatePolynomial([0n, ...draw(threshold - 1)], count);
-    // A zero mask is no secret key, and its share would be the whole signature. It comes once in 2^255 draws.
-    if (!masks.includes(0n)) return masks;
-  }
-}
-
-/** Recombines points by Lagrange interpolation at zero, as the oracles' keeper does. */
-export interface PointCombiner {
-  /** The signature of threshold or more shares of it; too few, or shares of different ones, give another: verify it. */
-  combineSignatures(shares: readonly PointShare[]): Uint8Array;
-  /** The public key of threshold or more shares of it; compare it. */
-  combinePublicKeys(shares: readonly PointShare[]): Uint8Array;
 }
 
 /**
- * Loads the library that multiplies points (mcl as WebAssembly, some 60 ms once): blst's binding has no such call.
- * Points are parsed by blst, which checks that they are in their subgroups.
+ * Differences at 0, from the first to the highest, of a random polynomial that is zero there. Its coefficients determine them
+ * and the other way round: both are as random.
  */
-export async function createPointCombiner(): Promise<PointCombiner> {
-  const { default: herumi } = await import('bls-eth-wasm');
-  await herumi.init(herumi.BLS12_381);
-  // blst has checked the order of every point below; a second check costs more than the recombination.
-  herumi.verifySignatureOrder(false);
-  herumi.verifyPublicKeyOrder(false);
-  const { Id, PublicKey, Signature } = herumi;
-  const idsOf = (shares: readonly PointShare[]) => {
-    if (shares.length === 0 || new Set(shares.map(share => share.index)).size !== shares.length) {
-      throw new RangeError('shares must be given, each of another index');
-    }
-    return shares.map(({ index }) => {
-      const id = new Id();
-      id.setInt(index + 1);
-      return id;
-    });
-  };
-  return {
-    combineSignatures(shares) {
-      const ids = idsOf(shares);
-      const parts = shares.map(({ point }) => {
-        const part = new Signature();
-        part.deserializeUncompressed(blst.Signature.fromBytes(point, true, true).toBytes(false));
-        return part;
-      });
-      const whole = new Signature();
-      whole.recover(parts, ids);
-      return whole.serialize();
-    },
-    combinePublicKeys(shares) {
-      const ids = idsOf(shares);
-      const parts = shares.map(({ point }) => {
-        const part = new PublicKey();
-        part.deserializeUncompressed(blst.PublicKey.fromBytes(point, true).toBytes(false));
-        return part;
-      });
-      const whole = new PublicKey();
-      whole.recover(parts, ids);
-      return whole.serialize();
-    },
-  };
+function drawMaskDifferences(threshold: number, count: number, draw: CoefficientSource): bigint[] {
+  if (threshold === 1) return [];
+  for (;;) {
+    const values = [0n, ...evaluatePolynomial([0n, ...draw(threshold - 1)], count)];
+    const differences = differencesAtZero(values.slice(0, threshold));
+    // A zero mask would leave the whole signature as a share, and a zero difference is no secret key. Both come once in 2^250 draws.
+    if (![...values.slice(1), ...differences.slice(1)].includes(0n)) return differences.slice(1);
+  }
+}
+
+/**
+ * Whether any threshold of the shares recombine to the signature: all of them lie on one polynomial of a degree below the
+ * threshold whose value at zero it is.
+ * @param signature - 96 bytes
+ * @param shares - 96 bytes each, in oracle order; made here: that they are in their subgroup is not checked again
+ */
+export function areSharesOfSignature(
+  signature: Uint8Array,
+  shares: readonly Uint8Array[],
+  threshold: number,
+): boolean {
+  const values = [signature, ...shares].map(bytes => blst.Signature.fromBytes(bytes));
+  return findDeparture(SIGNATURES, values, threshold) === undefined;
+}
+
+/** What is wrong with shares of a public key. */
+export type KeySharesFault =
+  | { readonly kind: 'too-few-suffice' }
+  /** The first place, and the last, of `threshold` neighbouring shares that do not recombine to it. */
+  | { readonly kind: 'other-polynomial'; readonly from: number; readonly to: number };
+
+/**
+ * What keeps the shares of a public key from being those of one polynomial of exactly the threshold's degree, with the key at
+ * zero. Of fewer than `threshold` shares that gave the key, fewer oracles would recover an exit; of the key itself named as each
+ * of its shares, one would. And shares that lie on one polynomial give the same exit to whichever oracles come together.
+ * @param publicKey - 48 bytes
+ * @param shares - 48 bytes each, in oracle order
+ * @param threshold - two or more
+ * @throws Error for bytes that are no point, or one outside of the subgroup
+ */
+export function findKeySharesFault(
+  publicKey: Uint8Array,
+  shares: readonly Uint8Array[],
+  threshold: number,
+): KeySharesFault | undefined {
+  const values = [publicKey, ...shares].map(bytes => blst.PublicKey.fromBytes(bytes, true));
+  const tooFew = values.slice(0, threshold);
+  if (findDeparture(PUBLIC_KEYS, tooFew, threshold - 1) === undefined) return { kind: 'too-few-suffice' };
+  const from = findDeparture(PUBLIC_KEYS, values, threshold);
+  // The shares before it lie on one polynomial with the key, as does the last of the neighbours or it would not be they.
+  return from === undefined ? undefined : { kind: 'other-polynomial', from, to: from + threshold - 1 };
 }

@@ -10,7 +10,6 @@ import type { SignerClient } from '../../clients/signer/signer-client.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
 import type { HarvestParams, HarvestRules } from '../../domain/protocol/rewards.ts';
-import { createPointCombiner, type PointCombiner } from '../../domain/protocol/signature-share.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Network } from '../../networks/network.ts';
 import type { ExitShardsOptions } from '../../services/exits/make-exit-shards.ts';
@@ -104,8 +103,6 @@ interface Parts {
 
 /** What several tasks look at, read once. */
 interface SharedReads {
-  /** Brings a WebAssembly module: only what makes exit shards loads it. */
-  loadCombiner(): Promise<PointCombiner>;
   readRemoteSigner(): Promise<RemoteSignerConfig | undefined>;
   fetchOracleConfig(configIpfsHash: string): Promise<OracleConfig>;
   fetchHarvest(snapshot: ChainSnapshot): Promise<HarvestParams | null>;
@@ -115,14 +112,9 @@ interface SharedReads {
 
 function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
   const { http, ipfs, oracleSets, sources } = deps;
-  let combiner: Promise<PointCombiner> | undefined;
   const harvests = new Map<string, HarvestParams | null>();
   return {
     harvests,
-    loadCombiner() {
-      combiner ??= createPointCombiner();
-      return combiner;
-    },
     readRemoteSigner: async () => (options.isRemoteSigner ? sources.remoteSigner.read() : undefined),
     fetchOracleConfig: hash => oracleSets.configFor(hash),
     fetchHarvest: ({ events }) =>
@@ -154,7 +146,6 @@ function registrarLoader(
         outbox,
         fetchOracleConfig,
         fetchHarvest,
-        loadCombiner: shared.loadCombiner,
         http: deps.http.oracle,
         now: Date.now,
         onExitShardMode: deps.metrics.showExitShardMode,
@@ -179,7 +170,6 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
     ]);
     return rotateExitSignatures(
       {
-        loadCombiner: shared.loadCombiner,
         beacon,
         signer,
         outbox,
@@ -190,6 +180,10 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
         onExitShardMode: deps.metrics.showExitShardMode,
         fetchFinalizedBlock: async () => (await fetchHeader(node, 'finalized'))?.number ?? 0,
         fetchNonce: () => fetchExitSignaturesNonce(node, network.contracts.keeper, vault),
+        readKeeper: async () => {
+          const now = await chain.readSnapshot({ signal });
+          return { configIpfsHash: now.events.config?.ipfsHash, nonce: now.keeper.exitSignaturesNonce };
+        },
       },
       {
         vault,
@@ -200,6 +194,7 @@ function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log:
         threshold: keeper.validatorsMinOracles,
         isCollateralized: keeper.isCollateralized,
         lastUpdateBlock: events.exitSignatures?.blockNumber ?? null,
+        configIpfsHash: events.config.ipfsHash,
         nonce: keeper.exitSignaturesNonce,
         oracleTimeoutMs: oraclesTimeoutMs,
       },

@@ -9,7 +9,7 @@ import {
 } from '../../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import { findExitKeys, knownShares, type SigningKeys } from '../../domain/fleet/signing-ability.ts';
-import type { PointCombiner } from '../../domain/protocol/signature-share.ts';
+import type { PointCombiner } from '../../domain/protocol/point-combiner.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';

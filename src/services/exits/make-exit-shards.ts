@@ -1,5 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
-import { verifySignature } from '../../domain/consensus/bls.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domain/consensus/exit-message.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import {
@@ -8,30 +8,36 @@ import {
   type ShardWay,
   type SharesProblem,
 } from '../../domain/fleet/signing-ability.ts';
-import { encryptEcies } from '../../domain/protocol/ecies.ts';
+import type { encryptEcies } from '../../domain/protocol/ecies.ts';
 import { type OracleConfig, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
 import {
+  areSharesOfSignature,
   type ExitShardMode,
-  type PointCombiner,
+  findKeySharesFault,
+  type KeySharesFault,
   splitSignature,
 } from '../../domain/protocol/signature-share.ts';
-import { equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
 export interface MakeExitShardsDeps {
-  readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
-  /** Brings a WebAssembly module: loaded for the first shards. */
-  readonly loadCombiner: () => Promise<PointCombiner>;
+  readonly signer: Pick<SignerClient, 'signExits'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Is told how the shards of a batch are made. */
   readonly onExitShardMode?: ((mode: ShardWay) => void) | undefined;
 }
 
+interface Validator {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly validatorIndex: bigint;
+}
+
 export interface ExitShardsOptions {
   /** Checksummed, for messages. */
   readonly vault: string;
-  readonly validators: readonly { readonly publicKey: Uint8Array; readonly validatorIndex: bigint }[];
+  readonly validators: readonly Validator[];
   readonly network: ExitNetwork;
   /** The current oracle set. */
   readonly oracles: Pick<OracleConfig, 'oracles' | 'exitSignatureRecoverThreshold'>;
@@ -40,12 +46,12 @@ export interface ExitShardsOptions {
   readonly config: RemoteSignerConfig | undefined;
   /** What the signer has loaded, lower case. */
   readonly loadedKeys: ReadonlySet<Hex>;
+  /** Ends the making between two validators; what has been signed by then is overwritten. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the oracles are sent for one validator; in oracle order. */
-interface ExitShards {
-  readonly publicKey: Uint8Array;
-  readonly validatorIndex: bigint;
+interface ExitShards extends Validator {
   /** 48 bytes each. */
   readonly publicKeyShards: readonly Uint8Array[];
   /** Exit signature shards of 96 bytes, each encrypted for its oracle: 193 bytes. */
@@ -67,8 +73,8 @@ interface PlainShards {
 /**
  * Shares of the validators' exit signatures, encrypted for the oracles. Either the signer signs with each key share, or
  * with the validator's key once and the signature is split here; the oracles cannot tell. Before anything is encrypted,
- * every signature is verified, the shares are proven to be of one polynomial of the oracles' threshold, and what they
- * recombine to is the validator's own signature.
+ * every signature is verified, and the shares are proven to be of one polynomial of the oracles' threshold: any so many of them
+ * recombine to the validator's own signature.
  * @throws OperatorError 'oracle-threshold-one', 'shares-outdated', 'shares-not-loaded', 'exit-key-not-loaded'; ExternalError
  *   'shares-inconsistent' and those of the signer
  */
@@ -81,21 +87,39 @@ export async function makeExitShards(
   const { mode } = plan;
   deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
   deps.onExitShardMode?.(mode);
-  const parts = { signer: deps.signer, combiner: await deps.loadCombiner() };
-  const validators = await Promise.all(
-    options.validators.map(async ({ publicKey, validatorIndex }, i) => {
-      const exit = { validatorIndex, epoch: BigInt(options.network.capellaForkEpoch) };
-      const plain =
-        plan.mode === 'split'
-          ? await splitExit(parts, options, publicKey, exit)
-          : await signWithShares(parts, options, { publicKey, shares: plan.shares[i] ?? [] }, exit);
-      return { publicKey, validatorIndex, ...encryptShards(plain, options) };
-    }),
+  // With it comes libsecp256k1, 6 MB that an operator does not take as long as it has no shards to make.
+  const { encryptEcies } = await import('../../domain/protocol/ecies.ts');
+  const keys = options.validators.map(({ publicKey }, i) =>
+    plan.mode === 'split' ? [publicKey] : (plan.shares[i] ?? []),
   );
-  return { mode, validators };
+  if (plan.mode === 'key-shares') await proveShares(options, keys);
+  const exits = options.validators.map(validator => exitOf(validator, options));
+  const requests = exits.flatMap((exit, i) =>
+    (keys[i] ?? []).map(publicKey => ({ ...exit, network: options.network, publicKey })),
+  );
+  const signatures = await deps.signer.signExits(requests, { verify: 'batch' });
+  try {
+    const validators: ExitShards[] = [];
+    let from = 0;
+    for (const [i, { publicKey, validatorIndex }] of options.validators.entries()) {
+      // In between, whatever else the process has to do gets its turn.
+      await setImmediate();
+      options.signal?.throwIfAborted();
+      const publicKeys = keys[i] ?? [];
+      const signed = { publicKeys, signatures: signatures.slice(from, from + publicKeys.length) };
+      from += publicKeys.length;
+      const plain = mode === 'split' ? splitExit(options, { publicKey, validatorIndex }, signed) : signed;
+      validators.push({ publicKey, validatorIndex, ...encryptShards(plain, options.oracles, encryptEcies) });
+    }
+    return { mode, validators };
+  } finally {
+    wipe(signatures);
+  }
 }
 
-type SigningParts = Pick<MakeExitShardsDeps, 'signer'> & { readonly combiner: PointCombiner };
+function exitOf({ validatorIndex }: Validator, { network }: ExitShardsOptions): ExitMessage {
+  return { validatorIndex, epoch: BigInt(network.capellaForkEpoch) };
+}
 
 type Plan =
   | { readonly mode: 'split'; readonly reason: string }
@@ -126,85 +150,66 @@ function chooseMode({ validators, config, oracles, loadedKeys, mode }: ExitShard
   }
 }
 
-async function signWithShares(
-  { signer, combiner }: SigningParts,
-  { network, oracles, vault }: ExitShardsOptions,
-  validator: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
-  exit: ExitMessage,
-): Promise<PlainShards> {
-  const { publicKey, shares } = validator;
-  const threshold = oracles.exitSignatureRecoverThreshold;
-  assertOnePolynomial(combiner, validator, threshold);
-  const requests = shares.map(share => ({ ...exit, network, publicKey: share }));
-  const signatures = await signer.signExits(requests, { verify: 'batch' });
-  const points = signatures.slice(0, threshold).map((point, index) => ({ index, point }));
-  const signature = combiner.combineSignatures(points);
-  // A key has one signature of a message: the valid one is the validator's own.
-  const isOwn = verifySignature({ publicKey, message: exitSigningRoot(exit, network), signature });
-  wipe(signature);
-  if (!isOwn) throw inconsistent(publicKey, `of vault ${vault} do not recombine to its signature`);
-  return { publicKeys: shares, signatures };
-}
-
 /**
- * Fewer than `threshold` shares do not give the validator's key, else fewer oracles would recover its exit; of the key
- * itself named as each of its shares, one would. And every window of `threshold` neighbouring shares gives the
- * validator's key: then all of them lie on the one polynomial through it, and whichever oracles come together recover
- * the same exit.
+ * Proves that shares are those of the validators' keys. As each share's signature is verified, any threshold of them then
+ * recombine to the only signature that the validator's key has of its exit.
  */
-function assertOnePolynomial(
-  combiner: PointCombiner,
-  { publicKey, shares }: { readonly publicKey: Uint8Array; readonly shares: readonly Uint8Array[] },
-  threshold: number,
-): void {
-  const points = shares.map((point, index) => ({ index, point }));
-  const keyOfTooFew = combiner.combinePublicKeys(points.slice(0, threshold - 1));
-  if (equalBytes(keyOfTooFew, publicKey)) {
-    throw inconsistent(publicKey, `recombine to its public key when there are fewer than ${threshold}`);
-  }
-  for (let from = 0; from + threshold <= points.length; from++) {
-    const combined = combiner.combinePublicKeys(points.slice(from, from + threshold));
-    if (!equalBytes(combined, publicKey)) {
-      throw inconsistent(publicKey, `${from} to ${from + threshold - 1} do not recombine to its public key`);
-    }
+async function proveShares(
+  { oracles, validators, signal }: ExitShardsOptions,
+  shares: readonly (readonly Uint8Array[])[],
+): Promise<void> {
+  for (const [i, { publicKey }] of validators.entries()) {
+    await setImmediate();
+    signal?.throwIfAborted();
+    const fault = findKeySharesFault(publicKey, shares[i] ?? [], oracles.exitSignatureRecoverThreshold);
+    if (fault !== undefined) throw inconsistent(publicKey, describeFault(fault, oracles));
   }
 }
 
-async function splitExit(
-  { signer, combiner }: SigningParts,
-  { network, oracles }: ExitShardsOptions,
-  publicKey: Uint8Array,
-  exit: ExitMessage,
-): Promise<PlainShards> {
-  const signature = await signer.signExit({ ...exit, network, publicKey });
+function describeFault(
+  fault: KeySharesFault,
+  { exitSignatureRecoverThreshold: threshold }: ExitShardsOptions['oracles'],
+): string {
+  return fault.kind === 'too-few-suffice'
+    ? `recombine to its public key when there are fewer than ${threshold}`
+    : `${fault.from} to ${fault.to} do not recombine to its public key`;
+}
+
+/** Shards of a validator's signature in place of the one signature. */
+function splitExit(
+  options: ExitShardsOptions,
+  validator: Validator,
+  { signatures: [signature = new Uint8Array()] }: PlainShards,
+): PlainShards {
+  const { network, oracles } = options;
+  const { publicKey } = validator;
   const threshold = oracles.exitSignatureRecoverThreshold;
-  const split = splitSignature({
-    publicKey,
-    signature,
-    threshold,
-    count: oracles.oracles.length,
-    message: exitSigningRoot(exit, network),
-  });
-  const points = split.signatures.slice(-threshold).map((point, i) => ({
-    index: split.signatures.length - threshold + i,
-    point,
-  }));
-  const combined = combiner.combineSignatures(points);
-  const isOwn = equalBytes(combined, signature);
-  wipe([signature, combined]);
-  if (!isOwn) throw inconsistent(publicKey, 'of its signature do not recombine to it');
-  return split;
+  const message = exitSigningRoot(exitOf(validator, options), network);
+  try {
+    const count = oracles.oracles.length;
+    const split = splitSignature({ publicKey, signature, threshold, count, message });
+    if (areSharesOfSignature(signature, split.signatures, threshold)) return split;
+    wipe(split.signatures);
+    throw inconsistent(publicKey, 'of its signature do not recombine to it');
+  } finally {
+    wipe(signature);
+  }
 }
 
+/** Encrypts each signature for its oracle, and overwrites it. */
 function encryptShards(
   { publicKeys, signatures }: PlainShards,
-  { oracles }: ExitShardsOptions,
+  { oracles }: ExitShardsOptions['oracles'],
+  encrypt: typeof encryptEcies,
 ): Pick<ExitShards, 'publicKeyShards' | 'encryptedShards'> {
-  const encryptedShards = oracles.oracles.map((oracle, i) =>
-    encryptEcies(oracle.publicKey, signatures[i] ?? new Uint8Array()),
-  );
-  wipe(signatures);
-  return { publicKeyShards: publicKeys, encryptedShards };
+  try {
+    const encryptedShards = oracles.map((oracle, i) =>
+      encrypt(oracle.publicKey, signatures[i] ?? new Uint8Array()),
+    );
+    return { publicKeyShards: publicKeys, encryptedShards };
+  } finally {
+    wipe(signatures);
+  }
 }
 
 function reasonToSplit(sharesProblem: SharesProblem | undefined): string {

@@ -4,6 +4,7 @@ import { findStatement, storeStatement } from '../../db/statements.ts';
 import { lockVault, type Vault, vaultChanged } from '../../db/vaults.ts';
 import { assignContiguous, assignLikeReference, countMoves } from '../../domain/fleet/assignment.ts';
 import { planDigest } from '../../domain/fleet/fact-digests.ts';
+import { listKeys } from '../../domain/fleet/shared-keys.ts';
 import { equalBytes } from '../../lib/bytes.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { keysDigest, type ProvenKeys, proveKeys } from '../remote-db/prove-keys.ts';
@@ -117,7 +118,8 @@ async function readProvenFacts(
   vault: Vault,
   { ref, proven }: { ref: AssignSignedKeysOptions['ref']; proven: ProvenKeys },
 ) {
-  const facts = await readOperatorFacts(transaction, vault, { ref });
+  const { oracleSet, document, keys } = await readOperatorFacts(transaction, vault, { ref });
+  const facts = { oracleSet, document, ...listKeys(keys) };
   if (!equalBytes(keysDigest(facts), proven.digest))
     throw vaultChanged('its validators or their shares are others');
   return facts;

@@ -1,8 +1,8 @@
+import { vaultCredentials } from '../../domain/consensus/deposit.ts';
 import {
   assertUniqueDeposits,
   type DepositDataEntry,
   formatDepositData,
-  vaultCredentials,
 } from '../../domain/consensus/deposit-data.ts';
 import { createDepositData } from '../../domain/keys/signed-deposit.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';

@@ -1,5 +1,5 @@
 import { assertUniqueDeposits } from '../../domain/consensus/deposit-data.ts';
-import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
+import { hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import { readDepositData } from './deposit-data-file.ts';
@@ -20,6 +20,6 @@ export async function computeValidatorsRoot(options: {
 }): Promise<ValidatorsRoot> {
   const { path, entries } = await readDepositData(options.vaultDirectory, options.depositDataFile);
   assertUniqueDeposits(entries, path);
-  const { root } = buildDepositTree(entries, fromHex(options.vault, ADDRESS_LENGTH));
+  const root = rootOf(hashDeposits(entries, fromHex(options.vault, ADDRESS_LENGTH)));
   return { vault: options.vault, root: toHex(root), depositDataFile: path, validators: entries.length };
 }

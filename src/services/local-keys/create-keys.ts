@@ -83,7 +83,7 @@ async function deriveKeypairs(
   const seed = mnemonicToSeed(mnemonic);
   try {
     await assertMnemonicOfVault(pool, seed, options);
-    const bar = progress.start('Creating validator keys:\t\t', count);
+    const bar = progress.start('Creating validator keys:\t\t', count, { lanes: pool.size });
     let shown = 0;
     const { secretKeys, publicKeys } = await pool.deriveKeypairs({ seed, firstIndex, count }, done => {
       bar.advance(done - shown);

@@ -62,8 +62,10 @@ export async function writeKeystores(
     ? undefined
     : await sharedPassword(deps, keystoresDir, existing, missing);
 
-  const bar = deps.progress.start(options.label ?? 'Exporting validator keystores\t\t', keypairs.length);
-  bar.advance(keypairs.length - missing.length);
+  const bar = deps.progress.start(options.label ?? 'Exporting validator keystores\t\t', keypairs.length, {
+    done: keypairs.length - missing.length,
+    lanes: deps.pool.size,
+  });
   const batch = deps.pool.size * BATCH_PER_THREAD;
   for (let from = 0; from < missing.length; from += batch) {
     const keys = missing.slice(from, from + batch).map(keypair => ({

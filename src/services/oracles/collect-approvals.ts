@@ -1,5 +1,6 @@
-import { type Approval, type OracleApproval, recoverSigner } from '../../domain/protocol/approval.ts';
+import type { Approval, OracleApproval } from '../../domain/protocol/approval.ts';
 import type { Oracle } from '../../domain/protocol/oracle-config.ts';
+import type { recoverSigner } from '../../domain/protocol/recovered-signer.ts';
 import { concatBytes } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -40,11 +41,14 @@ export async function collectApprovals(
 ): Promise<Approval> {
   const { oracles, threshold, timeoutMs, signal } = options;
   signal?.throwIfAborted();
+  // With it comes libsecp256k1, 6 MB that an operator does not take as long as it has nothing to be approved of.
+  const { recoverSigner } = await import('../../domain/protocol/recovered-signer.ts');
   const end = new AbortController();
   const time = AbortSignal.timeout(timeoutMs);
   const ended = AbortSignal.any([end.signal, time, ...(signal === undefined ? [] : [signal])]);
   const groups = new Map<string, Vote[]>();
-  const checked = { ...options, digestOf: onceEach(options.digestOf) };
+  const digestOf = onceEach(options.digestOf);
+  const checked: VoteChecks = { now: options.now, digestOf, recoverSigner };
   const replies = new Map<Oracle, string>();
   try {
     const group = await new Promise<readonly Vote[] | undefined>(resolve => {
@@ -81,6 +85,11 @@ export async function collectApprovals(
   }
 }
 
+/** What a vote is checked with. */
+interface VoteChecks extends Pick<CollectApprovalsOptions, 'digestOf' | 'now'> {
+  readonly recoverSigner: typeof recoverSigner;
+}
+
 /** The digest takes longer than its signature's check, and honest oracles sign the same one. */
 function onceEach(digestOf: CollectApprovalsOptions['digestOf']): CollectApprovalsOptions['digestOf'] {
   const known = new Map<string, Uint8Array>();
@@ -96,7 +105,7 @@ function onceEach(digestOf: CollectApprovalsOptions['digestOf']): CollectApprova
 function checkVote(
   oracle: Oracle,
   answer: OracleApproval,
-  { digestOf, now }: CollectApprovalsOptions,
+  { digestOf, now, recoverSigner }: VoteChecks,
 ): Vote | string {
   const { ipfsHash, deadline } = answer;
   if (deadline < now) return `its deadline ${deadline} has passed`;

@@ -1,11 +1,7 @@
 import type { HttpDeps } from '../../clients/http.ts';
 import { fetchIpfsDocument, type IpfsOptions } from '../../clients/ipfs/ipfs.ts';
-import {
-  type OracleConfig,
-  type OracleSet,
-  oracleSetHash,
-  parseOracleConfig,
-} from '../../domain/protocol/oracle-config.ts';
+import { type OracleConfig, type OracleSet, oracleSetHash } from '../../domain/protocol/oracle-config.ts';
+import { parseOracleConfig } from '../../domain/protocol/oracle-document.ts';
 
 /** A configuration document, and the set of oracles that it lists. */
 export interface ReadOracleSet {

@@ -1,5 +1,5 @@
 import type { DepositList } from '../../domain/consensus/deposit-list.ts';
-import { computeTreeRoot } from '../../domain/protocol/deposit-leaf.ts';
+import { hashTree } from '../../domain/protocol/deposit-leaf.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
@@ -86,7 +86,7 @@ async function checkAll(
       throw badDepositRoot(ref, { path: list.path, publicKey: list.publicKeys.at(i) });
     }
   }
-  return computeTreeRoot(sortRecords(found.leaves, HASH_LENGTH));
+  return hashTree(sortRecords(found.leaves, HASH_LENGTH)).slice(0, HASH_LENGTH);
 }
 
 async function hashDeposits(

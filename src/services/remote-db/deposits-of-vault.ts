@@ -1,10 +1,8 @@
+import { vaultCredentials } from '../../domain/consensus/deposit.ts';
 import {
   assertUniqueDeposits,
   type DepositDataEntry,
-  depositDataRoot,
   depositDuplicate,
-  depositOfVault,
-  vaultCredentials,
 } from '../../domain/consensus/deposit-data.ts';
 import type { DepositList } from '../../domain/consensus/deposit-list.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
@@ -22,30 +20,29 @@ export function assertDepositsOfVault(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
 ): void {
-  const vault = fromHex(ref.address, ADDRESS_LENGTH);
+  const credentials = vaultCredentials(fromHex(ref.address, ADDRESS_LENGTH));
   assertUniqueDeposits(entries, path);
-  for (const entry of entries) assertOfVault(ref, vault, entry, path);
+  for (const entry of entries) assertOfVault(ref, credentials, entry, path);
 }
 
 /** {@link assertDepositsOfVault} of deposit data that is kept flat. */
 export function assertDepositListOfVault(ref: VaultRef, { path, duplicate, claims }: DepositList): void {
-  const vault = fromHex(ref.address, ADDRESS_LENGTH);
+  const credentials = vaultCredentials(fromHex(ref.address, ADDRESS_LENGTH));
   if (duplicate !== undefined) throw depositDuplicate(duplicate, path);
-  for (const claim of claims) assertOfVault(ref, vault, claim, path);
+  for (const claim of claims) assertOfVault(ref, credentials, claim, path);
 }
 
 /**
  * Checks the deposit data root of every entry that names one.
+ * @param rootAt - that of the same entry's deposit to this vault, 32 bytes
  * @throws OperatorError 'deposit-data-bad-root'
  */
 export function assertDepositRoots(
   ref: VaultRef,
   { entries, path }: { readonly path: string; readonly entries: readonly DepositDataEntry[] },
+  rootAt: (index: number) => Uint8Array,
 ): void {
-  const vault = fromHex(ref.address, ADDRESS_LENGTH);
-  const entry = entries.find(one =>
-    differs(one, 'deposit_data_root', depositDataRoot(depositOfVault(one, vault))),
-  );
+  const entry = entries.find((one, index) => differs(one, 'deposit_data_root', rootAt(index)));
   if (entry !== undefined) throw badDepositRoot(ref, { path, publicKey: entry.publicKey });
 }
 
@@ -63,12 +60,12 @@ export function badDepositRoot(
 /** What the file says of itself, where it says so; the tree is made for this vault whatever it says. */
 function assertOfVault(
   ref: VaultRef,
-  vault: Uint8Array,
+  credentials: Uint8Array,
   entry: Pick<DepositDataEntry, 'publicKey' | 'json'>,
   path: string,
 ): void {
   const { json, publicKey } = entry;
-  if (differs(entry, 'withdrawal_credentials', vaultCredentials(vault))) {
+  if (differs(entry, 'withdrawal_credentials', credentials)) {
     throw new OperatorError(
       'deposit-data-other-vault',
       `${path}: the withdrawal credentials of ${toHex(publicKey)} are ${String(json.withdrawal_credentials)}, not those of vault ${ref.address}.`,

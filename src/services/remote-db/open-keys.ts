@@ -1,10 +1,13 @@
-import type { StoredSecret } from '../../db/sealed-record.ts';
+import type { SealedPage, StoredSecret } from '../../db/sealed-record.ts';
 import type { SigningKey } from '../../domain/fleet/web3signer-key-file.ts';
+import { rowTampered } from '../../domain/keys/envelope.ts';
 import { wipe } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
+import type { OperatorError } from '../../lib/errors.ts';
 import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
-import type { SealedRow, WorkerPool } from '../../workers/pool.ts';
+import { workAhead } from '../../lib/work-ahead.ts';
+import type { OpenOutput } from '../../workers/jobs.ts';
+import type { SealedRows, WorkerPool } from '../../workers/pool.ts';
 import { assertManifest, type UnlockedVault } from './unlock-vault.ts';
 import type { VisibleRows } from './visible-rows.ts';
 
@@ -65,22 +68,35 @@ class OpenedKey implements SigningKey {
 export function openPage(
   pool: WorkerPool,
   unlocked: UnlockedVault,
-  rows: { readonly length: number; slice(from: number, to: number): readonly StoredSecret[] },
+  rows: SealedRows,
   onProgress?: (done: number) => void,
 ): Promise<Uint8Array> {
-  const { context, vault, dataKey } = unlocked;
-  const toSealedRow = ({ nonce, ciphertext, ...row }: StoredSecret): SealedRow => ({
-    context: { ...context, ...publicFactsOf(row) },
-    nonce,
-    ciphertext,
+  return pool.openKeys({ ...openingOf(unlocked), rows }, onProgress);
+}
+
+/** A page of rows, and what came of them. */
+export interface OpenedPage {
+  readonly page: SealedPage;
+  readonly opened: OpenOutput;
+}
+
+/**
+ * {@link openPage} for rows that come in pages, of which a bad one stops nothing: it has zeros, and its place is told. While
+ * pages are opened the next one is read.
+ */
+export function openPages(
+  pool: WorkerPool,
+  unlocked: UnlockedVault,
+  pages: AsyncIterable<SealedPage> | Iterable<SealedPage>,
+): AsyncGenerator<OpenedPage, void, undefined> {
+  const open = async (page: SealedPage) => ({
+    page,
+    opened: await pool.openEach({ ...openingOf(unlocked), rows: page }),
   });
-  return pool.openKeys(
-    {
-      dataKeys: [{ id: vault.dataKeyId, key: dataKey }],
-      rows: { length: rows.length, slice: (from, to) => rows.slice(from, to).map(toSealedRow) },
-    },
-    onProgress,
-  );
+  return workAhead(pages, open, {
+    inFlight: Math.max(2, pool.size),
+    discard: ({ opened }) => wipe(opened.secretKeys),
+  });
 }
 
 /**
@@ -94,33 +110,19 @@ export async function openEach(
   rows: readonly StoredSecret[],
   onTampered: (error: OperatorError) => void,
 ): Promise<(Uint8Array | undefined)[]> {
-  try {
-    const opened = await openPage(pool, unlocked, rows);
-    const secrets = rows.map((_, index) =>
-      opened.slice(SECRET_KEY_LENGTH * index, SECRET_KEY_LENGTH * (index + 1)),
-    );
-    wipe(opened);
-    return secrets;
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    if (rows.length <= 1) {
-      onTampered(error);
-      return rows.map(() => undefined);
+  const { secretKeys, refused } = await pool.openEach({ ...openingOf(unlocked), rows });
+  const places = new Set(refused);
+  const keys = rows.map(({ publicKey }, index) => {
+    if (!places.has(index)) {
+      return secretKeys.slice(SECRET_KEY_LENGTH * index, SECRET_KEY_LENGTH * (index + 1));
     }
-  }
-  // In halves, so that one bad row of many costs little.
-  const middle = rows.length >> 1;
-  const first = await openEach(pool, unlocked, rows.slice(0, middle), onTampered);
-  return [...first, ...(await openEach(pool, unlocked, rows.slice(middle), onTampered))];
+    onTampered(rowTampered(publicKey));
+    return undefined;
+  });
+  wipe(secretKeys);
+  return keys;
 }
 
-function publicFactsOf({
-  kind,
-  publicKey,
-  parentPublicKey,
-  oracleSetHash,
-  shareIndex,
-  dataKeyId,
-}: Omit<StoredSecret, 'nonce' | 'ciphertext'>) {
-  return { kind, publicKey, parentPublicKey, oracleSetHash, shareIndex, dataKeyId };
+function openingOf({ context, vault, dataKey }: UnlockedVault) {
+  return { vault: context, dataKeys: [{ id: vault.dataKeyId, key: dataKey }] };
 }

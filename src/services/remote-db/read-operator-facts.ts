@@ -1,49 +1,62 @@
 import type { Session } from '../../db/database.ts';
 import { findDepositData } from '../../db/deposit-data.ts';
-import { listVisibleShares } from '../../db/key-shares.ts';
+import { listSharedKeys, listVisibleShares } from '../../db/key-shares.ts';
 import { listActiveKeypairs } from '../../db/keypairs.ts';
 import { findOracleSet } from '../../db/oracle-sets.ts';
 import type { VaultFacts } from '../../db/vaults.ts';
 import { type DepositDataEntry, parseDepositData } from '../../domain/consensus/deposit-data.ts';
-import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-digests.ts';
-import { buildDepositTree } from '../../domain/protocol/deposit-tree.ts';
-import { isOracleSet, type OracleSet, refuseThresholdOfOne } from '../../domain/protocol/oracle-config.ts';
+import { type OperatorFacts, operatorDigestOf } from '../../domain/fleet/fact-digests.ts';
+import { countShares, type SharedKeys } from '../../domain/fleet/shared-keys.ts';
+import { depositRootAt, hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
+import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import type { ErrorCodeOf } from '../../lib/error-codes.ts';
-import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
+import {
+  assertStoredOracleSet,
+  DEPOSIT_DATA,
+  noOperatorFacts,
+  operatorFactsChanged,
+  otherDepositRoot,
+  shareStandsTwice,
+  sharesIncomplete,
+  strangeDeposit,
+} from './operator-facts-faults.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
-/** The rows that the operator's files are written from. */
-export interface StoredOperatorFacts extends OperatorFacts {
+/** What the operator's files are written from. */
+export interface ProvenOperatorFacts {
   readonly oracleSet: OracleSet;
-}
-
-export interface ProvenOperatorFacts extends StoredOperatorFacts {
+  /** The deposit data file's text. */
+  readonly document: string;
   /** The document's entries. */
   readonly depositData: readonly DepositDataEntry[];
+  readonly keys: SharedKeys;
 }
 
-// As the keeper's event names it: a CID, or one behind ipfs://.
-const IPFS_NAME = /^[\w:/.-]{1,200}$/;
-/** How messages call deposit data that is in no file. */
-const DEPOSIT_DATA = 'The deposit data in the remote db';
-
-/** The rows as they stand; undefined before the first upload. Nothing is proven of them. */
+/** The rows as they stand, in lists; undefined before the first upload. Nothing is proven of them. */
 export async function findOperatorFacts(
   session: Session,
+  vault: VaultFacts,
+): Promise<(OperatorFacts & { readonly oracleSet: OracleSet }) | undefined> {
+  const found = await findSetAndDocument(session, vault);
+  return (
+    found && {
+      ...found,
+      keypairs: await listActiveKeypairs(session, vault.vaultId),
+      shares: await listVisibleShares(session, vault.vaultId),
+    }
+  );
+}
+
+async function findSetAndDocument(
+  session: Session,
   { vaultId, oracleSetHash }: VaultFacts,
-): Promise<StoredOperatorFacts | undefined> {
+): Promise<{ readonly oracleSet: OracleSet; readonly document: string } | undefined> {
   const depositData = await findDepositData(session, vaultId);
   const oracleSet = oracleSetHash && (await findOracleSet(session, vaultId, oracleSetHash));
   if (!oracleSet || depositData === undefined) return undefined;
-  return {
-    oracleSet,
-    document: depositData.document,
-    keypairs: await listActiveKeypairs(session, vaultId),
-    shares: await listVisibleShares(session, vaultId),
-  };
+  return { oracleSet, document: depositData.document };
 }
 
 /**
@@ -61,100 +74,51 @@ export async function readOperatorFacts(
   vault: VaultFacts,
   options: { readonly ref: VaultRef; readonly checkedBefore?: Uint8Array | undefined },
 ): Promise<ProvenOperatorFacts> {
-  const facts = await findOperatorFacts(session, vault);
-  if (facts === undefined) {
-    throw new OperatorError(
-      'no-remote-signer-config',
-      'No remote signer configuration found in the remote db.',
-      { hint: 'Run "remote-db upload-keypairs" first.' },
-    );
-  }
-  const { oracleSet } = facts;
-  if (!isOracleSet(oracleSet)) {
-    throw changed(
-      'oracle-set-changed',
-      `The oracle set ${toHex(oracleSet.hash)} in the remote db is not what was written: its threshold or its oracles were changed.`,
-    );
-  }
-  refuseThresholdOfOne(oracleSet.threshold, `The oracle set ${toHex(oracleSet.hash)} in the remote db`);
-  if (!IPFS_NAME.test(oracleSet.configIpfsHash)) {
-    throw changed(
-      'oracle-set-changed',
-      `The oracle set ${toHex(oracleSet.hash)} in the remote db names no IPFS document.`,
-    );
-  }
-  if (vault.operatorDigest === null || !equalBytes(operatorDigest(facts), vault.operatorDigest)) {
-    throw changed(
-      'operator-facts-changed',
-      'The oracles, shares or deposit data in the remote db are not those of the last upload: rows were removed, added or changed.',
-    );
-  }
-  assertShares(facts);
-  const depositData = parseDepositData(facts.document, DEPOSIT_DATA);
+  const found = await findSetAndDocument(session, vault);
+  if (found === undefined) throw noOperatorFacts();
+  const { oracleSet, document } = found;
+  assertStoredOracleSet(oracleSet);
+  const keys = await listSharedKeys(session, vault.vaultId);
+  if (
+    keys === undefined ||
+    vault.operatorDigest === null ||
+    !equalBytes(operatorDigestOf(found, keys), vault.operatorDigest)
+  )
+    throw operatorFactsChanged();
+  assertShares(oracleSet, keys);
+  const depositData = parseDepositData(document, DEPOSIT_DATA);
   const { ref, checkedBefore } = options;
   const isChecked = checkedBefore !== undefined && equalBytes(checkedBefore, vault.operatorDigest);
-  if (!isChecked) assertDepositData(ref, vault, facts, depositData);
-  return {
-    oracleSet,
-    document: facts.document,
-    keypairs: facts.keypairs,
-    shares: facts.shares,
-    depositData,
-  };
+  if (!isChecked) assertDepositData(ref, vault, keys, depositData);
+  return { oracleSet, document, depositData, keys };
 }
 
 /** Every validator of the current oracle set has one share for each oracle, and no share stands twice. */
-function assertShares({ oracleSet, keypairs, shares }: StoredOperatorFacts): void {
-  const seen = new Set<string>();
-  let next = 0;
-  for (const { publicKey, sharesSetHash } of keypairs) {
-    const isCurrent = equalBytes(sharesSetHash, oracleSet.hash);
-    let count = 0;
-    // Both lists are in the order of the validators.
-    for (; ; next++) {
-      const share = shares[next];
-      if (share === undefined || !equalBytes(share.parentPublicKey, publicKey)) break;
-      if (share.shareIndex === count) count++;
-      seen.add(Buffer.from(share.publicKey).toString('latin1'));
-    }
-    if (!isCurrent || count === oracleSet.publicKeys.length) continue;
-    throw changed(
-      'shares-incomplete',
-      `The validator ${toHex(publicKey)} has the shares of ${count} oracles in the remote db, and there are ${oracleSet.publicKeys.length}.`,
-    );
+function assertShares(oracleSet: OracleSet, keys: SharedKeys): void {
+  for (const key of keys.ofSet(oracleSet.hash)) {
+    const count = countShares(key);
+    if (count === oracleSet.publicKeys.length) continue;
+    throw sharesIncomplete(key.publicKey, count, oracleSet.publicKeys.length);
   }
-  if (seen.size === shares.length) return;
-  throw changed('shares-incomplete', 'A share in the remote db stands for two oracles or validators.');
+  if (keys.hasDistinctShares()) return;
+  throw shareStandsTwice();
 }
 
 function assertDepositData(
   ref: VaultRef,
   vault: VaultFacts,
-  { keypairs }: StoredOperatorFacts,
+  keys: SharedKeys,
   entries: readonly DepositDataEntry[],
 ): void {
-  const known = new Set(keypairs.map(({ publicKey }) => toHex(publicKey)));
+  const known = new Set<string>();
+  for (const { publicKey } of keys) known.add(toHex(publicKey));
   const stranger = entries.find(entry => !known.has(toHex(entry.publicKey)));
-  if (stranger !== undefined) {
-    throw changed(
-      'deposit-data-changed',
-      `${DEPOSIT_DATA} names ${toHex(stranger.publicKey)}, which is no validator of vault ${ref.address}.`,
-    );
-  }
+  if (stranger !== undefined) throw strangeDeposit(stranger.publicKey, ref.address);
   const file = { path: DEPOSIT_DATA, entries };
   assertDepositsOfVault(ref, file);
-  assertDepositRoots(ref, file);
-  const { root } = buildDepositTree(entries, fromHex(ref.address, ADDRESS_LENGTH));
+  const hashed = hashDeposits(entries, fromHex(ref.address, ADDRESS_LENGTH));
+  assertDepositRoots(ref, file, index => depositRootAt(hashed, index));
+  const root = rootOf(hashed);
   if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
-  const stored = vault.depositDataRoot === null ? 'none' : toHex(vault.depositDataRoot);
-  throw changed(
-    'deposit-data-changed',
-    `${DEPOSIT_DATA} has the root ${toHex(root)}, and that of the last upload is ${stored}.`,
-  );
-}
-
-function changed(code: ErrorCodeOf<'failure'>, message: string): OperatorError {
-  return new OperatorError(code, message, {
-    hint: 'Run "remote-db verify" for the details, and restore the database from a backup.',
-  });
+  throw otherDepositRoot(root, vault.depositDataRoot);
 }

@@ -67,7 +67,7 @@ export async function storeSharesAnew(
 ): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
   const unopened = new Set<Hex>();
   if (publicKeys.length === 0) return { stored: 0, unopened };
-  const { context, vault } = target.unlocked;
+  const { vault } = target.unlocked;
   const wanted = RecordTable.of(publicKeys, PUBLIC_KEY_LENGTH);
   const records = await listValidatorSecrets(database, vault.vaultId);
   // A key without a row is none that could be opened.
@@ -79,15 +79,12 @@ export async function storeSharesAnew(
     const { opened, sealed } = await pool.shareAnew(
       sealTargetOf(target),
       batch.map(({ publicKey, dataKeyId, secret }) => ({
-        context: {
-          ...context,
-          kind: 'validator' as const,
-          publicKey,
-          dataKeyId,
-          parentPublicKey: null,
-          oracleSetHash: null,
-          shareIndex: null,
-        },
+        kind: 'validator' as const,
+        publicKey,
+        dataKeyId,
+        parentPublicKey: null,
+        oracleSetHash: null,
+        shareIndex: null,
         ...secret,
       })),
     );

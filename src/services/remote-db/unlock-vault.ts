@@ -115,7 +115,8 @@ export async function assertManifestPages(
   if (manifestMac === null || !isSameMac(mac.digest(), manifestMac)) throw manifestMismatch();
 }
 
-function manifestMismatch(): OperatorError {
+/** The error of rows that are not those of the manifest. */
+export function manifestMismatch(): OperatorError {
   return new OperatorError(
     'manifest-mismatch',
     'The rows of this vault are not those of its manifest: keys were removed, added, exchanged or restored from an older state.',

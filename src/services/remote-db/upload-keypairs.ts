@@ -209,7 +209,7 @@ async function storeMissing(
 ): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
   const total = fresh.length + stale.length / PUBLIC_KEY_LENGTH;
   if (total === 0) return { stored: 0, unopened: new Set() };
-  const bar = deps.progress.start('Encrypting keypairs', total);
+  const bar = deps.progress.start('Encrypting keypairs', total, { lanes: deps.pool.size });
   const { stored, unopened } = await storeSharesAnew(deps, target, stale, bar);
   const files = fresh.values().map(place => keystores.fileAt(place));
   const added = await storeKeystores(deps, target, files, bar);

@@ -1,6 +1,6 @@
 import { TypedDataEncoder } from 'ethers/hash';
 import { z } from 'zod';
-import { depositDataRoot, depositOfVault } from '../../domain/consensus/deposit-data.ts';
+import { depositDataRoot, depositOfVault } from '../../domain/consensus/deposit.ts';
 import { concatBytes, equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { Refusal } from '../http/refusal.ts';

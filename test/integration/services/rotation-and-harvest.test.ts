@@ -12,7 +12,6 @@ import {
 import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution/execution-node.ts';
 import { openSignerClient, type SignerClient } from '../../../src/clients/signer/signer-client.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
-import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import type { Network } from '../../../src/networks/network.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
@@ -70,7 +69,6 @@ beforeAll(async () => {
   );
   keys = resources.use(await startKeymanager(BEACON_CHAIN));
   signer = resources.use(openSignerClient({ urls: [keys.url], timeoutMs: 5_000 }));
-  await createPointCombiner();
   const secretKeys = Array.from({ length: COUNT }, (_, i) => testSecretKey(i + 1));
   const publicKeys = secretKeys.map(publicKeyOf);
   for (const [i, secretKey] of secretKeys.entries()) {
@@ -102,9 +100,9 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
       http: {},
       beacon,
       signer,
-      loadCombiner: createPointCombiner,
       outbox,
       fetchNonce,
+      readKeeper: async () => ({ configIpfsHash: 'QmNow', nonce: await fetchNonce() }),
       warned: new Set(),
       now: Date.now,
       log: log as never,
@@ -116,6 +114,7 @@ async function rotate(changes: Partial<RotateExitSignaturesOptions> = {}) {
       isCollateralized: true,
       lastUpdateBlock: null,
       nonce: await fetchNonce(),
+      configIpfsHash: 'QmNow',
       oracles: { ...config, validatorsExitRotationBatchLimit: 2 },
       threshold: await fetchValidatorsMinOracles(node, keeper),
       exitShards: { mode: 'auto', config: undefined },

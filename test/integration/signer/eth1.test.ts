@@ -8,7 +8,7 @@ import {
   type WalletSigner,
 } from '../../../src/clients/signer/wallet-signer.ts';
 import { openSigner } from '../../../src/compose/signer.ts';
-import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
+import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit.ts';
 import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
 import { concatBytes, fromHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';

@@ -2,7 +2,7 @@ import { Interface, SigningKey, Transaction, TypedDataEncoder, Wallet } from 'et
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UnsignedTransaction } from '../../../src/clients/signer/wallet-signer.ts';
 import { listOpenTransactions, listTransactions } from '../../../src/db/transactions.ts';
-import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit-data.ts';
+import { depositDataRoot, depositOfVault } from '../../../src/domain/consensus/deposit.ts';
 import { concatBytes, fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { localSigner, type TestOperator } from '../../support/scenes/outbox-scene.ts';

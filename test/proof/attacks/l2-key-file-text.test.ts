@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSignerEndpoint } from '../../../src/clients/signer/signer-endpoint.ts';
 import { openSigner } from '../../../src/compose/signer.ts';
 import { parseDepositData } from '../../../src/domain/consensus/deposit-data.ts';
-import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer-config.ts';
+import { parseRemoteSignerConfig } from '../../../src/domain/fleet/remote-signer-document.ts';
 import { readKeyFile } from '../../../src/domain/fleet/web3signer-key-file.ts';
 import { parseKeystore } from '../../../src/domain/keys/keystore.ts';
 import { decryptWallet } from '../../../src/domain/keys/wallet.ts';

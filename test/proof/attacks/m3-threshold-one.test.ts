@@ -13,7 +13,6 @@ import { operatorDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { makeExitShards } from '../../../src/services/exits/make-exit-shards.ts';
 import type { Devnet } from '../../devnet/devnet.ts';
@@ -135,7 +134,7 @@ describe('M3 · exit shards of which fewer oracles than the threshold have all',
     const config = { validators: [{ publicKey, shares: shares.map(publicKeyOf) }], oracleSet };
     const log = { info: () => undefined, warn: () => undefined };
     return await makeExitShards(
-      { signer: client, loadCombiner: createPointCombiner, log },
+      { signer: client, log },
       {
         vault: TEST_VAULT,
         network: EXIT_CHAIN,

@@ -19,6 +19,9 @@ async function capture(stream, callback) {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+// It stays: no command line begins again as a process of its own, as those that derive keys do.
+process.execve = undefined;
+
 process.on('message', async ({ args, env, cwd }) => {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OracleApproval } from '../../../src/domain/protocol/approval.ts';
-import { parseOracleConfig } from '../../../src/domain/protocol/oracle-config.ts';
+import { parseOracleConfig } from '../../../src/domain/protocol/oracle-document.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { readRecorded, readRecordedJson } from './vectors.ts';
 

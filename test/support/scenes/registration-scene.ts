@@ -14,12 +14,8 @@ import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../src/domain/keys/key-share.ts';
 import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
-import {
-  type OracleConfig,
-  oracleSetHash,
-  parseOracleConfig,
-} from '../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../../src/domain/protocol/signature-share.ts';
+import { type OracleConfig, oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
+import { parseOracleConfig } from '../../../src/domain/protocol/oracle-document.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI } from '../../../src/lib/units.ts';
 import type { Network } from '../../../src/networks/network.ts';
@@ -170,7 +166,6 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
           chain,
           node,
           signer: client,
-          loadCombiner: createPointCombiner,
           http: {},
           now: Date.now,
           outbox: await outboxOf(vault),

@@ -1,12 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { parseIpfsGateway, parseNetworkFile } from '../../../src/networks/network-file.ts';
-import {
-  canonicalNetworkName,
-  isNetworkPath,
-  resolveNetwork,
-} from '../../../src/networks/resolve-network.ts';
+import { parseIpfsGateway } from '../../../src/networks/ipfs-gateway.ts';
+import { parseNetworkFile } from '../../../src/networks/network-file.ts';
+import { canonicalNetworkName, isNetworkPath } from '../../../src/networks/network-name.ts';
+import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { it } from '../../support/fixtures.ts';
 
 const KEEPER = '0x6B5815467da09DaA7DC83Db21c9239d98Bb487b5';

@@ -5,11 +5,10 @@ import {
   createVaultConfig,
   networkOfConfig,
   readVaultConfig,
-  resolveVaultNetwork,
   updateMnemonicNextIndex,
-  vaultConfigPath,
-  vaultDirectory,
 } from '../../../src/settings/vault-config.ts';
+import { vaultConfigPath, vaultDirectory } from '../../../src/settings/vault-directory.ts';
+import { resolveVaultNetwork } from '../../../src/settings/vault-network.ts';
 import { it } from '../../support/fixtures.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { signMessage } from '../../../src/domain/consensus/bls.ts';
-import { depositSigningRoot, vaultCredentials } from '../../../src/domain/consensus/deposit-data.ts';
+import { vaultCredentials } from '../../../src/domain/consensus/deposit.ts';
+import { depositSigningRoot } from '../../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { createDepositVerifier } from '../../../src/workers/deposit-verifier.ts';

@@ -26,13 +26,16 @@ import {
   type RotationBatch,
   type SkippedRotation,
 } from './rotation-batch.ts';
+import { RotationBatches } from './rotation-batches.ts';
 
 export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, MakeExitShardsDeps {
   readonly beacon: Pick<BeaconNode, 'fetchValidatorsByIndex'>;
-  readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
+  readonly signer: Pick<SignerClient, 'signExits' | 'listPublicKeys'>;
   readonly outbox: Pick<Outbox, 'send'>;
   /** `Keeper.exitSignaturesNonces(vault)` at the head. */
   readonly fetchNonce: () => Promise<bigint>;
+  /** What the keeper says at the head, or said a moment ago. */
+  readonly readKeeper: () => Promise<KeeperFacts>;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -40,13 +43,22 @@ export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, M
   readonly warned: Set<string>;
 }
 
-export interface RotateExitSignaturesOptions extends Omit<FetchOutdatedSignaturesOptions, 'oracles'> {
+/** What a pass goes by from its beginning to its end. */
+interface KeeperFacts {
+  /** IPFS hash of the oracle configuration. */
+  readonly configIpfsHash: string | undefined;
+  /** `Keeper.exitSignaturesNonces(vault)`. */
+  readonly nonce: bigint;
+}
+
+export interface RotateExitSignaturesOptions
+  extends Omit<FetchOutdatedSignaturesOptions, 'oracles'>,
+    KeeperFacts {
   readonly network: Network;
+  /** The oracle configuration of that hash. */
   readonly oracles: OracleConfig;
   /** Whether the keeper calls the vault collateralized: before its first registration there is nothing to rotate. */
   readonly isCollateralized: boolean;
-  /** `Keeper.exitSignaturesNonces(vault)`. */
-  readonly nonce: bigint;
   readonly exitShards: Pick<ExitShardsOptions, 'mode' | 'config'>;
 }
 
@@ -112,21 +124,47 @@ async function rotateAll(
     );
   }
   const limit = options.oracles.validatorsExitRotationBatchLimit;
+  using batches = new RotationBatches(validators, limit, (group, dropped) =>
+    makeRotationBatches(
+      deps,
+      { ...withKeys, signal: AbortSignal.any([options.signal, dropped]) },
+      group,
+      skipped,
+    ),
+  );
   let { nonce } = options;
   try {
-    for (let from = 0; from < validators.length; from += limit) {
-      const wanted = validators.slice(from, from + limit);
-      for (const batch of await makeRotationBatches(deps, withKeys, wanted, skipped)) {
-        const restart = await rotateBatch(deps, options, { ...batch, nonce });
-        if (restart !== undefined) return { rotated, skipped, restart };
-        for (const index of batch.indexes) rotated.push(index);
-        nonce++;
-      }
+    for (;;) {
+      const batch = await batches.next();
+      if (batch === undefined) return { rotated, skipped, restart: undefined };
+      const restart =
+        (await findChange(deps, options, nonce)) ??
+        (await rotateBatch(deps, options, { ...batch, nonce }, () => batches.prepare()));
+      if (restart !== undefined) return { rotated, skipped, restart };
+      for (const index of batch.indexes) rotated.push(index);
+      nonce++;
     }
-    return { rotated, skipped, restart: undefined };
   } finally {
     warnOnce(deps, options, skipped);
   }
+}
+
+/**
+ * Why a batch after the first must not be used any more: it was made for the oracles of the pass, and for nobody's update but
+ * this pass's own in between.
+ */
+async function findChange(
+  deps: RotateExitSignaturesDeps,
+  options: RotateExitSignaturesOptions,
+  nonce: bigint,
+): Promise<string | undefined> {
+  if (nonce === options.nonce) return undefined;
+  // A snapshot of before the last batch's block says less, and nothing that is wrong.
+  const now = await deps.readKeeper();
+  let change: keyof typeof RESTARTS | undefined;
+  if (now.configIpfsHash !== options.configIpfsHash) change = 'oracles-replaced';
+  else if (now.nonce > nonce) change = 'already-done';
+  return change === undefined ? undefined : restartBecause(deps, { vault: options.vault }, change);
 }
 
 /** @returns why the pass has to start again; undefined when the batch is done */
@@ -134,9 +172,11 @@ async function rotateBatch(
   deps: RotateExitSignaturesDeps,
   options: RotateExitSignaturesOptions,
   batch: RotationBatch & { readonly nonce: bigint },
+  onApproved: () => void,
 ): Promise<string | undefined> {
   const { vault, network, signal } = options;
   const approval = await approveBatch(deps, options, batch);
+  onApproved();
   const outcome = await deps.outbox.send(
     {
       kind: 'update-exit-signatures',
@@ -161,8 +201,16 @@ async function rotateBatch(
     deps.log.info({ ...facts, hash: outcome.hash }, 'Successfully rotated exit signatures');
     return undefined;
   }
-  const reason = RESTARTS[status];
-  deps.log.info(facts, `Rotation begins again: ${reason}`);
+  return restartBecause(deps, facts, status);
+}
+
+function restartBecause(
+  { log }: Pick<RotateExitSignaturesDeps, 'log'>,
+  facts: { readonly vault: string },
+  change: keyof typeof RESTARTS,
+): string {
+  const reason = RESTARTS[change];
+  log.info(facts, `Rotation begins again: ${reason}`);
   return reason;
 }
 
@@ -170,6 +218,7 @@ const RESTARTS = {
   expired: 'the approval of the exit signatures expired before its transaction was mined',
   'already-done': 'the exit signatures were updated by another transaction',
   cancelled: 'the transaction of the exit signatures was cancelled',
+  'oracles-replaced': 'the oracles were replaced while it was under way',
 };
 
 async function approveBatch(

@@ -96,6 +96,7 @@ export async function makeRotationBatches(
       oracles,
       ...exitShards,
       loadedKeys,
+      signal,
       validators: validators.map(({ publicKey, index }) => ({ publicKey, validatorIndex: index })),
     });
     return [{ mode, indexes: validators.map(({ index }) => index), shards }];

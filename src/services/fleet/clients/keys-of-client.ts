@@ -40,7 +40,9 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
     .filter(assignment => assignment.clientIndex === clientIndex)
     .map(({ publicKey }) => publicKey);
   const removed = findRemoved(present, planned);
-  const clientOf = new Map(plan.assignments.map(each => [toHex(each.publicKey), each.clientIndex]));
+  const clientOf = new Map(
+    removed.length === 0 ? [] : plan.assignments.map(each => [toHex(each.publicKey), each.clientIndex]),
+  );
   const moved = removed.filter(key => clientOf.has(key));
   const questioned = options.mayMove ? removed.filter(key => !clientOf.has(key)) : removed;
   const decision = decideRemovals({
@@ -77,8 +79,9 @@ export async function readPresentKeys(directory: string): Promise<ReadonlySet<He
 
 /** No brake can tell new keys from another client's; what is certain is that somebody should know. */
 function warnOfGrowth(present: ReadonlySet<Hex>, planned: readonly Uint8Array[]): string[] {
+  if (present.size === 0) return [];
   const added = planned.filter(publicKey => !present.has(toHex(publicKey))).length;
-  if (present.size === 0 || added * 10 <= present.size) return [];
+  if (added * 10 <= present.size) return [];
   return [
     `This validator client gets ${added} keys beside the ${present.size} in its files: if another client has run them so far, stop that one first. --vault-public-key proves the plan.`,
   ];

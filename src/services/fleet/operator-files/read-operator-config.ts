@@ -2,9 +2,9 @@ import type { Session } from '../../../db/database.ts';
 import type { VaultFacts } from '../../../db/vaults.ts';
 import type { DepositDataEntry } from '../../../domain/consensus/deposit-data.ts';
 import { validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
-import type { RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
+import type { OracleSetRef, RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
+import { type SharedKeys, sharesOf } from '../../../domain/fleet/shared-keys.ts';
 import { depositDataDigest } from '../../../domain/fleet/statement.ts';
-import { equalBytes, toHex } from '../../../lib/bytes.ts';
 import { type ProvenOperatorFacts, readOperatorFacts } from '../../remote-db/read-operator-facts.ts';
 import {
   assertSigned,
@@ -15,8 +15,10 @@ import type { VaultRef } from '../../remote-db/unlock-vault.ts';
 
 /** What an operator works with; in files, or straight from the remote database. */
 export interface OperatorConfig {
-  readonly config: RemoteSignerConfig;
-  /** Active validators that are left out, since their shares are of an earlier oracle set. */
+  /** All that readers see; of another oracle set than this one are those that are left out. */
+  readonly keys: SharedKeys;
+  readonly oracleSet: OracleSetRef;
+  /** How many validators are left out, since their shares are of an earlier oracle set. */
   readonly staleValidators: number;
   /** Text of the deposit data. */
   readonly document: string;
@@ -46,31 +48,51 @@ export async function readOperatorConfig(
   const proven = verifyingKey && (await requireStatement(session, vault, { ref, verifyingKey }));
   const facts = await readOperatorFacts(session, vault, { ref, checkedBefore });
   if (proven !== undefined) assertFactsSigned(ref, vault, facts, proven);
-  const { oracleSet, document, depositData, keypairs, shares } = facts;
-  const current = keypairs.filter(keypair => equalBytes(keypair.sharesSetHash, oracleSet.hash));
-  const byParent = Map.groupBy(shares, share => toHex(share.parentPublicKey));
-  const config: RemoteSignerConfig = {
-    validators: current.map(({ publicKey }) => ({
-      publicKey,
-      shares: (byParent.get(toHex(publicKey)) ?? []).map(share => share.publicKey),
-    })),
-    oracleSet: {
-      configHash: oracleSet.hash,
-      ipfsHash: oracleSet.configIpfsHash,
-      threshold: oracleSet.threshold,
+  const { document, depositData, keys } = facts;
+  const { hash, configIpfsHash, threshold } = facts.oracleSet;
+  const oracleSet = { configHash: hash, ipfsHash: configIpfsHash, threshold };
+  const staleValidators = keys.length - countOfSet(keys, hash);
+  return { keys, oracleSet, staleValidators, document, depositData, proven };
+}
+
+/** The validators that are not left out, as often as they are asked for; their byte strings are views of a thousand keys. */
+export function currentValidators({
+  keys,
+  oracleSet,
+}: Pick<OperatorConfig, 'keys' | 'oracleSet'>): Iterable<RemoteSignerConfig['validators'][number]> {
+  return {
+    *[Symbol.iterator]() {
+      for (const key of keys.ofSet(oracleSet.configHash))
+        yield { publicKey: key.publicKey, shares: sharesOf(key) };
     },
   };
-  return { config, staleValidators: keypairs.length - current.length, document, depositData, proven };
+}
+
+/** The same as a configuration to keep. */
+export function remoteSignerConfigOf(found: OperatorConfig): RemoteSignerConfig {
+  const { keys, oracleSet } = found;
+  // Copies: who sends one of them to a thread is not to send a thousand.
+  const validators = Array.from(keys.ofSet(oracleSet.configHash), ({ publicKey, records }) => ({
+    publicKey: publicKey.slice(),
+    shares: sharesOf({ records: records.slice() }),
+  }));
+  return { validators, oracleSet };
+}
+
+function countOfSet(keys: SharedKeys, hash: Uint8Array): number {
+  let count = 0;
+  for (const _ of keys.ofSet(hash)) count += 1;
+  return count;
 }
 
 /** The facts were compared with the vault's own digest and root, which are compared with the signed ones here. */
 function assertFactsSigned(
   ref: VaultRef,
   vault: VaultFacts,
-  { document, keypairs }: ProvenOperatorFacts,
+  { document, keys }: ProvenOperatorFacts,
   { statement }: ProvenStatement,
 ): void {
-  const publicKeys = keypairs.map(({ publicKey }) => publicKey);
+  const publicKeys = Array.from(keys, ({ publicKey }) => publicKey);
   assertSigned(ref, 'The validators', validatorsDigest(publicKeys), statement.validatorsDigest);
   assertSigned(ref, 'The deposit data', vault.depositDataRoot, statement.depositDataRoot);
   assertSigned(ref, 'The deposit data', depositDataDigest(document), statement.depositDataDigest);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Database, inSnapshot } from '../../../db/database.ts';
-import { formatRemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
+import { encodeRemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
 import { decideRemovals } from '../../../domain/fleet/removals.ts';
 import { findRemoved, readConfiguredKeys, readDepositKeys } from '../../../domain/fleet/written-keys.ts';
 import type { Hex } from '../../../lib/bytes.ts';
@@ -8,7 +8,7 @@ import { type FileAttributes, readTextIfThere } from '../../../lib/files.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
 import { writeFiles } from '../write-files.ts';
-import { type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';
+import { currentValidators, type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';
 
 /** Keys that were kept would have shares of other oracles, and deposit data with them another root than the chain's. */
 export const OPERATOR_REMOVAL_POLICIES = ['refuse', 'allow'] as const;
@@ -46,16 +46,18 @@ export async function writeOperatorConfig(
   const found = await inSnapshot(database, async session =>
     readOperatorConfig(session, await requireVault(session, ref), { ref, verifyingKey }),
   );
-  const { config, staleValidators, document, proven } = found;
+  const { keys, oracleSet, staleValidators, document, proven } = found;
   const recordPath = seenStatementPath(directory, ref);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
   const remoteSignerConfigPath = join(directory, 'remote_signer_config.json');
   const depositDataPath = join(directory, 'deposit_data.json');
   await refuseRemovals(options, { remoteSignerConfigPath, depositDataPath }, found);
-  const encode = (text: string) => new TextEncoder().encode(text);
   const files = new Map([
-    ['remote_signer_config.json', encode(formatRemoteSignerConfig(config))],
-    ['deposit_data.json', encode(document)],
+    [
+      'remote_signer_config.json',
+      encodeRemoteSignerConfig({ validators: currentValidators(found), oracleSet }),
+    ],
+    ['deposit_data.json', new TextEncoder().encode(document)],
   ]);
   const { isChanged } = await writeFiles({
     directory,
@@ -67,7 +69,7 @@ export async function writeOperatorConfig(
   return {
     remoteSignerConfigPath,
     depositDataPath,
-    validators: config.validators.length,
+    validators: keys.length - staleValidators,
     staleValidators,
     isChanged,
   };
@@ -77,17 +79,17 @@ export async function writeOperatorConfig(
 async function refuseRemovals(
   { removals: policy = 'refuse' }: WriteOperatorConfigOptions,
   paths: { readonly remoteSignerConfigPath: string; readonly depositDataPath: string },
-  { config, depositData }: OperatorConfig,
+  found: OperatorConfig,
 ): Promise<void> {
   const refuse = async (
     path: string,
     read: (text: string) => ReadonlySet<Hex>,
-    wanted: readonly { readonly publicKey: Uint8Array }[],
+    wanted: Iterable<{ readonly publicKey: Uint8Array }>,
   ) => {
     const present = read((await readTextIfThere(path)) ?? '');
     const removed = findRemoved(
       present,
-      wanted.map(({ publicKey }) => publicKey),
+      Iterator.from(wanted).map(({ publicKey }) => publicKey),
     );
     decideRemovals({
       before: present.size,
@@ -97,6 +99,6 @@ async function refuseRemovals(
       hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',
     });
   };
-  await refuse(paths.remoteSignerConfigPath, readConfiguredKeys, config.validators);
-  await refuse(paths.depositDataPath, readDepositKeys, depositData);
+  await refuse(paths.remoteSignerConfigPath, readConfiguredKeys, currentValidators(found));
+  await refuse(paths.depositDataPath, readDepositKeys, found.depositData);
 }

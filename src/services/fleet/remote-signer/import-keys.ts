@@ -56,8 +56,9 @@ export async function importKeys(
   const loaded = new Set((await keymanager.listKeystores()).keys());
   let missing = options.keys.filter(key => !loaded.has(toHex(key.publicKey)));
   const present = options.keys.length - missing.length;
-  const bar = progress.start('Importing keys into remote signer\t', options.keys.length);
-  bar.advance(present);
+  const bar = progress.start('Importing keys into remote signer\t', options.keys.length, {
+    done: present,
+  });
   let size = FIRST_BATCH;
   let fruitlessCuts = 0;
   while (missing.length > 0) {

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import {
-  parseRemoteSignerConfig,
-  type RemoteSignerConfig,
-} from '../../../domain/fleet/remote-signer-config.ts';
+import type { RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
+import { parseRemoteSignerConfig } from '../../../domain/fleet/remote-signer-document.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { readFileBytes } from '../../../lib/files.ts';
 

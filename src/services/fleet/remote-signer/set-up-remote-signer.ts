@@ -4,7 +4,7 @@ import type { KeymanagerClient } from '../../../clients/keymanager.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import { EXIT_PROOF, type ExitNetwork } from '../../../domain/consensus/exit-message.ts';
 import {
-  formatRemoteSignerConfig,
+  encodeRemoteSignerConfig,
   type OracleSetRef,
   type RemoteSignerConfig,
 } from '../../../domain/fleet/remote-signer-config.ts';
@@ -96,7 +96,7 @@ export async function setUpRemoteSigner(
     deps.assertHeld();
     const obsolete = await findObsolete(vaultDirectory, before, config);
     await writeObsoleteKeys(vaultDirectory, obsolete);
-    await writeFileAtomic(configPath, formatRemoteSignerConfig(config), { mode: PUBLIC_FILE_MODE });
+    await writeFileAtomic(configPath, encodeRemoteSignerConfig(config), { mode: PUBLIC_FILE_MODE });
     const removedKeystores = (await deps.confirmRemoval()) ? await removeKeystores(deps, keystores) : 0;
     if (removedKeystores > 0) say('Removed keystores from local filesystem.');
     const protectedKeys = new Set([...known, ...ownKeysOf(config)]);
@@ -128,7 +128,7 @@ async function makeKeys(
   { pool, progress }: SetUpRemoteSignerDeps,
   { keystores, oracleSet }: SetUpRemoteSignerOptions,
 ): Promise<{ keys: TransportKey[]; validators: RemoteSignerConfig['validators'] }> {
-  const bar = progress.start('Decrypting keystores\t\t\t', keystores.length);
+  const bar = progress.start('Decrypting keystores\t\t\t', keystores.length, { lanes: pool.size });
   const inputs = keystores.map(({ path, keystore, password }) => ({
     name: path,
     text: JSON.stringify(keystore),

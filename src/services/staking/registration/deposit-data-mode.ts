@@ -6,7 +6,7 @@ import {
   encodeRegistryRegistration,
   encodeRegistryStateUpdate,
 } from '../../../clients/execution/contracts/vault-calldata.ts';
-import type { DepositEntry } from '../../../domain/consensus/deposit-data.ts';
+import type { DepositEntry } from '../../../domain/consensus/deposit.ts';
 import { buildDepositTree, type DepositTree } from '../../../domain/protocol/deposit-tree.ts';
 import { encodeUpdateState, type HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';

@@ -1,8 +1,5 @@
-import {
-  type DepositEntry,
-  depositOfVault,
-  findInvalidDeposits,
-} from '../../../domain/consensus/deposit-data.ts';
+import { type DepositEntry, depositOfVault } from '../../../domain/consensus/deposit.ts';
+import { findInvalidDeposits } from '../../../domain/consensus/deposit-signature.ts';
 import { concatBytes, equalBytes } from '../../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../../lib/lengths.ts';
 import { type NextValidator, type NoBatch, noBatch } from './registration-mode.ts';

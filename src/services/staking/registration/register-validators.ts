@@ -34,8 +34,7 @@ export interface RegisterValidatorsDeps {
   readonly chain: Pick<ChainReader, 'readSnapshot'>;
   readonly node: ExecutionNode;
   readonly http: HttpDeps;
-  readonly signer: Pick<SignerClient, 'signExit' | 'signExits' | 'listPublicKeys'>;
-  readonly loadCombiner: MakeExitShardsDeps['loadCombiner'];
+  readonly signer: Pick<SignerClient, 'signExits' | 'listPublicKeys'>;
   readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
   readonly outbox: Pick<Outbox, 'send'>;
   /** The oracle configuration of an IPFS hash: asked for in every pass, so that whoever gives it keeps the last one. */

@@ -3,11 +3,7 @@ import {
   encodeManagedRegistration,
 } from '../../../clients/execution/contracts/vault-calldata.ts';
 import type { WalletSigner } from '../../../clients/signer/wallet-signer.ts';
-import {
-  type DepositEntry,
-  depositDataRoot,
-  depositOfVault,
-} from '../../../domain/consensus/deposit-data.ts';
+import { type DepositEntry, depositDataRoot, depositOfVault } from '../../../domain/consensus/deposit.ts';
 import { encodeUpdateState } from '../../../domain/protocol/rewards.ts';
 import { concatBytes, toHex } from '../../../lib/bytes.ts';
 import { type DepositEntries, placesFrom, toNextValidator, usedUp } from './deposit-entries.ts';

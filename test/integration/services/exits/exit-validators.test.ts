@@ -4,7 +4,7 @@ import { openSignerClient, type SignerClient } from '../../../../src/clients/sig
 import type { RemoteSignerConfig } from '../../../../src/domain/fleet/remote-signer-config.ts';
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
-import { createPointCombiner } from '../../../../src/domain/protocol/signature-share.ts';
+import { createPointCombiner } from '../../../../src/domain/protocol/point-combiner.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
 import {

@@ -9,7 +9,7 @@ import type { RemoteSignerConfig } from '../../../../src/domain/fleet/remote-sig
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner, type PointCombiner } from '../../../../src/domain/protocol/signature-share.ts';
+import { createPointCombiner, type PointCombiner } from '../../../../src/domain/protocol/point-combiner.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { type ExitShardsOptions, makeExitShards } from '../../../../src/services/exits/make-exit-shards.ts';
 import { type Keymanager, startKeymanager } from '../../../devnet/keymanager.ts';
@@ -67,9 +67,12 @@ function config(hash: Uint8Array | undefined = oracleSetHash(oracles)): RemoteSi
   };
 }
 
-async function make(options: Partial<ExitShardsOptions> = {}) {
+async function make(
+  options: Partial<ExitShardsOptions> = {},
+  ownSigner: Pick<SignerClient, 'signExits'> = signer,
+) {
   return makeExitShards(
-    { signer, loadCombiner: async () => combiner, log: recording.log },
+    { signer: ownSigner, log: recording.log },
     {
       vault: TEST_VAULT,
       validators,
@@ -194,5 +197,66 @@ describe('shares and signers that do not fit', () => {
     server.fault = fault;
     await expect(make({ loadedKeys })).rejects.toMatchObject({ code });
     await expect(make({ loadedKeys, mode: 'split' })).rejects.toMatchObject({ code });
+  });
+});
+
+describe('signatures of exits', () => {
+  /** The signer, and every array that it has given out. */
+  function observedSigner() {
+    const given: Uint8Array[] = [];
+    const observed = {
+      signExits: async (...args: Parameters<SignerClient['signExits']>) => {
+        const signatures = await signer.signExits(...args);
+        for (const signature of signatures) given.push(signature);
+        return signatures;
+      },
+    };
+    return { given, observed };
+  }
+  const isOverwritten = (bytes: Uint8Array) => bytes.every(byte => byte === 0);
+
+  it.each(['key-shares', 'split'] as const)(
+    'makeExitShards overwrites all signatures when the shards are made: %s',
+    async mode => {
+      load(...shares.flat(), ...secretKeys);
+      const { given, observed } = observedSigner();
+      await make({ mode }, observed);
+      expect(given).toHaveLength(mode === 'split' ? 2 : 8);
+      expect(given.every(isOverwritten)).toBe(true);
+    },
+  );
+
+  it.each(['key-shares', 'split'] as const)(
+    'makeExitShards overwrites all signatures when it is ended, and when it fails: %s',
+    async mode => {
+      load(...shares.flat(), ...secretKeys);
+      const end = new AbortController();
+      const first = observedSigner();
+      const ending = {
+        signExits: async (...args: Parameters<SignerClient['signExits']>) => {
+          const signatures = await first.observed.signExits(...args);
+          end.abort(new Error('ended'));
+          return signatures;
+        },
+      };
+      await expect(make({ mode, signal: end.signal }, ending)).rejects.toThrow('ended');
+      const second = observedSigner();
+      const noPoint = oracles.oracles.map((one, i) =>
+        i === 3 ? { ...one, publicKey: new Uint8Array(64) } : one,
+      );
+      const bad = { ...oracles, oracles: noPoint };
+      const options = { mode, oracles: bad, config: config(oracleSetHash(bad)) };
+      await expect(make(options, second.observed)).rejects.toThrow();
+      for (const { given } of [first, second]) {
+        expect(given).toHaveLength(mode === 'split' ? 2 : 8);
+        expect(given.every(isOverwritten)).toBe(true);
+      }
+    },
+  );
+
+  it('makeExitShards asks for no signature when it is ended before', async () => {
+    load(...shares.flat());
+    await expect(make({ signal: AbortSignal.abort(new Error('ended')) })).rejects.toThrow('ended');
+    expect(server.signed).toHaveLength(0);
   });
 });

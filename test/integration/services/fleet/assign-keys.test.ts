@@ -1,7 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Database, openDatabase } from '../../../../src/db/database.ts';
+import { findAssignmentPlan } from '../../../../src/db/assignments.ts';
+import { type Database, openDatabase, tableOf } from '../../../../src/db/database.ts';
+import { listValidatorPublicKeys } from '../../../../src/db/keypairs.ts';
+import { planDigest, validatorsDigest } from '../../../../src/domain/fleet/fact-digests.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { type AssignKeysOptions, assignKeys } from '../../../../src/services/fleet/assign-keys.ts';
 import { readSignerKeys } from '../../../support/checkers/validator-clients.ts';
@@ -154,5 +158,30 @@ describe('a stored plan', () => {
     ]);
     expect(plans[0]?.plan).toEqual(plans[1]?.plan);
     expect(plans.filter(each => each.isNew)).toHaveLength(1);
+  });
+});
+
+it('a key that stands twice, with two clients, is refused, although every digest is that of the rows', async () => {
+  await using uploaded = await openUploaded();
+  const { database } = uploaded;
+  const { vault } = await assign(database, { totalClients: 2, reassign: false });
+  const run = (text: ReturnType<typeof sql>) => text.execute(database.db);
+  const table = (name: 'keypairs' | 'assignments' | 'assignment_plans' | 'vaults') => tableOf(database, name);
+  for (const name of ['keypairs', 'assignments'] as const)
+    await run(sql`alter table ${table(name)} drop constraint ${sql.id(`${name}_pkey`)} cascade`);
+  const isFirst = sql`public_key in (select public_key from ${table('assignments')} order by public_key limit 1)`;
+  await run(sql`insert into ${table('keypairs')} select * from ${table('keypairs')} where ${isFirst}`);
+  await run(
+    sql`insert into ${table('assignments')} (vault_id, public_key, client_index)
+      select vault_id, public_key, 1 from ${table('assignments')} where ${isFirst}`,
+  );
+  const plan = await findAssignmentPlan(database, vault.vaultId);
+  if (plan === undefined) return expect.fail('no plan');
+  const keys = await listValidatorPublicKeys(database, vault.vaultId);
+  expect([plan.assignments.length, keys.length]).toEqual([11, 11]);
+  await run(sql`update ${table('assignment_plans')} set digest = ${planDigest(plan)}`);
+  await run(sql`update ${table('vaults')} set validators_digest = ${validatorsDigest(keys)}`);
+  await expect(assign(database, { totalClients: 2, reassign: false })).rejects.toMatchObject({
+    code: 'keys-would-move',
   });
 });

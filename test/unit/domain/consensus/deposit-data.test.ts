@@ -1,12 +1,16 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { depositOfVault } from '../../../../src/domain/consensus/deposit.ts';
 import {
   assertUniqueDeposits,
-  depositOfVault,
-  findInvalidDeposits,
   formatDepositData,
   parseDepositData,
-  verifyDepositSignature,
 } from '../../../../src/domain/consensus/deposit-data.ts';
+import {
+  findInvalidDeposits,
+  verifyDepositSignature,
+} from '../../../../src/domain/consensus/deposit-signature.ts';
 import { createKeyDeriver } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
 import { createDepositData } from '../../../../src/domain/keys/signed-deposit.ts';
@@ -17,6 +21,24 @@ const VAULT = fromHex('0x1234567890abcdef1234567890abcdef12345678');
 const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
 const HOLESKY = { name: 'holesky', genesisForkVersion: fromHex('0x01017000') };
+
+const hexOf = (bytes: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^(?:0x)?[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
+/** What parseDepositData checks by hand: what it takes and refuses, and its words, are those of this schema. */
+const SCHEMA = z.array(
+  z.looseObject({
+    pubkey: hexOf(48),
+    signature: hexOf(96),
+    withdrawal_credentials: hexOf(32).optional(),
+    amount: z.int().positive().optional(),
+    deposit_message_root: hexOf(32).optional(),
+    deposit_data_root: hexOf(32).optional(),
+    fork_version: hexOf(4).optional(),
+    network_name: z.string().optional(),
+  }),
+);
 
 describe('deposit data', () => {
   it.each([
@@ -80,6 +102,59 @@ describe('deposit data', () => {
         message: expect.stringContaining(String(good?.pubkey)),
       }),
     );
+  });
+
+  it('parseDepositData takes and refuses what the schema does, in its words, whatever stands in the file', () => {
+    const [good] = readRecordedJson<Record<string, unknown>[]>(
+      '01-create-keys/goerli/1-after-first/deposit_data.json',
+    );
+    const digits = fc
+      .constantFrom(0, 2, 4, 7, 8, 63, 64, 66, 96, 98, 192, 194)
+      .map(count => 'aF'.repeat(count));
+    const odd = fc.oneof(
+      fc.jsonValue(),
+      digits,
+      digits.map(text => `0x${text}`),
+      digits.map(text => `0X${text}\n`),
+      fc.constantFrom(0, -1, 0.5, -0.5, 1e300, -1e300, 2 ** 53, -(2 ** 53), 2 ** 53 - 1, Number.MIN_VALUE),
+      // Which JSON.stringify would write as null.
+      fc.constantFrom('1e999', '-1e999').map(text => `unquoted ${text}`),
+    );
+    const member = fc.constantFrom(...Object.keys(good ?? {}), 'other', '__proto__');
+    const changed = fc
+      .array(fc.tuple(member, fc.option(odd, { nil: undefined })), { maxLength: 3 })
+      .map(changes => ({ ...good, ...Object.fromEntries(changes) }));
+    const entry = fc.oneof({ weight: 5, arbitrary: changed }, odd);
+    const document = fc.oneof({ weight: 9, arbitrary: fc.array(entry, { maxLength: 4 }) }, odd);
+    const outcomes = { taken: 0, refused: 0 };
+    fc.assert(
+      fc.property(document, value => {
+        const text = JSON.stringify(value).replace(/"unquoted (.*?)"/g, '$1');
+        const json = JSON.parse(text);
+        const parsed = SCHEMA.safeParse(json);
+        outcomes[parsed.success ? 'taken' : 'refused'] += 1;
+        if (parsed.success) {
+          expect(parseDepositData(text)).toEqual(
+            parsed.data.map(({ pubkey, signature }, i) => ({
+              publicKey: fromHex(pubkey),
+              signature: fromHex(signature),
+              json: json[i],
+            })),
+          );
+          return;
+        }
+        const [issue] = parsed.error.issues;
+        const fault = [...(issue?.path ?? []), issue?.message].join(': ');
+        expect(() => parseDepositData(text, 'd.json')).toThrowError(
+          expect.objectContaining({
+            code: 'deposit-data-invalid',
+            message: `d.json is not deposit data: ${fault}`,
+          }),
+        );
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(Math.min(outcomes.taken, outcomes.refused)).toBeGreaterThan(100);
   });
 
   it('findInvalidDeposits finds the invalid signatures of many, each by its place', () => {

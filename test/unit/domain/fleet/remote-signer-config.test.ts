@@ -1,31 +1,63 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  formatRemoteSignerConfig,
-  parseRemoteSignerConfig,
-} from '../../../../src/domain/fleet/remote-signer-config.ts';
+import { encodeRemoteSignerConfig } from '../../../../src/domain/fleet/remote-signer-config.ts';
+import { parseRemoteSignerConfig } from '../../../../src/domain/fleet/remote-signer-document.ts';
+import { toHex } from '../../../../src/lib/bytes.ts';
+import { formatPythonJson } from '../../../../src/lib/python-json.ts';
 
 const vectors = join(import.meta.dirname, '../../../vectors/v3-operator');
 const recorded = readFileSync(join(vectors, '03-remote-db/5-operator/remote_signer_config.json'), 'utf8');
 const oracleSet = { configHash: new Uint8Array(32).fill(7), ipfsHash: 'QmHash', threshold: 3 };
 
+function textOf(config: Parameters<typeof encodeRemoteSignerConfig>[0]): string {
+  return Buffer.from(encodeRemoteSignerConfig(config)).toString();
+}
+
 describe('remote signer configuration', () => {
   it.each(['03-remote-db/5-operator', '08-remote-signer-setup'])(
-    'parseRemoteSignerConfig and formatRemoteSignerConfig read and write the bytes of %s',
+    'parseRemoteSignerConfig and encodeRemoteSignerConfig read and write the bytes of %s',
     folder => {
       const text = readFileSync(join(vectors, folder, 'remote_signer_config.json'), 'utf8');
       const config = parseRemoteSignerConfig(text, 'recorded');
       expect(config.oracleSet).toBeUndefined();
-      expect(formatRemoteSignerConfig(config)).toBe(text);
+      expect(textOf(config)).toBe(text);
     },
   );
 
-  it('formatRemoteSignerConfig puts the oracle set behind the reference’s bytes, and it is read back', () => {
+  it('encodeRemoteSignerConfig puts the oracle set behind the reference’s bytes, and it is read back', () => {
     const { validators } = parseRemoteSignerConfig(recorded, 'recorded');
-    const text = formatRemoteSignerConfig({ validators, oracleSet });
+    const text = textOf({ validators, oracleSet });
     expect(text.startsWith(`${recorded.slice(0, -1)}, "oracle_set": {`)).toBe(true);
     expect(parseRemoteSignerConfig(text, 'own')).toEqual({ validators, oracleSet });
+  });
+
+  it('encodeRemoteSignerConfig writes what Python’s json.dumps would, of no validator, of one without shares, of any', () => {
+    const key = (first: number) => Uint8Array.from({ length: 48 }, (_, i) => first + i * 5);
+    const shares = [key(3), key(4), key(5)];
+    const all = [
+      { publicKey: key(1), shares },
+      { publicKey: key(2), shares: [] },
+      { publicKey: key(200), shares: shares.slice(1, 2) },
+    ];
+    for (const validators of [[], all.slice(0, 1), all.slice(1, 2), all]) {
+      for (const set of [undefined, oracleSet, { ...oracleSet, ipfsHash: 'Qm"\\ü\u2028' }]) {
+        const document = {
+          pubkeys_to_shares: Object.fromEntries(
+            validators.map(each => [toHex(each.publicKey), each.shares.map(toHex)]),
+          ),
+          ...(set && {
+            oracle_set: {
+              config_hash: toHex(set.configHash),
+              config_ipfs_hash: set.ipfsHash,
+              threshold: set.threshold,
+            },
+          }),
+        };
+        const iterable = { [Symbol.iterator]: () => validators.values() };
+        expect(textOf({ validators: iterable, oracleSet: set })).toBe(formatPythonJson(document));
+      }
+    }
   });
 
   it.each([

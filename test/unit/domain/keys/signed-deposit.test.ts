@@ -3,9 +3,9 @@ import {
   depositDataRoot,
   depositMessageRoot,
   depositOfVault,
-  depositSigningRoot,
   vaultCredentials,
-} from '../../../../src/domain/consensus/deposit-data.ts';
+} from '../../../../src/domain/consensus/deposit.ts';
+import { depositSigningRoot } from '../../../../src/domain/consensus/deposit-signature.ts';
 import { computeDomain, DOMAIN } from '../../../../src/domain/consensus/signing-root.ts';
 import { createDepositData } from '../../../../src/domain/keys/signed-deposit.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';

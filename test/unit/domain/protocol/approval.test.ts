@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   type ApprovalRequestOptions,
   createApprovalRequest,
-  recoverSigner,
   registrationDigest,
 } from '../../../../src/domain/protocol/approval.ts';
+import { recoverSigner } from '../../../../src/domain/protocol/recovered-signer.ts';
 import { createRotationRequest, rotationDigest } from '../../../../src/domain/protocol/signature-rotation.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { type RecordedCase, readOracleRequests } from '../../../support/recorded/recorded-oracles.ts';

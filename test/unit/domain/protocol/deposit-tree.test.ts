@@ -1,6 +1,7 @@
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { describe, expect, it } from 'vitest';
 import { parseDepositData } from '../../../../src/domain/consensus/deposit-data.ts';
+import { hashDeposits, rootOf } from '../../../../src/domain/protocol/deposit-nodes.ts';
 import { buildDepositTree } from '../../../../src/domain/protocol/deposit-tree.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { readRecorded, readRecordedJson } from '../../../support/recorded/vectors.ts';
@@ -60,6 +61,7 @@ describe('deposit data tree', () => {
     const [, root] = /tree root: (0x[0-9a-f]{64})/.exec(readRecorded(`01-create-keys/holesky/${out}`)) ?? [];
     const entries = parseDepositData(readRecorded(`01-create-keys/${folder}/deposit_data.json`));
     expect(toHex(buildDepositTree(entries, VAULT).root)).toBe(root);
+    expect(toHex(rootOf(hashDeposits(entries, VAULT)))).toBe(root);
   });
 
   it('buildDepositTree makes node for node OpenZeppelin’s own tree, and its proofs hold there', () => {

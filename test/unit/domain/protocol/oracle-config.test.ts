@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { oracleSetHash, parseOracleConfig } from '../../../../src/domain/protocol/oracle-config.ts';
+import { oracleSetHash } from '../../../../src/domain/protocol/oracle-config.ts';
+import { parseOracleConfig } from '../../../../src/domain/protocol/oracle-document.ts';
 import { OperatorError } from '../../../../src/lib/errors.ts';
 import { readRecordedJson } from '../../../support/recorded/vectors.ts';
 

@@ -1,12 +1,14 @@
+import { bls12_381 } from '@noble/curves/bls12-381.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { signMessage, verifySignature } from '../../../../src/domain/consensus/bls.ts';
 import { CURVE_ORDER, randomCoefficients } from '../../../../src/domain/consensus/secret-polynomial.ts';
 import { publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../src/domain/keys/key-share.ts';
+import { createPointCombiner, type PointCombiner } from '../../../../src/domain/protocol/point-combiner.ts';
 import {
-  createPointCombiner,
-  type PointCombiner,
+  areSharesOfSignature,
+  findKeySharesFault,
   splitSignature,
 } from '../../../../src/domain/protocol/signature-share.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
@@ -70,14 +72,20 @@ describe('recorded shares', () => {
   );
 
   it.each(schemes)(
-    'combineSignatures and combinePublicKeys recombine the recorded shares ($threshold of $total)',
+    'combineSignatures recombines the recorded shares, and their keys lie on one polynomial ($threshold of $total)',
     recorded => {
       for (const { indexes, signature } of recorded.recombined) {
         const shares = pick(recorded.share_signatures, indexes);
         expect(toHex(combiner.combineSignatures(shares))).toBe(signature);
-        const keys = pick(recorded.share_public_keys, indexes);
-        expect(toHex(combiner.combinePublicKeys(keys))).toBe(recorded.public_key);
       }
+      const publicKeys = recorded.share_public_keys.map(key => fromHex(key, 48));
+      expect(
+        findKeySharesFault(fromHex(recorded.public_key), publicKeys, recorded.threshold),
+      ).toBeUndefined();
+      const signatures = recorded.share_signatures.map(signature => fromHex(signature, 96));
+      expect(areSharesOfSignature(fromHex(recorded.full_signature), signatures, recorded.threshold)).toBe(
+        true,
+      );
       const few = recorded.recombined_too_few;
       if (few === null) return;
       const signature = combiner.combineSignatures(pick(recorded.share_signatures, few.indexes));
@@ -138,7 +146,9 @@ describe('splitting a signature', () => {
         expect(split.signatures).toEqual(keys.map(key => signMessage(key, message)));
         expect(split.publicKeys).toEqual(keys.map(publicKeyOf));
         expect(combiner.combineSignatures(pick(split.signatures, indexes))).toEqual(signature);
-        expect(combiner.combinePublicKeys(pick(split.publicKeys, indexes))).toEqual(publicKey);
+        expect(areSharesOfSignature(signature, split.signatures, scheme.threshold)).toBe(true);
+        if (scheme.threshold === 1) return;
+        expect(findKeySharesFault(publicKey, split.publicKeys, scheme.threshold)).toBeUndefined();
       }),
       { numRuns: 15 },
     );
@@ -173,6 +183,96 @@ describe('recombining', () => {
     const twice = [0, 0].map(index => ({ index, point }));
     expect(() => combiner.combineSignatures(twice)).toThrow(RangeError);
     expect(() => combiner.combineSignatures([{ index: 0, point: new Uint8Array(96).fill(9) }])).toThrow();
-    expect(() => combiner.combinePublicKeys([{ index: 0, point: new Uint8Array(48).fill(9) }])).toThrow();
   });
 });
+
+describe('proving shares', () => {
+  const message = new Uint8Array(32).fill(7);
+  const secretKey = new Uint8Array(32).fill(3);
+  const publicKey = publicKeyOf(secretKey);
+  const signature = signMessage(secretKey, message);
+  const scheme = fc
+    .integer({ min: 2, max: 12 })
+    .chain(count => fc.record({ count: fc.constant(count), threshold: fc.integer({ min: 2, max: count }) }));
+
+  it('findKeySharesFault and areSharesOfSignature find any share that was exchanged, wherever it stands', () => {
+    const exchanged = scheme.chain(one => fc.record({ one: fc.constant(one), place: fc.nat(one.count - 1) }));
+    fc.assert(
+      fc.property(exchanged, ({ one, place }) => {
+        const [own, foreign] = [1, 2].map(() => splitSecretKey(secretKey, one));
+        const mixed = own?.map((share, i) => (i === place ? (foreign?.[i] ?? share) : share)) ?? [];
+        const fault = findKeySharesFault(publicKey, mixed.map(publicKeyOf), one.threshold);
+        expect(fault).toMatchObject({ kind: 'other-polynomial' });
+        const signatures = mixed.map(key => signMessage(key, message));
+        expect(areSharesOfSignature(signature, signatures, one.threshold)).toBe(false);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('findKeySharesFault names the first neighbours that the Lagrange interpolation does not take for shares of the key', () => {
+    const one = { threshold: 4, count: 9 };
+    const [own, foreign] = [1, 2].map(() => splitSecretKey(secretKey, one).map(publicKeyOf));
+    // What changes at share 6 shows in the neighbours 3 to 6, the first that have it.
+    const mixed = own?.map((share, i) => (i === 6 ? (foreign?.[i] ?? share) : share)) ?? [];
+    expect(findKeySharesFault(publicKey, mixed, 4)).toEqual({ kind: 'other-polynomial', from: 3, to: 6 });
+    for (let from = 0; from <= 3; from++) {
+      const isOwn = interpolateAtZero(mixed, from, 4) === toHex(publicKey);
+      expect(isOwn).toBe(from < 3);
+    }
+  });
+
+  it.each([
+    ['of a lower threshold', { threshold: 3, count: 5 }, 4, 'too-few-suffice'],
+    ['of a higher threshold', { threshold: 5, count: 5 }, 4, 'other-polynomial'],
+    ['of another key', { threshold: 4, count: 5 }, 4, 'other-polynomial'],
+  ])('findKeySharesFault refuses shares %s', (what, made, threshold, kind) => {
+    const key = what === 'of another key' ? new Uint8Array(32).fill(4) : secretKey;
+    const shares = splitSecretKey(key, made).map(publicKeyOf);
+    expect(findKeySharesFault(publicKey, shares, threshold)).toMatchObject({ kind });
+  });
+
+  it('findKeySharesFault refuses the validator’s key as each of its shares, and fewer shares than the threshold', () => {
+    expect(findKeySharesFault(publicKey, Array(5).fill(publicKey), 3)).toEqual({ kind: 'too-few-suffice' });
+    const shares = splitSecretKey(secretKey, { threshold: 3, count: 5 }).map(publicKeyOf);
+    for (const length of [0, 1, 2]) {
+      expect(findKeySharesFault(publicKey, shares.slice(0, length), 3)).toBeDefined();
+    }
+    expect(findKeySharesFault(publicKey, shares.slice(0, 3), 3)).toBeUndefined();
+  });
+
+  it('findKeySharesFault and areSharesOfSignature see through shares that add up to nothing', () => {
+    expect(findKeySharesFault(publicKey, [negate(publicKey), publicKey, negate(publicKey)], 2)).toBeDefined();
+    // What is added of the difference is the point at infinity.
+    expect(areSharesOfSignature(signature, [signature, negate(signature)], 2)).toBe(false);
+  });
+
+  it('findKeySharesFault throws for what is no public key', () => {
+    const bad = new Uint8Array(48).fill(9);
+    expect(() => findKeySharesFault(publicKey, [bad, publicKey], 2)).toThrow();
+    expect(() => findKeySharesFault(publicKey, [publicKey, toInfinity(48)], 2)).toThrow();
+  });
+});
+
+/** The negative of a compressed point. */
+function negate(point: Uint8Array): Uint8Array {
+  return Uint8Array.from(point, (byte, i) => (i === 0 ? byte ^ 0x20 : byte));
+}
+
+function toInfinity(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i === 0 ? 0xc0 : 0));
+}
+
+/** The public key of some neighbouring shares by Lagrange interpolation, with another library. */
+function interpolateAtZero(shares: readonly Uint8Array[], from: number, threshold: number): string {
+  const { Fr } = bls12_381.fields;
+  const places = Array.from({ length: threshold }, (_, i) => from + i);
+  let sum = bls12_381.G1.Point.ZERO;
+  for (const place of places) {
+    const others = places.filter(other => other !== place);
+    const factors = others.map(other => Fr.div(BigInt(other + 1), Fr.create(BigInt(other - place))));
+    const weight = factors.reduce((product, factor) => Fr.mul(product, factor), 1n);
+    sum = sum.add(bls12_381.G1.Point.fromBytes(shares[place] ?? new Uint8Array()).multiply(weight));
+  }
+  return toHex(sum.toBytes());
+}

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { Interface } from 'ethers/abi';
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectBeaconNode } from '../../../../../src/clients/beacon/beacon-node.ts';
 import { openSignerClient, type SignerClient } from '../../../../../src/clients/signer/signer-client.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { splitSecretKey } from '../../../../../src/domain/keys/key-share.ts';
 import { oracleSetHash } from '../../../../../src/domain/protocol/oracle-config.ts';
-import { createPointCombiner } from '../../../../../src/domain/protocol/signature-share.ts';
 import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import {
@@ -29,6 +28,7 @@ import {
   testSecretKey,
 } from '../../../../support/scenes/signing-fixtures.ts';
 import { type Handler, startServer, type TestServer } from '../../../../support/servers/http-server.ts';
+import { waitUntil } from '../../../../support/wait-until.ts';
 
 const OTHER_VAULT = `0x${'22'.repeat(20)}`;
 const SLOT_SECONDS = 0.05;
@@ -66,9 +66,6 @@ let outcome: TransactionOutcome | undefined;
 let recording: RecordingLog;
 const warned = new Set<string>();
 
-beforeAll(async () => {
-  await createPointCombiner();
-});
 beforeEach(async () => {
   [beacon, keys] = await Promise.all([startBeaconNode(EXIT_CHAIN), startKeymanager(EXIT_CHAIN)]);
   signer = openSignerClient({ urls: [keys.url], timeoutMs: 5_000 });
@@ -167,13 +164,13 @@ async function rotate(
       http: {},
       beacon: node,
       signer,
-      loadCombiner: createPointCombiner,
       outbox,
       log: recording.log,
       warned,
       now: () => NOW_MS,
       fetchFinalizedBlock: async () => 60,
       fetchNonce: async () => nonce,
+      readKeeper: async () => ({ configIpfsHash: 'QmNow', nonce }),
       ...otherDeps,
     },
     {
@@ -183,6 +180,7 @@ async function rotate(
       isCollateralized: true,
       lastUpdateBlock,
       nonce,
+      configIpfsHash: 'QmNow',
       oracles: { ...recorded, oracles, validatorsExitRotationBatchLimit: 2 },
       exitShards: { mode: 'auto', config: undefined },
       oracleTimeoutMs: 3_000,
@@ -332,6 +330,159 @@ describe('exit signatures', () => {
   });
 });
 
+describe('the batch that is made ahead', () => {
+  /** An outbox whose first transaction ends when the signer has signed so many exits. */
+  function outboxThatWaits(signed: number, end: (intent: TransactionIntent) => TransactionOutcome) {
+    return {
+      async send(intent: TransactionIntent) {
+        intents.push(intent);
+        if (intents.length > 1) return updateExitSignatures(intent);
+        await waitUntil(`${signed} signed exits`, () => keys.signed.length >= signed);
+        return end(intent);
+      },
+    };
+  }
+
+  it('rotateExitSignatures makes the next batch while the transaction of the last waits for its block', async () => {
+    const validators = addValidators(5);
+    const outbox = outboxThatWaits(4, updateExitSignatures);
+    expect(await rotate({}, { outbox })).toMatchObject({ status: 'rotated', outdated: 0 });
+    expect(intents).toHaveLength(3);
+    // Each validator's exit is signed once: what was made ahead is what the oracles are asked to approve of.
+    expect(keys.signed.map(one => one.publicKey)).toEqual(validators.map(one => one.publicKey));
+    expect(posts(0).flatMap(({ public_keys }) => public_keys)).toEqual(
+      validators.map(({ publicKey }) => publicKey),
+    );
+  });
+
+  it.each<TransactionOutcome>([
+    { status: 'expired' },
+    { status: 'cancelled', hash: undefined },
+    { status: 'already-done' },
+    { status: 'reverted', hash: '0x01', reason: 'InvalidOracle' },
+    { status: 'would-revert', reason: 'InvalidOracle', data: undefined },
+  ])('rotateExitSignatures drops what it made ahead when the transaction ends as %o', async given => {
+    addValidators(4);
+    const outbox = outboxThatWaits(4, () => given);
+    await rotate({}, { outbox }).then(
+      found => expect(found).toMatchObject({ status: 'restarted', rotated: [] }),
+      error => expect(error).toMatchObject({ code: 'rotation-refused' }),
+    );
+    expect(posts(0)).toHaveLength(1);
+    const dropped = keys.signed.length;
+    expect(await rotate()).toMatchObject({ status: 'rotated', outdated: 0 });
+    // All of them are signed anew.
+    expect(keys.signed).toHaveLength(dropped + 4);
+  });
+
+  it('rotateExitSignatures drops what it made ahead when the oracles were replaced meanwhile', async () => {
+    const validators = addValidators(4);
+    let configIpfsHash = 'QmNow';
+    const outbox = outboxThatWaits(4, intent => {
+      configIpfsHash = 'QmNext';
+      return updateExitSignatures(intent);
+    });
+    const readKeeper = async () => ({ configIpfsHash, nonce });
+    expect(await rotate({}, { outbox, readKeeper })).toMatchObject({
+      status: 'restarted',
+      reason: expect.stringContaining('the oracles were replaced'),
+      outdated: 2,
+      rotated: validators.slice(0, 2).map(({ index }) => index),
+    });
+    expect(posts(0)).toHaveLength(1);
+  });
+
+  it('rotateExitSignatures drops what it made ahead when somebody else has told the keeper of signatures', async () => {
+    addValidators(4);
+    const outbox = outboxThatWaits(4, intent => {
+      const ended = updateExitSignatures(intent);
+      nonce++;
+      return ended;
+    });
+    expect(await rotate({}, { outbox })).toMatchObject({
+      status: 'restarted',
+      reason: expect.stringContaining('by another transaction'),
+      outdated: 2,
+    });
+    expect(posts(0)).toHaveLength(1);
+  });
+
+  it('rotateExitSignatures uses what it made ahead although the keeper is seen as it was before the last batch', async () => {
+    addValidators(4);
+    const readKeeper = async () => ({ configIpfsHash: 'QmNow', nonce: 0n });
+    expect(await rotate({}, { readKeeper })).toMatchObject({ status: 'rotated', outdated: 0 });
+  });
+
+  it('rotateExitSignatures ends the making of the next batch when it is told to stop', async () => {
+    addValidators(4);
+    const stop = new AbortController();
+    const made = Promise.withResolvers<void>();
+    const signed: Uint8Array[][] = [];
+    const outbox = {
+      async send(intent: TransactionIntent): Promise<TransactionOutcome> {
+        intents.push(intent);
+        await waitUntil('the exits of the next batch', () => signed.length === 2);
+        stop.abort(new Error('told to stop'));
+        made.resolve();
+        throw stop.signal.reason;
+      },
+    };
+    const holding = {
+      listPublicKeys: () => signer.listPublicKeys(),
+      signExits: async (...args: Parameters<SignerClient['signExits']>) => {
+        const signatures = await signer.signExits(...args);
+        signed.push(signatures);
+        if (signed.length === 2) await made.promise;
+        return signatures;
+      },
+    };
+    await expect(rotate({ signal: stop.signal }, { outbox, signer: holding })).rejects.toThrow(
+      'told to stop',
+    );
+    await waitUntil('overwritten signatures', () => signed[1]?.every(one => one.every(byte => byte === 0)));
+    expect(posts(0)).toHaveLength(1);
+  });
+
+  it('rotateExitSignatures sees a transaction through while the signer fails at the next batch, and tells of it then', async () => {
+    addValidators(4);
+    const outbox = {
+      async send(intent: TransactionIntent) {
+        intents.push(intent);
+        await waitUntil('the failure', () => calls === 2);
+        return updateExitSignatures(intent);
+      },
+    };
+    let calls = 0;
+    const failing = {
+      listPublicKeys: () => signer.listPublicKeys(),
+      signExits: async (...args: Parameters<SignerClient['signExits']>) => {
+        calls++;
+        if (calls > 1) keys.fault = 'down';
+        return signer.signExits(...args);
+      },
+    };
+    await expect(rotate({}, { outbox, signer: failing })).rejects.toMatchObject({ code: 'connection-reset' });
+    expect(recording.texts('info')).toContain('Successfully rotated exit signatures');
+    expect(nonce).toBe(1n);
+    keys.fault = undefined;
+    expect(await rotate()).toMatchObject({ status: 'rotated' });
+  });
+
+  it('rotateExitSignatures tells of keys that it could not sign with ahead', async () => {
+    const good = addValidators(2);
+    const lost = addValidators(2, { first: 20, isLoaded: false });
+    const listed = new Set([...(await signer.listPublicKeys()), ...lost.map(one => one.publicKey as Hex)]);
+    const listing = {
+      listPublicKeys: async () => listed,
+      signExits: (...args: Parameters<SignerClient['signExits']>) => signer.signExits(...args),
+    };
+    const result = await rotate({}, { signer: listing });
+    expect(result).toMatchObject({ status: 'rotated', rotated: good.map(({ index }) => index) });
+    expect(result.skipped.map(one => one.validatorIndex)).toEqual(lost.map(({ index }) => index));
+    expect(intents).toHaveLength(1);
+  });
+});
+
 describe('shards of one batch', () => {
   it('rotateExitSignatures parts a batch if the signer has only shares of one validator and the key of another', async () => {
     const threshold = recorded.exitSignatureRecoverThreshold;
@@ -408,7 +559,6 @@ describe('a validator that cannot be signed for', () => {
       },
       {
         signer: {
-          signExit: exit => signer.signExit(exit),
           signExits: (exits, options) => signer.signExits(exits, options),
           listPublicKeys: async () => listed,
         },

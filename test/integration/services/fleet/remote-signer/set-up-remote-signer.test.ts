@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { openKeymanager } from '../../../../../src/clients/keymanager.ts';
 import { openSignerClient } from '../../../../../src/clients/signer/signer-client.ts';
-import { parseRemoteSignerConfig } from '../../../../../src/domain/fleet/remote-signer-config.ts';
+import { parseRemoteSignerConfig } from '../../../../../src/domain/fleet/remote-signer-document.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../../../src/lib/bytes.ts';
 import { EndpointUrl } from '../../../../../src/lib/endpoint-url.ts';

@@ -10,9 +10,9 @@ import { signMessage } from '../../../../../src/domain/consensus/bls.ts';
 import {
   type Deposit,
   depositDataRoot,
-  depositSigningRoot,
   vaultCredentials,
-} from '../../../../../src/domain/consensus/deposit-data.ts';
+} from '../../../../../src/domain/consensus/deposit.ts';
+import { depositSigningRoot } from '../../../../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { concatBytes, fromHex, toHex } from '../../../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../../../src/lib/units.ts';

@@ -1,6 +1,7 @@
 import { id } from 'ethers/hash';
 import { describe, expect, it } from 'vitest';
-import { type DepositEntry, parseDepositData } from '../../../../../src/domain/consensus/deposit-data.ts';
+import type { DepositEntry } from '../../../../../src/domain/consensus/deposit.ts';
+import { parseDepositData } from '../../../../../src/domain/consensus/deposit-data.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { createDepositData } from '../../../../../src/domain/keys/signed-deposit.ts';
 import type { HarvestParams } from '../../../../../src/domain/protocol/rewards.ts';

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { type RawBuilder, sql } from 'kysely';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
+import { type Session, tableOf } from './database.ts';
+import { planForWholeVault } from './key-secrets.ts';
+
+// What is read of a whole fleet comes as byte strings, some thousand rows at a time: as rows of its own each of 330,000 shares
+// takes the client half a kilobyte.
+
+/** Length of a row of {@link pageVisibleShares}: public key of its parent, place as a big-endian number of 4 bytes, own public key. */
+export const SHARE_RECORD_LENGTH = 2 * PUBLIC_KEY_LENGTH + 4;
+
+const PAGE_SIZE = 6_000;
+const PIECE_BYTES = 256 * 1024;
+
+/** The rows of `listActiveKeypairs`, each as public key and hash of its oracle set, page by page; to be called within a transaction. */
+export function pageActiveKeypairs(transaction: Session, vaultId: number): AsyncGenerator<Uint8Array> {
+  return pageRecords(
+    transaction,
+    sql`
+      select public_key || shares_set_hash as record, row_number() over (order by public_key) as place
+      from ${tableOf(transaction, 'keypairs')} where vault_id = ${sql.lit(vaultId)} and active`,
+  );
+}
+
+/** The rows of `listVisibleShares` as records, page by page; to be called within a transaction. */
+export function pageVisibleShares(transaction: Session, vaultId: number): AsyncGenerator<Uint8Array> {
+  return pageRecords(
+    transaction,
+    sql`
+      select s.parent_public_key || int4send(s.share_index) || s.public_key as record,
+        row_number() over (order by s.parent_public_key, s.share_index) as place
+      from ${tableOf(transaction, 'key_shares')} s
+      join ${tableOf(transaction, 'keypairs')} k
+        on k.vault_id = s.vault_id and k.public_key = s.parent_public_key and k.shares_set_hash = s.oracle_set_hash
+      where s.vault_id = ${sql.lit(vaultId)} and k.active`,
+  );
+}
+
+/** What stands beside the text of stored deposit data. */
+export interface StoredDocument {
+  /** Root of its tree, 32 bytes. */
+  readonly root: Uint8Array;
+  readonly entryCount: number;
+  /** Length of the text in UTF-8. */
+  readonly length: number;
+}
+
+/** The vault's current deposit data without its text, which is that of {@link pageDocument}; undefined before the first upload. */
+export async function findDocument({ db }: Session, vaultId: number): Promise<StoredDocument | undefined> {
+  return db
+    .selectFrom('deposit_data')
+    .select(['root', 'entry_count as entryCount'])
+    .select(sql<number>`octet_length(convert_to(document, 'UTF8'))`.as('length'))
+    .where('vault_id', '=', vaultId)
+    .executeTakeFirst();
+}
+
+/**
+ * The text of the vault's deposit data in UTF-8, piece by piece, none of which need be whole text; to be called within a
+ * transaction. The database unpacks the text once for all pieces, not once for each: that of 150,000 validators has 100 MB.
+ */
+export function pageDocument(transaction: Session, vaultId: number): AsyncGenerator<Uint8Array> {
+  const size = sql.lit(PIECE_BYTES);
+  return fetchEach(
+    transaction,
+    sql`
+      select substring(unpacked.bytes from piece * ${size} + 1 for ${size}) as bytes
+      from (
+        select convert_to(document, 'UTF8') as bytes from ${tableOf(transaction, 'deposit_data')}
+        where vault_id = ${sql.lit(vaultId)} offset 0
+      ) unpacked
+      cross join lateral generate_series(0, (octet_length(unpacked.bytes) - 1) / ${size}) as piece
+      order by piece`,
+  );
+}
+
+/** @param rows - a query for `record` and its `place` from 1 */
+function pageRecords(transaction: Session, rows: RawBuilder<unknown>): AsyncGenerator<Uint8Array> {
+  const page = sql`(place - 1) / ${sql.lit(PAGE_SIZE)}`;
+  return fetchEach(
+    transaction,
+    sql`select string_agg(record, ''::bytea order by place) as bytes from (${rows}) visible group by ${page} order by ${page}`,
+  );
+}
+
+/** @param query - for `bytes`; read by a cursor, so that there is one plan and one sort for all of it */
+async function* fetchEach(transaction: Session, query: RawBuilder<unknown>): AsyncGenerator<Uint8Array> {
+  const { db } = transaction;
+  const cursor = sql.id(`public_facts_${randomBytes(8).toString('hex')}`);
+  await planForWholeVault(transaction, () =>
+    sql`declare ${cursor} no scroll cursor for ${query}`.execute(db),
+  );
+  for (;;) {
+    const { rows } = await sql<{ bytes: Uint8Array | null }>`fetch 1 from ${cursor}`.execute(db);
+    const [row] = rows;
+    if (row === undefined) break;
+    if (row.bytes !== null) yield row.bytes;
+  }
+  await sql`close ${cursor}`.execute(db);
+}
