@@ -53,9 +53,9 @@ function countingPool(): { readonly pool: WorkerPool; readonly work: Work } {
   const work: Work = { opened: 0, deposits: 0, keystores: 0, shared: 0 };
   const pool: WorkerPool = {
     ...threads,
-    openKeys: (input, onProgress) => {
+    openEach: input => {
       work.opened += input.rows.length;
-      return threads.openKeys(input, onProgress);
+      return threads.openEach(input);
     },
     checkDeposits: (input, signal) => {
       work.deposits += input.publicKeys.length / 48;
