@@ -289,6 +289,19 @@ create table transactions (
 );
 CREATE UNIQUE INDEX transactions_one_open ON transactions USING btree (chain_id, vault) WHERE (state = ANY (ARRAY['intended'::text, 'sent'::text]));
 
+create table upload_proofs (
+  vault_id integer not null,
+  rows_digest bytea not null,
+  document_digest bytea not null,
+  mac bytea not null,
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint upload_proofs_document_digest_check CHECK ((octet_length(document_digest) = 32)),
+  constraint upload_proofs_mac_check CHECK ((octet_length(mac) = 32)),
+  constraint upload_proofs_rows_digest_check CHECK ((octet_length(rows_digest) = 32)),
+  constraint upload_proofs_vault_id_fkey FOREIGN KEY (vault_id) REFERENCES vaults(vault_id) ON DELETE CASCADE,
+  constraint upload_proofs_pkey PRIMARY KEY (vault_id)
+);
+
 create table vaults (
   vault_id integer not null generated always as identity,
   network text not null,

@@ -1,7 +1,13 @@
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Assignment } from '../domain/fleet/assignment.ts';
-import { type OperatorFacts, planDigest } from '../domain/fleet/fact-digests.ts';
-import type { ManifestEntry } from '../domain/fleet/key-facts.ts';
+import {
+  KEYPAIR_ROW_LENGTH,
+  planDigest,
+  publicKeysOf,
+  RunningOperatorDigest,
+  validatorsDigest,
+} from '../domain/fleet/fact-digests.ts';
 import type { SignedStatement } from '../domain/fleet/statement.ts';
 import type { OracleSet } from '../domain/protocol/oracle-config.ts';
 import { equalBytes } from '../lib/bytes.ts';
@@ -10,21 +16,38 @@ import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
-import { findDepositData, replaceDepositData, type StoredDepositData } from './deposit-data.ts';
-import { rowsOf } from './flat-bytes.ts';
-import { digestActiveRecords, listManifestEntries } from './key-secrets.ts';
-import { listVisibleShares } from './key-shares.ts';
-import { listActiveKeypairs, listValidatorPublicKeys, type NewKeypair, replaceKeypairs } from './keypairs.ts';
+import { type NewDepositData, openDocument, replaceDepositData } from './deposit-data.ts';
+import { rowsOfFlat } from './flat-bytes.ts';
+import { digestValidatorRecords, pageManifestEntries } from './key-secrets.ts';
+import { pageVisibleShares } from './key-shares.ts';
+import { listValidatorPublicKeys, type NewKeypair, readActiveKeypairs, replaceKeypairs } from './keypairs.ts';
 import { renewOracleSet } from './oracle-sets.ts';
 import type { TableName } from './schema.ts';
 import { findStatement, insertSigningKey, type SealedSigningKey, storeStatement } from './statements.ts';
+import { type StoredUploadProof, storeUploadProof } from './upload-proofs.ts';
 import { lockVault, type Vault, vaultChanged, vaultRemoved } from './vaults.ts';
 
-interface ManifestFacts {
+/** What the manifest's MAC begins with. */
+interface ManifestHead {
   readonly counter: bigint;
   readonly depositDataRoot: Uint8Array | null;
-  /** What readers will see, in public-key order. */
-  readonly entries: readonly ManifestEntry[];
+}
+
+/** A MAC over what comes page by page. */
+interface RunningMac {
+  update(page: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
+/** Digests over what readers see. */
+export interface VisibleFacts {
+  readonly validatorCount: number;
+  /** `validatorsDigest` of the validators. */
+  readonly validatorsDigest: Uint8Array;
+  /** `operatorDigest` of all that the operator's files are written from. */
+  readonly operatorDigest: Uint8Array;
+  /** SHA-256 over the deposit data's text. */
+  readonly documentDigest: Uint8Array;
 }
 
 /** What an upload's statement is made of. */
@@ -36,31 +59,39 @@ export interface FactsToSign {
   readonly planAfter: Uint8Array | null;
   readonly manifestCounter: bigint;
   readonly depositDataRoot: Uint8Array | null;
-  readonly facts: OperatorFacts;
+  readonly facts: VisibleFacts;
+}
+
+/** What a proof of an upload is made of. */
+interface FactsToProve {
+  readonly manifestCounter: bigint;
+  readonly manifestMac: Uint8Array;
+  readonly depositDataRoot: Uint8Array | null;
+  readonly rowsDigest: Uint8Array;
+  readonly documentDigest: Uint8Array;
 }
 
 export interface UploadActivation {
   readonly vaultId: number;
   /** The counter that was read when the upload began; another one means that somebody else has changed the vault since. */
   readonly expectedManifestCounter: bigint;
-  /** The uploaded validators, complete for this oracle set. */
-  readonly publicKeys: readonly Uint8Array[];
+  /** The uploaded validators, complete for this oracle set: public keys of 48 bytes, one after another. */
+  readonly publicKeys: Uint8Array;
   readonly oracleSet: OracleSet;
   /** Uploaded validators whose stored rows are not what was written: these rows take their place. */
   readonly replacements?: readonly NewKeypair[] | undefined;
-  /** SHA-256 over all rows that readers will see, each of which was opened; other rows are not sealed. */
+  /** SHA-256 over all rows that readers will see, by validator, each of which was proven; other rows are not sealed. */
   readonly rowsDigest?: Uint8Array | undefined;
   /** Deposit data in place of the stored one, which stays when this is left out. */
-  readonly depositData?: StoredDepositData | undefined;
-  readonly validatorsDigest?: Uint8Array | null | undefined;
-  /** Digest over all that the operator's files are written from. It must not use the database. */
-  readonly digestOperatorFacts: (facts: OperatorFacts) => Uint8Array;
-  /** MAC over the facts. What it throws undoes everything; it must not use the database. */
-  readonly sealManifest: (facts: ManifestFacts) => Uint8Array;
+  readonly depositData?: NewDepositData | undefined;
+  /** Begins the MAC over the manifest's entries. What it throws undoes everything; it must not use the database. */
+  readonly startManifest: (head: ManifestHead) => RunningMac;
   /** A signing key that the vault is to have from now on. */
   readonly freshSigningKey?: SealedSigningKey | undefined;
   /** Signs what readers see now. What it throws undoes everything; it must not use the database. */
   readonly signFacts?: ((facts: FactsToSign) => SignedStatement) | undefined;
+  /** The MAC of what was proven of the rows of `rowsDigest` and of the deposit data; it must not use the database. */
+  readonly sealProof?: ((facts: FactsToProve) => Uint8Array) | undefined;
   /** Clients for the active keys that the stored plan lacks, in public-key order. Called only when there is a plan. */
   readonly assignNewKeys: (plan: AssignmentPlan, newKeys: readonly Uint8Array[]) => readonly Assignment[];
   readonly audit: AuditEntry;
@@ -138,7 +169,7 @@ async function requireProvenRows(
   { vaultId, rowsDigest }: UploadActivation,
 ): Promise<void> {
   if (rowsDigest === undefined) return;
-  if (equalBytes(await digestActiveRecords(transaction, vaultId), rowsDigest)) return;
+  if (equalBytes(await digestValidatorRecords(transaction, vaultId), rowsDigest)) return;
   throw new OperatorError(
     'vault-changed',
     'Rows of this vault were changed by somebody else after they had been checked; nothing was activated.',
@@ -153,8 +184,17 @@ async function isDone(transaction: Session, vault: Vault, upload: UploadActivati
   if (vault.oracleSetHash === null || !equalBytes(vault.oracleSetHash, upload.oracleSet.hash)) return false;
   const { manifestCounter: counter, depositDataRoot } = vault;
   if (upload.depositData !== undefined && !isRoot(depositDataRoot, upload.depositData.root)) return false;
-  const entries = await listManifestEntries(transaction, vault.vaultId);
-  return equalBytes(vault.manifestMac, upload.sealManifest({ counter, depositDataRoot, entries }));
+  return equalBytes(vault.manifestMac, await sealManifest(transaction, upload, { counter, depositDataRoot }));
+}
+
+async function sealManifest(
+  transaction: Session,
+  { vaultId, startManifest }: UploadActivation,
+  head: ManifestHead,
+): Promise<Uint8Array> {
+  const mac = startManifest(head);
+  for await (const page of pageManifestEntries(transaction, vaultId)) mac.update(page);
+  return mac.digest();
 }
 
 function isRoot(stored: Uint8Array | null, root: Uint8Array): boolean {
@@ -170,7 +210,7 @@ async function activateKeypairs(
   const { rows } = await sql<{ activated: number }>`
     with activated as (
       update ${table('keypairs')} k set active = true, shares_set_hash = ${oracleSet.hash}
-      from ${rowsOf(publicKeys, PUBLIC_KEY_LENGTH)} i
+      from ${rowsOfFlat(publicKeys, PUBLIC_KEY_LENGTH)} i
       where k.vault_id = ${vaultId} and k.public_key = i.piece
         and exists (select from ${table('key_secrets')} v where v.vault_id = k.vault_id and v.public_key = k.public_key)
         and (select count(*) from ${table('key_shares')} s
@@ -180,7 +220,7 @@ async function activateKeypairs(
       returning k.public_key
     )
     select count(*)::int as activated from activated`.execute(transaction.db);
-  const missing = publicKeys.length - (rows[0]?.activated ?? 0);
+  const missing = publicKeys.length / PUBLIC_KEY_LENGTH - (rows[0]?.activated ?? 0);
   if (missing === 0) return;
   throw new OperatorError(
     'upload-incomplete',
@@ -216,12 +256,9 @@ async function updateVault(
 ): Promise<Vault> {
   const counter = vault.manifestCounter + 1n;
   const depositDataRoot = upload.depositData?.root ?? vault.depositDataRoot;
-  const validatorsDigest =
-    upload.validatorsDigest === undefined ? vault.validatorsDigest : upload.validatorsDigest;
-  const entries = await listManifestEntries(transaction, vault.vaultId);
-  const manifestMac = upload.sealManifest({ counter, depositDataRoot, entries });
-  const facts = await readOperatorFacts(transaction, vault, upload);
-  const operatorDigest = upload.digestOperatorFacts(facts);
+  const manifestMac = await sealManifest(transaction, upload, { counter, depositDataRoot });
+  const facts = await digestFacts(transaction, vault, upload);
+  const { validatorsDigest, operatorDigest, documentDigest } = facts;
   if (upload.signFacts !== undefined) {
     const before = await findStatement(transaction, vault.vaultId);
     const { planBefore, planAfter } = plan;
@@ -239,6 +276,12 @@ async function updateVault(
         throw vaultChanged('it has a signing key now');
     }
     await storeStatement(transaction, vault.vaultId, signed);
+  }
+  if (upload.sealProof !== undefined && upload.rowsDigest !== undefined) {
+    const { rowsDigest } = upload;
+    const proven = { manifestCounter: counter, manifestMac, depositDataRoot, rowsDigest, documentDigest };
+    const proof: StoredUploadProof = { rowsDigest, documentDigest, mac: upload.sealProof(proven) };
+    await storeUploadProof(transaction, vault.vaultId, proof);
   }
   await transaction.db
     .updateTable('vaults')
@@ -264,15 +307,32 @@ async function updateVault(
   };
 }
 
-async function readOperatorFacts(
+async function digestFacts(
   transaction: Session,
   { vaultId }: Vault,
-  { oracleSet }: UploadActivation,
-): Promise<OperatorFacts> {
+  { oracleSet, depositData }: UploadActivation,
+): Promise<VisibleFacts> {
+  const document =
+    depositData === undefined
+      ? await openDocument(transaction, vaultId)
+      : { length: lengthOf(depositData.document), pieces: depositData.document };
+  const operator = new RunningOperatorDigest(oracleSet, document.length);
+  const hash = createHash('sha256');
+  for await (const piece of document.pieces) {
+    operator.document(piece);
+    hash.update(piece);
+  }
+  const keypairs = await readActiveKeypairs(transaction, vaultId);
+  operator.keypairs(keypairs);
+  for await (const page of pageVisibleShares(transaction, vaultId)) operator.shares(page);
   return {
-    oracleSet,
-    document: (await findDepositData(transaction, vaultId))?.document ?? '',
-    keypairs: await listActiveKeypairs(transaction, vaultId),
-    shares: await listVisibleShares(transaction, vaultId),
+    validatorCount: keypairs.length / KEYPAIR_ROW_LENGTH,
+    validatorsDigest: validatorsDigest([publicKeysOf(keypairs)]),
+    operatorDigest: operator.digest(),
+    documentDigest: new Uint8Array(hash.digest()),
   };
+}
+
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { concatBytes } from '../lib/bytes.ts';
 import type { Session } from './database.ts';
 
 /** The vault's deposit data file, as `setup-operator` writes it. */
@@ -23,13 +24,55 @@ export async function findDepositData(
   return row && { root: row.root, document: row.document, entryCount: row.entry_count };
 }
 
-/** Stores deposit data as the vault's only one. */
+/** How many characters of a stored text are asked for at a time. */
+const PAGE_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * The stored text in UTF-8, piece by piece, and its length in bytes; empty before the first upload. To be called within a
+ * transaction, and nothing else to be asked of it before the last piece was taken.
+ */
+export async function openDocument(
+  transaction: Session,
+  vaultId: number,
+): Promise<{ readonly length: number; readonly pieces: AsyncIterable<Uint8Array> }> {
+  const row = await transaction.db
+    .selectFrom('deposit_data')
+    .select(sql<number>`octet_length(document)`.as('length'))
+    .where('vault_id', '=', vaultId)
+    .executeTakeFirst();
+  return { length: row?.length ?? 0, pieces: pageDocument(transaction, vaultId) };
+}
+
+async function* pageDocument({ db }: Session, vaultId: number): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let from = 1; ; from += PAGE_CHARACTERS) {
+    const row = await db
+      .selectFrom('deposit_data')
+      .select(
+        sql<string>`substring(document from ${sql.lit(from)} for ${sql.lit(PAGE_CHARACTERS)})`.as('piece'),
+      )
+      .where('vault_id', '=', vaultId)
+      .executeTakeFirst();
+    if (row === undefined || row.piece === '') return;
+    yield Buffer.from(row.piece);
+  }
+}
+
+/** Deposit data to be stored, its text in UTF-8 and in pieces. */
+export interface NewDepositData extends Omit<StoredDepositData, 'document'> {
+  readonly document: readonly Uint8Array[];
+}
+
+/** So much text goes in one statement: the driver holds it twice while it is sent. */
+const STATEMENT_BYTES = 16 * 1024 * 1024;
+
+/** Stores deposit data as the vault's only one. To be called within a transaction: a long text takes several statements. */
 export async function replaceDepositData(
   { db }: Session,
   vaultId: number,
-  data: StoredDepositData,
+  data: NewDepositData,
 ): Promise<void> {
-  const columns = { root: data.root, document: data.document, entry_count: data.entryCount };
+  const [first = new Uint8Array(0), ...others] = inStatements(data.document);
+  const columns = { root: data.root, document: textOf(first), entry_count: data.entryCount };
   await db
     .insertInto('deposit_data')
     .values({ vault_id: vaultId, ...columns })
@@ -37,4 +80,31 @@ export async function replaceDepositData(
       conflict.column('vault_id').doUpdateSet({ ...columns, updated_at: sql`clock_timestamp()` }),
     )
     .execute();
+  for (const piece of others) {
+    await db
+      .updateTable('deposit_data')
+      .set({ document: sql<string>`document || ${textOf(piece)}` })
+      .where('vault_id', '=', vaultId)
+      .execute();
+  }
+}
+
+function textOf(bytes: Uint8Array) {
+  return sql<string>`convert_from(${bytes}::bytea, 'UTF8')`;
+}
+
+/** Pieces joined as long as they fit into a statement. Each of them is whole text. */
+function* inStatements(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+  let joined: Uint8Array[] = [];
+  let length = 0;
+  for (const piece of pieces) {
+    if (length > 0 && length + piece.length > STATEMENT_BYTES) {
+      yield concatBytes(joined);
+      joined = [];
+      length = 0;
+    }
+    joined.push(piece);
+    length += piece.length;
+  }
+  yield concatBytes(joined);
 }

@@ -26,8 +26,16 @@ export function rowsOf(
   parts: readonly Uint8Array[],
   length: number,
 ): RawBuilder<{ piece: Uint8Array; position: number }> {
-  const piece = pieceAt(flatten(parts, length), length, sql.ref('position'));
-  return sql`(select ${piece} as piece, position from generate_series(0, ${parts.length}::int - 1) as position)`;
+  return rowsOfFlat(flatten(parts, length), length);
+}
+
+/** {@link rowsOf} of byte strings that stand one after another. */
+export function rowsOfFlat(
+  flat: Uint8Array,
+  length: number,
+): RawBuilder<{ piece: Uint8Array; position: number }> {
+  const piece = pieceAt(flat, length, sql.ref('position'));
+  return sql`(select ${piece} as piece, position from generate_series(0, ${flat.length / length}::int - 1) as position)`;
 }
 
 /** Integers as one parameter that both drivers send alike. */

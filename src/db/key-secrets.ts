@@ -1,12 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
-import type { ManifestEntry } from '../domain/fleet/key-facts.ts';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { inTransaction, type Session, tableOf } from './database.ts';
+import { GCM_NONCE_LENGTH, PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
+import { type Session, tableOf } from './database.ts';
 import { readSealedRecord, SEALED_RECORD_LENGTH, type StoredSecret, sealedRecord } from './sealed-record.ts';
 
 const DIGEST_PAGE_SIZE = 2_000;
+const MANIFEST_PAGE_SIZE = 6_000;
+/** Length of a manifest's entry: public key, data-key id, nonce. */
+const MANIFEST_ENTRY_LENGTH = PUBLIC_KEY_LENGTH + 4 + GCM_NONCE_LENGTH;
 
 /**
  * Every sealed key that readers see, in public-key order, page by page in one snapshot: the active validators, and of each
@@ -30,7 +33,7 @@ export async function* pageActiveRecords(
   { vaultId, pageSize }: { vaultId: number; pageSize: number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (session.db.isTransaction) {
-    yield* pages(session, vaultId, pageSize);
+    yield* pages(session, vaultId, byPublicKey(pageSize));
     return;
   }
   const db = await session.db
@@ -39,18 +42,63 @@ export async function* pageActiveRecords(
     .setAccessMode('read only')
     .execute();
   try {
-    yield* pages({ ...session, db }, vaultId, pageSize);
+    yield* pages({ ...session, db }, vaultId, byPublicKey(pageSize));
   } finally {
     await db.rollback().execute();
   }
 }
 
-/** SHA-256 over the whole of every row that readers see, ciphertexts included, in public-key order. */
-export async function digestActiveRecords(session: Session, vaultId: number): Promise<Uint8Array> {
+/**
+ * The rows of {@link pageActiveSecrets} as records, by validator: of each its own row first, then its shares by place. To be
+ * called within a transaction.
+ */
+export async function* pageValidatorRecords(
+  transaction: Session,
+  { vaultId, pageSize }: { vaultId: number; pageSize: number },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pages(transaction, vaultId, {
+    record: sealedRecord(),
+    length: SEALED_RECORD_LENGTH,
+    order: byValidator(),
+    pageSize,
+  });
+}
+
+/** SHA-256 over the records of {@link pageValidatorRecords}: the whole of every row that readers see. */
+export async function digestValidatorRecords(transaction: Session, vaultId: number): Promise<Uint8Array> {
   const hash = createHash('sha256');
-  for await (const page of pageActiveRecords(session, { vaultId, pageSize: DIGEST_PAGE_SIZE }))
+  for await (const page of pageValidatorRecords(transaction, { vaultId, pageSize: DIGEST_PAGE_SIZE }))
     hash.update(page);
   return new Uint8Array(hash.digest());
+}
+
+/**
+ * The manifest's entries, in the order of their public keys: exactly the rows of {@link pageActiveSecrets}, each as public
+ * key, data-key id and nonce. To be called within a transaction.
+ */
+export async function* pageManifestEntries(
+  transaction: Session,
+  vaultId: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pages(transaction, vaultId, {
+    record: sql`c.public_key || int4send(c.data_key_id) || c.nonce`,
+    length: MANIFEST_ENTRY_LENGTH,
+    order: sql`c.public_key`,
+    pageSize: MANIFEST_PAGE_SIZE,
+  });
+}
+
+/**
+ * Own rows of the validators that readers see, in public-key order: all of them, read to the end before anything else is
+ * asked of the database, since an embedded one has one connection. 112 bytes each.
+ */
+export async function listValidatorSecrets(session: Session, vaultId: number): Promise<Uint8Array> {
+  const { rows } = await sql<{ records: Uint8Array | null }>`
+    select string_agg(c.public_key || int4send(c.data_key_id) || c.nonce || c.ciphertext, ''::bytea order by c.public_key) as records
+    from ${tableOf(session, 'key_secrets')} c
+    join ${tableOf(session, 'keypairs')} k on k.vault_id = c.vault_id and k.public_key = c.public_key and k.active
+    where c.vault_id = ${vaultId}`.execute(session.db);
+  return rows[0]?.records ?? new Uint8Array(0);
 }
 
 interface Page {
@@ -58,18 +106,30 @@ interface Page {
   readonly malformed: Uint8Array | null;
 }
 
+interface PagesOptions {
+  /** A row's bytes, of this length whatever the row. */
+  readonly record: RawBuilder<unknown>;
+  readonly length: number;
+  readonly order: RawBuilder<unknown>;
+  readonly pageSize: number;
+}
+
 // A cursor: one plan and one sort for all pages, where a query per page would have the planner choose anew each time.
 // The database joins a page's records: 120,000 rows of 8 columns are a million objects and 200 MB to the client.
-async function* pages(session: Session, vaultId: number, pageSize: number): AsyncGenerator<Uint8Array> {
+async function* pages(
+  session: Session,
+  vaultId: number,
+  { record, length, order, pageSize }: PagesOptions,
+): AsyncGenerator<Uint8Array> {
   const cursor = sql.id(`active_secrets_${randomBytes(8).toString('hex')}`);
   const page = sql`(place - 1) / ${sql.lit(pageSize)}`;
   await planForWholeVault(session, () =>
     sql`
       declare ${cursor} no scroll cursor for
       select string_agg(record, ''::bytea order by place) as records,
-        (array_agg(public_key) filter (where octet_length(record) <> ${sql.lit(SEALED_RECORD_LENGTH)}))[1] as malformed
+        (array_agg(public_key) filter (where octet_length(record) <> ${sql.lit(length)}))[1] as malformed
       from (
-        select ${sealedRecord()} as record, c.public_key, row_number() over (order by c.public_key) as place
+        select ${record} as record, c.public_key, row_number() over (order by ${order}) as place
         ${visibleSecrets(session, sql.lit(vaultId))}
       ) visible
       group by ${page}
@@ -85,25 +145,21 @@ async function* pages(session: Session, vaultId: number, pageSize: number): Asyn
   await sql`close ${cursor}`.execute(session.db);
 }
 
+function byPublicKey(pageSize: number): PagesOptions {
+  return { record: sealedRecord(), length: SEALED_RECORD_LENGTH, order: sql`c.public_key`, pageSize };
+}
+
+/** What has no parent is a validator's own row; its place is before that of any share. */
+function byValidator(): RawBuilder<unknown> {
+  return sql`coalesce(s.parent_public_key, c.public_key), coalesce(s.share_index, -1), c.public_key`;
+}
+
 // The tables' own checks forbid it, unless somebody has dropped them.
 function malformed(publicKey: Uint8Array): OperatorError {
   return new OperatorError(
     'row-tampered',
     `The encrypted row of public key ${toHex(publicKey)} is not what was written for this vault: its length is wrong.`,
     { hint: 'Restore the database from a backup.' },
-  );
-}
-
-/** The manifest's entries: exactly the rows of {@link pageActiveSecrets}, in the same order. */
-export function listManifestEntries(session: Session, vaultId: number): Promise<ManifestEntry[]> {
-  return inTransaction(session, transaction =>
-    planForWholeVault(transaction, async () => {
-      const { rows } = await sql<ManifestEntry>`
-        select c.public_key as "publicKey", c.data_key_id as "dataKeyId", c.nonce
-        ${visibleSecrets(transaction, sql.lit(vaultId))}
-        order by c.public_key`.execute(transaction.db);
-      return rows;
-    }),
   );
 }
 

@@ -33,31 +33,53 @@ export interface KeypairBatch {
 
 /** What the database has of a validator. */
 export interface StoredKeypair {
+  /** 48 bytes, a view. */
   readonly publicKey: Uint8Array;
   /** Whether readers see it. */
   readonly isActive: boolean;
   /** Whether its secret and every share of the asked oracle set, with its secret, are there. */
   readonly isComplete: boolean;
-  readonly sharesSetHash: Uint8Array | null;
+  /** Whether the asked oracle set is that of its visible shares. */
+  readonly isOfSet: boolean;
 }
 
-/** Every stored validator of the vault in public-key order, seen from one oracle set. */
+const IS_ACTIVE = 1;
+const IS_COMPLETE = 2;
+const IS_OF_SET = 4;
+const STORED_LENGTH = PUBLIC_KEY_LENGTH + 1;
+
+/** Every stored validator of the vault in public-key order, seen from one oracle set. They come as one byte string. */
 export function listStoredKeypairs(
   session: Session,
   options: { vaultId: number; oracleSetHash: Uint8Array; shareCount: number },
-): Promise<StoredKeypair[]> {
+): Promise<Iterable<StoredKeypair>> {
   const { vaultId, oracleSetHash, shareCount } = options;
   return retryLostConnection(session, async () => {
-    const { rows } = await sql<StoredKeypair>`
-      select k.public_key as "publicKey", k.active as "isActive", k.shares_set_hash as "sharesSetHash",
-        (v.public_key is not null and coalesce(s.count, 0) = ${shareCount}::int) as "isComplete"
+    const { rows } = await sql<{ records: Uint8Array | null }>`
+      select string_agg(k.public_key || set_byte('\\x00'::bytea, 0,
+          case when k.active then ${sql.lit(IS_ACTIVE)} else 0 end
+          + case when v.public_key is not null and coalesce(s.count, 0) = ${shareCount}::int
+              then ${sql.lit(IS_COMPLETE)} else 0 end
+          + case when k.shares_set_hash = ${oracleSetHash}::bytea then ${sql.lit(IS_OF_SET)} else 0 end),
+        ''::bytea order by k.public_key) as records
       from ${tableOf(session, 'keypairs')} k
       left join ${tableOf(session, 'key_secrets')} v on v.vault_id = k.vault_id and v.public_key = k.public_key
       left join (${completeShares(session, vaultId, oracleSetHash)}) s on s.parent_public_key = k.public_key
-      where k.vault_id = ${vaultId}
-      order by k.public_key`.execute(session.db);
-    return rows;
+      where k.vault_id = ${vaultId}`.execute(session.db);
+    return readStored(rows[0]?.records ?? new Uint8Array(0));
   });
+}
+
+function* readStored(records: Uint8Array): Generator<StoredKeypair> {
+  for (let at = 0; at < records.length; at += STORED_LENGTH) {
+    const flags = records[at + PUBLIC_KEY_LENGTH] ?? 0;
+    yield {
+      publicKey: records.subarray(at, at + PUBLIC_KEY_LENGTH),
+      isActive: (flags & IS_ACTIVE) !== 0,
+      isComplete: (flags & IS_COMPLETE) !== 0,
+      isOfSet: (flags & IS_OF_SET) !== 0,
+    };
+  }
 }
 
 /** The public keys of the validators that readers see, in order. */
@@ -86,6 +108,16 @@ export async function listActiveKeypairs({ db }: Session, vaultId: number): Prom
     .$narrowType<{ sharesSetHash: Uint8Array }>()
     .orderBy('public_key')
     .execute();
+}
+
+/**
+ * The validators of {@link listActiveKeypairs} as one byte string: each public key followed by the hash of its oracle set.
+ */
+export async function readActiveKeypairs(session: Session, vaultId: number): Promise<Uint8Array> {
+  const { rows } = await sql<{ records: Uint8Array | null }>`
+    select string_agg(public_key || shares_set_hash, ''::bytea order by public_key) as records
+    from ${tableOf(session, 'keypairs')} where vault_id = ${vaultId} and active`.execute(session.db);
+  return rows[0]?.records ?? new Uint8Array(0);
 }
 
 /** How many keys readers are to see: each active validator's own and its shares. Counted without touching the secrets. */

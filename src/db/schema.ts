@@ -80,6 +80,13 @@ export interface Schema {
     entry_count: number;
     updated_at: ColumnType<Date, never, Date>;
   };
+  upload_proofs: {
+    vault_id: number;
+    rows_digest: Uint8Array;
+    document_digest: Uint8Array;
+    mac: Uint8Array;
+    updated_at: ColumnType<Date, never, Date>;
+  };
   assignment_plans: { vault_id: number; total_clients: number; digest: Uint8Array; updated_at: Timestamp };
   assignments: { vault_id: number; public_key: Uint8Array; client_index: number };
   audit_log: {

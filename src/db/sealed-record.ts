@@ -50,6 +50,32 @@ export function readSealedRecord(record: Uint8Array): StoredSecret {
   };
 }
 
+/** The record of a row, as {@link sealedRecord} makes it in the database. */
+export function writeSealedRecord({ kind, nonce, ciphertext, ...row }: StoredSecret): Uint8Array {
+  const record = new Uint8Array(SEALED_RECORD_LENGTH);
+  const numbers = new DataView(record.buffer);
+  record[0] = kind === 'validator' ? IS_VALIDATOR : IS_SHARE;
+  record.set(row.publicKey, OFFSET.publicKey);
+  if (row.parentPublicKey !== null) record.set(row.parentPublicKey, OFFSET.parent);
+  if (row.oracleSetHash !== null) record.set(row.oracleSetHash, OFFSET.set);
+  numbers.setUint32(OFFSET.shareIndex, row.shareIndex ?? 0);
+  numbers.setUint32(OFFSET.dataKeyId, row.dataKeyId);
+  record.set(nonce, OFFSET.nonce);
+  record.set(ciphertext, OFFSET.ciphertext);
+  return record;
+}
+
+/** The public key of the validator to whom a record's row belongs: its own, or that of which it is a share. A view of it. */
+export function readValidatorKey(record: Uint8Array): Uint8Array {
+  const isShare = ((record[0] ?? 0) & IS_SHARE) !== 0;
+  return isShare ? record.subarray(OFFSET.parent, OFFSET.set) : readPublicKey(record);
+}
+
+/** Whether a record's row is a validator's own. */
+export function isValidatorRecord(record: Uint8Array): boolean {
+  return ((record[0] ?? 0) & IS_VALIDATOR) !== 0;
+}
+
 /** What the manifest covers of a record's row: a third of the objects of {@link readSealedRecord}. */
 export function readManifestEntry(record: Uint8Array): ManifestEntry {
   return {

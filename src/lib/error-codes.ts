@@ -478,6 +478,9 @@ export const ERROR_CODES = {
     kinds: ['differences'],
     shared: true,
   },
+  'keystore-changed': {
+    kinds: ['failure'],
+  },
   'keystore-duplicate': {
     kinds: ['failure'],
   },

@@ -674,6 +674,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Give the number of the plan. To change it, stop the clients that lose keys first, then run "remote-db assign --reassign".',
   },
+  'keystore-changed': {
+    meaning: 'A keystore file names another public key than when it was read first, earlier in the same run.',
+    remedy: 'Run the command again when nobody writes to the directory any more.',
+  },
   'keystore-duplicate': {
     meaning: 'One public key stands in two keystores.',
     remedy: 'Remove one of the two files, which the message names.',

@@ -28,9 +28,66 @@ export interface Jobs {
   open: { input: OpenInput; output: OpenOutput };
   /** Public keys of n secret keys; 48 zeros stand for a secret key that has none. */
   publicKeys: { input: { readonly secretKeys: Uint8Array }; output: Uint8Array };
+  /** Reads keystores, decrypts them one after another, and seals their keys and fresh shares of them. */
+  sealKeystores: {
+    input: { readonly target: SealTarget; readonly keystores: readonly KeystoreToSeal[] };
+    output: SealOutput;
+  };
+  /** Opens validators' rows and seals fresh shares of their keys. */
+  shareAnew: {
+    input: {
+      readonly target: SealTarget;
+      /** n records as those of `open`. */
+      readonly rows: Uint8Array;
+    };
+    output: {
+      /** 1 for each row that was opened, 0 for one that is not what was written. */
+      readonly opened: Uint8Array;
+      /** What was sealed of those that were opened, in their order. */
+      readonly sealed: SealOutput;
+    };
+  };
+  /** Verifies the signatures of deposits, and hashes them for the tree of the vault's deposit data. */
+  checkDeposits: { input: DepositsToCheck; output: CheckedDeposits };
 }
 
-export interface SealInput {
+/** A keystore's file, and what is known of it already. */
+export interface KeystoreToSeal {
+  readonly path: string;
+  readonly password: string;
+  /** The 48 bytes that the file named when it was read first. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface DepositsToCheck {
+  /** n public keys of 48 bytes and n signatures of 96. */
+  readonly publicKeys: Uint8Array;
+  readonly signatures: Uint8Array;
+  /** Number of the first one in the deposit data. */
+  readonly firstIndex: number;
+  /** 20 bytes. */
+  readonly vault: Uint8Array;
+  /** 4 bytes. */
+  readonly genesisForkVersion: Uint8Array;
+}
+
+export interface CheckedDeposits {
+  /** Numbers in the deposit data of those whose signature the beacon chain would not accept. */
+  readonly invalid: readonly number[];
+  /** n deposit data roots, and n hashes of the tree's leaves, of 32 bytes each. */
+  readonly roots: Uint8Array;
+  readonly leaves: Uint8Array;
+}
+
+export interface SealInput extends SealTarget {
+  /** n secret keys of 32 bytes. */
+  readonly secretKeys: Uint8Array;
+  /** Their n public keys of 48 bytes. */
+  readonly publicKeys: Uint8Array;
+}
+
+/** The key that rows are sealed under, and whose they are. */
+export interface SealTarget {
   readonly dataKey: Uint8Array;
   readonly dataKeyId: number;
   readonly chainId: number;
@@ -41,10 +98,6 @@ export interface SealInput {
     readonly threshold: number;
     readonly count: number;
   } | null;
-  /** n secret keys of 32 bytes. */
-  readonly secretKeys: Uint8Array;
-  /** Their n public keys of 48 bytes. */
-  readonly publicKeys: Uint8Array;
 }
 
 export interface SealOutput {

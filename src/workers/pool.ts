@@ -12,6 +12,8 @@ import { concatBytes, wipe } from '../lib/bytes.ts';
 import { mapBounded } from '../lib/limit.ts';
 import { startedFile } from '../lib/package-root.ts';
 import {
+  type CheckedDeposits,
+  type DepositsToCheck,
   type Jobs,
   type OpenInput,
   type OpenOutput,
@@ -19,9 +21,10 @@ import {
   SECRET_KEY_WIDTH,
   type SealInput,
   type SealOutput,
+  type SealTarget,
 } from './jobs.ts';
 import { MemoryGate } from './memory-gate.ts';
-import { ROW_WIDTH } from './run-job.ts';
+import { ROW_WIDTH } from './seal-rows.ts';
 import { ThreadPool } from './thread-pool.ts';
 
 /** Called with the number of items done so far. */
@@ -85,6 +88,18 @@ export interface WorkerPool extends AsyncDisposable {
    * One bad row rejects the whole batch with 'row-tampered'.
    */
   openKeys(input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array>;
+  /**
+   * Decrypts keystores in one thread, one after another, and seals their keys with fresh shares of them.
+   * @param memoryBytes - what the one that takes most takes; it waits until there is so much
+   */
+  sealKeystores(
+    input: Jobs['sealKeystores']['input'],
+    memoryBytes: number,
+  ): Promise<Jobs['sealKeystores']['output']>;
+  /** Opens validators' rows in one thread and seals fresh shares of their keys; a row that does not open stops nothing. */
+  shareAnew(target: SealTarget, rows: readonly SealedRow[]): Promise<Jobs['shareAnew']['output']>;
+  /** Verifies signatures of deposits in one thread, and hashes the deposits for the tree. */
+  checkDeposits(input: DepositsToCheck, signal?: AbortSignal): Promise<CheckedDeposits>;
   /** {@link openKeys}, but a bad row stops nothing: it is told which these are. */
   openEach(input: RowsToOpen): Promise<OpenOutput>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
@@ -123,6 +138,10 @@ export function createWorkerPool(
     encryptKeystores: (keys, onProgress) => encryptKeystores(threads, memory(), keys, onProgress),
     sealKeypairs: (input, onProgress) => sealKeypairs(threads, input, onProgress),
     openKeys: (input, onProgress) => openKeys(threads, input, onProgress),
+    sealKeystores: (input, memoryBytes) =>
+      memory().run(memoryBytes, () => threads.run('sealKeystores', input)),
+    shareAnew: (target, rows) => threads.run('shareAnew', { target, rows: encodeRows(target, rows) }),
+    checkDeposits: (input, signal) => threads.run('checkDeposits', input, { signal }),
     openEach: input => openEach(threads, input),
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),

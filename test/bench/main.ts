@@ -10,6 +10,7 @@ import { compareRevisions } from './compare/compare.ts';
 import { KEYSTORE_BENCHES } from './keystore-benches.ts';
 import { buildIfStale, prepareBench } from './prepare.ts';
 import { printFigure, printHead, summarize } from './print.ts';
+import { UPLOAD_BENCHES } from './upload-benches.ts';
 
 /** The signing path, and the operator's: each prints its figures itself, in a process of its own. */
 const SIGNING_PATH = [
@@ -23,7 +24,7 @@ const SIGNING_PATH = [
 ];
 /** These run for so long that they are asked for by name. */
 const ON_DEMAND = ['scale'];
-const BENCHES = [...BULK_BENCHES, ...KEYSTORE_BENCHES];
+const BENCHES = [...BULK_BENCHES, ...KEYSTORE_BENCHES, ...UPLOAD_BENCHES];
 const names = [...BENCHES.map(bench => bench.name), ...SIGNING_PATH, ...ON_DEMAND];
 
 const { values, positionals: wanted } = parseArgs({

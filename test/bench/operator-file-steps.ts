@@ -108,7 +108,7 @@ export async function fillOperatorStep(options: FillOptions): Promise<StepResult
     }
     const { root } = buildDepositTree(entries, vaultAddress);
     const keys = entries.map(({ publicKey }) => publicKey);
-    const depositData = { root, document: documentOf(entries), entryCount: count };
+    const depositData = { root, document: [Buffer.from(documentOf(entries))], entryCount: count };
     await activateUpload(database, activationOf(vault, keys, oracleSet, { depositData }));
   });
   return { cost };

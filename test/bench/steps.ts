@@ -16,6 +16,7 @@ import {
   mergeBare,
   writeDepositDataStep,
 } from './operator-file-steps.ts';
+import { depositsBare, readVaultBare } from './upload-steps.ts';
 
 const STEPS = {
   derive: deriveStep,
@@ -32,6 +33,8 @@ const STEPS = {
   'write-files-bare': writeFilesBare,
   'deposit-tree': depositTreeStep,
   'tree-bare': treeBare,
+  'deposits-bare': depositsBare,
+  'read-vault-bare': readVaultBare,
   'write-deposit-data': writeDepositDataStep,
   'merge-bare': mergeBare,
   'fill-operator': fillOperatorStep,

@@ -22,7 +22,7 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
-import { readDepositData } from '../../services/local-keys/deposit-data-file.ts';
+import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
 import { uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
 import { vaultDirectory } from '../../settings/vault-directory.ts';
@@ -59,7 +59,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
     await using remote = await openRemoteDb(options, this.config.version);
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
-    const depositData = await readDepositData(vaultDir, options.depositDataFile);
+    const depositData = await readDepositList(vaultDir, options.depositDataFile);
     const execution = executionSettings(options);
     const ipfs = ipfsOptions(ipfsSettings(options), network, this.warn);
     const http = openHttp(options);

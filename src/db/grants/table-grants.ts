@@ -90,6 +90,15 @@ export const TABLE_GRANTS: {
       },
     },
   },
+  upload_proofs: {
+    read: ['uploader'],
+    write: {
+      uploader: {
+        insert: ['vault_id', 'rows_digest', 'document_digest', 'mac'],
+        update: ['rows_digest', 'document_digest', 'mac', 'updated_at'],
+      },
+    },
+  },
   oracle_sets: {
     read: ROLES,
     write: {

@@ -42,10 +42,22 @@ export function assertUniqueDeposits(entries: readonly DepositDataEntry[], name 
   const seen = new Set<string>();
   for (const { publicKey } of entries) {
     const key = toHex(publicKey);
-    if (seen.has(key)) {
-      throw new OperatorError('deposit-data-duplicate', `${name} names public key ${key} twice.`);
-    }
+    if (seen.has(key)) throw depositDuplicate(publicKey, name);
     seen.add(key);
+  }
+}
+
+export function depositDuplicate(publicKey: Uint8Array, name: string): OperatorError {
+  return new OperatorError('deposit-data-duplicate', `${name} names public key ${toHex(publicKey)} twice.`);
+}
+
+/** {@link parseDepositData} of a text that need not be deposit data: undefined when it is not. */
+export function tryParseDepositData(text: string): DepositDataEntry[] | undefined {
+  try {
+    return parseDepositData(text);
+  } catch (error) {
+    if (error instanceof OperatorError) return undefined;
+    throw error;
   }
 }
 

@@ -101,6 +101,13 @@ export function encodeManifestHead(
   return bytes;
 }
 
+/** What an upload's proof is bound to, beside what it names. */
+export function encodeProofContext(context: VaultContext): Uint8Array {
+  const bytes = new Uint8Array(VAULT_WIDTH);
+  writeVault(bytes, 'stakewise/proof', context);
+  return bytes;
+}
+
 function writeVault(target: Uint8Array, tag: string, context: VaultContext): void {
   new TextEncoder().encodeInto(tag, target.subarray(0, TAG_WIDTH));
   target[TAG_WIDTH] = FORMAT_VERSION;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { create, decrypt, type IKdfModule, type IKeystore } from '@chainsafe/bls-keystore';
+import { create, type IKdfModule } from '@chainsafe/bls-keystore';
 import { z } from 'zod';
 import { equalBytes, fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
@@ -9,6 +9,7 @@ import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
 import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
+import { decryptMessage } from './keystore-cipher.ts';
 
 export type KeystoreKdf = 'scrypt' | 'pbkdf2';
 
@@ -57,6 +58,8 @@ const keystoreSchema = z.object({
   version: z.literal(4),
 });
 export type Keystore = z.infer<typeof keystoreSchema>;
+/** Made once: to make a schema takes ten times as long as to use it. */
+const versionSchema = z.object({ version: z.unknown() });
 
 /**
  * Reads a keystore, and refuses one that costs too much to open ({@link KDF_LIMITS}).
@@ -66,7 +69,7 @@ export type Keystore = z.infer<typeof keystoreSchema>;
 export function parseKeystore(text: string, name = 'keystore'): Keystore {
   const json = parseJson(text);
   if (json === undefined) throw new OperatorError('keystore-not-json', `${name} is not JSON.`);
-  const version = z.object({ version: z.unknown() }).safeParse(json).data?.version;
+  const version = versionSchema.safeParse(json).data?.version;
   if (version !== undefined && version !== 4) {
     throw new OperatorError(
       'keystore-version',
@@ -85,6 +88,12 @@ export function parseKeystore(text: string, name = 'keystore'): Keystore {
 /** The memory in bytes that decrypting it takes, by the numbers in the file; pbkdf2 takes none. */
 export function memoryToDecrypt({ crypto: { kdf } }: Keystore): number {
   return kdf.function === 'scrypt' ? memoryOfScrypt(kdf.params) : 0;
+}
+
+/** The work of decrypting it, by the numbers in the file, in rounds of pbkdf2, of which a usual one makes 262,144. */
+export function workToDecrypt({ crypto: { kdf } }: Keystore): number {
+  // The usual scrypt (n · r = 2^21) takes about as long as the usual pbkdf2.
+  return kdf.function === 'scrypt' ? (kdf.params.n * kdf.params.r * kdf.params.p) / 8 : kdf.params.c;
 }
 
 /** The memory in bytes that encrypting one takes. */
@@ -142,7 +151,7 @@ export async function decryptKeystore(
   password: string,
   name = 'keystore',
 ): Promise<Uint8Array> {
-  const decrypted = await decryptBytes(keystore, password, name);
+  const decrypted = decryptBytes(keystore, password, name);
   const secretKey = new Uint8Array(decrypted);
   wipe(decrypted);
   const expected = fromHex(keystore.pubkey);
@@ -155,22 +164,22 @@ export async function decryptKeystore(
   );
 }
 
-async function decryptBytes(keystore: Keystore, password: string, name: string): Promise<Uint8Array> {
+function decryptBytes({ crypto }: Keystore, password: string, name: string): Uint8Array {
+  let decrypted: Uint8Array | undefined;
   try {
-    return await decrypt(keystore as IKeystore, password);
+    decrypted = decryptMessage(crypto, password);
   } catch (cause) {
-    if (cause instanceof Error && cause.message === 'Invalid password') {
-      throw new OperatorError(
-        'keystore-wrong-password',
-        `The password does not open ${name}, or its checksum is damaged.`,
-      );
-    }
     throw new OperatorError(
       'keystore-kdf',
       `${name} asks for key derivation parameters that cannot be computed.`,
       { cause },
     );
   }
+  if (decrypted !== undefined) return decrypted;
+  throw new OperatorError(
+    'keystore-wrong-password',
+    `The password does not open ${name}, or its checksum is damaged.`,
+  );
 }
 
 function tryPublicKey(secretKey: Uint8Array): Uint8Array | undefined {

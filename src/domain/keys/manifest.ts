@@ -56,7 +56,7 @@ export class ManifestMac {
   }
 
   /**
-   * @param entries - each of {@link MANIFEST_ENTRY_LENGTH}, in the order of their public keys
+   * @param entries - public key, data-key id (4 bytes, big-endian) and nonce of each, in the order of their public keys
    * @throws RangeError when they are not in strictly ascending order
    */
   update(entries: Uint8Array): this {

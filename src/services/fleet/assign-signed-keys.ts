@@ -10,6 +10,7 @@ import type { WorkerPool } from '../../workers/pool.ts';
 import { keysDigest, type ProvenKeys, proveKeys } from '../remote-db/prove-keys.ts';
 import { readOperatorFacts } from '../remote-db/read-operator-facts.ts';
 import {
+  digestFacts,
   planStateOf,
   readHistory,
   type StatementHistory,
@@ -87,7 +88,7 @@ async function assignAndSign(
     reassign,
     isTrusted,
   });
-  const facts = await readProvenFacts(transaction, vault, { ref, proven });
+  const facts = digestFacts(await readProvenFacts(transaction, vault, { ref, proven }));
   const { manifestCounter, depositDataRoot } = vault;
   const signed = signFacts(history, { manifestCounter, depositDataRoot, facts }, planDigest(assigned.plan));
   await storeFreshKey(transaction, vaultId, vaultSigner);

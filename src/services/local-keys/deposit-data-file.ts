@@ -27,17 +27,24 @@ export function findDepositDataPath(vaultDirectory: string): string | undefined 
  * A vault's deposit data, or that of the file named.
  * @throws OperatorError 'deposit-data-missing' in the Python operator's words, or what is wrong in the file
  */
-export async function readDepositData(
+export async function readDepositData(vaultDirectory: string, file?: string): Promise<DepositDataFile> {
+  const path = requireDepositDataPath(vaultDirectory, file);
+  return { path, entries: parseDepositData((await readFileBytes(path)).toString(), path) };
+}
+
+/**
+ * Where a vault's deposit data is, unless a file is named.
+ * @throws OperatorError 'deposit-data-missing'
+ */
+export function requireDepositDataPath(
   vaultDirectory: string,
   file: string | undefined = findDepositDataPath(vaultDirectory),
-): Promise<DepositDataFile> {
-  if (file === undefined) {
-    throw new OperatorError(
-      'deposit-data-missing',
-      'Deposit data file does not exist. Have you called "create-keys" command?',
-    );
-  }
-  return { path: file, entries: parseDepositData((await readFileBytes(file)).toString(), file) };
+): string {
+  if (file !== undefined) return file;
+  throw new OperatorError(
+    'deposit-data-missing',
+    'Deposit data file does not exist. Have you called "create-keys" command?',
+  );
 }
 
 /** Whether a file's name is that of deposit data: it may lie among the keystores and is none. */

@@ -1,11 +1,15 @@
-import { type Dirent, existsSync } from 'node:fs';
+import { type Dirent, existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Keystore, parseKeystore } from '../../domain/keys/keystore.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { asFileError, readFileBytes } from '../../lib/files.ts';
+import { asFileError, readFileAtOnce } from '../../lib/files.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 import { isKeystoreName } from './keystore-directory.ts';
+
+/** How many keystores are read before other work of this thread is let in: some milliseconds. */
+const AT_ONCE = 128;
 
 /** A keystore that was read, not decrypted. */
 export interface ReadKeystore {
@@ -33,6 +37,23 @@ export async function readKeystores(
   location: KeystoreLocation,
   warn: (message: string) => void,
 ): Promise<ReadKeystore[]> {
+  const files: ReadKeystore[] = [];
+  for await (const file of readEachKeystore(location, warn)) files.push(file);
+  const first = new Map<string, string>();
+  for (const { path, keystore } of files) {
+    const key = keystore.pubkey.toLowerCase();
+    const other = first.get(key);
+    if (other !== undefined) throw keystoreDuplicate(key, [other, path]);
+    first.set(key, path);
+  }
+  return files;
+}
+
+/** Reads keystores one after another as {@link readKeystores} does, which of two with one key being for the caller to tell. */
+export async function* readEachKeystore(
+  location: KeystoreLocation,
+  warn: (message: string) => void,
+): AsyncGenerator<ReadKeystore, void, undefined> {
   const paths = await listKeystorePaths(location.keystoresDir);
   if (paths.length === 0) {
     throw new OperatorError('keystores-missing', `Keystores not found in ${location.keystoresDir}.`, {
@@ -40,13 +61,12 @@ export async function readKeystores(
     });
   }
   const passwords = new PasswordFiles(location, warn);
-  const files: ReadKeystore[] = [];
-  for (const path of paths) {
-    const keystore = parseKeystore((await readFileBytes(path)).toString('utf8'), path);
-    files.push({ path, keystore, password: await passwords.passwordOf(path) });
+  for (const [i, path] of paths.entries()) {
+    const keystore = parseKeystore(readFileAtOnce(path).toString('utf8'), path);
+    yield { path, keystore, password: await passwords.passwordOf(path) };
+    // Answers of threads and of nodes are waiting, too.
+    if (i % AT_ONCE === AT_ONCE - 1) await setImmediate();
   }
-  assertDistinct(files);
-  return files;
 }
 
 /** Reads keystores as {@link readKeystores} does; none where there are none, or no directory. */
@@ -73,11 +93,11 @@ export async function listKeystorePaths(directory: string): Promise<string[]> {
     .sort();
 }
 
-/** Reads each password file once, however many keystores it opens. */
+/** Reads each common password file once, however many keystores it opens. */
 class PasswordFiles {
   readonly #location: KeystoreLocation;
   readonly #warn: (message: string) => void;
-  readonly #read = new Map<string, string | null>();
+  readonly #common = new Map<string, string | null>();
 
   constructor(location: KeystoreLocation, warn: (message: string) => void) {
     this.#location = location;
@@ -89,7 +109,10 @@ class PasswordFiles {
       this.#location.passwordsDir ?? dirname(keystorePath),
       `${basename(keystorePath, '.json')}.txt`,
     );
-    for (const candidate of [own, ...this.#location.passwordFiles]) {
+    // Most keystores have none: to ask costs a twentieth of an error about a file that is not there.
+    const ownPassword = isThere(own) ? await this.#read(own) : null;
+    if (ownPassword !== null) return ownPassword;
+    for (const candidate of this.#location.passwordFiles) {
       const password = await this.#readOnce(candidate);
       if (password !== null) return password;
     }
@@ -99,14 +122,14 @@ class PasswordFiles {
   }
 
   async #readOnce(path: string): Promise<string | null> {
-    const known = this.#read.get(path);
+    const known = this.#common.get(path);
     if (known !== undefined) return known;
-    const password = await this.#readPassword(path);
-    this.#read.set(path, password);
+    const password = await this.#read(path);
+    this.#common.set(path, password);
     return password;
   }
 
-  async #readPassword(path: string): Promise<string | null> {
+  async #read(path: string): Promise<string | null> {
     try {
       const { value, warnings } = await readSecretFile(path);
       for (const warning of warnings) this.#warn(warning);
@@ -118,20 +141,20 @@ class PasswordFiles {
   }
 }
 
-function assertDistinct(files: readonly ReadKeystore[]): void {
-  const first = new Map<string, string>();
-  for (const { path, keystore } of files) {
-    const key = keystore.pubkey.toLowerCase();
-    const other = first.get(key);
-    if (other !== undefined) {
-      throw new OperatorError(
-        'keystore-duplicate',
-        `Public key 0x${key} stands in two keystores: ${other} and ${path}.`,
-        {
-          hint: 'Remove one of them; nothing was uploaded.',
-        },
-      );
-    }
-    first.set(key, path);
+/** Whether there may be a file: false only when there is certainly none. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
   }
+}
+
+/** @param key - bare hex, lower case */
+export function keystoreDuplicate(key: string, paths: readonly [string, string]): OperatorError {
+  return new OperatorError(
+    'keystore-duplicate',
+    `Public key 0x${key} stands in two keystores: ${paths[0]} and ${paths[1]}.`,
+    { hint: 'Remove one of them; nothing was uploaded.' },
+  );
 }

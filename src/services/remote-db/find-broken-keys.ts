@@ -1,16 +1,16 @@
-import type { StoredSecret } from '../../db/sealed-record.ts';
+import { readSealedRecord, SEALED_RECORD_LENGTH, type StoredSecret } from '../../db/sealed-record.ts';
 import { createShareTest, type ShareTest } from '../../domain/keys/key-share.ts';
 import { isOracleSet, type OracleSet } from '../../domain/protocol/oracle-config.ts';
 import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
-import type { ProgressBar } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { openEach } from './open-keys.ts';
 import type { UnlockedVault } from './unlock-vault.ts';
-import type { VisibleRows } from './visible-rows.ts';
+import { recordsOf, type ValidatorRows } from './validator-rows.ts';
 
-const BATCH = 2_000;
+/** How many rows are opened together: some two tenths of a second of two threads. */
+const BATCH_ROWS = 2_000;
 
-/** What is known of one validator while its rows are opened. */
+/** What is known of one validator when its rows have been opened. */
 interface OpenedValidator {
   isBroken: boolean;
   secretKey: Uint8Array | undefined;
@@ -20,60 +20,97 @@ interface OpenedValidator {
 }
 
 /**
- * Opens every row and compares its public key, and tests that each validator's shares are all of one polynomial of its key.
- * @param sets - the oracle sets of the vault; one that is not what its hash says counts for nothing
- * @returns validators of which a row does not open, is missing, or does not fit to the others; in no order
+ * Opens every row of the validators that it is given and compares its public key, and tests that each validator's shares are
+ * all of one polynomial of its key. While some are opened, more are taken.
  */
-export async function findBrokenKeys(
-  pool: WorkerPool,
-  unlocked: UnlockedVault,
-  rows: VisibleRows,
-  sets: readonly OracleSet[],
-  bar?: ProgressBar,
-): Promise<Hex[]> {
-  const validators = new Map<Hex, OpenedValidator>();
-  try {
-    for (let from = 0; from < rows.length; from += BATCH) {
-      const batch = rows.slice(from, from + BATCH);
-      const secretKeys = await openEach(pool, unlocked, batch, () => undefined);
-      for (const [i, row] of batch.entries()) note(validators, row, secretKeys[i]);
-      bar?.advance(batch.length);
+export class BrokenKeyFinder {
+  readonly #pool: WorkerPool;
+  readonly #unlocked: UnlockedVault;
+  readonly #shareTestOf: ReturnType<typeof createShareTests>;
+  readonly #broken: Hex[] = [];
+  #batch: ValidatorRows[] = [];
+  #rows = 0;
+  #opening: Promise<void> = Promise.resolve();
+
+  /** @param sets - the oracle sets of the vault; one that is not what its hash says counts for nothing */
+  constructor(pool: WorkerPool, unlocked: UnlockedVault, sets: readonly OracleSet[]) {
+    this.#pool = pool;
+    this.#unlocked = unlocked;
+    this.#shareTestOf = createShareTests(sets);
+  }
+
+  /** Takes all rows of a validator. What it gives is awaited before more are given. */
+  add({ publicKey, records }: ValidatorRows): Promise<void> | undefined {
+    const copy = Uint8Array.from(records);
+    this.#batch.push({ publicKey: Uint8Array.from(publicKey), records: copy });
+    this.#rows += records.length / SEALED_RECORD_LENGTH;
+    return this.#rows < BATCH_ROWS ? undefined : this.#openBatch();
+  }
+
+  /** @returns validators of which a row does not open, is missing, or does not fit to the others; in no order */
+  async end(): Promise<Hex[]> {
+    await this.#openBatch();
+    await this.#opening;
+    return this.#broken;
+  }
+
+  async #openBatch(): Promise<void> {
+    await this.#opening;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#rows = 0;
+    if (batch.length === 0) return;
+    this.#opening = this.#test(batch);
+    // It is awaited with the next batch, perhaps after it has failed.
+    this.#opening.catch(() => undefined);
+  }
+
+  async #test(batch: readonly ValidatorRows[]): Promise<void> {
+    const rows = batch.flatMap(({ records }) => [...recordsOf(records)].map(readSealedRecord));
+    const secretKeys = await openEach(this.#pool, this.#unlocked, rows, () => undefined);
+    try {
+      let next = 0;
+      for (const { publicKey, records } of batch) {
+        const end = next + records.length / SEALED_RECORD_LENGTH;
+        const validator = assemble(rows.slice(next, end), secretKeys.slice(next, end));
+        if (!this.#isSound(validator)) this.#broken.push(toHex(publicKey));
+        next = end;
+      }
+    } finally {
+      wipe(secretKeys);
     }
-    const shareTestOf = createShareTests(sets);
-    const broken: Hex[] = [];
-    for (const [publicKey, { isBroken, secretKey, sharesSetHash, shares }] of validators) {
-      const test = sharesSetHash && shareTestOf(sharesSetHash);
-      // Places without a share are none of the entries.
-      const isWhole = Object.keys(shares).length === shares.length;
-      const isSound = !isBroken && isWhole && secretKey !== undefined && test?.(secretKey, shares);
-      if (!isSound) broken.push(publicKey);
-    }
-    return broken;
-  } finally {
-    for (const { secretKey, shares } of validators.values()) {
-      wipe(shares);
-      if (secretKey !== undefined) wipe(secretKey);
-    }
+  }
+
+  #isSound({ isBroken, secretKey, sharesSetHash, shares }: OpenedValidator): boolean {
+    const test = sharesSetHash && this.#shareTestOf(sharesSetHash);
+    // Places without a share are none of the entries.
+    const isWhole = Object.keys(shares).length === shares.length;
+    return !isBroken && isWhole && secretKey !== undefined && test?.(secretKey, shares) === true;
   }
 }
 
-function note(
-  validators: Map<Hex, OpenedValidator>,
-  row: StoredSecret,
-  secretKey: Uint8Array | undefined,
-): void {
-  const publicKey = toHex(row.parentPublicKey ?? row.publicKey);
-  const known = validators.get(publicKey);
-  const validator = known ?? { isBroken: false, secretKey: undefined, sharesSetHash: undefined, shares: [] };
-  if (known === undefined) validators.set(publicKey, validator);
-  if (secretKey === undefined) {
-    validator.isBroken = true;
-  } else if (row.shareIndex === null || row.oracleSetHash === null) {
-    validator.secretKey = secretKey;
-  } else {
-    validator.sharesSetHash = row.oracleSetHash;
-    validator.shares[row.shareIndex] = secretKey;
+function assemble(
+  rows: readonly StoredSecret[],
+  secretKeys: readonly (Uint8Array | undefined)[],
+): OpenedValidator {
+  const validator: OpenedValidator = {
+    isBroken: false,
+    secretKey: undefined,
+    sharesSetHash: undefined,
+    shares: [],
+  };
+  for (const [i, row] of rows.entries()) {
+    const secretKey = secretKeys[i];
+    if (secretKey === undefined) {
+      validator.isBroken = true;
+    } else if (row.shareIndex === null || row.oracleSetHash === null) {
+      validator.secretKey = secretKey;
+    } else {
+      validator.sharesSetHash = row.oracleSetHash;
+      validator.shares[row.shareIndex] = secretKey;
+    }
   }
+  return validator;
 }
 
 /** The test for shares of each oracle set, by its hash; undefined for a set that is missing or not what its hash says. */

@@ -2,77 +2,110 @@ import type { Database } from '../../db/database.ts';
 import { listStoredKeypairs } from '../../db/keypairs.ts';
 import type { Vault } from '../../db/vaults.ts';
 import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
-import { compareBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
-import type { ReadKeystore } from '../local-keys/read-keystores.ts';
-import type { ProvenUpload } from './prove-upload.ts';
+import { RecordTable, sortRecords } from '../../lib/record-table.ts';
+import type { KeystoreList } from '../local-keys/keystore-list.ts';
 
-/** What an upload has to store, and what readers will see after it. */
+/** What an upload has to store, and what readers will see after it. Public keys stand one after another. */
 export interface UploadPlan {
-  /** All keys of this upload, in public-key order. */
-  readonly publicKeys: readonly Uint8Array[];
-  /** Keystores to decrypt, since the database has no such key. */
-  readonly fresh: readonly ReadKeystore[];
+  /** All keys of this upload, sorted. */
+  readonly publicKeys: Uint8Array;
+  /** Places of the keystores to decrypt, since the database has no such key. */
+  readonly fresh: readonly number[];
   /** Stored keys that lack shares of this oracle set: opened from the database, which costs no KDF. */
-  readonly stale: readonly Uint8Array[];
-  readonly publicKeysAtHand: ReadonlySet<`0x${string}`>;
-  /** What readers will see. */
-  readonly activeAfterwards: readonly Uint8Array[];
+  readonly stale: Uint8Array;
+  /** What readers will see, sorted. */
+  readonly activeAfterwards: RecordTable;
+  /** Whether readers see all of the upload already, with shares of this oracle set. */
+  readonly isVisible: boolean;
 }
 
-/** Compares the keystores with the keypairs that the database has. */
+/**
+ * Compares the keystores with the keypairs that the database has.
+ * @param upload.visible - the validators of the manifest
+ */
 export async function planUpload(
   database: Database,
   { vaultId }: Vault,
   upload: {
     readonly oracleSet: OracleSet;
-    readonly keystores: readonly ReadKeystore[];
-    /** Whether a key is one of the manifest's. */
-    readonly isVisible: (publicKey: Uint8Array) => boolean;
+    readonly keystores: KeystoreList;
+    readonly visible: RecordTable;
   },
 ): Promise<UploadPlan> {
-  const { keystores } = upload;
+  const { keystores, visible } = upload;
   const { hash, publicKeys: oracles } = upload.oracleSet;
   const stored = await listStoredKeypairs(database, {
     vaultId,
     oracleSetHash: hash,
     shareCount: oracles.length,
   });
-  const byKey = new Map(stored.map(keypair => [toHex(keypair.publicKey), keypair]));
-  const fresh: ReadKeystore[] = [];
-  const stale: Uint8Array[] = [];
-  const publicKeys = keystores.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
-  for (const [index, publicKey] of publicKeys.entries()) {
-    const known = byKey.get(toHex(publicKey));
-    if (known?.isComplete) continue;
-    const keystore = keystores[index];
-    if (known?.isActive) stale.push(publicKey);
-    else if (keystore !== undefined) fresh.push(keystore);
+  const states = new Uint8Array(keystores.length);
+  const afterwards = new GrowingBytes();
+  let seen = 0;
+  for (const { publicKey, isActive, isComplete, isOfSet } of stored) {
+    const place = keystores.publicKeys.placeOf(publicKey);
+    if (place === undefined) {
+      // By the manifest, and not by a column that anybody who writes to the database can set.
+      if (visible.has(publicKey)) afterwards.append(publicKey);
+      continue;
+    }
+    states[place] = stateOf({ isActive, isComplete });
+    if (isActive && isComplete && isOfSet && visible.has(publicKey)) seen += 1;
   }
-  // By the manifest, and not by a column that anybody who writes to the database can set.
-  const active = stored.map(keypair => keypair.publicKey).filter(upload.isVisible);
-  const after = new Map([...active, ...publicKeys].map(publicKey => [toHex(publicKey), publicKey]));
+  const stale = new GrowingBytes();
+  const fresh: number[] = [];
+  for (const [place, state] of states.entries()) {
+    if (state === FRESH) fresh.push(place);
+    if (state === STALE) stale.append(keystores.publicKeys.at(place));
+  }
+  const publicKeys = keystores.publicKeys.flat();
+  afterwards.append(publicKeys);
   return {
-    publicKeys: publicKeys.toSorted(compareBytes),
+    publicKeys: sortRecords(publicKeys, PUBLIC_KEY_LENGTH),
     fresh,
-    stale,
-    publicKeysAtHand: new Set(after.keys()),
-    activeAfterwards: [...after.values()].sort(compareBytes),
+    stale: stale.subarray(),
+    activeAfterwards: RecordTable.of(
+      sortRecords(afterwards.subarray(), PUBLIC_KEY_LENGTH),
+      PUBLIC_KEY_LENGTH,
+    ),
+    isVisible: seen === keystores.length,
   };
+}
+
+/** What has to be done about a keystore. */
+const FRESH = 0;
+const STALE = 1;
+const COMPLETE = 2;
+
+function stateOf({ isActive, isComplete }: { readonly isActive: boolean; readonly isComplete: boolean }) {
+  if (isComplete) return COMPLETE;
+  return isActive ? STALE : FRESH;
 }
 
 /** Replaced keys that had not been stored by this run before. */
 export function countReplacedOnly(
   { fresh, stale }: UploadPlan,
-  unopened: ReadonlySet<Hex>,
-  { replacements }: ProvenUpload,
+  keystores: KeystoreList,
+  {
+    unopened,
+    replaced,
+  }: {
+    readonly unopened: ReadonlySet<Hex>;
+    readonly replaced: readonly { readonly publicKey: Uint8Array }[];
+  },
 ): number {
-  const counted = new Set([
-    ...fresh.map(({ keystore }) => toHex(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH))),
-    ...stale.map(toHex).filter(publicKey => !unopened.has(publicKey)),
-  ]);
-  return replacements.filter(({ publicKey }) => !counted.has(toHex(publicKey))).length;
+  if (replaced.length === 0) return 0;
+  const counted = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const place of fresh) counted.add(keystores.publicKeys.at(place));
+  for (let at = 0; at < stale.length; at += PUBLIC_KEY_LENGTH) {
+    const publicKey = stale.subarray(at, at + PUBLIC_KEY_LENGTH);
+    if (!unopened.has(toHex(publicKey))) counted.add(publicKey);
+  }
+  return replaced.filter(({ publicKey }) => !counted.has(publicKey)).length;
 }
 
 /**
@@ -80,12 +113,13 @@ export function countReplacedOnly(
  * @throws OperatorError 'vault-changed'
  */
 export function assertKnown(
-  { publicKeys, activeAfterwards }: UploadPlan,
-  proven: readonly Uint8Array[],
+  { activeAfterwards }: UploadPlan,
+  { uploaded, proven }: { readonly uploaded: RecordTable; readonly proven: RecordTable },
 ): void {
-  const known = new Set([...publicKeys, ...proven].map(toHex));
-  const stranger = activeAfterwards.find(publicKey => !known.has(toHex(publicKey)));
-  if (stranger !== undefined) throw changedMeanwhile(toHex(stranger));
+  for (let place = 0; place < activeAfterwards.length; place++) {
+    const publicKey = activeAfterwards.at(place);
+    if (!uploaded.has(publicKey) && !proven.has(publicKey)) throw changedMeanwhile(toHex(publicKey));
+  }
 }
 
 export function changedMeanwhile(what: string): OperatorError {

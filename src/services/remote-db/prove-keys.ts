@@ -1,19 +1,26 @@
-import { type Database, inSnapshot } from '../../db/database.ts';
-import { listManifestEntries } from '../../db/key-secrets.ts';
-import { listVisibleShares } from '../../db/key-shares.ts';
-import { listActiveKeypairs } from '../../db/keypairs.ts';
+import { type Database, inSnapshot, type Session } from '../../db/database.ts';
+import { openDocument } from '../../db/deposit-data.ts';
+import { pageManifestEntries } from '../../db/key-secrets.ts';
+import { listVisibleShares, pageVisibleShares } from '../../db/key-shares.ts';
+import { listActiveKeypairs, readActiveKeypairs } from '../../db/keypairs.ts';
+import { findOracleSet } from '../../db/oracle-sets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
-import { readVault, vaultRemoved } from '../../db/vaults.ts';
-import { type OperatorFacts, operatorDigest } from '../../domain/fleet/fact-digests.ts';
+import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
+import {
+  type OperatorFacts,
+  operatorDigest,
+  publicKeysOf,
+  RunningOperatorDigest,
+} from '../../domain/fleet/fact-digests.ts';
 import { openStatement } from '../../domain/fleet/statement.ts';
-import { compareBytes, equalBytes, type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { compareBytes, equalBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { HASH_LENGTH } from '../../lib/lengths.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { RecordTable } from '../../lib/record-table.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { openPage } from './open-keys.ts';
-import { findOperatorFacts } from './read-operator-facts.ts';
-import { assertManifest, type UnlockedVault } from './unlock-vault.ts';
+import { assertManifest, assertManifestPages, type UnlockedVault } from './unlock-vault.ts';
 import { readVisibleRows } from './visible-rows.ts';
 
 type Keys = Pick<OperatorFacts, 'keypairs' | 'shares'>;
@@ -23,14 +30,15 @@ export interface ProvenKeys {
   readonly manifestCounter: bigint;
   /** {@link keysDigest} of them. */
   readonly digest: Uint8Array;
-  readonly publicKeys: readonly Uint8Array[];
+  /** The validators, sorted. */
+  readonly publicKeys: RecordTable;
 }
 
 export interface ProveKeysOptions {
   /** Public half of the vault's signing key. */
   readonly verifyingKey: Uint8Array;
   /** Validators that an upload proves by itself, while their keystores are at hand. */
-  readonly except?: ReadonlySet<Hex> | undefined;
+  readonly except?: RecordTable | undefined;
 }
 
 /**
@@ -42,56 +50,80 @@ export interface ProveKeysOptions {
 export async function proveKeys(
   { database, pool }: { readonly database: Database; readonly pool: WorkerPool },
   unlocked: UnlockedVault,
-  { verifyingKey, except = new Set() }: ProveKeysOptions,
+  { verifyingKey, except = new RecordTable(PUBLIC_KEY_LENGTH) }: ProveKeysOptions,
 ): Promise<ProvenKeys> {
   const { vaultId } = unlocked.vault;
-  const state = await inSnapshot(database, async session => {
+  const { vault, keypairs, digest, unsigned } = await inSnapshot(database, async session => {
     const vault = await readVault(session, vaultId);
     if (vault === undefined) throw vaultRemoved();
-    assertManifest(unlocked, vault, await listManifestEntries(session, vaultId));
+    await assertManifestPages(unlocked, vault, pageManifestEntries(session, vaultId));
     const signed = await findStatement(session, vaultId);
-    const facts = await findOperatorFacts(session, vault);
-    const keys = facts ?? {
-      keypairs: await listActiveKeypairs(session, vaultId),
-      shares: await listVisibleShares(session, vaultId),
-    };
-    return { vault, facts, keys, statement: signed && openStatement(verifyingKey, unlocked.context, signed) };
+    const statement = signed && openStatement(verifyingKey, unlocked.context, signed);
+    const { keypairs, digest, operatorDigest } = await digestKeys(session, vault);
+    const isSigned =
+      operatorDigest !== undefined &&
+      statement?.manifestCounter === vault.manifestCounter &&
+      equalBytes(statement.operatorDigest, operatorDigest);
+    return { vault, keypairs, digest, unsigned: isSigned ? undefined : await listKeys(session, vaultId) };
   });
-  const { facts, keys, statement, vault } = state;
-  const digest = keysDigest(keys);
-  const isSigned =
-    facts !== undefined &&
-    statement?.manifestCounter === vault.manifestCounter &&
-    equalBytes(statement.operatorDigest, operatorDigest(facts));
-  if (!isSigned) await compareWithSealed({ database, pool }, unlocked, keys, except);
+  if (unsigned !== undefined) await compareWithSealed({ database, pool }, unlocked, unsigned, except);
   return {
     manifestCounter: vault.manifestCounter,
     digest,
-    publicKeys: keys.keypairs.map(({ publicKey }) => publicKey),
+    publicKeys: RecordTable.of(publicKeysOf(keypairs), PUBLIC_KEY_LENGTH),
   };
 }
 
 /** SHA-256 over validators and shares. */
 export function keysDigest({ keypairs, shares }: Keys): Uint8Array {
-  const oracleSet = { hash: new Uint8Array(HASH_LENGTH), configIpfsHash: '', threshold: 0 };
-  return operatorDigest({ oracleSet, document: '', keypairs, shares });
+  return operatorDigest({ oracleSet: NO_ORACLE_SET, document: '', keypairs, shares });
+}
+
+const NO_ORACLE_SET = { hash: new Uint8Array(HASH_LENGTH), configIpfsHash: '', threshold: 0 };
+
+/**
+ * The validators' rows, {@link keysDigest}, and the digest over all that the operator's files are written from, which is
+ * undefined before the first upload.
+ */
+async function digestKeys(session: Session, { vaultId, oracleSetHash }: Vault) {
+  const oracleSet = oracleSetHash && (await findOracleSet(session, vaultId, oracleSetHash));
+  const document = await openDocument(session, vaultId);
+  const isUploaded = oracleSet !== undefined && oracleSet !== null && document.length > 0;
+  const keys = new RunningOperatorDigest(NO_ORACLE_SET, 0);
+  const all = new RunningOperatorDigest(oracleSet ?? NO_ORACLE_SET, document.length);
+  for await (const piece of document.pieces) all.document(piece);
+  const keypairs = await readActiveKeypairs(session, vaultId);
+  keys.keypairs(keypairs);
+  all.keypairs(keypairs);
+  for await (const page of pageVisibleShares(session, vaultId)) {
+    keys.shares(page);
+    all.shares(page);
+  }
+  return { keypairs, digest: keys.digest(), operatorDigest: isUploaded ? all.digest() : undefined };
+}
+
+async function listKeys(session: Session, vaultId: number): Promise<Keys> {
+  return {
+    keypairs: await listActiveKeypairs(session, vaultId),
+    shares: await listVisibleShares(session, vaultId),
+  };
 }
 
 async function compareWithSealed(
   { database, pool }: { readonly database: Database; readonly pool: WorkerPool },
   unlocked: UnlockedVault,
   keys: Keys,
-  except: ReadonlySet<Hex>,
+  except: RecordTable,
 ): Promise<void> {
   const rows = await readVisibleRows(database, unlocked.vault.vaultId);
   assertManifest(unlocked, rows.vault, rows.manifestEntries());
   const sealed = rows
     .slice(0, rows.length)
-    .filter(({ publicKey, parentPublicKey }) => !except.has(toHex(parentPublicKey ?? publicKey)));
+    .filter(({ publicKey, parentPublicKey }) => !except.has(parentPublicKey ?? publicKey));
   wipe(await openPage(pool, unlocked, sealed));
   const rest: Keys = {
-    keypairs: keys.keypairs.filter(({ publicKey }) => !except.has(toHex(publicKey))),
-    shares: keys.shares.filter(({ parentPublicKey }) => !except.has(toHex(parentPublicKey))),
+    keypairs: keys.keypairs.filter(({ publicKey }) => !except.has(publicKey)),
+    shares: keys.shares.filter(({ parentPublicKey }) => !except.has(parentPublicKey)),
   };
   if (equalBytes(keysDigest(keysOf(sealed)), keysDigest(rest))) return;
   throw new OperatorError(

@@ -1,17 +1,20 @@
 import { previewUpload } from '../../db/activate-upload.ts';
 import type { Database } from '../../db/database.ts';
-import type { NewKeypair } from '../../db/keypairs.ts';
+import { countVisibleKeys, type NewKeypair } from '../../db/keypairs.ts';
 import { listOracleSets } from '../../db/oracle-sets.ts';
-import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
-import { equalBytes, type Hex } from '../../lib/bytes.ts';
+import { SEALED_RECORD_LENGTH } from '../../db/sealed-record.ts';
+import { equalBytes, fromHex, type Hex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import type { ReadKeystore } from '../local-keys/read-keystores.ts';
-import { findBrokenKeys } from './find-broken-keys.ts';
+import type { KeystoreList } from '../local-keys/keystore-list.ts';
+import type { StoreTarget } from './batch-writer.ts';
+import { BrokenKeyFinder } from './find-broken-keys.ts';
+import { digestRows } from './known-rows.ts';
+import type { UploadPlan } from './plan-upload.ts';
 import { sealKeystores } from './store-keypairs.ts';
-import type { UnlockedVault } from './unlock-vault.ts';
-import { readVisibleRowsIn, type VisibleRows } from './visible-rows.ts';
+import { readValidatorRows } from './validator-rows.ts';
 
 export interface ProveUploadDeps {
   readonly database: Database;
@@ -20,20 +23,18 @@ export interface ProveUploadDeps {
 }
 
 export interface UploadToProve {
-  /** Public keys of the whole upload. */
-  readonly publicKeys: readonly Uint8Array[];
-  readonly keystores: readonly ReadKeystore[];
-  readonly oracleSet: OracleSet;
+  readonly plan: UploadPlan;
+  readonly keystores: KeystoreList;
   /** Keys of the upload whose stored row is known not to open. */
   readonly unopened: ReadonlySet<Hex>;
-  /** Validators that readers are to see, in public-key order. */
-  readonly activeAfterwards: readonly Uint8Array[];
+  /** SHA-256 over all rows that readers see, when every one of them is proven already. */
+  readonly visibleDigest: Uint8Array | undefined;
 }
 
 export interface ProvenUpload {
   /** What takes the place of rows that are not what was written. */
   readonly replacements: readonly NewKeypair[];
-  /** SHA-256 over all rows that readers will see, every one of which was opened. */
+  /** SHA-256 over all rows that readers will see, every one of which is proven. */
   readonly rowsDigest: Uint8Array;
 }
 
@@ -41,56 +42,73 @@ export interface ProvenUpload {
 const NAMED_KEYS = 20;
 
 /**
- * Opens all that an upload is about to seal: every row that readers will see, whoever wrote it and when. Of a validator of
+ * Proves all that an upload is about to seal: every row that readers will see, whoever wrote it and when. Rows that are byte
+ * for byte what this run has sealed, or what the last upload has proven, are; every other one is opened. Of a validator of
  * this upload whose rows do not open, or do not fit together, all are made anew from its keystore, to be stored by the
  * transaction that seals them.
  * @throws OperatorError 'rows-not-as-written' naming the keys that have no keystore here; 'vault-changed'
  */
 export async function proveUpload(
   deps: ProveUploadDeps,
-  unlocked: UnlockedVault,
-  upload: UploadToProve,
+  target: StoreTarget,
+  { plan, keystores, unopened, visibleDigest }: UploadToProve,
 ): Promise<ProvenUpload> {
-  const { publicKeys, oracleSet, activeAfterwards } = upload;
-  const { vaultId } = unlocked.vault;
-  const byKey = new Map<Hex, ReadKeystore>(
-    upload.keystores.map(keystore => [`0x${keystore.keystore.pubkey.toLowerCase()}`, keystore]),
-  );
+  // Nothing is to be changed, and all of it is proven: the transaction that seals it compares the rows with the digest.
+  if (visibleDigest !== undefined && plan.isVisible && unopened.size === 0) {
+    return { replacements: [], rowsDigest: visibleDigest };
+  }
   const replacements: NewKeypair[] = [];
-  let broken: readonly Hex[] = [...upload.unopened];
+  const replaced = new Set<Hex>();
+  let broken: readonly Hex[] = [...unopened];
   for (;;) {
-    const keystores = broken.flatMap(publicKey => byKey.get(publicKey) ?? []);
-    if (keystores.length < broken.length) throw notAsWritten(broken.filter(key => !byKey.has(key)));
-    for (const keypair of await sealKeystores(deps, unlocked, oracleSet, keystores)) {
-      replacements.push(keypair);
-    }
-    for (const publicKey of broken) byKey.delete(publicKey);
-    const rows = await previewUpload(
-      deps.database,
-      { vaultId, publicKeys, oracleSet, replacements },
-      preview => readVisibleRowsIn(preview, vaultId),
+    const places = broken.map(publicKey =>
+      replaced.has(publicKey)
+        ? undefined
+        : keystores.publicKeys.placeOf(fromHex(publicKey, PUBLIC_KEY_LENGTH)),
     );
-    requireSameValidators(rows, activeAfterwards);
-    const sets = [oracleSet, ...(await listOracleSets(deps.database, vaultId))];
-    const bar = deps.progress.start('Checking keypairs', rows.length);
-    broken = await findBrokenKeys(deps.pool, unlocked, rows, sets, bar);
-    bar.finish();
-    if (broken.length === 0) return { replacements, rowsDigest: rows.digest() };
+    const missing = broken.filter((_, i) => places[i] === undefined);
+    if (missing.length > 0) throw notAsWritten(missing);
+    const files = places.flatMap(place => (place === undefined ? [] : keystores.fileAt(place)));
+    for (const keypair of await sealKeystores(deps.pool, target, files)) replacements.push(keypair);
+    for (const publicKey of broken) replaced.add(publicKey);
+    const preview = await readPreview(deps, target, plan, replacements);
+    broken = preview.broken;
+    if (broken.length === 0) return { replacements, rowsDigest: preview.digest };
   }
 }
 
-function requireSameValidators(rows: VisibleRows, expected: readonly Uint8Array[]): void {
-  const seen: Uint8Array[] = [];
-  for (let index = 0; index < rows.length; index++) {
-    const [row] = rows.slice(index, index + 1);
-    if (row?.kind === 'validator') seen.push(row.publicKey);
-  }
-  const isSame =
-    seen.length === expected.length && seen.every((key, i) => equalBytes(key, expected[i] ?? key));
-  if (isSame) return;
+/** What readers would see, opened where it is not known. */
+function readPreview(
+  { database, pool, progress }: ProveUploadDeps,
+  { unlocked, oracleSet, known }: StoreTarget,
+  { publicKeys, activeAfterwards }: UploadPlan,
+  replacements: readonly NewKeypair[],
+): Promise<{ readonly broken: readonly Hex[]; readonly digest: Uint8Array }> {
+  const { vaultId } = unlocked.vault;
+  return previewUpload(database, { vaultId, publicKeys, oracleSet, replacements }, async preview => {
+    const finder = new BrokenKeyFinder(pool, unlocked, [
+      oracleSet,
+      ...(await listOracleSets(preview, vaultId)),
+    ]);
+    const bar = progress.start('Checking keypairs', await countVisibleKeys(preview, vaultId));
+    const rows = await readValidatorRows(preview, vaultId, validator => {
+      bar.advance(validator.records.length / SEALED_RECORD_LENGTH);
+      if (known.has(validator.publicKey, digestRows(validator.records))) return undefined;
+      return finder.add(validator);
+    });
+    requireSameValidators(rows.validators, activeAfterwards.flat());
+    const broken = await finder.end();
+    bar.finish();
+    return { broken, digest: rows.digest };
+  });
+}
+
+/** @param seen - sorted, as `expected` is */
+function requireSameValidators(seen: Uint8Array, expected: Uint8Array): void {
+  if (equalBytes(seen, expected)) return;
   throw new OperatorError(
     'vault-changed',
-    `Readers would see ${seen.length} validators after this upload, expected ${expected.length}; nothing was activated.`,
+    `Readers would see ${seen.length / PUBLIC_KEY_LENGTH} validators after this upload, expected ${expected.length / PUBLIC_KEY_LENGTH}; nothing was activated.`,
     { hint: 'Run upload-keypairs again, and find out who else writes to the database.' },
   );
 }

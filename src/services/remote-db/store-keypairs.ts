@@ -1,196 +1,241 @@
 import type { Database } from '../../db/database.ts';
-import { pageActiveSecrets } from '../../db/key-secrets.ts';
-import { insertKeypairs, type NewKeypair } from '../../db/keypairs.ts';
-import { insertOracleSet } from '../../db/oracle-sets.ts';
-import type { StoredSecret } from '../../db/sealed-record.ts';
+import { listValidatorSecrets } from '../../db/key-secrets.ts';
+import type { NewKeypair, SealedKey } from '../../db/keypairs.ts';
 import { NONCE_LENGTH, SEALED_LENGTH } from '../../domain/keys/envelope.ts';
-import { formatKeystore } from '../../domain/keys/keystore.ts';
-import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
-import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
+import { type Hex, toHex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { mapAhead } from '../../lib/map-ahead.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
-import type { SealOutput } from '../../workers/jobs.ts';
+import { RecordTable } from '../../lib/record-table.ts';
+import type { SealOutput, SealTarget } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import type { ReadKeystore } from '../local-keys/read-keystores.ts';
-import { openEach } from './open-keys.ts';
-import type { UnlockedVault } from './unlock-vault.ts';
+import type { KeystoreFacts } from '../local-keys/keystore-list.ts';
+import { BatchWriter, type StoreTarget, USUAL_WORK } from './batch-writer.ts';
 
 interface Deps {
   readonly database: Database;
   readonly pool: WorkerPool;
 }
 
-/** A keystore costs about a second of KDF: what a killed run loses is bounded by this. */
-const KEYSTORE_BATCH = 32;
-const STORED_BATCH = 500;
-const PAGE_SIZE = 6_000;
+/** What a thread is given at a time: a usual keystore, or a tenth of a second of sealing. */
+const JOB_SIZE = 64;
+/** Jobs that are under way for every thread: one is waiting when another is done. */
+const JOBS_PER_THREAD = 2;
 
 /** Decrypts keystores, splits and seals their keys, and commits them batch by batch. @returns how many were stored */
 export async function storeKeystores(
   deps: Deps,
-  unlocked: UnlockedVault,
-  oracleSet: OracleSet,
-  keystores: readonly ReadKeystore[],
+  target: StoreTarget,
+  keystores: Iterable<KeystoreFacts>,
   bar: ProgressBar,
 ): Promise<number> {
-  let stored = 0;
-  for (const batch of batches(keystores, KEYSTORE_BATCH)) {
-    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
-    const secretKeys = await deps.pool.decryptKeystores(
-      batch.map(({ path, keystore, password }) => ({ name: path, text: formatKeystore(keystore), password })),
-      countUp(bar),
-    );
-    stored += await sealAndStore(deps, unlocked, oracleSet, publicKeys, secretKeys);
+  const writer = new BatchWriter(deps.database, target);
+  try {
+    for await (const { keypairs, work } of sealEach(deps.pool, target, keystores)) {
+      await writer.add(keypairs, work);
+      bar.advance(keypairs.length);
+    }
+  } finally {
+    await writer.settle();
   }
-  return stored;
+  return await writer.end();
 }
 
 /** Decrypts keystores and seals their keys with shares of the oracle set, without storing them. */
 export async function sealKeystores(
-  { pool }: Pick<Deps, 'pool'>,
-  unlocked: UnlockedVault,
-  oracleSet: OracleSet,
-  keystores: readonly ReadKeystore[],
+  pool: WorkerPool,
+  target: StoreTarget,
+  keystores: Iterable<KeystoreFacts>,
 ): Promise<NewKeypair[]> {
   const sealed: NewKeypair[] = [];
-  for (const batch of batches(keystores, KEYSTORE_BATCH)) {
-    const secretKeys = await pool.decryptKeystores(
-      batch.map(({ path, keystore, password }) => ({ name: path, text: formatKeystore(keystore), password })),
-    );
-    const publicKeys = batch.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
-    for (const keypair of await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys)) {
-      sealed.push(keypair);
-    }
+  for await (const { keypairs } of sealEach(pool, target, keystores)) {
+    for (const keypair of keypairs) sealed.push(keypair);
   }
   return sealed;
 }
 
 /**
  * Makes shares of a new oracle set for keys that are stored. The database has them: no keystore is decrypted again.
+ * @param publicKeys - of 48 bytes, one after another
  * @returns how many were stored, and which keys could not be opened
  */
 export async function storeSharesAnew(
-  deps: Deps,
-  unlocked: UnlockedVault,
-  oracleSet: OracleSet,
-  publicKeys: readonly Uint8Array[],
+  { database, pool }: Deps,
+  target: StoreTarget,
+  publicKeys: Uint8Array,
   bar: ProgressBar,
 ): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
-  const unopened = new Set(publicKeys.map(toHex));
+  const unopened = new Set<Hex>();
   if (publicKeys.length === 0) return { stored: 0, unopened };
-  const rows = await readRows(deps.database, unlocked, unopened);
-  let stored = 0;
-  for (const batch of batches(rows, STORED_BATCH)) {
-    const secretKeys = await openEach(deps.pool, unlocked, batch, () => undefined);
-    const opened = batch.flatMap(({ publicKey }, i) => {
-      const secretKey = secretKeys[i];
-      return secretKey === undefined ? [] : [{ publicKey, secretKey }];
-    });
-    for (const { publicKey } of opened) unopened.delete(toHex(publicKey));
-    stored += await sealAndStore(
-      deps,
-      unlocked,
-      oracleSet,
-      opened.map(({ publicKey }) => publicKey),
-      opened.map(({ secretKey }) => secretKey),
+  const { vault } = target.unlocked;
+  const wanted = RecordTable.of(publicKeys, PUBLIC_KEY_LENGTH);
+  const records = await listValidatorSecrets(database, vault.vaultId);
+  // A key without a row is none that could be opened.
+  const found = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const { publicKey } of ownRows(records, wanted)) found.add(publicKey);
+  for (let i = 0; i < wanted.length; i++) if (!found.has(wanted.at(i))) unopened.add(toHex(wanted.at(i)));
+  const writer = new BatchWriter(database, target);
+  const share = async (batch: readonly OwnRow[]) => {
+    const { opened, sealed } = await pool.shareAnew(
+      sealTargetOf(target),
+      batch.map(({ publicKey, dataKeyId, secret }) => ({
+        kind: 'validator' as const,
+        publicKey,
+        dataKeyId,
+        parentPublicKey: null,
+        oracleSetHash: null,
+        shareIndex: null,
+        ...secret,
+      })),
     );
-    bar.advance(batch.length);
-  }
-  return { stored, unopened };
-}
-
-/** Read to the end before anything is written: an embedded database has one connection. */
-async function readRows(
-  database: Database,
-  { vault: { vaultId } }: UnlockedVault,
-  wanted: ReadonlySet<string>,
-): Promise<StoredSecret[]> {
-  const rows: StoredSecret[] = [];
-  for await (const page of pageActiveSecrets(database, { vaultId, pageSize: PAGE_SIZE })) {
-    for (const row of page) {
-      if (row.kind === 'validator' && wanted.has(toHex(row.publicKey))) rows.push(row);
-    }
-  }
-  return rows;
-}
-
-/** @param secretKeys - overwritten here */
-async function sealAndStore(
-  { database, pool }: Deps,
-  unlocked: UnlockedVault,
-  oracleSet: OracleSet,
-  publicKeys: readonly Uint8Array[],
-  secretKeys: readonly Uint8Array[],
-): Promise<number> {
-  if (publicKeys.length === 0) return 0;
-  const keypairs = await sealKeys({ pool }, unlocked, oracleSet, publicKeys, secretKeys);
-  const { vaultId, dataKeyId } = unlocked.vault;
-  // Not before the keystores of the first batch were opened: a wrong password leaves nothing behind.
-  await insertOracleSet(database, vaultId, oracleSet);
-  const inserted = await insertKeypairs(database, {
-    vaultId,
-    oracleSetHash: oracleSet.hash,
-    dataKeyId,
-    keypairs,
-  });
-  return inserted.length;
-}
-
-/** @param secretKeys - overwritten here */
-async function sealKeys(
-  { pool }: Pick<Deps, 'pool'>,
-  { context, vault, dataKey }: UnlockedVault,
-  oracleSet: OracleSet,
-  publicKeys: readonly Uint8Array[],
-  secretKeys: readonly Uint8Array[],
-): Promise<NewKeypair[]> {
-  const flat = concatBytes(secretKeys);
-  wipe(secretKeys);
-  const count = oracleSet.publicKeys.length;
-  try {
-    const sealed = await pool.sealKeypairs({
-      ...context,
-      dataKey,
-      dataKeyId: vault.dataKeyId,
-      oracleSet: { hash: oracleSet.hash, threshold: oracleSet.threshold, count },
-      secretKeys: flat,
-      publicKeys: concatBytes(publicKeys),
-    });
-    return publicKeys.map((publicKey, index) => toKeypair(sealed, publicKey, index, count));
-  } finally {
-    wipe(flat);
-  }
-}
-
-function toKeypair(sealed: SealOutput, publicKey: Uint8Array, index: number, shareCount: number): NewKeypair {
-  const shares = Array.from({ length: shareCount }, (_, share) => {
-    const place = index * shareCount + share;
-    return {
-      publicKey: cut(sealed.sharePublicKeys, place, PUBLIC_KEY_LENGTH),
-      nonce: cut(sealed.shareNonces, place, NONCE_LENGTH),
-      ciphertext: cut(sealed.shareCiphertexts, place, SEALED_LENGTH),
-    };
-  });
-  const secret = {
-    nonce: cut(sealed.nonces, index, NONCE_LENGTH),
-    ciphertext: cut(sealed.ciphertexts, index, SEALED_LENGTH),
+    return { batch, opened, sealed };
   };
-  return { publicKey, secret, shares };
+  const ahead = JOBS_PER_THREAD * pool.size;
+  try {
+    for await (const { batch, opened, sealed } of mapAhead(
+      batches(ownRows(records, wanted), JOB_SIZE),
+      share,
+      ahead,
+    )) {
+      for (const [i, { publicKey }] of batch.entries()) if (opened[i] !== 1) unopened.add(toHex(publicKey));
+      const shared = batch.filter((_, i) => opened[i] === 1);
+      // The key's own row stays as it is stored.
+      const keypairs = toKeypairs(
+        sealed,
+        shared.map(({ publicKey }) => publicKey),
+        target,
+      ).map((keypair, i) => ({
+        publicKey: keypair.publicKey,
+        secret: shared[i]?.secret ?? keypair.secret,
+        shares: keypair.shares,
+      }));
+      await writer.add(keypairs, 0);
+      bar.advance(batch.length);
+    }
+  } finally {
+    await writer.settle();
+  }
+  return { stored: await writer.end(), unopened };
+}
+
+/** A validator's own row, views. */
+interface OwnRow {
+  readonly publicKey: Uint8Array;
+  readonly dataKeyId: number;
+  readonly secret: SealedKey;
+}
+
+/** The rows of `listValidatorSecrets` that are of these validators, made when they are asked for. */
+function* ownRows(records: Uint8Array, wanted: RecordTable): Generator<OwnRow> {
+  const numbers = new DataView(records.buffer, records.byteOffset);
+  const nonceAt = PUBLIC_KEY_LENGTH + 4;
+  const ciphertextAt = nonceAt + NONCE_LENGTH;
+  const width = ciphertextAt + SEALED_LENGTH;
+  for (let at = 0; at < records.length; at += width) {
+    const publicKey = records.subarray(at, at + PUBLIC_KEY_LENGTH);
+    if (!wanted.has(publicKey)) continue;
+    yield {
+      publicKey,
+      dataKeyId: numbers.getUint32(at + PUBLIC_KEY_LENGTH),
+      secret: {
+        nonce: records.subarray(at + nonceAt, at + ciphertextAt),
+        ciphertext: records.subarray(at + ciphertextAt, at + width),
+      },
+    };
+  }
+}
+
+interface SealedBatch {
+  readonly keypairs: readonly NewKeypair[];
+  /** What it took to decrypt the keystores, in rounds of pbkdf2. */
+  readonly work: number;
+}
+
+async function* sealEach(
+  pool: WorkerPool,
+  target: StoreTarget,
+  keystores: Iterable<KeystoreFacts>,
+): AsyncGenerator<SealedBatch, void, undefined> {
+  const seal = async (job: readonly KeystoreFacts[]) => {
+    const input = {
+      target: sealTargetOf(target),
+      keystores: job.map(({ path, password, publicKey }) => ({ path, password, publicKey })),
+    };
+    const sealed = await pool.sealKeystores(input, memoryOf(job));
+    const publicKeys = job.map(({ publicKey }) => publicKey);
+    return { keypairs: toKeypairs(sealed, publicKeys, target), work: workOf(job) };
+  };
+  yield* mapAhead(jobsOf(keystores), seal, JOBS_PER_THREAD * pool.size);
+}
+
+/** Keystores in the order given, as many together as one job takes. */
+function* jobsOf(keystores: Iterable<KeystoreFacts>): Generator<readonly KeystoreFacts[]> {
+  let job: KeystoreFacts[] = [];
+  for (const keystore of keystores) {
+    job.push(keystore);
+    if (job.length < JOB_SIZE && workOf(job) < USUAL_WORK / 4) continue;
+    yield job;
+    job = [];
+  }
+  if (job.length > 0) yield job;
+}
+
+/** What the one takes that takes most: a thread decrypts one after another. */
+function memoryOf(keystores: readonly KeystoreFacts[]): number {
+  return keystores.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes), 0);
+}
+
+function workOf(keystores: readonly KeystoreFacts[]): number {
+  return keystores.reduce((sum, { work }) => sum + work, 0);
+}
+
+function* batches<T>(items: Iterable<T>, size: number): Generator<readonly T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function sealTargetOf({ unlocked: { context, vault, dataKey }, oracleSet }: StoreTarget): SealTarget {
+  return {
+    ...context,
+    dataKey,
+    dataKeyId: vault.dataKeyId,
+    oracleSet: {
+      hash: oracleSet.hash,
+      threshold: oracleSet.threshold,
+      count: oracleSet.publicKeys.length,
+    },
+  };
+}
+
+function toKeypairs(
+  sealed: SealOutput,
+  publicKeys: readonly Uint8Array[],
+  { oracleSet }: StoreTarget,
+): NewKeypair[] {
+  const count = oracleSet.publicKeys.length;
+  return publicKeys.map((publicKey, index) => ({
+    publicKey,
+    secret: {
+      nonce: cut(sealed.nonces, index, NONCE_LENGTH),
+      ciphertext: cut(sealed.ciphertexts, index, SEALED_LENGTH),
+    },
+    shares: Array.from({ length: count }, (_, share) => {
+      const place = index * count + share;
+      return {
+        publicKey: cut(sealed.sharePublicKeys, place, PUBLIC_KEY_LENGTH),
+        nonce: cut(sealed.shareNonces, place, NONCE_LENGTH),
+        ciphertext: cut(sealed.shareCiphertexts, place, SEALED_LENGTH),
+      };
+    }),
+  }));
 }
 
 function cut(flat: Uint8Array, place: number, width: number): Uint8Array {
   return flat.subarray(place * width, (place + 1) * width);
-}
-
-function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
-}
-
-/** Turns "so many done" into steps. */
-function countUp(bar: ProgressBar): (done: number) => void {
-  let before = 0;
-  return done => {
-    bar.advance(done - before);
-    before = done;
-  };
 }

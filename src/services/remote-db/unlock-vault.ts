@@ -11,7 +11,7 @@ import {
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../../domain/keys/envelope.ts';
 import type { VaultContext } from '../../domain/keys/key-context.ts';
-import { verifyManifestMac } from '../../domain/keys/manifest.ts';
+import { isSameMac, ManifestMac, verifyManifestMac } from '../../domain/keys/manifest.ts';
 import { fromHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
@@ -99,6 +99,20 @@ export function assertManifest(
   entries: Iterable<ManifestEntry>,
 ): void {
   if (!isManifest(unlocked, vault, entries)) throw manifestMismatch();
+}
+
+/**
+ * {@link assertManifest} of entries that come page by page, each as `ManifestMac` takes it.
+ * @throws OperatorError 'manifest-mismatch'
+ */
+export async function assertManifestPages(
+  { encryptionKey, context }: UnlockedVault,
+  { manifestCounter: counter, depositDataRoot, manifestMac }: Vault,
+  pages: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const mac = new ManifestMac(encryptionKey, context, { counter, depositDataRoot });
+  for await (const page of pages) mac.update(page);
+  if (manifestMac === null || !isSameMac(mac.digest(), manifestMac)) throw manifestMismatch();
 }
 
 /** The error of rows that are not those of the manifest. */

@@ -1,28 +1,29 @@
 import { ACCEPTED_BY_UPLOADS } from '../../db/accepted-oracle-sets.ts';
 import { activateUpload } from '../../db/activate-upload.ts';
 import type { Database } from '../../db/database.ts';
-import { listManifestEntries } from '../../db/key-secrets.ts';
 import { pruneShares } from '../../db/key-shares.ts';
 import { withVaultLock } from '../../db/locks.ts';
-import { readVault, type Vault, vaultChanged } from '../../db/vaults.ts';
-import { type DepositDataEntry, formatDepositData } from '../../domain/consensus/deposit-data.ts';
+import type { DepositList } from '../../domain/consensus/deposit-list.ts';
 import { assignAdded } from '../../domain/fleet/assignment.ts';
-import { operatorDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
-import { computeManifestMac } from '../../domain/keys/manifest.ts';
+import { validatorsDigest } from '../../domain/fleet/fact-digests.ts';
+import { ManifestMac } from '../../domain/keys/manifest.ts';
 import { computeOracleSetMac } from '../../domain/keys/oracle-set-mac.ts';
+import { computeProofMac } from '../../domain/keys/upload-proof.ts';
 import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
-import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { equalBytes, type Hex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import { type KeystoreLocation, type ReadKeystore, readKeystores } from '../local-keys/read-keystores.ts';
+import { type KeystoreList, listKeystores } from '../local-keys/keystore-list.ts';
+import type { KeystoreLocation } from '../local-keys/read-keystores.ts';
 import {
   type AcceptedOracleSet,
   type AcceptedOracleSets,
   openAcceptedOracleSets,
 } from '../oracles/accepted-oracle-sets.ts';
 import { auditActor } from './audit-actor.ts';
-import { assertKeysAtHand, checkDepositData } from './check-deposit-data.ts';
+import type { StoreTarget } from './batch-writer.ts';
+import { assertKeysAtHand, startDepositCheck } from './check-deposit-data.ts';
 import {
   assertKnown,
   changedMeanwhile,
@@ -35,7 +36,8 @@ import { type ProvenUpload, proveUpload } from './prove-upload.ts';
 import { type PlanState, planStateOf, readHistory, signFacts } from './statements/sign-facts.ts';
 import { openVaultSigner, type VaultSigner } from './statements/vault-signing-key.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
-import { assertManifest, type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
+import { readUploadedState } from './uploaded-state.ts';
 
 export interface UploadDeps {
   readonly database: Database;
@@ -54,7 +56,7 @@ export interface UploadOptions {
   readonly ref: VaultRef;
   readonly encryptKey: string;
   readonly keystores: KeystoreLocation;
-  readonly depositData: { readonly path: string; readonly entries: readonly DepositDataEntry[] };
+  readonly depositData: DepositList;
   /** Removes oracle sets that are no longer anybody's. */
   readonly pruneShares: boolean;
   /** How long another upload of this vault is waited for. */
@@ -92,45 +94,46 @@ export async function uploadKeypairs(deps: UploadDeps, options: UploadOptions): 
 async function uploadLocked(
   deps: UploadDeps,
   options: UploadOptions,
-  unlocked: UnlockedVault,
+  opened: UnlockedVault,
 ): Promise<UploadResult> {
   const { database, say } = deps;
-  const { vault, isVisible } = await readCheckedVault(database, unlocked);
+  const { ref, depositData } = options;
+  const state = await readUploadedState(database, opened, ref.network.genesisForkVersion);
+  const unlocked = { ...opened, vault: state.vault };
   const vaultSigner = await openVaultSigner(database, unlocked);
+  const provenRoot = state.provenRootOf(depositData.documentDigest);
+  using depositCheck = startDepositCheck(deps.pool, ref, { list: depositData, provenRoot });
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
-  const keystores = await readKeystores(options.keystores, deps.warn);
-  const root = checkDepositData(options.ref, options.depositData, await fetchRoot(deps, options));
+  const keystores = await listKeystores(options.keystores, deps.warn);
+  const root = await depositCheck.rootOf(await fetchRoot(deps, options));
   say('Fetching oracles config...');
   const accepted = rememberLater(acceptedSets(deps, options, unlocked));
   const oracleSet = await deps.fetchOracleSet(accepted);
-  const plan = await planUpload(database, vault, { oracleSet, keystores, isVisible });
-  assertKeysAtHand(options.depositData, plan.publicKeysAtHand);
+  const { vault, visible, known } = state;
+  const plan = await planUpload(database, vault, { oracleSet, keystores, visible });
+  assertKeysAtHand(depositData, plan.activeAfterwards);
   warnOfUnlistedKeys(deps, options, keystores);
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
-  const { stored: added, unopened } = await storeMissing(deps, { ...unlocked, vault }, oracleSet, plan);
-  const { publicKeys, activeAfterwards } = plan;
-  const proven = await proveUpload(
-    deps,
-    { ...unlocked, vault },
-    { publicKeys, keystores, oracleSet, unopened, activeAfterwards },
-  );
-  const replaced = proven.replacements.length;
-  if (replaced > 0) {
+  const target = { unlocked, oracleSet, known };
+  const { stored: added, unopened } = await storeMissing(deps, target, plan, keystores);
+  const { visibleDigest } = state;
+  const proven = await proveUpload(deps, target, { plan, keystores, unopened, visibleDigest });
+  const { replacements } = proven;
+  if (replacements.length > 0) {
     deps.warn(
-      `The rows of ${replaced} validators in the remote db were not what was written; they are replaced from the keystores.`,
+      `The rows of ${replacements.length} validators in the remote db were not what was written; they are replaced from the keystores.`,
     );
   }
-  const { publicKeys: known } = await proveKeys(deps, unlocked, {
+  const { publicKeys: others } = await proveKeys(deps, unlocked, {
     verifyingKey: vaultSigner.signer.verifyingKey,
-    except: new Set(plan.publicKeys.map(toHex)),
+    except: keystores.publicKeys,
   });
-  assertKnown(plan, known);
-  const stored = added + countReplacedOnly(plan, unopened, proven);
+  assertKnown(plan, { uploaded: keystores.publicKeys, proven: others });
+  const stored = added + countReplacedOnly(plan, keystores, { unopened, replaced: replacements });
   say('Uploading updates to the remote db...');
   await accepted.settle();
-  const upload = { oracleSet, root, plan, stored, proven, vaultSigner };
-  await activate(deps, options, { ...unlocked, vault }, upload);
+  await activate(deps, options, unlocked, { oracleSet, root, plan, stored, proven, vaultSigner });
   const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
   return {
     keystores: keystores.length,
@@ -141,21 +144,6 @@ async function uploadLocked(
     prunedShares: pruned,
     verifyingKey: vaultSigner.signer.verifyingKey,
   };
-}
-
-/** The vault as it is now that the lock is ours, and which keys its manifest has. */
-async function readCheckedVault(
-  database: Database,
-  unlocked: UnlockedVault,
-): Promise<{ vault: Vault; isVisible: (publicKey: Uint8Array) => boolean }> {
-  const vault = await readVault(database, unlocked.vault.vaultId);
-  if (vault === undefined || vault.dataKeyId !== unlocked.vault.dataKeyId) {
-    throw vaultChanged('it was set up anew');
-  }
-  const entries = await listManifestEntries(database, vault.vaultId);
-  assertManifest(unlocked, vault, entries);
-  const visible = new Set(entries.map(({ publicKey }) => Buffer.from(publicKey).toString('latin1')));
-  return { vault, isVisible: publicKey => visible.has(Buffer.from(publicKey).toString('latin1')) };
 }
 
 async function fetchRoot(deps: UploadDeps, { ref }: UploadOptions): Promise<Uint8Array | null> {
@@ -204,28 +192,29 @@ function rememberLater(sets: AcceptedOracleSets): AcceptedOracleSets & { settle(
 function warnOfUnlistedKeys(
   deps: UploadDeps,
   { depositData }: UploadOptions,
-  keystores: readonly ReadKeystore[],
+  { publicKeys, length }: KeystoreList,
 ): void {
-  const listed = new Set(depositData.entries.map(entry => toHex(entry.publicKey)));
-  const unlisted = keystores.filter(
-    ({ keystore }) => !listed.has(toHex(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH))),
-  ).length;
-  if (unlisted > 0) deps.warn(`${unlisted} of ${keystores.length} keystores are not in ${depositData.path}.`);
+  let unlisted = 0;
+  for (let place = 0; place < length; place++) {
+    if (!depositData.publicKeys.has(publicKeys.at(place))) unlisted += 1;
+  }
+  if (unlisted > 0) deps.warn(`${unlisted} of ${length} keystores are not in ${depositData.path}.`);
 }
 
 async function storeMissing(
   deps: UploadDeps,
-  unlocked: UnlockedVault,
-  oracleSet: OracleSet,
-  plan: UploadPlan,
+  target: StoreTarget,
+  { fresh, stale }: UploadPlan,
+  keystores: KeystoreList,
 ): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
-  const total = plan.fresh.length + plan.stale.length;
+  const total = fresh.length + stale.length / PUBLIC_KEY_LENGTH;
   if (total === 0) return { stored: 0, unopened: new Set() };
   const bar = deps.progress.start('Encrypting keypairs', total, { lanes: deps.pool.size });
-  const { stored, unopened } = await storeSharesAnew(deps, unlocked, oracleSet, plan.stale, bar);
-  const fresh = await storeKeystores(deps, unlocked, oracleSet, plan.fresh, bar);
+  const { stored, unopened } = await storeSharesAnew(deps, target, stale, bar);
+  const files = fresh.values().map(place => keystores.fileAt(place));
+  const added = await storeKeystores(deps, target, files, bar);
   bar.finish();
-  return { stored: stored + fresh, unopened };
+  return { stored: stored + added, unopened };
 }
 
 async function activate(
@@ -242,7 +231,7 @@ async function activate(
   },
 ): Promise<void> {
   const { oracleSet, root, plan, vaultSigner } = upload;
-  const validators = validatorsDigest(plan.activeAfterwards);
+  const validators = validatorsDigest([plan.activeAfterwards.flat()]);
   const outcome: { plan: PlanState } = { plan: 'none' };
   await activateUpload(database, {
     vaultId: vault.vaultId,
@@ -253,17 +242,15 @@ async function activate(
     rowsDigest: upload.proven.rowsDigest,
     depositData: {
       root,
-      document: formatDepositData(depositData.entries),
-      entryCount: depositData.entries.length,
+      document: depositData.document,
+      entryCount: depositData.length,
     },
-    validatorsDigest: validators,
-    digestOperatorFacts: operatorDigest,
-    sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
+    startManifest: head => new ManifestMac(encryptionKey, context, head),
     freshSigningKey: vaultSigner.fresh,
     signFacts: facts => {
-      const publicKeys = facts.facts.keypairs.map(({ publicKey }) => publicKey);
-      if (!equalBytes(validatorsDigest(publicKeys), validators))
-        throw changedMeanwhile(`${publicKeys.length} instead of ${plan.activeAfterwards.length}`);
+      const { validatorCount } = facts.facts;
+      if (!equalBytes(facts.facts.validatorsDigest, validators))
+        throw changedMeanwhile(`${validatorCount} instead of ${plan.activeAfterwards.length}`);
       const history = readHistory(vaultSigner.signer, context, {
         before: facts.before,
         isExpected: vaultSigner.fresh === undefined && vault.manifestCounter > 0n,
@@ -271,6 +258,15 @@ async function activate(
       outcome.plan = planStateOf(history, facts.planBefore);
       return signFacts(history, facts, outcome.plan === 'signed' ? facts.planAfter : null);
     },
+    sealProof: facts =>
+      computeProofMac(encryptionKey, context, {
+        manifestCounter: facts.manifestCounter,
+        manifestMac: facts.manifestMac,
+        rowsDigest: facts.rowsDigest,
+        depositDataRoot: root,
+        documentDigest: facts.documentDigest,
+        genesisForkVersion: ref.network.genesisForkVersion,
+      }),
     assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
     audit: {
       actor: auditActor(),
@@ -278,7 +274,7 @@ async function activate(
       network: ref.network.name,
       vault: context.vault,
       counts: {
-        keystores: plan.publicKeys.length,
+        keystores: plan.publicKeys.length / PUBLIC_KEY_LENGTH,
         stored: upload.stored,
         oracles: oracleSet.publicKeys.length,
       },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Database, inSnapshot, type Session } from '../../db/database.ts';
+import { type Database, inSnapshot } from '../../db/database.ts';
 import { pageActiveRecords } from '../../db/key-secrets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import {
@@ -32,20 +32,17 @@ export interface VisibleRows {
  * @throws OperatorError 'vault-removed'
  */
 export function readVisibleRows(database: Database, vaultId: number): Promise<VisibleRows> {
-  return inSnapshot(database, snapshot => readVisibleRowsIn(snapshot, vaultId));
-}
-
-/** {@link readVisibleRows} within a transaction. */
-export async function readVisibleRowsIn(transaction: Session, vaultId: number): Promise<VisibleRows> {
-  const vault = await readVault(transaction, vaultId);
-  if (vault === undefined) throw vaultRemoved();
-  const pages: Uint8Array[] = [];
-  let length = 0;
-  for await (const page of pageActiveRecords(transaction, { vaultId, pageSize: PAGE_SIZE })) {
-    pages.push(page);
-    length += page.length / SEALED_RECORD_LENGTH;
-  }
-  return visibleRows(vault, pages, length);
+  return inSnapshot(database, async snapshot => {
+    const vault = await readVault(snapshot, vaultId);
+    if (vault === undefined) throw vaultRemoved();
+    const pages: Uint8Array[] = [];
+    let length = 0;
+    for await (const page of pageActiveRecords(snapshot, { vaultId, pageSize: PAGE_SIZE })) {
+      pages.push(page);
+      length += page.length / SEALED_RECORD_LENGTH;
+    }
+    return visibleRows(vault, pages, length);
+  });
 }
 
 function visibleRows(vault: Vault, pages: readonly Uint8Array[], length: number): VisibleRows {

@@ -43,6 +43,8 @@ const OTHER_TABLES = new Set([
   'schema_migrations_lock',
   // Read by what accepts oracle sets only, with a MAC of its own for each row.
   'accepted_oracle_sets',
+  // Read by uploads only, and under a MAC: without a proof they prove everything again.
+  'upload_proofs',
   // The operator's own, which no upload writes.
   'operator_leases',
   'transactions',

@@ -10,15 +10,26 @@ import { appendAuditEntry, listAuditEntries } from '../../../src/db/audit-log.ts
 import { type Database, inSnapshot, openDatabase, type Session, tableOf } from '../../../src/db/database.ts';
 import { countVaultRows, deleteVault } from '../../../src/db/delete-vault.ts';
 import { findDepositData } from '../../../src/db/deposit-data.ts';
-import { listManifestEntries, pageActiveSecrets } from '../../../src/db/key-secrets.ts';
-import { listVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
-import { insertKeypairs, listStoredKeypairs, listValidatorPublicKeys } from '../../../src/db/keypairs.ts';
+import {
+  listValidatorSecrets,
+  pageActiveSecrets,
+  pageManifestEntries,
+  pageValidatorRecords,
+} from '../../../src/db/key-secrets.ts';
+import { listVisibleShares, pageVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
+import {
+  insertKeypairs,
+  listActiveKeypairs,
+  listStoredKeypairs,
+  listValidatorPublicKeys,
+  readActiveKeypairs,
+} from '../../../src/db/keypairs.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
 import { findOracleSet, insertOracleSet, listOracleSets } from '../../../src/db/oracle-sets.ts';
-import type { StoredSecret } from '../../../src/db/sealed-record.ts';
+import { type StoredSecret, writeSealedRecord } from '../../../src/db/sealed-record.ts';
 import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
-import { compareBytes } from '../../../src/lib/bytes.ts';
+import { compareBytes, concatBytes } from '../../../src/lib/bytes.ts';
 import { createPgliteUrl } from '../../support/postgres/pglite.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import {
@@ -89,7 +100,10 @@ describe.each([
       expect(await listValidatorPublicKeys(database, vault.vaultId)).toEqual(
         keysOf(keypairs).sort(compareBytes),
       );
-      expect(await findDepositData(database, vault.vaultId)).toEqual(activation.depositData);
+      expect(await findDepositData(database, vault.vaultId)).toEqual({
+        ...activation.depositData,
+        document: '[]',
+      });
       expect(await listAuditEntries(database, { network: 'devnet', vault: vault.address })).toMatchObject([
         { actor: 'tester', command: 'upload', counts: { validators: 2 } },
       ]);
@@ -102,13 +116,96 @@ describe.each([
       expect(pages.map(page => page.length)).toEqual([5, 5, 5, 5, 5, 3]);
       const entries = pages
         .flat()
-        .map(({ publicKey, dataKeyId, nonce }) => ({ publicKey, dataKeyId, nonce }));
-      expect(await listManifestEntries(database, vault.vaultId)).toEqual(entries);
+        .map(({ publicKey, dataKeyId, nonce }) =>
+          concatBytes([publicKey, Uint8Array.of(0, 0, 0, dataKeyId), nonce]),
+        );
+      const read = inSnapshot(database, snapshot => allPages(pageManifestEntries(snapshot, vault.vaultId)));
+      expect(concatBytes(await read)).toEqual(concatBytes(entries));
       const shared = await inSnapshot(database, async snapshot => ({
         secrets: await readSecrets(snapshot, vault),
         oracles: await findOracleSet(snapshot, vault.vaultId, set.hash),
       }));
       expect(shared).toEqual({ secrets: pages.flat(), oracles: set });
+    });
+
+    it('pageValidatorRecords pages the same rows by validator, each one’s own row before its shares', async () => {
+      const { vault } = await upload(7);
+      const expected = (await readSecrets(database, vault)).toSorted(
+        (a, b) =>
+          compareBytes(a.parentPublicKey ?? a.publicKey, b.parentPublicKey ?? b.publicKey) ||
+          (a.shareIndex ?? -1) - (b.shareIndex ?? -1),
+      );
+      // Whatever the page, also when a validator begins on one and ends on the next.
+      for (const pageSize of [1, 3, 4, 5, 27, 28, 100]) {
+        const pages = await inSnapshot(database, snapshot =>
+          allPages(pageValidatorRecords(snapshot, { vaultId: vault.vaultId, pageSize })),
+        );
+        expect(pages).toHaveLength(Math.ceil(28 / pageSize));
+        expect(concatBytes(pages)).toEqual(concatBytes(expected.map(writeSealedRecord)));
+      }
+    });
+
+    it('the rows of keypairs and shares that are paged are those that are listed', async () => {
+      const { vault, set } = await upload(5);
+      const { vaultId } = vault;
+      const flat = await inSnapshot(database, async snapshot => ({
+        keypairs: await readActiveKeypairs(snapshot, vaultId),
+        shares: concatBytes(await allPages(pageVisibleShares(snapshot, vaultId))),
+      }));
+      const keypairs = await listActiveKeypairs(database, vaultId);
+      const shares = await listVisibleShares(database, vaultId);
+      expect(flat.keypairs).toEqual(
+        concatBytes(keypairs.flatMap(({ publicKey, sharesSetHash }) => [publicKey, sharesSetHash])),
+      );
+      expect(flat.shares).toEqual(
+        concatBytes(
+          shares.flatMap(share => [
+            share.parentPublicKey,
+            Uint8Array.of(0, 0, 0, share.shareIndex),
+            share.publicKey,
+          ]),
+        ),
+      );
+      const own = await listValidatorSecrets(database, vaultId);
+      const secrets = (await readSecrets(database, vault)).filter(({ kind }) => kind === 'validator');
+      expect(own).toEqual(
+        concatBytes(
+          secrets.flatMap(({ publicKey, dataKeyId, nonce, ciphertext }) => [
+            publicKey,
+            Uint8Array.of(0, 0, 0, dataKeyId),
+            nonce,
+            ciphertext,
+          ]),
+        ),
+      );
+      const states = { vaultId, oracleSetHash: set.hash, shareCount: SHARES };
+      const known = { isActive: true, isComplete: true, isOfSet: true };
+      expect([...(await listStoredKeypairs(database, states))]).toEqual(
+        keypairs.map(({ publicKey }) => ({ publicKey, ...known })),
+      );
+      const other = { ...states, oracleSetHash: randomKey(32) };
+      expect([...(await listStoredKeypairs(database, other))]).toEqual(
+        keypairs.map(({ publicKey }) => ({
+          publicKey,
+          isActive: true,
+          isComplete: false,
+          isOfSet: false,
+        })),
+      );
+    });
+
+    it('what is paged of a vault without keys is empty', async () => {
+      const { vaultId } = await storeVault(database);
+      const read = await inSnapshot(database, async snapshot => [
+        await readActiveKeypairs(snapshot, vaultId),
+        await listValidatorSecrets(snapshot, vaultId),
+        ...(await allPages(pageVisibleShares(snapshot, vaultId))),
+        ...(await allPages(pageManifestEntries(snapshot, vaultId))),
+        ...(await allPages(pageValidatorRecords(snapshot, { vaultId, pageSize: 10 }))),
+      ]);
+      expect(concatBytes(read)).toHaveLength(0);
+      const states = { vaultId, oracleSetHash: randomKey(32), shareCount: 3 };
+      expect([...(await listStoredKeypairs(database, states))]).toEqual([]);
     });
 
     it('pageActiveSecrets gives the connection back when a reader stops early', async () => {
@@ -151,7 +248,7 @@ describe.each([
         await sql`delete from ${tableOf(database, table)}
         where vault_id = ${vault.vaultId} and ${sql.raw(qualified)}`.execute(database.db);
         const states = { vaultId: vault.vaultId, oracleSetHash: set.hash, shareCount: SHARES };
-        expect((await listStoredKeypairs(database, states)).map(state => state.isComplete)).toEqual([
+        expect(Array.from(await listStoredKeypairs(database, states), state => state.isComplete)).toEqual([
           false,
           false,
         ]);
@@ -167,7 +264,7 @@ describe.each([
         }));
         const batch = { vaultId: vault.vaultId, oracleSetHash: set.hash, dataKeyId: 1, keypairs: repaired };
         expect(await insertKeypairs(database, batch)).toHaveLength(2);
-        expect((await listStoredKeypairs(database, states)).map(state => state.isComplete)).toEqual([
+        expect(Array.from(await listStoredKeypairs(database, states), state => state.isComplete)).toEqual([
           true,
           true,
         ]);
@@ -254,7 +351,7 @@ describe.each([
       const set = newOracleSet(SHARES);
       const keys = keysOf(await store(vault, set, 1));
       const refusing = activationOf(vault, keys, set, {
-        sealManifest: () => {
+        startManifest: () => {
           throw new Error('refused');
         },
       });
@@ -388,6 +485,12 @@ async function readPages(session: Session, { vaultId }: Vault, pageSize: number)
   const pages: StoredSecret[][] = [];
   for await (const page of pageActiveSecrets(session, { vaultId, pageSize })) pages.push(page);
   return pages;
+}
+
+async function allPages(pages: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const page of pages) all.push(page);
+  return all;
 }
 
 function byPublicKey(a: StoredSecret, b: StoredSecret): number {

@@ -124,7 +124,7 @@ describe.each([
     await activateUpload(
       database,
       activationOf(vault, publicKeys, set, {
-        depositData: { root: randomKey(32), document: text, entryCount: validators },
+        depositData: { root: randomKey(32), document: [Buffer.from(text)], entryCount: validators },
       }),
     );
     return { vaultId, set, document: Buffer.from(text) };

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, openDatabase } from '../../../src/db/database.ts';
 import { type DepositDataEntry, parseDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { depositListOf } from '../../../src/domain/consensus/deposit-list.ts';
 import { createKeyDeriver, publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
@@ -90,7 +91,8 @@ export function writeKeystores(directory: string, secretKeys: readonly Uint8Arra
   writeFileSync(join(directory, 'password.txt'), KEYSTORE_PASSWORD, { mode: 0o600 });
 }
 
-export interface RecordedUpload extends Partial<Pick<UploadOptions, 'pruneShares' | 'depositData'>> {
+export interface RecordedUpload extends Partial<Pick<UploadOptions, 'pruneShares'>> {
+  readonly depositData?: { readonly path: string; readonly entries: readonly DepositDataEntry[] };
   readonly keystoresDir: string;
   readonly oracleSet?: OracleSet;
   readonly root?: Uint8Array | null;
@@ -120,7 +122,7 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
       ref: recordedRef,
       encryptKey: RECORDED_ENCRYPT_KEY,
       lockTimeoutMs: 10_000,
-      depositData: upload.depositData ?? recordedDepositData(),
+      depositData: depositListOf(upload.depositData ?? recordedDepositData()),
       keystores: { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] },
       pruneShares: upload.pruneShares ?? false,
     },

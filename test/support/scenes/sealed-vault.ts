@@ -3,11 +3,10 @@ import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
 import { depositDataRoot, depositOfVault, vaultCredentials } from '../../../src/domain/consensus/deposit.ts';
 import { type DepositDataEntry, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
-import { operatorDigest, validatorsDigest } from '../../../src/domain/fleet/fact-digests.ts';
-import { computeManifestMac } from '../../../src/domain/keys/manifest.ts';
+import { ManifestMac } from '../../../src/domain/keys/manifest.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
-import { compareBytes, toHex } from '../../../src/lib/bytes.ts';
+import { compareBytes, concatBytes, toHex } from '../../../src/lib/bytes.ts';
 import type { Network } from '../../../src/networks/network.ts';
 import { readHistory, signFacts } from '../../../src/services/remote-db/statements/sign-facts.ts';
 import { openVaultSigner } from '../../../src/services/remote-db/statements/vault-signing-key.ts';
@@ -87,16 +86,14 @@ export async function activateRawKeys(
   await activateUpload(session, {
     vaultId: vault.vaultId,
     expectedManifestCounter: vault.manifestCounter,
-    publicKeys,
+    publicKeys: concatBytes(publicKeys),
     oracleSet,
+    startManifest: head => new ManifestMac(encryptionKey, context, head),
     depositData: {
       root: buildDepositTree(entries, context.vault).root,
-      document: formatDepositData(entries),
+      document: [Buffer.from(formatDepositData(entries))],
       entryCount: entries.length,
     },
-    validatorsDigest: validatorsDigest(publicKeys),
-    digestOperatorFacts: operatorDigest,
-    sealManifest: facts => computeManifestMac(encryptionKey, context, facts),
     freshSigningKey: fresh,
     signFacts: facts =>
       signFacts(readHistory(signer, context, { before: facts.before, isExpected: false }), facts, null),

@@ -3,8 +3,8 @@ import type { UploadActivation } from '../../../src/db/activate-upload.ts';
 import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
 import { insertVault, type Vault } from '../../../src/db/vaults.ts';
-import { operatorDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
+import { concatBytes } from '../../../src/lib/bytes.ts';
 
 /** Random bytes in an array of their own. The database knows nothing of keys: any bytes of the right length will do. */
 export function randomKey(length: number): Uint8Array<ArrayBuffer> {
@@ -44,6 +44,17 @@ export async function storeVault(session: Session, network = 'devnet'): Promise<
   return vault;
 }
 
+/** Stands in for a manifest's MAC: the counter and how many entries there are. */
+function countingMac(counter: number) {
+  let entries = 0;
+  return {
+    update: (page: Uint8Array) => {
+      entries += page.length / 64;
+    },
+    digest: () => new Uint8Array(32).fill(counter + entries),
+  };
+}
+
 /** The end of an upload of these keys, with a stand-in for the MAC. */
 export function activationOf(
   vault: Vault,
@@ -55,11 +66,10 @@ export function activationOf(
   return {
     vaultId: vault.vaultId,
     expectedManifestCounter: vault.manifestCounter,
-    publicKeys,
+    publicKeys: concatBytes(publicKeys),
     oracleSet,
-    depositData: { root: randomKey(32), document: '[]', entryCount: publicKeys.length },
-    digestOperatorFacts: operatorDigest,
-    sealManifest: ({ counter, entries }) => new Uint8Array(32).fill(Number(counter) + entries.length),
+    depositData: { root: randomKey(32), document: [Buffer.from('[]')], entryCount: publicKeys.length },
+    startManifest: ({ counter }) => countingMac(Number(counter)),
     assignNewKeys: (_plan, keys) => keys.map(publicKey => ({ publicKey, clientIndex: 0 })),
     audit: {
       actor: 'tester',

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../../src/db/database.ts';
+import { depositListOf } from '../../../src/domain/consensus/deposit-list.ts';
 import { createKeyDeriver, publicKeyOf, validatorKeyPath } from '../../../src/domain/keys/derivation.ts';
 import { encryptTransportKeystore } from '../../../src/domain/keys/keystore.ts';
 import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
@@ -61,10 +62,10 @@ export async function storeTestVault(
         pruneShares: false,
         lockTimeoutMs: 1_000,
         keystores: { keystoresDir, passwordFiles: [] },
-        depositData: {
+        depositData: depositListOf({
           path: 'deposit data',
           entries: keys.map(secretKey => createDepositData({ secretKey, vault, network })),
-        },
+        }),
       },
     );
     return {

@@ -66,6 +66,8 @@ const VARYING = [
   'verifying_key',
   'body',
   'signature',
+  'rows_digest',
+  'mac',
   'at',
   'created_at',
   'inserted_at',

@@ -38,13 +38,22 @@ export interface WorkflowFixture extends AsyncDisposable {
   run(databaseUrl: string, args: readonly string[]): Promise<void>;
 }
 
-/** @param validators - how many keys there are to upload, at most */
-export async function startWorkflow(validators: number): Promise<WorkflowFixture> {
+/**
+ * @param validators - how many keys there are to upload, at most
+ * @param oracles - another set than that of {@link ORACLES}
+ */
+export async function startWorkflow(
+  validators: number,
+  {
+    oracles = ORACLES,
+    threshold = THRESHOLD,
+  }: { readonly oracles?: number; readonly threshold?: number } = {},
+): Promise<WorkflowFixture> {
   await using resources = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-proof-'));
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
   const programs = resources.use(startStandingPrograms(2));
-  const devnet = resources.use(await startDevnet({ name: 'proof', oracles: ORACLES, threshold: THRESHOLD }));
+  const devnet = resources.use(await startDevnet({ name: 'proof', oracles, threshold }));
   const { vault } = devnet.addresses;
   const networkFile = join(folder, 'network.json');
   await devnet.writeNetworkFile(networkFile);

@@ -1,5 +1,5 @@
-import type { FactsToSign } from '../../../db/activate-upload.ts';
-import { operatorDigest, validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
+import type { FactsToSign, VisibleFacts } from '../../../db/activate-upload.ts';
+import { type OperatorFacts, operatorDigest, validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
 import {
   depositDataDigest,
   encodeStatement,
@@ -49,6 +49,16 @@ export function planStateOf({ last, isLost }: StatementHistory, stored: Uint8Arr
   return isLost || (last?.planCounter ?? 0n) > 0n ? 'changed' : 'never-signed';
 }
 
+/** What is signed of facts that are there as objects. */
+export function digestFacts(facts: OperatorFacts): VisibleFacts {
+  return {
+    validatorCount: facts.keypairs.length,
+    validatorsDigest: validatorsDigest(facts.keypairs.map(({ publicKey }) => publicKey)),
+    operatorDigest: operatorDigest(facts),
+    documentDigest: depositDataDigest(facts.document),
+  };
+}
+
 /**
  * Signs the vault's facts.
  * @param planDigest - the plan that is signed with them; null when there is none, or none that may be
@@ -70,11 +80,11 @@ export function signFacts(
     vault: context.vault,
     manifestCounter,
     planCounter: isOther ? planCounter + 1n : planCounter,
-    validatorsDigest: validatorsDigest(facts.keypairs.map(({ publicKey }) => publicKey)),
+    validatorsDigest: facts.validatorsDigest,
     planDigest,
     depositDataRoot,
-    depositDataDigest: depositDataRoot === null ? null : depositDataDigest(facts.document),
-    operatorDigest: operatorDigest(facts),
+    depositDataDigest: depositDataRoot === null ? null : facts.documentDigest,
+    operatorDigest: facts.operatorDigest,
   });
   return { body, signature: signer.sign(body) };
 }

@@ -66,6 +66,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
   statements: rights('SIUD', 'S', 'S', 'S', 'S'),
   transaction_attempts: rights('-', '-', '-', 'SIU', 'S'),
   transactions: rights('-', '-', '-', 'SIU', 'S'),
+  upload_proofs: rights('SIU', '-', '-', '-', '-'),
   vaults: rights('SIUD', 'S', 'S', 'S', 'S'),
   wallet_turns: rights('-', '-', '-', 'SIU', 'S'),
 };

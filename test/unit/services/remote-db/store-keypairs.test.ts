@@ -1,26 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { parseKeystore } from '../../../../src/domain/keys/keystore.ts';
+import type { KeystoreFacts } from '../../../../src/services/local-keys/keystore-list.ts';
+import { KnownRows } from '../../../../src/services/remote-db/known-rows.ts';
 import { sealKeystores } from '../../../../src/services/remote-db/store-keypairs.ts';
 import type { UnlockedVault } from '../../../../src/services/remote-db/unlock-vault.ts';
 import type { WorkerPool } from '../../../../src/workers/pool.ts';
-import { createCheapKeystore } from '../../../support/scenes/bad-input/keystore.ts';
 
 const KEYSTORES = 20_000;
 const ORACLES = 11;
+const USUAL_WORK = 2 ** 18;
 
-/** A pool that gives arrays of the right lengths without any cryptography, and keeps the secret keys that it gave. */
+/** A pool that gives arrays of the right lengths without any cryptography, and keeps how many keystores came together. */
 function idlePool() {
-  const given: Uint8Array[] = [];
-  const pool: Pick<WorkerPool, 'decryptKeystores' | 'sealKeypairs'> = {
-    decryptKeystores: async keystores => {
-      const secretKeys = keystores.map(() => new Uint8Array(32).fill(7));
-      for (const secretKey of secretKeys) given.push(secretKey);
-      return secretKeys;
-    },
-    sealKeypairs: async ({ secretKeys, oracleSet }) => {
-      given.push(secretKeys);
-      const count = secretKeys.length / 32;
-      const shares = count * (oracleSet?.count ?? 0);
+  const jobs: number[] = [];
+  const pool: Pick<WorkerPool, 'size' | 'sealKeystores'> = {
+    size: 2,
+    sealKeystores: async ({ target, keystores }) => {
+      jobs.push(keystores.length);
+      const count = keystores.length;
+      const shares = count * (target.oracleSet?.count ?? 0);
       return {
         nonces: new Uint8Array(12 * count),
         ciphertexts: new Uint8Array(48 * count),
@@ -30,32 +27,49 @@ function idlePool() {
       };
     },
   };
-  return { pool: pool as WorkerPool, given };
+  return { pool: pool as WorkerPool, jobs };
+}
+
+function target() {
+  const unlocked: UnlockedVault = {
+    vault: { vaultId: 1, dataKeyId: 1 } as UnlockedVault['vault'],
+    context: { chainId: 1, vault: new Uint8Array(20) },
+    encryptionKey: new Uint8Array(32),
+    dataKey: new Uint8Array(32),
+    [Symbol.dispose]: () => undefined,
+  };
+  const oracleSet = {
+    hash: new Uint8Array(32),
+    configIpfsHash: '',
+    threshold: 7,
+    publicKeys: Array.from({ length: ORACLES }, () => new Uint8Array(64)),
+  };
+  return { unlocked, oracleSet, known: new KnownRows() };
+}
+
+function keystoresOf(work: number, count: number): KeystoreFacts[] {
+  const publicKey = new Uint8Array(48);
+  const facts = { path: 'keystore.json', password: 'password', publicKey, memoryBytes: 0, work };
+  return Array.from({ length: count }, () => facts);
 }
 
 describe('sealKeystores', () => {
-  it('sealKeystores seals the keys of 20,000 keystores for eleven oracles, and overwrites every one', async () => {
-    const { pool, given } = idlePool();
-    const text = JSON.stringify(createCheapKeystore(new Uint8Array(32).fill(7), '11'.repeat(48), 'password'));
-    const keystore = { path: 'keystore.json', keystore: parseKeystore(text), password: 'password' };
-    const unlocked: UnlockedVault = {
-      vault: { vaultId: 1, dataKeyId: 1 } as UnlockedVault['vault'],
-      context: { chainId: 1, vault: new Uint8Array(20) },
-      encryptionKey: new Uint8Array(32),
-      dataKey: new Uint8Array(32),
-      [Symbol.dispose]: () => undefined,
-    };
-    const oracleSet = {
-      hash: new Uint8Array(32),
-      configIpfsHash: '',
-      threshold: 7,
-      publicKeys: Array.from({ length: ORACLES }, () => new Uint8Array(64)),
-    };
-    const keystores = Array.from({ length: KEYSTORES }, () => keystore);
-    const sealed = await sealKeystores({ pool }, unlocked, oracleSet, keystores);
+  it('sealKeystores seals the keys of 20,000 keystores for eleven oracles', async () => {
+    const { pool, jobs } = idlePool();
+    const sealed = await sealKeystores(pool, target(), keystoresOf(1, KEYSTORES));
     expect(sealed).toHaveLength(KEYSTORES);
     expect(sealed.at(-1)?.shares).toHaveLength(ORACLES);
-    expect(given.length).toBeGreaterThan(KEYSTORES);
-    expect(given.every(secretKey => secretKey.every(byte => byte === 0))).toBe(true);
+    expect(Math.max(...jobs)).toBe(64);
+  });
+
+  it('sealKeystores gives a thread one keystore of the usual cost at a time, so that no thread waits for another', async () => {
+    const { pool, jobs } = idlePool();
+    const keystores = [
+      ...keystoresOf(USUAL_WORK, 3),
+      ...keystoresOf(1, 65),
+      ...keystoresOf(USUAL_WORK / 5, 3),
+    ];
+    await sealKeystores(pool, target(), keystores);
+    expect(jobs).toEqual([1, 1, 1, 64, 3, 1]);
   });
 });

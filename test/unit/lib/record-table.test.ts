@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareBytes, concatBytes } from '../../../src/lib/bytes.ts';
+import { GrowingBytes } from '../../../src/lib/growing-bytes.ts';
+import { RecordTable, sortRecords } from '../../../src/lib/record-table.ts';
+
+const WIDTH = 8;
+/** Few different bytes, so that many are equal or nearly so. */
+const records = fc.array(fc.uint8Array({ minLength: WIDTH, maxLength: WIDTH, max: 2 }), { maxLength: 200 });
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+describe('RecordTable', () => {
+  it('RecordTable numbers records as a map of their hex does, and finds each again', () => {
+    fc.assert(
+      fc.property(records, records, (added, others) => {
+        const table = new RecordTable(WIDTH);
+        const expected = new Map<string, number>();
+        for (const record of added) {
+          if (!expected.has(hex(record))) expected.set(hex(record), expected.size);
+          expect(table.add(record)).toBe(expected.get(hex(record)));
+        }
+        expect(table.length).toBe(expected.size);
+        for (const record of [...added, ...others]) {
+          expect(table.placeOf(record)).toBe(expected.get(hex(record)));
+          expect(table.has(record)).toBe(expected.has(hex(record)));
+        }
+        for (const [text, place] of expected) expect(hex(table.at(place))).toBe(text);
+        expect(hex(table.flat())).toBe([...expected.keys()].join(''));
+        expect(hex(RecordTable.of(concatBytes(added), WIDTH).flat())).toBe(hex(table.flat()));
+      }),
+    );
+  });
+
+  it('RecordTable keeps what it was given, whatever becomes of the bytes', () => {
+    const table = new RecordTable(2);
+    const record = Uint8Array.of(1, 2);
+    table.add(record);
+    record.fill(0);
+    expect(table.at(0)).toEqual(Uint8Array.of(1, 2));
+    expect(table.placeOf(Uint8Array.of(1, 2))).toBe(0);
+  });
+
+  it('RecordTable refuses a record of another length', () => {
+    expect(() => new RecordTable(2).add(Uint8Array.of(1))).toThrow(RangeError);
+  });
+});
+
+it('sortRecords gives the order of compareBytes', () => {
+  fc.assert(
+    fc.property(records, given => {
+      const flat = concatBytes(given);
+      expect(hex(sortRecords(flat, WIDTH))).toBe(hex(concatBytes(given.toSorted(compareBytes))));
+      expect(hex(flat)).toBe(hex(concatBytes(given)));
+    }),
+  );
+});
+
+it('GrowingBytes gives back what was added to it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 40 })),
+      fc.integer({ min: 1, max: 50 }),
+      (given, capacity) => {
+        const bytes = new GrowingBytes(capacity);
+        for (const piece of given) bytes.append(piece);
+        expect(hex(bytes.subarray())).toBe(hex(concatBytes(given)));
+        expect(bytes.subarray()).toHaveLength(bytes.length);
+      },
+    ),
+  );
+});
