@@ -16,6 +16,8 @@ const SECONDS = 1000;
 const STAKE = 32;
 /** How long an operator may take on a machine that has much else to do. */
 const PATIENCE_MS = 60 * SECONDS;
+/** How often a point is tried. */
+const ATTEMPTS = 2;
 
 /** The step at which the operator is killed; of any kind when there is none. */
 interface Point {
@@ -148,6 +150,12 @@ async function startChained(
   };
 }
 
+/** Kills at a point, and tries again where it was not reached: another task of a busy machine took the step along, once. */
+async function isReachedAgain(chain: Chained, point: Point): Promise<boolean> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) if (await chain.killAt(point)) return true;
+  return false;
+}
+
 /** Every point, by a few lanes at a time; each lane takes those that it has seen. */
 async function killEverywhere(name: string, chains: readonly Chained[]): Promise<void> {
   const seen = await Promise.all(chains.map(async one => pointsOf(await one.record())));
@@ -161,12 +169,12 @@ async function killEverywhere(name: string, chains: readonly Chained[]): Promise
       const point = next === undefined ? undefined : all.get(next);
       if (next === undefined || point === undefined) return;
       left.delete(next);
-      if (!(await chain.killAt(point))) missed.push(next);
+      if (!(await isReachedAgain(chain, point))) missed.push(next);
     }
   });
   await Promise.all(lanes);
   expect(all.size).toBeGreaterThan(8);
-  // A step now and then is taken by another task in the same request.
+  // A step now and then is taken by another task in the same request, whenever it is tried.
   expect(missed.length).toBeLessThan(all.size / 8);
   expect(missed.filter(one => one.startsWith('recorded'))).toEqual([]);
   console.log(
@@ -197,7 +205,7 @@ describe('an operator that is killed', () => {
     await using stack = new AsyncDisposableStack();
     const chains = await Promise.all(
       [1, 5].map(async vaultVersion => {
-        const lane = stack.use(await startOperatorLane({ vaultVersion, validators: 16 }));
+        const lane = stack.use(await startOperatorLane({ vaultVersion, validators: 24 }));
         return stack.use(
           await startChained(lane, {
             trigger: () => lane.scene.devnet.depositEther(STAKE),
