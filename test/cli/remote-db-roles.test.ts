@@ -133,10 +133,7 @@ describe('the roles of "remote-db grants"', () => {
   });
 
   it('remote-db upload-keypairs needs the role uploader', async () => {
-    expectRefused(
-      await remoteDb('signer-sync', 'upload-keypairs', ...upload()),
-      'vaults|accepted_oracle_sets',
-    );
+    expectRefused(await remoteDb('signer-sync', 'upload-keypairs', ...upload()), 'upload_proofs');
     expectRefused(await remoteDb('operator', 'upload-keypairs', ...upload()), 'data_keys');
     expectDone(await remoteDb('uploader', 'upload-keypairs', ...upload()));
     expectDone(await remoteDb('uploader', 'upload-keypairs', '--prune-shares', ...upload()));
