@@ -20,7 +20,7 @@ export interface WireProxy extends AsyncDisposable {
 }
 
 const SSL_REQUEST = 80_877_103;
-const READING = /^\s*(begin|select|set|show|start)\b/i;
+const READING = /^\s*(begin|close|declare|fetch|select|set|show|start)\b/i;
 
 /**
  * Stands between a client and Postgres and reads the client's side of the protocol: a simple query is a statement, and so
