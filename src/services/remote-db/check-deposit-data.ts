@@ -3,8 +3,8 @@ import { hashTree } from '../../domain/protocol/deposit-leaf.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
-import { mapAhead } from '../../lib/map-ahead.ts';
 import { type RecordTable, sortRecords } from '../../lib/record-table.ts';
+import { workAhead } from '../../lib/work-ahead.ts';
 import type { CheckedDeposits } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { assertDepositListOfVault, badDepositRoot } from './deposits-of-vault.ts';
@@ -12,6 +12,7 @@ import type { VaultRef } from './unlock-vault.ts';
 
 /** Deposits that are checked together: some 60 ms of one thread. */
 const BATCH = 128;
+/** Batches that are under way for every thread, beside the one whose result is taken. */
 const JOBS_PER_THREAD = 2;
 
 /** What threads have found of all deposits. */
@@ -120,7 +121,7 @@ async function hashDeposits(
   const leaves = new Uint8Array(list.length * HASH_LENGTH);
   let invalid: number | undefined;
   let done = 0;
-  for await (const checked of mapAhead(starts, check, JOBS_PER_THREAD * pool.size)) {
+  for await (const checked of workAhead(starts, check, { inFlight: JOBS_PER_THREAD * pool.size + 1 })) {
     roots.set(checked.roots, done);
     leaves.set(checked.leaves, done);
     done += checked.roots.length;

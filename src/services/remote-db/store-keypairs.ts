@@ -4,9 +4,9 @@ import type { NewKeypair, SealedKey } from '../../db/keypairs.ts';
 import { NONCE_LENGTH, SEALED_LENGTH } from '../../domain/keys/envelope.ts';
 import { type Hex, toHex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
-import { mapAhead } from '../../lib/map-ahead.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
 import { RecordTable } from '../../lib/record-table.ts';
+import { workAhead } from '../../lib/work-ahead.ts';
 import type { SealOutput, SealTarget } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import type { KeystoreFacts } from '../local-keys/keystore-list.ts';
@@ -19,7 +19,7 @@ interface Deps {
 
 /** What a thread is given at a time: a usual keystore, or a tenth of a second of sealing. */
 const JOB_SIZE = 64;
-/** Jobs that are under way for every thread: one is waiting when another is done. */
+/** Jobs that are under way for every thread, beside the one whose result is stored: one is waiting when another is done. */
 const JOBS_PER_THREAD = 2;
 
 /** Decrypts keystores, splits and seals their keys, and commits them batch by batch. @returns how many were stored */
@@ -90,12 +90,12 @@ export async function storeSharesAnew(
     );
     return { batch, opened, sealed };
   };
-  const ahead = JOBS_PER_THREAD * pool.size;
+  const inFlight = JOBS_PER_THREAD * pool.size + 1;
   try {
-    for await (const { batch, opened, sealed } of mapAhead(
+    for await (const { batch, opened, sealed } of workAhead(
       batches(ownRows(records, wanted), JOB_SIZE),
       share,
-      ahead,
+      { inFlight },
     )) {
       for (const [i, { publicKey }] of batch.entries()) if (opened[i] !== 1) unopened.add(toHex(publicKey));
       const shared = batch.filter((_, i) => opened[i] === 1);
@@ -165,7 +165,7 @@ async function* sealEach(
     const publicKeys = job.map(({ publicKey }) => publicKey);
     return { keypairs: toKeypairs(sealed, publicKeys, target), work: workOf(job) };
   };
-  yield* mapAhead(jobsOf(keystores), seal, JOBS_PER_THREAD * pool.size);
+  yield* workAhead(jobsOf(keystores), seal, { inFlight: JOBS_PER_THREAD * pool.size + 1 });
 }
 
 /** Keystores in the order given, as many together as one job takes. */
