@@ -24,39 +24,6 @@ export async function findDepositData(
   return row && { root: row.root, document: row.document, entryCount: row.entry_count };
 }
 
-/** How many characters of a stored text are asked for at a time. */
-const PAGE_CHARACTERS = 4 * 1024 * 1024;
-
-/**
- * The stored text in UTF-8, piece by piece, and its length in bytes; empty before the first upload. To be called within a
- * transaction, and nothing else to be asked of it before the last piece was taken.
- */
-export async function openDocument(
-  transaction: Session,
-  vaultId: number,
-): Promise<{ readonly length: number; readonly pieces: AsyncIterable<Uint8Array> }> {
-  const row = await transaction.db
-    .selectFrom('deposit_data')
-    .select(sql<number>`octet_length(document)`.as('length'))
-    .where('vault_id', '=', vaultId)
-    .executeTakeFirst();
-  return { length: row?.length ?? 0, pieces: pageDocument(transaction, vaultId) };
-}
-
-async function* pageDocument({ db }: Session, vaultId: number): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let from = 1; ; from += PAGE_CHARACTERS) {
-    const row = await db
-      .selectFrom('deposit_data')
-      .select(
-        sql<string>`substring(document from ${sql.lit(from)} for ${sql.lit(PAGE_CHARACTERS)})`.as('piece'),
-      )
-      .where('vault_id', '=', vaultId)
-      .executeTakeFirst();
-    if (row === undefined || row.piece === '') return;
-    yield Buffer.from(row.piece);
-  }
-}
-
 /** Deposit data to be stored, its text in UTF-8 and in pieces. */
 export interface NewDepositData extends Omit<StoredDepositData, 'document'> {
   readonly document: readonly Uint8Array[];

@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { SharedKeys } from '../domain/fleet/shared-keys.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import type { TableName } from './schema.ts';
 import { lockVault } from './vaults.ts';
-
-const SHARES_PAGE_SIZE = 6_000;
 
 /** A key share that readers see. */
 export interface VisibleShare {
@@ -62,39 +59,6 @@ export async function listSharedKeys(session: Session, vaultId: number): Promise
     group by ${page}
     order by ${page}`.execute(session.db);
   return SharedKeys.read(rows.map(row => row.page ?? Uint8Array.of(0)));
-}
-
-/**
- * The shares of {@link listVisibleShares}, page by page: each as its parent's public key, the place as a big-endian number of
- * 4 bytes, and its own public key. To be called within a transaction.
- */
-export async function* pageVisibleShares(
-  transaction: Session,
-  vaultId: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const cursor = sql.id(`visible_shares_${randomBytes(8).toString('hex')}`);
-  const page = sql`(place - 1) / ${sql.lit(SHARES_PAGE_SIZE)}`;
-  await sql`
-    declare ${cursor} no scroll cursor for
-    select string_agg(record, ''::bytea order by place) as records
-    from (
-      select s.parent_public_key || int4send(s.share_index) || s.public_key as record,
-        row_number() over (order by s.parent_public_key, s.share_index) as place
-      from ${tableOf(transaction, 'key_shares')} s
-      join ${tableOf(transaction, 'keypairs')} k
-        on k.vault_id = s.vault_id and k.public_key = s.parent_public_key and k.shares_set_hash = s.oracle_set_hash
-        and k.active
-      where s.vault_id = ${sql.lit(vaultId)}
-    ) visible
-    group by ${page}
-    order by ${page}`.execute(transaction.db);
-  for (;;) {
-    const { rows } = await sql<{ records: Uint8Array }>`fetch 1 from ${cursor}`.execute(transaction.db);
-    const [row] = rows;
-    if (row === undefined) break;
-    yield row.records;
-  }
-  await sql`close ${cursor}`.execute(transaction.db);
 }
 
 /**

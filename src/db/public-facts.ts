@@ -75,6 +75,15 @@ export function pageDocument(transaction: Session, vaultId: number): AsyncGenera
   );
 }
 
+/** The stored text in UTF-8, piece by piece, and its length; empty before the first upload. To be called within a transaction. */
+export async function openDocument(
+  transaction: Session,
+  vaultId: number,
+): Promise<{ readonly length: number; readonly pieces: AsyncIterable<Uint8Array> }> {
+  const stored = await findDocument(transaction, vaultId);
+  return { length: stored?.length ?? 0, pieces: pageDocument(transaction, vaultId) };
+}
+
 /** @param rows - a query for `record` and its `place` from 1 */
 function pageRecords(transaction: Session, rows: RawBuilder<unknown>): AsyncGenerator<Uint8Array> {
   const page = sql`(place - 1) / ${sql.lit(PAGE_SIZE)}`;

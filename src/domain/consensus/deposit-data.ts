@@ -51,16 +51,6 @@ export function depositDuplicate(publicKey: Uint8Array, name: string): OperatorE
   return new OperatorError('deposit-data-duplicate', `${name} names public key ${toHex(publicKey)} twice.`);
 }
 
-/** {@link parseDepositData} of a text that need not be deposit data: undefined when it is not. */
-export function tryParseDepositData(text: string): DepositDataEntry[] | undefined {
-  try {
-    return parseDepositData(text);
-  } catch (error) {
-    if (error instanceof OperatorError) return undefined;
-    throw error;
-  }
-}
-
 /** The members of an entry that are looked at; the others are written again as they are. */
 interface EntryMembers extends Readonly<Record<string, unknown>> {
   readonly pubkey: string;

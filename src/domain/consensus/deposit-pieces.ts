@@ -27,7 +27,7 @@ export class DepositPieces {
     this.#rest += piece;
     if (!this.#isBegun) {
       const begun = /^[ \t\r\n]*\[/.exec(this.#rest);
-      if (begun === null) return /^[ \t\r\n]*$/.test(this.#rest);
+      if (begun === null) return this.#rest.length < MAX_REST && /^[ \t\r\n]*$/.test(this.#rest);
       this.#rest = this.#rest.slice(begun[0].length);
       this.#isBegun = true;
     }

@@ -1,9 +1,9 @@
 import { type Database, inSnapshot, type Session } from '../../db/database.ts';
-import { openDocument } from '../../db/deposit-data.ts';
 import { pageManifestEntries } from '../../db/key-secrets.ts';
-import { listVisibleShares, pageVisibleShares } from '../../db/key-shares.ts';
+import { listVisibleShares } from '../../db/key-shares.ts';
 import { listActiveKeypairs, readActiveKeypairs } from '../../db/keypairs.ts';
 import { findOracleSet } from '../../db/oracle-sets.ts';
+import { openDocument, pageVisibleShares } from '../../db/public-facts.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import { findStatement } from '../../db/statements.ts';
 import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';

@@ -16,7 +16,7 @@ import {
   pageManifestEntries,
   pageValidatorRecords,
 } from '../../../src/db/key-secrets.ts';
-import { listVisibleShares, pageVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
+import { listVisibleShares, pruneShares } from '../../../src/db/key-shares.ts';
 import {
   insertKeypairs,
   listActiveKeypairs,
@@ -26,6 +26,7 @@ import {
 } from '../../../src/db/keypairs.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
 import { findOracleSet, insertOracleSet, listOracleSets } from '../../../src/db/oracle-sets.ts';
+import { pageVisibleShares } from '../../../src/db/public-facts.ts';
 import { type StoredSecret, writeSealedRecord } from '../../../src/db/sealed-record.ts';
 import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
