@@ -8,7 +8,7 @@ import { planForWholeVault } from './key-secrets.ts';
 // takes the client half a kilobyte.
 
 /** Length of a row of {@link pageVisibleShares}: public key of its parent, place as a big-endian number of 4 bytes, own public key. */
-export const SHARE_RECORD_LENGTH = 2 * PUBLIC_KEY_LENGTH + 4;
+export const VISIBLE_SHARE_LENGTH = 2 * PUBLIC_KEY_LENGTH + 4;
 
 const PAGE_SIZE = 6_000;
 const PIECE_BYTES = 256 * 1024;

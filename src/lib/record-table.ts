@@ -81,6 +81,11 @@ export class RecordTable {
 
 /** The records one after another in the order of their bytes. */
 export function sortRecords(records: Uint8Array, width: number): Uint8Array {
+  return arrangeRecords(records, width, orderRecords(records, width));
+}
+
+/** Places of the records in the order of their bytes. */
+export function orderRecords(records: Uint8Array, width: number): Uint32Array {
   const count = records.length / width;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   // Six bytes as a number tell nearly all apart, and numbers compare quickly.
@@ -89,12 +94,17 @@ export function sortRecords(records: Uint8Array, width: number): Uint8Array {
     (_, i) => view.getUint32(i * width) * 0x1_0000 + view.getUint16(i * width + 4),
   );
   const at = (i: number) => records.subarray(i * width, (i + 1) * width);
-  const order = Uint32Array.from({ length: count }, (_, i) => i).sort(
+  return Uint32Array.from({ length: count }, (_, i) => i).sort(
     (a, b) => (heads[a] ?? 0) - (heads[b] ?? 0) || Buffer.compare(at(a), at(b)),
   );
-  const sorted = new Uint8Array(records.length);
-  for (const [place, i] of order.entries()) sorted.set(at(i), place * width);
-  return sorted;
+}
+
+/** The records one after another in another order. @param order - the place of each */
+export function arrangeRecords(records: Uint8Array, width: number, order: Uint32Array): Uint8Array {
+  const arranged = new Uint8Array(records.length);
+  for (const [place, i] of order.entries())
+    arranged.set(records.subarray(i * width, (i + 1) * width), place * width);
+  return arranged;
 }
 
 /** FNV-1a. */

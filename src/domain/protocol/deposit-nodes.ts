@@ -1,4 +1,5 @@
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
+import { arrangeRecords, orderRecords } from '../../lib/record-table.ts';
 import type { DepositEntry } from '../consensus/deposit.ts';
 import { encodeValidator, hashLeaf, hashTree } from './deposit-leaf.ts';
 
@@ -40,21 +41,6 @@ export function hashDeposits(entries: readonly DepositEntry[], vault: Uint8Array
     validators.set(validator, index * VALIDATOR_LENGTH);
     leaves.set(hashLeaf(validator, index), index * HASH_LENGTH);
   }
-  const leafOrder = sortLeaves(leaves);
-  const sorted = new Uint8Array(leaves.length);
-  for (const [place, index] of leafOrder.entries())
-    sorted.set(leaves.subarray(index * HASH_LENGTH, (index + 1) * HASH_LENGTH), place * HASH_LENGTH);
-  return { nodes: hashTree(sorted), leafOrder, validators };
-}
-
-/** Places of the leaves in the order of their bytes. */
-function sortLeaves(leaves: Uint8Array): Uint32Array {
-  const view = new DataView(leaves.buffer);
-  const order = Uint32Array.from({ length: leaves.length / HASH_LENGTH }, (_, index) => index);
-  return order.sort((a, b) => {
-    let difference = 0;
-    for (let at = 0; difference === 0 && at < HASH_LENGTH; at += 4)
-      difference = view.getUint32(a * HASH_LENGTH + at) - view.getUint32(b * HASH_LENGTH + at);
-    return difference;
-  });
+  const leafOrder = orderRecords(leaves, HASH_LENGTH);
+  return { nodes: hashTree(arrangeRecords(leaves, HASH_LENGTH, leafOrder)), leafOrder, validators };
 }

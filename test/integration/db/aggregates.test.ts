@@ -7,7 +7,7 @@ import {
   updateAssignmentPlan,
 } from '../../../src/db/assignments.ts';
 import { appendAuditEntry, listAuditEntries } from '../../../src/db/audit-log.ts';
-import { type Database, inSnapshot, openDatabase, type Session, tableOf } from '../../../src/db/database.ts';
+import { type Database, inSnapshot, type Session, tableOf } from '../../../src/db/database.ts';
 import { countVaultRows, deleteVault } from '../../../src/db/delete-vault.ts';
 import { findDepositData } from '../../../src/db/deposit-data.ts';
 import {
@@ -24,15 +24,13 @@ import {
   listValidatorPublicKeys,
   readActiveKeypairs,
 } from '../../../src/db/keypairs.ts';
-import { migrateDatabase } from '../../../src/db/migrator.ts';
 import { findOracleSet, insertOracleSet, listOracleSets } from '../../../src/db/oracle-sets.ts';
 import { pageVisibleShares } from '../../../src/db/public-facts.ts';
 import { type StoredSecret, writeSealedRecord } from '../../../src/db/sealed-record.ts';
 import { findVault, insertVault, replaceDataKey, type Vault } from '../../../src/db/vaults.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
 import { compareBytes, concatBytes } from '../../../src/lib/bytes.ts';
-import { createPgliteUrl } from '../../support/postgres/pglite.ts';
-import { createTestDatabase } from '../../support/postgres/postgres.ts';
+import { BOTH_DATABASES, openMigrated } from '../../support/postgres/both-databases.ts';
 import {
   activationOf,
   newKeypair,
@@ -45,17 +43,12 @@ import {
 
 const SHARES = 3;
 
-describe.each([
-  { kind: 'postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'pglite', createUrl: createPgliteUrl },
-])('on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('on $kind', ({ createUrl }) => {
   const resources = new AsyncDisposableStack();
   let database: Database;
 
   beforeAll(async () => {
-    const { url } = resources.use(await createUrl());
-    database = resources.use(await openDatabase({ url }));
-    await migrateDatabase(database, { programVersion: '1.0.0' });
+    database = await openMigrated(resources, createUrl);
   });
   afterAll(() => resources.disposeAsync());
 

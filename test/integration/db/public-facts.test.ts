@@ -1,23 +1,21 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activateUpload } from '../../../src/db/activate-upload.ts';
-import { type Database, inSnapshot, openDatabase } from '../../../src/db/database.ts';
+import { type Database, inSnapshot } from '../../../src/db/database.ts';
 import { findDepositData } from '../../../src/db/deposit-data.ts';
 import { listVisibleShares } from '../../../src/db/key-shares.ts';
 import { insertKeypairs, listActiveKeypairs } from '../../../src/db/keypairs.ts';
-import { migrateDatabase } from '../../../src/db/migrator.ts';
 import { insertOracleSet } from '../../../src/db/oracle-sets.ts';
 import {
   findDocument,
   pageActiveKeypairs,
   pageDocument,
   pageVisibleShares,
-  SHARE_RECORD_LENGTH,
+  VISIBLE_SHARE_LENGTH,
 } from '../../../src/db/public-facts.ts';
 import { operatorDigest, RunningOperatorDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { concatBytes } from '../../../src/lib/bytes.ts';
-import { createPgliteUrl } from '../../support/postgres/pglite.ts';
-import { createTestDatabase } from '../../support/postgres/postgres.ts';
+import { BOTH_DATABASES, openMigrated } from '../../support/postgres/both-databases.ts';
 import {
   activationOf,
   newKeypairs,
@@ -30,17 +28,12 @@ import {
 const PIECE = 256 * 1024;
 const PAGE = 6_000;
 
-describe.each([
-  { kind: 'postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'pglite', createUrl: createPgliteUrl },
-])('public facts on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('public facts on $kind', ({ createUrl }) => {
   const resources = new AsyncDisposableStack();
   let database: Database;
 
   beforeAll(async () => {
-    const { url } = resources.use(await createUrl());
-    database = resources.use(await openDatabase({ url }));
-    await migrateDatabase(database, { programVersion: '1.0.0' });
+    database = await openMigrated(resources, createUrl);
   });
   afterAll(() => resources.disposeAsync());
 
@@ -57,7 +50,7 @@ describe.each([
         const keypairs = await listActiveKeypairs(session, vaultId);
         const shares = await listVisibleShares(session, vaultId);
         const pages = await collect(pageVisibleShares(session, vaultId));
-        expect(pages.map(page => page.length / SHARE_RECORD_LENGTH)).toEqual(pageLengths(shares.length));
+        expect(pages.map(page => page.length / VISIBLE_SHARE_LENGTH)).toEqual(pageLengths(shares.length));
         const records = concatBytes(await collect(pageActiveKeypairs(session, vaultId)));
         expect(records).toEqual(
           concatBytes(keypairs.flatMap(({ publicKey, sharesSetHash }) => [publicKey, sharesSetHash])),

@@ -1,4 +1,4 @@
-import { SHARE_RECORD_LENGTH } from '../../../db/public-facts.ts';
+import { VISIBLE_SHARE_LENGTH } from '../../../db/public-facts.ts';
 import type { OracleSet } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
@@ -22,11 +22,11 @@ export class ShareSurvey {
   /** @param page - of `pageVisibleShares` */
   add(page: Uint8Array): void {
     const numbers = new DataView(page.buffer, page.byteOffset, page.byteLength);
-    for (let at = 0; at < page.length; at += SHARE_RECORD_LENGTH) {
+    for (let at = 0; at < page.length; at += VISIBLE_SHARE_LENGTH) {
       const parent = this.#validators.publicKeys.placeOf(page.subarray(at, at + PUBLIC_KEY_LENGTH));
       const place = numbers.getUint32(at + PUBLIC_KEY_LENGTH);
       if (parent !== undefined && this.#counts[parent] === place) this.#counts[parent] = place + 1;
-      this.#seen.add(page.subarray(at + SHARE_RECORD_LENGTH - PUBLIC_KEY_LENGTH, at + SHARE_RECORD_LENGTH));
+      this.#seen.add(page.subarray(at + VISIBLE_SHARE_LENGTH - PUBLIC_KEY_LENGTH, at + VISIBLE_SHARE_LENGTH));
       this.#length += 1;
     }
   }

@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Database, openDatabase, tableOf } from '../../../../src/db/database.ts';
-import { migrateDatabase } from '../../../../src/db/migrator.ts';
+import { type Database, tableOf } from '../../../../src/db/database.ts';
 import { computeOracleSetMac } from '../../../../src/domain/keys/oracle-set-mac.ts';
 import {
   type AcceptanceOf,
   openAcceptedOracleSets,
 } from '../../../../src/services/oracles/accepted-oracle-sets.ts';
-import { createPgliteUrl } from '../../../support/postgres/pglite.ts';
-import { createTestDatabase } from '../../../support/postgres/postgres.ts';
+import { BOTH_DATABASES, openMigrated } from '../../../support/postgres/both-databases.ts';
 
 const KEY = new Uint8Array(randomBytes(32));
 const SCOPE: AcceptanceOf = {
@@ -25,18 +23,13 @@ const SET = {
   eventBlockHash: new Uint8Array(randomBytes(32)),
 };
 
-describe.each([
-  { kind: 'postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'pglite', createUrl: createPgliteUrl },
-])('accepted oracle sets in $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('accepted oracle sets in $kind', ({ createUrl }) => {
   const resources = new AsyncDisposableStack();
   let database: Database;
   let warnings: string[];
 
   beforeAll(async () => {
-    const { url } = resources.use(await createUrl());
-    database = resources.use(await openDatabase({ url }));
-    await migrateDatabase(database, { programVersion: '1.0.0' });
+    database = await openMigrated(resources, createUrl);
   });
   afterAll(() => resources.disposeAsync());
   beforeEach(async () => {

@@ -1,9 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activateUpload } from '../../../../src/db/activate-upload.ts';
-import { type Database, openDatabase, tableOf } from '../../../../src/db/database.ts';
+import { type Database, tableOf } from '../../../../src/db/database.ts';
 import { insertKeypairs } from '../../../../src/db/keypairs.ts';
-import { migrateDatabase } from '../../../../src/db/migrator.ts';
 import { insertOracleSet } from '../../../../src/db/oracle-sets.ts';
 import type { Vault } from '../../../../src/db/vaults.ts';
 import { operatorDigest } from '../../../../src/domain/fleet/fact-digests.ts';
@@ -16,8 +15,7 @@ import {
   findOperatorFacts,
   readOperatorFacts,
 } from '../../../../src/services/remote-db/read-operator-facts.ts';
-import { createPgliteUrl } from '../../../support/postgres/pglite.ts';
-import { createTestDatabase } from '../../../support/postgres/postgres.ts';
+import { BOTH_DATABASES, openMigrated } from '../../../support/postgres/both-databases.ts';
 import {
   activationOf,
   newKeypairs,
@@ -47,17 +45,12 @@ function withTrueHash(set: OracleSet): OracleSet {
   return { ...set, hash: oracleSetHash({ exitSignatureRecoverThreshold: set.threshold, oracles }) };
 }
 
-describe.each([
-  { kind: 'postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'pglite', createUrl: createPgliteUrl },
-])('the facts of the operator on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('the facts of the operator on $kind', ({ createUrl }) => {
   const resources = new AsyncDisposableStack();
   let database: Database;
 
   beforeAll(async () => {
-    const { url } = resources.use(await createUrl());
-    database = resources.use(await openDatabase({ url }));
-    await migrateDatabase(database, { programVersion: '1.0.0' });
+    database = await openMigrated(resources, createUrl);
   });
   afterAll(() => resources.disposeAsync());
 

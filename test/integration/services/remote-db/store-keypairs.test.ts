@@ -13,7 +13,7 @@ import { KnownRows } from '../../../../src/services/remote-db/known-rows.ts';
 import { storeKeystores } from '../../../../src/services/remote-db/store-keypairs.ts';
 import { unlockVault } from '../../../../src/services/remote-db/unlock-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../src/workers/pool.ts';
-import { createPgliteUrl } from '../../../support/postgres/pglite.ts';
+import { BOTH_DATABASES } from '../../../support/postgres/both-databases.ts';
 import { createTestDatabase } from '../../../support/postgres/postgres.ts';
 import { temporaryDirectory } from '../../../support/programs/cli.ts';
 import {
@@ -66,10 +66,7 @@ async function targetIn(database: Database): Promise<StoreTarget> {
   return { unlocked, oracleSet: inventOracleSet(3, 2), known: new KnownRows() };
 }
 
-describe.each([
-  { kind: 'Postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'PGlite', createUrl: createPgliteUrl },
-])('storeKeystores on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
   async function open() {
     await using resources = new AsyncDisposableStack();
     const { url } = resources.use(await createUrl());

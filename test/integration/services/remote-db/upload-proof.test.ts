@@ -7,8 +7,7 @@ import type { TableName } from '../../../../src/db/schema.ts';
 import { fromHex } from '../../../../src/lib/bytes.ts';
 import { verifyVault } from '../../../../src/services/remote-db/verify-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../src/workers/pool.ts';
-import { createPgliteUrl } from '../../../support/postgres/pglite.ts';
-import { createTestDatabase } from '../../../support/postgres/postgres.ts';
+import { BOTH_DATABASES } from '../../../support/postgres/both-databases.ts';
 import { temporaryDirectory } from '../../../support/programs/cli.ts';
 import {
   inventOracleSet,
@@ -90,10 +89,7 @@ async function findingsOf(database: Database): Promise<readonly string[]> {
   return verified.findings;
 }
 
-describe.each([
-  { kind: 'Postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'PGlite', createUrl: createPgliteUrl },
-])('a second upload on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('a second upload on $kind', ({ createUrl }) => {
   /** A database with the ten keys; what the first upload took. */
   async function uploaded() {
     await using resources = new AsyncDisposableStack();

@@ -1,16 +1,14 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { updateAssignmentPlan } from '../../../../src/db/assignments.ts';
-import { type Database, inTransaction, openDatabase } from '../../../../src/db/database.ts';
-import { migrateDatabase } from '../../../../src/db/migrator.ts';
+import { type Database, inTransaction } from '../../../../src/db/database.ts';
 import { insertOracleSet } from '../../../../src/db/oracle-sets.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { setupVault } from '../../../../src/services/remote-db/setup-vault.ts';
 import { unlockVault } from '../../../../src/services/remote-db/unlock-vault.ts';
 import { type VerifyResult, verifyVault } from '../../../../src/services/remote-db/verify-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../src/workers/pool.ts';
-import { createPgliteUrl } from '../../../support/postgres/pglite.ts';
-import { createTestDatabase } from '../../../support/postgres/postgres.ts';
+import { BOTH_DATABASES, openMigrated } from '../../../support/postgres/both-databases.ts';
 import {
   type RawVault,
   rawOracleSet,
@@ -436,19 +434,14 @@ const PLAN_CASES: readonly Case[] = [
   },
 ];
 
-describe.each([
-  { kind: 'postgres', createUrl: () => createTestDatabase({ migrated: false }) },
-  { kind: 'pglite', createUrl: createPgliteUrl },
-])('verifyVault on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('verifyVault on $kind', ({ createUrl }) => {
   const resources = new AsyncDisposableStack();
   let database: Database;
   let pool: WorkerPool;
 
   beforeAll(async () => {
-    const { url } = resources.use(await createUrl());
-    database = resources.use(await openDatabase({ url }));
+    database = await openMigrated(resources, createUrl);
     pool = resources.use(createWorkerPool({ size: 2 }));
-    await migrateDatabase(database, { programVersion: '1.0.0' });
   });
   afterAll(() => resources.disposeAsync());
 
