@@ -46,6 +46,8 @@ const bundle = await rolldown({
   external: EXTERNAL,
   platform: 'node',
   cwd: root,
+  // Of its modules the one that unused parts can be left out of: twenty hashes, each with its WebAssembly.
+  resolve: { alias: { 'hash-wasm': 'hash-wasm/dist/index.esm.js' } },
   plugins: [asLatin1],
 });
 await bundle.write({

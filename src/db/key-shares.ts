@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { SharedKeys } from '../domain/fleet/shared-keys.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import type { TableName } from './schema.ts';
 import { lockVault } from './vaults.ts';
@@ -32,33 +31,6 @@ export async function listVisibleShares({ db }: Session, vaultId: number): Promi
     .orderBy('s.parent_public_key')
     .orderBy('s.share_index')
     .execute();
-}
-
-/** Validators in one page of {@link listSharedKeys}. */
-const PAGE_SIZE = 1_000;
-
-/**
- * Every validator that readers see with its shares of its current set, in public-key order, joined by the database: see
- * {@link SharedKeys}.
- * @returns undefined when rows have other lengths than the tables allow
- */
-export async function listSharedKeys(session: Session, vaultId: number): Promise<SharedKeys | undefined> {
-  const page = sql`(place - 1) / ${sql.lit(PAGE_SIZE)}`;
-  const { rows } = await sql<{ page: Uint8Array | null }>`
-    select string_agg(public_key || shares_set_hash || int4send(octet_length(records)) || records, ''::bytea
-      order by place) as page
-    from (
-      select k.public_key, k.shares_set_hash, row_number() over (order by k.public_key) as place,
-        coalesce(string_agg(int4send(s.share_index) || s.public_key, ''::bytea order by s.share_index), ''::bytea) as records
-      from ${tableOf(session, 'keypairs')} k
-      left join ${tableOf(session, 'key_shares')} s
-        on s.vault_id = k.vault_id and s.parent_public_key = k.public_key and s.oracle_set_hash = k.shares_set_hash
-      where k.vault_id = ${vaultId} and k.active
-      group by k.public_key, k.shares_set_hash
-    ) visible
-    group by ${page}
-    order by ${page}`.execute(session.db);
-  return SharedKeys.read(rows.map(row => row.page ?? Uint8Array.of(0)));
 }
 
 /**

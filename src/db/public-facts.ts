@@ -11,6 +11,8 @@ import { planForWholeVault } from './key-secrets.ts';
 export const VISIBLE_SHARE_LENGTH = 2 * PUBLIC_KEY_LENGTH + 4;
 
 const PAGE_SIZE = 6_000;
+/** Validators in one page of {@link pageSharedKeys}. */
+const SHARED_KEYS_PAGE_SIZE = 1_000;
 const PIECE_BYTES = 256 * 1024;
 
 /** The rows of `listActiveKeypairs`, each as public key and hash of its oracle set, page by page; to be called within a transaction. */
@@ -34,6 +36,33 @@ export function pageVisibleShares(transaction: Session, vaultId: number): AsyncG
       join ${tableOf(transaction, 'keypairs')} k
         on k.vault_id = s.vault_id and k.public_key = s.parent_public_key and k.shares_set_hash = s.oracle_set_hash
       where s.vault_id = ${sql.lit(vaultId)} and k.active`,
+  );
+}
+
+/**
+ * Every validator that readers see with its shares of its current set, in public-key order, joined by the database: pages for
+ * `SharedKeys`; to be called within a transaction.
+ */
+export function pageSharedKeys(transaction: Session, vaultId: number): AsyncGenerator<Uint8Array> {
+  const page = sql`(place - 1) / ${sql.lit(SHARED_KEYS_PAGE_SIZE)}`;
+  return fetchEach(
+    transaction,
+    // A page of rows that lack what the tables insist on is one byte, which is no page of keys.
+    sql`
+      select coalesce(
+        string_agg(public_key || shares_set_hash || int4send(octet_length(records)) || records, ''::bytea order by place),
+        '\\x00'::bytea) as bytes
+      from (
+        select k.public_key, k.shares_set_hash, row_number() over (order by k.public_key) as place,
+          coalesce(string_agg(int4send(s.share_index) || s.public_key, ''::bytea order by s.share_index), ''::bytea) as records
+        from ${tableOf(transaction, 'keypairs')} k
+        left join ${tableOf(transaction, 'key_shares')} s
+          on s.vault_id = k.vault_id and s.parent_public_key = k.public_key and s.oracle_set_hash = k.shares_set_hash
+        where k.vault_id = ${sql.lit(vaultId)} and k.active
+        group by k.public_key, k.shares_set_hash
+      ) visible
+      group by ${page}
+      order by ${page}`,
   );
 }
 

@@ -21,6 +21,7 @@ export { asFileError } from './file-errors.ts';
 export const SECRET_FILE_MODE = 0o600;
 export const PUBLIC_FILE_MODE = 0o644;
 
+const PIECE_LENGTH = 1024 * 1024;
 const MEMORY_FILE_SYSTEMS = new Set([0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */]);
 
 /**
@@ -114,6 +115,28 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
     const failure = asFileError(error, path, 'read');
     if (failure.code === 'file-missing') return undefined;
     throw failure;
+  } finally {
+    await file?.close();
+  }
+}
+
+/**
+ * What {@link readTextIfThere} reads, in pieces; none of what is not there.
+ * @throws OperatorError 'not-readable' and such
+ */
+export async function* readPiecesIfThere(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await file.stat()).isFile()) return;
+    for (;;) {
+      const { bytesRead, buffer } = await file.read(new Uint8Array(PIECE_LENGTH), 0, PIECE_LENGTH, null);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    const failure = asFileError(error, path, 'read');
+    if (failure.code !== 'file-missing') throw failure;
   } finally {
     await file?.close();
   }

@@ -1,4 +1,4 @@
-import { type BigIntStats, constants, type Dirent } from 'node:fs';
+import { type BigIntStats, constants, type Dirent, type Stats } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from './errors.ts';
@@ -10,6 +10,7 @@ const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 const O_PATH = process.platform === 'linux' ? 0o10000000 : undefined;
 /** What no entry of a directory may be larger than to be read: somebody else may have put it there. */
 const MAX_ENTRY_BYTES = 64 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 /** Who a directory belongs to, and which one it is. */
 export interface DirectoryFacts {
@@ -117,8 +118,26 @@ export class HeldDirectory implements AsyncDisposable {
    * @throws OperatorError naming the file: 'is-a-directory', 'file-too-large', 'not-readable'
    */
   async read(name: string): Promise<EntryContent | 'missing' | 'irregular'> {
+    return await this.#open(name, readEntry);
+  }
+
+  /**
+   * Compares a regular file with bytes, piece by piece: unlike {@link read}, files of any size, and none of them is held whole.
+   * @returns facts of a file that holds exactly these bytes; 'different' also for what is no regular file
+   * @throws OperatorError naming the file: 'is-a-directory', 'not-readable'
+   */
+  async compare(name: string, bytes: Uint8Array): Promise<EntryFacts | 'missing' | 'different'> {
+    const found = await this.#open(name, (file, stats) => compareBytes(file, stats, bytes));
+    return found === 'irregular' ? 'different' : found;
+  }
+
+  /** Does something with a regular file that is open. */
+  async #open<T>(
+    name: string,
+    use: (file: FileHandle, stats: Stats) => Promise<T>,
+  ): Promise<T | 'missing' | 'irregular'> {
     try {
-      return await this.at(name, readEntry);
+      return await this.at(name, path => withEntry(path, use));
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return 'missing';
       if (['ELOOP', 'EMLINK', 'ENXIO', 'EAGAIN', 'EWOULDBLOCK'].includes(codeOf(error))) return 'irregular';
@@ -161,23 +180,57 @@ export class HeldDirectory implements AsyncDisposable {
   }
 }
 
-export interface EntryContent {
-  readonly content: Buffer;
-  readonly stats: { readonly mode: number; readonly uid: number; readonly gid: number };
+/** Mode and owner of a file. */
+export interface EntryFacts {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
-async function readEntry(path: string): Promise<EntryContent | 'irregular'> {
+export interface EntryContent {
+  readonly content: Buffer;
+  readonly stats: EntryFacts;
+}
+
+async function withEntry<T>(
+  path: string,
+  use: (file: FileHandle, stats: Stats) => Promise<T>,
+): Promise<T | 'irregular'> {
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = await file.stat();
     if (stats.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
-    if (!stats.isFile()) return 'irregular';
-    if (stats.size > MAX_ENTRY_BYTES) {
-      throw Object.assign(new Error('is too large'), { code: 'ERR_FS_FILE_TOO_LARGE' });
-    }
-    return { content: await readBytes(file, stats.size), stats };
+    return stats.isFile() ? await use(file, stats) : 'irregular';
   } finally {
     await file.close();
+  }
+}
+
+async function readEntry(file: FileHandle, stats: Stats): Promise<EntryContent> {
+  if (stats.size > MAX_ENTRY_BYTES) {
+    throw Object.assign(new Error('is too large'), { code: 'ERR_FS_FILE_TOO_LARGE' });
+  }
+  return { content: await readBytes(file, stats.size), stats };
+}
+
+/** The file may hold secrets: no piece of it is left behind. */
+async function compareBytes(
+  file: FileHandle,
+  stats: Stats,
+  bytes: Uint8Array,
+): Promise<EntryFacts | 'different'> {
+  if (stats.size !== bytes.length) return 'different';
+  const piece = Buffer.alloc(Math.min(PIECE_BYTES, bytes.length));
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, bytes.length - at), at);
+      const wanted = bytes.subarray(at, at + bytesRead);
+      if (bytesRead === 0 || Buffer.compare(piece.subarray(0, bytesRead), wanted) !== 0) return 'different';
+      at += bytesRead;
+    }
+    return stats;
+  } finally {
+    piece.fill(0);
   }
 }
 

@@ -28,16 +28,13 @@ export async function compareEntry(
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   const stats = await lstatEntry(directory, name);
   if (stats === undefined) return 'added';
-  // Not worth reading, and perhaps too large for it.
+  // Need not be read, and perhaps cannot be.
   if (stats.isFile() && stats.size !== bytes.length) return 'changed';
-  const entry = await directory.read(name);
-  if (entry === 'missing') return 'added';
+  const found = await directory.compare(name, bytes);
+  if (found === 'missing') return 'added';
   // A link is replaced by a file of our own: its target may belong to somebody else.
-  if (entry === 'irregular') return 'changed';
-  const isSame = Buffer.compare(entry.content, bytes) === 0;
-  entry.content.fill(0);
-  if (!isSame) return 'changed';
-  return hasAttributes(entry.stats, attributes) ? 'unchanged' : 'adjusted';
+  if (found === 'different') return 'changed';
+  return hasAttributes(found, attributes) ? 'unchanged' : 'adjusted';
 }
 
 /** Writes a file anew and renames it into its place, whatever is there. @throws OperatorError naming the file */

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
 import { findVaultFacts, type VaultFacts, vaultNotSetUp, vaultOtherChain } from '../db/vaults.ts';
-import type { DepositEntry } from '../domain/consensus/deposit.ts';
+import { parsePackedDeposits } from '../domain/consensus/packed-deposits.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
-import { PUBLIC_FILE_MODE } from '../lib/files.ts';
+import { PUBLIC_FILE_MODE, readFileBytes } from '../lib/files.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import {
   type OperatorConfig,
@@ -15,7 +15,7 @@ import {
   findRemoteSignerConfig,
   remoteSignerConfigPath,
 } from '../services/fleet/remote-signer/remote-signer-config-file.ts';
-import { findDepositDataPath, readDepositData } from '../services/local-keys/deposit-data-file.ts';
+import { findDepositDataPath, requireDepositDataPath } from '../services/local-keys/deposit-data-file.ts';
 import { assertNotOlder, recordSeen } from '../services/remote-db/statements/seen-statement.ts';
 import type { VaultRef } from '../services/remote-db/unlock-vault.ts';
 import type { DepositDataSource } from '../services/staking/registration/deposit-entries.ts';
@@ -43,7 +43,10 @@ export function fileSources({ vaultDirectory, depositDataFile }: FileSourceOptio
   return {
     depositData: {
       name: depositDataFile ?? findDepositDataPath(vaultDirectory) ?? vaultDirectory,
-      read: async () => (await readDepositData(vaultDirectory, depositDataFile)).entries,
+      read: async () => {
+        const path = requireDepositDataPath(vaultDirectory, depositDataFile);
+        return parsePackedDeposits(await readFileBytes(path), path);
+      },
     },
     remoteSigner: {
       name: remoteSignerConfigPath(vaultDirectory),
@@ -90,7 +93,10 @@ export async function findDatabaseSources(
   return {
     depositData: {
       name,
-      read: async (): Promise<readonly DepositEntry[]> => (await read())?.depositData ?? [],
+      read: async () => {
+        const config = await read();
+        return config === undefined ? [] : parsePackedDeposits(config.document, name);
+      },
     },
     remoteSigner: {
       name,

@@ -25,7 +25,7 @@ function digest(domain: string, write: (hash: Hash) => void): Uint8Array {
  * @param publicKeys - 48 bytes each, sorted; several may stand one after another in one byte string
  * @returns 32 bytes
  */
-export function validatorsDigest(publicKeys: readonly Uint8Array[]): Uint8Array {
+export function validatorsDigest(publicKeys: Iterable<Uint8Array>): Uint8Array {
   return digest('validators', hash => {
     for (const publicKey of publicKeys) hash.update(publicKey);
   });
@@ -49,7 +49,7 @@ export interface OperatorFacts {
 /** SHA-256 over everything that `setup-operator` writes. @returns 32 bytes */
 export function operatorDigest({ keypairs, shares, ...facts }: OperatorFacts): Uint8Array {
   return digest('operator', hash => {
-    writeHead(hash, facts, keypairs.length);
+    writeHead(hash, { ...facts, document: Buffer.from(facts.document) }, keypairs.length);
     for (const { publicKey, sharesSetHash } of keypairs) hash.update(publicKey).update(sharesSetHash);
     for (const { parentPublicKey, shareIndex, publicKey } of shares) {
       hash.update(parentPublicKey).update(number(shareIndex)).update(publicKey);
@@ -57,11 +57,14 @@ export function operatorDigest({ keypairs, shares, ...facts }: OperatorFacts): U
   });
 }
 
-/** {@link operatorDigest} of keys that are not in lists. */
-export function operatorDigestOf(
-  facts: Pick<OperatorFacts, 'oracleSet' | 'document'>,
-  keys: SharedKeys,
-): Uint8Array {
+/** What is hashed before the keys. */
+interface FactsBeforeKeys extends Pick<OperatorFacts, 'oracleSet'> {
+  /** The deposit data file's text in UTF-8. */
+  readonly document: Uint8Array;
+}
+
+/** {@link operatorDigest} of what is not in lists, and in UTF-8. */
+export function operatorDigestOf(facts: FactsBeforeKeys, keys: SharedKeys): Uint8Array {
   return digest('operator', hash => {
     writeHead(hash, facts, keys.length);
     for (const { publicKey, sharesSetHash } of keys) hash.update(publicKey).update(sharesSetHash);
@@ -70,13 +73,9 @@ export function operatorDigestOf(
   });
 }
 
-function writeHead(
-  hash: Hash,
-  { oracleSet, document }: Pick<OperatorFacts, 'oracleSet' | 'document'>,
-  keypairCount: number,
-): void {
+function writeHead(hash: Hash, { oracleSet, document }: FactsBeforeKeys, keypairCount: number): void {
   writeOracleSet(hash, oracleSet);
-  writeText(hash, document);
+  writeBytes(hash, document);
   hash.update(number(keypairCount));
 }
 
@@ -165,11 +164,10 @@ export function planDigest(plan: {
 
 function writeOracleSet(hash: Hash, oracleSet: OperatorFacts['oracleSet']): void {
   hash.update(oracleSet.hash).update(number(oracleSet.threshold));
-  writeText(hash, oracleSet.configIpfsHash);
+  writeBytes(hash, Buffer.from(oracleSet.configIpfsHash));
 }
 
-function writeText(hash: Hash, text: string): void {
-  const bytes = Buffer.from(text);
+function writeBytes(hash: Hash, bytes: Uint8Array): void {
   hash.update(number(bytes.length)).update(bytes);
 }
 

@@ -100,6 +100,11 @@ export class SharedKeys implements Iterable<SharedKey> {
   }
 }
 
+/** The validators' public keys, in order. */
+export function* publicKeysIn(keys: SharedKeys): Generator<Uint8Array, void, undefined> {
+  for (const { publicKey } of keys) yield publicKey;
+}
+
 /** The public keys of a validator's shares, in the order of the oracles. */
 export function sharesOf({ records }: Pick<SharedKey, 'records'>): Uint8Array[] {
   return Array.from({ length: records.length / SHARE_RECORD_LENGTH }, (_, place) => {
@@ -115,20 +120,6 @@ export function countShares({ records }: Pick<SharedKey, 'records'>): number {
   for (let offset = 0; offset < records.length; offset += SHARE_RECORD_LENGTH)
     if (view.getUint32(offset) === count) count += 1;
   return count;
-}
-
-/** Validators and shares in lists, an object for each. */
-export function listKeys(keys: SharedKeys) {
-  const keypairs: Pick<SharedKey, 'publicKey' | 'sharesSetHash'>[] = [];
-  const shares: { parentPublicKey: Uint8Array; shareIndex: number; publicKey: Uint8Array }[] = [];
-  for (const key of keys) {
-    const { publicKey: parentPublicKey, sharesSetHash, records } = key;
-    keypairs.push({ publicKey: parentPublicKey, sharesSetHash });
-    const view = viewOf(records);
-    for (const [place, publicKey] of sharesOf(key).entries())
-      shares.push({ parentPublicKey, shareIndex: view.getUint32(place * SHARE_RECORD_LENGTH), publicKey });
-  }
-  return { keypairs, shares };
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {

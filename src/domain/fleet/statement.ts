@@ -126,8 +126,8 @@ export function statementDigest({ body }: SignedStatement): Uint8Array {
   return new Uint8Array(createHash('sha256').update(body).digest());
 }
 
-/** SHA-256 over the deposit data's text, as a statement names it. */
-export function depositDataDigest(document: string): Uint8Array {
+/** SHA-256 over the deposit data's text, as a statement names it. @param document - in UTF-8 */
+export function depositDataDigest(document: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(document).digest());
 }
 

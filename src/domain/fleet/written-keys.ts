@@ -2,32 +2,63 @@ import { type Hex, toHex } from '../../lib/bytes.ts';
 
 // By their form, wherever they stand: files of other generators, with other templates, or cut off in the middle tell what
 // they tell.
-const KEY_IN_CLIENT_FILE = /(?<![0-9a-zA-Z])0x([0-9a-fA-F]{96})(?![0-9a-zA-Z])/g;
-const KEY_WITH_SHARES = /"0x([0-9a-fA-F]{96})"\s*:/g;
-const KEY_OF_DEPOSIT = /"pubkey"\s*:\s*"(?:0x)?([0-9a-fA-F]{96})"/g;
 
-/** Public keys that a file of Lighthouse, Teku or Prysm names; none in a text that is no such file. */
-export function readClientKeys(text: string): Set<Hex> {
-  return find(text, KEY_IN_CLIENT_FILE);
-}
+/** Keys that a file of Lighthouse, Teku or Prysm names. */
+export const CLIENT_KEYS = /(?<![0-9a-zA-Z])0x([0-9a-fA-F]{96})(?![0-9a-zA-Z])/g;
+/** Validators that a `remote_signer_config.json` names. */
+export const CONFIGURED_KEYS = /"0x([0-9a-fA-F]{96})"\s*:/g;
+/** Validators that a `deposit_data.json` names. */
+export const DEPOSIT_KEYS = /"pubkey"\s*:\s*"(?:0x)?([0-9a-fA-F]{96})"/g;
 
-/** Validators that a `remote_signer_config.json` names; none in a text that is none. */
-export function readConfiguredKeys(text: string): Set<Hex> {
-  return find(text, KEY_WITH_SHARES);
-}
+/** What is kept of one piece for the next: more than any of the forms takes, unless somebody puts a kilobyte of spaces into it. */
+const OVERLAP = 1024;
 
-/** Validators that a `deposit_data.json` names; none in a text that is none. */
-export function readDepositKeys(text: string): Set<Hex> {
-  return find(text, KEY_OF_DEPOSIT);
+/** Finds the keys of a text that comes in pieces; none in a text that has none. */
+export class KeyFinder {
+  readonly #form: RegExp;
+  readonly #found = new Set<Hex>();
+  #rest = '';
+  #isFirst = true;
+
+  /** @param form - {@link CLIENT_KEYS}, {@link CONFIGURED_KEYS} or {@link DEPOSIT_KEYS} */
+  constructor(form: RegExp) {
+    this.#form = form;
+  }
+
+  add(piece: string): void {
+    this.#rest += piece;
+    const end = this.#find(false);
+    const from = Math.max(end, this.#rest.length - OVERLAP) - 1;
+    if (from <= 0) return;
+    this.#rest = this.#rest.slice(from);
+    this.#isFirst = false;
+  }
+
+  end(): ReadonlySet<Hex> {
+    this.#find(true);
+    this.#rest = '';
+    return this.#found;
+  }
+
+  /** @returns where the last key ends, 0 without one */
+  #find(isLast: boolean): number {
+    let end = 0;
+    for (const match of this.#rest.matchAll(this.#form)) {
+      // What stands before the rest, or behind it, decides as well. One that begins the rest was decided on with what stood before.
+      if (match.index === 0 && !this.#isFirst) continue;
+      const behind = match.index + match[0].length;
+      if (behind === this.#rest.length && !isLast) continue;
+      this.#found.add(`0x${(match[1] ?? '').toLowerCase()}`);
+      end = behind;
+    }
+    return end;
+  }
 }
 
 /** Keys that are there and not wanted any more. */
 export function findRemoved(present: ReadonlySet<Hex>, wanted: Iterable<Uint8Array>): Hex[] {
   if (present.size === 0) return [];
-  const kept = new Set(Array.from(wanted, toHex));
-  return [...present].filter(key => !kept.has(key));
-}
-
-function find(text: string, pattern: RegExp): Set<Hex> {
-  return new Set(Array.from(text.matchAll(pattern), ([, digits = '']): Hex => `0x${digits.toLowerCase()}`));
+  const removed = new Set(present);
+  for (const publicKey of wanted) removed.delete(toHex(publicKey));
+  return [...removed];
 }

@@ -1,6 +1,6 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { compareBytes, concatBytes } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
+import { keccak256 } from '../../lib/keccak.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { type DepositEntry, depositDataRoot, depositOfVault } from '../consensus/deposit.ts';
 
@@ -17,7 +17,7 @@ export function hashLeaf(validator: Uint8Array, index: number): Uint8Array {
   view.setUint32(60, index);
   view.setUint32(92, validator.length);
   encoded.set(validator, 96);
-  return keccak_256(keccak_256(encoded));
+  return keccak256(keccak256(encoded));
 }
 
 /**
@@ -42,7 +42,7 @@ export function hashTree(leaves: Uint8Array): Uint8Array {
     const isAscending = compareBytes(left, right) < 0;
     pair.set(isAscending ? left : right);
     pair.set(isAscending ? right : left, HASH_LENGTH);
-    nodeAt(i).set(keccak_256(pair));
+    nodeAt(i).set(keccak256(pair));
   }
   return nodes;
 }

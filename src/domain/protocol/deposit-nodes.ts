@@ -21,11 +21,6 @@ export function rootOf({ nodes }: DepositNodes): Uint8Array {
   return nodes.slice(0, HASH_LENGTH);
 }
 
-/** Hash tree root of the deposit of one entry, 32 bytes. */
-export function depositRootAt({ validators }: DepositNodes, index: number): Uint8Array {
-  return validators.subarray((index + 1) * VALIDATOR_LENGTH - HASH_LENGTH, (index + 1) * VALIDATOR_LENGTH);
-}
-
 /**
  * Every node of the Merkle tree of a vault's deposit data, as OpenZeppelin's StandardMerkleTree over `['bytes', 'uint256']` has
  * them (stakewise.md §5). That library encodes and compares by way of hex and bigint, and takes 1 s for 10,000 entries.

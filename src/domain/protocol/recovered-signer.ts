@@ -1,6 +1,6 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { getAddress } from 'ethers/address';
 import { concatBytes, toHex } from '../../lib/bytes.ts';
+import { keccak256 } from '../../lib/keccak.ts';
 import { COMPACT_SIGNATURE_LENGTH, RECOVERABLE_SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { hasLowS, recoverPoint } from '../../lib/secp256k1.ts';
 
@@ -20,7 +20,7 @@ export function recoverSigner(
   try {
     if (!hasLowS(compact)) return undefined;
     const point = recoverPoint(digest, { signature: compact, recoveryId: recovery });
-    const address = getAddress(toHex(keccak_256(point.subarray(1)).subarray(12)));
+    const address = getAddress(toHex(keccak256(point.subarray(1)).subarray(12)));
     return { address, signature: concatBytes([compact, Uint8Array.of(27 + recovery)]) };
   } catch {
     // Numbers out of range, or of no point of the curve.

@@ -4,11 +4,10 @@ import { findStatement, storeStatement } from '../../db/statements.ts';
 import { lockVault, type Vault, vaultChanged } from '../../db/vaults.ts';
 import { assignContiguous, assignLikeReference, countMoves } from '../../domain/fleet/assignment.ts';
 import { planDigest } from '../../domain/fleet/fact-digests.ts';
-import { listKeys } from '../../domain/fleet/shared-keys.ts';
 import { equalBytes } from '../../lib/bytes.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import { keysDigest, type ProvenKeys, proveKeys } from '../remote-db/prove-keys.ts';
-import { readOperatorFacts } from '../remote-db/read-operator-facts.ts';
+import { type ProvenKeys, proveKeys, sharedKeysDigest } from '../remote-db/prove-keys.ts';
+import { type ProvenOperatorFacts, readOperatorFacts } from '../remote-db/read-operator-facts.ts';
 import {
   digestFacts,
   planStateOf,
@@ -117,10 +116,9 @@ async function readProvenFacts(
   transaction: Session,
   vault: Vault,
   { ref, proven }: { ref: AssignSignedKeysOptions['ref']; proven: ProvenKeys },
-) {
-  const { oracleSet, document, keys } = await readOperatorFacts(transaction, vault, { ref });
-  const facts = { oracleSet, document, ...listKeys(keys) };
-  if (!equalBytes(keysDigest(facts), proven.digest))
+): Promise<ProvenOperatorFacts> {
+  const facts = await readOperatorFacts(transaction, vault, { ref });
+  if (!equalBytes(sharedKeysDigest(facts.keys), proven.digest))
     throw vaultChanged('its validators or their shares are others');
   return facts;
 }

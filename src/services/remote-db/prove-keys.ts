@@ -10,9 +10,11 @@ import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
 import {
   type OperatorFacts,
   operatorDigest,
+  operatorDigestOf,
   publicKeysOf,
   RunningOperatorDigest,
 } from '../../domain/fleet/fact-digests.ts';
+import type { SharedKeys } from '../../domain/fleet/shared-keys.ts';
 import { openStatement } from '../../domain/fleet/statement.ts';
 import { compareBytes, equalBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
@@ -28,7 +30,7 @@ type Keys = Pick<OperatorFacts, 'keypairs' | 'shares'>;
 /** A state of the vault whose validators and shares are those that were sealed. */
 export interface ProvenKeys {
   readonly manifestCounter: bigint;
-  /** {@link keysDigest} of them. */
+  /** {@link sharedKeysDigest} of them. */
   readonly digest: Uint8Array;
   /** The validators, sorted. */
   readonly publicKeys: RecordTable;
@@ -75,14 +77,19 @@ export async function proveKeys(
 }
 
 /** SHA-256 over validators and shares. */
-export function keysDigest({ keypairs, shares }: Keys): Uint8Array {
+export function sharedKeysDigest(keys: SharedKeys): Uint8Array {
+  return operatorDigestOf({ oracleSet: NO_ORACLE_SET, document: new Uint8Array() }, keys);
+}
+
+/** {@link sharedKeysDigest} of keys in lists. */
+function keysDigest({ keypairs, shares }: Keys): Uint8Array {
   return operatorDigest({ oracleSet: NO_ORACLE_SET, document: '', keypairs, shares });
 }
 
 const NO_ORACLE_SET = { hash: new Uint8Array(HASH_LENGTH), configIpfsHash: '', threshold: 0 };
 
 /**
- * The validators' rows, {@link keysDigest}, and the digest over all that the operator's files are written from, which is
+ * The validators' rows, {@link sharedKeysDigest} of them and their shares, and the digest over all that the operator's files are written from, which is
  * undefined before the first upload.
  */
 async function digestKeys(session: Session, { vaultId, oracleSetHash }: Vault) {

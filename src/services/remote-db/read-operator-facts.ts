@@ -1,62 +1,38 @@
 import type { Session } from '../../db/database.ts';
-import { findDepositData } from '../../db/deposit-data.ts';
-import { listSharedKeys, listVisibleShares } from '../../db/key-shares.ts';
-import { listActiveKeypairs } from '../../db/keypairs.ts';
 import { findOracleSet } from '../../db/oracle-sets.ts';
+import { findDocument, pageDocument, pageSharedKeys, type StoredDocument } from '../../db/public-facts.ts';
 import type { VaultFacts } from '../../db/vaults.ts';
-import { type DepositDataEntry, parseDepositData } from '../../domain/consensus/deposit-data.ts';
-import { type OperatorFacts, operatorDigestOf } from '../../domain/fleet/fact-digests.ts';
-import { countShares, type SharedKeys } from '../../domain/fleet/shared-keys.ts';
-import { depositRootAt, hashDeposits, rootOf } from '../../domain/protocol/deposit-nodes.ts';
+import { operatorDigestOf } from '../../domain/fleet/fact-digests.ts';
+import { countShares, SharedKeys } from '../../domain/fleet/shared-keys.ts';
 import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
-import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
-import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
+import { equalBytes } from '../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { RecordTable } from '../../lib/record-table.ts';
 import {
   assertStoredOracleSet,
-  DEPOSIT_DATA,
   noOperatorFacts,
   operatorFactsChanged,
-  otherDepositRoot,
   shareStandsTwice,
   sharesIncomplete,
-  strangeDeposit,
 } from './operator-facts-faults.ts';
+import { assertStoredDeposits, type DepositSurvey, surveyDeposits } from './survey-deposits.ts';
 import type { VaultRef } from './unlock-vault.ts';
 
 /** What the operator's files are written from. */
 export interface ProvenOperatorFacts {
   readonly oracleSet: OracleSet;
-  /** The deposit data file's text. */
-  readonly document: string;
-  /** The document's entries. */
-  readonly depositData: readonly DepositDataEntry[];
+  /** The deposit data file's text in UTF-8. */
+  readonly document: Uint8Array;
   readonly keys: SharedKeys;
 }
 
-/** The rows as they stand, in lists; undefined before the first upload. Nothing is proven of them. */
-export async function findOperatorFacts(
-  session: Session,
-  vault: VaultFacts,
-): Promise<(OperatorFacts & { readonly oracleSet: OracleSet }) | undefined> {
-  const found = await findSetAndDocument(session, vault);
-  return (
-    found && {
-      ...found,
-      keypairs: await listActiveKeypairs(session, vault.vaultId),
-      shares: await listVisibleShares(session, vault.vaultId),
-    }
-  );
-}
-
-async function findSetAndDocument(
-  session: Session,
-  { vaultId, oracleSetHash }: VaultFacts,
-): Promise<{ readonly oracleSet: OracleSet; readonly document: string } | undefined> {
-  const depositData = await findDepositData(session, vaultId);
-  const oracleSet = oracleSetHash && (await findOracleSet(session, vaultId, oracleSetHash));
-  if (!oracleSet || depositData === undefined) return undefined;
-  return { oracleSet, document: depositData.document };
+interface ReadOptions {
+  readonly ref: VaultRef;
+  /**
+   * The operator digest of facts that were found good: of the same ones the deposit data need not be proven again, which
+   * takes a second for ten thousand validators.
+   */
+  readonly checkedBefore?: Uint8Array | undefined;
 }
 
 /**
@@ -64,33 +40,37 @@ async function findSetAndDocument(
  * needed to see that a row was removed, added, exchanged or changed. Since whoever writes to the database can compute a
  * digest, too, what can be proven without it is proven: the oracle set against its hash, shares against its size, and the
  * deposit data against the vault, its validators and the root of the last upload.
- * @param options.checkedBefore - the operator digest of facts that were found good: of the same ones the deposit data need
- *   not be proven again, which takes a second for ten thousand validators
+ * @param session - of a transaction
  * @throws OperatorError 'no-remote-signer-config' before the first upload, 'oracle-set-changed', 'oracle-threshold-one',
  *   'operator-facts-changed', 'shares-incomplete', 'deposit-data-changed', and those of a file of deposit data
  */
 export async function readOperatorFacts(
   session: Session,
   vault: VaultFacts,
-  options: { readonly ref: VaultRef; readonly checkedBefore?: Uint8Array | undefined },
+  { ref, checkedBefore }: ReadOptions,
 ): Promise<ProvenOperatorFacts> {
-  const found = await findSetAndDocument(session, vault);
-  if (found === undefined) throw noOperatorFacts();
-  const { oracleSet, document } = found;
+  const { vaultId, oracleSetHash, operatorDigest } = vault;
+  const stored = await findDocument(session, vaultId);
+  const oracleSet = oracleSetHash && (await findOracleSet(session, vaultId, oracleSetHash));
+  if (!oracleSet || stored === undefined) throw noOperatorFacts();
   assertStoredOracleSet(oracleSet);
-  const keys = await listSharedKeys(session, vault.vaultId);
-  if (
-    keys === undefined ||
-    vault.operatorDigest === null ||
-    !equalBytes(operatorDigestOf(found, keys), vault.operatorDigest)
-  )
+  const keys = await readSharedKeys(session, vaultId);
+  if (keys === undefined || operatorDigest === null) throw operatorFactsChanged();
+  const isChecked = checkedBefore !== undefined && equalBytes(checkedBefore, operatorDigest);
+  const { document, deposits } = isChecked
+    ? { document: await readDocument(session, vaultId, stored), deposits: undefined }
+    : await surveyDocument(session, vaultId, stored, { ref, keys });
+  if (!equalBytes(operatorDigestOf({ oracleSet, document }, keys), operatorDigest))
     throw operatorFactsChanged();
   assertShares(oracleSet, keys);
-  const depositData = parseDepositData(document, DEPOSIT_DATA);
-  const { ref, checkedBefore } = options;
-  const isChecked = checkedBefore !== undefined && equalBytes(checkedBefore, vault.operatorDigest);
-  if (!isChecked) assertDepositData(ref, vault, keys, depositData);
-  return { oracleSet, document, depositData, keys };
+  if (deposits !== undefined) assertStoredDeposits(deposits, vault);
+  return { oracleSet, document, keys };
+}
+
+async function readSharedKeys(session: Session, vaultId: number): Promise<SharedKeys | undefined> {
+  const pages: Uint8Array[] = [];
+  for await (const page of pageSharedKeys(session, vaultId)) pages.push(page);
+  return SharedKeys.read(pages);
 }
 
 /** Every validator of the current oracle set has one share for each oracle, and no share stands twice. */
@@ -104,21 +84,43 @@ function assertShares(oracleSet: OracleSet, keys: SharedKeys): void {
   throw shareStandsTwice();
 }
 
-function assertDepositData(
-  ref: VaultRef,
-  vault: VaultFacts,
-  keys: SharedKeys,
-  entries: readonly DepositDataEntry[],
-): void {
-  const known = new Set<string>();
-  for (const { publicKey } of keys) known.add(toHex(publicKey));
-  const stranger = entries.find(entry => !known.has(toHex(entry.publicKey)));
-  if (stranger !== undefined) throw strangeDeposit(stranger.publicKey, ref.address);
-  const file = { path: DEPOSIT_DATA, entries };
-  assertDepositsOfVault(ref, file);
-  const hashed = hashDeposits(entries, fromHex(ref.address, ADDRESS_LENGTH));
-  assertDepositRoots(ref, file, index => depositRootAt(hashed, index));
-  const root = rootOf(hashed);
-  if (vault.depositDataRoot !== null && equalBytes(root, vault.depositDataRoot)) return;
-  throw otherDepositRoot(root, vault.depositDataRoot);
+async function readDocument(session: Session, vaultId: number, stored: StoredDocument): Promise<Uint8Array> {
+  const document = new DocumentBytes(stored.length);
+  for await (const piece of pageDocument(session, vaultId)) document.add(piece);
+  return document.bytes;
+}
+
+/** Looks at the entries while the text is read. */
+async function surveyDocument(
+  session: Session,
+  vaultId: number,
+  stored: StoredDocument,
+  { ref, keys }: { readonly ref: VaultRef; readonly keys: SharedKeys },
+): Promise<{ readonly document: Uint8Array; readonly deposits: DepositSurvey }> {
+  const publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const { publicKey } of keys) publicKeys.add(publicKey);
+  const document = new DocumentBytes(stored.length);
+  const deposits = await surveyDeposits(session, vaultId, stored, {
+    ref,
+    publicKeys,
+    onPiece: piece => document.add(piece),
+  });
+  return { document: document.bytes, deposits };
+}
+
+/** A text of known length that comes in pieces. */
+class DocumentBytes {
+  readonly bytes: Uint8Array;
+  #length = 0;
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length);
+  }
+
+  /** @throws OperatorError 'operator-facts-changed' when the text is longer than it was said to be */
+  add(piece: Uint8Array): void {
+    if (this.#length + piece.length > this.bytes.length) throw operatorFactsChanged();
+    this.bytes.set(piece, this.#length);
+    this.#length += piece.length;
+  }
 }

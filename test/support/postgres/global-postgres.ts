@@ -37,7 +37,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function open(): Promise<OpenServer> {
-  const server = await startPostgresServer();
+  const server = await startPostgresServer({ inMemory: true });
   const template = `stakewise_template_${process.pid}_${randomBytes(3).toString('hex')}`;
   const close = async () => {
     await dropDatabase(server.url, template).finally(() => server[Symbol.asyncDispose]());

@@ -67,6 +67,28 @@ describe.each(MODES)('a directory that is held %s', (_, byHandle) => {
     await expect(held.read('huge')).rejects.toMatchObject({ code: 'file-too-large' });
   });
 
+  it('a held directory compares regular files of any size with bytes', async ({ places: { directory } }) => {
+    await using held = await open(directory);
+    const content = Buffer.alloc(65 * 1024 * 1024 + 1, 'content');
+    writeFileSync(join(directory, 'file'), content, { mode: 0o640 });
+    writeFileSync(join(directory, 'empty'), '');
+    symlinkSync('file', join(directory, 'link'));
+    execFileSync('mkfifo', [join(directory, 'pipe')]);
+    mkdirSync(join(directory, 'below'));
+    expect(await held.compare('file', content)).toMatchObject({ mode: 0o100640 });
+    expect(await held.compare('empty', new Uint8Array())).toMatchObject({ uid: process.getuid?.() });
+    expect(await held.compare('file', content.subarray(1))).toBe('different');
+    for (const place of [0, 1024 * 1024, content.length - 1]) {
+      const other = Buffer.from(content);
+      other[place] = 0;
+      expect(await held.compare('file', other), `byte ${place}`).toBe('different');
+    }
+    for (const name of ['link', 'pipe']) expect(await held.compare(name, content)).toBe('different');
+    expect(await held.compare('none', content)).toBe('missing');
+    await expect(held.compare('below', content)).rejects.toMatchObject({ code: 'is-a-directory' });
+    expect(await writeEntryIfChanged(held, 'file', content, { mode: 0o640 })).toBe('unchanged');
+  });
+
   it('a held directory refuses names of entries elsewhere', async ({ places: { directory } }) => {
     await using held = await open(directory);
     for (const name of ['../a', '', 'a/b', 'a\0']) {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { AssignmentPlan } from '../../../db/assignments.ts';
 import { decideRemovals, type RemovalPolicy } from '../../../domain/fleet/removals.ts';
-import { findRemoved, readClientKeys } from '../../../domain/fleet/written-keys.ts';
+import { CLIENT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts';
 import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
-import { readTextIfThere } from '../../../lib/files.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { readKeysOfFile } from '../keys-of-file.ts';
 import { VALIDATOR_FILES } from './render-templates.ts';
 
 export interface ClientKeysOptions {
@@ -72,7 +72,7 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
 export async function readPresentKeys(directory: string): Promise<ReadonlySet<Hex>> {
   const present = new Set<Hex>();
   for (const name of VALIDATOR_FILES.filter(name => name.endsWith('.yml'))) {
-    for (const key of readClientKeys((await readTextIfThere(join(directory, name))) ?? '')) present.add(key);
+    for (const key of await readKeysOfFile(join(directory, name), CLIENT_KEYS)) present.add(key);
   }
   return present;
 }

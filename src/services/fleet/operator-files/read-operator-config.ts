@@ -1,9 +1,8 @@
 import type { Session } from '../../../db/database.ts';
 import type { VaultFacts } from '../../../db/vaults.ts';
-import type { DepositDataEntry } from '../../../domain/consensus/deposit-data.ts';
 import { validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
 import type { OracleSetRef, RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
-import { type SharedKeys, sharesOf } from '../../../domain/fleet/shared-keys.ts';
+import { publicKeysIn, type SharedKeys, sharesOf } from '../../../domain/fleet/shared-keys.ts';
 import { depositDataDigest } from '../../../domain/fleet/statement.ts';
 import { type ProvenOperatorFacts, readOperatorFacts } from '../../remote-db/read-operator-facts.ts';
 import {
@@ -20,10 +19,8 @@ export interface OperatorConfig {
   readonly oracleSet: OracleSetRef;
   /** How many validators are left out, since their shares are of an earlier oracle set. */
   readonly staleValidators: number;
-  /** Text of the deposit data. */
-  readonly document: string;
-  /** Entries of the deposit data. */
-  readonly depositData: readonly DepositDataEntry[];
+  /** Text of the deposit data in UTF-8. */
+  readonly document: Uint8Array;
   /** The statement that covers all of it, where one was asked for. */
   readonly proven: ProvenStatement | undefined;
 }
@@ -48,11 +45,11 @@ export async function readOperatorConfig(
   const proven = verifyingKey && (await requireStatement(session, vault, { ref, verifyingKey }));
   const facts = await readOperatorFacts(session, vault, { ref, checkedBefore });
   if (proven !== undefined) assertFactsSigned(ref, vault, facts, proven);
-  const { document, depositData, keys } = facts;
+  const { document, keys } = facts;
   const { hash, configIpfsHash, threshold } = facts.oracleSet;
   const oracleSet = { configHash: hash, ipfsHash: configIpfsHash, threshold };
   const staleValidators = keys.length - countOfSet(keys, hash);
-  return { keys, oracleSet, staleValidators, document, depositData, proven };
+  return { keys, oracleSet, staleValidators, document, proven };
 }
 
 /** The validators that are not left out, as often as they are asked for; their byte strings are views of a thousand keys. */
@@ -92,8 +89,7 @@ function assertFactsSigned(
   { document, keys }: ProvenOperatorFacts,
   { statement }: ProvenStatement,
 ): void {
-  const publicKeys = Array.from(keys, ({ publicKey }) => publicKey);
-  assertSigned(ref, 'The validators', validatorsDigest(publicKeys), statement.validatorsDigest);
+  assertSigned(ref, 'The validators', validatorsDigest(publicKeysIn(keys)), statement.validatorsDigest);
   assertSigned(ref, 'The deposit data', vault.depositDataRoot, statement.depositDataRoot);
   assertSigned(ref, 'The deposit data', depositDataDigest(document), statement.depositDataDigest);
   assertSigned(ref, 'The oracles and shares', vault.operatorDigest, statement.operatorDigest);

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { type Database, inSnapshot } from '../../../db/database.ts';
+import { parsePackedDeposits } from '../../../domain/consensus/packed-deposits.ts';
 import { encodeRemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
 import { decideRemovals } from '../../../domain/fleet/removals.ts';
-import { findRemoved, readConfiguredKeys, readDepositKeys } from '../../../domain/fleet/written-keys.ts';
-import type { Hex } from '../../../lib/bytes.ts';
-import { type FileAttributes, readTextIfThere } from '../../../lib/files.ts';
+import { CONFIGURED_KEYS, DEPOSIT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts';
+import type { FileAttributes } from '../../../lib/files.ts';
+import { DEPOSIT_DATA } from '../../remote-db/operator-facts-faults.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
+import { readKeysOfFile } from '../keys-of-file.ts';
 import { writeFiles } from '../write-files.ts';
 import { currentValidators, type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';
 
@@ -57,7 +59,7 @@ export async function writeOperatorConfig(
       'remote_signer_config.json',
       encodeRemoteSignerConfig({ validators: currentValidators(found), oracleSet }),
     ],
-    ['deposit_data.json', new TextEncoder().encode(document)],
+    ['deposit_data.json', document],
   ]);
   const { isChanged } = await writeFiles({
     directory,
@@ -83,14 +85,13 @@ async function refuseRemovals(
 ): Promise<void> {
   const refuse = async (
     path: string,
-    read: (text: string) => ReadonlySet<Hex>,
-    wanted: Iterable<{ readonly publicKey: Uint8Array }>,
+    form: RegExp,
+    findWanted: () => Iterable<{ readonly publicKey: Uint8Array }>,
   ) => {
-    const present = read((await readTextIfThere(path)) ?? '');
-    const removed = findRemoved(
-      present,
-      Iterator.from(wanted).map(({ publicKey }) => publicKey),
-    );
+    const present = await readKeysOfFile(path, form);
+    if (present.size === 0) return;
+    const wanted = Iterator.from(findWanted()).map(({ publicKey }) => publicKey);
+    const removed = findRemoved(present, wanted);
     decideRemovals({
       before: present.size,
       removed: removed.length,
@@ -99,6 +100,6 @@ async function refuseRemovals(
       hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',
     });
   };
-  await refuse(paths.remoteSignerConfigPath, readConfiguredKeys, currentValidators(found));
-  await refuse(paths.depositDataPath, readDepositKeys, found.depositData);
+  await refuse(paths.remoteSignerConfigPath, CONFIGURED_KEYS, () => currentValidators(found));
+  await refuse(paths.depositDataPath, DEPOSIT_KEYS, () => parsePackedDeposits(found.document, DEPOSIT_DATA));
 }

@@ -1,5 +1,6 @@
 import type { FactsToSign, VisibleFacts } from '../../../db/activate-upload.ts';
-import { type OperatorFacts, operatorDigest, validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
+import { operatorDigestOf, validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
+import { publicKeysIn } from '../../../domain/fleet/shared-keys.ts';
 import {
   depositDataDigest,
   encodeStatement,
@@ -10,6 +11,7 @@ import {
 import type { VaultContext } from '../../../domain/keys/key-context.ts';
 import type { StatementSigner } from '../../../domain/keys/signing-key.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
+import type { ProvenOperatorFacts } from '../read-operator-facts.ts';
 
 /** How the stored plan of clients stands to what the vault's key has signed. */
 export type PlanState =
@@ -49,12 +51,12 @@ export function planStateOf({ last, isLost }: StatementHistory, stored: Uint8Arr
   return isLost || (last?.planCounter ?? 0n) > 0n ? 'changed' : 'never-signed';
 }
 
-/** What is signed of facts that are there as objects. */
-export function digestFacts(facts: OperatorFacts): VisibleFacts {
+/** What is signed of facts. */
+export function digestFacts({ keys, ...facts }: ProvenOperatorFacts): VisibleFacts {
   return {
-    validatorCount: facts.keypairs.length,
-    validatorsDigest: validatorsDigest(facts.keypairs.map(({ publicKey }) => publicKey)),
-    operatorDigest: operatorDigest(facts),
+    validatorCount: keys.length,
+    validatorsDigest: validatorsDigest(publicKeysIn(keys)),
+    operatorDigest: operatorDigestOf(facts, keys),
     documentDigest: depositDataDigest(facts.document),
   };
 }

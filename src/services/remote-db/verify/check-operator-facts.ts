@@ -1,12 +1,7 @@
 import type { Vault } from '../../../db/vaults.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
-import {
-  assertStoredOracleSet,
-  DEPOSIT_DATA,
-  noOperatorFacts,
-  operatorFactsChanged,
-  otherDepositRoot,
-} from '../operator-facts-faults.ts';
+import { assertStoredOracleSet, noOperatorFacts, operatorFactsChanged } from '../operator-facts-faults.ts';
+import { assertStoredDeposits } from '../survey-deposits.ts';
 import { findingOf } from './finding-of.ts';
 import type { StoredFacts } from './read-facts.ts';
 
@@ -15,7 +10,7 @@ import type { StoredFacts } from './read-facts.ts';
  * written from. There is none of it before the first upload.
  */
 export async function checkOperatorFacts(vault: Vault, facts: StoredFacts): Promise<string[]> {
-  const { depositDataRoot, operatorDigest: expected } = vault;
+  const { operatorDigest: expected } = vault;
   if (expected === null) return [];
   return await findingOf(() => {
     const { oracleSet, deposits, shares, operatorDigest } = facts;
@@ -24,10 +19,6 @@ export async function checkOperatorFacts(vault: Vault, facts: StoredFacts): Prom
     assertStoredOracleSet(oracleSet);
     if (!equalBytes(operatorDigest, expected)) throw operatorFactsChanged();
     shares.assertComplete(oracleSet);
-    deposits.assertDepositData(DEPOSIT_DATA);
-    deposits.assertOfVault();
-    const root = deposits.root();
-    if (depositDataRoot === null || !equalBytes(root, depositDataRoot))
-      throw otherDepositRoot(root, depositDataRoot);
+    assertStoredDeposits(deposits, vault);
   });
 }

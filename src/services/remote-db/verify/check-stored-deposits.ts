@@ -1,7 +1,7 @@
 import type { Vault } from '../../../db/vaults.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
+import type { DepositSurvey } from '../survey-deposits.ts';
 import { findingOf } from './finding-of.ts';
-import type { DepositSurvey } from './survey-deposits.ts';
 
 /** Compares the stored deposit data with the last upload, and with the validators. */
 export async function checkStoredDeposits(

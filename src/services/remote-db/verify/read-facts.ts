@@ -4,10 +4,10 @@ import type { Vault } from '../../../db/vaults.ts';
 import { RunningOperatorDigest } from '../../../domain/fleet/fact-digests.ts';
 import type { OracleSet } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
+import { type DepositSurvey, surveyDeposits } from '../survey-deposits.ts';
 import type { VaultRef } from '../unlock-vault.ts';
 import type { Validators } from './read-validators.ts';
 import { ShareSurvey } from './share-survey.ts';
-import { type DepositSurvey, surveyDeposits } from './survey-deposits.ts';
 
 /** What was found of all that commands without the encryption key write from. */
 export interface StoredFacts {

@@ -1,7 +1,7 @@
 import { type DepositEntry, depositOfVault } from '../../../domain/consensus/deposit.ts';
 import { findInvalidDeposits } from '../../../domain/consensus/deposit-signature.ts';
-import { concatBytes, equalBytes } from '../../../lib/bytes.ts';
-import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../../lib/lengths.ts';
+import { packDeposits } from '../../../domain/consensus/packed-deposits.ts';
+import { equalBytes } from '../../../lib/bytes.ts';
 import { type NextValidator, type NoBatch, noBatch } from './registration-mode.ts';
 
 /** Where a vault's deposit data comes from: a file, or the remote database. */
@@ -26,26 +26,6 @@ export interface DepositEntries {
 
 /** How long what was read counts, when it does not fit: the file may be replaced at any time. */
 const RELOAD_AFTER_MS = 60_000;
-const ENTRY_BYTES = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH;
-
-/** An entry whose key and signature stand beside those of all others. */
-class PackedEntry implements DepositEntry {
-  readonly #packed: Uint8Array;
-  readonly #offset: number;
-
-  constructor(packed: Uint8Array, place: number) {
-    this.#packed = packed;
-    this.#offset = place * ENTRY_BYTES;
-  }
-
-  get publicKey(): Uint8Array {
-    return this.#packed.subarray(this.#offset, this.#offset + PUBLIC_KEY_LENGTH);
-  }
-
-  get signature(): Uint8Array {
-    return this.#packed.subarray(this.#offset + PUBLIC_KEY_LENGTH, this.#offset + ENTRY_BYTES);
-  }
-}
 
 export function openDepositEntries(
   { source, now }: { readonly source: DepositDataSource; readonly now: () => number },
@@ -57,12 +37,10 @@ export function openDepositEntries(
   const verified = new Map<number, boolean>();
 
   const read = async () => {
-    // Only public key and signature are of use here: the members of the document, ten thousand times, are not kept, nor is
-    // an array of its own for each of them.
-    const entries = await source.read();
+    // Only public key and signature are of use here, and what is kept is not to be written as deposit data.
+    const packed = packDeposits(await source.read());
     readAtMs = now();
-    const packed = concatBytes(entries.flatMap(({ publicKey, signature }) => [publicKey, signature]));
-    return entries.map((_, place) => new PackedEntry(packed, place));
+    return packed;
   };
   return {
     source: source.name,

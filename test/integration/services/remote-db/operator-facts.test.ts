@@ -1,21 +1,20 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activateUpload } from '../../../../src/db/activate-upload.ts';
-import { type Database, tableOf } from '../../../../src/db/database.ts';
-import { insertKeypairs } from '../../../../src/db/keypairs.ts';
-import { insertOracleSet } from '../../../../src/db/oracle-sets.ts';
+import { type Database, inSnapshot, tableOf } from '../../../../src/db/database.ts';
+import { findDepositData } from '../../../../src/db/deposit-data.ts';
+import { listVisibleShares } from '../../../../src/db/key-shares.ts';
+import { insertKeypairs, listActiveKeypairs } from '../../../../src/db/keypairs.ts';
+import { findOracleSet, insertOracleSet } from '../../../../src/db/oracle-sets.ts';
 import type { Vault } from '../../../../src/db/vaults.ts';
 import { operatorDigest } from '../../../../src/domain/fleet/fact-digests.ts';
-import { listKeys } from '../../../../src/domain/fleet/shared-keys.ts';
 import { type OracleSet, oracleSetHash } from '../../../../src/domain/protocol/oracle-config.ts';
 import { compareBytes, equalBytes, toHex } from '../../../../src/lib/bytes.ts';
 import { OperatorError } from '../../../../src/lib/errors.ts';
 import { resolveNetwork } from '../../../../src/networks/resolve-network.ts';
-import {
-  findOperatorFacts,
-  readOperatorFacts,
-} from '../../../../src/services/remote-db/read-operator-facts.ts';
+import { readOperatorFacts } from '../../../../src/services/remote-db/read-operator-facts.ts';
 import { BOTH_DATABASES, openMigrated } from '../../../support/postgres/both-databases.ts';
+import { listKeys } from '../../../support/scenes/listed-keys.ts';
 import {
   activationOf,
   newKeypairs,
@@ -94,10 +93,13 @@ describe.each(BOTH_DATABASES)('the facts of the operator on $kind', ({ createUrl
 
   /** The rows as lists, and what was found wrong with them: how facts were read before the database joined them. */
   async function readInLists(vault: Vault) {
-    const facts = await findOperatorFacts(database, vault);
-    if (facts === undefined) return expect.fail('no facts');
-    const { keypairs, shares, oracleSet } = facts;
-    const digest = operatorDigest(facts);
+    const { vaultId, oracleSetHash } = vault;
+    const oracleSet = oracleSetHash && (await findOracleSet(database, vaultId, oracleSetHash));
+    const deposits = await findDepositData(database, vaultId);
+    if (!oracleSet || deposits === undefined) return expect.fail('no facts');
+    const keypairs = await listActiveKeypairs(database, vaultId);
+    const shares = await listVisibleShares(database, vaultId);
+    const digest = operatorDigest({ oracleSet, document: deposits.document, keypairs, shares });
     const count = ({ publicKey }: { readonly publicKey: Uint8Array }) =>
       shares
         .filter(share => equalBytes(share.parentPublicKey, publicKey))
@@ -112,10 +114,9 @@ describe.each(BOTH_DATABASES)('the facts of the operator on $kind', ({ createUrl
     const { operatorDigest: checkedBefore } = vault;
     try {
       // The deposit data has tests of its own.
-      const facts = await readOperatorFacts(database, vault, {
-        ref,
-        checkedBefore: checkedBefore ?? undefined,
-      });
+      const facts = await inSnapshot(database, session =>
+        readOperatorFacts(session, vault, { ref, checkedBefore: checkedBefore ?? undefined }),
+      );
       return { keys: listKeys(facts.keys) };
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;

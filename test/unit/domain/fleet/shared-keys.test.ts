@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { operatorDigest, operatorDigestOf } from '../../../../src/domain/fleet/fact-digests.ts';
-import { countShares, listKeys, SharedKeys, sharesOf } from '../../../../src/domain/fleet/shared-keys.ts';
+import { countShares, SharedKeys, sharesOf } from '../../../../src/domain/fleet/shared-keys.ts';
 import { concatBytes } from '../../../../src/lib/bytes.ts';
+import { listKeys } from '../../../support/scenes/listed-keys.ts';
 
 const key = (first: number, last = 0) => new Uint8Array(48).fill(first, 0, 1).fill(last, 47);
 const SET = new Uint8Array(32).fill(9);
@@ -67,9 +68,10 @@ describe('SharedKeys', () => {
         { parentPublicKey: key(3), shareIndex: 2, publicKey: key(33) },
       ],
     });
-    const facts = { oracleSet: { hash: SET, configIpfsHash: 'Qm', threshold: 2 }, document: '[]' };
-    expect(operatorDigestOf(facts, keys)).toEqual(operatorDigest({ ...facts, ...listKeys(keys) }));
-    expect(operatorDigestOf(facts, read())).toEqual(operatorDigest({ ...facts, keypairs: [], shares: [] }));
+    const facts = { oracleSet: { hash: SET, configIpfsHash: 'Qm', threshold: 2 }, document: '["ü"]' };
+    const inBytes = { ...facts, document: Buffer.from(facts.document) };
+    expect(operatorDigestOf(inBytes, keys)).toEqual(operatorDigest({ ...facts, ...listKeys(keys) }));
+    expect(operatorDigestOf(inBytes, read())).toEqual(operatorDigest({ ...facts, keypairs: [], shares: [] }));
   });
 
   it('pages that are cut, or have records of another length, are not read', () => {

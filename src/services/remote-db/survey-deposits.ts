@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
-import type { Session } from '../../../db/database.ts';
-import { findDepositData } from '../../../db/deposit-data.ts';
-import { pageDocument, type StoredDocument } from '../../../db/public-facts.ts';
+import type { Session } from '../../db/database.ts';
+import { findDepositData } from '../../db/deposit-data.ts';
+import { pageDocument, type StoredDocument } from '../../db/public-facts.ts';
+import type { VaultFacts } from '../../db/vaults.ts';
 import {
   assertUniqueDeposits,
   type DepositDataEntry,
   parseDepositData,
-} from '../../../domain/consensus/deposit-data.ts';
-import { DepositPieces } from '../../../domain/consensus/deposit-pieces.ts';
-import { encodeValidator, hashLeaf, hashTree } from '../../../domain/protocol/deposit-leaf.ts';
-import { OperatorError } from '../../../lib/errors.ts';
-import { GrowingBytes } from '../../../lib/growing-bytes.ts';
-import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
-import { RecordTable, sortRecords } from '../../../lib/record-table.ts';
-import { assertDepositRoots, assertDepositsOfVault } from '../deposits-of-vault.ts';
-import { DEPOSIT_DATA, strangeDeposit } from '../operator-facts-faults.ts';
-import { type VaultRef, vaultContext } from '../unlock-vault.ts';
+} from '../../domain/consensus/deposit-data.ts';
+import { DepositPieces } from '../../domain/consensus/deposit-pieces.ts';
+import { encodeValidator, hashLeaf, hashTree } from '../../domain/protocol/deposit-leaf.ts';
+import { equalBytes, fromHex } from '../../lib/bytes.ts';
+import { OperatorError } from '../../lib/errors.ts';
+import { GrowingBytes } from '../../lib/growing-bytes.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { RecordTable, sortRecords } from '../../lib/record-table.ts';
+import { assertDepositRoots, assertDepositsOfVault } from './deposits-of-vault.ts';
+import { DEPOSIT_DATA, otherDepositRoot, strangeDeposit } from './operator-facts-faults.ts';
+import type { VaultRef } from './unlock-vault.ts';
 
 /** What was found of the stored deposit data. */
 export interface DepositSurvey {
@@ -67,6 +69,21 @@ export async function surveyDeposits(
   return { stored, digest, ...surveyWhole(whole, options) };
 }
 
+/**
+ * Proves the stored deposit data: that it is some, of this vault and its validators, and that of the last upload.
+ * @throws OperatorError 'deposit-data-changed', and those of a file of deposit data
+ */
+export function assertStoredDeposits(
+  deposits: DepositSurvey,
+  { depositDataRoot }: Pick<VaultFacts, 'depositDataRoot'>,
+): void {
+  deposits.assertDepositData(DEPOSIT_DATA);
+  deposits.assertOfVault();
+  const root = deposits.root();
+  if (depositDataRoot !== null && equalBytes(root, depositDataRoot)) return;
+  throw otherDepositRoot(root, depositDataRoot);
+}
+
 /** What cannot be read in pieces: in most cases since it is no deposit data, and it is to be told why. */
 function surveyWhole(
   document: string,
@@ -97,7 +114,7 @@ class EntrySurvey {
 
   constructor({ ref, publicKeys }: Omit<SurveyOptions, 'onPiece'>) {
     this.#ref = ref;
-    this.#vault = vaultContext(ref).vault;
+    this.#vault = fromHex(ref.address, ADDRESS_LENGTH);
     this.#publicKeys = publicKeys;
   }
 
