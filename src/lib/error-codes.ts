@@ -159,6 +159,9 @@ export const ERROR_CODES = {
   'deposit-data-not-json': {
     kinds: ['failure'],
   },
+  'deposit-data-not-uploaded': {
+    kinds: ['differences'],
+  },
   'deposit-data-other-keys': {
     kinds: ['failure'],
   },
@@ -852,6 +855,9 @@ export const ERROR_CODES = {
   },
   'vault-removed': {
     kinds: ['failure'],
+  },
+  'vault-has-key': {
+    kinds: ['differences'],
   },
   'vault-set-up-meanwhile': {
     kinds: ['failure'],

@@ -212,6 +212,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The deposit data file is not JSON: it may have been cut off, or be another file.',
     remedy: 'Name the right file, or create the deposit data again.',
   },
+  'deposit-data-not-uploaded': {
+    meaning:
+      'The deposit data that is there has entries of keys that the remote database does not have: replaced, they would be lost, and these keys never registered. Nothing was changed.',
+    remedy:
+      'Upload their keystores with "remote-db upload-keypairs" first, or repeat with --force to do without them.',
+  },
   'deposit-data-other-keys': {
     meaning:
       'The deposit data names public keys that have neither a keystore here nor a row in the remote db. Their validators could never exit.',
@@ -1223,6 +1229,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The vault was removed from the remote db while the command worked on it.',
     remedy:
       'Find out who ran "remote-db cleanup". To have the vault back, set it up and upload its keystores again.',
+  },
+  'vault-has-key': {
+    meaning:
+      'The vault was set up before and has an encryption key, though no keypairs yet. The tables were brought up to date, and the key was kept.',
+    remedy:
+      'Use that key: "remote-db setup --if-needed" checks it and exits with 0. If it was lost, "remote-db setup --replace-key" makes another one.',
   },
   'vault-set-up-meanwhile': {
     meaning: 'Another process has set up this vault just now, with an encryption key of its own.',

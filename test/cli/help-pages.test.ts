@@ -735,6 +735,9 @@ describe('the help page of', () => {
                                  REMOTE_DB_ENCRYPT_KEY_FILE]
         --if-needed              Exits with 0 when the vault is set up already,
                                  after checking the encryption key.
+        --replace-key            Gives a vault that has no keypairs yet another
+                                 encryption key, as when the first one was lost. The
+                                 old one is of no use after it.
 
       REMOTE-DB FLAGS
         -v, --verbose
@@ -780,7 +783,8 @@ describe('the help page of', () => {
     expect(await optionsOf('remote-db setup')).toMatchInlineSnapshot(`
       "--encrypt-key-file  -  REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --encrypt-key       -  REMOTE_DB_ENCRYPT_KEY       optional
-      --if-needed         -  -                           switch"
+      --if-needed         -  -                           switch
+      --replace-key       -  -                           switch"
     `);
   });
 
@@ -797,6 +801,9 @@ describe('the help page of', () => {
         --file-mode=MODE           Permissions of written files. Default is 0600 for
                                    keys and 0644 for others; directories follow.
                                    [env: REMOTE_DB_FILE_MODE]
+        --force                    Replaces deposit_data.json also when it has
+                                   entries of keys that were not uploaded, which are
+                                   lost then.
         --output-dir=DIRECTORY     The folder where configuration files will be
                                    saved. Default is the vault's directory. [env:
                                    REMOTE_DB_OUTPUT_DIR]
@@ -804,8 +811,8 @@ describe('the help page of', () => {
                                    the output directory must be no link. [env:
                                    REMOTE_DB_FILE_OWNER]
         --removals=[refuse|allow]  What to do when more than a tenth of the
-                                   validators of a file would vanish from it:
-                                   refuse, or allow it.
+                                   validators would vanish from
+                                   remote_signer_config.json: refuse, or allow it.
         --vault-public-key=HEX     The vault's public key, as remote-db setup,
                                    upload-keypairs, assign and verify print it: then
                                    only what its holder has signed is believed, and
@@ -854,6 +861,7 @@ describe('the help page of', () => {
     expect(await optionsOf('remote-db setup-operator')).toMatchInlineSnapshot(`
       "--output-dir        -  REMOTE_DB_OUTPUT_DIR  optional
       --removals          -  -                     optional
+      --force             -  -                     switch
       --vault-public-key  -  VAULT_PUBLIC_KEY      optional
       --file-mode         -  REMOTE_DB_FILE_MODE   optional
       --owner             -  REMOTE_DB_FILE_OWNER  optional

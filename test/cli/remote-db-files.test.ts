@@ -1,4 +1,12 @@
-import { appendFileSync, chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
@@ -240,5 +248,31 @@ describe('setup-operator', () => {
       'Warning: 8 validators are left out: their shares are of an earlier oracle set.',
     );
     expect(run.exitCode).toBe(0);
+  });
+
+  it('setup-operator keeps deposit data with entries of keys that were not uploaded, unless it is told not to', async () => {
+    await using copy = await openCopy();
+    expect((await copy.run('setup-operator')).exitCode).toBe(0);
+    const path = join(copy.out, 'deposit_data.json');
+    const written = readFileSync(path, 'utf8');
+    const entries: { readonly pubkey: string }[] = JSON.parse(written);
+    // As create-keys appends to it.
+    const key = 'ab'.repeat(48);
+    const more = JSON.stringify(entries.concat({ ...entries[0], pubkey: key }));
+    writeFileSync(path, more);
+    for (const options of [[], ['--check'], ['--removals', 'allow']]) {
+      const run = await copy.run('setup-operator', ...options);
+      expect(run).toMatchObject({ exitCode: 3, stdout: '' });
+      expect(run.stderr).toContain(
+        `${path} has entries of 1 keys that the remote db does not have, such as 0x${key}: they would be lost.`,
+      );
+      expect(readFileSync(path, 'utf8')).toBe(more);
+    }
+    expect((await copy.run('setup-operator', '--force')).exitCode).toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe(written);
+    // Deposit data for a new root has no entries of validators that are registered; the next may have all again.
+    writeFileSync(path, JSON.stringify(entries.slice(0, 1)));
+    expect((await copy.run('setup-operator')).exitCode).toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe(written);
   });
 });

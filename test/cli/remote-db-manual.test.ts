@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatDepositData } from '../../src/domain/consensus/deposit-data.ts';
@@ -384,14 +384,25 @@ describe('remote-db setup with a key file', () => {
     expect(lost.exitCode).toBe(1);
   });
 
-  it('setup of a vault without keypairs makes a new key, and the old one is then wrong', async () => {
+  it('setup of a vault that has a key keeps it, and makes another one only when told so', async () => {
     await using database = await createTestDatabase({ migrated: false });
     using directory = temporaryDirectory();
     await devnet.writeNetworkFile(join(directory.path, 'network.json'));
     const setup = (...more: string[]) => runCli(setupOf(database.url, directory.path, ...more));
     const keyOf = (stdout: string) => /^Encryption key: (\S{44})$/m.exec(stdout)?.[1] ?? '';
     const first = keyOf((await setup()).stdout);
-    const second = keyOf((await setup()).stdout);
+    const keyFile = join(directory.path, 'key');
+    for (const more of [[], ['--encrypt-key-file', keyFile], ['--encrypt-key', first]]) {
+      const again = await setup(...more);
+      expect(again).toMatchObject({ exitCode: 3, stdout: '' });
+      expect(again.stderr).toMatch(
+        /has an encryption key already, which it keeps\.\n.*--if-needed .*--replace-key /,
+      );
+    }
+    expect(existsSync(keyFile)).toBe(false);
+    expect((await setup('--if-needed', '--encrypt-key', first)).exitCode).toBe(0);
+    expect(await setup('--if-needed', '--replace-key')).toMatchObject({ exitCode: 2, stdout: '' });
+    const second = keyOf((await setup('--replace-key')).stdout);
     expect(second).not.toBe(first);
     expect((await setup('--if-needed', '--encrypt-key', first)).stderr).toContain('Invalid encryption key.');
     expect((await setup('--if-needed', '--encrypt-key', second)).exitCode).toBe(0);

@@ -127,8 +127,9 @@ describe('the roles of "remote-db grants"', () => {
     for (const who of ['signer-sync', 'validator-config', 'operator', 'auditor'] as const)
       expectRefused(await remoteDb(who, 'setup', '--encrypt-key-file', out(`key of ${who}`)), 'vaults');
     expectDone(await remoteDb('uploader', 'setup', ...key()));
+    expect(await remoteDb('uploader', 'setup', ...key())).toMatchObject({ exitCode: 3, stdout: '' });
     // Without keys it may be done anew, with another data key.
-    expectDone(await remoteDb('uploader', 'setup', ...key()));
+    expectDone(await remoteDb('uploader', 'setup', '--replace-key', ...key()));
     expectDone(await remoteDb('uploader', 'setup', '--if-needed', ...key()));
   });
 

@@ -1,7 +1,7 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes } from '../../cli/flags/written-files.ts';
-import { defaulted, optional } from '../../cli/options/option.ts';
+import { defaulted, flag, optional } from '../../cli/options/option.ts';
 import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-operator.ts';
@@ -21,8 +21,12 @@ const OPTIONS = {
   }),
   removals: defaulted(() => 'refuse', {
     description:
-      'What to do when more than a tenth of the validators of a file would vanish from it: refuse, or allow it.',
+      'What to do when more than a tenth of the validators would vanish from remote_signer_config.json: refuse, or allow it.',
     value: choice(OPERATOR_REMOVAL_POLICIES),
+  }),
+  force: flag({
+    description:
+      'Replaces deposit_data.json also when it has entries of keys that were not uploaded, which are lost then.',
   }),
   vaultPublicKey,
   ...FILE_OPTIONS,
@@ -44,6 +48,7 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
       attributes: fileAttributes(options, 'public'),
       check: options.check,
       removals: options.removals,
+      force: options.force,
       verifyingKey: options.vaultPublicKey,
     });
     if (result.staleValidators > 0) {

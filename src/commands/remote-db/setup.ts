@@ -21,9 +21,19 @@ const OPTIONS = {
   ifNeeded: flag({
     description: 'Exits with 0 when the vault is set up already, after checking the encryption key.',
   }),
+  replaceKey: flag({
+    description:
+      'Gives a vault that has no keypairs yet another encryption key, as when the first one was lost. The old one is of no use after it.',
+  }),
 };
 
-function check({ encryptKey, encryptKeyFile }: Resolved<typeof OPTIONS>): void {
+function check({ encryptKey, encryptKeyFile, ifNeeded, replaceKey }: Resolved<typeof OPTIONS>): void {
+  if (ifNeeded && replaceKey) {
+    throw new CommandLineError(
+      'contradiction',
+      '--if-needed leaves the encryption key as it is, and --replace-key makes another one; use one of them.',
+    );
+  }
   if (encryptKey !== undefined && encryptKeyFile !== undefined) {
     throw new CommandLineError(
       'contradiction',

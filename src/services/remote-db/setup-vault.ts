@@ -16,7 +16,7 @@ import {
 } from '../../domain/keys/envelope.ts';
 import { computeManifestMac } from '../../domain/keys/manifest.ts';
 import { wipe } from '../../lib/bytes.ts';
-import { OperatorError } from '../../lib/errors.ts';
+import { DifferencesError, OperatorError } from '../../lib/errors.ts';
 import { createFileExclusive } from '../../lib/files.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 import { auditActor } from './audit-actor.ts';
@@ -32,6 +32,8 @@ export interface SetupVaultOptions {
   readonly encryptKeyFile?: string | undefined;
   /** A vault that is set up is left alone, and its key checked. */
   readonly ifNeeded: boolean;
+  /** A vault without keypairs gets another key in place of the one that it has. */
+  readonly replaceKey?: boolean | undefined;
 }
 
 export interface SetupVaultResult {
@@ -48,7 +50,7 @@ export interface SetupVaultResult {
 /**
  * Migrates the database and gives the vault its encryption key.
  * @throws OperatorError 'remote-db-not-empty' when the vault has keypairs; 'invalid-encryption-key' with `ifNeeded` when
- *   the vault is set up with another key
+ *   the vault is set up with another key; DifferencesError 'vault-has-key' when it has one that is not to be replaced
  */
 export async function setupVault(database: Database, options: SetupVaultOptions): Promise<SetupVaultResult> {
   const givenKey = await readGivenKey(options);
@@ -64,6 +66,7 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
   if (stored !== undefined) {
     await requireVault(database, options.ref);
     await refuseKeypairs(database, stored);
+    if (!options.replaceKey) throw keyKept(stored, options.ref);
   }
   const key = await provideKey(options, givenKey);
   await storeVault(database, options.ref, stored, key.text);
@@ -176,6 +179,17 @@ async function storeVault(
   } finally {
     wipe([encryptionKey, dataKey]);
   }
+}
+
+/** Whoever runs the command twice has the first key in a safe place, and would find out late that it opens nothing. */
+function keyKept({ createdAt }: VaultFacts, { address }: VaultRef): DifferencesError {
+  return new DifferencesError(
+    'vault-has-key',
+    `The vault ${address} was set up on ${createdAt.toISOString()} and has an encryption key already, which it keeps.`,
+    {
+      hint: 'Use that key; with --if-needed this command checks it and exits with 0. If it was lost, --replace-key makes another one: no key is sealed under the old one yet.',
+    },
+  );
 }
 
 function setUpMeanwhile(ref: VaultRef): OperatorError {

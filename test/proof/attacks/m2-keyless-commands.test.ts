@@ -231,7 +231,7 @@ describe('M2 · what a database writer makes commands without the encryption key
       /The validators of vault 0x[0-9a-fA-F]{40} in the remote db are not those that were signed/;
     expectRefusal(await place.setupOperator(...signed()), 1, mismatch);
     expectRefusal(await place.setupValidator(0, 2, ...signed()), 1, mismatch);
-    expectSuccess(await place.setupOperator('--removals', 'allow'));
+    expectSuccess(await place.setupOperator('--removals', 'allow', '--force'));
     const file = readFileSync(join(place.path('operator'), 'remote_signer_config.json'), 'utf8');
     expect(readRemoteSignerFile(file).shares.size).toBe(1);
   });

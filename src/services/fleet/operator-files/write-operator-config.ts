@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { type Database, inSnapshot } from '../../../db/database.ts';
-import { parsePackedDeposits } from '../../../domain/consensus/packed-deposits.ts';
 import { encodeRemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
 import { decideRemovals } from '../../../domain/fleet/removals.ts';
+import { publicKeysIn } from '../../../domain/fleet/shared-keys.ts';
 import { CONFIGURED_KEYS, DEPOSIT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts';
+import { DifferencesError } from '../../../lib/errors.ts';
 import type { FileAttributes } from '../../../lib/files.ts';
-import { DEPOSIT_DATA } from '../../remote-db/operator-facts-faults.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
@@ -22,6 +22,8 @@ export interface WriteOperatorConfigOptions {
   readonly check: boolean;
   /** Default: refuse. */
   readonly removals?: (typeof OPERATOR_REMOVAL_POLICIES)[number] | undefined;
+  /** Replaces deposit data also when it has entries of keys that the database does not have. */
+  readonly force?: boolean | undefined;
   /** The vault's public key: then only what it has signed is written, and nothing older than what was written before. */
   readonly verifyingKey?: Uint8Array | undefined;
 }
@@ -38,7 +40,8 @@ export interface WriteOperatorConfigResult {
 /**
  * Writes the operator's `remote_signer_config.json` and `deposit_data.json`. Needs no encryption key.
  * @throws OperatorError of {@link readOperatorConfig}, 'statement-old'; DifferencesError 'too-many-removals' when validators
- *   that the files have would vanish from them; file errors. Nothing has changed then.
+ *   that the configuration has would vanish from it, 'deposit-data-not-uploaded' when entries of unknown keys would; file errors.
+ *   Nothing has changed then.
  */
 export async function writeOperatorConfig(
   database: Database,
@@ -53,7 +56,8 @@ export async function writeOperatorConfig(
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
   const remoteSignerConfigPath = join(directory, 'remote_signer_config.json');
   const depositDataPath = join(directory, 'deposit_data.json');
-  await refuseRemovals(options, { remoteSignerConfigPath, depositDataPath }, found);
+  await refuseRemovals(remoteSignerConfigPath, options.removals ?? 'refuse', found);
+  if (!options.force) await refuseLostEntries(depositDataPath, found);
   const files = new Map([
     [
       'remote_signer_config.json',
@@ -77,29 +81,35 @@ export async function writeOperatorConfig(
   };
 }
 
-/** The files that are there tell which validators a wrong or hollowed database would take away. */
+/** The file that is there tells which validators a wrong or hollowed database would take away. */
 async function refuseRemovals(
-  { removals: policy = 'refuse' }: WriteOperatorConfigOptions,
-  paths: { readonly remoteSignerConfigPath: string; readonly depositDataPath: string },
+  path: string,
+  policy: (typeof OPERATOR_REMOVAL_POLICIES)[number],
   found: OperatorConfig,
 ): Promise<void> {
-  const refuse = async (
-    path: string,
-    form: RegExp,
-    findWanted: () => Iterable<{ readonly publicKey: Uint8Array }>,
-  ) => {
-    const present = await readKeysOfFile(path, form);
-    if (present.size === 0) return;
-    const wanted = Iterator.from(findWanted()).map(({ publicKey }) => publicKey);
-    const removed = findRemoved(present, wanted);
-    decideRemovals({
-      before: present.size,
-      removed: removed.length,
-      policy,
-      from: path,
-      hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',
-    });
-  };
-  await refuse(paths.remoteSignerConfigPath, CONFIGURED_KEYS, () => currentValidators(found));
-  await refuse(paths.depositDataPath, DEPOSIT_KEYS, () => parsePackedDeposits(found.document, DEPOSIT_DATA));
+  const present = await readKeysOfFile(path, CONFIGURED_KEYS);
+  const wanted = Iterator.from(currentValidators(found)).map(({ publicKey }) => publicKey);
+  decideRemovals({
+    before: present.size,
+    removed: findRemoved(present, wanted).length,
+    policy,
+    from: path,
+    hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',
+  });
+}
+
+/**
+ * Entries whose keys the database does not have were made here and not uploaded: without them these keys would never be
+ * registered. Those of keys that it has may go: deposit data for a new root leaves out what is registered already.
+ */
+async function refuseLostEntries(path: string, { keys }: OperatorConfig): Promise<void> {
+  const lost = findRemoved(await readKeysOfFile(path, DEPOSIT_KEYS), publicKeysIn(keys));
+  if (lost.length === 0) return;
+  throw new DifferencesError(
+    'deposit-data-not-uploaded',
+    `${path} has entries of ${lost.length} keys that the remote db does not have, such as ${lost[0]}: they would be lost. Nothing was changed.`,
+    {
+      hint: 'Upload their keystores with "remote-db upload-keypairs" first. If these keys are of no use, repeat with --force.',
+    },
+  );
 }
