@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
+import { visibleFilesOf } from '../lib/visible-files.ts';
 import { type KeySourceSettings, noKeySource } from '../settings/signer-settings.ts';
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
@@ -65,9 +66,7 @@ function findKeystores(given: KeySourcesOfVault) {
 }
 
 function holdsJson(path: string): boolean {
-  return (
-    existsSync(path) && readdirSync(path, { recursive: true }).some(name => String(name).endsWith('.json'))
-  );
+  return existsSync(path) && Iterator.from(visibleFilesOf(path)).some(name => name.endsWith('.json'));
 }
 
 function hashiVaultSettings(given: KeySourcesGiven): KeySourceSettings {

@@ -50,15 +50,15 @@ export function terminationLogOfEnvironment(): string | undefined {
 }
 
 /**
- * Name or path of the vault's network. A database URL is enough of a configuration beside it; without one, `init` has to
- * have been called.
+ * Name or path of the vault's network: what is given is enough, as in a pod that was never asked anything; else that of the
+ * vault's config.json, which `init` makes, and which a database stands in for.
  * @throws OperatorError 'vault-not-initialised'; UsageError 'network-missing'
  */
 async function networkName({ network, dataDir, vault, dbUrl }: StartGiven): Promise<string> {
+  if (network !== undefined) return network;
   const read = dbUrl === undefined ? readVaultConfig : findVaultConfig;
   const config = await read(dataDir, vault);
-  const name = network ?? config?.network;
-  if (name !== undefined) return name;
+  if (config !== undefined) return config.network;
   throw new UsageError('network-missing', 'Name the network with --network.', {
     hint: `There is no ${vaultConfigPath(dataDir, vault)} to take it from.`,
   });

@@ -1,11 +1,11 @@
-import { type Dirent, existsSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Keystore, parseKeystore } from '../../domain/keys/keystore.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { asFileError, readFileAtOnce } from '../../lib/files.ts';
 import { readSecretFile } from '../../lib/secret.ts';
+import { visibleFilesOf } from '../../lib/visible-files.ts';
 import { isKeystoreName } from './keystore-directory.ts';
 
 /** How many keystores are read before other work of this thread is let in: some milliseconds. */
@@ -79,18 +79,16 @@ export async function findKeystores(
   return paths.length === 0 ? [] : readKeystores(location, warn);
 }
 
-/** Paths of the keystores of a directory and of those below it, sorted. */
+/** Paths of the keystores of a directory and of those below it, sorted; see {@link visibleFilesOf}. */
 export async function listKeystorePaths(directory: string): Promise<string[]> {
-  let entries: Dirent[];
   try {
-    entries = await readdir(directory, { withFileTypes: true, recursive: true });
+    return Iterator.from(visibleFilesOf(directory))
+      .filter(path => isKeystoreName(basename(path)))
+      .toArray()
+      .sort();
   } catch (error) {
     throw asFileError(error, directory, 'read');
   }
-  return entries
-    .filter(entry => !entry.isDirectory() && isKeystoreName(entry.name))
-    .map(entry => join(entry.parentPath, entry.name))
-    .sort();
 }
 
 /** Reads each common password file once, however many keystores it opens. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
@@ -16,6 +16,7 @@ import {
   startOperatorScene,
   WALLET_PASSWORD,
 } from '../../support/scenes/operator-scene.ts';
+import { mountSecret } from '../../support/scenes/secret-volume.ts';
 import { PATIENCE_MS, waitUntil } from '../../support/wait-until.ts';
 
 /** Ether of one validator. */
@@ -381,6 +382,31 @@ describe('what does not fit', () => {
       expect(run.exitCode).toBe(1);
     }
     expect(readFileSync(terminationLog, 'utf8')).toMatch(/^There is no keeper contract/);
+  });
+
+  it('start of the v3-operator chart needs no config.json: NETWORK and VAULT, keystores in a secret volume', async () => {
+    const dataDir = scene.writeDataDir('chart');
+    const own = join(dataDir, scene.vault.toLowerCase());
+    rmSync(join(own, 'config.json'));
+    const keystores = join(own, 'keystores');
+    const names = readdirSync(keystores);
+    const files = Object.fromEntries(names.map(name => [name, readFileSync(join(keystores, name), 'utf8')]));
+    rmSync(keystores, { recursive: true });
+    mountSecret(keystores, files);
+    await using operator = startOperatorProcess([], {
+      program: 'bin/python',
+      words: ['src/main.py', 'start'],
+      env: {
+        NETWORK: scene.networkFile,
+        VAULT: scene.vault,
+        DATA_DIR: dataDir,
+        EXECUTION_ENDPOINTS: scene.devnet.rpcUrl,
+        CONSENSUS_ENDPOINTS: scene.beacon.url,
+      },
+    });
+    await operator.printed('Started operator service');
+    expect(operator.output).toContain('8 keys');
+    expect((await operator.stop()).exitCode).toBe(0);
   });
 
   it('start stops with a message and a code for a vault without an init, a taken port, and options that are missing', async () => {

@@ -25,14 +25,16 @@ export interface OperatorProcess extends AsyncDisposable {
 export interface OperatorProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly program?: string;
+  /** What stands before the options: the command. */
+  readonly words?: readonly string[];
 }
 
 /** Starts `operator start` as a user would; nothing of this process's environment reaches it. */
 export function startOperatorProcess(
   args: readonly string[],
-  { env = {}, program = 'operator' }: OperatorProcessOptions = {},
+  { env = {}, program = 'operator', words = ['start'] }: OperatorProcessOptions = {},
 ): OperatorProcess {
-  const child = spawn(join(PROJECT_ROOT, program), ['start', ...args], {
+  const child = spawn(join(PROJECT_ROOT, program), [...words, ...args], {
     cwd: PROJECT_ROOT,
     env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), LANG: 'C.UTF-8', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
