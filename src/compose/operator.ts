@@ -7,6 +7,7 @@ import { openWalletSigner, type WalletSigner } from '../clients/signer/wallet-si
 import { type Database, openDatabase } from '../db/database.ts';
 import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
+import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
 import { owned } from '../lib/owned.ts';
@@ -15,8 +16,10 @@ import { waitOut } from '../operator/loop/wait-out.ts';
 import type { CallTarget, OperatorMetrics } from '../operator/probes/metrics.ts';
 import type { OperatorStatus } from '../operator/probes/status.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from '../operator/sources.ts';
+import { findDepositDataPath } from '../services/local-keys/deposit-data-file.ts';
 import { seenStatementPath } from '../services/remote-db/statements/seen-statement.ts';
 import type {
+  NamedFile,
   ObservabilitySettings,
   OperatorDatabaseSettings,
   OperatorFactsSettings,
@@ -162,9 +165,8 @@ async function openSources(
   { network, rowsOf }: { readonly network: Network; readonly rowsOf: Database | undefined },
 ): Promise<OperatorSources> {
   const { dataDir, vault } = settings.vault;
-  const { depositDataFile, vaultPublicKey } = settings.facts;
+  const { vaultPublicKey } = settings.facts;
   const ownDirectory = vaultDirectory(dataDir, vault);
-  const files = fileSources({ vaultDirectory: ownDirectory, depositDataFile });
   const ref = { network, address: vault };
   const signed = vaultPublicKey && {
     verifyingKey: vaultPublicKey,
@@ -172,6 +174,10 @@ async function openSources(
   };
   if (signed !== undefined) await ensureDirectory(ownDirectory, { mode: directoryModeOf(SECRET_FILE_MODE) });
   const rows = rowsOf === undefined ? undefined : await findDatabaseSources(rowsOf, { ref, signed });
+  const depositDataFile = chooseDepositData(log, settings.facts.depositDataFile, {
+    other: rows?.depositData.name ?? findDepositDataPath(ownDirectory),
+  });
+  const files = fileSources({ vaultDirectory: ownDirectory, depositDataFile });
   if (rows === undefined) return files;
   if (signed !== undefined) log.info('Only what the vault has signed is believed of the remote database.');
   log.info(
@@ -183,6 +189,23 @@ async function openSources(
     remoteSigner: rows.remoteSigner,
     depositData: depositDataFile === undefined ? rows.depositData : files.depositData,
   };
+}
+
+/**
+ * The file of deposit data that is named, unless it is missing and there is other deposit data: the current chart of the
+ * operator names one that nothing has written (deployment without a secret of deposit data).
+ * @throws UsageError 'file-missing'
+ */
+function chooseDepositData(
+  log: Logger,
+  named: NamedFile | undefined,
+  { other }: { readonly other: string | undefined },
+): string | undefined {
+  if (named === undefined || named.isThere) return named?.path;
+  const missing = `DEPOSIT_DATA_FILE names ${named.path}, which does not exist`;
+  if (other === undefined) throw new UsageError('file-missing', `${missing}.`);
+  log.warn(`${missing}: the deposit data is that of ${other}.`);
+  return undefined;
 }
 
 /** What the signer's process is told beside how it signs. */

@@ -5,6 +5,13 @@ import type { DatabaseSettings } from './remote-db-settings.ts';
 import type { ExitSigningSettings } from './signing-settings.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
+/** A file that an option or its variable names. */
+export interface NamedFile {
+  readonly path: string;
+  /** False only where a variable names a file that does not exist. */
+  readonly isThere: boolean;
+}
+
 /** All that `start` is told, in the parts that its openers take. */
 export interface OperatorSettings {
   /** The vault, whose network is known: that of its config.json when none was given. */
@@ -26,7 +33,7 @@ export type OperatorDatabaseSettings =
 export interface OperatorFactsSettings {
   /** The vault's verifying key, 32 bytes: facts in the remote database are believed only when it has signed them. */
   readonly vaultPublicKey: Uint8Array | undefined;
-  readonly depositDataFile: string | undefined;
+  readonly depositDataFile: NamedFile | undefined;
 }
 
 /** The nodes and gateways that the operator asks. */

@@ -3,7 +3,7 @@ import { UsageError } from '../../lib/errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../../lib/logger.ts';
 import type { JwtSecret } from '../../settings/node-settings.ts';
 import { defaulted, flag, optional, type Resolved, type ValueKind } from '../options/option.ts';
-import { choice, directory, file, integer, text } from '../options/value-kinds.ts';
+import { choice, directory, file, fileOfVariable, integer, text } from '../options/value-kinds.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
 import {
   CONSENSUS_TIMEOUTS,
@@ -89,7 +89,7 @@ export const START_OPTIONS = {
     description:
       'Path to the deposit_data.json file. Default is the file generated with "create-keys" command.',
     env: 'DEPOSIT_DATA_FILE',
-    value: existingFile,
+    value: fileOfVariable,
   }),
   hotWalletFile: optional({
     description: 'Path to the hot wallet. Default is the file generated with "create-wallet" command.',

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, normalize } from 'node:path';
 import { checksumAddress } from '../../lib/address.ts';
@@ -9,6 +9,7 @@ import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { NETWORK_NAMES } from '../../networks/built-in.ts';
 import { parseIpfsGateway } from '../../networks/ipfs-gateway.ts';
 import { canonicalNetworkName } from '../../networks/network-name.ts';
+import type { NamedFile } from '../../settings/operator-settings.ts';
 import type { ValueKind } from './option.ts';
 
 /** Any text. */
@@ -106,6 +107,15 @@ export function file(options: { exists: boolean }): ValueKind<string> {
     },
   };
 }
+
+/** {@link file}, which may be missing when its variable names it: charts set some that nothing has filled. */
+export const fileOfVariable: ValueKind<NamedFile> = {
+  placeholder: 'FILE',
+  async parse(value, source) {
+    const path = await file({ exists: source.kind !== 'environment' }).parse(value, source);
+    return { path, isThere: existsSync(path) };
+  },
+};
 
 /** An http or https URL without a slash at its end. */
 export const httpUrl: ValueKind<EndpointUrl> = {

@@ -393,6 +393,7 @@ describe('what does not fit', () => {
     const files = Object.fromEntries(names.map(name => [name, readFileSync(join(keystores, name), 'utf8')]));
     rmSync(keystores, { recursive: true });
     mountSecret(keystores, files);
+    const missing = join(own, 'deposit', 'deposit_data.json');
     await using operator = startOperatorProcess([], {
       program: 'bin/python',
       words: ['src/main.py', 'start'],
@@ -402,10 +403,15 @@ describe('what does not fit', () => {
         DATA_DIR: dataDir,
         EXECUTION_ENDPOINTS: scene.devnet.rpcUrl,
         CONSENSUS_ENDPOINTS: scene.beacon.url,
+        DEPOSIT_DATA_FILE: missing,
       },
     });
     await operator.printed('Started operator service');
     expect(operator.output).toContain('8 keys');
+    // The current chart sets it where nothing writes such a file.
+    expect(operator.output).toContain(
+      `WARNING  DEPOSIT_DATA_FILE names ${missing}, which does not exist: the deposit data is that of ${join(own, 'deposit_data.json')}.`,
+    );
     expect((await operator.stop()).exitCode).toBe(0);
   });
 
@@ -424,6 +430,9 @@ describe('what does not fit', () => {
     expect(uninitialised.stderr).toContain(
       `Error: Config for vault ${scene.vault} does not exist. Please run "init" command.`,
     );
+    const none = join(scene.folder, 'none.json');
+    const flagged = await runCli(['start', ...scene.args, '--deposit-data-file', none]);
+    expect(flagged).toMatchObject({ exitCode: 2, stdout: '' });
     const { port } = new URL(scene.devnet.rpcUrl);
     const taken = await runCli(['start', ...scene.args, '--enable-metrics', '--metrics-port', port]);
     expect(taken.exitCode).toBe(1);
