@@ -89,6 +89,7 @@ const LIBRARIES: Readonly<Record<string, RegExp | '*'>> = {
   '@scure/bip39': /^src\/domain\/keys\//,
   'bls-eth-wasm': /^src\/domain\/protocol\//,
   'cli-progress': /^src\/cli\/terminal\//,
+  'fastest-levenshtein': /^src\/cli\/nearest-name\.ts$/,
   eta: /^src\/services\/fleet\/clients\/render-templates\.ts$/,
   ethers: '*',
   'hash-wasm': /^src\/lib\/keccak\.ts$/,

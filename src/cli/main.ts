@@ -4,6 +4,7 @@ import { basename, extname, join } from 'node:path';
 import { guardMemory } from '../lib/guard-memory.ts';
 import { packageRoot } from '../lib/package-root.ts';
 import { completeEnvironment, processEnvironment, takeEnvironment } from '../settings/environment.ts';
+import { ownName } from './command-names.ts';
 import { keepKdfMemory } from './kdf-process.ts';
 import { becomeLean } from './lean-process.ts';
 
@@ -13,7 +14,7 @@ const PROGRAM_NAMES = ['operator', 'v3-operator'];
 export async function main(): Promise<void> {
   guardMemory();
   const argv = process.argv.slice(2);
-  if (argv[0] === 'start') becomeLean(argv, processEnvironment());
+  if (ownName(argv[0] ?? '') === 'start') becomeLean(argv, processEnvironment());
   keepKdfMemory(argv, processEnvironment());
   const program = programName();
   // Overwrites the command line that `ps` shows, which may hold a secret.
@@ -21,7 +22,7 @@ export async function main(): Promise<void> {
   const root = packageRoot();
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   // Nothing is loaded for the version alone: scripts ask for it often.
-  if (argv[0] === '--version') {
+  if (argv[0] === '--version' || argv[0] === 'version') {
     process.stdout.write(`${program}, version ${manifest.version}\n`);
     return;
   }

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../lib/error-codes.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { printable } from '../lib/foreign-text.ts';
 import type { ERROR_RESULT } from './error-result.ts';
+import { didYouMean } from './nearest-name.ts';
 import { CommandLineError } from './options/command-line-error.ts';
 import type { ResultOf } from './result-members.ts';
 import { RouteError } from './route.ts';
@@ -21,6 +22,8 @@ export interface ErrorContext {
   readonly program: string;
   /** Words of the command that ran, if one was found. */
   readonly words: readonly string[];
+  /** Options of that command, without their dashes. */
+  readonly options?: readonly string[] | undefined;
   /** Whether those words are a group that wants a subcommand. */
   readonly isGroup: boolean;
   /** Whether the lines end with the error's code, as docs/errors.md lists it. */
@@ -37,7 +40,7 @@ export function presentError(thrown: unknown, context: ErrorContext): PresentedE
 function presentWithoutCode(thrown: unknown, context: ErrorContext): PresentedError {
   if (thrown instanceof Aborted)
     return present(EXIT.failed, 'aborted', thrown.message, undefined, thrown.message);
-  const error = fromOclif(thrown) ?? thrown;
+  const error = fromOclif(thrown, context) ?? thrown;
   if (error instanceof OperatorError) {
     const usage = error instanceof CommandLineError ? usageLines(error, context) : '';
     const hint = error.hint === undefined ? '' : `\n${error.hint}`;
@@ -73,15 +76,15 @@ function usageLines(error: CommandLineError, { program, words, isGroup }: ErrorC
 }
 
 /** oclif's sentences about a command line, in click's. Its errors have no codes, so the parser's texts are matched. */
-function fromOclif(error: unknown): CommandLineError | undefined {
+function fromOclif(error: unknown, { options = [] }: ErrorContext): CommandLineError | undefined {
   if (!(error instanceof CLIError)) return undefined;
   const [line = ''] = error.message.split('\n');
   if ('flags' in error && Array.isArray(error.flags)) {
     // What follows the "=" may be a secret.
-    return new CommandLineError(
-      'no-such-option',
-      `No such option: ${String(error.flags[0]).split('=', 1)[0]}`,
-    );
+    const [option = ''] = String(error.flags[0]).split('=', 1);
+    const names = options.map(name => `--${name}`);
+    const hint = option.startsWith('--') ? didYouMean(option, names) : undefined;
+    return new CommandLineError('no-such-option', `No such option: ${option}`, { hint });
   }
   if ('args' in error && Array.isArray(error.args)) return unexpectedArguments(error.args.map(String));
   const noValue = /^Flag (--[\w-]+) expects/.exec(line);

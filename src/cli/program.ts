@@ -29,8 +29,9 @@ const GROUPS = new Map([
 export async function runProgram(start: ProgramStart): Promise<void> {
   let words: readonly string[] = [];
   let isGroup = true;
+  let config: Config | undefined;
   try {
-    const config = await loadConfig(start);
+    config = await loadConfig(start);
     const commands = new Set(config.commandIDs.map(id => id.replaceAll(':', ' ')));
     const route = routeArgv(start.argv, { commands, groups: GROUPS });
     words = route.words;
@@ -43,7 +44,8 @@ export async function runProgram(start: ProgramStart): Promise<void> {
     }
   } catch (error) {
     const isVerbose = wantsDetails(start.argv);
-    const context = { program: start.program, words, isGroup, isVerbose };
+    const options = Object.keys(config?.findCommand(words.join(':'))?.flags ?? {});
+    const context = { program: start.program, words, options, isGroup, isVerbose };
     const { exitCode, text, json } = presentError(error, context);
     if (hasSwitch(start.argv, ['--json'])) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
     process.stderr.write(text);

@@ -1,4 +1,6 @@
 import type { ErrorCodeOf } from '../lib/error-codes.ts';
+import { isHelpOption, ownName } from './command-names.ts';
+import { didYouMean } from './nearest-name.ts';
 import { CommandLineError } from './options/command-line-error.ts';
 
 /** What the words of a command line ask for. */
@@ -23,8 +25,13 @@ export interface CommandTree {
 export class RouteError extends CommandLineError {
   readonly words: readonly string[];
 
-  constructor(code: ErrorCodeOf<'usage'>, message: string, words: readonly string[]) {
-    super(code, message);
+  constructor(
+    code: ErrorCodeOf<'usage'>,
+    message: string,
+    words: readonly string[],
+    hint?: string | undefined,
+  ) {
+    super(code, message, { hint });
     this.words = words;
   }
 }
@@ -34,32 +41,52 @@ export class RouteError extends CommandLineError {
  * `remote-db --vault V setup --json` becomes `remote-db setup` with `--vault V --json`.
  * @throws RouteError in click's words
  */
-export function routeArgv(argv: readonly string[], { commands, groups }: CommandTree): Route {
-  const [first, ...rest] = argv;
-  if (first === undefined || first === '--help') return { kind: 'help', words: [] };
-  if (first.startsWith('-')) throw noSuchOption(first, []);
+export function routeArgv(argv: readonly string[], tree: CommandTree): Route {
+  const [word, ...rest] = argv;
+  if (word === undefined || isHelpOption(word)) return { kind: 'help', words: [] };
+  if (word === 'help') return routeHelp(rest, tree);
+  if (word.startsWith('-')) throw noSuchOption(word, []);
+  const { groups } = tree;
+  const first = ownName(word);
   const options = groups.get(first);
-  if (options === undefined) return routeCommand([first], rest, commands);
+  if (options === undefined) return routeCommand([first], rest, tree);
 
   const end = rest.findIndex((word, index) => !isGroupOption(word, rest[index - 1], options));
   const before = end === -1 ? rest : rest.slice(0, end);
-  if (rest.length === 0 || before.includes('--help')) return { kind: 'help', words: [first] };
+  if (rest.length === 0 || before.some(isHelpOption)) return { kind: 'help', words: [first] };
   const [subcommand, ...after] = end === -1 ? [] : rest.slice(end);
   if (subcommand === undefined) throw new RouteError('missing-command', 'Missing command.', [first]);
   if (subcommand.startsWith('-')) throw noSuchOption(subcommand, [first]);
-  return routeCommand([first, subcommand], [...before, ...after], commands);
+  return routeCommand([first, subcommand], [...before, ...after], tree);
 }
 
-function routeCommand(
-  words: readonly string[],
-  argv: readonly string[],
-  commands: ReadonlySet<string>,
-): Route {
-  if (!commands.has(words.join(' '))) {
-    throw new RouteError('no-such-command', `No such command '${words.at(-1)}'.`, words.slice(0, -1));
-  }
+/** `help remote-db setup`, as `remote-db setup --help`. */
+function routeHelp(argv: readonly string[], tree: CommandTree): Route {
+  const end = argv.findIndex(word => word.startsWith('-'));
+  const [first, ...rest] = end === -1 ? argv : argv.slice(0, end);
+  if (first === undefined) return { kind: 'help', words: [] };
+  const words = [ownName(first), ...rest];
+  if (words.length === 1 && tree.groups.has(ownName(first))) return { kind: 'help', words };
+  assertCommand(words, tree);
+  return { kind: 'help', words };
+}
+
+function assertCommand(words: readonly string[], { commands, groups }: CommandTree): void {
+  if (commands.has(words.join(' '))) return;
+  const before = words.slice(0, -1);
+  const word = words.at(-1) ?? '';
+  const siblings = [...commands, ...groups.keys()]
+    .map(name => name.split(' '))
+    .filter(name => name.length === words.length && before.every((part, i) => part === name[i]))
+    .map(name => name.at(-1) ?? '');
+  const hint = didYouMean(word, siblings);
+  throw new RouteError('no-such-command', `No such command '${word}'.`, before, hint);
+}
+
+function routeCommand(words: readonly string[], argv: readonly string[], tree: CommandTree): Route {
+  assertCommand(words, tree);
   const end = argv.indexOf('--');
-  const asksForHelp = (end === -1 ? argv : argv.slice(0, end)).includes('--help');
+  const asksForHelp = (end === -1 ? argv : argv.slice(0, end)).some(isHelpOption);
   return asksForHelp ? { kind: 'help', words } : { kind: 'command', words, argv };
 }
 
@@ -70,7 +97,7 @@ function isGroupOption(
   { valued, switches }: GroupOptions,
 ): boolean {
   if (previous !== undefined && valued.has(previous)) return true;
-  if (word === '--help' || switches.has(word) || valued.has(word)) return true;
+  if (isHelpOption(word) || switches.has(word) || valued.has(word)) return true;
   return word.startsWith('--') && valued.has(word.split('=', 1)[0] ?? '') && word.includes('=');
 }
 

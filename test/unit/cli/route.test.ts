@@ -3,7 +3,7 @@ import { groupOptions } from '../../../src/cli/flags/remote-db.ts';
 import { routeArgv } from '../../../src/cli/route.ts';
 
 const tree = {
-  commands: new Set(['init', 'create-keys', 'remote-db setup', 'remote-db setup-web3signer']),
+  commands: new Set(['init', 'start', 'create-keys', 'remote-db setup', 'remote-db setup-web3signer']),
   groups: new Map([['remote-db', groupOptions()]]),
 };
 const route = (line: string) => routeArgv(line.split(' ').filter(Boolean), tree);
@@ -31,6 +31,40 @@ describe('routeArgv', () => {
     ['remote-db --vault 0x1 setup --help', ['remote-db', 'setup']],
   ])('routeArgv shows help for "%s"', (line, words) => {
     expect(route(line)).toEqual({ kind: 'help', words });
+  });
+
+  it.each([
+    ['help', []],
+    ['-h', []],
+    ['help init', ['init']],
+    ['help remote-db', ['remote-db']],
+    ['help remote-db setup --json', ['remote-db', 'setup']],
+    ['init -h', ['init']],
+    ['remote-db -h', ['remote-db']],
+    ['remote-db --vault 0x1 setup -h', ['remote-db', 'setup']],
+    ['help start-local', ['start']],
+  ])('routeArgv shows help for "%s", as people type it', (line, words) => {
+    expect(route(line)).toEqual({ kind: 'help', words });
+  });
+
+  it('routeArgv knows the names that start has in newer operators', () => {
+    for (const name of ['start-local', 'start-remote-signer', 'start-hashi-vault'])
+      expect(route(`${name} --vault 0x1`)).toEqual({
+        kind: 'command',
+        words: ['start'],
+        argv: ['--vault', '0x1'],
+      });
+  });
+
+  it.each([
+    ['creat-keys', 'create-keys'],
+    ['remotedb', 'remote-db'],
+    ['remote-db set-up', 'setup'],
+    ['help inti', 'init'],
+    ['nosuch', undefined],
+  ])('routeArgv names the command that "%s" is nearest to', (line, name) => {
+    const hint = name === undefined ? undefined : `Did you mean "${name}"?`;
+    expect(() => route(line)).toThrow(expect.objectContaining({ code: 'no-such-command', hint }));
   });
 
   it('routeArgv leaves everything behind -- alone', () => {

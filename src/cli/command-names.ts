@@ -1,0 +1,16 @@
+/** Other names of commands: newer Python operators have a `start` for every kind of signer. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['start-local', 'start'],
+  ['start-remote-signer', 'start'],
+  ['start-hashi-vault', 'start'],
+]);
+
+/** The command's own name; a word that is no other name of one comes back as it is. */
+export function ownName(word: string): string {
+  return OTHER_NAMES.get(word) ?? word;
+}
+
+/** Whether a word is one of the two options that ask for help. */
+export function isHelpOption(word: string): boolean {
+  return word === '--help' || word === '-h';
+}
