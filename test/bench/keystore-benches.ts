@@ -74,7 +74,12 @@ const uploadKeypairs: Bench = {
   targets: { cpuMs: KEYSTORES * TARGET_PER_KEY_MS },
   needsDatabase: true,
   async run({ createDatabase, createDirectory }) {
-    await using scene = await startOperatorScene({ validators: KEYSTORES, oracles, threshold });
+    await using scene = await startOperatorScene({
+      validators: KEYSTORES,
+      oracles,
+      threshold,
+      hasEmbeddedDatabase: false,
+    });
     await encryptByScrypt(scene);
     const url = await createDatabase();
     const key = ['--encrypt-key-file', join(createDirectory(), 'encrypt-key')];

@@ -22,7 +22,7 @@ let database: RolesDatabase;
 let encryptKeyFile: string;
 
 beforeAll(async () => {
-  scene = resources.use(await startOperatorScene({ validators: 3 }));
+  scene = resources.use(await startOperatorScene({ validators: 3, hasEmbeddedDatabase: false }));
   database = resources.use(await createRolesDatabase({ migrated: false }));
   encryptKeyFile = join(scene.folder, 'encrypt-key');
   mkdirSync(join(scene.folder, 'out'));

@@ -26,7 +26,7 @@ const SECONDS = 1000;
 let scene: OperatorScene;
 
 beforeAll(async () => {
-  scene = await startOperatorScene({ validators: 8 });
+  scene = await startOperatorScene({ validators: 8, hasEmbeddedDatabase: false });
 });
 afterAll(async () => {
   await scene[Symbol.asyncDispose]();

@@ -507,7 +507,7 @@ describe('M2 · facts that are signed', () => {
 describe('M2 · what a database writer makes an operator work with', () => {
   let scene: OperatorScene;
   beforeAll(async () => {
-    scene = await startOperatorScene();
+    scene = await startOperatorScene({ hasEmbeddedDatabase: false });
   });
   afterAll(() => scene[Symbol.asyncDispose]());
 

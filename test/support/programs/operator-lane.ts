@@ -61,6 +61,7 @@ export async function startOperatorLane(options: OperatorLaneOptions = {}): Prom
     await startOperatorScene({
       vaultVersion,
       validators,
+      hasEmbeddedDatabase: false,
       oracles: 3,
       threshold: 2,
       // What they check has its own tests, and costs more than all the rest here.

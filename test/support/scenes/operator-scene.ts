@@ -10,6 +10,7 @@ import { fromHex, toHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import type { BeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, type DevnetOptions, startDevnet } from '../../devnet/devnet.ts';
+import { pgliteTemplate } from '../postgres/pglite-template.ts';
 import { createCheapKeystore } from './bad-input/keystore.ts';
 
 export const KEYSTORE_PASSWORD = 'keystore-pa55word';
@@ -37,11 +38,14 @@ export interface OperatorScene extends AsyncDisposable {
 
 export interface OperatorSceneOptions extends DevnetOptions {
   readonly validators?: number;
+  /** Whether data directories have an embedded database that has been migrated, which an operator with another never opens. */
+  readonly hasEmbeddedDatabase?: boolean;
 }
 
 /** Starts it with one-second slots and blocks; keystores and wallet cost nothing to open. */
 export async function startOperatorScene(options: OperatorSceneOptions = {}): Promise<OperatorScene> {
-  const { validators = 4, vaultVersion = 1, ...rest } = options;
+  const { validators = 4, vaultVersion = 1, hasEmbeddedDatabase = true, ...rest } = options;
+  const embedded = hasEmbeddedDatabase ? await pgliteTemplate() : undefined;
   await using stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-start-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -74,6 +78,7 @@ export async function startOperatorScene(options: OperatorSceneOptions = {}): Pr
     const own = join(dataDir, vault.toLowerCase());
     mkdirSync(join(own, 'keystores'), { recursive: true });
     mkdirSync(join(own, 'wallet'));
+    embedded?.copyTo(join(own, 'operator-db'));
     const write = (path: string, text: string) => writeFileSync(join(own, path), text, { mode: 0o600 });
     write(
       'config.json',

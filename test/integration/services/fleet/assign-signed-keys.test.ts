@@ -95,7 +95,7 @@ async function storeOddPlan(database: Database): Promise<void> {
 
 describe.each([
   ['Postgres', () => createTestDatabase({ migrated: false })],
-  ['PGlite', () => createPgliteUrl()],
+  ['PGlite', () => createPgliteUrl({ migrated: true })],
 ])('signed facts on %s', (_, create) => {
   it('signed facts begin with the first upload; a plan is signed with them, and goes on with uploads', async () => {
     await using place = await create();
@@ -236,7 +236,12 @@ describe('signed facts', () => {
     const other = await setupRecorded(database);
     expect(other.verifyingKey).not.toEqual(verifyingKey);
     // Set up again, since the first encryption key may be lost.
-    const again = await setupRecorded(database);
+    const again = await setupVault(database, {
+      ...known,
+      ifNeeded: false,
+      replaceKey: true,
+      encryptKey: RECORDED_ENCRYPT_KEY,
+    });
     expect(again.verifyingKey).not.toEqual(other.verifyingKey);
     await expect(sign(database)).rejects.toMatchObject({ code: 'no-keypairs' });
   });

@@ -46,7 +46,7 @@ beforeAll(async () => {
     startDevnet(),
     (async () => {
       opened.postgres = await open(databases.use(await createTestDatabase()).url);
-      opened.pglite = await open(databases.use(await createPgliteUrl()).url);
+      opened.pglite = await open(databases.use(await createPgliteUrl({ migrated: true })).url);
     })(),
   ]);
   devnet = started;
