@@ -32,11 +32,7 @@ const CHANGING: readonly Point[] = [
   { kind: 'statement', when: 'before', isChanging: true },
   { kind: 'statement', when: 'after', isChanging: true },
 ];
-const ALL_POINTS: readonly Point[] = [
-  { kind: 'statement', when: 'before' },
-  { kind: 'statement', when: 'after', isChanging: true },
-  { kind: 'file operation', when: 'before' },
-];
+const ALL_POINTS: readonly Point[] = [...CHANGING, { kind: 'file operation', when: 'before' }];
 
 describe('upload-keypairs, killed', () => {
   describe.each([

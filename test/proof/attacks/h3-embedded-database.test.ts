@@ -21,6 +21,7 @@ import { openDatabase } from '../../../src/db/database.ts';
 import { migrateDatabase } from '../../../src/db/migrator.ts';
 import { openPglite } from '../../../src/db/pglite.ts';
 import { type FileLockOptions, lockFile } from '../../../src/lib/locks/file-lock.ts';
+import { pgliteTemplate } from '../../support/postgres/pglite-template.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 import { startLineProcess } from '../../support/programs/line-process.ts';
 import {
@@ -66,6 +67,11 @@ async function countRows(): Promise<bigint | undefined> {
   }
 }
 
+/** A database that is there already: how it is made is not in question where it is opened. */
+async function putDatabase(): Promise<void> {
+  (await pgliteTemplate()).copyTo(path);
+}
+
 /** A clock that is always as far as somebody has waited by it. */
 function waitingClock() {
   let nowMs = 0;
@@ -91,6 +97,8 @@ function clockThatGoesOn() {
 const withoutLocks: FileLockOptions = { tryKernelLock: () => 'unavailable' };
 
 describe('H3 · the embedded database, opened twice', () => {
+  beforeEach(putDatabase);
+
   it('another container: opens the embedded database while a process writes, both pid 1 → refused, no row is lost', async () => {
     await using first = inAnother();
     expect(await first.next()).toBe('open by 1');
@@ -191,7 +199,6 @@ describe('H3 · the embedded database, opened twice', () => {
   });
 
   it('another container: mounts the embedded database itself, its lock being outside → refused with a sentence', async () => {
-    mkdirSync(path);
     const mounted = await runProcess([
       'unshare',
       '--mount',
@@ -218,6 +225,8 @@ describe('H3 · the embedded database, opened twice', () => {
 });
 
 describe('H3 · the same on a file system without locks', () => {
+  beforeEach(putDatabase);
+
   it('another container: opens a held database on a file system without locks, its clocks being wrong → refused', async () => {
     const setBack = ['--import', 'data:text/javascript,Date.now=()=>0'];
     const [node, ...words] = holder('no-locks');
