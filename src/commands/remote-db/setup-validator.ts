@@ -8,6 +8,7 @@ import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-validator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
+import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
 
 const OPTIONS = {
@@ -79,6 +80,7 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
 
   async run() {
     const options = await this.resolve();
+    keepYoungGenerationSmall();
     const { validatorIndex, totalValidators } = options;
     await using remote = await openRemoteDb(options, this.config.version);
     const result = await writeValidatorConfigs(remote.database, {

@@ -22,6 +22,7 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
+import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
 import { uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
@@ -56,6 +57,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
 
   async run() {
     const options = await this.resolve();
+    keepYoungGenerationSmall();
     await using remote = await openRemoteDb(options, this.config.version);
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);

@@ -1,4 +1,6 @@
 import { type Hex, toHex } from '../../lib/bytes.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { RecordTable } from '../../lib/record-table.ts';
 
 // By their form, wherever they stand: files of other generators, with other templates, or cut off in the middle tell what
 // they tell.
@@ -16,7 +18,7 @@ const OVERLAP = 1024;
 /** Finds the keys of a text that comes in pieces; none in a text that has none. */
 export class KeyFinder {
   readonly #form: RegExp;
-  readonly #found = new Set<Hex>();
+  readonly #found = new RecordTable(PUBLIC_KEY_LENGTH);
   #rest = '';
   #isFirst = true;
 
@@ -34,7 +36,8 @@ export class KeyFinder {
     this.#isFirst = false;
   }
 
-  end(): ReadonlySet<Hex> {
+  /** @returns the keys in the order in which they stand there first */
+  end(): RecordTable {
     this.#find(true);
     this.#rest = '';
     return this.#found;
@@ -48,7 +51,7 @@ export class KeyFinder {
       if (match.index === 0 && !this.#isFirst) continue;
       const behind = match.index + match[0].length;
       if (behind === this.#rest.length && !isLast) continue;
-      this.#found.add(`0x${(match[1] ?? '').toLowerCase()}`);
+      this.#found.add(Buffer.from(match[1] ?? '', 'hex'));
       end = behind;
     }
     return end;
@@ -56,9 +59,15 @@ export class KeyFinder {
 }
 
 /** Keys that are there and not wanted any more. */
-export function findRemoved(present: ReadonlySet<Hex>, wanted: Iterable<Uint8Array>): Hex[] {
-  if (present.size === 0) return [];
-  const removed = new Set(present);
-  for (const publicKey of wanted) removed.delete(toHex(publicKey));
-  return [...removed];
+export function findRemoved(present: RecordTable, wanted: Iterable<Uint8Array>): Hex[] {
+  if (present.length === 0) return [];
+  const isWanted = new Uint8Array(present.length);
+  for (const publicKey of wanted) {
+    const place = present.placeOf(publicKey);
+    if (place !== undefined) isWanted[place] = 1;
+  }
+  const removed: Hex[] = [];
+  for (const [place, wantedHere] of isWanted.entries())
+    if (!wantedHere) removed.push(toHex(present.at(place)));
+  return removed;
 }

@@ -1,6 +1,6 @@
 import { KeyFinder } from '../../domain/fleet/written-keys.ts';
-import type { Hex } from '../../lib/bytes.ts';
 import { readPiecesIfThere } from '../../lib/files.ts';
+import type { RecordTable } from '../../lib/record-table.ts';
 
 /**
  * The keys that a file names in a form of theirs; none where there is no such file. Read in pieces: a file of deposit data for
@@ -8,7 +8,7 @@ import { readPiecesIfThere } from '../../lib/files.ts';
  * @param form - as of {@link KeyFinder}
  * @throws OperatorError 'not-readable' and such
  */
-export async function readKeysOfFile(path: string, form: RegExp): Promise<ReadonlySet<Hex>> {
+export async function readKeysOfFile(path: string, form: RegExp): Promise<RecordTable> {
   const finder = new KeyFinder(form);
   for await (const piece of readPiecesIfThere(path)) finder.add(Buffer.from(piece).toString('latin1'));
   return finder.end();

@@ -5,13 +5,14 @@ import { CLIENT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts'
 import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { RecordTable } from '../../../lib/record-table.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
 import { VALIDATOR_FILES } from './render-templates.ts';
 
 export interface ClientKeysOptions {
   readonly directory: string;
   /** {@link readPresentKeys} of it. */
-  readonly present: ReadonlySet<Hex>;
+  readonly present: RecordTable;
   readonly clientIndex: number;
   readonly removals: RemovalPolicy;
   /** Keys may move to other clients: whoever asked for that has stopped this one. */
@@ -46,7 +47,7 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
   const moved = removed.filter(key => clientOf.has(key));
   const questioned = options.mayMove ? removed.filter(key => !clientOf.has(key)) : removed;
   const decision = decideRemovals({
-    before: present.size,
+    before: present.length,
     removed: questioned.length,
     policy,
     from: `the files of this validator client in ${directory}${describeMoves(moved, clientOf)}`,
@@ -58,7 +59,7 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
   if (moved.length > 0 && !options.mayMove) throw keysOfAnotherClient(moved, clientOf);
   const kept = removed.filter(key => !clientOf.has(key)).map(key => fromHex(key, PUBLIC_KEY_LENGTH));
   warnings.push(
-    `${kept.length} of ${present.size} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
+    `${kept.length} of ${present.length} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
   );
   return {
     publicKeys: [...planned, ...kept].sort(compareBytes),
@@ -69,21 +70,22 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
 }
 
 /** Keys of the files that are there, by whomever they were written. */
-export async function readPresentKeys(directory: string): Promise<ReadonlySet<Hex>> {
-  const present = new Set<Hex>();
+export async function readPresentKeys(directory: string): Promise<RecordTable> {
+  const present = new RecordTable(PUBLIC_KEY_LENGTH);
   for (const name of VALIDATOR_FILES.filter(name => name.endsWith('.yml'))) {
-    for (const key of await readKeysOfFile(join(directory, name), CLIENT_KEYS)) present.add(key);
+    const found = await readKeysOfFile(join(directory, name), CLIENT_KEYS);
+    for (let place = 0; place < found.length; place++) present.add(found.at(place));
   }
   return present;
 }
 
 /** No brake can tell new keys from another client's; what is certain is that somebody should know. */
-function warnOfGrowth(present: ReadonlySet<Hex>, planned: readonly Uint8Array[]): string[] {
-  if (present.size === 0) return [];
-  const added = planned.filter(publicKey => !present.has(toHex(publicKey))).length;
-  if (added * 10 <= present.size) return [];
+function warnOfGrowth(present: RecordTable, planned: readonly Uint8Array[]): string[] {
+  if (present.length === 0) return [];
+  const added = planned.filter(publicKey => !present.has(publicKey)).length;
+  if (added * 10 <= present.length) return [];
   return [
-    `This validator client gets ${added} keys beside the ${present.size} in its files: if another client has run them so far, stop that one first. --vault-public-key proves the plan.`,
+    `This validator client gets ${added} keys beside the ${present.length} in its files: if another client has run them so far, stop that one first. --vault-public-key proves the plan.`,
   ];
 }
 

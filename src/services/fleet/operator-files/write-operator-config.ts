@@ -90,7 +90,7 @@ async function refuseRemovals(
   const present = await readKeysOfFile(path, CONFIGURED_KEYS);
   const wanted = Iterator.from(currentValidators(found)).map(({ publicKey }) => publicKey);
   decideRemovals({
-    before: present.size,
+    before: present.length,
     removed: findRemoved(present, wanted).length,
     policy,
     from: path,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
+import { concatBytes, fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
+import { RecordTable } from '../../../../../src/lib/record-table.ts';
 import {
   type ClientKeysOptions,
   chooseClientKeys,
@@ -22,7 +23,7 @@ const choose = (
 ) =>
   chooseClientKeys(plan, {
     directory: './validator0',
-    present: new Set(present),
+    present: RecordTable.of(concatBytes(present.map(one => fromHex(one))), 48),
     clientIndex: 0,
     removals: options.removals ?? 'refuse',
     mayMove: options.mayMove ?? false,
