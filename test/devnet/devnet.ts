@@ -8,6 +8,7 @@ import { compileContracts } from './compile.ts';
 import { createDepositLog, type DepositLog } from './deposit-log.ts';
 import { type DirectValidator, registerDirectly } from './direct-registration.ts';
 import { type IpfsGateway, startIpfsGateway } from './ipfs-gateway.ts';
+import { mined } from './mined.ts';
 import { BEACON_CHAIN, type NetworkFacts, writeNetworkFile } from './network-file.ts';
 import {
   createOracleKey,
@@ -312,7 +313,7 @@ class RunningDevnet implements Devnet {
     for (const publicKey of publicKeys) {
       const event = AbiCoder.defaultAbiCoder().encode(['bytes'], [publicKey]);
       const response = await owner.sendTransaction({ to: vault, data: topic + event.slice(2) });
-      await response.wait();
+      await mined(provider, response);
     }
     await provider.send('anvil_setCode', [vault, code]);
   }

@@ -2,6 +2,7 @@ import { credentialsOf, DEPOSIT_GWEI, depositDataRoot } from './deposit-data.ts'
 import type { DepositLog } from './deposit-log.ts';
 import { hex, unhex } from './exit-signature.ts';
 import type { IpfsGateway } from './ipfs-gateway.ts';
+import { mined } from './mined.ts';
 import type { OracleSet } from './oracle-set.ts';
 import type { ExitDocument } from './oracles.ts';
 import type { Protocol } from './protocol.ts';
@@ -65,8 +66,7 @@ export async function registerDirectly(
   }
   if (protocol.pace.isPaced) await provider.send('evm_mine', []);
   for (const hash of hashes) {
-    const receipt = await provider.waitForTransaction(hash);
-    if (receipt?.status !== 1) throw new Error(`a direct registration failed: ${hash}`);
+    await mined(provider, { hash });
   }
   await provider.send('anvil_stopImpersonatingAccount', [vault]);
   await provider.send('anvil_setBalance', [vault, `0x${balance.toString(16)}`]);

@@ -1,6 +1,7 @@
 import { Contract, ContractFactory, type ContractTransactionResponse } from 'ethers/contract';
 import { JsonRpcProvider, type JsonRpcSigner } from 'ethers/providers';
 import type { Artifacts } from './compile.ts';
+import { mined } from './mined.ts';
 
 export interface ProtocolAddresses {
   readonly keeper: string;
@@ -47,8 +48,9 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
     const { abi, bytecode } = findArtifact(artifacts, name);
     const contract = await new ContractFactory(abi, bytecode, owner).deploy(...args);
     if (pace.isPaced) await provider.send('evm_mine', []);
-    const receipt = await contract.deploymentTransaction()?.wait();
-    return { address: await contract.getAddress(), block: receipt?.blockNumber ?? 0 };
+    const sent = contract.deploymentTransaction();
+    if (sent === null) throw new Error(`${name} was not deployed`);
+    return { address: await contract.getAddress(), block: (await mined(provider, sent)).blockNumber };
   };
   // A contract passes on the errors of those it calls, which its own interface does not name.
   const errors = findArtifact(artifacts, 'Errors').abi;
@@ -57,7 +59,7 @@ export async function deployProtocol(rpcUrl: string, artifacts: Artifacts): Prom
   const send = async (contract: Contract, method: string, ...args: readonly unknown[]): Promise<void> => {
     const response: ContractTransactionResponse = await contract.getFunction(method).send(...args);
     if (pace.isPaced) await provider.send('evm_mine', []);
-    await response.wait();
+    await mined(provider, response);
   };
   let chainId: Promise<number> | undefined;
 

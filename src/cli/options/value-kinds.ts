@@ -67,6 +67,16 @@ export const address: ValueKind<string> = {
   parse: value => checksumAddress(value.trim()),
 };
 
+/** {@link address}, and not the zero address: clients take that one as it is, and all fees would be gone. */
+export const feeRecipientAddress: ValueKind<string> = {
+  placeholder: 'ADDRESS',
+  parse(value) {
+    const recipient = checksumAddress(value.trim());
+    if (BigInt(recipient) !== 0n) return recipient;
+    throw new UsageError('invalid-address', 'The zero address belongs to nobody: all fees would be lost');
+  },
+};
+
 /** A built-in network, or the path of a network file; the value is the name or the absolute path. */
 export const network: ValueKind<string> = {
   placeholder: `[${NETWORK_NAMES.join('|')}|FILE]`,

@@ -3,7 +3,7 @@ import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
 import { CommandLineError } from '../../cli/options/command-line-error.ts';
 import { defaulted, flag, optional, type Resolved, required } from '../../cli/options/option.ts';
-import { address, choice, directory, httpUrl, integer } from '../../cli/options/value-kinds.ts';
+import { choice, directory, feeRecipientAddress, httpUrl, integer } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-validator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
@@ -29,7 +29,7 @@ const OPTIONS = {
   }),
   feeRecipient: required({
     description: 'The recipient address for MEV & priority fees.',
-    value: address,
+    value: feeRecipientAddress,
     prompt: 'Enter the recipient address for MEV & priority fees',
   }),
   outputDir: required(

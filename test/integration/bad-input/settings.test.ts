@@ -146,6 +146,14 @@ const ADDRESSES: BadCase[] = [
     code: 'invalid-address',
     message: "Invalid value for '--fee-recipient': Invalid Ethereum address",
   },
+  {
+    name: 'setup-validator: the zero address as fee recipient',
+    args: scene => validator(scene, { 'fee-recipient': `0x${'0'.repeat(40)}` }),
+    exitCode: 2,
+    code: 'invalid-address',
+    message:
+      "Invalid value for '--fee-recipient': The zero address belongs to nobody: all fees would be lost",
+  },
 ];
 
 const INDEXES_PAST_THE_END = ['2', '3'];

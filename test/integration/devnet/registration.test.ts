@@ -5,6 +5,7 @@ import type { Contract } from 'ethers/contract';
 import { TypedDataEncoder } from 'ethers/hash';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
+import { mined } from '../../devnet/mined.ts';
 import type { OracleKey } from '../../devnet/oracle-set.ts';
 
 const depositData = new ContainerType({
@@ -105,7 +106,7 @@ async function depositAssets(vault: Contract, count: number): Promise<void> {
   const response = await deposit.send(owner.address, owner.address, {
     value: 32n * 10n ** 18n * BigInt(count),
   });
-  await response.wait();
+  await mined(provider, response);
 }
 
 async function expectRoot(): Promise<void> {

@@ -8,6 +8,7 @@ import { deriveSecretKey, publicKeyOf } from '../../../src/domain/keys/derivatio
 import { mnemonicToSeed } from '../../../src/domain/keys/mnemonic.ts';
 import { type BeaconNode, startBeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
+import { mined } from '../../devnet/mined.ts';
 import { temporaryDirectory } from '../../support/programs/cli.ts';
 import { unseenResults } from '../../support/programs/json-results.ts';
 import { type StandingProgram, startStandingProgram } from '../../support/programs/standing-program.ts';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   for (const publicKey of [first, foreign]) {
     const data = AbiCoder.defaultAbiCoder().encode(['bytes', 'address'], [publicKey, owner.address]);
     const topic = id('ValidatorRegistered(bytes,address)');
-    await (await owner.sendTransaction({ to: V2_POOL, data: topic + data.slice(2) })).wait();
+    await mined(provider, await owner.sendTransaction({ to: V2_POOL, data: topic + data.slice(2) }));
   }
   const { vault } = devnet.addresses;
   await devnet.emitRegistrations([second], vault);

@@ -24,6 +24,7 @@ import { harvestVault } from '../../../src/services/staking/harvest/harvest-vaul
 import type { TransactionIntent, TransactionOutcome } from '../../../src/transactions/transaction.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
+import { mined } from '../../devnet/mined.ts';
 import { BEACON_CHAIN } from '../../devnet/network-file.ts';
 import { testSecretKey } from '../../support/scenes/signing-fixtures.ts';
 
@@ -82,8 +83,8 @@ afterAll(() => resources.disposeAsync());
 const outbox = {
   async send({ to, data }: TransactionIntent): Promise<TransactionOutcome> {
     const response = await devnet.protocol.owner.sendTransaction({ to, data });
-    const receipt = await response.wait();
-    return { status: 'confirmed', hash: response.hash as Hex, blockNumber: receipt?.blockNumber ?? 0 };
+    const { blockNumber } = await mined(devnet.protocol.provider, response);
+    return { status: 'confirmed', hash: response.hash as Hex, blockNumber };
   },
 };
 

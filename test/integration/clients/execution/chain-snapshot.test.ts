@@ -5,6 +5,7 @@ import { connectExecutionNode } from '../../../../src/clients/execution/executio
 import { signJwt } from '../../../../src/clients/execution/jwt.ts';
 import { fromHex } from '../../../../src/lib/bytes.ts';
 import { type Devnet, startDevnet } from '../../../devnet/devnet.ts';
+import { mined } from '../../../devnet/mined.ts';
 import { startRpcProxy } from '../../../devnet/rpc-proxy.ts';
 import { startServer } from '../../../support/servers/http-server.ts';
 
@@ -46,7 +47,7 @@ describe('a snapshot', () => {
     await devnet.setDepositDataRoot(root);
     const vault = protocol.at('VaultV1', addresses.vault);
     const deposit = await vault.getFunction('deposit').send(addresses.vault, addresses.vault, { value: 7n });
-    await deposit.wait();
+    await mined(protocol.provider, deposit);
     using reader = await openReader([devnet.rpcUrl]);
     const snapshot = await reader.readSnapshot();
     const block = await protocol.provider.getBlock('latest');

@@ -22,6 +22,7 @@ import {
 } from '../../../../../src/services/staking/network-validators/network-validators.ts';
 import type { SyncOptions } from '../../../../../src/services/staking/network-validators/sync-network-validators.ts';
 import { type Devnet, startDevnet } from '../../../../devnet/devnet.ts';
+import { mined } from '../../../../devnet/mined.ts';
 import { startRpcProxy } from '../../../../devnet/rpc-proxy.ts';
 import { createPgliteUrl } from '../../../../support/postgres/pglite.ts';
 import { createTestDatabase } from '../../../../support/postgres/postgres.ts';
@@ -91,7 +92,7 @@ async function deposit(
     .send(whole.publicKey, whole.withdrawalCredentials, signature, depositDataRoot(whole), {
       value: whole.amountGwei * GWEI,
     });
-  return (await sent.wait())?.blockNumber ?? 0;
+  return (await mined(devnet.protocol.provider, sent)).blockNumber;
 }
 
 async function connect(url = devnet.rpcUrl): Promise<ExecutionNode> {
