@@ -397,7 +397,11 @@ class RunningDevnet implements Devnet {
       }
     }
     await provider.send('anvil_reorg', [blocks, []]);
-    for (const transaction of transactions) await provider.send('eth_sendRawTransaction', [transaction]);
+    for (const transaction of transactions) {
+      const hash = await provider.send('eth_sendRawTransaction', [transaction]);
+      // The chain answers before it mines, and who reads at once may read what was before.
+      if (!this.protocol.pace.isPaced) await mined(provider, { hash });
+    }
   }
 
   async stop(): Promise<void> {
