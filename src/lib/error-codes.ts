@@ -304,6 +304,7 @@ export const ERROR_CODES = {
   },
   'invalid-address': {
     kinds: ['usage'],
+    shared: true,
   },
   'invalid-answer': {
     kinds: ['external'],
@@ -835,6 +836,9 @@ export const ERROR_CODES = {
     kinds: ['failure'],
     shared: true,
   },
+  'vault-has-key': {
+    kinds: ['differences'],
+  },
   'vault-in-use': {
     kinds: ['failure'],
   },
@@ -855,9 +859,6 @@ export const ERROR_CODES = {
   },
   'vault-removed': {
     kinds: ['failure'],
-  },
-  'vault-has-key': {
-    kinds: ['differences'],
   },
   'vault-set-up-meanwhile': {
     kinds: ['failure'],

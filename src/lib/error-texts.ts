@@ -1200,6 +1200,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Run the command again: what it has stored so far is kept. Find out who else writes to the database if you do not know.',
   },
+  'vault-has-key': {
+    meaning:
+      'The vault was set up before and has an encryption key, though no keypairs yet. The tables were brought up to date, and the key was kept.',
+    remedy:
+      'Use that key: "remote-db setup --if-needed" checks it and exits with 0. If it was lost, "remote-db setup --replace-key" makes another one.',
+  },
   'vault-in-use': {
     meaning: 'Another process works in the directory of this vault; the message names it.',
     remedy: 'Wait until it has ended, then run the command again.',
@@ -1229,12 +1235,6 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The vault was removed from the remote db while the command worked on it.',
     remedy:
       'Find out who ran "remote-db cleanup". To have the vault back, set it up and upload its keystores again.',
-  },
-  'vault-has-key': {
-    meaning:
-      'The vault was set up before and has an encryption key, though no keypairs yet. The tables were brought up to date, and the key was kept.',
-    remedy:
-      'Use that key: "remote-db setup --if-needed" checks it and exits with 0. If it was lost, "remote-db setup --replace-key" makes another one.',
   },
   'vault-set-up-meanwhile': {
     meaning: 'Another process has set up this vault just now, with an encryption key of its own.',
