@@ -1,5 +1,6 @@
 import { canKeepKdfMemory, KDF_MALLOC } from '../lib/kdf-malloc.ts';
 import { beginAgain } from './begin-again.ts';
+import { isHelpOption } from './command-names.ts';
 
 /** Commands whose own threads encrypt or decrypt keystores. `validators-exit` leaves it to a signer that it starts. */
 const COMMANDS = ['create-keys', 'recover', 'remote-signer-setup'];
@@ -21,7 +22,7 @@ export function keepKdfMemory(commandLine: readonly string[], environment: NodeJ
  * a value that looks like one, starts a thirtieth of a second later, nothing else.
  */
 export function derivesKeys([first = '', ...rest]: readonly string[]): boolean {
-  if (rest.includes('--help')) return false;
+  if (rest.some(isHelpOption)) return false;
   if (first === 'remote-db') return rest.some(word => REMOTE_DB_COMMANDS.includes(word));
   return COMMANDS.includes(first);
 }

@@ -10,6 +10,6 @@ export function didYouMean(word: string, names: Iterable<string>): string | unde
   if (known.length === 0) return undefined;
   const nearest = closest(word, known);
   const changes = distance(word, nearest);
-  const isNear = changes <= Math.max(2, nearest.length / 3) && changes < nearest.length / 2 + 1;
+  const isNear = changes <= Math.max(2, nearest.length / 3) && changes < nearest.length;
   return isNear ? `Did you mean "${nearest}"?` : undefined;
 }

@@ -121,18 +121,19 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
 }
 
 /**
- * What {@link readTextIfThere} reads, in pieces; none of what is not there.
+ * What {@link readTextIfThere} reads, in pieces, each of which is there until the next is asked for; none of what is not there.
  * @throws OperatorError 'not-readable' and such
  */
-export async function* readPiecesIfThere(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readPiecesIfThere(path: string): AsyncGenerator<Buffer, void, undefined> {
+  const piece = Buffer.alloc(PIECE_LENGTH);
   let file: FileHandle | undefined;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!(await file.stat()).isFile()) return;
     for (;;) {
-      const { bytesRead, buffer } = await file.read(new Uint8Array(PIECE_LENGTH), 0, PIECE_LENGTH, null);
+      const { bytesRead } = await file.read(piece, 0, piece.length, null);
       if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+      yield piece.subarray(0, bytesRead);
     }
   } catch (error) {
     const failure = asFileError(error, path, 'read');

@@ -127,7 +127,7 @@ export class HeldDirectory implements AsyncDisposable {
    * @throws OperatorError naming the file: 'is-a-directory', 'not-readable'
    */
   async compare(name: string, bytes: Uint8Array): Promise<EntryFacts | 'missing' | 'different'> {
-    const found = await this.#open(name, (file, stats) => compareBytes(file, stats, bytes));
+    const found = await this.#open(name, (file, stats) => compareFile(file, stats, bytes));
     return found === 'irregular' ? 'different' : found;
   }
 
@@ -214,7 +214,7 @@ async function readEntry(file: FileHandle, stats: Stats): Promise<EntryContent> 
 }
 
 /** The file may hold secrets: no piece of it is left behind. */
-async function compareBytes(
+async function compareFile(
   file: FileHandle,
   stats: Stats,
   bytes: Uint8Array,

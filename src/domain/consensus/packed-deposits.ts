@@ -1,4 +1,3 @@
-import { StringDecoder } from 'node:string_decoder';
 import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import type { DepositEntry } from './deposit.ts';
@@ -53,13 +52,11 @@ export function parsePackedDeposits(document: Uint8Array, name: string): readonl
 /** @returns undefined when the text cannot be read in pieces: most often since it is no deposit data */
 function packInPieces(document: Uint8Array): GrowingBytes | undefined {
   const packed = new GrowingBytes();
-  const decoder = new StringDecoder('utf8');
   const pieces = new DepositPieces(entries => append(packed, entries));
   for (let at = 0; at < document.length; at += PIECE_LENGTH) {
-    const { buffer, byteOffset, byteLength } = document.subarray(at, at + PIECE_LENGTH);
-    if (!pieces.add(decoder.write(Buffer.from(buffer, byteOffset, byteLength)))) return undefined;
+    if (!pieces.add(document.subarray(at, at + PIECE_LENGTH))) return undefined;
   }
-  return pieces.add(decoder.end()) && pieces.end() ? packed : undefined;
+  return pieces.end() ? packed : undefined;
 }
 
 function append(packed: GrowingBytes, entries: readonly DepositEntry[]): void {

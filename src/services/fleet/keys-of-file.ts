@@ -10,6 +10,6 @@ import type { RecordTable } from '../../lib/record-table.ts';
  */
 export async function readKeysOfFile(path: string, form: RegExp): Promise<RecordTable> {
   const finder = new KeyFinder(form);
-  for await (const piece of readPiecesIfThere(path)) finder.add(Buffer.from(piece).toString('latin1'));
+  for await (const piece of readPiecesIfThere(path)) finder.add(piece.toString('latin1'));
   return finder.end();
 }

@@ -1,5 +1,4 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { StringDecoder } from 'node:string_decoder';
 import { parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { type DepositList, DepositListBuilder, depositListOf } from '../../domain/consensus/deposit-list.ts';
 import { DepositPieces } from '../../domain/consensus/deposit-pieces.ts';
@@ -27,7 +26,6 @@ async function readWhole(path: string): Promise<DepositList> {
 async function readInPieces(path: string): Promise<DepositList | undefined> {
   const list = new DepositListBuilder(path);
   const pieces = new DepositPieces(entries => list.add(entries));
-  const decoder = new StringDecoder('utf8');
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
@@ -38,8 +36,8 @@ async function readInPieces(path: string): Promise<DepositList | undefined> {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
     for (;;) {
       const { bytesRead } = await file.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) return pieces.add(decoder.end()) && pieces.end() ? list.build() : undefined;
-      if (!pieces.add(decoder.write(buffer.subarray(0, bytesRead)))) return undefined;
+      if (bytesRead === 0) return pieces.end() ? list.build() : undefined;
+      if (!pieces.add(buffer.subarray(0, bytesRead))) return undefined;
     }
   } catch (error) {
     throw asFileError(error, path, 'read');

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { StringDecoder } from 'node:string_decoder';
 import type { Session } from '../../db/database.ts';
 import { findDepositData } from '../../db/deposit-data.ts';
 import { pageDocument, type StoredDocument } from '../../db/public-facts.ts';
@@ -53,16 +52,15 @@ export async function surveyDeposits(
   { onPiece, ...options }: SurveyOptions,
 ): Promise<DepositSurvey> {
   const hash = createHash('sha256');
-  const decoder = new StringDecoder('utf8');
   const entries = new EntrySurvey(options);
   const pieces = new DepositPieces(some => entries.add(some));
   let isRead = true;
   for await (const piece of pageDocument(session, vaultId)) {
     hash.update(piece);
     onPiece(piece);
-    isRead &&= pieces.add(decoder.write(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)));
+    isRead &&= pieces.add(piece);
   }
-  isRead &&= pieces.add(decoder.end()) && pieces.end();
+  isRead &&= pieces.end();
   const digest = new Uint8Array(hash.digest());
   if (isRead) return { stored, digest, ...entries.result(), assertDepositData: () => undefined };
   const whole = (await findDepositData(session, vaultId))?.document ?? '';

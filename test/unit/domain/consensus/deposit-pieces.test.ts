@@ -15,9 +15,10 @@ const NOTES = ['', '}, {', '"}]', '\\"},', '[{', 'ü€😀', '\n', ']'];
 function readPieces(text: string, cuts: readonly number[]): DepositDataEntry[] | undefined {
   const entries: DepositDataEntry[] = [];
   const pieces = new DepositPieces(some => entries.push(...some));
-  const places = [0, ...cuts.toSorted((a, b) => a - b), text.length];
+  const bytes = Buffer.from(text);
+  const places = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
   for (let i = 1; i < places.length; i++)
-    if (!pieces.add(text.slice(places[i - 1], places[i]))) return undefined;
+    if (!pieces.add(bytes.subarray(places[i - 1], places[i]))) return undefined;
   return pieces.end() ? entries : undefined;
 }
 
@@ -43,7 +44,7 @@ const texts = fc
     );
     return `${space}${json}${space}`;
   });
-const cutsOf = (text: string) => fc.array(fc.nat(text.length), { maxLength: 12 });
+const cutsOf = (text: string) => fc.array(fc.nat(Buffer.byteLength(text)), { maxLength: 12 });
 
 describe('DepositPieces', () => {
   it('DepositPieces gives the entries of a whole text, wherever it is cut', () => {
