@@ -13,13 +13,14 @@ import type { OracleSet } from '../domain/protocol/oracle-config.ts';
 import { equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
-import { type AssignmentPlan, extendPlan, findAssignmentPlan } from './assignments.ts';
+import { RecordTable } from '../lib/record-table.ts';
+import { type AssignedKeys, extendPlan, findPlanRows } from './assignments.ts';
 import { type AuditEntry, appendAuditEntry } from './audit-log.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
 import { type NewDepositData, replaceDepositData } from './deposit-data.ts';
 import { rowsOfFlat } from './flat-bytes.ts';
 import { digestValidatorRecords, pageManifestEntries } from './key-secrets.ts';
-import { listValidatorPublicKeys, type NewKeypair, readActiveKeypairs, replaceKeypairs } from './keypairs.ts';
+import { type NewKeypair, readActiveKeypairs, replaceKeypairs } from './keypairs.ts';
 import { renewOracleSet } from './oracle-sets.ts';
 import { openDocument, pageVisibleShares } from './public-facts.ts';
 import type { TableName } from './schema.ts';
@@ -93,7 +94,7 @@ export interface UploadActivation {
   /** The MAC of what was proven of the rows of `rowsDigest` and of the deposit data; it must not use the database. */
   readonly sealProof?: ((facts: FactsToProve) => Uint8Array) | undefined;
   /** Clients for the active keys that the stored plan lacks, in public-key order. Called only when there is a plan. */
-  readonly assignNewKeys: (plan: AssignmentPlan, newKeys: readonly Uint8Array[]) => readonly Assignment[];
+  readonly assignNewKeys: (plan: AssignedKeys, newKeys: readonly Uint8Array[]) => readonly Assignment[];
   readonly audit: AuditEntry;
 }
 
@@ -117,11 +118,9 @@ export function activateUpload(session: Session, upload: UploadActivation): Prom
       }
       await makeVisible(transaction, vault, upload);
       await requireProvenRows(transaction, upload);
-      if (upload.depositData !== undefined) {
-        await replaceDepositData(transaction, vault.vaultId, upload.depositData);
-      }
+      const document = await storeDocument(transaction, upload);
       const plan = await assignUnassigned(transaction, upload);
-      const activated = await updateVault(transaction, vault, upload, plan);
+      const activated = await updateVault(transaction, vault, upload, { plan, document });
       await appendAuditEntry(transaction, upload.audit);
       return activated;
     }),
@@ -233,14 +232,42 @@ async function activateKeypairs(
 
 type PlanDigests = Pick<FactsToSign, 'planBefore' | 'planAfter'>;
 
+/** The deposit data's text that readers see now, hashed. */
+interface HashedDocument {
+  /** SHA-256 over it. */
+  readonly digest: Uint8Array;
+  /** What is made over all of the operator's facts, begun with it. */
+  readonly operator: RunningOperatorDigest;
+}
+
+/** Stores the upload's deposit data, if it has any; its text goes by only once. */
+async function storeDocument(
+  transaction: Session,
+  { vaultId, oracleSet, depositData }: UploadActivation,
+): Promise<HashedDocument> {
+  const stored = depositData === undefined ? await openDocument(transaction, vaultId) : undefined;
+  const operator = new RunningOperatorDigest(oracleSet, (depositData?.text ?? stored)?.length ?? 0);
+  const hash = createHash('sha256');
+  const take = (piece: Uint8Array) => {
+    operator.document(piece);
+    hash.update(piece);
+  };
+  if (depositData !== undefined) await replaceDepositData(transaction, vaultId, depositData, take);
+  if (stored !== undefined) for await (const piece of stored.pieces) take(piece);
+  return { digest: new Uint8Array(hash.digest()), operator };
+}
+
 async function assignUnassigned(transaction: Session, upload: UploadActivation): Promise<PlanDigests> {
-  const plan = await findAssignmentPlan(transaction, upload.vaultId);
+  const plan = await findPlanRows(transaction, upload.vaultId);
   if (plan === undefined) return { planBefore: null, planAfter: null };
-  const assigned = new Set(
-    plan.assignments.map(({ publicKey }) => Buffer.from(publicKey).toString('latin1')),
-  );
-  const active = await listValidatorPublicKeys(transaction, upload.vaultId);
-  const fresh = active.filter(publicKey => !assigned.has(Buffer.from(publicKey).toString('latin1')));
+  const assigned = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const { publicKey } of plan.assignments) assigned.add(publicKey);
+  const active = publicKeysOf(await readActiveKeypairs(transaction, upload.vaultId));
+  const fresh: Uint8Array[] = [];
+  for (let at = 0; at < active.length; at += PUBLIC_KEY_LENGTH) {
+    const publicKey = active.subarray(at, at + PUBLIC_KEY_LENGTH);
+    if (!assigned.has(publicKey)) fresh.push(publicKey);
+  }
   const added = upload.assignNewKeys(plan, fresh);
   return {
     planBefore: planDigest(plan),
@@ -252,12 +279,12 @@ async function updateVault(
   transaction: Session,
   vault: Vault,
   upload: UploadActivation,
-  plan: PlanDigests,
+  { plan, document }: { readonly plan: PlanDigests; readonly document: HashedDocument },
 ): Promise<Vault> {
   const counter = vault.manifestCounter + 1n;
   const depositDataRoot = upload.depositData?.root ?? vault.depositDataRoot;
   const manifestMac = await sealManifest(transaction, upload, { counter, depositDataRoot });
-  const facts = await digestFacts(transaction, vault, upload);
+  const facts = await digestFacts(transaction, vault, document);
   const { validatorsDigest, operatorDigest, documentDigest } = facts;
   if (upload.signFacts !== undefined) {
     const before = await findStatement(transaction, vault.vaultId);
@@ -310,18 +337,8 @@ async function updateVault(
 async function digestFacts(
   transaction: Session,
   { vaultId }: Vault,
-  { oracleSet, depositData }: UploadActivation,
+  { digest, operator }: HashedDocument,
 ): Promise<VisibleFacts> {
-  const document =
-    depositData === undefined
-      ? await openDocument(transaction, vaultId)
-      : { length: lengthOf(depositData.document), pieces: depositData.document };
-  const operator = new RunningOperatorDigest(oracleSet, document.length);
-  const hash = createHash('sha256');
-  for await (const piece of document.pieces) {
-    operator.document(piece);
-    hash.update(piece);
-  }
   const keypairs = await readActiveKeypairs(transaction, vaultId);
   operator.keypairs(keypairs);
   for await (const page of pageVisibleShares(transaction, vaultId)) operator.shares(page);
@@ -329,10 +346,6 @@ async function digestFacts(
     validatorCount: keypairs.length / KEYPAIR_ROW_LENGTH,
     validatorsDigest: validatorsDigest([publicKeysOf(keypairs)]),
     operatorDigest: operator.digest(),
-    documentDigest: new Uint8Array(hash.digest()),
+    documentDigest: digest,
   };
-}
-
-function lengthOf(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }

@@ -5,7 +5,7 @@ import { compareBytes, equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
-import { cut, intArray, rowsOf } from './flat-bytes.ts';
+import { intArray, rowsOf } from './flat-bytes.ts';
 import { listValidatorPublicKeys } from './keypairs.ts';
 import { lockVault } from './vaults.ts';
 
@@ -24,17 +24,38 @@ export interface StoredPlan extends AssignmentPlan {
   readonly isIntact: boolean;
 }
 
+/** A plan whose assignments need not be there as objects: those of 150,000 keys take 90 MB. */
+export interface AssignedKeys {
+  readonly totalClients: number;
+  /** Assignments in the order of the public keys. */
+  readonly assignments: Iterable<Assignment>;
+}
+
+/** {@link StoredPlan} as the database gives it. */
+export interface StoredPlanRows extends AssignedKeys {
+  readonly isIntact: boolean;
+}
+
 /**
  * The vault's stored plan, undefined before the first one.
  * @throws OperatorError 'assignments-incomplete' when keys are assigned and the plan's own row is gone
  */
 export async function findAssignmentPlan(session: Session, vaultId: number): Promise<StoredPlan | undefined> {
+  const plan = await findPlanRows(session, vaultId);
+  return plan && { ...plan, assignments: [...plan.assignments] };
+}
+
+/**
+ * {@link findAssignmentPlan} as rows.
+ * @throws OperatorError those of {@link findAssignmentPlan}
+ */
+export async function findPlanRows(session: Session, vaultId: number): Promise<StoredPlanRows | undefined> {
   const row = await session.db
     .selectFrom('assignment_plans')
     .select(['total_clients', 'digest'])
     .where('vault_id', '=', vaultId)
     .executeTakeFirst();
-  const assignments = await listAssignments(session, vaultId);
+  const assignments = await readAssignments(session, vaultId);
   if (row === undefined) {
     if (assignments.length > 0) throw planLost(assignments.length);
     return undefined;
@@ -44,15 +65,32 @@ export async function findAssignmentPlan(session: Session, vaultId: number): Pro
 }
 
 /** The stored assignments in the order of the public keys. */
-async function listAssignments(session: Session, vaultId: number): Promise<Assignment[]> {
+async function readAssignments(session: Session, vaultId: number): Promise<AssignmentRows> {
   const { rows } = await sql<{ records: Uint8Array | null }>`
     select string_agg(int4send(client_index) || public_key, ''::bytea order by public_key) as records
     from ${tableOf(session, 'assignments')}
     where vault_id = ${vaultId}`.execute(session.db);
-  return cut(rows[0]?.records, CLIENT_LENGTH + PUBLIC_KEY_LENGTH).map(record => ({
-    publicKey: record.subarray(CLIENT_LENGTH),
-    clientIndex: new DataView(record.buffer).getInt32(0),
-  }));
+  return new AssignmentRows(rows[0]?.records ?? new Uint8Array(0));
+}
+
+/** Assignments as one byte string, each made when it is asked for, with a view of its public key. */
+class AssignmentRows implements Iterable<Assignment> {
+  readonly length: number;
+  readonly #records: Uint8Array;
+
+  constructor(records: Uint8Array) {
+    this.#records = records;
+    this.length = records.length / (CLIENT_LENGTH + PUBLIC_KEY_LENGTH);
+  }
+
+  *[Symbol.iterator](): Iterator<Assignment> {
+    const records = this.#records;
+    const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+    const width = CLIENT_LENGTH + PUBLIC_KEY_LENGTH;
+    for (let at = 0; at < records.length; at += width) {
+      yield { publicKey: records.subarray(at + CLIENT_LENGTH, at + width), clientIndex: view.getInt32(at) };
+    }
+  }
 }
 
 /**
@@ -97,12 +135,15 @@ async function storePlan(transaction: Session, vaultId: number, plan: Assignment
 export async function extendPlan(
   transaction: Session,
   vaultId: number,
-  plan: StoredPlan,
+  plan: StoredPlanRows,
   added: readonly Assignment[],
 ): Promise<Uint8Array> {
   assertIntact(plan);
-  const assignments = [...plan.assignments, ...added].sort((a, b) => compareBytes(a.publicKey, b.publicKey));
-  const digest = planDigest({ ...plan, assignments });
+  const inOrder = added.toSorted((a, b) => compareBytes(a.publicKey, b.publicKey));
+  const digest = planDigest({
+    totalClients: plan.totalClients,
+    assignments: mergeInOrder(plan.assignments, inOrder),
+  });
   await insertRows(transaction, vaultId, added);
   await transaction.db
     .updateTable('assignment_plans')
@@ -112,8 +153,22 @@ export async function extendPlan(
   return digest;
 }
 
+/** Both in the order of the public keys. */
+function* mergeInOrder(stored: Iterable<Assignment>, added: readonly Assignment[]): Generator<Assignment> {
+  let place = 0;
+  for (const assignment of stored) {
+    for (; place < added.length; place++) {
+      const next = added[place];
+      if (next === undefined || compareBytes(next.publicKey, assignment.publicKey) > 0) break;
+      yield next;
+    }
+    yield assignment;
+  }
+  yield* added.slice(place);
+}
+
 /** @throws OperatorError 'assignments-changed' when the plan is not as it was stored */
-export function assertIntact(plan: StoredPlan): void {
+export function assertIntact(plan: Pick<StoredPlan, 'isIntact'>): void {
   if (plan.isIntact) return;
   throw new OperatorError(
     'assignments-changed',

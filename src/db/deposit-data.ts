@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { DepositText } from '../domain/consensus/deposit-text.ts';
 import { concatBytes } from '../lib/bytes.ts';
 import type { Session } from './database.ts';
 
@@ -24,47 +25,60 @@ export async function findDepositData(
   return row && { root: row.root, document: row.document, entryCount: row.entry_count };
 }
 
-/** Deposit data to be stored, its text in UTF-8 and in pieces. */
+/** Deposit data to be stored. */
 export interface NewDepositData extends Omit<StoredDepositData, 'document'> {
-  readonly document: readonly Uint8Array[];
+  readonly text: DepositText;
 }
 
-/** So much text goes in one statement: the driver holds it twice while it is sent. */
-const STATEMENT_BYTES = 16 * 1024 * 1024;
+/** So much text goes in one statement: the driver holds it several times while it is sent. */
+const STATEMENT_BYTES = 1024 * 1024;
 
-/** Stores deposit data as the vault's only one. To be called within a transaction: a long text takes several statements. */
+/**
+ * Stores deposit data as the vault's only one. To be called within a transaction: a long text comes in several statements. The
+ * database puts it together as a large object, which the same transaction removes: appending to the row would write the text
+ * anew each time.
+ * @param onPiece - is given the text as it is sent
+ */
 export async function replaceDepositData(
-  { db }: Session,
+  session: Session,
   vaultId: number,
-  data: NewDepositData,
+  { root, entryCount, text }: NewDepositData,
+  onPiece: (piece: Uint8Array) => void,
 ): Promise<void> {
-  const [first = new Uint8Array(0), ...others] = inStatements(data.document);
-  const columns = { root: data.root, document: textOf(first), entry_count: data.entryCount };
-  await db
+  const { rows } = await sql<{ object: number }>`select lo_create(0) as object`.execute(session.db);
+  const object = sql`${rows[0]?.object}::oid`;
+  let sent = 0;
+  for await (const piece of inStatements(text.pieces())) {
+    onPiece(piece);
+    await sql`select lo_put(${object}, ${sent}::bigint, ${piece}::bytea)`.execute(session.db);
+    sent += piece.length;
+  }
+  const columns = { root, entry_count: entryCount };
+  await session.db
     .insertInto('deposit_data')
-    .values({ vault_id: vaultId, ...columns })
+    .values({
+      vault_id: vaultId,
+      ...columns,
+      document: sql<string>`convert_from(lo_get(${object}), 'UTF8')`,
+    })
     .onConflict(conflict =>
-      conflict.column('vault_id').doUpdateSet({ ...columns, updated_at: sql`clock_timestamp()` }),
+      conflict.column('vault_id').doUpdateSet({
+        ...columns,
+        document: sql<string>`excluded.document`,
+        updated_at: sql`clock_timestamp()`,
+      }),
     )
     .execute();
-  for (const piece of others) {
-    await db
-      .updateTable('deposit_data')
-      .set({ document: sql<string>`document || ${textOf(piece)}` })
-      .where('vault_id', '=', vaultId)
-      .execute();
-  }
+  await sql`select lo_unlink(${object})`.execute(session.db);
 }
 
-function textOf(bytes: Uint8Array) {
-  return sql<string>`convert_from(${bytes}::bytea, 'UTF8')`;
-}
-
-/** Pieces joined as long as they fit into a statement. Each of them is whole text. */
-function* inStatements(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+/** Pieces joined as long as they fit into a statement. */
+async function* inStatements(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   let joined: Uint8Array[] = [];
   let length = 0;
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     if (length > 0 && length + piece.length > STATEMENT_BYTES) {
       yield concatBytes(joined);
       joined = [];

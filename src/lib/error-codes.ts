@@ -219,6 +219,9 @@ export const ERROR_CODES = {
   'facts-changed': {
     kinds: ['failure'],
   },
+  'file-changed': {
+    kinds: ['failure'],
+  },
   'file-error': {
     kinds: ['usage', 'failure'],
   },

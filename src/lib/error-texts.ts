@@ -310,6 +310,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Run "remote-db verify" for the details, find out who writes to the database, and restore it from a backup.',
   },
+  'file-changed': {
+    meaning: 'A file was changed while the command used it. Nothing was stored.',
+    remedy: 'Run the command again when nobody writes this file.',
+  },
   'file-error': {
     meaning:
       'A file could not be read or written, for a reason that is none of the usual ones; it is in the message.',

@@ -11,6 +11,7 @@ import {
   depositMessageRoot,
   depositOfVault,
 } from '../../src/domain/consensus/deposit.ts';
+import { depositTextOf } from '../../src/domain/consensus/deposit-text.ts';
 import { buildDepositTree } from '../../src/domain/protocol/deposit-tree.ts';
 import { oracleSetHash } from '../../src/domain/protocol/oracle-config.ts';
 import { fromHex, toHex } from '../../src/lib/bytes.ts';
@@ -108,7 +109,7 @@ export async function fillOperatorStep(options: FillOptions): Promise<StepResult
     }
     const { root } = buildDepositTree(entries, vaultAddress);
     const keys = entries.map(({ publicKey }) => publicKey);
-    const depositData = { root, document: [Buffer.from(documentOf(entries))], entryCount: count };
+    const depositData = { root, text: depositTextOf([Buffer.from(documentOf(entries))]), entryCount: count };
     await activateUpload(database, activationOf(vault, keys, oracleSet, { depositData }));
   });
   return { cost };

@@ -3,7 +3,8 @@ import { fromHex } from '../../lib/bytes.ts';
 import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { RecordTable } from '../../lib/record-table.ts';
-import { type DepositDataEntry, formatDepositData } from './deposit-data.ts';
+import type { DepositDataEntry } from './deposit-data.ts';
+import { type DepositText, DepositTextWriter } from './deposit-text.ts';
 
 /** What some entries of a file say of themselves alike, as it stands there. */
 export interface DepositClaim {
@@ -27,10 +28,8 @@ export interface DepositList {
   readonly claims: readonly DepositClaim[];
   /** The deposit data root that an entry names, 32 bytes; undefined when it names none. */
   rootNamedBy(index: number): Uint8Array | undefined;
-  /** The text of all entries as `formatDepositData` writes it, in UTF-8, in pieces. */
-  readonly document: readonly Uint8Array[];
-  /** SHA-256 over that text. */
-  readonly documentDigest: Uint8Array;
+  /** The text of all entries. */
+  readonly text: DepositText;
 }
 
 const NONE = new Uint8Array(HASH_LENGTH);
@@ -43,26 +42,31 @@ export class DepositListBuilder {
   readonly #namedRoots = new GrowingBytes();
   readonly #hasRoot = new GrowingBytes();
   readonly #claims = new Map<string, DepositClaim>();
-  readonly #document: Uint8Array[] = [];
+  readonly #writer = new DepositTextWriter();
+  readonly #textHash = createHash('sha256');
+  #textLength = 0;
   #duplicate: Uint8Array | undefined;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  add(entries: readonly DepositDataEntry[]): void {
+  /** @returns the text up to the end of these entries, which is not kept here */
+  add(entries: readonly DepositDataEntry[]): Uint8Array {
     for (const entry of entries) this.#addEntry(entry);
-    if (entries.length === 0) return;
-    // The list's own brackets stand around all pieces.
-    const text = formatDepositData(entries).slice(1, -1);
-    this.#document.push(Buffer.from(this.#document.length === 0 ? `[${text}` : `, ${text}`));
+    return this.#hashed(entries.length === 0 ? new Uint8Array(0) : this.#writer.add(entries));
   }
 
-  build(): DepositList {
-    const document =
-      this.#document.length === 0 ? [Buffer.from('[]')] : [...this.#document, Buffer.from(']')];
-    const hash = createHash('sha256');
-    for (const piece of document) hash.update(piece);
+  /**
+   * Ends the text. To be called once, before {@link build}.
+   * @returns the rest of it
+   */
+  end(): Uint8Array {
+    return this.#hashed(this.#writer.end());
+  }
+
+  /** @param pieces - gives the text from its beginning, as `add` and `end` have returned it */
+  build(pieces: DepositText['pieces']): DepositList {
     const hasRoot = this.#hasRoot.subarray();
     const namedRoots = this.#namedRoots.subarray();
     return {
@@ -76,9 +80,14 @@ export class DepositListBuilder {
         hasRoot[index] === 1
           ? namedRoots.subarray(index * HASH_LENGTH, (index + 1) * HASH_LENGTH)
           : undefined,
-      document,
-      documentDigest: new Uint8Array(hash.digest()),
+      text: { length: this.#textLength, digest: new Uint8Array(this.#textHash.digest()), pieces },
     };
+  }
+
+  #hashed(piece: Uint8Array): Uint8Array {
+    this.#textHash.update(piece);
+    this.#textLength += piece.length;
+    return piece;
   }
 
   #addEntry({ publicKey, signature, json }: DepositDataEntry): void {
@@ -106,6 +115,6 @@ export function depositListOf({
   readonly entries: readonly DepositDataEntry[];
 }): DepositList {
   const builder = new DepositListBuilder(path);
-  builder.add(entries);
-  return builder.build();
+  const pieces = [builder.add(entries), builder.end()];
+  return builder.build(() => pieces);
 }

@@ -56,7 +56,7 @@ export function assignLikeReference(
  * @throws UsageError 'invalid-total'
  */
 export function assignAdded(
-  plan: readonly Assignment[],
+  plan: Iterable<Assignment>,
   added: readonly Uint8Array[],
   totalClients: number,
 ): Assignment[] {
@@ -126,7 +126,7 @@ function fewestMovesTargets(counts: readonly number[], keyCount: number): number
   return targets;
 }
 
-function countKeys(plan: readonly Assignment[], totalClients: number): number[] {
+function countKeys(plan: Iterable<Assignment>, totalClients: number): number[] {
   assertTotal(totalClients);
   const counts = Array<number>(totalClients).fill(0);
   for (const { clientIndex } of plan) counts[clientIndex] = (counts[clientIndex] ?? 0) + 1;

@@ -152,7 +152,7 @@ export function publicKeysOf(keypairs: Uint8Array): Uint8Array {
  */
 export function planDigest(plan: {
   readonly totalClients: number;
-  readonly assignments: readonly Assignment[];
+  readonly assignments: Iterable<Assignment>;
 }): Uint8Array {
   return digest('plan', hash => {
     hash.update(number(plan.totalClients));

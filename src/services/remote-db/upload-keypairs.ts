@@ -101,7 +101,7 @@ async function uploadLocked(
   const state = await readUploadedState(database, opened, ref.network.genesisForkVersion);
   const unlocked = { ...opened, vault: state.vault };
   const vaultSigner = await openVaultSigner(database, unlocked);
-  const provenRoot = state.provenRootOf(depositData.documentDigest);
+  const provenRoot = state.provenRootOf(depositData.text.digest);
   using depositCheck = startDepositCheck(deps.pool, ref, { list: depositData, provenRoot });
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
   const keystores = await listKeystores(options.keystores, deps.warn);
@@ -240,11 +240,7 @@ async function activate(
     oracleSet,
     replacements: upload.proven.replacements,
     rowsDigest: upload.proven.rowsDigest,
-    depositData: {
-      root,
-      document: depositData.document,
-      entryCount: depositData.length,
-    },
+    depositData: { root, text: depositData.text, entryCount: depositData.length },
     startManifest: head => new ManifestMac(encryptionKey, context, head),
     freshSigningKey: vaultSigner.fresh,
     signFacts: facts => {

@@ -13,6 +13,7 @@ import {
   pageVisibleShares,
   VISIBLE_SHARE_LENGTH,
 } from '../../../src/db/public-facts.ts';
+import { depositTextOf } from '../../../src/domain/consensus/deposit-text.ts';
 import { operatorDigest, RunningOperatorDigest } from '../../../src/domain/fleet/fact-digests.ts';
 import { concatBytes } from '../../../src/lib/bytes.ts';
 import { BOTH_DATABASES, openMigrated } from '../../support/postgres/both-databases.ts';
@@ -117,7 +118,11 @@ describe.each(BOTH_DATABASES)('public facts on $kind', ({ createUrl }) => {
     await activateUpload(
       database,
       activationOf(vault, publicKeys, set, {
-        depositData: { root: randomKey(32), document: [Buffer.from(text)], entryCount: validators },
+        depositData: {
+          root: randomKey(32),
+          text: depositTextOf([Buffer.from(text)]),
+          entryCount: validators,
+        },
       }),
     );
     return { vaultId, set, document: Buffer.from(text) };

@@ -3,6 +3,7 @@ import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
 import { depositDataRoot, depositOfVault, vaultCredentials } from '../../../src/domain/consensus/deposit.ts';
 import { type DepositDataEntry, formatDepositData } from '../../../src/domain/consensus/deposit-data.ts';
+import { depositTextOf } from '../../../src/domain/consensus/deposit-text.ts';
 import { ManifestMac } from '../../../src/domain/keys/manifest.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
@@ -91,7 +92,7 @@ export async function activateRawKeys(
     startManifest: head => new ManifestMac(encryptionKey, context, head),
     depositData: {
       root: buildDepositTree(entries, context.vault).root,
-      document: [Buffer.from(formatDepositData(entries))],
+      text: depositTextOf([Buffer.from(formatDepositData(entries))]),
       entryCount: entries.length,
     },
     freshSigningKey: fresh,

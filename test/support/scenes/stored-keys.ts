@@ -3,6 +3,7 @@ import type { UploadActivation } from '../../../src/db/activate-upload.ts';
 import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
 import { insertVault, type Vault } from '../../../src/db/vaults.ts';
+import { depositTextOf } from '../../../src/domain/consensus/deposit-text.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';
 import { concatBytes } from '../../../src/lib/bytes.ts';
 
@@ -68,7 +69,11 @@ export function activationOf(
     expectedManifestCounter: vault.manifestCounter,
     publicKeys: concatBytes(publicKeys),
     oracleSet,
-    depositData: { root: randomKey(32), document: [Buffer.from('[]')], entryCount: publicKeys.length },
+    depositData: {
+      root: randomKey(32),
+      text: depositTextOf([Buffer.from('[]')]),
+      entryCount: publicKeys.length,
+    },
     startManifest: ({ counter }) => countingMac(Number(counter)),
     assignNewKeys: (_plan, keys) => keys.map(publicKey => ({ publicKey, clientIndex: 0 })),
     audit: {

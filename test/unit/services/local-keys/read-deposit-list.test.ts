@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -25,17 +26,25 @@ function manyEntries(count: number, more: Readonly<Record<string, unknown>> = {}
   }));
 }
 
+async function collect(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return all;
+}
+
 /** What a list has, as something that can be compared. */
-function contentOf(list: DepositList) {
+async function contentOf(list: DepositList) {
+  const text = concatBytes(await collect(list.text.pieces()));
   return {
-    length: list.length,
+    entries: list.length,
     publicKeys: toHex(list.publicKeys.flat()),
     signatures: toHex(list.signatures),
     duplicate: list.duplicate && toHex(list.duplicate),
     claims: list.claims.map(({ publicKey, json }) => [toHex(publicKey), json]),
     roots: Array.from({ length: list.length }, (_, i) => list.rootNamedBy(i)?.join()),
-    document: Buffer.from(concatBytes(list.document)).toString(),
-    documentDigest: toHex(list.documentDigest),
+    document: Buffer.from(text).toString(),
+    length: list.text.length,
+    digest: toHex(list.text.digest),
   };
 }
 
@@ -61,8 +70,14 @@ describe('readDepositList', () => {
       writeFileSync(path, text);
       const entries = parseDepositData(text, path);
       const list = await readDepositList(directory, path);
-      expect(contentOf(list)).toEqual(contentOf(depositListOf({ path, entries })));
-      expect(contentOf(list).document).toBe(formatDepositData(entries));
+      const content = await contentOf(list);
+      expect(content).toEqual(await contentOf(depositListOf({ path, entries })));
+      const written = formatDepositData(entries);
+      expect(content).toMatchObject({
+        document: written,
+        length: Buffer.byteLength(written),
+        digest: `0x${createHash('sha256').update(written).digest('hex')}`,
+      });
       expect(list.path).toBe(path);
       expect(toHex(list.signatures)).toBe(toHex(concatBytes(entries.map(({ signature }) => signature))));
     },
@@ -103,6 +118,28 @@ describe('readDepositList', () => {
       }
       expect(expected).toBeInstanceOf(Error);
       await expect(readDepositList(directory, path)).rejects.toEqual(expected);
+    },
+  );
+
+  it.for([
+    ['another entry of the same length', (text: string) => text.replace('000a', '000b')],
+    ['an entry less', () => JSON.stringify(many.slice(1))],
+    ['a text that is cut off', (text: string) => text.slice(0, text.length / 2)],
+    ['no list', () => '{}'],
+  ] as const)(
+    'the text of a list is refused when the file has meanwhile %s',
+    async ([_what, change], { directory }) => {
+      const path = join(directory, 'deposit_data.json');
+      const before = JSON.stringify(many);
+      writeFileSync(path, before);
+      const list = await readDepositList(directory, path);
+      writeFileSync(path, change(before));
+      await expect(collect(list.text.pieces())).rejects.toMatchObject({
+        code: 'file-changed',
+        message: `${path} was changed by somebody else meanwhile.`,
+      });
+      writeFileSync(path, before);
+      expect(concatBytes(await collect(list.text.pieces()))).toHaveLength(list.text.length);
     },
   );
 
