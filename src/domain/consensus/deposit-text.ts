@@ -6,7 +6,7 @@ import { type DepositDataEntry, formatDepositData } from './deposit-data.ts';
  * 150,000 validators has 105 MB.
  */
 export interface DepositText {
-  /** In bytes. */
+  /** Number of bytes. */
   readonly length: number;
   /** SHA-256 over the text. */
   readonly digest: Uint8Array;
