@@ -3,7 +3,7 @@ import { beginAgain } from './begin-again.ts';
 import { isHelpOption } from './command-names.ts';
 
 /** Commands whose own threads encrypt or decrypt keystores. `validators-exit` leaves it to a signer that it starts. */
-const COMMANDS = ['create-keys', 'recover', 'remote-signer-setup'];
+const COMMANDS = ['create-keys', 'deposit-data', 'recover', 'remote-signer-setup'];
 const REMOTE_DB_COMMANDS = ['upload-keypairs'];
 
 /**

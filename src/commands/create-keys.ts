@@ -63,7 +63,17 @@ export default class CreateKeys extends operatorCommand(OPTIONS)<typeof RESULT> 
     this.say(`Deposit data saved to ${created.depositDataFile} file`);
     const present = count - created.addedKeystores;
     if (present > 0) this.hint(`${present} of the keystores were there already and stay as they are.`);
-    this.hint('Next: upload the deposit data to your vault, then create-wallet.');
+    const { earlierDeposits } = created;
+    if (earlierDeposits === 0) {
+      this.hint('Next: upload the deposit data to your vault, then create-wallet.');
+    } else {
+      this.hint(
+        `${created.depositDataFile} contains ${earlierDeposits} earlier ${earlierDeposits === 1 ? 'entry' : 'entries'}. A new root starts again at entry 0: what is registered already has to be left out.`,
+      );
+      this.hint(
+        'Next: "operator deposit-data" writes the deposit data of the keys that no deposit has used; upload that to your vault.',
+      );
+    }
     return created;
   }
 }

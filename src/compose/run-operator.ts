@@ -164,6 +164,10 @@ async function work(
       holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
       watching: watchingTasks(tasks, options),
       act(lease) {
+        // Whoever acts now shows what is in the way.
+        lease.signal.addEventListener('abort', () => metrics.showRegistrationBlocked(undefined), {
+          once: true,
+        });
         const deps = { database, lease, log, node: handles.node, signer: wallet };
         const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
         return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };

@@ -146,6 +146,9 @@ export const ERROR_CODES = {
   'deposit-data-empty': {
     kinds: ['failure'],
   },
+  'deposit-data-entries-lost': {
+    kinds: ['differences'],
+  },
   'deposit-data-invalid': {
     kinds: ['failure'],
   },
@@ -155,6 +158,9 @@ export const ERROR_CODES = {
   },
   'deposit-data-missing': {
     kinds: ['failure'],
+  },
+  'deposit-data-next-registered': {
+    kinds: ['differences'],
   },
   'deposit-data-not-json': {
     kinds: ['failure'],
@@ -593,6 +599,9 @@ export const ERROR_CODES = {
     shared: true,
   },
   'no-transaction': {
+    kinds: ['failure'],
+  },
+  'no-unused-keys': {
     kinds: ['failure'],
   },
   'no-wallet': {

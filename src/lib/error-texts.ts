@@ -196,6 +196,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The deposit data has no entries, so it has no validators root.',
     remedy: 'Run "create-keys", or name the right file.',
   },
+  'deposit-data-entries-lost': {
+    meaning:
+      'The file that "deposit-data" is to replace has entries of keys that no deposit has used and that the new deposit data would not have: they would be lost, and these keys never registered. Nothing was changed.',
+    remedy:
+      'Name that file with --deposit-data-file, too, write to another one with --output-file, or repeat with --force to do without these keys.',
+  },
   'deposit-data-invalid': {
     meaning: 'The file is JSON, but not deposit data; the message names the member that is wrong.',
     remedy: 'Name a file that "create-keys" or the deposit CLI has written.',
@@ -207,6 +213,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'deposit-data-missing': {
     meaning: 'There is no deposit data file of this vault.',
     remedy: 'Run "create-keys", or name the file with --deposit-data-file.',
+  },
+  'deposit-data-next-registered': {
+    meaning:
+      'The vault takes validators in the order of its deposit data, and the next entry of this one is registered already, so that no validator would be registered any more. Nothing was changed.',
+    remedy:
+      'Write the deposit data of the other keys with "operator deposit-data", set the root that it prints, and upload that file. --allow-registered uploads all the same.',
   },
   'deposit-data-not-json': {
     meaning: 'The deposit data file is not JSON: it may have been cut off, or be another file.',
@@ -839,6 +851,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning:
       'There is no transaction of this number, or it is not under way. Only what waits for a block can be replaced.',
     remedy: 'See "tx list".',
+  },
+  'no-unused-keys': {
+    meaning:
+      'Each key that was found has a deposit, or the signer does not have it: there is no deposit data to write.',
+    remedy: 'Make more keys with "create-keys", or name the deposit data that has their entries.',
   },
   'no-wallet': {
     meaning: 'The signer has no wallet, or more than one.',

@@ -250,6 +250,11 @@ describe('the help page of', () => {
     `);
   });
 
+  it('deposit-data, and its options', async () => {
+    expect(await helpPage('deposit-data')).toMatchInlineSnapshot();
+    expect(await optionsOf('deposit-data')).toMatchInlineSnapshot();
+  });
+
   it('get-validators-root, and its options', async () => {
     expect(await helpPage('get-validators-root')).toMatchInlineSnapshot(`
       "Calculates Merkle tree root for the deposit data file.

@@ -92,6 +92,10 @@ describe('create-keys', () => {
 
     const second = await createKeys(dataDir, 3);
     expect(second.stdout).toBe(recordedOutput('holesky/create-keys-2.out', dataDir));
+    expect(second.stderr).toContain(
+      `${join(vaultDir, 'deposit_data.json')} contains 5 earlier entries. A new root starts again at entry 0: what is registered already has to be left out.\n` +
+        'Next: "operator deposit-data" writes',
+    );
     expect(readFileSync(join(vaultDir, 'config.json'), 'utf8')).toBe(
       recordedFile('holesky/2-after-second/config.json'),
     );
@@ -140,6 +144,7 @@ describe('create-keys', () => {
       firstIndex: 0,
       addedKeystores: 6,
       addedDeposits: 1,
+      earlierDeposits: 0,
     });
     expect(JSON.parse(readFileSync(join(vaultDir, 'deposit_data.json'), 'utf8'))).toHaveLength(6);
   });

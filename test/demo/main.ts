@@ -1,5 +1,5 @@
 // npm run demo: keys are made and distributed by the remote database, the operator registers validators with them, rotates
-// their exits and harvests, and in the end the validators exit and the vault is recovered. Everything by the real launchers,
+// their exits and harvests, the vault grows twice, and in the end the validators exit and the vault is recovered. Everything by the real launchers,
 // on a local chain and database; every written file is read by its consumer's rules, and all that happens is checked on the
 // chain, with code that the program does not share.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -8,11 +8,15 @@ import { join } from 'node:path';
 import { startDevnet } from '../devnet/devnet.ts';
 import { openDemoDatabase } from './demo-database.ts';
 import { distributeKeys } from './distribute-keys.ts';
+import { growVault } from './grow-vault.ts';
 import { operate } from './operate.ts';
 import { createChapters, createRunner, secondsSince } from './runner.ts';
 import { exitValidators, signWithWrittenFiles } from './signing-path.ts';
 
 const KEYS = 6;
+/** How many keys come to the vault each time that it grows, and how often it does. */
+const GROWTH = 2;
+const GROWTHS = 2;
 const ORACLES = { count: 11, threshold: 8 };
 
 const started = performance.now();
@@ -99,8 +103,13 @@ const scene = {
 };
 await chapter('The built-in signer', () => signWithWrittenFiles(scene));
 await operate(scene);
+for (let growth = 1; growth <= GROWTHS; growth++) {
+  await chapter(`The vault grows, ${growth} of ${GROWTHS}`, () =>
+    growVault({ ...scene, remoteDb, mnemonicFile, count: GROWTH }),
+  );
+}
 await chapter('The validators exit, and the vault is recovered', async () => {
-  await exitValidators(scene);
+  await exitValidators({ ...scene, keys: KEYS + GROWTHS * GROWTH });
   await run('./v3-operator', [...remoteDb, 'cleanup', '--yes']);
 });
 console.log(`${durations.join('\n')}\nDone in ${secondsSince(started)}.`);

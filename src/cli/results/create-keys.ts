@@ -11,4 +11,7 @@ export const RESULT = z.strictObject({
   depositDataFile: member.depositDataFile,
   addedKeystores: member.number('How many keystores were missing and have been written.'),
   addedDeposits: member.number('How many entries of the deposit data were missing and have been written.'),
+  earlierDeposits: member.number(
+    'How many entries of other keys the deposit data has, which were made before.',
+  ),
 });

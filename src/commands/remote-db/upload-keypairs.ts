@@ -17,15 +17,18 @@ import { flag, optional } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/upload-keypairs.ts';
-import { fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
+import { fetchDepositDataPlace, fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
 import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
+import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { RecordTable } from '../../lib/record-table.ts';
 import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
 import { uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
+import { findLatelyUsedKeys } from '../../services/staking/network-validators/find-used-keys.ts';
 import { vaultDirectory } from '../../settings/vault-directory.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
@@ -43,6 +46,10 @@ const OPTIONS = {
   ...KEYSTORE_PASSWORD_OPTIONS,
   poolSize,
   pruneShares: flag({ description: 'Removes shares of oracle sets that no key uses any more.' }),
+  allowRegistered: flag({
+    description:
+      'Uploads other keys or deposit data also when the next entry of the deposit data is registered already, which blocks the entries behind it.',
+  }),
   allowUnverifiedIpfs,
   ...IPFS_OPTIONS,
 };
@@ -81,6 +88,13 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
         say: this.say,
         warn: this.warn,
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
+        fetchDepositDataPlace: async () =>
+          fetchDepositDataPlace(await openNode(), address, network.contracts),
+        isRegistered: async publicKey => {
+          const publicKeys = RecordTable.of(publicKey, PUBLIC_KEY_LENGTH);
+          const used = await findLatelyUsedKeys(await openNode(), { vault: address, network, publicKeys });
+          return used.length > 0;
+        },
         fetchOracleSet: async accepted => {
           const { voters } = resources.use(await openVoters(http, execution, network));
           const { set } = await fetchOracleSet(
@@ -95,6 +109,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
         encryptKey: options.encryptKey,
         depositData,
         pruneShares: options.pruneShares,
+        allowRegistered: options.allowRegistered,
         lockTimeoutMs: 10 * 60_000,
         keystores: keystoreLocation(options, vaultDir),
       },

@@ -1,6 +1,10 @@
 import type { HttpCall } from '../../clients/http.ts';
 import type { ShardWay } from '../../domain/fleet/signing-ability.ts';
 import { Counter, createRegistry, Gauge, Histogram, type Registry } from '../../lib/metrics.ts';
+import {
+  BLOCKED_REASONS,
+  type BlockedReason,
+} from '../../services/staking/registration/blocked-registration.ts';
 import type { TaskObserver } from '../loop/run-task.ts';
 
 /** Calls that are counted, by whom they go to. */
@@ -20,6 +24,8 @@ export interface OperatorMetrics extends TaskObserver {
   readonly leader: Gauge;
   readonly oracleSetUnconfirmed: Gauge;
   readonly oracleSetChanges: Counter;
+  /** Shows what is in the way of registration and does not go by itself; undefined when nothing is. */
+  showRegistrationBlocked(reason: BlockedReason | undefined): void;
   /** Shows the way in which the last exit shards were made. */
   showExitShardMode(mode: ShardWay): void;
   readonly transactions: Counter<'kind' | 'status'>;
@@ -65,8 +71,18 @@ export function createOperatorMetrics({ version, prefix }: OperatorMetricsOption
     ['task'],
   );
   const exitShardsMode = gauge('exit_shards_mode', 'How the last exit shards were made', ['mode']);
+  const registrationBlocked = gauge(
+    'registration_blocked',
+    'Whether validators cannot be registered until somebody does something, by the reason',
+    ['reason'],
+  );
+  const showRegistrationBlocked = (reason: BlockedReason | undefined) => {
+    for (const one of BLOCKED_REASONS) registrationBlocked.set({ reason: one }, one === reason ? 1 : 0);
+  };
+  showRegistrationBlocked(undefined);
   return {
     registry,
+    showRegistrationBlocked,
     blockNumber: gauge('block_number', 'Current block number'),
     slotNumber: gauge('slot_number', 'Current slot number'),
     walletBalance: gauge('wallet_balance', 'Current wallet balance'),

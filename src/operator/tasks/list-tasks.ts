@@ -85,7 +85,15 @@ export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: Op
     ...(registrationMode
       ? [
           untilSynced(
-            registerValidators({ metrics, loadRegistrar: registrarLoader(parts, registrationMode) }, network),
+            registerValidators(
+              {
+                metrics,
+                log: deps.log.child({ task: 'register-validators' }),
+                now: Date.now,
+                loadRegistrar: registrarLoader(parts, registrationMode),
+              },
+              network,
+            ),
           ),
         ]
       : []),

@@ -1,26 +1,49 @@
+import type { Logger } from '../../lib/logger.ts';
 import type { Network } from '../../networks/network.ts';
+import {
+  BlockedWatch,
+  blockedByError,
+  blockedByWait,
+} from '../../services/staking/registration/blocked-registration.ts';
 import type { ValidatorRegistrar } from '../../services/staking/registration/register-validators.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
 
-/** Registers validators as soon as the vault has the assets, a batch a slot. */
+/** Registers validators as soon as the vault has the assets, a batch a slot; tells every hour of what no waiting mends. */
 export function registerValidators(
   {
     loadRegistrar,
     metrics,
+    log,
+    now,
   }: {
     /** The same one as long as its configuration is the same. */
     readonly loadRegistrar: () => Promise<ValidatorRegistrar>;
-    readonly metrics: Pick<OperatorMetrics, 'stakeableAssets'>;
+    readonly metrics: Pick<OperatorMetrics, 'stakeableAssets' | 'showRegistrationBlocked'>;
+    readonly log: Pick<Logger, 'warn'>;
+    /** Milliseconds since 1970. */
+    readonly now: () => number;
   },
   { secondsPerSlot }: Pick<Network, 'secondsPerSlot'>,
 ): Task {
+  const watch = new BlockedWatch({ log, now, show: metrics.showRegistrationBlocked });
+  const runPass = async (signal: AbortSignal) => {
+    try {
+      const registrar = await loadRegistrar();
+      return await registrar.run(signal);
+    } catch (error) {
+      const blocked = blockedByError(error);
+      // An outage says nothing of what was in the way before.
+      if (blocked !== undefined && !signal.aborted) watch.note(blocked);
+      throw error;
+    }
+  };
   return {
     name: 'register-validators',
     intervalMs: secondsPerSlot * 1000,
     async run(signal) {
-      const registrar = await loadRegistrar();
-      const outcome = await registrar.run(signal);
+      const outcome = await runPass(signal);
+      watch.note(outcome.status === 'waiting' ? blockedByWait(outcome) : undefined);
       metrics.stakeableAssets.set(Number(outcome.stakeableAssetsWei));
       if (outcome.status === 'waiting') return outcome.waitsFor;
       if (outcome.status === 'idle') return 'assets for the next validator';

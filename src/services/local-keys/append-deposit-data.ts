@@ -17,6 +17,8 @@ import type { Keypair } from './write-keystores.ts';
 export interface AppendedDepositData {
   /** Number of keys that the file did not name yet. */
   readonly added: number;
+  /** Number of other keys that the file named before. */
+  readonly earlier: number;
   /** Writes the file; without new keys it is left as it is. */
   readonly write: () => Promise<void>;
 }
@@ -45,9 +47,11 @@ export async function appendDepositData(
   }
   bar.finish();
 
+  const own = new Set(keypairs.map(({ publicKey }) => toHex(publicKey)));
   const path = depositDataPath(options.vaultDirectory);
   return {
     added: added.length,
+    earlier: existing.entries.filter(({ publicKey }) => !own.has(toHex(publicKey))).length,
     write: async () => {
       if (added.length === 0 && existing.path === path) return;
       await writeFileAtomic(path, formatDepositData([...existing.entries, ...added]), {

@@ -44,6 +44,8 @@ export interface CreatedKeys {
   /** How many keystores and deposits were missing and have been added. */
   readonly addedKeystores: number;
   readonly addedDeposits: number;
+  /** How many entries of other keys the deposit data has, which were made before. */
+  readonly earlierDeposits: number;
 }
 
 /**
@@ -69,6 +71,7 @@ export async function createKeys(deps: CreateKeysDeps, options: CreateKeysOption
       depositDataFile: depositDataPath(options.vaultDirectory),
       addedKeystores,
       addedDeposits: depositData.added,
+      earlierDeposits: depositData.earlier,
     };
   } finally {
     wipe(keypairs.map(({ secretKey }) => secretKey));

@@ -24,6 +24,7 @@ import {
 import { auditActor } from './audit-actor.ts';
 import type { StoreTarget } from './batch-writer.ts';
 import { assertKeysAtHand, startDepositCheck } from './check-deposit-data.ts';
+import { assertNextIsFree, changesVault, type NextEntryDeps } from './check-next-entry.ts';
 import {
   assertKnown,
   changedMeanwhile,
@@ -39,7 +40,7 @@ import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
 import { type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
 import { readUploadedState } from './uploaded-state.ts';
 
-export interface UploadDeps {
+export interface UploadDeps extends NextEntryDeps {
   readonly database: Database;
   readonly pool: WorkerPool;
   readonly progress: ProgressReporter;
@@ -49,7 +50,6 @@ export interface UploadDeps {
   readonly fetchOracleSet: (accepted: AcceptedOracleSets) => Promise<OracleSet>;
   /** Lines of the manual. */
   readonly say: (line: string) => void;
-  readonly warn: (line: string) => void;
 }
 
 export interface UploadOptions {
@@ -59,6 +59,8 @@ export interface UploadOptions {
   readonly depositData: DepositList;
   /** Removes oracle sets that are no longer anybody's. */
   readonly pruneShares: boolean;
+  /** Uploads other keys or deposit data also when the next entry of the deposit data is registered already. */
+  readonly allowRegistered: boolean;
   /** How long another upload of this vault is waited for. */
   readonly lockTimeoutMs: number;
 }
@@ -106,6 +108,12 @@ async function uploadLocked(
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
   const keystores = await listKeystores(options.keystores, deps.warn);
   const root = await depositCheck.rootOf(await fetchRoot(deps, options));
+  await assertNextIsFree(deps, {
+    depositData,
+    root,
+    isChange: changesVault(state, { root, keystores }),
+    isAllowed: options.allowRegistered,
+  });
   say('Fetching oracles config...');
   const accepted = rememberLater(acceptedSets(deps, options, unlocked));
   const oracleSet = await deps.fetchOracleSet(accepted);

@@ -124,6 +124,7 @@ describe('start with local keystores', () => {
         'stakeable_assets',
         'task_last_success_timestamp_seconds{task="register-validators"}',
         'exit_shards_mode{mode="split"}',
+        'registration_blocked{reason="root_mismatch"}',
         'transactions_total{kind="register-validators",status="confirmed"}',
         expect.stringMatching(
           /^request_duration_seconds_count\{target="oracle",server="http.*outcome="ok"\}$/,

@@ -111,6 +111,8 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
       pool,
       progress: { start: () => ({ advance() {}, finish() {} }) },
       fetchDepositDataRoot: async () => root,
+      fetchDepositDataPlace: async () => null,
+      isRegistered: async () => false,
       fetchOracleSet: async () => oracleSet,
       say: line => {
         said.push(line);
@@ -125,6 +127,7 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
       depositData: depositListOf(upload.depositData ?? recordedDepositData()),
       keystores: { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] },
       pruneShares: upload.pruneShares ?? false,
+      allowRegistered: false,
     },
   );
   return { result, said, warnings };

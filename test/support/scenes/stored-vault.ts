@@ -54,12 +54,15 @@ export async function storeTestVault(
         warn: () => undefined,
         progress: { start: () => ({ advance() {}, finish() {} }) },
         fetchDepositDataRoot: async () => null,
+        fetchDepositDataPlace: async () => null,
+        isRegistered: async () => false,
         fetchOracleSet: async () => ({ hash, configIpfsHash: 'none', threshold, publicKeys }),
       },
       {
         ref,
         encryptKey: encryptionKey,
         pruneShares: false,
+        allowRegistered: false,
         lockTimeoutMs: 1_000,
         keystores: { keystoresDir, passwordFiles: [] },
         depositData: depositListOf({

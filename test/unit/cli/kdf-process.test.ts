@@ -5,6 +5,7 @@ describe('derivesKeys', () => {
   it.each([
     ['create-keys', true],
     ['create-keys --vault 0x12 --count 3', true],
+    ['deposit-data --vault 0x12 --output-file file', true],
     ['recover', true],
     ['remote-signer-setup --split', true],
     ['remote-db upload-keypairs', true],

@@ -6,7 +6,8 @@ import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { findAllLogs } from '../log-search.ts';
 import { readContract, requireContractCode } from './contract-call.ts';
-import { fetchRegisteredRoot } from './deposit-data-registry.ts';
+import { fetchRegisteredIndex, fetchRegisteredRoot } from './deposit-data-registry.ts';
+import { fetchValidatorsManager } from './vault-views.ts';
 import { fetchIsVault } from './vaults-registry.ts';
 
 /** StakeWise V3 IEthVault and IGnoVault, the parts in use. Root and index are of version 1 only, the manager of later ones. */
@@ -48,6 +49,41 @@ export async function fetchDepositDataRoot(
       ? await fetchValidatorsRoot(node, vault)
       : await fetchRegisteredRoot(node, requireRegistry(contracts, vault, version), vault);
   return root.every(byte => byte === 0) ? null : root;
+}
+
+/** How far a contract has come in the deposit data of a vault. */
+export interface DepositDataPlace {
+  /** Root of the deposit data, 32 bytes; zeros when none is set. */
+  readonly root: Uint8Array;
+  /** Number of the entry that it takes next, of deposit data with this root: of any other it takes the first one. */
+  readonly index: number;
+}
+
+/**
+ * How far the vault, or for versions 2 to 5 the DepositDataRegistry as its validators manager, has come in its deposit data.
+ * @returns null for a vault whose manager is somebody else, who registers in any order
+ * @throws OperatorError as {@link fetchDepositDataRoot}
+ */
+export async function fetchDepositDataPlace(
+  node: ExecutionNode,
+  vault: string,
+  contracts: VaultContracts,
+): Promise<DepositDataPlace | null> {
+  const version = await fetchVaultVersion(node, vault, contracts);
+  if (version === 1) {
+    const [root, index] = await Promise.all([
+      fetchValidatorsRoot(node, vault),
+      fetchValidatorIndex(node, vault),
+    ]);
+    return { root, index };
+  }
+  const registry = contracts.depositDataRegistry;
+  if (registry === undefined || (await fetchValidatorsManager(node, vault)) !== registry) return null;
+  const [root, index] = await Promise.all([
+    fetchRegisteredRoot(node, registry, vault),
+    fetchRegisteredIndex(node, registry, vault),
+  ]);
+  return { root, index };
 }
 
 /**

@@ -13,11 +13,12 @@ import {
 } from '../../../db/network-validators.ts';
 import type { RegistryDeposit } from '../../../domain/consensus/deposit-log.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
-import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
+import { messageOf, OperatorError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Network } from '../../../networks/network.ts';
 import { createDepositVerifier, type DepositVerifier } from '../../../workers/deposit-verifier.ts';
+import { depositsMissing, followIndexes } from './deposit-sequence.ts';
 import { fetchValidatorsSnapshot } from './validators-snapshot.ts';
 
 export interface SyncDeps {
@@ -139,8 +140,13 @@ export async function readPendingValidators(
   return new Set(keys.map(toHex));
 }
 
+/** The network whose deposits are read. */
+interface CursorOptions {
+  readonly network: Pick<Network, 'chainId' | 'contracts'>;
+}
+
 /** Where reading has got to, undefined before the first sync. */
-export function findCursor({ database }: SyncDeps, { network }: SyncOptions) {
+export function findCursor({ database }: Pick<SyncDeps, 'database'>, { network }: CursorOptions) {
   return findDepositCursor(database, registryOf(network));
 }
 
@@ -152,7 +158,7 @@ async function beginSync(
   const cursor = await findCursor(deps, options);
   if (cursor !== undefined) return cursor;
   const { network, snapshotTimeoutMs = SNAPSHOT_TIMEOUT_MS } = options;
-  const snapshot = await fetchSnapshot(deps, network, { timeoutMs: snapshotTimeoutMs, signal });
+  const snapshot = await findValidatorsSnapshot(deps, network, { timeoutMs: snapshotTimeoutMs, signal });
   await insertDepositCursor(deps.database, registryOf(network), {
     syncedBlock: snapshot?.lastBlock ?? network.contracts.depositContractGenesisBlock - 1,
     publicKeys: snapshot?.publicKeys() ?? [],
@@ -162,10 +168,10 @@ async function beginSync(
   return begun;
 }
 
-/** A snapshot only spares time: without one, the chain has it all. */
-async function fetchSnapshot(
-  { http, log }: SyncDeps,
-  network: SyncOptions['network'],
+/** The network's snapshot; undefined when there is none. It only spares time: without one, the chain has it all. */
+export async function findValidatorsSnapshot(
+  { http, log }: Pick<SyncDeps, 'http' | 'log'>,
+  network: Pick<Network, 'genesisValidatorsIpfsHash' | 'ipfsGateways'>,
   limits: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
 ) {
   const { genesisValidatorsIpfsHash: ipfsHash, ipfsGateways: gateways } = network;
@@ -179,30 +185,6 @@ async function fetchSnapshot(
     );
     return undefined;
   }
-}
-
-/**
- * The contract numbers its deposits: that none is missing is seen by their numbers.
- * @returns the number that the next one must have
- */
-async function followIndexes(
-  deposits: readonly RegistryDeposit[],
-  position: Pick<DepositCursor, 'nextDepositIndex' | 'lastDepositBlock'>,
-  rewind: (lastDepositBlock: number) => Promise<void>,
-): Promise<bigint | null> {
-  const [first] = deposits;
-  const { nextDepositIndex, lastDepositBlock } = position;
-  if (first === undefined) return nextDepositIndex;
-  if (nextDepositIndex !== null && lastDepositBlock !== null && first.index > nextDepositIndex) {
-    await rewind(lastDepositBlock);
-    throw depositsMissing(nextDepositIndex, first.index);
-  }
-  let next = first.index;
-  for (const { index } of deposits) {
-    if (index !== next) throw depositsMissing(next, index);
-    next++;
-  }
-  return nextDepositIndex !== null && nextDepositIndex > next ? nextDepositIndex : next;
 }
 
 /** Public keys that have a first valid deposit among these, each once. */
@@ -220,14 +202,6 @@ async function findNewValidators(
   return [...new Map(valid.map(({ publicKey }) => [toHex(publicKey), publicKey])).values()];
 }
 
-function registryOf({ chainId, contracts }: SyncOptions['network']) {
+function registryOf({ chainId, contracts }: CursorOptions['network']) {
   return { chainId, depositContract: fromHex(contracts.depositContract, ADDRESS_LENGTH) };
-}
-
-function depositsMissing(expected: bigint, found: bigint): ExternalError {
-  return new ExternalError(
-    'deposits-missing',
-    `The execution node does not tell all deposits: the next one must have number ${expected}, but it is ${found}.`,
-    { retryable: true, hint: 'Check that the execution node is synced and keeps the logs of old blocks.' },
-  );
 }

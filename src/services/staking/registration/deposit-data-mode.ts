@@ -112,7 +112,10 @@ async function choosePlaces(
     if (!isAtHand(keyAt(place)))
       return noBatch('key-not-in-signer', `the signer to have the key of the next validator: ${name}`);
     if (registered.has(toHex(keyAt(place))))
-      return noBatch('key-already-registered', `new deposit data: the next validator is registered: ${name}`);
+      return noBatch(
+        'key-already-registered',
+        `new deposit data, which "operator deposit-data" writes: the next validator is registered: ${name}`,
+      );
     if (place === invalid)
       return noBatch('deposit-data-bad-signature', `new deposit data: no valid deposit signature: ${name}`);
     return undefined;

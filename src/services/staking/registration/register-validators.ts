@@ -21,6 +21,7 @@ import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
 import type { NetworkValidators } from '../network-validators/network-validators.ts';
+import { isBlockedMode } from './blocked-registration.ts';
 import { type ChangeLog, createChangeLog } from './change-log.ts';
 import { decideRegistration, type RegistrationWait, stakeableWei } from './decide-registration.ts';
 import { ExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
@@ -117,8 +118,16 @@ export class ValidatorRegistrar {
         `Successfully registered validators with public keys ${outcome.publicKeys.join(', ')}`,
       );
     }
-    this.#changes.info('outcome', describeOutcome(outcome));
+    this.#tell(outcome);
     return outcome;
+  }
+
+  /** What waits for somebody to do something is a warning. */
+  #tell(outcome: RegistrationOutcome): void {
+    const text = describeOutcome(outcome);
+    const isBlocked = outcome.status === 'waiting' && isBlockedMode(outcome.code);
+    this.#changes.info('outcome', isBlocked ? undefined : text);
+    this.#changes.warn('blocked', isBlocked ? text : undefined);
   }
 
   async #pass(signal: AbortSignal): Promise<RegistrationOutcome> {

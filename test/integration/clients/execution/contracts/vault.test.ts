@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchRegisteredIndex } from '../../../../../src/clients/execution/contracts/deposit-data-registry.ts';
 import { fetchValidatorsMinOracles } from '../../../../../src/clients/execution/contracts/keeper.ts';
 import {
+  fetchDepositDataPlace,
   fetchDepositDataRoot,
   fetchRegisteredValidators,
   fetchValidatorIndex,
@@ -54,6 +55,28 @@ describe('a vault', () => {
         ? fetchValidatorIndex(node, vault)
         : fetchRegisteredIndex(node, devnet.addresses.depositDataRegistry, vault));
       expect(index).toBe(0);
+    },
+  );
+
+  it.each([
+    [1, 'the vault itself', undefined, true],
+    [2, 'the registry, as nobody else is named', undefined, true],
+    [4, 'the registry, by name', 'registry', true],
+    [5, 'the registry, by name', 'registry', true],
+    [3, 'somebody else', 'other', false],
+    [5, 'nobody', undefined, false],
+  ] as const)(
+    'fetchDepositDataPlace of a vault of version %i whose validators come from %s',
+    async (version, _, manager, isOrdered) => {
+      const vault = await devnet.createVault(version);
+      const { depositDataRegistry } = devnet.addresses;
+      const address = manager === 'registry' ? depositDataRegistry : devnet.protocol.owner.address;
+      if (manager !== undefined) await devnet.setValidatorsManager(address, vault);
+      const root = new Uint8Array(32).fill(version);
+      await devnet.setDepositDataRoot(root, vault);
+      expect(await fetchDepositDataPlace(node, vault, devnet.addresses)).toEqual(
+        isOrdered ? { root, index: 0 } : null,
+      );
     },
   );
 
