@@ -84,6 +84,8 @@ describe('the help page of', () => {
       COMMANDS
         create-keys          Creates the validator keys from the mnemonic.
         create-wallet        Creates the encrypted hot wallet from the mnemonic.
+        deposit-data         Writes the deposit data of the keys that no deposit has
+                             used yet.
         get-validators-root  Calculates Merkle tree root for the deposit data file.
         init                 Initializes vault data directory and generates
                              mnemonic.
@@ -251,8 +253,167 @@ describe('the help page of', () => {
   });
 
   it('deposit-data, and its options', async () => {
-    expect(await helpPage('deposit-data')).toMatchInlineSnapshot();
-    expect(await optionsOf('deposit-data')).toMatchInlineSnapshot();
+    expect(await helpPage('deposit-data')).toMatchInlineSnapshot(`
+      "Writes the deposit data of the keys that no deposit has used yet.
+
+      USAGE
+        $ operator deposit-data [OPTIONS]
+
+      FLAGS
+        -d, --deposit-data-file=FILE...
+            Path to a deposit data file with entries of the vault; may be given
+            several times. Default is the file generated with "create-keys" command,
+            if there is one.
+
+        -m, --output-file=FILE
+            Path of the file that is written. Default is
+            ~/.stakewise/<vault>/deposit_data.json, whose content of before is kept
+            beside it.
+
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --execution-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --force
+            Replaces the file also when it has entries that no deposit has used and
+            that the new deposit data would not have.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+        --vault-public-key=HEX
+            The vault's public key, as remote-db setup, upload-keypairs, assign and
+            verify print it: then only what its holder has signed is believed, and
+            nothing older than what was believed before. [env: VAULT_PUBLIC_KEY]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
+
+      DESCRIPTION
+        Writes the deposit data of the keys that no deposit has used yet.
+
+        What a vault that takes validators in the order of its deposit data needs to
+        grow: at each new root its contract begins again at the first entry, and
+        stops at one that is registered already. The entries are those of the
+        deposit data files, then what the remote database has beside them, then
+        those of keystores that have none yet, which are signed. With a remote
+        signer, entries whose keys it does not have are left out. Each entry is
+        looked up in the deposit contract, and each signature is verified. Exits
+        with 1 when every key has a deposit, and with 3 when the file that is there
+        would lose an entry of another key.
+
+      EXAMPLES
+        $ operator deposit-data --vault 0x3320a...68 --execution-endpoints http://localhost:8545
+
+        $ operator deposit-data --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --db-url-file ./db-url --output-file ./deposit_data.json
+
+        $ operator deposit-data --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --remote-signer-url http://signer:9000
+
+      "
+    `);
+    expect(await optionsOf('deposit-data')).toMatchInlineSnapshot(`
+      "--vault                    -  VAULT                                         required
+      --execution-endpoints      -  EXECUTION_ENDPOINTS                           required
+      --execution-timeout        -  EXECUTION_TIMEOUT                             optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT                       optional
+      --deposit-data-file        d  -                                             repeated
+      --output-file              m  -                                             optional
+      --force                    -  -                                             switch
+      --keystores-dir            -  KEYSTORES_DIR                                 optional
+      --keystores-password-file  -  KEYSTORES_PASSWORD_FILE                       optional
+      --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                        optional
+      --db-url                   -  REMOTE_DB_URL REMOTE_DB_URL_FILE              optional
+      --db-schema                -  REMOTE_DB_SCHEMA                              optional
+      --vault-public-key         -  VAULT_PUBLIC_KEY                              optional
+      --remote-signer-url        -  REMOTE_SIGNER_URL                             optional
+      --signer-ca                -  SIGNER_CA                                     optional
+      --signer-cert              -  SIGNER_CERT                                   optional
+      --signer-key               -  SIGNER_KEY                                    optional
+      --signer-pfx               -  SIGNER_PFX                                    optional
+      --signer-pfx-password      -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
+      --remote-signer-timeout    -  REMOTE_SIGNER_TIMEOUT                         optional
+      --network                  -  NETWORK                                       optional
+      --data-dir                 -  DATA_DIR                                      optional
+      --pool-size                -  POOL_SIZE                                     optional
+      --verbose                  v  VERBOSE                                       switch"
+    `);
   });
 
   it('get-validators-root, and its options', async () => {
@@ -1093,6 +1254,10 @@ describe('the help page of', () => {
         $ operator remote-db upload-keypairs [OPTIONS]
 
       FLAGS
+        --allow-registered                  Uploads other keys or deposit data also
+                                            when the next entry of the deposit data
+                                            is registered already, which blocks the
+                                            entries behind it.
         --allow-unverified-ipfs             Takes an oracle configuration that no
                                             gateway can prove. Not for mainnet.
         --deposit-data-file=FILE            Path to the deposit_data.json file.
@@ -1187,6 +1352,7 @@ describe('the help page of', () => {
       --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                            optional
       --pool-size                -  POOL_SIZE                                         optional
       --prune-shares             -  -                                                 switch
+      --allow-registered         -  -                                                 switch
       --allow-unverified-ipfs    -  -                                                 switch
       --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
       --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
