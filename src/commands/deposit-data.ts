@@ -17,6 +17,7 @@ import { openExecutionNode, openHttp } from '../compose/nodes.ts';
 import { openRemoteDb } from '../compose/remote-db.ts';
 import { canSign, knownShares } from '../domain/fleet/signing-ability.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
+import { counted } from '../lib/counted.ts';
 import { createCommandLogger } from '../lib/logger.ts';
 import { RecordTable } from '../lib/record-table.ts';
 import { readStoredDeposits } from '../services/fleet/deposit-data/read-stored-deposits.ts';
@@ -134,15 +135,16 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
       },
     );
     const { previousFile, root, ...counts } = written;
-    this.say(
-      `Deposit data of ${counts.validators} validators that no deposit has used saved to ${outputFile} file`,
-    );
+    const validators = counted(counts.validators, 'validator');
+    this.say(`Deposit data of ${validators} that no deposit has used saved to ${outputFile} file`);
     this.say(`The validator deposit data Merkle tree root: ${root}`);
-    if (counts.used > 0) this.hint(`${counts.used} keys are left out, since they have a deposit.`);
-    if (counts.signed > 0) this.hint(`${counts.signed} entries were signed with keystores.`);
+    if (counts.used > 0)
+      this.hint(`Left out, since a deposit has used them already: ${counted(counts.used, 'key')}.`);
+    if (counts.signed > 0)
+      this.hint(`Signed with keystores: ${counted(counts.signed, 'entry', 'entries')}.`);
     if (previousFile !== undefined)
       this.hint(
-        `What stood there before is in ${previousFile}; the operator needs it until the new root is set, when it is restarted.`,
+        `What stood there before is in ${previousFile}: an operator that is restarted before the new root is set needs it.`,
       );
     this.hint(
       'Next: the keys manager of the vault sets this root (setValidatorsRoot, setDepositDataRoot, or the web app); then remote-db upload-keypairs, where the keys are in a database.',

@@ -5,6 +5,7 @@ import { type DepositDataEntry, formatDepositData } from '../../../domain/consen
 import { depositListOf } from '../../../domain/consensus/deposit-list.ts';
 import { DEPOSIT_KEYS } from '../../../domain/fleet/written-keys.ts';
 import { type Hex, toHex } from '../../../lib/bytes.ts';
+import { counted } from '../../../lib/counted.ts';
 import { DifferencesError, OperatorError } from '../../../lib/errors.ts';
 import {
   directoryModeOf,
@@ -91,10 +92,13 @@ export async function writeUnusedDeposits(
   const wanted = open.filter(({ publicKey }) => isAtHand(publicKey));
   const notAtHand = open.length - wanted.length;
   if (notAtHand > 0) {
-    deps.warn(`${notAtHand} entries are left out: the signer does not have their keys.`);
+    deps.warn(
+      `Left out, since the signer does not have the key: ${counted(notAtHand, 'entry', 'entries')}.`,
+    );
   }
   const wantedKeys = tableOf(wanted);
-  warnOfUnnamed(deps, options, publicKey => isOpen(publicKey) && !wantedKeys.has(publicKey));
+  const openKeys = tableOf(open);
+  warnOfUnnamed(deps, options, publicKey => isOpen(publicKey) && !openKeys.has(publicKey));
   const facts = { used: usedKeys.length, signed: signed.length, notAtHand };
   if (wanted.length === 0) throw noUnusedKeys(options, facts);
 
@@ -122,7 +126,7 @@ function warnOfUnnamed(
   const { length } = filterKeys(storedKeys, isLeftOut);
   if (length > 0) {
     warn(
-      `${length} keys of the remote db that no deposit has used are left out. Name the deposit data that has their entries with --deposit-data-file, or their keystores with --keystores-dir.`,
+      `Left out, since there is neither an entry nor a keystore: ${counted(length, 'key')} of the remote db that no deposit has used. Name the deposit data that has such entries with --deposit-data-file, or the keystores with --keystores-dir.`,
     );
   }
 }
@@ -131,14 +135,12 @@ function noUnusedKeys(
   { ref, sources }: WriteUnusedDepositsOptions,
   { used, notAtHand }: Pick<UnusedDeposits, 'used' | 'notAtHand'>,
 ): OperatorError {
-  const reason =
-    notAtHand > 0
-      ? `${used} keys have a deposit, and the signer has none of the ${notAtHand} others`
-      : `${used} keys were found, and all of them have a deposit`;
+  const found = used > 0 ? `${counted(used, 'key')} found, each with a deposit` : 'no key found';
+  const missing = notAtHand > 0 ? `, and ${counted(notAtHand, 'key')} that the signer does not have` : '';
   const where = sources.map(({ path }) => path).join(' and ');
   return new OperatorError(
     'no-unused-keys',
-    `There is no key of vault ${ref.address} that no deposit has used${where === '' ? '' : ` in ${where}`}: ${reason}. Nothing was written.`,
+    `There is no key of vault ${ref.address} that no deposit has used${where === '' ? '' : ` in ${where}`}: ${found}${missing}. Nothing was written.`,
     {
       hint: 'Make more keys with "create-keys", or name the deposit data that has their entries with --deposit-data-file.',
     },
@@ -149,7 +151,7 @@ function refuseLost(path: string, lost: RecordTable): void {
   if (lost.length === 0) return;
   throw new DifferencesError(
     'deposit-data-entries-lost',
-    `${path} has entries of ${lost.length} keys that no deposit has used and that the new deposit data would not have, such as ${toHex(lost.at(0))}. Nothing was changed.`,
+    `${path} has entries of ${counted(lost.length, 'key')} that no deposit has used and that the new deposit data would not have, such as ${toHex(lost.at(0))}. Nothing was changed.`,
     {
       hint: 'Name that file with --deposit-data-file, too, or another one with --output-file. If these keys are of no use, repeat with --force.',
     },

@@ -84,7 +84,7 @@ describe.each([
         notAtHand: 0,
       });
       expect(readFileSync(result.previousFile, 'utf8')).toBe(before);
-      expect(stderr).toContain(`${used} keys are left out`);
+      expect(stderr).toContain(`Left out, since a deposit has used them already: ${used} keys.`);
       const keys = keysIn(vault.depositDataFile, vault);
       expect(keys).toEqual(open.map(({ entry }) => `0x${Buffer.from(entry.publicKey).toString('hex')}`));
 
@@ -101,7 +101,7 @@ describe.each([
     const run = await depositData(vault);
     expect(run).toMatchObject({ exitCode: 1, stdout: '' });
     // Those of the file, and of all keystores.
-    expect(run.stderr).toContain('4 keys were found, and all of them have a deposit');
+    expect(run.stderr).toContain('4 keys found, each with a deposit');
   });
 });
 
@@ -153,7 +153,7 @@ describe('what deposit-data prints and refuses', () => {
     expect(run.exitCode, run.stderr).toBe(0);
     const root = rootOf(vault.vault.address, vault.vault.validators.slice(1));
     expect(run.stdout).toBe(
-      `Deposit data of 1 validators that no deposit has used saved to ${outputFile} file\n` +
+      `Deposit data of 1 validator that no deposit has used saved to ${outputFile} file\n` +
         `The validator deposit data Merkle tree root: ${root}\n`,
     );
     expect(run.stderr).toContain('Next: the keys manager of the vault sets this root');
@@ -176,7 +176,7 @@ describe('what deposit-data prints and refuses', () => {
     expect(refused.exitCode).toBe(3);
     expect(JSON.parse(refused.stdout).error).toMatchObject({
       code: 'deposit-data-entries-lost',
-      message: expect.stringContaining('entries of 1 keys'),
+      message: expect.stringContaining('entries of 1 key that no deposit has used'),
     });
     expect(readFileSync(outputFile, 'utf8')).toBe(before);
     const named = await written(
@@ -236,7 +236,7 @@ describe('what deposit-data prints and refuses', () => {
     const outputFile = join(folder, 'signer.json');
     const { result, stderr } = await written(vault, ...signer, '--output-file', outputFile);
     expect(result).toMatchObject({ validators: 2, used: 1, notAtHand: 1 });
-    expect(stderr).toContain('1 entries are left out: the signer does not have their keys.');
+    expect(stderr).toContain('Left out, since the signer does not have the key: 1 entry.');
     // In place, that entry would be lost.
     expect(await depositData(vault, ...signer)).toMatchObject({ exitCode: 3, stdout: '' });
   });
