@@ -16,8 +16,8 @@ import { openSignerClient } from '../clients/signer/signer-client.ts';
 import { openExecutionNode, openHttp } from '../compose/nodes.ts';
 import { openRemoteDb } from '../compose/remote-db.ts';
 import { canSign, knownShares } from '../domain/fleet/signing-ability.ts';
-import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { counted } from '../lib/counted.ts';
+import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { createCommandLogger } from '../lib/logger.ts';
 import { RecordTable } from '../lib/record-table.ts';
 import { readStoredDeposits } from '../services/fleet/deposit-data/read-stored-deposits.ts';
@@ -140,8 +140,7 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
     this.say(`The validator deposit data Merkle tree root: ${root}`);
     if (counts.used > 0)
       this.hint(`Left out, since a deposit has used them already: ${counted(counts.used, 'key')}.`);
-    if (counts.signed > 0)
-      this.hint(`Signed with keystores: ${counted(counts.signed, 'entry', 'entries')}.`);
+    if (counts.signed > 0) this.hint(`Signed with keystores: ${counted(counts.signed, 'entry', 'entries')}.`);
     if (previousFile !== undefined)
       this.hint(
         `What stood there before is in ${previousFile}: an operator that is restarted before the new root is set needs it.`,

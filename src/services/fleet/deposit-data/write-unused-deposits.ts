@@ -92,9 +92,7 @@ export async function writeUnusedDeposits(
   const wanted = open.filter(({ publicKey }) => isAtHand(publicKey));
   const notAtHand = open.length - wanted.length;
   if (notAtHand > 0) {
-    deps.warn(
-      `Left out, since the signer does not have the key: ${counted(notAtHand, 'entry', 'entries')}.`,
-    );
+    deps.warn(`Left out, since the signer does not have the key: ${counted(notAtHand, 'entry', 'entries')}.`);
   }
   const wantedKeys = tableOf(wanted);
   const openKeys = tableOf(open);
