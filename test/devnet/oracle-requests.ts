@@ -41,7 +41,7 @@ const noProof = { proof: z.null(), proof_flags: z.null(), proof_indexes: z.null(
 const version1 = z.strictObject({ ...registration, ...proof });
 const byProof = z.strictObject({ ...registration, ...proof, validators_manager_signature: z.null() });
 const byManager = z.strictObject({ ...registration, ...noProof, validators_manager_signature: bytes(65) });
-const version5 = z.strictObject({
+const version5ByManager = z.strictObject({
   ...registration,
   validators_manager_signature: bytes(65),
   amounts: z.null(),
@@ -87,8 +87,8 @@ export function parseApprovalRequest(
   vault: { readonly version: number; readonly proves: boolean },
 ): ApprovalRequest {
   if (vault.version === 1) return sized(parse(version1, body));
-  if (vault.version >= 5) return sized(parse(version5, body));
-  return sized(vault.proves ? parse(byProof, body) : parse(byManager, body));
+  if (vault.proves) return sized(parse(byProof, body));
+  return sized(vault.version >= 5 ? parse(version5ByManager, body) : parse(byManager, body));
 }
 
 /** Reads a request for the rotation of exit signatures; throws Refusal. */

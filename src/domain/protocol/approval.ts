@@ -83,13 +83,13 @@ export interface ApprovalRequest {
   readonly public_key_shards: readonly (readonly Hex[])[];
   readonly exit_signature_shards: readonly (readonly Hex[])[];
   readonly deadline: number;
-  /** Vaults of version 1 to 4. */
+  /** Vaults of version 1 to 4, and of later ones that register by deposit data. */
   readonly proof?: readonly Hex[] | null | undefined;
   readonly proof_flags?: readonly boolean[] | null | undefined;
   readonly proof_indexes?: readonly number[] | null | undefined;
   /** Vaults of version 2 and later. */
   readonly validators_manager_signature?: Hex | null | undefined;
-  /** Vaults of version 5; null for validators of 32 ETH with 0x01 credentials. */
+  /** Vaults of version 5 that their manager registers for; null for validators of 32 ETH with 0x01 credentials. */
   readonly amounts?: null | undefined;
 }
 
@@ -126,7 +126,7 @@ type AuthorityMembers = Pick<
 >;
 
 function authorityMembers({ vault, vaultVersion, authority }: ApprovalRequestOptions): AuthorityMembers {
-  if (authority.kind === 'proof' && vaultVersion <= 4) {
+  if (authority.kind === 'proof') {
     return {
       proof: authority.proof.map(toHex),
       proof_flags: authority.proofFlags,

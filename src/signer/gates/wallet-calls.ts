@@ -5,7 +5,7 @@ import { Refusal } from '../http/refusal.ts';
 export interface CallParties {
   readonly vault: string;
   readonly keeper: string;
-  /** The validators manager of vaults of version 2 to 4 that name no other. */
+  /** The validators manager of vaults of version 2 to 4 that name no other, and of later ones that name it. */
   readonly depositDataRegistry?: string | undefined;
 }
 

@@ -38,13 +38,21 @@ export interface OperatorScene extends AsyncDisposable {
 
 export interface OperatorSceneOptions extends DevnetOptions {
   readonly validators?: number;
+  /** Who registers for a vault of version 2 and later. Default: the hot wallet. */
+  readonly manager?: 'wallet' | 'registry';
   /** Whether data directories have an embedded database that has been migrated, which an operator with another never opens. */
   readonly hasEmbeddedDatabase?: boolean;
 }
 
 /** Starts it with one-second slots and blocks; keystores and wallet cost nothing to open. */
 export async function startOperatorScene(options: OperatorSceneOptions = {}): Promise<OperatorScene> {
-  const { validators = 4, vaultVersion = 1, hasEmbeddedDatabase = true, ...rest } = options;
+  const {
+    validators = 4,
+    vaultVersion = 1,
+    manager = 'wallet',
+    hasEmbeddedDatabase = true,
+    ...rest
+  } = options;
   const embedded = hasEmbeddedDatabase ? await pgliteTemplate() : undefined;
   await using stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-start-'));
@@ -63,10 +71,10 @@ export async function startOperatorScene(options: OperatorSceneOptions = {}): Pr
   );
   const wallet = new Wallet(`0x${'5a'.repeat(32)}`);
   await devnet.setBalance(wallet.address, 10n ** 19n);
-  if (vaultVersion === 1) {
+  const registry = devnet.addresses.depositDataRegistry;
+  if (vaultVersion > 1) await devnet.setValidatorsManager(manager === 'wallet' ? wallet.address : registry);
+  if (vaultVersion === 1 || manager === 'registry') {
     await devnet.setDepositDataRoot(buildDepositTree(entries, fromHex(vault, 20)).root);
-  } else {
-    await devnet.setValidatorsManager(wallet.address);
   }
   const walletJson = await encryptKeystoreJson(
     { address: wallet.address, privateKey: wallet.privateKey },

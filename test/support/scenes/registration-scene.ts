@@ -129,6 +129,10 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
       const made = Array.from({ length: validators }, () => createValidator(address, network, ++keys));
       for (const { secretKey, entry } of made) loadKey(signer, secretKey, entry.publicKey);
       if (version > 1 && manager === 'wallet') await devnet.setValidatorsManager(wallet.address, address);
+      // Earlier versions have it where nobody has named another.
+      if (version === 5 && manager === 'registry') {
+        await devnet.setValidatorsManager(devnet.addresses.depositDataRegistry, address);
+      }
       if (version === 1 || manager === 'registry') {
         const { root } = buildDepositTree(
           made.map(({ entry }) => entry),

@@ -31,7 +31,7 @@ export interface VaultAuthority {
 }
 
 /**
- * How this vault takes validators from this operator: by its deposit data (version 1, and 2 to 4 while the
+ * How this vault takes validators from this operator: by its deposit data (version 1, and 2 to 5 while the
  * DepositDataRegistry is their manager), or because the hot wallet is its validators manager (version 2 to 5).
  * @throws OperatorError 'not-validators-manager', which names the call that the vault's admin has to make;
  *   'unsupported-vault-version'
@@ -51,7 +51,7 @@ export function chooseRegistrationMode(
     return createValidatorsManagerMode({ deposits, wallet }, { vault, chainId: network.chainId });
   }
   const registry = network.contracts.depositDataRegistry ?? null;
-  if (registry !== null && validatorsManager === registry && vaultVersion < 5) {
+  if (registry !== null && validatorsManager === registry) {
     return createDepositDataMode(deposits, { vault, registry });
   }
   throw noAuthority(options, wallet.address, registry);
@@ -76,11 +76,9 @@ function noAuthority(
   registry: string | null,
 ): OperatorError {
   const isUnset = validatorsManager === null || BigInt(validatorsManager) === 0n;
-  const manager = isUnset
-    ? 'has no validators manager'
-    : `has the validators manager ${validatorsManager}${validatorsManager === registry ? ', the deposit data registry, for which oracles approve no validators in this version' : ''}`;
+  const manager = isUnset ? 'has no validators manager' : `has the validators manager ${validatorsManager}`;
   const alternative =
-    registry !== null && vaultVersion < 5 ? `, or setValidatorsManager(${registry}) for deposit data` : '';
+    registry === null ? '' : `, or setValidatorsManager(${registry}) for registration by deposit data`;
   return new OperatorError(
     'not-validators-manager',
     `The vault ${vault} has version ${vaultVersion} and ${manager}; the hot wallet ${wallet} cannot register validators for it.`,

@@ -280,7 +280,7 @@ describe('chooseRegistrationMode', () => {
     for (const vaultVersion of [2, 3, 4, 5]) {
       expect(choose({ vaultVersion, validatorsManager: WALLET }).kind).toBe('validators-manager');
     }
-    for (const vaultVersion of [2, 3, 4]) {
+    for (const vaultVersion of [2, 3, 4, 5]) {
       expect(choose({ vaultVersion, validatorsManager: REGISTRY }).kind).toBe('deposit-data');
     }
   });
@@ -288,7 +288,6 @@ describe('chooseRegistrationMode', () => {
   it.each([
     ['no manager', 5, ZERO, 'version 5 and has no validators manager'],
     ['another manager', 3, STRANGER, `version 3 and has the validators manager ${STRANGER};`],
-    ['the registry from version 5 on', 5, REGISTRY, 'for which oracles approve no validators'],
   ])(
     'chooseRegistrationMode refuses %s, and says which call is missing',
     (_, vaultVersion, validatorsManager, message) => {
@@ -296,7 +295,9 @@ describe('chooseRegistrationMode', () => {
         expect.objectContaining({
           code: 'not-validators-manager',
           message: expect.stringContaining(message),
-          hint: expect.stringContaining(`setValidatorsManager(${WALLET})`),
+          hint: expect.stringContaining(
+            `setValidatorsManager(${WALLET}) of the vault, or setValidatorsManager(${REGISTRY})`,
+          ),
         }),
       );
     },
