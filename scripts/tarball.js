@@ -42,6 +42,9 @@ try {
   run('npm', ['install', '--omit=dev', '--no-audit', '--no-fund', `./${tarball}`]);
   const operator = join(folder, 'node_modules', '.bin', 'operator');
   console.log(run(operator, ['--version']).trim());
+  // As the Helm charts call it.
+  const shim = join(folder, 'node_modules', 'stakewise-operator', 'bin', 'python');
+  console.log(run(shim, ['src/main.py', '--version']).trim());
   const data = ['--data-dir', join(folder, 'data'), '--vault', vault];
   const mnemonic = run(operator, [
     'init',

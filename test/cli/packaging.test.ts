@@ -1,0 +1,54 @@
+// What is delivered beside the bundle: the packed files, and an installation without the tools of the build.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { it } from '../support/fixtures.ts';
+import { PROJECT_ROOT } from '../support/programs/cli.ts';
+
+describe('the packed tarball', () => {
+  it('the packed tarball has every launcher, and what each of them starts', () => {
+    const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+      cwd: PROJECT_ROOT,
+      encoding: 'utf8',
+    });
+    const [{ files }] = JSON.parse(output) as [{ files: { path: string; mode: number }[] }];
+    const modes = new Map(files.map(({ path, mode }) => [path, mode]));
+    const launchers = ['operator', 'v3-operator', 'bin/python', 'bin/run.js'];
+    for (const path of launchers) expect(modes.get(path), path).toBe(0o755);
+    for (const path of launchers) {
+      const text = readFileSync(join(PROJECT_ROOT, path), 'utf8');
+      const started = [...text.matchAll(/"\$here\/([\w./-]+)"|new URL\('\.\.\/([\w./-]+)'/g)];
+      expect(started, path).not.toEqual([]);
+      for (const [, shell, script] of started) expect([...modes.keys()]).toContain(shell ?? script);
+    }
+    // It needs the source.
+    expect(modes.has('bin/dev.js')).toBe(false);
+  });
+});
+
+describe('an installation without the tools of the build', () => {
+  function prepare(directory: string) {
+    const script = join(directory, 'scripts', 'prepare.js');
+    const { status, stderr } = spawnSync(process.execPath, [script], { cwd: directory, encoding: 'utf8' });
+    return { status, stderr };
+  }
+
+  it('npm’s prepare leaves dist as it is, and says what makes one that is missing', ({ directory }) => {
+    mkdirSync(join(directory, 'scripts'));
+    copyFileSync(join(PROJECT_ROOT, 'package.json'), join(directory, 'package.json'));
+    for (const name of ['prepare.js', 'build.js'])
+      copyFileSync(join(PROJECT_ROOT, 'scripts', name), join(directory, 'scripts', name));
+    const missing = prepare(directory);
+    expect(missing.stderr).toMatch(/^The tools of the build are left out.*"npm ci" makes it.*\.\n$/);
+    expect(missing.status).toBe(0);
+    const built = join(directory, 'dist/src/cli');
+    mkdirSync(built, { recursive: true });
+    writeFileSync(join(built, 'main.js'), 'built before');
+    expect(prepare(directory)).toEqual({
+      status: 0,
+      stderr: 'The tools of the build are left out, and so is the build; dist stays as it is.\n',
+    });
+    expect(readFileSync(join(built, 'main.js'), 'utf8')).toBe('built before');
+  });
+});
