@@ -1,4 +1,5 @@
 import {
+  accessSync,
   closeSync,
   constants,
   fchmodSync,
@@ -9,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  type Stats,
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -40,13 +42,17 @@ export function resolveDatabaseDirectory(path: string): string {
 /**
  * Makes the directory, and takes from others what they may do in it: the embedded database gives its files to everybody.
  * A link in it is not followed, and a name that is exchanged meanwhile leads nowhere else.
+ * @throws OperatorError 'not-permitted' when something in it is another user's, and closed to this one: the database itself would
+ *   only say that it cannot start
  */
 export function makePrivate(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  restrictDirectory(directory);
+  restrictDirectory(directory, directory);
 }
 
-function restrictDirectory(path: string): void {
+/** @param name - what a user knows the directory by */
+function restrictDirectory(path: string, name: string): void {
+  refuseForeign(path, name);
   const handle = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     // Before its content: from now on nobody else comes in.
@@ -54,16 +60,17 @@ function restrictDirectory(path: string): void {
     const held = process.platform === 'linux' ? `/proc/self/fd/${handle}` : path;
     for (const entry of readdirSync(held, { withFileTypes: true })) {
       const child = join(held, entry.name);
-      if (entry.isDirectory()) restrictDirectory(child);
-      else if (entry.isFile()) restrictFile(child);
+      const childName = join(name, entry.name);
+      if (entry.isDirectory()) restrictDirectory(child, childName);
+      else if (entry.isFile()) restrictFile(child, childName);
     }
   } finally {
     closeSync(handle);
   }
 }
 
-function restrictFile(path: string): void {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+function restrictFile(path: string, name: string): void {
+  const stats = refuseForeign(path, name);
   if (stats === undefined || (stats.mode & 0o7777) === 0o600) return;
   const handle = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
@@ -73,6 +80,18 @@ function restrictFile(path: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** @returns what is there; undefined when it has just been removed */
+function refuseForeign(path: string, name: string): Stats | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.uid === process.geteuid?.()) return stats;
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    throw notPermitted(`${name}, a part of the embedded database,`, stats, error);
+  }
+  return stats;
 }
 
 function restrict(handle: number, mode: number): void {
@@ -117,7 +136,8 @@ function unescapeOctal(text: string): string {
  * is made here: some shares give all files to one user, whoever makes them.
  */
 function refuseOtherOwner(directory: string): void {
-  const { uid } = lstatSync(directory);
+  const owner = lstatSync(directory);
+  const { uid } = owner;
   if (uid === process.geteuid?.() || process.geteuid === undefined) return;
   const probe = `${directory}.owner-${process.pid}`;
   let made: number | undefined;
@@ -126,7 +146,7 @@ function refuseOtherOwner(directory: string): void {
     made = lstatSync(probe).uid;
     unlinkSync(probe);
   } catch (error) {
-    throw notPermitted(`The embedded database ${directory}`, uid, error);
+    throw notPermitted(`The embedded database ${directory}`, owner, error);
   }
-  if (made !== uid) throw notPermitted(`The embedded database ${directory}`, uid);
+  if (made !== uid) throw notPermitted(`The embedded database ${directory}`, owner);
 }

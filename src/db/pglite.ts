@@ -51,6 +51,7 @@ export async function openPglite(path: string, lockOptions: FileLockOptions = {}
     return guarded(pglite, lock);
   } catch (error) {
     await lock[Symbol.asyncDispose]();
+    if (error instanceof OperatorError) throw error;
     throw new OperatorError(
       'db-open-failed',
       `Cannot open the embedded database ${directory}: ${messageOf(error).replace(/\.$/, '')}.`,

@@ -1,4 +1,5 @@
 import { messageOf, OperatorError } from './errors.ts';
+import { blockingOwner, runAsHint } from './file-owner.ts';
 
 /** The code of an error of `node:fs`, such as ENOENT; empty when it has none. */
 export function codeOf(error: unknown): string {
@@ -19,12 +20,7 @@ export function asFileError(error: unknown, path: string, action: 'read' | 'writ
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return action === 'read'
-        ? new OperatorError('not-readable', `${path} is not readable for this user.`, options)
-        : new OperatorError('not-writable', `${path} is not writable for this user.`, {
-            cause: error,
-            hint: 'Check the owner and mode of the directory; only root can give files to another owner.',
-          });
+      return refused(path, action, error);
     case 'ENOSPC':
     case 'EDQUOT':
       return new OperatorError(
@@ -47,6 +43,23 @@ export function asFileError(error: unknown, path: string, action: 'read' | 'writ
     default:
       return new OperatorError('file-error', `Cannot ${action} ${path}: ${reasonOf(error)}`, options);
   }
+}
+
+/** An error of permissions, which tells whose the files are where they are another user's. */
+function refused(path: string, action: 'read' | 'write', cause: unknown): OperatorError {
+  const owner = blockingOwner(path, action);
+  const whose =
+    owner &&
+    `It belongs to user ${owner.uid}, this process runs as user ${process.geteuid?.()}. ${runAsHint(owner)}`;
+  if (action === 'read')
+    return new OperatorError('not-readable', `${path} is not readable for this user.`, {
+      cause,
+      hint: whose,
+    });
+  return new OperatorError('not-writable', `${path} is not writable for this user.`, {
+    cause,
+    hint: whose ?? 'Check the owner and mode of the directory; only root can give files to another owner.',
+  });
 }
 
 /** What went wrong, without the call and its paths: files are reached by paths that tell a user nothing. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCodeOf } from '../error-codes.ts';
 import { OperatorError } from '../errors.ts';
 import { asFileError, codeOf } from '../file-errors.ts';
+import { type FileOwner, runAsHint } from '../file-owner.ts';
 import { type KernelLock, type TryKernelLock, tryKernelLock } from './kernel-lock.ts';
 import { createLockFile, readLockFile } from './lock-files.ts';
 import { isRunningHere, type LockHolder, parseHolder, runningKernel } from './lock-holder.ts';
@@ -189,24 +190,21 @@ function asLockError(error: unknown, path: string, { subject }: BusyMessage): un
 }
 
 /** The sentence for another user. */
-export function notPermitted(subject: string, owner: number, cause?: unknown): OperatorError {
+export function notPermitted(subject: string, owner: FileOwner, cause?: unknown): OperatorError {
   const user = process.geteuid?.();
   return new OperatorError(
     'not-permitted',
-    `${subject} belongs to user ${owner}; this process runs as user ${user} and may not use it.`,
-    {
-      hint: 'Run the command as that user, or give the directory with all its files to this one (chown -R).',
-      cause,
-    },
+    `${subject} belongs to user ${owner.uid}; this process runs as user ${user} and may not use it.`,
+    { hint: runAsHint(owner), cause },
   );
 }
 
 /** The other user whose file stands in the way, or whose directory it is. */
-function otherOwnerOf(path: string): number | undefined {
+function otherOwnerOf(path: string): FileOwner | undefined {
   const user = process.geteuid?.();
   for (const one of [path, `${path}-kernel`, dirname(path)]) {
-    const uid = lstatSync(one, { throwIfNoEntry: false })?.uid;
-    if (uid !== undefined && uid !== user) return uid;
+    const stats = lstatSync(one, { throwIfNoEntry: false });
+    if (stats !== undefined && stats.uid !== user) return stats;
   }
   return undefined;
 }

@@ -377,6 +377,28 @@ describe('H3 · the files of the embedded database', () => {
     });
   });
 
+  it('another uid: finds one file of root in its embedded database → a sentence about whose it is, not that it cannot start', async () => {
+    path = embeddedDatabasePath(realpathSync(folder.path), VAULT);
+    const database = await openDatabase({ url: `pglite:${path}` });
+    await migrateDatabase(database, { programVersion: '1.0.0' });
+    await database.close();
+    for (const name of ['.', ...namesBelow(folder.path)])
+      lchownSync(join(folder.path, name), OTHER_USER, OTHER_USER);
+    const env = { VAULT, NETWORK: 'mainnet', DATA_DIR: folder.path };
+    const operator = [join(PROJECT_ROOT, 'operator'), 'tx', 'list'];
+    for (const left of ['global/pg_control', 'base']) {
+      lchownSync(join(path, left), 0, 0);
+      expect(await runProcess(asUser(OTHER_USER, operator), { env }), left).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining(
+          `Error: ${join(path, left)}, a part of the embedded database, belongs to user 0; this process runs as user ${OTHER_USER} and may not use it.\nRun the command as that user (a container: with --user 0:0)`,
+        ),
+      });
+      lchownSync(join(path, left), OTHER_USER, OTHER_USER);
+    }
+    expect(await runProcess(asUser(OTHER_USER, operator), { env })).toMatchObject({ exitCode: 0 });
+  });
+
   it('another uid: as root, runs "operator tx list" on a user’s database → a sentence, and no file of root is left', async () => {
     path = embeddedDatabasePath(realpathSync(folder.path), VAULT);
     const database = await openDatabase({ url: `pglite:${path}` });
@@ -403,7 +425,7 @@ describe('H3 · the files of the embedded database', () => {
 function belongsTo(owner: number, user: number): string {
   return (
     `Error: The embedded database ${path} belongs to user ${owner}; this process runs as user ${user} and may not use it.\n` +
-    'Run the command as that user, or give the directory with all its files to this one (chown -R).\n'
+    `Run the command as that user (a container: with --user ${owner}:${owner}), or give the directory with all its files to this one (chown -R).\n`
   );
 }
 
