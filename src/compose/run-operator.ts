@@ -32,7 +32,7 @@ import type {
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
-import { type FeeCeilings, feeCeilings } from '../transactions/transaction-fees.ts';
+import { type FeeCeilings, feeCeilings, warnOfDefaultCeiling } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
 import { type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
 
@@ -55,9 +55,14 @@ export async function runOperator(
   const scrub = createScrubber(observability.secrets);
   const log = createServiceLogger({ ...observability.log, scrub });
   const status = createOperatorStatus(scrub);
-  const metrics = createOperatorMetrics({ version, prefix: observability.metricsPrefix });
+  const metrics = createOperatorMetrics({
+    version,
+    prefix: observability.metricsPrefix,
+    network: network.name,
+  });
   log.info(`Starting operator service, version v${version}`);
   for (const note of observability.notes) log.info(note);
+  if (policy.maxFeePerGasGwei === undefined) log.warn(warnOfDefaultCeiling(network));
   using stop = listenForStop({
     graceMs: STOP_MS,
     lateMs: LATE_MS,
@@ -168,7 +173,14 @@ async function work(
         lease.signal.addEventListener('abort', () => metrics.showRegistrationBlocked(undefined), {
           once: true,
         });
-        const deps = { database, lease, log, node: handles.node, signer: wallet };
+        const deps = {
+          database,
+          lease,
+          log,
+          node: handles.node,
+          signer: wallet,
+          onBlock: metrics.showTransactionBlock,
+        };
         const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
         return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
       },

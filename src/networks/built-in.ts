@@ -61,6 +61,7 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
       v2Pool: '0xC874b064f465bdD6411D45734b56fac750Cda29A',
       v2PoolEscrow: '0x2296e122c1a20Fca3CAc3371357BdAd3be0dF079',
     },
+    maxFeePerGasGwei: 10n,
     genesisValidatorsIpfsHash: 'bafybeih7iqn3ke2cydzctd6bmg5j3xyjdhpg352lvzhxd2fld7h2erzpuu',
   },
   hoodi: {

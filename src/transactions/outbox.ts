@@ -11,7 +11,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { FollowRules } from './decide-step.ts';
 import { IntentProofs } from './intent-proofs.ts';
 import type { Lease } from './lease.ts';
-import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
+import type { OnTransactionBlock, TransactionIntent, TransactionOutcome } from './transaction.ts';
 import type { AttemptDeps } from './transaction-attempts.ts';
 import { TransactionFollower } from './transaction-follower.ts';
 import { TransactionSender } from './transaction-sender.ts';
@@ -38,6 +38,7 @@ export interface OutboxDeps {
   readonly signer: WalletSigner;
   readonly lease: Lease;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly onBlock?: OnTransactionBlock | undefined;
 }
 
 export interface OutboxOptions {
@@ -93,10 +94,14 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
 
   return {
     async send(intent, { signal }) {
-      for (;;) {
-        const outcome = await exclusively(signal, both => sender.send(intent, both));
-        if (outcome !== 'wait') return outcome;
-        await sleep(pollMs, undefined, { signal: AbortSignal.any([signal, lease.signal]) });
+      try {
+        for (;;) {
+          const outcome = await exclusively(signal, both => sender.send(intent, both));
+          if (outcome !== 'wait') return outcome;
+          await sleep(pollMs, undefined, { signal: AbortSignal.any([signal, lease.signal]) });
+        }
+      } finally {
+        given.onBlock?.(intent.kind, undefined);
       }
     },
     reconcile: signal =>

@@ -45,6 +45,14 @@ export function feeCeilings(
   };
 }
 
+/** What is told where nobody has set the ceiling: it holds everything up for as long as it is too low. */
+export function warnOfDefaultCeiling(network: {
+  readonly name: string;
+  readonly maxFeePerGasGwei: bigint;
+}): string {
+  return `No transaction offers more than ${network.maxFeePerGasGwei} gwei per gas, the default of ${network.name}: while the base fee is above that, nothing is registered, rotated or harvested. --max-fee-per-gas-gwei sets another ceiling.`;
+}
+
 /**
  * Fees with which a transaction gets into one of the next blocks: twice the base fee, so that six full blocks in a row do
  * not price it out, but never above the ceiling.

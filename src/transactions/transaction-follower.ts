@@ -240,6 +240,7 @@ export class TransactionFollower {
       case 'end':
         return this.#end(row, step);
       case 'raise-fee':
+        this.#deps.onBlock?.(row.kind, undefined);
         await this.#send(row, followed, 'call', step.fees);
         return undefined;
       case 'cancel':
@@ -249,6 +250,7 @@ export class TransactionFollower {
         await this.#resend(followed, step.raw);
         return undefined;
       case 'no-room':
+        this.#deps.onBlock?.(row.kind, 'fee-ceiling');
         if (step.isNews) {
           const ceiling = { ...facts, ceilingWei: String(step.ceilingWei) };
           log.warn(ceiling, 'The transaction waits: the ceiling leaves no room for a replacement');
@@ -264,6 +266,7 @@ export class TransactionFollower {
   }
 
   async #end(row: JudgedTransaction, { end, outcome }: EndStep): Promise<TransactionOutcome> {
+    this.#deps.onBlock?.(row.kind, undefined);
     await this.close(row, end);
     return outcome;
   }

@@ -116,6 +116,7 @@ export class TransactionSender {
       case 'refuse':
         return step.outcome;
       case 'wait-for-base-fee':
+        this.#deps.onBlock?.(intent.kind, 'fee-ceiling');
         this.#tellOfBaseFee(intent, account);
         return 'wait';
       case 'unfunded':
@@ -154,6 +155,7 @@ export class TransactionSender {
       case 'recordedFees':
         // The base fee is below the ceiling: the next time that it is above is news again.
         this.#toldOfBaseFee.clear();
+        this.#deps.onBlock?.(intent.kind, undefined);
         return {
           recordedFees: await findHighestFees(database, this.#ref, { sender: this.#wallet(), nonce }),
         };

@@ -15,6 +15,14 @@ export interface TransactionIntent {
   readonly isDone?: (() => Promise<boolean>) | undefined;
 }
 
+/** Why a call waits to be sent, or to get into a block, although nothing has failed. */
+export type TransactionBlock =
+  /** The chain asks for more than this operator may offer. */
+  'fee-ceiling';
+
+/** Is told what a call of this kind waits for, and undefined when it goes on. */
+export type OnTransactionBlock = (kind: string, block: TransactionBlock | undefined) => void;
+
 export type TransactionOutcome =
   | { readonly status: 'confirmed'; readonly hash: Hex; readonly blockNumber: number }
   | { readonly status: 'reverted'; readonly hash: Hex; readonly reason: string }

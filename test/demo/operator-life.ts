@@ -157,9 +157,12 @@ async function stop({ operator, devnet, askedBefore }: Scene): Promise<string> {
 }
 
 /** Gauges are set at the end of a pass: waits for the value. */
-async function expectMetric({ operator, metricsUrl }: Scene, name: string, value: number): Promise<void> {
-  await operator.until(`the metric ${name} ${value}`, async () =>
-    (await fetchText(metricsUrl)).split('\n').includes(`${name} ${value}`),
+async function expectMetric(scene: Scene, name: string, value: number): Promise<void> {
+  const { operator, metricsUrl, devnet } = scene;
+  const network = `network="${devnet.name}"`;
+  const labelled = name.endsWith('}') ? `${name.slice(0, -1)},${network}}` : `${name}{${network}}`;
+  await operator.until(`the metric ${labelled} ${value}`, async () =>
+    (await fetchText(metricsUrl)).split('\n').includes(`${labelled} ${value}`),
   );
 }
 

@@ -5,6 +5,7 @@ import {
   BLOCKED_REASONS,
   type BlockedReason,
 } from '../../services/staking/registration/blocked-registration.ts';
+import type { OnTransactionBlock } from '../../transactions/transaction.ts';
 import type { TaskObserver } from '../loop/run-task.ts';
 
 /** Calls that are counted, by whom they go to. */
@@ -29,6 +30,8 @@ export interface OperatorMetrics extends TaskObserver {
   /** Shows the way in which the last exit shards were made. */
   showExitShardMode(mode: ShardWay): void;
   readonly transactions: Counter<'kind' | 'status'>;
+  /** Shows what a transaction of a kind waits for. */
+  readonly showTransactionBlock: OnTransactionBlock;
   /** An `observe` for clients, which counts and times their calls. */
   observe(target: CallTarget): (call: HttpCall) => void;
 }
@@ -37,14 +40,16 @@ export interface OperatorMetricsOptions {
   readonly version: string;
   /** Comes before every name of the operator's own, with a `_`; empty for none. */
   readonly prefix: string;
+  /** The network's name, which every figure is labelled with, as those of the newest Python operator are. */
+  readonly network: string;
 }
 
 const CALL_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const TASK_BUCKETS = [0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Makes the figures; nothing is served yet. */
-export function createOperatorMetrics({ version, prefix }: OperatorMetricsOptions): OperatorMetrics {
-  const registry = createRegistry();
+export function createOperatorMetrics({ version, prefix, network }: OperatorMetricsOptions): OperatorMetrics {
+  const registry = createRegistry({ network });
   const nameOf = (name: string) => (prefix === '' ? name : `${prefix.replace(/_+$/, '')}_${name}`);
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge<L>({ name: nameOf(name), help, labelNames, registers: [registry] });
@@ -80,6 +85,10 @@ export function createOperatorMetrics({ version, prefix }: OperatorMetricsOption
     for (const one of BLOCKED_REASONS) registrationBlocked.set({ reason: one }, one === reason ? 1 : 0);
   };
   showRegistrationBlocked(undefined);
+  const blocked = gauge('transactions_blocked', 'Whether a transaction waits, and for what', [
+    'kind',
+    'reason',
+  ]);
   return {
     registry,
     showRegistrationBlocked,
@@ -103,6 +112,9 @@ export function createOperatorMetrics({ version, prefix }: OperatorMetricsOption
         exitShardsMode.set({ mode: one }, one === mode ? 1 : 0);
     },
     transactions: counter('transactions_total', 'Transactions by what became of them', ['kind', 'status']),
+    showTransactionBlock(kind, block) {
+      blocked.set({ kind, reason: 'fee_ceiling' }, block === 'fee-ceiling' ? 1 : 0);
+    },
     observe:
       target =>
       ({ server, durationMs, outcome }) =>

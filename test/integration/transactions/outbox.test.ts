@@ -86,9 +86,11 @@ describe('the outbox', () => {
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
     await untilLogged(operator, 'Waiting: the base fee');
     expect(await scene.nonceOf(place)).toBe(0);
+    expect(operator.blocks).toEqual(['harvest fee-ceiling']);
     await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${GWEI.toString(16)}`]);
     await scene.mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
+    expect(operator.blocks).toEqual(['harvest fee-ceiling', 'harvest goes on']);
   });
 
   it('the outbox replaces what is stuck under the same nonce, a tenth dearer, never above the ceiling', async () => {
@@ -98,8 +100,10 @@ describe('the outbox', () => {
     const sent = operator.outbox.send(intentOf(slot), { signal: never() });
     await scene.untilPending(operator, place, 3);
     await untilLogged(operator, 'The transaction waits');
+    expect(operator.blocks.at(-1)).toBe('harvest fee-ceiling');
     await scene.mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
+    expect(operator.blocks.at(-1)).toBe('harvest goes on');
     const [row] = await listTransactions(operator.database, scopeOf(place), 1);
     const attempts = row?.attempts ?? [];
     for (const [index, one] of attempts.entries()) {

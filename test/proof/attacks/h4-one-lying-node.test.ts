@@ -398,8 +398,8 @@ describe('H4 · the oracle set of a running operator', () => {
 
   async function metric(url: string, name: string): Promise<number | undefined> {
     const text = await (await fetch(url)).text();
-    const line = text.split('\n').find(one => one.startsWith(`${name} `));
-    return line === undefined ? undefined : Number(line.slice(name.length + 1));
+    const line = text.split('\n').find(one => one.startsWith(`${name}{network="`));
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
   }
 
   async function until(

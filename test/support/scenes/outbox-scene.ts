@@ -7,7 +7,7 @@ import type { Logger } from '../../../src/lib/logger.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { holdLease, type Lease } from '../../../src/transactions/lease.ts';
 import { createOutbox, type Outbox, type OutboxOptions } from '../../../src/transactions/outbox.ts';
-import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
+import type { OnTransactionBlock, TransactionIntent } from '../../../src/transactions/transaction.ts';
 import { localMac } from './local-mac.ts';
 
 /** Where an operator of these tests works: everything that it needs to be started in a process of its own. */
@@ -27,6 +27,8 @@ export interface TestOperator extends AsyncDisposable {
   readonly outbox: Outbox;
   /** The lines that it logged. */
   readonly lines: readonly string[];
+  /** What it was told that calls wait for, a kind and a reason each, or `kind goes on`; the same in a row is there once. */
+  readonly blocks: readonly string[];
 }
 
 const silent = () => undefined;
@@ -76,12 +78,17 @@ export async function startTestOperator(
     ),
   );
   const lease = stack.use(await holdLease({ database, log }, { chainId, vault, holder, renewMs: 3_000 }));
+  const blocks: string[] = [];
+  const onBlock: OnTransactionBlock = (kind, block) => {
+    const told = `${kind} ${block ?? 'goes on'}`;
+    if (blocks.at(-1) !== told) blocks.push(told);
+  };
   const outbox = createOutbox(
-    { database, node, signer, lease, log },
+    { database, node, signer, lease, log, onBlock },
     { chainId, vault, maxFeePerGasWei: 100n * GWEI, pollMs: 20, stuckAfterMs: 60_000, ...outboxOptions },
   );
   const open = stack.move();
-  return { database, node, lease, outbox, lines, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  return { database, node, lease, outbox, lines, blocks, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
 /** Where the counter is. */

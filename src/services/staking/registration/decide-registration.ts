@@ -1,4 +1,5 @@
 import { WEI_PER_GWEI } from '../../../lib/units.ts';
+import type { NoBatch } from './registration-mode.ts';
 
 /** What a pass knows when it decides. */
 export interface RegistrationState {
@@ -17,10 +18,18 @@ export interface RegistrationState {
   readonly maxFeePerGasGwei: bigint;
 }
 
+/** What a registration waits for: what the vault's next validators lack, or what the chain, the fees or this program do. */
+export type RegistrationWaitCode =
+  | NoBatch['code']
+  | 'harvest-not-possible'
+  /** The base fee is above the largest that is paid. */
+  | 'fee-ceiling'
+  | 'network-validators-not-synced';
+
 /** Why nothing is registered now although the vault has the assets. */
 export interface RegistrationWait {
   readonly status: 'waiting';
-  readonly code: string;
+  readonly code: RegistrationWaitCode;
   /** The same text as long as nothing changes. */
   readonly waitsFor: string;
 }
@@ -49,7 +58,7 @@ export function decideRegistration(state: RegistrationState): RegistrationDecisi
   }
   if (state.baseFeePerGasWei > state.maxFeePerGasGwei * WEI_PER_GWEI) {
     const waitsFor = `the base fee to fall to ${state.maxFeePerGasGwei} gwei or less`;
-    return { status: 'waiting', code: 'gas-price', waitsFor };
+    return { status: 'waiting', code: 'fee-ceiling', waitsFor };
   }
   const limit = BigInt(state.batchLimit);
   return { status: 'register', count: Number(affordable < limit ? affordable : limit) };

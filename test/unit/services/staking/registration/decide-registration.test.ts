@@ -22,7 +22,7 @@ const register = (count: number) => ({ status: 'register', count }) as const;
 const harvest = { status: 'waiting', code: 'harvest-not-possible', waitsFor: 'a harvest' } as const;
 const gas = {
   status: 'waiting',
-  code: 'gas-price',
+  code: 'fee-ceiling',
   waitsFor: 'the base fee to fall to 100 gwei or less',
 } as const;
 
