@@ -1,10 +1,7 @@
 // Writes docs/errors.md from the table of error codes and their texts, or with --check fails when the page is not what the table says.
-// Another file than the page can be named, for the script's own test.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ERROR_CODES, EXIT_CODES_OF_KINDS } from '../src/lib/error-codes.ts';
 import { ERROR_TEXTS } from '../src/lib/error-texts.ts';
+import { asMarkdown, writeOrCheck } from './generated-page.js';
 
 /** The groups of the page, in its order, by the kind of their errors. */
 const GROUPS = [
@@ -61,32 +58,7 @@ The exit code tells the kind of an error:
 
 const codes = Object.keys(ERROR_CODES).sort();
 const page = `${[INTRODUCTION, ...GROUPS.map(groupText)].join('\n')}`;
-const { file, isCheck } = readArguments(process.argv.slice(2));
-
-if (!isCheck) {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, page);
-} else if (page !== readPage(file)) {
-  process.stderr.write('docs/errors.md is stale: run "npm run errors".\n');
-  process.exitCode = 1;
-}
-
-function readArguments(words) {
-  const [named] = words.filter(word => !word.startsWith('--'));
-  return {
-    file: named ?? fileURLToPath(new URL('../docs/errors.md', import.meta.url)),
-    isCheck: words.includes('--check'),
-  };
-}
-
-function readPage(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+writeOrCheck(page, { name: 'errors.md', script: 'errors' });
 
 /** The codes of one kind. One of several kinds is explained where it comes first, since a heading is a link's target. */
 function groupText({ kind, title, text }) {
@@ -107,10 +79,4 @@ function groupOf(code) {
 function codeText(code) {
   const { meaning, remedy } = ERROR_TEXTS[code];
   return `### \`${code}\`\n\n${asMarkdown(meaning)}\n\n**What to do:** ${asMarkdown(remedy)}\n`;
-}
-
-/** A text of the table, with commands, options and variables as code. */
-function asMarkdown(text) {
-  const isCode = /"([^"]+)"|(--[a-z][a-z0-9-]*|<mount>\/[a-z]+\/<path>|\b[A-Z]+(?:_[A-Z]+)+\b)/g;
-  return text.replaceAll(isCode, (_, quoted, bare) => `\`${quoted ?? bare}\``);
 }

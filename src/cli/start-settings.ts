@@ -13,7 +13,7 @@ import type { KeySourceSettings } from '../settings/signer-settings.ts';
 import { findVaultConfig, readVaultConfig } from '../settings/vault-config.ts';
 import { vaultConfigPath, vaultDirectory } from '../settings/vault-directory.ts';
 import { chooseExitKeys } from './choose-key-source.ts';
-import { listIgnored } from './flags/ignored.ts';
+import { listIgnored } from './flags/foreign-settings.ts';
 import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';
 import { type StartGiven, terminationLog } from './flags/start.ts';
 import { operatorDatabase } from './flags/transactions.ts';
@@ -93,6 +93,7 @@ function policyOf(given: StartGiven): OperatorPolicy {
   const { maxFeePerGasGwei, maxFeePerGasGweiBump } = given;
   return {
     register: !given.disableValidatorsRegistration,
+    validatorType: given.validatorType,
     harvest: given.harvestVault,
     exitShards: given.exitShards,
     maxFeePerGasGwei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei),

@@ -1,5 +1,5 @@
 import { example } from '../cli/examples.ts';
-import { IGNORED_OPTIONS } from '../cli/flags/ignored.ts';
+import { FOREIGN_OPTION_FLAGS, refuseForeign } from '../cli/flags/foreign-settings.ts';
 import { checkStart, START_OPTIONS, terminationLog } from '../cli/flags/start.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import type { RESULT } from '../cli/results/start.ts';
@@ -7,7 +7,7 @@ import { operatorSettings, terminationLogOfEnvironment } from '../cli/start-sett
 import { messageOf } from '../lib/errors.ts';
 import { writeTerminationLog } from '../lib/termination-log.ts';
 
-const OPTIONS = { ...START_OPTIONS, ...IGNORED_OPTIONS };
+const OPTIONS = { ...START_OPTIONS, ...FOREIGN_OPTION_FLAGS };
 
 export default class Start extends operatorCommand(OPTIONS, { check: checkStart })<typeof RESULT> {
   static override summary = 'Start operator service';
@@ -30,6 +30,8 @@ export default class Start extends operatorCommand(OPTIONS, { check: checkStart 
     // Bugs that nobody waits for end the process, too.
     process.once('uncaughtExceptionMonitor', note);
     try {
+      // Whoever asks for what is refused here need not be asked for anything else first.
+      refuseForeign(await this.resolveOptions(FOREIGN_OPTION_FLAGS));
       const settings = await operatorSettings(await this.resolve());
       // Loaded when it is known that there is something to run.
       const { runOperator } = await import('../compose/run-operator.ts');

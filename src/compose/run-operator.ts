@@ -23,6 +23,7 @@ import { openAcceptedOracleSets } from '../services/oracles/accepted-oracle-sets
 import { OracleSetGuard } from '../services/oracles/oracle-set-guard.ts';
 import { createNetworkValidators } from '../services/staking/network-validators/network-validators.ts';
 import { chooseRegistrationMode } from '../services/staking/registration/choose-registration-mode.ts';
+import { requireValidatorType } from '../services/staking/registration/require-validator-type.ts';
 import type {
   OperatorNodesSettings,
   OperatorPolicy,
@@ -258,6 +259,9 @@ function prepareTasks(
         { ...facts, vault, network },
       )
     : undefined;
+  if (registrationMode !== undefined && policy.validatorType === undefined) {
+    requireValidatorType(registrationMode, { vault, vaultVersion, network });
+  }
   const networkValidators = createNetworkValidators(
     { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
     {

@@ -724,6 +724,9 @@ export const ERROR_CODES = {
   'rpc-error': {
     kinds: ['external'],
   },
+  'setting-refused': {
+    kinds: ['usage'],
+  },
   'shares-incomplete': {
     kinds: ['failure'],
   },
@@ -837,6 +840,12 @@ export const ERROR_CODES = {
   },
   'upload-incomplete': {
     kinds: ['failure'],
+  },
+  'validator-type-missing': {
+    kinds: ['usage'],
+  },
+  'validator-type-unsupported': {
+    kinds: ['usage'],
   },
   'validators-left-out': {
     kinds: ['differences'],

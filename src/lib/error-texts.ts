@@ -18,7 +18,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'approval-not-possible': {
     meaning:
-      'The oracles approve no validators in this way for a vault of this version: proofs of a deposit tree go with versions up to 4, signatures of a validators manager with version 2 and above.',
+      'The oracles approve no validators in this way for a vault of this version: signatures of a validators manager go with version 2 and above.',
     remedy:
       "Check the vault's address and network. If they are right, install a newer version of this program.",
   },
@@ -882,8 +882,9 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'The operator tries again. When it goes on, see what the oracles say, and that the shares are those of the current oracle set.',
   },
   'not-permitted': {
-    meaning: 'A directory with a lock belongs to another user.',
-    remedy: 'Run the command as that user, or give the directory with all its files to this one (chown -R).',
+    meaning: 'A directory with a lock, or a part of an embedded database, belongs to another user.',
+    remedy:
+      'Run the command as that user, or give the directory with all its files to this one (chown -R). A container has to be started as that user.',
   },
   'not-readable': {
     meaning: 'This user may not read a file.',
@@ -1040,6 +1041,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'An execution node refused a request with an error of JSON-RPC; its own words are in the message.',
     remedy:
       'See what it says: limits of a provider, a method that is off, or blocks that the node does not keep are the usual reasons.',
+  },
+  'setting-refused': {
+    meaning:
+      'An option or a variable of another generation of the Python operator is given, which asks for something that this program does not do. Ignored, it would have something else staked, signed or left undone than it says.',
+    remedy:
+      'Leave it out, and do what the message says instead. The page python-operator-settings.md beside this one decides each of these settings.',
   },
   'shares-incomplete': {
     meaning: 'A validator has not one share for each oracle in the remote db.',
@@ -1203,6 +1210,17 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning:
       'Uploaded keypairs are missing in the remote db, or have not all their shares. Nothing was activated.',
     remedy: 'Run upload-keypairs again: it stores what is missing.',
+  },
+  'validator-type-missing': {
+    meaning:
+      'The vault takes validators of two types from its validators manager. This program registers 0x01 (32 ETH each), the newest Python operator would register 0x02, and nobody has said which are wanted.',
+    remedy:
+      'Give --validator-type 0x01 or VALIDATOR_TYPE=0x01 if validators of 32 ETH are what you want, or --disable-validators-registration.',
+  },
+  'validator-type-unsupported': {
+    meaning: 'Validators of type 0x02 (compounding) are asked for, which this program does not register.',
+    remedy:
+      'Give --validator-type 0x01 if validators of 32 ETH are what you want; else stay with the newest Python operator.',
   },
   'validators-left-out': {
     meaning:

@@ -52,10 +52,15 @@ export interface OperatorSigningSettings extends ExitSigningSettings {
   readonly poolSize: number | undefined;
 }
 
+/** Prefix of the withdrawal credentials that validators are registered with; there is one type that this program registers. */
+export type ValidatorType = '0x01';
+
 /** What the operator does for the vault, and within which bounds. */
 export interface OperatorPolicy {
   /** Whether validators are registered. */
   readonly register: boolean;
+  /** Undefined when nobody has said it. */
+  readonly validatorType: ValidatorType | undefined;
   readonly harvest: boolean;
   readonly exitShards: ExitShardMode;
   /** Default: the network's. */

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listIgnored } from '../../src/cli/flags/ignored.ts';
+import { listIgnored } from '../../src/cli/flags/foreign-settings.ts';
 import { PROJECT_ROOT, runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
 import { listOptionVariables } from '../support/programs/option-variables.ts';
 
@@ -128,6 +128,31 @@ describe('a wrong command line', () => {
     },
   );
 
+  it.each([
+    [['--validator-type', '0x02'], {}, /'--validator-type': 0x02 is refused/],
+    [[], { VALIDATOR_TYPE: '0x02' }, /'--validator-type': 0x02 is refused/],
+    [['--relayer-endpoint', 'http://planted:9'], {}, /--relayer-endpoint \(RELAYER_ENDPOINT\) is refused/],
+    [[], { RELAYER_ENDPOINT: 'http://planted:9' }, /--relayer-endpoint \(RELAYER_ENDPOINT\) is refused/],
+    [[], { RELAYER_TIMEOUT: '10' }, /RELAYER_TIMEOUT is refused/],
+    [['--run-nodes', '--no-confirm'], {}, /--run-nodes \(RUN_NODES\) is refused/],
+    [[], { RUN_NODES: 'true' }, /--run-nodes \(RUN_NODES\) is refused/],
+    [[], { WALLET_PRIVATE_KEY: '0xplanted' }, /WALLET_PRIVATE_KEY is refused/],
+    [['--claim-fee-splitter'], {}, /--claim-fee-splitter \(CLAIM_FEE_SPLITTER\) is refused/],
+    [['--max-validator-balance-gwei', '300000000000'], {}, /--max-validator-balance-gwei .* is refused/],
+    [[], { MIN_DEPOSIT_AMOUNT_GWEI: '64000000000' }, /--min-deposit-amount-gwei .* is refused/],
+  ])(
+    'start refuses what asks for another program, in any of its names, with exit code 2 and no question before: %j %j',
+    async (options, env, message) => {
+      for (const [name, ...words] of [START, ['start'], ['start-local', ...START.slice(1)]]) {
+        const { stdout, stderr, exitCode } = await runCli([name ?? '', ...words, ...options], { env });
+        expect(stderr).toMatch(message);
+        expect(stderr).not.toMatch(/Missing option|planted/);
+        expect(stdout).toBe('');
+        expect(exitCode).toBe(2);
+      }
+    },
+  );
+
   it('remote-db setup-web3signer refuses half of a client certificate before the database is opened', async () => {
     const words = [
       'remote-db',
@@ -246,17 +271,18 @@ describe('.env.example', () => {
     expect(lines).toContain('REMOTE_DB_URL=');
   });
 
-  it('.env.example has the variables of all options of all commands, and none of those that are ignored', () => {
+  it('.env.example has the variables of all options of all commands, and none of those that are ignored or refused', () => {
     const listed = readFileSync(join(PROJECT_ROOT, '.env.example'), 'utf8').match(/^[A-Z_]+(?==)/gm) ?? [];
     const variables = [...listOptionVariables().values()].flat();
-    const read = new Set(variables.filter(one => !one.isIgnored).map(one => one.name));
+    const read = new Set(variables.filter(one => !one.isForeign).map(one => one.name));
     expect([...new Set(listed)].sort()).toEqual([...read].sort());
     const all = Object.fromEntries(listed.map(name => [name, 'given']));
     expect(listIgnored({}, all)).toEqual([]);
     expect(listIgnored({}, { ...all, SENTRY_DSN: 'given' })).toEqual(['SENTRY_DSN']);
-    const ignored = variables.filter(one => one.isIgnored).map(one => one.name);
-    expect(ignored).toContain('GRAPH_ENDPOINT');
-    expect(ignored.filter(name => read.has(name))).toEqual([]);
+    const foreign = variables.filter(one => one.isForeign).map(one => one.name);
+    expect(foreign).toContain('GRAPH_ENDPOINT');
+    expect(foreign).toContain('RUN_NODES');
+    expect(foreign.filter(name => read.has(name))).toEqual([]);
   });
 });
 

@@ -1984,6 +1984,11 @@ describe('the help page of', () => {
             File that a fatal error is written to, too. Default is none. [env:
             TERMINATION_LOG]
 
+        --validator-type=[0x01]
+            Type of the withdrawal credentials that validators are registered with.
+            Has to be given for a vault of version 5 whose validators manager is the
+            hot wallet. [env: VALIDATOR_TYPE]
+
         --vault=ADDRESS
             The address of the vault. [env: VAULT]
 
@@ -2002,9 +2007,26 @@ describe('the help page of', () => {
         --wallet-password-file=FILE
             --hot-wallet-password-file. [env: WALLET_PASSWORD_FILE]
 
+      REFUSED FLAGS
+        --claim-fee-splitter                  Refused. No fees of a fee splitter are
+                                              claimed. [env: CLAIM_FEE_SPLITTER]
+        --max-validator-balance-gwei=INTEGER  Refused above 32000000000. Every
+                                              validator gets 32 ETH (1 GNO on
+                                              Gnosis), and is never topped up. [env:
+                                              MAX_VALIDATOR_BALANCE_GWEI]
+        --min-deposit-amount-gwei=INTEGER     Refused above 32000000000. A validator
+                                              is registered as soon as the vault has
+                                              32 ETH (1 GNO on Gnosis) for it, and
+                                              not only from a larger amount on.
+                                              [env: MIN_DEPOSIT_AMOUNT_GWEI]
+        --relayer-endpoint=TEXT               Refused. Validators are registered
+                                              with the keys of keystores, signers or
+                                              HashiCorp Vault, never through a
+                                              relayer. [env: RELAYER_ENDPOINT]
+        --run-nodes                           Refused. This program starts no nodes.
+                                              [env: RUN_NODES]
+
       ACCEPTED AND IGNORED FLAGS
-        --claim-fee-splitter                    Accepted, and ignored. [env:
-                                                CLAIM_FEE_SPLITTER]
         --concurrency=TEXT                      Accepted, and ignored. [env:
                                                 CONCURRENCY]
         --disable-validators-funding            Accepted, and ignored. [env:
@@ -2013,19 +2035,11 @@ describe('the help page of', () => {
                                                 DISABLE_WITHDRAWALS]
         --graph-endpoint=TEXT                   Accepted, and ignored. [env:
                                                 GRAPH_ENDPOINT]
-        --max-validator-balance-gwei=TEXT       Accepted, and ignored. [env:
-                                                MAX_VALIDATOR_BALANCE_GWEI]
         --max-withdrawal-request-fee-gwei=TEXT  Accepted, and ignored. [env:
                                                 MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
-        --min-deposit-amount-gwei=TEXT          Accepted, and ignored. [env:
-                                                MIN_DEPOSIT_AMOUNT_GWEI]
         --min-deposit-delay=TEXT                Accepted, and ignored. [env:
                                                 MIN_DEPOSIT_DELAY]
         --no-confirm                            Accepted, and ignored.
-        --run-nodes                             Accepted, and ignored. [env:
-                                                RUN_NODES]
-        --validator-type=TEXT                   Accepted, and ignored. [env:
-                                                VALIDATOR_TYPE]
 
       GLOBAL FLAGS
         --json  Format output as json.
@@ -2067,6 +2081,7 @@ describe('the help page of', () => {
       --harvest-vault                    -  HARVEST_VAULT                                     switch
       --vault-min-balance-gwei           -  VAULT_MIN_BALANCE_GWEI                            optional
       --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                   switch
+      --validator-type                   -  VALIDATOR_TYPE                                    optional
       --remote-signer-url                -  REMOTE_SIGNER_URL                                 optional
       --signer-ca                        -  SIGNER_CA                                         optional
       --signer-cert                      -  SIGNER_CERT                                       optional
@@ -2100,18 +2115,18 @@ describe('the help page of', () => {
       --log-level                        -  LOG_LEVEL                                         optional
       --termination-log                  -  TERMINATION_LOG                                   optional
       --verbose                          v  VERBOSE                                           switch
-      --validator-type                   -  VALIDATOR_TYPE                                    optional
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
-      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
-      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
-      --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
       --concurrency                      -  CONCURRENCY                                       optional
-      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
+      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
+      --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
       --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
-      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
-      --run-nodes                        -  RUN_NODES                                         switch
-      --no-confirm                       -  -                                                 switch"
+      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
+      --no-confirm                       -  -                                                 switch
+      --relayer-endpoint                 -  RELAYER_ENDPOINT                                  optional
+      --run-nodes                        -  RUN_NODES                                         switch"
     `);
   });
 

@@ -94,7 +94,7 @@ async function operateVersion5(options: OperateOptions): Promise<void> {
   const database = ['--db-url-file', dbUrlFile];
   await liveThrough({
     ...lifeOf(options, vault),
-    args: [...local, ...nodesOf(options), ...database],
+    args: [...local, ...nodesOf(options), ...database, '--validator-type', '0x01'],
     greeting: `Vault ${vault} has version 5`,
     count: V5_KEYS,
     oracles: { count: oracles.count + 1, threshold: oracles.threshold },

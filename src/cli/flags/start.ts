@@ -18,6 +18,7 @@ import { poolSize } from './pool-size.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from './signer.ts';
 import { timeout } from './timeout.ts';
+import { validatorType } from './validator-type.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
 
@@ -132,6 +133,7 @@ export const START_OPTIONS = {
     description: 'Registers no validators.',
     env: 'DISABLE_VALIDATORS_REGISTRATION',
   }),
+  validatorType,
   ...SIGNER_OPTIONS,
   ...KEY_SOURCE_OPTIONS,
   oraclesValidatorsTimeout: timeout(

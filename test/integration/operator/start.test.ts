@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
@@ -16,7 +16,6 @@ import {
   startOperatorScene,
   WALLET_PASSWORD,
 } from '../../support/scenes/operator-scene.ts';
-import { mountSecret } from '../../support/scenes/secret-volume.ts';
 import { PATIENCE_MS, waitUntil } from '../../support/wait-until.ts';
 
 /** Ether of one validator. */
@@ -32,14 +31,24 @@ afterAll(async () => {
   await scene[Symbol.asyncDispose]();
 });
 
-/** Metrics by their names, those of the process and of the runtime left out. */
-async function readMetrics(url: string): Promise<ReadonlyMap<string, number>> {
+/** Lines of metrics, those of the process and of the runtime left out. */
+async function readMetricLines(url: string): Promise<readonly string[]> {
   const text = await (await fetch(url)).text();
+  return text.split('\n').filter(line => line !== '' && !/^(#|process_|nodejs_)/.test(line));
+}
+
+/** Metrics by their names and labels, without the network's. */
+async function readMetrics(url: string): Promise<ReadonlyMap<string, number>> {
+  const lines = await readMetricLines(url);
   return new Map(
-    text
-      .split('\n')
-      .filter(line => line !== '' && !/^(#|process_|nodejs_)/.test(line))
-      .map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+    lines.map(line => {
+      const end = line.lastIndexOf(' ');
+      const name = line
+        .slice(0, end)
+        .replace(/network="devnet",|,?network="devnet"/, '')
+        .replace('{}', '');
+      return [name, Number(line.slice(end + 1))];
+    }),
   );
 }
 
@@ -137,6 +146,18 @@ describe('start with local keystores', () => {
     );
   });
 
+  it('the operator’s metrics all have the name of the network', async () => {
+    const lines = await readMetricLines(`http://127.0.0.1:${ports.metrics}/metrics`);
+    expect(lines.length).toBeGreaterThan(50);
+    expect(lines.filter(line => !/[{,]network="devnet"[,}]/.test(line))).toEqual([]);
+  });
+
+  it('the operator warns at its start of the ceiling of fees that nobody has set', () => {
+    expect(operator.output).toContain(
+      'WARNING  No transaction offers more than 100 gwei per gas, the default of devnet: ',
+    );
+  });
+
   it('the operator’s metrics say who leads, how shards are made, and what chain and wallet have', async () => {
     const found = await metrics();
     expect(found.get('leader')).toBe(1);
@@ -195,7 +216,6 @@ describe('start with a database of before', () => {
       EXECUTION_JWT_SECRET: `0x${'c0ffee00'.repeat(8)}`,
       SIGNER_PFX_PASSWORD: 'planted-pfx-pa55word',
       REMOTE_DB_ENCRYPT_KEY: 'cGxhbnRlZC1lbmNyeXB0LWtleS0wMTIzNDU2Nzg5MDE=',
-      WALLET_PRIVATE_KEY: 'planted-wallet-private-key',
       SENTRY_DSN: 'https://planted-sentry-key@sentry.example/1',
       IPFS_FETCH_ENDPOINTS: scene.devnet.ipfs.url,
     };
@@ -229,14 +249,14 @@ describe('start with a database of before', () => {
     await scene.devnet.depositEther(STAKE);
     await operator.printed('Successfully registered validators');
     const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-    expect(metrics).toContain('sw_operator_block_number ');
+    expect(metrics).toContain('sw_operator_block_number{network="devnet"} ');
     const ready = await (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).text();
     expect((await operator.stop()).exitCode).toBe(0);
     const lines = operator.output.trim().split('\n');
     for (const line of lines.filter(line => !line.startsWith('Warning: '))) {
       expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
     }
-    expect(operator.output).toContain('Accepted and ignored: SENTRY_DSN, WALLET_PRIVATE_KEY');
+    expect(operator.output).toContain('Accepted and ignored: SENTRY_DSN"');
     expect(operator.output).toContain('The others are used.');
     const shown = [operator.output, metrics, ready].join('\n');
     expect(shown).not.toMatch(/planted|c0ffee|cGxhbnRl/);
@@ -252,7 +272,13 @@ describe('start with the hot wallet as validators manager', () => {
     await using database = await createTestDatabase();
     const urlFile = join(managed.folder, 'db-url');
     writeFileSync(urlFile, database.url, { mode: 0o600 });
-    await using operator = startOperatorProcess([...managed.args, '--db-url-file', urlFile]);
+    const args = [...managed.args, '--db-url-file', urlFile];
+    // The newest Python operator would register compounding validators.
+    const unsaid = await runCli(['start', ...args]);
+    expect(unsaid.stderr).toContain('the newest Python operator would register 0x02.');
+    expect(unsaid.stderr).toContain('--validator-type 0x01');
+    expect(unsaid.exitCode).toBe(2);
+    await using operator = startOperatorProcess([...args, '--validator-type', '0x01']);
     await operator.printed('Started operator service');
     await managed.devnet.depositEther(STAKE);
     await operator.printed('Successfully registered validators');
@@ -261,6 +287,29 @@ describe('start with the hot wallet as validators manager', () => {
       / INFO {5}\[signer\] signed address=0x\S+ type=VAULT_VALIDATORS vault=0x\S+ validators=1\n/,
     );
     expect(operator.output).toMatch(/type=TRANSACTION to=0x\S+ nonce=0 call=registerValidators\n/);
+  });
+});
+
+describe('start with the deposit data registry as validators manager of a vault of version 5', () => {
+  it('the operator registers by deposit data, through the registry, in the order of the file', async () => {
+    await using scene5 = await startOperatorScene({
+      validators: 3,
+      vaultVersion: 5,
+      manager: 'registry',
+    });
+    await using operator = startOperatorProcess(scene5.args);
+    await operator.printed('Started operator service');
+    await scene5.devnet.depositEther(2 * STAKE);
+    await operator.printed('Successfully registered validators');
+    const { registered, registrations } = await scene5.devnet.readVaultLog();
+    expect(registered).toEqual(scene5.publicKeys.slice(0, 2));
+    expect(registrations).toBe(1);
+    const { depositDataRegistry } = scene5.devnet.addresses;
+    expect(operator.output).toContain(
+      `type=TRANSACTION to=${depositDataRegistry} nonce=0 call=registerValidators\n`,
+    );
+    expect(operator.output).not.toContain('VAULT_VALIDATORS');
+    expect((await operator.stop()).exitCode).toBe(0);
   });
 });
 
@@ -383,37 +432,6 @@ describe('what does not fit', () => {
       expect(run.exitCode).toBe(1);
     }
     expect(readFileSync(terminationLog, 'utf8')).toMatch(/^There is no keeper contract/);
-  });
-
-  it('start of the v3-operator chart needs no config.json: NETWORK and VAULT, keystores in a secret volume', async () => {
-    const dataDir = scene.writeDataDir('chart');
-    const own = join(dataDir, scene.vault.toLowerCase());
-    rmSync(join(own, 'config.json'));
-    const keystores = join(own, 'keystores');
-    const names = readdirSync(keystores);
-    const files = Object.fromEntries(names.map(name => [name, readFileSync(join(keystores, name), 'utf8')]));
-    rmSync(keystores, { recursive: true });
-    mountSecret(keystores, files);
-    const missing = join(own, 'deposit', 'deposit_data.json');
-    await using operator = startOperatorProcess([], {
-      program: 'bin/python',
-      words: ['src/main.py', 'start'],
-      env: {
-        NETWORK: scene.networkFile,
-        VAULT: scene.vault,
-        DATA_DIR: dataDir,
-        EXECUTION_ENDPOINTS: scene.devnet.rpcUrl,
-        CONSENSUS_ENDPOINTS: scene.beacon.url,
-        DEPOSIT_DATA_FILE: missing,
-      },
-    });
-    await operator.printed('Started operator service');
-    expect(operator.output).toContain('8 keys');
-    // The current chart sets it where nothing writes such a file.
-    expect(operator.output).toContain(
-      `WARNING  DEPOSIT_DATA_FILE names ${missing}, which does not exist: the deposit data is that of ${join(own, 'deposit_data.json')}.`,
-    );
-    expect((await operator.stop()).exitCode).toBe(0);
   });
 
   it('start stops with a message and a code for a vault without an init, a taken port, and options that are missing', async () => {

@@ -105,6 +105,8 @@ export async function startOperatorLane(options: OperatorLaneOptions = {}): Prom
         env: {
           NODE_COMPILE_CACHE: COMPILE_CACHE,
           IPFS_FETCH_ENDPOINTS: ipfs,
+          // Vaults of version 5 take two.
+          VALIDATOR_TYPE: '0x01',
           ...(database !== undefined && { REMOTE_DB_URL: database }),
         },
       },

@@ -10,8 +10,8 @@ export interface OptionVariable {
   readonly option: string;
   /** What stands for the value in help; `switch` for an option without one. */
   readonly placeholder: string;
-  /** Whether the option is one of those that are accepted, and ignored. */
-  readonly isIgnored: boolean;
+  /** Whether the option is one of another program's, which is ignored or refused. */
+  readonly isForeign: boolean;
 }
 
 const manifest = z.object({
@@ -42,7 +42,8 @@ export function listOptionVariables(): Map<string, readonly OptionVariable[]> {
         const name = /\[env: (\w+)\]/.exec(description ?? '')?.[1];
         if (name === undefined) return [];
         const placeholder = type === 'boolean' ? 'switch' : (helpValue ?? '');
-        return [{ name, option: `--${flag}`, placeholder, isIgnored: helpGroup === 'ACCEPTED AND IGNORED' }];
+        const isForeign = helpGroup === 'ACCEPTED AND IGNORED' || helpGroup === 'REFUSED';
+        return [{ name, option: `--${flag}`, placeholder, isForeign }];
       }),
     ]),
   );
