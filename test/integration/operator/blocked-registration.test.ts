@@ -22,7 +22,7 @@ afterAll(() => scene[Symbol.asyncDispose]());
 /** The task for a vault, whose deposit data is that of `vault.validators` when it is opened. */
 async function openTask(vault: SceneVault) {
   const { log, texts } = recordingLog();
-  const metrics = createOperatorMetrics({ version: '1.0.0', prefix: '' });
+  const metrics = createOperatorMetrics({ version: '1.0.0', prefix: '', network: 'mainnet' });
   let opened = await scene.openRegistrar(vault, { deps: { log } });
   let failure: Error | undefined;
   const clock = { ms: Date.UTC(2026, 10, 29) };
@@ -47,7 +47,9 @@ async function openTask(vault: SceneVault) {
     /** Reasons that the metric raises. */
     async raised() {
       const text = await metrics.registry.metrics();
-      return [...text.matchAll(/^registration_blocked\{reason="(\w+)"\} 1$/gm)].map(([, reason]) => reason);
+      return [...text.matchAll(/^registration_blocked\{reason="(\w+)",network="mainnet"\} 1$/gm)].map(
+        ([, reason]) => reason,
+      );
     },
   };
 }

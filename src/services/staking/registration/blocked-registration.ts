@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../../lib/error-codes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import type { RegistrationWait } from './decide-registration.ts';
+import type { RegistrationWait, RegistrationWaitCode } from './decide-registration.ts';
 import type { NoBatch } from './registration-mode.ts';
 
 /** Why no validator will be registered until somebody does something, as the metric names it. */
@@ -40,10 +40,10 @@ const REASONS_OF_MODES: Readonly<Record<NoBatch['code'], BlockedReason>> = {
   'key-already-registered': 'next_entry_registered',
   'not-validators-manager': 'not_validators_manager',
 };
-const REASONS_OF_WAITS: Readonly<Record<string, BlockedReason>> = {
+const REASONS_OF_WAITS: Readonly<Partial<Record<RegistrationWaitCode, BlockedReason>>> = {
   ...REASONS_OF_MODES,
   // It may fall, but below a ceiling that is too low it never does.
-  'gas-price': 'fee_ceiling',
+  'fee-ceiling': 'fee_ceiling',
 };
 /** What a pass fails with. Any other failure that is not of something outside is `other`. */
 const REASONS_OF_ERRORS: Readonly<Partial<Record<ErrorCode, BlockedReason>>> = {

@@ -17,7 +17,7 @@ const failure = (code: ErrorCode) => new OperatorError(code, 'what is wrong', { 
 
 /** A watch over the metrics of an operator, at a time that the test sets. */
 function openWatch() {
-  const metrics = createOperatorMetrics({ version: '1.0.0', prefix: '' });
+  const metrics = createOperatorMetrics({ version: '1.0.0', prefix: '', network: 'mainnet' });
   const { log, texts } = recordingLog();
   const clock = { ms: START_MS };
   const show = metrics.showRegistrationBlocked;
@@ -40,10 +40,10 @@ describe('what no waiting mends', () => {
     ['key-not-in-signer', 'key_not_in_signer'],
     ['key-already-registered', 'next_entry_registered'],
     ['not-validators-manager', 'not_validators_manager'],
-    ['gas-price', 'fee_ceiling'],
+    ['fee-ceiling', 'fee_ceiling'],
     ['harvest-not-possible', undefined],
     ['network-validators-not-synced', undefined],
-  ])('a registration that waits with the code %s is blocked by the reason %s', (code, reason) => {
+  ] as const)('a registration that waits with the code %s is blocked by the reason %s', (code, reason) => {
     const blocked = blockedByWait({ status: 'waiting', code, waitsFor: 'a thing' });
     expect(blocked?.reason).toBe(reason);
     if (blocked !== undefined) expect(blocked.what).toBe('registration waits for a thing');
@@ -115,7 +115,10 @@ describe('a registration that stays blocked', () => {
     expect(await shown()).toEqual({ count, raised: [] });
     for (const reason of BLOCKED_REASONS) {
       watch.note({ reason, what: 'something' });
-      expect(await shown()).toEqual({ count, raised: [`registration_blocked{reason="${reason}"} 1`] });
+      expect(await shown()).toEqual({
+        count,
+        raised: [`registration_blocked{reason="${reason}",network="mainnet"} 1`],
+      });
     }
     watch.note(undefined);
     expect(await shown()).toEqual({ count, raised: [] });
