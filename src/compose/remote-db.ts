@@ -14,11 +14,11 @@ export interface RemoteDb extends AsyncDisposable {
 
 /** Opens the remote database of a command that migrates it, or finds it migrated. */
 export function openRemoteDatabase(
-  { dbUrl: { url, file }, dbSchema: schema }: DatabaseSettings,
+  { dbUrl: { url, file, defaults }, dbSchema: schema }: DatabaseSettings,
   warn: RemoteDbSettings['warn'],
 ): Promise<Database> {
   const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
-  return openDatabase({ url, schema, reloadUrl, warn });
+  return openDatabase({ url, defaults, schema, reloadUrl, warn });
 }
 
 /**

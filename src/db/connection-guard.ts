@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import { ExternalError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import type { PasswordPlace } from './password-file.ts';
 
 /** What a connection may do before it knows whom it talks to. */
 export interface ConnectionRules {
@@ -12,6 +13,8 @@ export interface ConnectionRules {
   readonly requiresChannelBinding: boolean;
   /** Is told for every connection over a network, before anything is sent. */
   readonly onRemote: (host: string) => void;
+  /** Finds a password where the URL has none, when the server asks for one; pg's own way is about to go. */
+  readonly findPassword: (place: PasswordPlace) => Promise<string>;
 }
 
 /** Message of the server's part of the authentication (`AuthenticationSASL` of the protocol). */
@@ -30,6 +33,9 @@ export function guardedClient(rules: ConnectionRules): new (config?: pg.ClientCo
       super(config);
       const { connection } = this;
       const { host } = this;
+      const place = { host, port: this.port, database: this.database ?? '', user: this.user ?? '' };
+      // pg takes a function here as well as in its settings, where one would come before the URL's own password.
+      if (!this.password) Object.assign(this, { password: () => rules.findPassword(place) });
       const emit = connection.emit.bind(connection);
       let isBound = false;
       // The protocol's messages come as events, the client's own listeners send the answers: a message that is not passed on

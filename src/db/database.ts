@@ -1,14 +1,6 @@
-import {
-  CompiledQuery,
-  Kysely,
-  PGliteDialect,
-  PostgresDialect,
-  type RawBuilder,
-  sql,
-  type Transaction,
-} from 'kysely';
+import { Kysely, PGliteDialect, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely';
 import { retry } from '../lib/retry.ts';
-import { type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
+import { type ConnectionDefaults, type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
 import { isLostConnection } from './errors.ts';
 import { openPglite } from './pglite.ts';
 import { createPostgresPool } from './postgres-pool.ts';
@@ -28,8 +20,10 @@ export interface Database extends Session, AsyncDisposable {
 }
 
 export interface DatabaseOptions {
-  /** `postgresql://…` or `pglite:PATH`. */
+  /** `postgresql://…`, libpq's keywords and values, or `pglite:PATH`. */
   readonly url: string;
+  /** What stands in for parameters that the URL leaves out. */
+  readonly defaults?: ConnectionDefaults | undefined;
   readonly schema?: string | undefined;
   /** How long one statement may take; 0 for no limit. Default 2 minutes. */
   readonly statementTimeoutMs?: number | undefined;
@@ -53,7 +47,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * OperatorError 'db-in-use' when another process has the embedded database open
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const url = parseDatabaseUrl(options.url);
+  const url = parseDatabaseUrl(options.url, options.defaults);
   const schema = options.schema ?? DEFAULT_SCHEMA;
   const root = new Kysely<Schema>({
     dialect: url.kind === 'pglite' ? await pgliteDialect(url, options) : postgresDialect(url, options),
@@ -85,22 +79,10 @@ function postgresDialect(
 ): PostgresDialect {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const { reloadUrl, defaults, warn } = options;
+  const reload = reloadUrl && (async () => parseDatabaseUrl(await reloadUrl(), defaults));
   return new PostgresDialect({
-    pool: createPostgresPool({
-      url,
-      reloadUrl: options.reloadUrl,
-      connectTimeoutMs,
-      statementTimeoutMs,
-      warn: options.warn,
-    }),
-    // By a statement: poolers refuse these as start-up parameters. The search path leaves out "public", where up to Postgres 14
-    // every role may make functions: one that fits better than the system's own would run with the rights of this role.
-    onCreateConnection: async connection => {
-      await connection.executeQuery(
-        CompiledQuery.raw(`select pg_catalog.set_config('statement_timeout', '${Math.trunc(statementTimeoutMs)}', false),
-          pg_catalog.set_config('search_path', 'pg_catalog', false)`),
-      );
-    },
+    pool: createPostgresPool({ url, reloadUrl: reload, connectTimeoutMs, statementTimeoutMs, warn }),
   });
 }
 

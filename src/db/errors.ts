@@ -113,18 +113,45 @@ function asSentence(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
 }
 
-/** What a failed attempt to connect means for the user, in libpq's words. */
-export function translateConnectError(error: unknown, endpoint: Endpoint): unknown {
-  if (error instanceof OperatorError) return error;
+/** A failed attempt to connect to one of the servers that a URL names. */
+export interface ConnectFailure {
+  readonly error: unknown;
+  readonly endpoint: Endpoint;
+}
+
+/**
+ * What failed attempts to connect mean for the user, in libpq's words: a line for each server that was tried. What is to be
+ * done is what the last one says: it is the one at which libpq stops as well.
+ */
+export function translateConnectErrors(failures: readonly ConnectFailure[]): unknown {
+  const last = failures.at(-1);
+  if (last === undefined || last.error instanceof OperatorError) return last?.error;
+  const { error, endpoint } = last;
   const code = sqlStateOf(error);
   const rule = CONNECT_RULES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
-  const message = `failed to connect to the database server with provided URL.\nDetails: ${describeFailure(error, endpoint)}\n`;
+  const details = failures.map(one => describeFailure(one.error, one.endpoint)).join('\n');
+  const message = `failed to connect to the database server with provided URL.\nDetails: ${details}\n`;
   return new ExternalError(rule.code, message, {
     hasLines: true,
     retryable: rule.code === 'db-unreachable' || code === '53300' || code === '57P03',
     hint: rule.hint?.(endpoint),
     cause: error,
   });
+}
+
+/** What a failed attempt to connect to the only server means for the user. */
+export function translateConnectError(error: unknown, endpoint: Endpoint): unknown {
+  return translateConnectErrors([{ error, endpoint }]);
+}
+
+/** A server wants a password, and there is none. */
+export class NoPasswordError extends Error {
+  /** Its place in the table of errors of connections. */
+  readonly code = 'NO_PASSWORD';
+
+  constructor() {
+    super('fe_sendauth: no password supplied');
+  }
 }
 
 interface ConnectRule {
@@ -161,6 +188,16 @@ const CONNECT_RULES: Readonly<Record<string, ConnectRule>> = {
     code: 'db-unreachable',
     hint: () => 'The server is starting up or shutting down; try again.',
   },
+  NO_PASSWORD: {
+    code: 'db-auth-failed',
+    hint: at =>
+      `Give the password of role "${at.role}": in the URL, better in the file of --db-url-file, or in a password file (PGPASSFILE, ~/.pgpass).`,
+  },
+  WRONG_SESSION: {
+    code: 'db-unreachable',
+    hint: () =>
+      'target_session_attrs in the database URL says which servers will do: check it, and which of them is the primary server.',
+  },
 };
 
 /** Whether encryption or the server's certificate is what failed. */
@@ -175,7 +212,18 @@ export function isTlsFailure(error: unknown): boolean {
 /** Whether the server refused the role or its password. */
 export function isAuthenticationFailure(error: unknown): boolean {
   const code = sqlStateOf(error instanceof OperatorError ? error.cause : error);
-  return code === '28P01' || code === '28000';
+  return code === '28P01' || code === '28000' || code === 'NO_PASSWORD';
+}
+
+/**
+ * Whether another of a URL's servers may do where this one failed, as libpq decides it: when it was not reached, is not ready
+ * or is not the kind of server that is wanted. What it says of the role, the database or the encryption holds for all.
+ */
+export function mayTryNextServer(error: unknown): boolean {
+  if (error instanceof OperatorError || isTlsFailure(error) || isAuthenticationFailure(error)) return false;
+  const code = sqlStateOf(error) ?? '';
+  // Node's codes are letters, and one of a server has digits.
+  return code === '57P03' || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code);
 }
 
 /** Whether the same step may be repeated on a fresh connection. */

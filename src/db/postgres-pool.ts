@@ -1,16 +1,23 @@
-import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import { randomInt } from 'node:crypto';
+import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { UsageError } from '../lib/errors.ts';
 import { guardedClient } from './connection-guard.ts';
-import { type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
+import type { DatabaseUrl } from './database-url.ts';
 import {
+  type ConnectFailure,
   type Endpoint,
   isAuthenticationFailure,
   isTlsFailure,
+  mayTryNextServer,
+  NoPasswordError,
   sqlStateOf,
   translateConnectError,
-  translateQueryError,
+  translateConnectErrors,
 } from './errors.ts';
+import { findPassword, ownPasswordFile, type PasswordPlace } from './password-file.ts';
+import { wrapClient } from './pooled-client.ts';
+import { requireSession, roundsOf, type WantedSession } from './target-session.ts';
 import { BIGINT, BYTEA } from './type-oids.ts';
 
 type PostgresUrl = Extract<DatabaseUrl, { kind: 'postgres' }>;
@@ -18,7 +25,7 @@ type PostgresUrl = Extract<DatabaseUrl, { kind: 'postgres' }>;
 export interface PoolOptions {
   readonly url: PostgresUrl;
   /** Reads the URL again; asked when the server refuses the password, which may have been changed since. */
-  readonly reloadUrl?: (() => Promise<string>) | undefined;
+  readonly reloadUrl?: (() => Promise<DatabaseUrl>) | undefined;
   readonly connectTimeoutMs: number;
   /** 0 for none. */
   readonly statementTimeoutMs: number;
@@ -39,7 +46,16 @@ export function createPostgresPool(options: PoolOptions): PostgresPool {
   return new ReloadingPool(options);
 }
 
-/** A pool that finds out by its first connection which way of using TLS works, and again when the password has changed. */
+/** The pool in use, and where it leads. */
+interface OpenPool {
+  readonly pool: pg.Pool;
+  readonly endpoint: Endpoint;
+}
+
+/**
+ * A pool that finds out by its first connection which of the servers will do, and which way of using TLS works; and again
+ * when the password has changed, or another of several servers has taken over.
+ */
 class ReloadingPool implements PostgresPool {
   /** What kysely would open a connection of its own with, to cancel a query; no query here can be cancelled. */
   readonly options = {};
@@ -48,10 +64,11 @@ class ReloadingPool implements PostgresPool {
   readonly #wrappers = new WeakMap<pg.PoolClient, PostgresPoolClient>();
   /** Pools that are no longer used, on their way to the end. */
   readonly #ended: Promise<void>[] = [];
+  /** What the user was told of; each is told once. */
+  readonly #told = new Set<string>();
   #url: PostgresUrl;
   /** undefined until a first connection has been made. */
-  #pool: pg.Pool | undefined;
-  #hasWarned = false;
+  #open: OpenPool | undefined;
 
   constructor(settings: PoolOptions) {
     this.#settings = settings;
@@ -60,43 +77,70 @@ class ReloadingPool implements PostgresPool {
 
   async connect(): Promise<PostgresPoolClient> {
     const client = await this.#connect().catch((error: unknown) => this.#connectWithNewPassword(error));
-    const wrapper = this.#wrappers.get(client) ?? wrapClient(client, endpointOf(this.#url.attempts[0]));
+    const wrapper = this.#wrappers.get(client) ?? this.#wrap(client);
     this.#wrappers.set(client, wrapper);
     return wrapper;
   }
 
   async end(): Promise<void> {
-    if (this.#pool !== undefined) this.#ended.push(this.#pool.end());
+    if (this.#open !== undefined) this.#ended.push(this.#open.pool.end());
     await Promise.all(this.#ended);
   }
 
   async #connect(): Promise<pg.PoolClient> {
-    if (this.#pool === undefined) return this.#connectFirst();
+    const open = this.#open;
+    if (open === undefined) return this.#connectFirst();
     try {
-      return await this.#pool.connect();
+      return await open.pool.connect();
     } catch (error) {
-      throw translateConnectError(error, endpointOf(this.#url.attempts[0]));
+      const isFull = open.pool.totalCount >= MAX_CONNECTIONS;
+      if (isFull || this.#servers().length === 1 || !mayTryNextServer(error))
+        throw translateConnectError(error, open.endpoint);
+      // Another of the servers may have become the one to use.
+      this.#leavePool(open);
+      return this.#open === undefined ? this.#connectFirst() : this.#connect();
     }
   }
 
-  /** Tries the ways that the sslmode allows, one after another; the pool of the one that works stays. */
+  /**
+   * Tries the servers of the URL, one after another, until one is reached that will do; its pool stays.
+   * @throws ExternalError with a line for each of them
+   */
   async #connectFirst(): Promise<pg.PoolClient> {
+    const failures: ConnectFailure[] = [];
+    const servers = this.#url.isOrderRandom ? shuffle(this.#servers()) : this.#servers();
+    for (const wanted of roundsOf(this.#url.targetSession)) {
+      for (const { endpoint, attempts } of servers) {
+        try {
+          const { client, pool } = await this.#connectServer(attempts, wanted);
+          // Two may have found out at once.
+          this.#leavePool(this.#open);
+          this.#open = { pool, endpoint };
+          return client;
+        } catch (error) {
+          failures.push({ error, endpoint });
+          if (!mayTryNextServer(error)) throw translateConnectErrors(failures);
+        }
+      }
+    }
+    throw translateConnectErrors(failures);
+  }
+
+  /** Tries the ways that the sslmode allows, one after another. */
+  async #connectServer(
+    attempts: readonly string[],
+    wanted: WantedSession,
+  ): Promise<{ readonly client: pg.PoolClient; readonly pool: pg.Pool }> {
     let failure: unknown;
-    for (const connectionString of this.#url.attempts) {
-      const endpoint = endpointOf(connectionString);
-      const candidate = this.#openPool(connectionString);
+    for (const connectionString of attempts) {
+      const pool = this.#openPool(connectionString, wanted);
       try {
-        const client = await candidate.connect();
-        // Two may have found out at once that the password has changed.
-        this.#leavePool();
-        this.#pool = candidate;
-        return client;
+        return { client: await pool.connect(), pool };
       } catch (error) {
-        this.#ended.push(candidate.end());
+        this.#ended.push(pool.end());
+        if (!mayTryOtherSslMode(error)) throw error;
         // Of two, the server's own word tells more than that it has no TLS.
-        if (failure === undefined || sqlStateOf(error) !== undefined)
-          failure = translateConnectError(error, endpoint);
-        if (!mayTryOtherSslMode(error)) throw translateConnectError(error, endpoint);
+        if (failure === undefined || sqlStateOf(error) !== undefined) failure = error;
       }
     }
     throw failure;
@@ -104,20 +148,36 @@ class ReloadingPool implements PostgresPool {
 
   /** @throws the error itself unless it is about the password, and there is another one now */
   async #connectWithNewPassword(error: unknown): Promise<pg.PoolClient> {
-    const text = isAuthenticationFailure(error) ? await this.#settings.reloadUrl?.() : undefined;
-    const fresh = text === undefined ? undefined : parseDatabaseUrl(text);
+    const fresh = isAuthenticationFailure(error) ? await this.#settings.reloadUrl?.() : undefined;
     if (fresh?.kind !== 'postgres' || fresh.attempts[0] === this.#url.attempts[0]) throw error;
-    this.#leavePool();
+    this.#leavePool(this.#open);
     this.#url = fresh;
     return this.#connectFirst();
   }
 
-  #openPool(connectionString: string): pg.Pool {
+  /** The URL's servers, each with its ways. */
+  #servers(): readonly Server[] {
+    const servers = new Map<string, Server & { readonly attempts: string[] }>();
+    for (const attempt of this.#url.attempts) {
+      const endpoint = endpointOf(attempt);
+      const name = `${endpoint.host} ${endpoint.port}`;
+      const server = servers.get(name) ?? { endpoint, attempts: [] };
+      server.attempts.push(attempt);
+      servers.set(name, server);
+    }
+    return [...servers.values()];
+  }
+
+  #openPool(connectionString: string, wanted: WantedSession): pg.Pool {
     const { connectTimeoutMs, statementTimeoutMs } = this.#settings;
     const url = this.#url;
     const pool = new pg.Pool({
       connectionString,
-      Client: guardedClient({ ...url, onRemote: host => this.#warnOfStranger(host) }),
+      Client: guardedClient({
+        ...url,
+        onRemote: host => this.#warnOfStranger(host),
+        findPassword: place => this.#findPassword(place),
+      }),
       enableChannelBinding: url.requiresChannelBinding,
       max: MAX_CONNECTIONS,
       connectionTimeoutMillis: url.connectTimeoutMs ?? connectTimeoutMs,
@@ -125,6 +185,7 @@ class ReloadingPool implements PostgresPool {
       fallback_application_name: 'stakewise-operator',
       keepAlive: true,
       types: { getTypeParser: typeParserOf },
+      verify: (client, done) => void requireSession(client, wanted).then(() => done(), done),
     });
     // Without listeners a connection that breaks while nobody waits on it would end the process.
     pool.on('error', () => undefined);
@@ -132,38 +193,56 @@ class ReloadingPool implements PostgresPool {
     return pool;
   }
 
-  /** Lets the pool end by itself, so that the next connection is a first one. */
-  #leavePool(): void {
-    if (this.#pool !== undefined) this.#ended.push(this.#pool.end());
-    this.#pool = undefined;
+  /** Lets a pool end by itself, unless it was left already, so that the next connection is a first one. */
+  #leavePool(open: OpenPool | undefined): void {
+    if (open === undefined || this.#open !== open) return;
+    this.#ended.push(open.pool.end());
+    this.#open = undefined;
+  }
+
+  #wrap(client: pg.PoolClient): PostgresPoolClient {
+    const open = this.#open;
+    return wrapClient(client, {
+      endpoint: open?.endpoint ?? endpointOf(this.#url.attempts[0]),
+      statementTimeoutMs: this.#settings.statementTimeoutMs,
+      // A primary server that has become a standby without a word: another one is the primary now.
+      onReadOnly: () => this.#leavePool(open),
+    });
+  }
+
+  async #findPassword(place: PasswordPlace): Promise<string> {
+    const path = this.#url.passwordFile ?? ownPasswordFile();
+    const password = await findPassword(path, place, line => this.#warnOnce(line));
+    if (password === undefined) throw new NoPasswordError();
+    return password;
   }
 
   #warnOfStranger(host: string): void {
     const { sslMode, requiresChannelBinding } = this.#url;
-    if (this.#hasWarned || sslMode === 'verify-full' || requiresChannelBinding) return;
-    this.#hasWarned = true;
-    this.#settings.warn?.(
+    if (sslMode === 'verify-full' || requiresChannelBinding) return;
+    this.#warnOnce(
       `The database at ${host} is reached with sslmode=${sslMode}: whoever is on the way can pass for it, read and change what goes to and fro. Use sslmode=verify-full in --db-url.`,
     );
   }
+
+  #warnOnce(line: string): void {
+    if (this.#told.has(line)) return;
+    this.#told.add(line);
+    this.#settings.warn?.(line);
+  }
 }
 
-function wrapClient(client: pg.PoolClient, endpoint: Endpoint): PostgresPoolClient {
-  let isUnusable = false;
-  async function query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
-    try {
-      const result = await client.query(sql, [...parameters]);
-      return result as unknown as PostgresQueryResult<R>;
-    } catch (error) {
-      // The answer may still come, and would be taken for that of the next statement.
-      if (sqlStateOf(error) === undefined) isUnusable = true;
-      throw translateQueryError(error, endpoint);
-    }
-  }
-  return {
-    query: query as PostgresPoolClient['query'],
-    release: destroy => client.release(destroy === true || isUnusable),
-  };
+/** One of the servers that a URL names. */
+interface Server {
+  readonly endpoint: Endpoint;
+  /** Connection strings for pg: the ways that the sslmode allows. */
+  readonly attempts: readonly string[];
+}
+
+/** The servers in an order that is another one each time, for `load_balance_hosts=random`. */
+function shuffle(servers: readonly Server[]): readonly Server[] {
+  const drawn = servers.map(server => ({ server, place: randomInt(2 ** 32) }));
+  return drawn.sort((a, b) => a.place - b.place).map(({ server }) => server);
 }
 
 // As libpq: `prefer` goes on in plain text, `allow` with TLS, when the server's answer is about the encryption. `allow` also

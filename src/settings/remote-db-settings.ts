@@ -1,9 +1,17 @@
 import type { VaultSettings } from './vault-settings.ts';
 
+/** Where the remote database is. */
+export interface DatabaseUrlSetting {
+  readonly url: string;
+  /** The file to read the URL from again when it came from one. */
+  readonly file: string | undefined;
+  /** What libpq's variables say where the URL says nothing, by the names of its parameters. */
+  readonly defaults?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
 /** How the remote database is reached. */
 export interface DatabaseSettings {
-  /** The URL, and the file to read it from again when it came from one. */
-  readonly dbUrl: { readonly url: string; readonly file: string | undefined };
+  readonly dbUrl: DatabaseUrlSetting;
   readonly dbSchema: string | undefined;
 }
 

@@ -1,4 +1,5 @@
-import { parseDatabaseUrl } from '../../db/database-url.ts';
+import { parseDatabaseUrl, passwordOf } from '../../db/database-url.ts';
+import { readEnvironment } from '../../settings/environment.ts';
 import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
 import {
   flagName,
@@ -16,8 +17,8 @@ import { networkOfVault, newDataDir } from './vault.ts';
 
 const DB_URL: OptionSpec<DatabaseSettings['dbUrl']> = {
   description:
-    'The Postgres DB connection URL, for example postgresql://username:pass@hostname/dbname; ' +
-    'pglite:PATH for the embedded database.',
+    'The Postgres DB connection URL, for example postgresql://username:pass@hostname/dbname, of several hosts as libpq ' +
+    'takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for the embedded database.',
   env: 'REMOTE_DB_URL',
   value: { placeholder: 'URL', parse: readDatabaseUrl },
   secret: hasPassword,
@@ -68,10 +69,24 @@ export function groupOptions(): GroupOptions {
 /** Kept as text, which is read again from its file after the password has changed. @throws UsageError 'invalid-db-url' */
 function readDatabaseUrl(text: string, source: OptionSource): DatabaseSettings['dbUrl'] {
   const url = text.trim();
-  parseDatabaseUrl(url);
-  return { url, file: source.kind === 'file' ? source.path : undefined };
+  const defaults = libpqDefaults();
+  parseDatabaseUrl(url, defaults);
+  return { url, file: source.kind === 'file' ? source.path : undefined, defaults };
 }
 
-function hasPassword(url: string): boolean {
-  return URL.canParse(url) && new URL(url).password !== '';
+/** Those of libpq's variables that pg does not read itself. */
+function libpqDefaults(): DatabaseSettings['dbUrl']['defaults'] {
+  return {
+    passfile: readEnvironment('PGPASSFILE'),
+    target_session_attrs: readEnvironment('PGTARGETSESSIONATTRS'),
+  };
+}
+
+/** Whether a text has a password in it, also where something else of it is wrong. */
+function hasPassword(text: string): boolean {
+  try {
+    return passwordOf(text.trim()) !== undefined;
+  } catch {
+    return URL.canParse(text) && new URL(text).password !== '';
+  }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type Message, MessageReader } from './message-reader.ts';
 
 /** One place in a conversation with Postgres: the n-th statement, counted from 1 over all connections. */
 export interface StatementPoint {
@@ -115,37 +116,6 @@ export async function startWireProxy(options: {
       await once(proxy, 'close');
     },
   };
-}
-
-interface Message {
-  /** Its letter; '' for the first one of a connection, which has none. */
-  readonly type: string;
-  readonly bytes: Buffer;
-}
-
-/** Cuts a stream into the protocol's messages. */
-class MessageReader {
-  #rest: Buffer = Buffer.alloc(0);
-  #isStarted: boolean;
-
-  constructor(isStarted: boolean) {
-    this.#isStarted = isStarted;
-  }
-
-  read(chunk: Buffer): Message[] {
-    this.#rest = Buffer.concat([this.#rest, chunk]);
-    const messages: Message[] = [];
-    for (;;) {
-      const typeLength = this.#isStarted ? 1 : 0;
-      if (this.#rest.length < typeLength + 4) return messages;
-      const end = typeLength + this.#rest.readUInt32BE(typeLength);
-      if (this.#rest.length < end) return messages;
-      const type = this.#rest.toString('latin1', 0, typeLength);
-      messages.push({ type, bytes: this.#rest.subarray(0, end) });
-      this.#rest = this.#rest.subarray(end);
-      this.#isStarted = true;
-    }
-  }
 }
 
 function isStatement(type: string): boolean {

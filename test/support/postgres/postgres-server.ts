@@ -37,11 +37,17 @@ export async function startPostgresServer(options: ServerOptions = {}): Promise<
 
 interface ServerOptions {
   readonly inMemory?: boolean | undefined;
+  /** The superuser's. Default: one that nobody else knows. */
+  readonly password?: string | undefined;
+  /** Whether it waits for what a primary server writes, as a hot standby: it is in recovery, and read only. */
+  readonly isStandby?: boolean | undefined;
 }
 
 /** A fresh server in any case, whose settings a test may change. */
 export async function startOwnPostgresServer({
   inMemory = false,
+  password = randomBytes(12).toString('hex'),
+  isStandby = false,
 }: ServerOptions = {}): Promise<PostgresServer> {
   const identity = serverIdentity();
   const memory = inMemory ? memoryDirectory() : undefined;
@@ -49,11 +55,12 @@ export async function startOwnPostgresServer({
   const dataArea = memory === undefined ? area : ownDirectory(memory, identity);
   try {
     const binaries = await provideBinaries(area, identity);
-    const password = randomBytes(12).toString('hex');
     const cluster = { area, dataArea, binaries, identity };
     await initializeCluster({ ...cluster, password });
+    if (isStandby) makeStandby(cluster);
     const port = await freePort();
-    const server = await startServer({ ...cluster, port });
+    const settings = isStandby ? STANDBY_SETTINGS : SETTINGS;
+    const server = await startServer({ ...cluster, port, settings });
     const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
     const closed = once(server, 'close');
     return { url, [Symbol.asyncDispose]: () => stopServer(server, closed) };
@@ -83,6 +90,8 @@ const SETTINGS = {
   shared_buffers: '64MB',
   max_connections: '60',
 };
+/** A standby takes as many connections as its cluster was made for, or does not start. */
+const STANDBY_SETTINGS = { ...SETTINGS, max_connections: '100' };
 
 // The shell becomes the server and leaves a watchman behind, whose input ends with the process that started it. The
 // server takes its lock file away when it has ended; asked as a process it may be there for ever, waiting for an heir.
@@ -128,14 +137,22 @@ async function initializeCluster({
   rmSync(passwordFile);
 }
 
+/** There is no primary server that it could follow: it waits for one for ever, and answers meanwhile. */
+function makeStandby({ dataArea, identity }: Pick<Cluster, 'dataArea' | 'identity'>): void {
+  const signal = join(dataArea, 'data', 'standby.signal');
+  writeFileSync(signal, '');
+  if (identity.uid !== undefined) chownSync(signal, identity.uid, identity.gid);
+}
+
 async function startServer({
   area,
   dataArea,
   binaries,
   identity,
   port,
-}: Cluster & { port: number }): Promise<ChildProcess> {
-  const settings = Object.entries({ ...SETTINGS, unix_socket_directories: area, port: String(port) });
+  settings,
+}: Cluster & { port: number; settings: Readonly<Record<string, string>> }): Promise<ChildProcess> {
+  const own = Object.entries({ ...settings, unix_socket_directories: area, port: String(port) });
   const server = spawn(
     'sh',
     [
@@ -147,7 +164,7 @@ async function startServer({
       join(binaries, 'bin', 'postgres'),
       '-D',
       join(dataArea, 'data'),
-      ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ...own.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     // A process group of its own: Ctrl-C is for this process, which then still drops its databases.
     { cwd: area, env: environment(), detached: true, stdio: ['pipe', 'ignore', 'pipe'], ...identity },
@@ -161,7 +178,7 @@ async function startServer({
     });
     server.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log = (log + text).slice(-10_000);
-      if (text.includes('database system is ready to accept connections')) resolve();
+      if (/database system is ready to accept (?:read-only )?connections/.test(text)) resolve();
     });
   });
   return server;
