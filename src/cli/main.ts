@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { guardMemory } from '../lib/guard-memory.ts';
 import { packageRoot } from '../lib/package-root.ts';
+import { endAsFirstProcess } from '../lib/stop-signals.ts';
 import { completeEnvironment, processEnvironment, takeEnvironment } from '../settings/environment.ts';
 import { ownName } from './command-names.ts';
 import { keepKdfMemory } from './kdf-process.ts';
@@ -13,6 +14,7 @@ const PROGRAM_NAMES = ['operator', 'v3-operator'];
 /** Entry of both launchers. Runs from the source or compiled, as it was loaded. */
 export async function main(): Promise<void> {
   guardMemory();
+  endAsFirstProcess();
   const argv = process.argv.slice(2);
   if (ownName(argv[0] ?? '') === 'start') becomeLean(argv, processEnvironment());
   keepKdfMemory(argv, processEnvironment());

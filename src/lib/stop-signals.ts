@@ -20,6 +20,20 @@ export interface StopSignals extends Disposable {
 const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGTERM: 143, SIGINT: 130 };
 
 /**
+ * Ends the process at SIGTERM and SIGINT where the kernel does not: the first process of a container, or of another namespace
+ * of pids, gets no signal that it does not listen for. To be called first of all. What listens for the same signal later
+ * (`start`, a question on the terminal) ends the process in its own way.
+ */
+export function endAsFirstProcess(): void {
+  if (process.pid !== 1) return;
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (process.listenerCount(name) === 1) process.exit(EXIT_CODES[name]);
+    });
+  }
+}
+
+/**
  * Turns SIGTERM and SIGINT into an abort; a second one ends the process at once. When the time is over it ends, too, with
  * exit code 0: what was under way is found in the database at the next start.
  */
