@@ -84,6 +84,7 @@ function hashiVaultSettings(given: KeySourcesGiven): KeySourceSettings {
     url: url.reveal(),
     token,
     mount: given.hashiVaultMount,
+    namespace: given.hashiVaultNamespace,
     parallelism: given.hashiVaultParallelism,
     keyPaths: given.hashiVaultKeyPath,
     keyPrefixes: given.hashiVaultKeyPrefix,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { passwordOf } from '../db/database-url.ts';
 import { UsageError } from '../lib/errors.ts';
-import { secretPartsOf } from '../lib/scrub.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
 import { processEnvironment, readEnvironment } from '../settings/environment.ts';
 import type {
@@ -14,7 +14,7 @@ import { findVaultConfig, readVaultConfig } from '../settings/vault-config.ts';
 import { vaultConfigPath, vaultDirectory } from '../settings/vault-directory.ts';
 import { chooseExitKeys } from './choose-key-source.ts';
 import { listIgnored } from './flags/foreign-settings.ts';
-import { consensusSettings, executionSettings, ipfsSettings } from './flags/nodes.ts';
+import { consensusSettings, executionSettings, ipfsSettings, proxySettings } from './flags/nodes.ts';
 import { type StartGiven, terminationLog } from './flags/start.ts';
 import { operatorDatabase } from './flags/transactions.ts';
 import { signerConnection } from './signer-connection.ts';
@@ -37,6 +37,7 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
       executionJwt: given.executionJwtSecret,
       consensus: consensusSettings(given),
       ipfs: ipfsSettings(given),
+      proxies: proxySettings(),
     },
     signing: await signingSettings(given, line => notes.push(line)),
     policy: policyOf(given),
@@ -137,7 +138,7 @@ function secretsOf(given: StartGiven): (string | undefined)[] {
   ];
   return [
     ...urls.flatMap(url => url.secrets),
-    ...secretPartsOf(given.dbUrl?.url ?? ''),
+    given.dbUrl && passwordOf(given.dbUrl.url),
     given.executionJwtSecret?.text,
     given.hashiVaultToken?.value,
     given.signerPfxPassword,

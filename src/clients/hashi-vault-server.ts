@@ -20,6 +20,8 @@ export interface HashiVaultServer {
   readonly url: string;
   /** Mount of the KV version 2 engine. */
   readonly mount: string;
+  /** Namespace that mount and token belong to; undefined for the root one, which is the only one where there are none. */
+  readonly namespace?: string | undefined;
   /** Time limit of one request. */
   readonly timeoutMs: number;
   /** How long a server that is sealed, busy or away is asked again. */
@@ -50,7 +52,7 @@ export function requestHashiVault(
     async () => {
       const response = await requestHttp(deps, {
         url,
-        headers: { 'x-vault-token': options.token, 'x-vault-request': 'true' },
+        headers: headersOf(options),
         timeoutMs: options.timeoutMs,
         retries: 0,
         maxRedirects: 0,
@@ -70,6 +72,11 @@ export function requestHashiVault(
       isRetryable: error => error instanceof ExternalError && error.retryable && !isTlsFailure(error),
     },
   );
+}
+
+function headersOf({ token, namespace }: Pick<HashiVaultServer, 'namespace'> & { readonly token: string }) {
+  const headers = { 'x-vault-token': token, 'x-vault-request': 'true' };
+  return namespace === undefined ? headers : { ...headers, 'x-vault-namespace': trimSlashes(namespace) };
 }
 
 /** A certificate that is wrong now will be wrong in a minute. */
@@ -112,8 +119,8 @@ function explain(response: HttpResponse, options: HashiVaultServer, path: string
   if (status === 403) {
     return fail(
       'hashi-vault-denied',
-      `${server} denies access to ${options.mount}/${path}.`,
-      'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), and that the mount exists.',
+      `${server} denies access to ${options.mount}/${path}${namespacePart(options)}.`,
+      'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), that the mount exists, and that --hashi-vault-namespace names the namespace of both, if the server has namespaces.',
     );
   }
   if (status === 404) return explainMissing(body, reported, options, path);
@@ -136,14 +143,15 @@ function explain(response: HttpResponse, options: HashiVaultServer, path: string
 function explainMissing(
   body: unknown,
   reported: string,
-  { mount, url }: HashiVaultServer,
+  options: HashiVaultServer,
   path: string,
 ): ExternalError {
-  const where = `${describeEndpoint(url)} ${mount}/${path}`;
+  const { mount, url } = options;
+  const where = `${describeEndpoint(url)} ${mount}/${path}${namespacePart(options)}`;
   if (reported.includes('no handler for route')) {
-    const message = `${describeEndpoint(url)} has no mount ${mount}.`;
+    const message = `${describeEndpoint(url)} has no mount ${mount}${namespacePart(options)}.`;
     return new ExternalError('hashi-vault-no-mount', message, {
-      hint: 'Name the mount with --hashi-vault-mount.',
+      hint: 'Name the mount with --hashi-vault-mount, and its namespace, if the server has namespaces, with --hashi-vault-namespace.',
     });
   }
   if (versionSchema.safeParse(body).success) {
@@ -158,6 +166,10 @@ function explainMissing(
       ? 'Give the path without the mount and without "data/".'
       : `Check the path, and that ${mount} is a KV version 2 engine: version 1 has no such paths.`,
   });
+}
+
+function namespacePart({ namespace }: Pick<HashiVaultServer, 'namespace'>): string {
+  return namespace === undefined ? '' : ` in the namespace ${namespace}`;
 }
 
 /** Host of a redirect only: its path is that of the request. */

@@ -50,9 +50,9 @@ export async function readHashiVaultKeys(
   options: HashiVaultOptions,
 ): Promise<HashiVaultKey[]> {
   requireToken(options.token);
-  const { ca } = options;
-  await using agent = ca === undefined ? undefined : openAgent(ca);
-  const http: HttpDeps = agent === undefined ? deps : { ...deps, dispatcher: agent.dispatcher };
+  // Its own in any case: what leads elsewhere (a proxy of the environment) must not lead there.
+  await using agent = openAgent(options.ca);
+  const http: HttpDeps = { ...deps, dispatcher: deps.dispatcher ?? agent.dispatcher };
   const limit = createLimit(options.parallelism);
   const reads = [
     ...options.keyPaths.map(path => () => limit(() => readBundle(http, options, path))),
@@ -66,8 +66,8 @@ function wipeKeys(keys: readonly HashiVaultKey[]): void {
   wipe(keys.map(({ secretKey }) => secretKey));
 }
 
-function openAgent(ca: Uint8Array): AsyncDisposable & { readonly dispatcher: Agent } {
-  const dispatcher = new Agent({ connect: { ca: Buffer.from(ca) } });
+function openAgent(ca: Uint8Array | undefined): AsyncDisposable & { readonly dispatcher: Agent } {
+  const dispatcher = ca === undefined ? new Agent() : new Agent({ connect: { ca: Buffer.from(ca) } });
   return { dispatcher, [Symbol.asyncDispose]: () => dispatcher.close() };
 }
 

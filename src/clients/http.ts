@@ -9,10 +9,13 @@ import { ExternalError, messageOf } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
+import type { Proxies } from './proxies.ts';
 
 /** What every client is given: how to reach servers. Tests and TLS set-ups bring their own dispatcher. */
 export interface HttpDeps {
   readonly dispatcher?: Dispatcher | undefined;
+  /** Forward proxies on the way to servers of others, where no dispatcher is given. Never for signers and what holds keys. */
+  readonly proxies?: Proxies | undefined;
   /** Is told of every request that is repeated. */
   readonly log?: Pick<Logger, 'debug'> | undefined;
   /** Is told of every request when it has ended. */
@@ -106,7 +109,7 @@ export function describeEndpoint(url: string | URL): string {
 }
 
 /** Body of an answer as text. */
-export function bodyText(response: HttpResponse): string {
+export function bodyText(response: Pick<HttpResponse, 'body'>): string {
   return new TextDecoder().decode(response.body);
 }
 
@@ -114,7 +117,7 @@ export function bodyText(response: HttpResponse): string {
  * Body of an answer as parsed JSON, to be given to a schema.
  * @throws ExternalError `invalid-answer`
  */
-export function bodyJson(response: HttpResponse, endpoint: string | URL): unknown {
+export function bodyJson(response: Pick<HttpResponse, 'body'>, endpoint: string | URL): unknown {
   const json = parseJson(bodyText(response));
   // Without the parser's error: it quotes the answer, which may be a key of HashiCorp Vault.
   if (json === undefined) {
@@ -126,13 +129,14 @@ export function bodyJson(response: HttpResponse, endpoint: string | URL): unknow
 async function requestOnce(deps: HttpDeps, request: HttpRequest): Promise<HttpResponse> {
   const { url, headers } = splitCredentials(request);
   const timeout = AbortSignal.timeout(request.timeoutMs);
+  const dispatcher = deps.dispatcher ?? deps.proxies?.dispatcher ?? getGlobalDispatcher();
   try {
     const answer = await undiciRequest(url, {
       method: request.method ?? 'GET',
       headers,
       body: request.body ?? null,
       signal: request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]),
-      dispatcher: followRedirects(deps.dispatcher ?? getGlobalDispatcher(), request.maxRedirects ?? 0),
+      dispatcher: followRedirects(dispatcher, request.maxRedirects ?? 0),
     });
     const body = await readBody(answer.body, request.maxBytes ?? DEFAULT_MAX_BYTES, url);
     const response = { status: answer.statusCode, headers: answer.headers, body };
@@ -141,7 +145,8 @@ async function requestOnce(deps: HttpDeps, request: HttpRequest): Promise<HttpRe
     return response;
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;
-    throw describeFailure(error, url, request.timeoutMs, timeout.aborted);
+    const proxy = deps.dispatcher === undefined ? deps.proxies?.proxyOf(url) : undefined;
+    throw describeFailure(error, { url, proxy, timeoutMs: request.timeoutMs, isTimedOut: timeout.aborted });
   }
 }
 
@@ -178,18 +183,34 @@ async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number, url: 
   return Buffer.concat(chunks, size);
 }
 
-function describeFailure(error: unknown, url: URL, timeoutMs: number, timedOut: boolean): Error {
+interface Attempt {
+  readonly url: URL;
+  /** The proxy on the way, as messages call it. */
+  readonly proxy: string | undefined;
+  readonly timeoutMs: number;
+  readonly isTimedOut: boolean;
+}
+
+function describeFailure(error: unknown, { url, proxy, timeoutMs, isTimedOut }: Attempt): Error {
   if (error instanceof ExternalError) return error;
-  if (timedOut || error instanceof undiciErrors.ConnectTimeoutError) {
-    return new ExternalError('timeout', `${url.origin} did not answer within ${timeoutMs / 1000} s.`, {
+  const way = proxy === undefined ? '' : ` through the proxy ${proxy}`;
+  if (isTimedOut || error instanceof undiciErrors.ConnectTimeoutError) {
+    return new ExternalError('timeout', `${url.origin} did not answer within ${timeoutMs / 1000} s${way}.`, {
       retryable: true,
       cause: error,
     });
   }
-  return new ExternalError('unreachable', `${url.origin} cannot be reached: ${reasonOf(error)}.`, {
+  return new ExternalError('unreachable', `${url.origin} cannot be reached${way}: ${reasonOf(error)}.`, {
     retryable: true,
+    hint: proxy === undefined ? undefined : hintOfProxy(error),
     cause: error,
   });
+}
+
+function hintOfProxy(error: unknown): string {
+  return /\b407\b/.test(messageOf(error))
+    ? 'The proxy wants credentials: HTTP_PROXY and HTTPS_PROXY take them, as in http://user:password@proxy:3128.'
+    : 'Check HTTP_PROXY and HTTPS_PROXY; NO_PROXY names servers that are reached directly.';
 }
 
 function reasonOf(error: unknown): string {
@@ -203,7 +224,7 @@ export class HttpStatusError extends ExternalError {
   readonly status: number;
   readonly body: Uint8Array;
 
-  constructor(url: URL, response: HttpResponse) {
+  constructor(url: URL, response: Pick<HttpResponse, 'status' | 'body'>) {
     super('http-status', `${url.origin} answered with HTTP status ${response.status}.`, {
       retryable: RETRYABLE_STATUSES.has(response.status),
     });

@@ -8,6 +8,7 @@ import {
   EXECUTION_TIMEOUTS,
   executionEndpoints,
   executionSettings,
+  proxySettings,
   verbose,
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
@@ -71,7 +72,8 @@ export default class Recover extends operatorCommand(OPTIONS)<typeof RESULT> {
     if (existsSync(directory) && !given.noConfirm) {
       if (!(await confirm(this.prompter, question, { flag: '--no-confirm' }))) throw new Aborted();
     }
-    const http = openHttp(given);
+    const endpoints = [...given.executionEndpoints, ...given.consensusEndpoints];
+    const http = openHttp(given, { proxies: proxySettings(), endpoints }, this.hint);
     using execution = await openExecutionNode(http, executionSettings(given), network);
     const node = await openBeaconNode(http, consensusSettings(given), network);
     await using pool = createWorkerPool({ size: given.poolSize });

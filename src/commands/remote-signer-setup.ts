@@ -8,6 +8,7 @@ import {
   IPFS_OPTIONS,
   ipfsSettings,
   oracleSetHash,
+  proxySettings,
   verbose,
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
@@ -20,6 +21,7 @@ import type { RESULT } from '../cli/results/remote-signer-setup.ts';
 import { signerConnection } from '../cli/signer-connection.ts';
 import { confirm } from '../cli/terminal/confirm.ts';
 import type { HttpDeps } from '../clients/http.ts';
+import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
 import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer/signer-client.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../compose/nodes.ts';
@@ -91,7 +93,10 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check 
     const [url] = given.remoteSignerUrl;
     if (url === undefined) throw severalSigners();
     const connection = await signerConnection(given);
-    const http = openHttp(given);
+    const ipfs = ipfsOptions(ipfsSettings(given), network, this.warn);
+    const endpoints = given.split ? [] : executionSettings(given).endpoints;
+    const gateways = given.split ? [] : ipfs.gateways;
+    const http = openHttp(given, { proxies: proxySettings(), endpoints, gateways }, this.hint);
     await using keymanager = openKeymanager({ url, ...connection, log: http.log });
     const location = keystoreLocation(given, vaultDir);
     // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
@@ -104,7 +109,7 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check 
       const options = { vaultDirectory: vaultDir, protectedKeys: await listProtectedKeys(vaultDir) };
       return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
-    const oracleSet = given.split ? null : await this.fetchOracles(http, network, given);
+    const oracleSet = given.split ? null : await this.fetchOracles({ http, ipfs }, network, given);
     await using signer = openSignerClient({ ...connection, urls: [url] });
     await using pool = createWorkerPool({ size: given.poolSize });
     const { configPath, ...counts } = await setUpRemoteSigner(
@@ -124,11 +129,14 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check 
     return { ...counts, remoteSignerConfigFile: configPath };
   }
 
-  private async fetchOracles(http: HttpDeps, network: Network, given: Resolved<typeof OPTIONS>) {
+  private async fetchOracles(
+    { http, ipfs }: { readonly http: HttpDeps; readonly ipfs: IpfsOptions },
+    network: Network,
+    given: Resolved<typeof OPTIONS>,
+  ) {
     const execution = executionSettings(given);
     using node = await openExecutionNode(http, execution, network);
     using opened = await openVoters(http, execution, network);
-    const ipfs = ipfsOptions(ipfsSettings(given), network, this.warn);
     // There is no key here that could vouch for a memory of what was accepted: the endpoints are asked every time.
     const { set } = await fetchOracleSet(
       { node, voters: opened.voters, http, warn: this.warn, error: this.warn },

@@ -2,7 +2,13 @@ import { chooseExitKeys } from '../cli/choose-key-source.ts';
 import { example } from '../cli/examples.ts';
 import { KEY_SOURCE_OPTIONS } from '../cli/flags/key-sources.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
-import { CONSENSUS_TIMEOUTS, consensusEndpoints, consensusSettings, verbose } from '../cli/flags/nodes.ts';
+import {
+  CONSENSUS_TIMEOUTS,
+  consensusEndpoints,
+  consensusSettings,
+  proxySettings,
+  verbose,
+} from '../cli/flags/nodes.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
@@ -68,7 +74,8 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
     const { vault, remoteSignerUrl } = given;
     const networkName = given.network ?? (await readVaultConfig(given.dataDir, vault)).network;
     const network = resolveNetwork(networkName);
-    const http = openHttp(given);
+    const outward = { proxies: proxySettings(), endpoints: given.consensusEndpoints };
+    const http = openHttp(given, outward, this.hint);
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
     const signing = {
       ...(await signerConnection(given)),

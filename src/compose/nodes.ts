@@ -2,16 +2,46 @@ import { type BeaconNode, connectBeaconNode } from '../clients/beacon/beacon-nod
 import type { ExecutionNode } from '../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../clients/http.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
+import { openProxies, type Proxies } from '../clients/proxies.ts';
+import type { ProxySettings } from '../clients/proxy-rules.ts';
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { createCommandLogger } from '../lib/logger.ts';
+import { parseIpfsGateway } from '../networks/ipfs-gateway.ts';
 import type { Network } from '../networks/network.ts';
 import type { IpfsSettings, NodeSettings } from '../settings/node-settings.ts';
 import type { SignerConnectionSettings } from '../settings/signing-settings.ts';
 
-/** What HTTP clients are given; with `--verbose` they say which requests they repeat. */
-export function openHttp({ verbose }: { readonly verbose: boolean }): HttpDeps {
-  return { log: createCommandLogger(verbose) };
+/** Which servers of others a command asks, and how they are reached. */
+export interface OutwardSettings {
+  readonly proxies: ProxySettings;
+  /** Nodes. */
+  readonly endpoints: readonly EndpointUrl[];
+  /** IPFS gateways, which may have no scheme. */
+  readonly gateways?: readonly string[] | undefined;
+}
+
+/**
+ * What HTTP clients are given; with `--verbose` they say which requests they repeat.
+ * @param say - told which servers are reached through a proxy
+ * @throws UsageError 'invalid-proxy'
+ */
+export function openHttp(
+  { verbose }: { readonly verbose: boolean },
+  outward: OutwardSettings,
+  say: (line: string) => void,
+): HttpDeps {
+  return { log: createCommandLogger(verbose), proxies: openToldProxies(outward, say) };
+}
+
+/** The proxies of the environment, and one line about the servers that are known to be asked. @throws UsageError */
+export function openToldProxies(
+  { proxies: settings, endpoints, gateways = [] }: OutwardSettings,
+  say: (line: string) => void,
+): Proxies | undefined {
+  const proxies = openProxies(settings, say);
+  proxies?.tell([...endpoints.map(endpoint => endpoint.reveal()), ...gateways.map(parseIpfsGateway)]);
+  return proxies;
 }
 
 /** Connects to the execution layer of a network. */

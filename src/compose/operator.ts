@@ -32,6 +32,7 @@ import { vaultDirectory } from '../settings/vault-directory.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.ts';
 import { type FeeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
+import { type OutwardSettings, openToldProxies } from './nodes.ts';
 import { openRemoteDatabase } from './remote-db.ts';
 import { embeddedDatabasePath } from './transaction-store.ts';
 
@@ -80,7 +81,8 @@ export async function openOperator(
 ): Promise<OperatorHandles> {
   const { log, metrics } = context;
   const { network, vault, facts } = settings;
-  const httpOf = (target: CallTarget): HttpDeps => ({ log, observe: metrics.observe(target) });
+  const proxies = openToldProxies(outwardOf(settings.nodes, network), line => log.info(line));
+  const httpOf = (target: CallTarget): HttpDeps => ({ log, observe: metrics.observe(target), proxies });
   await using stack = new AsyncDisposableStack();
   const { database } = stack.use(await openState(context, settings.database, vault));
   const rowsOf = settings.database.kind === 'remote' ? database : undefined;
@@ -96,6 +98,18 @@ export async function openOperator(
     wallet: signers.wallet,
     http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },
   });
+}
+
+/** The servers that are known before any is asked; oracles are told of when they are. */
+function outwardOf(
+  { proxies, execution, consensus, ipfs }: OperatorNodesSettings,
+  network: Network,
+): OutwardSettings {
+  return {
+    proxies,
+    endpoints: [...execution.endpoints, ...consensus.endpoints],
+    gateways: [...ipfs.ownGateways.map(gateway => gateway.reveal()), ...network.ipfsGateways],
+  };
 }
 
 /** Nodes of both layers, all of them together and each alone. */

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../lib/errors.ts';
 import { readFileBytes } from '../lib/files.ts';
-import type { Logger } from '../lib/logger.ts';
+import { createCommandLogger, type Logger } from '../lib/logger.ts';
 import { isPlainLoopback } from '../lib/loopback.ts';
 import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
@@ -34,7 +34,6 @@ import { hashiVaultSource } from '../signer/keys/sources/hashi-vault.ts';
 import { keyFileSource } from '../signer/keys/sources/key-files.ts';
 import { keystoreSource } from '../signer/keys/sources/keystores.ts';
 import { remoteDbSource } from '../signer/keys/sources/remote-db.ts';
-import { openHttp } from './nodes.ts';
 import { openRemoteDb } from './remote-db.ts';
 
 export interface RunningSigner extends AsyncDisposable {
@@ -155,12 +154,15 @@ function openHashiVault(
   poolSize: number | undefined,
 ): KeySource {
   const source = (ca?: Uint8Array) =>
-    hashiVaultSource(openHttp({ verbose: false }), {
-      ...keys,
-      ca,
-      poolSize,
-      readToken: async () => (await readAgain(keys.token)).trim(),
-    });
+    hashiVaultSource(
+      { log: createCommandLogger(false) },
+      {
+        ...keys,
+        ca,
+        poolSize,
+        readToken: async () => (await readAgain(keys.token)).trim(),
+      },
+    );
   const { caFile } = keys;
   if (caFile === undefined) return source();
   const { description } = source();

@@ -265,6 +265,9 @@ export const ERROR_CODES = {
   'hashi-vault-invalid-key': {
     kinds: ['failure'],
   },
+  'hashi-vault-invalid-namespace': {
+    kinds: ['usage'],
+  },
   'hashi-vault-invalid-token': {
     kinds: ['usage'],
   },
@@ -399,6 +402,9 @@ export const ERROR_CODES = {
   'invalid-owner': {
     kinds: ['usage'],
   },
+  'invalid-proxy': {
+    kinds: ['usage'],
+  },
   'invalid-rate': {
     kinds: ['usage'],
   },
@@ -454,6 +460,9 @@ export const ERROR_CODES = {
     kinds: ['external'],
   },
   'ipfs-unsupported-hash': {
+    kinds: ['external'],
+  },
+  'ipfs-web-page': {
     kinds: ['external'],
   },
   'ipfs-wrong-block': {

@@ -382,6 +382,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'A secret of HashiCorp Vault is not a key: its name is no public key, its value no secret key, or it has more members than one. Names and values may be the wrong way round.',
     remedy: 'Store each key as "public key": "secret key", in hex.',
   },
+  'hashi-vault-invalid-namespace': {
+    meaning: 'The namespace of HashiCorp Vault is empty, or has blanks or characters other than ASCII.',
+    remedy:
+      'Write it as the path that VAULT_NAMESPACE has for its own programs, as in team-a or team-a/signing.',
+  },
   'hashi-vault-invalid-token': {
     meaning:
       'The token for HashiCorp Vault is no token: it has spaces, line breaks or other characters that no token has.',
@@ -563,6 +568,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'An owner of files is not written in numbers.',
     remedy: 'Write it as in 1000 or 1000:1000.',
   },
+  'invalid-proxy': {
+    meaning: 'HTTP_PROXY or HTTPS_PROXY is not an http or https URL of a proxy.',
+    remedy: 'Write it as in http://proxy.example:3128, or unset it. Other kinds of proxies are not used.',
+  },
   'invalid-rate': {
     meaning: 'A rate is not a number per second, minute, hour or day.',
     remedy: 'Write it as in 100/s, 60/min, 20/h or 50/d.',
@@ -645,6 +654,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning:
       'The IPFS content identifier uses a hash function that this program cannot compute, so that no answer could be checked.',
     remedy: 'Check the network and the execution nodes: the identifier comes from the chain.',
+  },
+  'ipfs-web-page': {
+    meaning:
+      'An IPFS gateway, or a proxy on the way to it, answered with a web page in place of the document.',
+    remedy: 'Name other gateways in IPFS_FETCH_ENDPOINTS; a browser shows what the page says.',
   },
   'ipfs-wrong-block': {
     meaning:

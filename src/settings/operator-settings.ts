@@ -1,3 +1,4 @@
+import type { ProxySettings } from '../clients/proxy-rules.ts';
 import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
 import type { LogFormat, LogLevel } from '../lib/logger.ts';
 import type { IpfsSettings, JwtSecret, NodeSettings } from './node-settings.ts';
@@ -42,6 +43,8 @@ export interface OperatorNodesSettings {
   readonly executionJwt: JwtSecret | undefined;
   readonly consensus: NodeSettings;
   readonly ipfs: IpfsSettings;
+  /** Forward proxies on the way to them, and to oracles. */
+  readonly proxies: ProxySettings;
 }
 
 /** How the operator has exits and transactions signed. */

@@ -16,7 +16,7 @@ export interface TransactionIntent {
 }
 
 /** Why a call waits to be sent, or to get into a block, although nothing has failed. */
-export type TransactionBlock =
+type TransactionBlock =
   /** The chain asks for more than this operator may offer. */
   'fee-ceiling';
 

@@ -537,7 +537,8 @@ describe('the help page of', () => {
             Enable debug mode. Default is false. [env: VERBOSE]
 
         --consensus-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for consensus nodes. [env:
+            Comma separated list of API endpoints for consensus nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             CONSENSUS_ENDPOINTS]
 
         --consensus-retry-timeout=SECONDS
@@ -553,7 +554,8 @@ describe('the help page of', () => {
             DATA_DIR]
 
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
+            Comma separated list of API endpoints for execution nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             EXECUTION_ENDPOINTS]
 
         --execution-retry-timeout=SECONDS
@@ -665,8 +667,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -728,8 +731,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -792,8 +796,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -858,8 +863,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -919,8 +925,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -999,8 +1006,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1089,8 +1097,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1201,8 +1210,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1269,8 +1279,9 @@ describe('the help page of', () => {
         --encrypt-key-file=FILE             File to read --encrypt-key from. [env:
                                             REMOTE_DB_ENCRYPT_KEY_FILE]
         --execution-endpoints=URL[,URL…]    Comma separated list of API endpoints
-                                            for execution nodes. [env:
-                                            EXECUTION_ENDPOINTS]
+                                            for execution nodes; HTTP_PROXY,
+                                            HTTPS_PROXY and NO_PROXY say how they
+                                            are reached. [env: EXECUTION_ENDPOINTS]
         --execution-retry-timeout=SECONDS   How long requests that fail are sent to
                                             execution nodes again, in seconds.
                                             Default is 60. [env:
@@ -1316,8 +1327,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1386,8 +1398,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1435,7 +1448,8 @@ describe('the help page of', () => {
             DATA_DIR]
 
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
+            Comma separated list of API endpoints for execution nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             EXECUTION_ENDPOINTS]
 
         --execution-retry-timeout=SECONDS
@@ -1591,8 +1605,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1618,6 +1633,10 @@ describe('the help page of', () => {
         --hashi-vault-mount=TEXT
             Mount of the KV version 2 engine. Default is secret. [env:
             HASHI_VAULT_MOUNT]
+
+        --hashi-vault-namespace=PATH
+            Namespace of the mount and the token, in HashiCorp Vault Enterprise, HCP
+            or OpenBao. Default is the root namespace. [env: VAULT_NAMESPACE]
 
         --hashi-vault-parallelism=INTEGER
             Requests to HashiCorp Vault in flight. Default is 8. [env:
@@ -1728,6 +1747,7 @@ describe('the help page of', () => {
       --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                              repeated
       --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                            repeated
       --hashi-vault-mount          -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-namespace      -  VAULT_NAMESPACE                                   optional
       --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                           optional
       --hashi-vault-ca             -  HASHI_VAULT_CA                                    optional
       --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                               optional
@@ -1752,7 +1772,8 @@ describe('the help page of', () => {
             Enable debug mode. Default is false. [env: VERBOSE]
 
         --consensus-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for consensus nodes. [env:
+            Comma separated list of API endpoints for consensus nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             CONSENSUS_ENDPOINTS]
 
         --consensus-retry-timeout=SECONDS
@@ -1777,8 +1798,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -1802,7 +1824,8 @@ describe('the help page of', () => {
             File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
+            Comma separated list of API endpoints for execution nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             EXECUTION_ENDPOINTS]
 
         --execution-jwt-secret=TEXT
@@ -1847,6 +1870,10 @@ describe('the help page of', () => {
         --hashi-vault-mount=TEXT
             Mount of the KV version 2 engine. Default is secret. [env:
             HASHI_VAULT_MOUNT]
+
+        --hashi-vault-namespace=PATH
+            Namespace of the mount and the token, in HashiCorp Vault Enterprise, HCP
+            or OpenBao. Default is the root namespace. [env: VAULT_NAMESPACE]
 
         --hashi-vault-parallelism=INTEGER
             Requests to HashiCorp Vault in flight. Default is 8. [env:
@@ -2098,6 +2125,7 @@ describe('the help page of', () => {
       --hashi-vault-key-path             -  HASHI_VAULT_KEY_PATH                              repeated
       --hashi-vault-key-prefix           -  HASHI_VAULT_KEY_PREFIX                            repeated
       --hashi-vault-mount                -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-namespace            -  VAULT_NAMESPACE                                   optional
       --hashi-vault-parallelism          -  HASHI_VAULT_PARALLELISM                           optional
       --hashi-vault-ca                   -  HASHI_VAULT_CA                                    optional
       --hashi-vault-timeout              -  HASHI_VAULT_TIMEOUT                               optional
@@ -2152,8 +2180,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -2216,8 +2245,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -2274,8 +2304,9 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
@@ -2321,7 +2352,8 @@ describe('the help page of', () => {
             Enable debug mode. Default is false. [env: VERBOSE]
 
         --consensus-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for consensus nodes. [env:
+            Comma separated list of API endpoints for consensus nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             CONSENSUS_ENDPOINTS]
 
         --consensus-retry-timeout=SECONDS
@@ -2358,6 +2390,10 @@ describe('the help page of', () => {
         --hashi-vault-mount=TEXT
             Mount of the KV version 2 engine. Default is secret. [env:
             HASHI_VAULT_MOUNT]
+
+        --hashi-vault-namespace=PATH
+            Namespace of the mount and the token, in HashiCorp Vault Enterprise, HCP
+            or OpenBao. Default is the root namespace. [env: VAULT_NAMESPACE]
 
         --hashi-vault-parallelism=INTEGER
             Requests to HashiCorp Vault in flight. Default is 8. [env:
@@ -2474,6 +2510,7 @@ describe('the help page of', () => {
       --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                          repeated
       --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                        repeated
       --hashi-vault-mount          -  HASHI_VAULT_MOUNT                             optional
+      --hashi-vault-namespace      -  VAULT_NAMESPACE                               optional
       --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                       optional
       --hashi-vault-ca             -  HASHI_VAULT_CA                                optional
       --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                           optional

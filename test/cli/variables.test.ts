@@ -21,6 +21,7 @@ const BAD_VALUES: readonly (readonly [placeholder: RegExp, value: string])[] = [
   [/^MODE$/, 'rwx'],
   [/^UID/, 'root'],
   [/^NAME$/, 'a b'],
+  [/^PATH$/, 'a b'],
 ];
 /** Texts, of which every one will do; what is looked for on the disk; what is checked by a sum. */
 const OTHERS = /^(TEXT|FILE|DIRECTORY|ADDRESS|HEX|NAME)/;

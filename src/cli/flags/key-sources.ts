@@ -1,3 +1,4 @@
+import { UsageError } from '../../lib/errors.ts';
 import type { SecretSetting } from '../../settings/signer-settings.ts';
 import {
   defaulted,
@@ -18,6 +19,19 @@ export const rereadable: ValueKind<SecretSetting> = {
     value,
     file: source.kind === 'file' ? source.path : undefined,
   }),
+};
+
+/** Path of a namespace; it goes into a header. */
+const hashiVaultNamespace: ValueKind<string> = {
+  placeholder: 'PATH',
+  parse(value) {
+    const path = value.trim().replace(/^\/+|\/+$/g, '');
+    if (/^[\x21-\x7e]+$/.test(path)) return path;
+    throw new UsageError(
+      'hashi-vault-invalid-namespace',
+      `${JSON.stringify(value)} is no path of a namespace.`,
+    );
+  },
 };
 
 /** Where the built-in signer finds keys: common to the commands that run or spawn it. */
@@ -51,6 +65,12 @@ export const KEY_SOURCE_OPTIONS = {
     description: 'Mount of the KV version 2 engine. Default is secret.',
     env: 'HASHI_VAULT_MOUNT',
     value: text,
+  }),
+  hashiVaultNamespace: optional({
+    description:
+      'Namespace of the mount and the token, in HashiCorp Vault Enterprise, HCP or OpenBao. Default is the root namespace.',
+    env: 'VAULT_NAMESPACE',
+    value: hashiVaultNamespace,
   }),
   hashiVaultParallelism: defaulted(() => '8', {
     description: 'Requests to HashiCorp Vault in flight. Default is 8.',

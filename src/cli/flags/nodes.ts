@@ -1,4 +1,6 @@
+import type { ProxySettings } from '../../clients/proxy-rules.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
+import { readEnvironment } from '../../settings/environment.ts';
 import type { IpfsSettings, NodeSettings } from '../../settings/node-settings.ts';
 import { flag, optional, type Resolved, required } from '../options/option.ts';
 import { bytes32, httpUrls, ipfsGateways } from '../options/value-kinds.ts';
@@ -6,7 +8,8 @@ import { timeout } from './timeout.ts';
 
 /** `--execution-endpoints`. */
 export const executionEndpoints = required({
-  description: 'Comma separated list of API endpoints for execution nodes.',
+  description:
+    'Comma separated list of API endpoints for execution nodes; HTTP_PROXY, HTTPS_PROXY and NO_PROXY say how they are reached.',
   env: 'EXECUTION_ENDPOINTS',
   value: httpUrls,
   prompt: 'Enter comma separated list of API endpoints for execution nodes',
@@ -38,7 +41,8 @@ export function executionSettings(
 /** `--consensus-endpoints`; the question differs between commands. */
 export function consensusEndpoints(prompt: 'Enter comma separated' | 'Enter the comma separated') {
   return required({
-    description: 'Comma separated list of API endpoints for consensus nodes.',
+    description:
+      'Comma separated list of API endpoints for consensus nodes; HTTP_PROXY, HTTPS_PROXY and NO_PROXY say how they are reached.',
     env: 'CONSENSUS_ENDPOINTS',
     value: httpUrls,
     prompt: `${prompt} list of API endpoints for consensus nodes`,
@@ -76,6 +80,12 @@ export const IPFS_OPTIONS = {
   }),
   ipfsTimeout: timeout('IPFS_TIMEOUT', 60, 'Time limit of all that one IPFS gateway is asked'),
 } as const;
+
+/** The proxies of the environment: no options, since every program reads these variables. An empty one is as good as none. */
+export function proxySettings(): ProxySettings {
+  const read = (name: string) => readEnvironment(name.toLowerCase()) ?? readEnvironment(name);
+  return { http: read('HTTP_PROXY'), https: read('HTTPS_PROXY'), except: read('NO_PROXY') };
+}
 
 /** How IPFS is reached, of these options and `--allow-unverified-ipfs`. */
 export function ipfsSettings(

@@ -5,7 +5,8 @@ import type { HttpResponse } from '../http.ts';
 /** What a server says of the form of a request: not of who sends it, of how many there were, or of its own state. */
 const FORM_REFUSED: ReadonlySet<number> = new Set([400, 403, 404, 405, 413, 415, 422, 501]);
 
-const RATE_LIMITED = 429;
+/** What a server says of who sends a request, and of how many came: neither gets better by sending them one by one. */
+const NOT_ABOUT_FORM: ReadonlySet<number> = new Set([401, 429]);
 /** JSON-RPC's "Invalid Request", which geth and proxies say of a batch. */
 const INVALID_REQUEST = -32600;
 
@@ -18,7 +19,7 @@ const rpcErrors = z.union([z.array(rpcError).min(1), rpcError.transform(one => [
  * @param count - requests that were sent together
  */
 export function isBatchRefusal(count: number, answer: Pick<HttpResponse, 'status' | 'body'>): boolean {
-  if (count < 2 || answer.status === RATE_LIMITED) return false;
+  if (count < 2 || NOT_ABOUT_FORM.has(answer.status)) return false;
   const errors = readRpcErrors(answer.body);
   if (errors === undefined) return FORM_REFUSED.has(answer.status);
   const isOneForAll = errors.length < count;

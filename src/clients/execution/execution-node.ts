@@ -8,6 +8,7 @@ import { isBatchRefusal, readRpcErrors } from './batch-refusal.ts';
 import { signJwt } from './jwt.ts';
 import { chainIdIn, headIn, type RpcAnswer, type RpcPayload, readAnswers } from './rpc-answers.ts';
 import { isRevert, RpcError, withRevertData } from './rpc-error.ts';
+import { isSearch, isSearchRefusal, isTooLong } from './search-refusal.ts';
 
 export interface ExecutionNodeOptions {
   /** JSON-RPC URLs of nodes of one chain, the preferred one first. */
@@ -21,7 +22,12 @@ export interface ExecutionNodeOptions {
   readonly jwtSecret?: Uint8Array | undefined;
   /** Ends all requests, also those under way. */
   readonly signal?: AbortSignal | undefined;
+  /** A clock in milliseconds that never goes back. Default: the process's. */
+  readonly now?: (() => number) | undefined;
 }
+
+/** How long it is remembered that an endpoint takes no batches: services change, and so do the proxies in front of them. */
+const WITHOUT_BATCH_MS = 3_600_000;
 
 /**
  * Connects to the execution layer over several endpoints: a request goes to the one that answered last, and to the
@@ -75,8 +81,8 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   readonly #deps: HttpDeps;
   readonly #options: ExecutionNodeOptions;
   readonly #failover: Failover;
-  /** Endpoints that take one request at a time. */
-  readonly #withoutBatch = new Set<string>();
+  /** Endpoints that take one request at a time, and until when that is remembered. */
+  readonly #withoutBatch = new Map<string, number>();
   /** Highest block that any endpoint has told. */
   #highestBlock = 0n;
 
@@ -116,12 +122,11 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
   }
 
   override async _send(payload: RpcPayload): Promise<RpcAnswer[]> {
-    const isSearch = [payload].flat().some(({ method }) => method === 'eth_getLogs');
     return await this.#failover.ask(endpoint => this.#post(endpoint, payload), {
       worthOf: answers => this.#worthOf(payload, answers),
       // A search that took too long would take too long again: the caller asks for less instead.
       isRetryable: error =>
-        error instanceof ExternalError && error.retryable && !(isSearch && error.code === 'timeout'),
+        error instanceof ExternalError && error.retryable && !(isSearch(payload) && isTooLong(error)),
     });
   }
 
@@ -185,13 +190,13 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
 
   async #post(endpoint: string, payload: RpcPayload): Promise<RpcAnswer[]> {
     const count = [payload].flat().length;
-    if (count > 1 && this.#withoutBatch.has(endpoint)) return await this.#postOneByOne(endpoint, payload);
+    if (count > 1 && this.#takesNoBatch(endpoint)) return await this.#postOneByOne(endpoint, payload);
     const response = await this.#request(endpoint, payload).catch(error => {
-      if (error instanceof HttpStatusError && isBatchRefusal(count, error)) return error;
+      if (!(error instanceof HttpStatusError)) throw error;
+      if (isBatchRefusal(count, error) || isSearchRefusal(payload, error)) return error;
       throw error;
     });
     if (isBatchRefusal(count, response)) return await this.#postOneByOne(endpoint, payload);
-    if (response instanceof HttpStatusError) throw response;
     if (response.status !== 200 && readRpcErrors(response.body) === undefined) {
       throw new HttpStatusError(new URL(endpoint), response);
     }
@@ -206,11 +211,19 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
       for (const answer of response) answers.push(answer);
     }
     const isTaken = answers.some(answer => 'result' in answer);
-    if (isTaken && !this.#withoutBatch.has(endpoint)) {
-      this.#withoutBatch.add(endpoint);
+    if (isTaken && !this.#takesNoBatch(endpoint)) {
+      this.#withoutBatch.set(endpoint, this.#now() + WITHOUT_BATCH_MS);
       this.#deps.log?.debug({ server: describeEndpoint(endpoint) }, 'takes no batches: asked one by one');
     }
     return answers;
+  }
+
+  #takesNoBatch(endpoint: string): boolean {
+    return this.#now() < (this.#withoutBatch.get(endpoint) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
   }
 
   async #request(endpoint: string, payload: RpcPayload): Promise<HttpResponse> {

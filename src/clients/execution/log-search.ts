@@ -2,6 +2,7 @@ import type { Log } from 'ethers/providers';
 import { ExternalError } from '../../lib/errors.ts';
 import type { ExecutionNode } from './execution-node.ts';
 import { RpcError } from './rpc-error.ts';
+import { isTooLong, isTooMuch } from './search-refusal.ts';
 
 export interface LogSearch {
   readonly address: string;
@@ -14,6 +15,8 @@ export interface LogSearch {
 
 /** Windows that are asked for at once, when the node has taken one of that size. */
 const PARALLEL_WINDOWS = 8;
+/** How many windows must be taken after a refusal before a larger one is tried again; twice as many after each that is refused, too. */
+const PATIENCE = 16;
 
 /**
  * Newest log that matches.
@@ -40,12 +43,15 @@ export async function findAllLogs(node: ExecutionNode, search: LogSearch): Promi
 
 /**
  * The logs of a range, window by window, the newest first. The whole range is asked for first; when the node refuses that,
- * the range is halved until it takes it.
+ * the range is halved until it takes it; what a busy node has refused it may take later, so windows grow again.
  */
 async function* walkLogs(node: ExecutionNode, search: LogSearch): AsyncGenerator<Log[]> {
   let toBlock = search.toBlock ?? (await node.getBlockNumber());
   let windowSize = toBlock - search.fromBlock + 1;
   let isTaken = false;
+  let taken = 0;
+  let patience = PATIENCE;
+  let hasGrown = false;
   while (toBlock >= search.fromBlock) {
     const windows = takeWindows(search.fromBlock, toBlock, windowSize, isTaken ? PARALLEL_WINDOWS : 1);
     const answers = await Promise.all(windows.map(window => fetchLogs(node, search, window)));
@@ -54,13 +60,24 @@ async function* walkLogs(node: ExecutionNode, search: LogSearch): AsyncGenerator
       if (logs instanceof Error) {
         if (windowSize === 1) throw logs;
         windowSize = Math.ceil(windowSize / 2);
+        if (hasGrown) patience *= 2;
+        hasGrown = false;
         isTaken = false;
+        taken = 0;
         break;
       }
       yield logs;
       toBlock -= windowSize;
       isTaken = true;
+      hasGrown = false;
+      taken += 1;
     }
+    if (taken < patience) continue;
+    windowSize *= 2;
+    hasGrown = true;
+    // The larger size is asked for once before it is asked for several times.
+    isTaken = false;
+    taken = 0;
   }
 }
 
@@ -101,5 +118,5 @@ function writeTopics({ topics }: Pick<LogSearch, 'topics'>): (string | null | st
 /** Nodes word their limits in many ways and codes, and some just run out of time. */
 export function isRefusal(error: unknown): error is ExternalError {
   if (error instanceof RpcError) return true;
-  return error instanceof ExternalError && (error.code === 'timeout' || error.code === 'response-too-large');
+  return error instanceof ExternalError && (isTooLong(error) || isTooMuch(error));
 }

@@ -9,6 +9,8 @@ import { foreignText } from '../../lib/foreign-text.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH } from '../../lib/lengths.ts';
 import { WEI_PER_GWEI } from '../../lib/units.ts';
 import type { ExecutionNode } from './execution-node.ts';
+import { readPoolWords } from './pool-words.ts';
+import { RpcError } from './rpc-error.ts';
 
 /** The newest block, and what a transaction of the account would need now. One request. */
 export interface AccountView {
@@ -196,24 +198,22 @@ export async function broadcastTransaction(node: ExecutionNode, raw: Hex): Promi
     await node.send('eth_sendRawTransaction', [raw]);
     return { status: 'accepted' };
   } catch (error) {
+    const verdict = readPoolWords(ownWords(error));
+    if (verdict === 'known') return { status: 'accepted' };
+    if (verdict !== undefined) return { status: verdict };
     if (isError(error, 'NONCE_EXPIRED')) return { status: 'nonce-taken' };
     if (isError(error, 'REPLACEMENT_UNDERPRICED')) return { status: 'underpriced' };
     if (isError(error, 'INSUFFICIENT_FUNDS')) return { status: 'refused', reason: 'insufficient funds' };
-    if (!(error instanceof ExternalError) || error.code !== 'rpc-error') throw error;
-    const reason = messageOf(error);
-    if (ALREADY_KNOWN.test(reason)) return { status: 'accepted' };
-    if (NONCE_TAKEN.test(reason)) return { status: 'nonce-taken' };
-    return UNDERPRICED.test(reason) ? { status: 'underpriced' } : { status: 'refused', reason };
+    if (!(error instanceof RpcError)) throw error;
+    return { status: 'refused', reason: messageOf(error) };
   }
 }
 
-/** The words of geth, Erigon, Nethermind, Besu, Reth and anvil for a transaction that is known. */
-const ALREADY_KNOWN =
-  /already ?(known|imported|exists)|known transaction|existing txn? with same hash|already in (the )?pool/i;
-/** Nethermind before 2026; the others say "nonce too low", which ethers knows. */
-const NONCE_TAKEN = /\bold ?nonce\b/i;
-const UNDERPRICED =
-  /underpriced|replacement.*(fee|price)|replacement ?not ?allowed|fee ?too ?low ?to ?(replace|compete)|could not replace existing/i;
+/** The words of the node that has refused a request; ethers, which knows some of them, keeps them in an error of its own kind. */
+function ownWords(error: unknown): string {
+  if (error instanceof RpcError) return error.reason;
+  return refusalInfo.safeParse(error).data?.info.error.message ?? '';
+}
 
 /**
  * Finds the transaction in a block that has an account's nonce.
@@ -282,6 +282,7 @@ function readRevert(error: unknown): { reason: string; data: Hex | undefined } {
 }
 
 const rpcErrorSchema = z.object({ message: z.string() });
+const refusalInfo = z.object({ info: z.object({ error: rpcErrorSchema }) });
 
 function describeRevertData(data: Hex | undefined): string | undefined {
   if (data === undefined || data.length < 10) return undefined;

@@ -46,7 +46,11 @@ const answersSchema = z.union([z.array(answerSchema), answerSchema.transform(ans
  * or of something else than was asked for, is no answer.
  * @throws ExternalError `invalid-answer`
  */
-export function readAnswers(endpoint: string, payload: RpcPayload, response: HttpResponse): RpcAnswer[] {
+export function readAnswers(
+  endpoint: string,
+  payload: RpcPayload,
+  response: Pick<HttpResponse, 'body'> & Partial<HttpResponse>,
+): RpcAnswer[] {
   const answers = answersSchema.safeParse(bodyJson(response, endpoint));
   if (!answers.success) {
     throw new ExternalError('invalid-answer', `${describeEndpoint(endpoint)} did not answer with JSON-RPC.`, {

@@ -14,6 +14,8 @@ function isMistake({ code, message }: JsonRpcError['error']): boolean {
 /** A node answered a request with a JSON-RPC error that says nothing about the chain. */
 export class RpcError extends ExternalError {
   readonly rpcCode: number;
+  /** The node's own words; empty when it has none. */
+  readonly reason: string;
 
   constructor(endpoint: string, method: string, { error }: JsonRpcError) {
     super(
@@ -23,6 +25,7 @@ export class RpcError extends ExternalError {
       { retryable: !isMistake(error) },
     );
     this.rpcCode = error.code;
+    this.reason = error.message ?? '';
   }
 }
 

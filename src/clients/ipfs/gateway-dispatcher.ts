@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
+import type { Proxies } from '../proxies.ts';
 import { isPublicAddress } from './public-addresses.ts';
 
 /** Reaches a gateway and what it redirects to. */
@@ -19,9 +20,10 @@ interface Found {
 /**
  * Connects to one gateway, and to others by its redirects: those of a gateway of the public internet lead to public
  * addresses only, whatever name hides another one. What counts is where the connection would go, at the moment at which
- * it is made. A gateway that is itself inside (loopback, a private network) may redirect to anywhere.
+ * it is made. A gateway that is itself inside (loopback, a private network) may redirect to anywhere. A proxy looks names up
+ * by itself, so a gateway behind one is public by its name, and what leads through it is judged where it is an address.
  */
-export function openGatewayDispatcher(gateway: URL): GatewayDispatcher {
+export function openGatewayDispatcher(gateway: URL, proxies?: Proxies): GatewayDispatcher {
   const seen = { isPublic: false };
   const own = new Agent({
     connect: connectWhere((host, addresses) => {
@@ -40,9 +42,16 @@ export function openGatewayDispatcher(gateway: URL): GatewayDispatcher {
     ),
   });
   const inside = new Agent();
-  const choose = (origin: string): Agent => {
-    if (new URL(origin).origin === gateway.origin) return own;
+  const chooseDirect = (server: URL): Agent => {
+    if (server.origin === gateway.origin) return own;
     return seen.isPublic ? outside : inside;
+  };
+  const choose = (origin: string): Dispatcher => {
+    const server = new URL(origin);
+    if (proxies?.proxyOf(server) === undefined) return chooseDirect(server);
+    const isInside = isInsideAddress(server.hostname);
+    if (server.origin === gateway.origin) seen.isPublic ||= !isInside;
+    return isInside && seen.isPublic ? outside : proxies.dispatcher;
   };
   const dispatcher = own.compose(
     () => (options, handler) => choose(String(options.origin)).dispatch(options, handler),
@@ -53,6 +62,11 @@ export function openGatewayDispatcher(gateway: URL): GatewayDispatcher {
       await Promise.all([own.destroy(), outside.destroy(), inside.destroy()]);
     },
   };
+}
+
+/** Whether a host is written as an address, and as none of the public internet. */
+function isInsideAddress(host: string): boolean {
+  return isIP(host.replace(/^\[|\]$/g, '')) !== 0 && !isPublicAddress(host);
 }
 
 function requireSome(host: string, addresses: readonly Found[]): readonly Found[] {

@@ -6,7 +6,7 @@ import { sha256 } from 'multiformats/hashes/sha2';
 import { equalBytes } from '../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { type HttpDeps, HttpStatusError, requestHttp } from '../http.ts';
+import { type HttpDeps, type HttpResponse, HttpStatusError, requestHttp } from '../http.ts';
 import { openGatewayDispatcher } from './gateway-dispatcher.ts';
 import { type ImportBudget, isImportOf, openImportBudget } from './ipfs-import.ts';
 
@@ -76,7 +76,7 @@ export async function fetchIpfsDocument(
       gatewaysLeft: gateways.length - index,
     };
     try {
-      await using reach = openGatewayDispatcher(new URL(gateway));
+      await using reach = openGatewayDispatcher(new URL(gateway), deps.proxies);
       return await fetchProven({ ...deps, dispatcher: deps.dispatcher ?? reach.dispatcher }, source);
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -146,7 +146,7 @@ async function openRawBlocks(deps: HttpDeps, source: Source): Promise<ReadBlock>
   let size = 0;
   return async cid => {
     const url = source.url.replace(/[^/]+$/, `${cid}?format=raw`);
-    const block = await get(deps, source, url, 'application/vnd.ipld.raw');
+    const { body: block } = await get(deps, source, url, 'application/vnd.ipld.raw');
     size += block.length;
     if (size > source.maxBytes) throw tooLarge(source);
     return await requireBlock(cid, block);
@@ -154,7 +154,7 @@ async function openRawBlocks(deps: HttpDeps, source: Source): Promise<ReadBlock>
 }
 
 async function openCar(deps: HttpDeps, source: Source): Promise<ReadBlock> {
-  const car = await get(deps, source, `${source.url}?format=car`, 'application/vnd.ipld.car');
+  const { body: car } = await get(deps, source, `${source.url}?format=car`, 'application/vnd.ipld.car');
   const blocks = new Map<string, Uint8Array>();
   for await (const { cid, bytes } of await CarBlockIterator.fromBytes(car)) blocks.set(cid.toString(), bytes);
   return async cid => {
@@ -200,14 +200,25 @@ async function requireBlock(cid: CID, block: Uint8Array): Promise<Uint8Array> {
 }
 
 async function fetchPlain(deps: HttpDeps, source: Source): Promise<Uint8Array> {
-  const document = await get(deps, source, source.url, '*/*');
+  const response = await get(deps, source, source.url, '*/*');
+  const { body: document } = response;
   const isProven = await isImportOf(document, source.cid, source.imports, source.gatewaysLeft);
-  if (!isProven) throw new UnprovenDocumentError(source.url, document);
-  return document;
+  if (isProven) return document;
+  if (isWebPage(response)) {
+    throw new ExternalError('ipfs-web-page', 'answers with a web page in place of the document');
+  }
+  throw new UnprovenDocumentError(source.url, document);
 }
 
-async function get(deps: HttpDeps, source: Source, url: string, accept: string): Promise<Uint8Array> {
-  const response = await requestHttp(deps, {
+/** A page of a gateway that blocks, of a login, or of a proxy on the way: whoever trusted the gateway would get no document. */
+function isWebPage({ headers, body }: HttpResponse): boolean {
+  if (/^\s*(?:text\/html|application\/xhtml)/i.test(String(headers['content-type'] ?? ''))) return true;
+  const beginning = new TextDecoder().decode(body.subarray(0, 1_024)).replace(/^\uFEFF?\s*/, '');
+  return /^(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b/i.test(beginning);
+}
+
+async function get(deps: HttpDeps, source: Source, url: string, accept: string): Promise<HttpResponse> {
+  return await requestHttp(deps, {
     url,
     headers: { accept },
     // The source's signal bounds the whole gateway; no attempt is given up before it.
@@ -217,7 +228,6 @@ async function get(deps: HttpDeps, source: Source, url: string, accept: string):
     maxBytes: source.maxBytes,
     signal: source.signal,
   });
-  return response.body;
 }
 
 function tooLarge(source: Source): ExternalError {

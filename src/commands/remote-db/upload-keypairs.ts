@@ -9,6 +9,7 @@ import {
   IPFS_OPTIONS,
   ipfsSettings,
   oracleSetHash,
+  proxySettings,
 } from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
@@ -71,7 +72,8 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
     const depositData = await readDepositList(vaultDir, options.depositDataFile);
     const execution = executionSettings(options);
     const ipfs = ipfsOptions(ipfsSettings(options), network, this.warn);
-    const http = openHttp(options);
+    const outward = { proxies: proxySettings(), endpoints: execution.endpoints, gateways: ipfs.gateways };
+    const http = openHttp(options, outward, this.hint);
     await using resources = new AsyncDisposableStack();
     let node: Promise<ExecutionNode> | undefined;
     // Only when it is asked: a wrong encryption key or password is told of first, also where no node answers.

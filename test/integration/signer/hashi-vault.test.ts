@@ -74,6 +74,39 @@ describe('keys of a HashiCorp Vault', () => {
     );
   });
 
+  it.for<readonly [namespace: string, header: string]>([
+    ['team-a', 'team-a'],
+    ['/team-a/signing/', 'team-a/signing'],
+  ])('readHashiVaultKeys names the namespace %s with every request', async ([namespace, header]) => {
+    await using server = await startVaultServer({
+      'secret/data/validators/0x': [['kv2', 'read-0x']],
+      'secret/metadata/keys?list=true': [{ status: 200, body: { data: { keys: [] } } }],
+    });
+    expect(await readHashiVaultKeys({}, optionsFor(server, { namespace }))).toHaveLength(3);
+    const listing = readHashiVaultKeys(
+      {},
+      optionsFor(server, { namespace, keyPaths: [], keyPrefixes: ['keys'] }),
+    );
+    await expect(listing).rejects.toMatchObject({ code: 'hashi-vault-no-keys' });
+    expect(server.received.map(({ headers }) => headers['x-vault-namespace'])).toEqual([header, header]);
+  });
+
+  it('readHashiVaultKeys names no namespace where none is given, and advises one where access is denied', async () => {
+    await using server = await startVaultServer({
+      'secret/data/validators/0x': [{ status: 403, body: { errors: ['permission denied'] } }],
+    });
+    const denied = (changes: Partial<HashiVaultOptions>) =>
+      readHashiVaultKeys({}, optionsFor(server, changes)).catch(error => error);
+    expect(await denied({})).toMatchObject({
+      code: 'hashi-vault-denied',
+      hint: expect.stringContaining('--hashi-vault-namespace'),
+    });
+    expect(await denied({ namespace: 'team-b' })).toMatchObject({
+      message: `${server.url} denies access to secret/validators/0x in the namespace team-b.`,
+    });
+    expect(server.received.map(({ headers }) => headers['x-vault-namespace'])).toEqual([undefined, 'team-b']);
+  });
+
   it('hashiVaultSource loads keys of a folder with one secret for each key', async () => {
     const [[first = '', firstKey] = [], [second = '', secondKey] = []] = recordedPairs('read-plain');
     await using server = await startVaultServer({

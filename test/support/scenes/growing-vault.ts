@@ -8,7 +8,7 @@ import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { createCheapKeystore } from './bad-input/keystore.ts';
 import type { RegistrationScene, SceneVault } from './registration-scene.ts';
 
-export const GROWING_PASSWORD = 'keystore-pa55word';
+const GROWING_PASSWORD = 'keystore-pa55word';
 
 type SceneValidator = SceneVault['validators'][number];
 

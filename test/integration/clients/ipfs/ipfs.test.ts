@@ -6,6 +6,7 @@ import {
   type IpfsGateway,
   startIpfsGateway,
 } from '../../../devnet/ipfs-gateway.ts';
+import { startServer } from '../../../support/servers/http-server.ts';
 
 const UNREACHABLE = 'http://127.0.0.1:1';
 const small = new TextEncoder().encode('{"oracles":[],"threshold":8}');
@@ -127,6 +128,24 @@ describe('fetchIpfsDocument', () => {
     });
     expect(Buffer.from(taken).toString()).toBe('{"oracles":[],"threshold":1}');
     expect(told).toEqual([gateway.url]);
+  });
+
+  it('fetchIpfsDocument takes no web page for a document, and does not advise to', async () => {
+    const cid = await gateway.add(small);
+    const page = '<!doctype html><html><body>Your access is blocked</body></html>';
+    await using blocker = await startServer(() => ({ headers: { 'content-type': 'text/html' }, body: page }));
+    for (const allowUnverified of [false, true]) {
+      await expect(fetchFrom(cid, [blocker.url], { allowUnverified })).rejects.toMatchObject({
+        code: 'ipfs-unavailable',
+        message: `IPFS document ${cid} could not be fetched: ${blocker.url}: answers with a web page in place of the document.`,
+        hint: 'Name other gateways in IPFS_FETCH_ENDPOINTS.',
+      });
+    }
+    gateway.fault = 'wrong-bytes';
+    await expect(fetchFrom(cid, [blocker.url, gateway.url])).rejects.toMatchObject({
+      code: 'ipfs-document-unproven',
+      hint: expect.stringContaining('--allow-unverified-ipfs'),
+    });
   });
 
   it('fetchIpfsDocument prefers a proven document of a later gateway to an unproven one', async () => {

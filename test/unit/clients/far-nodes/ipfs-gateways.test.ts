@@ -134,7 +134,19 @@ const QUIRKS: readonly GatewayQuirk[] = [
     answers: {
       'https://gateway.ipfs.io': everyForm(html(200, '<h1>Welcome to nginx!</h1>')),
     },
-    alone: unproven('https://gateway.ipfs.io'),
+    alone: unavailable('https://gateway.ipfs.io: answers with a web page in place of the document'),
+    isPassedOver: true,
+  },
+  {
+    maker: 'ipfs.io',
+    does: 'shows a page in place of the document, and calls it something else',
+    so: 'is passed over: a page is no document, whatever it is called',
+    source: 'ipfs/kubo#6158',
+    gateway: 'https://gateway.ipfs.io',
+    answers: {
+      'https://gateway.ipfs.io': everyForm(plainText(200, '\n<!DOCTYPE html>\n<html><head></head></html>')),
+    },
+    alone: unavailable('https://gateway.ipfs.io: answers with a web page in place of the document'),
     isPassedOver: true,
   },
   {
