@@ -8,6 +8,7 @@ import {
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
+import { decodePercents } from '../lib/percent-decoding.ts';
 import { retry } from '../lib/retry.ts';
 import type { Proxies } from './proxies.ts';
 
@@ -155,7 +156,7 @@ function splitCredentials(request: HttpRequest): { url: URL; headers: Record<str
   const url = new URL(request.url);
   const headers = { ...request.headers };
   if (url.username !== '' || url.password !== '') {
-    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const pair = `${decodePercents(url.username)}:${decodePercents(url.password)}`;
     headers.authorization ??= `Basic ${Buffer.from(pair).toString('base64')}`;
     url.username = '';
     url.password = '';

@@ -24,7 +24,9 @@ export class EndpointUrl {
     const isSocket = text.startsWith(SOCKET_SCHEME) && text.length > SOCKET_SCHEME.length;
     if (!isSocket && !(URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))) {
       throw new UsageError('invalid-url', `'${withoutSecrets(text)}' is not an http or https URL.`, {
-        hint: 'Write it with its scheme, for example http://localhost:9000.',
+        hint: text.includes('@')
+          ? 'In a password, write %23 for #, %2F for /, %3F for ?, %40 for @, %2C for a comma and %25 for %.'
+          : 'Write it with its scheme, for example http://localhost:9000.',
       });
     }
     return new EndpointUrl(text.replace(/\/+$/, ''));

@@ -1,3 +1,5 @@
+import { decodePercents } from './percent-decoding.ts';
+
 /** Stands where a secret stood. */
 const MASK = '***';
 /** Shorter ones would mask half of every line; nothing so short is worth keeping secret. */
@@ -28,7 +30,7 @@ export function secretPartsOf(url: string): string[] {
   const { username, password, pathname, search } = new URL(url);
   // A name alone is a token.
   const credentials =
-    password === '' ? [username].filter(Boolean) : [decodeURIComponent(password), `${username}:${password}`];
+    password === '' ? [username].filter(Boolean) : [decodePercents(password), `${username}:${password}`];
   const segments = pathname.split('/').filter(part => part.length >= 16);
   const values = [...new URLSearchParams(search).values()];
   return [...credentials, ...segments, ...values];

@@ -46,32 +46,48 @@ async function converse(args: readonly string[], asked: readonly string[], answe
 
 describe('questions on a terminal', () => {
   it.each([
-    ['prompts-create-keys.txt', 'create-keys'],
-    ['prompts-create-keys-b.txt', 'create-keys'],
-    ['prompts-create-wallet.txt', 'create-wallet'],
-    ['prompts-get-validators-root.txt', 'get-validators-root'],
-    ['prompts-start.txt', 'start'],
-  ])('the recorded dialogue %s is asked on a terminal as recorded, in its order', async (name, command) => {
-    using directory = temporaryDirectory();
-    const recorded = recordedDialogue(name);
-    const asked = questions(recorded.output);
-    const { screen, exitCode } = await converse(
-      [command, '--data-dir', directory.path],
-      asked,
-      recorded.answers,
-    );
-    // On a terminal each answer is echoed with its line end behind the question.
-    let expected = recorded.output;
-    let from = 0;
-    for (const [i, question] of asked.entries()) {
-      const at = expected.indexOf(question, from) + question.length;
-      const echo = recorded.answers[i] === undefined ? '' : `${recorded.answers[i]}\n`;
-      expected = expected.slice(0, at) + echo + expected.slice(at);
-      from = at + echo.length;
-    }
-    expect(screen.trimEnd()).toBe(expected.trimEnd());
-    expect(exitCode).toBe(recorded.exitCode);
-  });
+    ['prompts-create-keys.txt', 'create-keys', ''],
+    [
+      'prompts-create-keys-b.txt',
+      'create-keys',
+      'It has 2 words, and a mnemonic has 12, 15, 18, 21 or 24.\n',
+    ],
+    [
+      'prompts-create-wallet.txt',
+      'create-wallet',
+      'It has 1 word, and a mnemonic has 12, 15, 18, 21 or 24.\n',
+    ],
+    ['prompts-get-validators-root.txt', 'get-validators-root', ''],
+    ['prompts-start.txt', 'start', ''],
+  ])(
+    'the recorded dialogue %s is asked on a terminal as recorded, in its order, and helped on',
+    async (name, command, help) => {
+      using directory = temporaryDirectory();
+      const dialogue = recordedDialogue(name);
+      // Behind the recorded sentence about a wrong mnemonic stands what to look for.
+      const recorded = {
+        ...dialogue,
+        output: dialogue.output.replace('check for typos.\n', `check for typos.\n${help}`),
+      };
+      const asked = questions(recorded.output);
+      const { screen, exitCode } = await converse(
+        [command, '--data-dir', directory.path],
+        asked,
+        recorded.answers,
+      );
+      // On a terminal each answer is echoed with its line end behind the question.
+      let expected = recorded.output;
+      let from = 0;
+      for (const [i, question] of asked.entries()) {
+        const at = expected.indexOf(question, from) + question.length;
+        const echo = recorded.answers[i] === undefined ? '' : `${recorded.answers[i]}\n`;
+        expected = expected.slice(0, at) + echo + expected.slice(at);
+        from = at + echo.length;
+      }
+      expect(screen.trimEnd()).toBe(expected.trimEnd());
+      expect(exitCode).toBe(recorded.exitCode);
+    },
+  );
 
   it('init asks for network, vault and language, with defaults in brackets, and again for an empty vault', async () => {
     using directory = temporaryDirectory();

@@ -22,6 +22,8 @@ export interface ValueKind<T> {
   readonly placeholder: string;
   /** Shown in a prompt after its text, as click shows the choices. */
   readonly choices?: readonly string[] | undefined;
+  /** Whether a prompt, too, says what is wrong with an answer; most hints are about the command line. */
+  readonly hintsAtPrompt?: boolean | undefined;
   /** @throws UsageError with the sentence that follows "Invalid value for '--x': " */
   readonly parse: (text: string, source: OptionSource) => T | Promise<T>;
 }

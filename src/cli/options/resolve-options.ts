@@ -202,6 +202,7 @@ async function answer(option: Option<unknown>, { prompter }: OptionInput): Promi
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       prompter.print(`Error: ${option.hidden ? 'The value you entered was invalid.' : error.message}\n`);
+      if (option.value.hintsAtPrompt && error.hint !== undefined) prompter.print(`${error.hint}\n`);
     }
   }
 }

@@ -173,6 +173,13 @@ async function parseEach(
   parse: (part: string) => EndpointUrl | Promise<EndpointUrl>,
 ): Promise<EndpointUrl[]> {
   const parts = value.split(',').map(part => part.trim());
+  const isCutInPassword = parts.some((part, i) => i > 0 && part.includes('@') && !part.includes('://'));
+  // Neither part may be repeated: the first one has the beginning of the password, and no @ that tells.
+  if (isCutInPassword) {
+    throw new UsageError('invalid-url', `'${withoutSecrets(value)}' is not a list of URLs.`, {
+      hint: 'Begin each with its scheme; in a password, write %2C for a comma.',
+    });
+  }
   const urls = await Promise.all(parts.filter(part => part !== '').map(parse));
   if (urls.length === 0) throw new UsageError('invalid-url', `'${withoutSecrets(value)}' names no URL.`);
   return urls;
@@ -181,6 +188,7 @@ async function parseEach(
 /** A mnemonic in one of the eight languages; the value is its normalised form. The word lists are loaded on use. */
 export const mnemonic: ValueKind<string> = {
   placeholder: 'TEXT',
+  hintsAtPrompt: true,
   async parse(value) {
     const { parseMnemonic } = await import('../../domain/keys/mnemonic.ts');
     return parseMnemonic(value);

@@ -39,18 +39,38 @@ export function generateMnemonic(language: Language): string {
 }
 
 /**
+ * How words are compared, one way after the other. Whole words decide first: without its accents, or cut after four letters, one
+ * may stand for several words of other languages. BIP-39 takes words of Spanish as the same without their accents, and the staking
+ * deposit CLI takes words cut after four letters.
+ */
+const FORMS: readonly ((word: string) => string)[] = [
+  word => word.normalize('NFKD'),
+  withoutAccents,
+  word => cutShort(word.normalize('NFKC')),
+  word => cutShort(withoutAccents(word).normalize('NFKC')),
+];
+
+/** Numbers of words that BIP-39 has. */
+const WORD_COUNTS: readonly number[] = [12, 15, 18, 21, 24];
+
+/** What may be repeated of a text that was to be a word: what else stands there may be another secret. */
+const WORD = /^\p{L}[\p{L}\p{M}]{0,15}$/u;
+
+/**
  * The full words of a mnemonic as its word list has them, found over the eight languages. Upper case, surplus spaces and
- * Unicode's other forms are accepted, and words cut after four letters, as the staking deposit CLI accepts them.
- * @throws UsageError 'invalid-mnemonic' when no language gives a valid checksum, or two of them give different words
+ * Unicode's other forms are accepted, words without their accents, and words cut after four letters.
+ * @throws UsageError 'invalid-mnemonic' when no language gives a valid checksum, or two of them give different words. Its
+ *   hint names the number of words or the first word that is not in the list, never another one
  */
 export function parseMnemonic(text: string): string {
   const words = text.trim().toLowerCase().split(/\s+/u);
-  const whole = findMnemonics(words, word => word.normalize('NFKD'));
-  // Whole words decide first: a four-letter prefix may stand for several words of another language.
-  const found = whole.size > 0 ? whole : findMnemonics(words, abbreviate);
-  const [mnemonic] = found;
-  if (mnemonic === undefined || found.size > 1) throw invalidMnemonic();
-  return mnemonic;
+  for (const form of FORMS) {
+    const found = findMnemonics(words, form);
+    const [mnemonic] = found;
+    if (mnemonic !== undefined && found.size === 1) return mnemonic;
+    if (found.size > 1) throw invalidMnemonic('Its words are valid in two languages: write them in full.');
+  }
+  throw invalidMnemonic(describeFault(words));
 }
 
 /** The 64-byte BIP-39 seed of a mnemonic, without a passphrase. The caller wipes it. */
@@ -71,10 +91,46 @@ function findMnemonics(words: readonly string[], reduce: (word: string) => strin
   return found;
 }
 
-function abbreviate(word: string): string {
-  return word.normalize('NFKC').slice(0, 4);
+function withoutAccents(word: string): string {
+  return word.normalize('NFKD').replace(/\p{Mn}/gu, '');
 }
 
-function invalidMnemonic(): UsageError {
-  return new UsageError('invalid-mnemonic', 'That is not a valid mnemonic, please check for typos.');
+function cutShort(word: string): string {
+  return word.slice(0, 4);
+}
+
+/** What to look for. The count comes first: what is no mnemonic at all is not repeated. */
+function describeFault(words: readonly string[]): string {
+  const count = words[0] === '' ? 0 : words.length;
+  if (!WORD_COUNTS.includes(count)) {
+    return `It has ${count} ${count === 1 ? 'word' : 'words'}, and a mnemonic has 12, 15, 18, 21 or 24.`;
+  }
+  const { language, unknown } = nearestLanguage(words);
+  const list = `the ${language[0]?.toUpperCase()}${language.slice(1).replace('_', ' ')} list`;
+  const [first] = unknown;
+  if (first === undefined)
+    return `All its words are in ${list}, but one is another than it was, or two have changed places.`;
+  const word = words[first] ?? '';
+  return `Word ${first + 1}${WORD.test(word) ? `, "${word}",` : ''} is not in ${list}.`;
+}
+
+/** The language that has most of the words, and the places of those that it lacks; English where none has more. */
+function nearestLanguage(words: readonly string[]): { language: Language; unknown: readonly number[] } {
+  const compared = LANGUAGES.map(language => {
+    const known = FORMS.map(form => ({ form, words: new Set(WORD_LISTS[language].map(form)) }));
+    const isKnown = (word: string) => known.some(list => list.words.has(list.form(word)));
+    return { language, unknown: words.flatMap((word, place) => (isKnown(word) ? [] : [place])) };
+  });
+  const fewest = compared.reduce((least, { unknown }) => Math.min(least, unknown.length), words.length);
+  const best = compared.filter(({ unknown }) => unknown.length === fewest);
+  return (
+    best.find(({ language }) => language === 'english') ?? best[0] ?? { language: 'english', unknown: [] }
+  );
+}
+
+/** @param hint - a sentence */
+function invalidMnemonic(hint: string): UsageError {
+  return new UsageError('invalid-mnemonic', 'That is not a valid mnemonic, please check for typos.', {
+    hint,
+  });
 }

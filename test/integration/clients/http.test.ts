@@ -75,6 +75,25 @@ describe('requestHttp', () => {
     });
   });
 
+  it.each([
+    ['user:50%off', 'user:50%off'],
+    ['user:100%', 'user:100%'],
+    ['us%er:%zz%40', 'us%er:%zz@'],
+    ['user:%ff', 'user:%ff'],
+    ['K%C3%A4se:p%25', 'Käse:p%'],
+  ])(
+    'requestHttp sends the credentials %s as %s: a percent sign that is no escape stands for itself',
+    async (typed, sent) => {
+      const seen: (string | undefined)[] = [];
+      await using server = await serve((request, response) => {
+        seen.push(request.headers.authorization);
+        response.end();
+      });
+      await requestHttp({}, { url: `http://${typed}@${server.host}/`, timeoutMs: 1_000 });
+      expect(seen).toEqual([`Basic ${Buffer.from(sent).toString('base64')}`]);
+    },
+  );
+
   it('requestHttp bounds the time of an answer, also of a body that stalls', async () => {
     await using silent = await serve(() => undefined);
     const request = { timeoutMs: 100, retries: 0 };

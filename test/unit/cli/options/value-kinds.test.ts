@@ -5,6 +5,7 @@ import {
   address,
   directory,
   file,
+  httpUrls,
   integer,
   mnemonic,
   network,
@@ -32,6 +33,29 @@ describe('value kinds', () => {
     expect(() => file({ exists: true }).parse('/nowhere', source)).toThrow("File '/nowhere' does not exist.");
     expect(() => file({ exists: true }).parse('/', source)).toThrow("File '/' is a directory.");
   });
+
+  it('the URL kind takes a percent sign in a password as it stands', async () => {
+    const urls = await httpUrls.parse('http://user:50%off@node:8545, http://user:100%@other', source);
+    expect(urls.map(url => url.reveal())).toEqual(['http://user:50%off@node:8545', 'http://user:100%@other']);
+    expect(urls[0]?.secrets).toEqual(['50%off', 'user:50%off']);
+  });
+
+  it.each([
+    ['http://user:Plan,ted@node:8545', '%2C'],
+    ['http://user:Plan#ted@node:8545', '%23'],
+    ['http://user:Plan/ted@node:8545', '%2F'],
+    ['http://user:Plan?ted@node:8545', '%3F'],
+    ['http://a:8545,user:Planted@node:8545', '%2C'],
+  ])(
+    'the URL kind refuses %s, says what to escape, and shows no part of the password',
+    async (typed, escaped) => {
+      await expect(httpUrls.parse(typed, source)).rejects.toMatchObject({
+        code: 'invalid-url',
+        message: expect.not.stringMatching(/Plan|ted@/),
+        hint: expect.stringContaining(escaped),
+      });
+    },
+  );
 
   it('value kinds read numbers, addresses, networks and mnemonics, and refuse wrong numbers and checksums', async () => {
     expect(integer({ min: 0, max: 9 }).parse(' 7 ', source)).toBe(7);

@@ -28,18 +28,47 @@ describe('mnemonic', () => {
     expect(parseMnemonic(short.join(' '))).toBe(RECORDED);
   });
 
+  it.each(['spanish', 'portuguese', 'czech', 'italian', 'korean'] as const)(
+    'parseMnemonic reads words of %s without their accents, composed or decomposed, whole or cut',
+    language => {
+      for (let i = 0; i < 20; i++) {
+        const mnemonic = generateMnemonic(language);
+        const plain = mnemonic.normalize('NFKD').replace(/\p{Mn}/gu, '');
+        expect(parseMnemonic(plain)).toBe(mnemonic);
+        expect(parseMnemonic(mnemonic.normalize('NFC'))).toBe(mnemonic);
+        if (language !== 'spanish') continue;
+        const cut = (text: string) => Array.from(text.split(' '), word => word.slice(0, 4)).join(' ');
+        expect(parseMnemonic(cut(plain))).toBe(mnemonic);
+        expect(parseMnemonic(cut(mnemonic.normalize('NFC')))).toBe(mnemonic);
+      }
+    },
+  );
+
   it.each([
-    RECORDED.replace('okay', 'okey'),
-    RECORDED.replace('diamond', 'abandon'),
-    RECORDED.split(' ').slice(1).join(' '),
-    'one two three',
-    '',
-  ])('parseMnemonic refuses %j', text => {
+    [RECORDED.replace('okay', 'okey'), 'Word 1, "okey", is not in the English list.'],
+    [RECORDED.replace('diamond', 'xylophon'), 'Word 24, "xylophon", is not in the English list.'],
+    [
+      `ábaco abdomen abeja abierto abogado abono aborto abrazo abrir abuelo abuso zzz`,
+      'Word 12, "zzz", is not in the Spanish list.',
+    ],
+    // Not a word: may be half a key.
+    [RECORDED.replace('okay', 'K7m/Q2=='), 'Word 1 is not in the English list.'],
+    [RECORDED.replace('okay', '0x3ee2224386c8'), 'Word 1 is not in the English list.'],
+    [
+      RECORDED.replace('diamond', 'abandon'),
+      'All its words are in the English list, but one is another than it was, or two have changed places.',
+    ],
+    [RECORDED.split(' ').slice(1).join(' '), 'It has 23 words, and a mnemonic has 12, 15, 18, 21 or 24.'],
+    ['one two three', 'It has 3 words, and a mnemonic has 12, 15, 18, 21 or 24.'],
+    ['WV2Gs3secret', 'It has 1 word, and a mnemonic has 12, 15, 18, 21 or 24.'],
+    ['', 'It has 0 words, and a mnemonic has 12, 15, 18, 21 or 24.'],
+  ])('parseMnemonic refuses %j, and says of it no more than what to look for', (text, hint) => {
     expect(() => parseMnemonic(text)).toThrowError(
       expect.objectContaining({
         code: 'invalid-mnemonic',
         exitCode: 2,
         message: 'That is not a valid mnemonic, please check for typos.',
+        hint,
       }),
     );
   });
