@@ -389,6 +389,26 @@ describe('the edges', () => {
     expect(program.filter(file => caught.test(read(file)) && !allowed.includes(file))).toEqual([]);
   });
 
+  it('what a schema has against a document is told by match-schema.ts only, in a user’s words', () => {
+    const tells = /\bissues\b|prettifyError|treeifyError|flattenError/;
+    expect(program.filter(file => tells.test(read(file)))).toEqual(['src/lib/match-schema.ts']);
+    for (const told of ['const [issue] = parsed.error.issues;', 'z.prettifyError(error)'])
+      expect(tells.test(told)).toBe(true);
+  });
+
+  it('the text of a file is decoded by text.ts, which knows byte order marks', () => {
+    const decodes =
+      /readFile(Bytes|AtOnce|Sync)?\([^()]*(\([^()]*\))?[^()]*\)\)?\.toString\(|readFile(Sync)?\([^;\n]*['"]utf-?8['"]/;
+    expect(program.filter(file => decodes.test(read(file)))).toEqual([
+      // The package's own, and what the kernel writes.
+      'src/cli/main.ts',
+      'src/db/pglite-directory.ts',
+      'src/lib/locks/lock-holder.ts',
+    ]);
+    for (const decoded of ["(await readFileBytes(join(a, 'b'))).toString()", "readFileSync(path, 'utf8')"])
+      expect(decodes.test(decoded)).toBe(true);
+  });
+
   it('only files that connect ask for the whole of a URL', () => {
     const revealing = program.filter(file => read(file).includes('.reveal('));
     const connects =

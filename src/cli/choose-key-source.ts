@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
-import { visibleFilesOf } from '../lib/visible-files.ts';
+import { holdsKeystores } from '../services/local-keys/keystore-names.ts';
 import { type KeySourceSettings, noKeySource } from '../settings/signer-settings.ts';
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
@@ -53,9 +53,10 @@ function findKeystores(given: KeySourcesOfVault) {
   const vaultDir = given.vault === undefined ? undefined : vaultDirectory(given.dataDir, given.vault);
   const generated = vaultDir === undefined ? undefined : join(vaultDir, 'keystores');
   const isNamed =
-    given.keystoresDir !== undefined && (given.hashiVaultUrl === undefined || holdsJson(given.keystoresDir));
+    given.keystoresDir !== undefined &&
+    (given.hashiVaultUrl === undefined || holdsKeystoresThere(given.keystoresDir));
   const keystoresDir = isNamed ? given.keystoresDir : generated;
-  if (keystoresDir === undefined || (!isNamed && !holdsJson(keystoresDir))) return undefined;
+  if (keystoresDir === undefined || (!isNamed && !holdsKeystoresThere(keystoresDir))) return undefined;
   const directories = [keystoresDir, generated].filter(path => path !== undefined);
   return {
     kind: 'keystores',
@@ -65,8 +66,8 @@ function findKeystores(given: KeySourcesOfVault) {
   } as const satisfies KeySourceSettings;
 }
 
-function holdsJson(path: string): boolean {
-  return existsSync(path) && Iterator.from(visibleFilesOf(path)).some(name => name.endsWith('.json'));
+function holdsKeystoresThere(path: string): boolean {
+  return existsSync(path) && holdsKeystores(path);
 }
 
 function hashiVaultSettings(given: KeySourcesGiven): KeySourceSettings {

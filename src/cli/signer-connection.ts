@@ -1,5 +1,5 @@
 import type { SignerTls } from '../clients/signer/signer-tls.ts';
-import { readFileBytes } from '../lib/files.ts';
+import { readFileBytes, readPemFile } from '../lib/files.ts';
 import type { SignerConnectionSettings } from '../settings/signing-settings.ts';
 import type { SIGNER_CONNECTION_OPTIONS, SIGNER_TLS_OPTIONS } from './flags/signer.ts';
 import type { Resolved } from './options/option.ts';
@@ -20,10 +20,9 @@ export async function readSignerTls(
 ): Promise<SignerTls | undefined> {
   const { signerCa, signerCert, signerKey, signerPfx, signerPfxPassword } = options;
   if ([signerCa, signerCert, signerKey, signerPfx].every(path => path === undefined)) return undefined;
-  const [ca, cert, key, pfx] = await Promise.all(
-    [signerCa, signerCert, signerKey, signerPfx].map(path =>
-      path === undefined ? undefined : readFileBytes(path),
-    ),
+  const [ca, cert, key] = await Promise.all(
+    [signerCa, signerCert, signerKey].map(path => (path === undefined ? undefined : readPemFile(path))),
   );
+  const pfx = signerPfx === undefined ? undefined : await readFileBytes(signerPfx);
   return { ca, cert, key, pfx, passphrase: signerPfxPassword };
 }

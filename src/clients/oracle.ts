@@ -8,6 +8,7 @@ import { fromHex } from '../lib/bytes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
 import { RECOVERABLE_SIGNATURE_LENGTH } from '../lib/lengths.ts';
+import { describeFault, matchSchema } from '../lib/match-schema.ts';
 import { joinFailures } from './failover.ts';
 import {
   bodyJson,
@@ -40,7 +41,7 @@ function isCid(text: string): boolean {
 
 const approvalAnswer = z.object({
   ipfs_hash: z.string().max(200).refine(isCid, 'must be an IPFS content identifier'),
-  signature: z.string().regex(/^(0x)?[0-9a-fA-F]{130}$/, 'must be 65 bytes of hex'),
+  signature: z.string().regex(/^(0x)?[0-9a-f]{130}$/i, 'must be 65 bytes of hex'),
   deadline: z.int().min(0),
 });
 const statusAnswer = z.object({
@@ -221,14 +222,12 @@ function toApproval(answer: { readonly url: string; readonly json: unknown }): O
 }
 
 function parseAnswer<T>(schema: z.ZodType<T>, answer: { readonly url: string; readonly json: unknown }): T {
-  const parsed = schema.safeParse(answer.json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const member = issue?.path.join('.') || 'the document';
+  const checked = matchSchema(schema, answer.json);
+  if (checked.success) return checked.data;
   throw new ExternalError(
     'invalid-answer',
-    `${describeEndpoint(answer.url)} does not answer as an oracle does: ${member}: ${issue?.message}.`,
-    { cause: parsed.error },
+    `${describeEndpoint(answer.url)} does not answer as an oracle does: ${describeFault(checked.fault)}.`,
+    { cause: checked.fault.cause },
   );
 }
 

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../lib/errors.ts';
-import { readFileBytes } from '../lib/files.ts';
+import { readPemFile } from '../lib/files.ts';
 import { createCommandLogger, type Logger } from '../lib/logger.ts';
 import { isPlainLoopback } from '../lib/loopback.ts';
 import { owned } from '../lib/owned.ts';
@@ -143,7 +143,7 @@ function openKeySource(
       return remoteDbSource({
         vault: keys.db.vault,
         open: () => openRemoteDb({ ...keys.db, warn }),
-        readEncryptKey: () => readAgain(keys.encryptKey),
+        readEncryptKey: async () => (await readAgain(keys.encryptKey)).trim(),
         poolSize,
       });
   }
@@ -166,7 +166,7 @@ function openHashiVault(
   const { caFile } = keys;
   if (caFile === undefined) return source();
   const { description } = source();
-  return { description, load: async () => source(await readFileBytes(caFile)).load() };
+  return { description, load: async () => source(await readPemFile(caFile)).load() };
 }
 
 async function readAgain({ value, file }: SecretSetting): Promise<string> {
@@ -206,9 +206,9 @@ function openToAll({ address, port }: { readonly address: string; readonly port:
 async function readTls(tls: SignerSettings['tls']): Promise<ServerTls | undefined> {
   if (tls === undefined) return undefined;
   return {
-    certificate: await readFileBytes(tls.cert),
-    key: await readFileBytes(tls.key),
-    clientCa: tls.clientCa === undefined ? undefined : await readFileBytes(tls.clientCa),
+    certificate: await readPemFile(tls.cert),
+    key: await readPemFile(tls.key),
+    clientCa: tls.clientCa === undefined ? undefined : await readPemFile(tls.clientCa),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   writeEntryIfChanged,
 } from './held-files.ts';
 import { prepareDirectory } from './output-directory.ts';
+import { decodeText, plainTextBytes } from './text.ts';
 
 export type { FileAttributes, FileOwner } from './file-attributes.ts';
 export { asFileError } from './file-errors.ts';
@@ -101,6 +102,21 @@ export function readFileAtOnce(path: string): Buffer {
   }
 }
 
+/** Text of a file: see {@link decodeText}. @throws OperatorError as {@link readFileBytes} does */
+export async function readTextFile(path: string): Promise<string> {
+  return decodeText(await readFileBytes(path));
+}
+
+/** {@link readTextFile}, which holds up this thread meanwhile, as {@link readFileAtOnce} does. */
+export function readTextAtOnce(path: string): string {
+  return decodeText(readFileAtOnce(path));
+}
+
+/** A file in PEM, for OpenSSL, which knows no byte order mark. @throws OperatorError as {@link readFileBytes} does */
+export async function readPemFile(path: string): Promise<Uint8Array> {
+  return plainTextBytes(await readFileBytes(path));
+}
+
 /**
  * Text of a file that may not be there; undefined also for what is no regular file. Others may own the directory: a pipe in
  * the file's place must not hold up whoever reads.
@@ -110,7 +126,7 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
   let file: FileHandle | undefined;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined;
+    return (await file.stat()).isFile() ? decodeText(await file.readFile()) : undefined;
   } catch (error) {
     const failure = asFileError(error, path, 'read');
     if (failure.code === 'file-missing') return undefined;

@@ -1,9 +1,10 @@
 import { messageOf } from './errors.ts';
+import { withoutMark } from './text.ts';
 
-/** The value of a JSON text; undefined, which is no value of JSON, for a text that is none. */
+/** The value of a JSON text, with a byte order mark or without; undefined, which is no value of JSON, for a text that is none. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(withoutMark(text));
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { OperatorError } from './errors.ts';
 import { asFileError, readFileBytes } from './files.ts';
+import { decodeText } from './text.ts';
 
 export interface SecretFile {
   readonly value: string;
@@ -16,7 +17,7 @@ export interface SecretFile {
 export async function readSecretFile(path: string): Promise<SecretFile> {
   const bytes = await readFileBytes(path);
   try {
-    const value = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
+    const value = decodeText(bytes, { fatal: true }).replace(/\r?\n$/, '');
     if (value === '') throw new OperatorError('empty-secret-file', `${path} is empty, expected a secret.`);
     const warning = await permissionWarning(path);
     return { value, warnings: warning === undefined ? [] : [warning] };
@@ -26,6 +27,17 @@ export async function readSecretFile(path: string): Promise<SecretFile> {
   } finally {
     bytes.fill(0);
   }
+}
+
+/**
+ * What a secret may have been besides what stands in its file: without blanks and line ends behind it, then without those before
+ * it. None of both where it has none, or is nothing else.
+ */
+export function trimmedForms(secret: string): string[] {
+  const forms = new Set([secret.trimEnd(), secret.trim()]);
+  forms.delete(secret);
+  forms.delete('');
+  return [...forms];
 }
 
 /**

@@ -1,10 +1,12 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+const LOST_AND_FOUND = 'lost+found';
+
 /**
  * Paths of the files of a directory and of those below it, folder by folder in the order of the names. Names that begin with a
  * dot are passed over: a volume of Kubernetes has its files in such folders and links to each of them, and editors and file
- * managers leave copies under such names. Links are followed, and each folder is gone through once, however many ways lead there.
+ * managers leave copies under such names. So is `lost+found`, which a file system has at its root and root alone may read. Links are followed, and each folder is gone through once, however many ways lead there.
  * @throws the error of the file system when the directory, or one below it, cannot be listed
  */
 export function* visibleFilesOf(directory: string): Generator<string, void, undefined> {
@@ -18,7 +20,7 @@ function* filesBelow(directory: string, seen: Set<string>): Generator<string, vo
   const entries = readdirSync(directory, { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
+    if (entry.name.startsWith('.') || entry.name === LOST_AND_FOUND) continue;
     const path = join(directory, entry.name);
     if (isFolder(entry, path)) yield* filesBelow(path, seen);
     else yield path;

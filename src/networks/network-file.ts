@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { checksumAddress } from '../lib/address.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { messageOf, UsageError } from '../lib/errors.ts';
-import { foreignText } from '../lib/foreign-text.ts';
 import { describeJsonError } from '../lib/json.ts';
 import { HASH_LENGTH } from '../lib/lengths.ts';
+import { describeFault, matchSchema } from '../lib/match-schema.ts';
 import { ETH_MIN_WALLET_BALANCE_GWEI, ethereum, NETWORK_NAMES, PUBLIC_IPFS_GATEWAYS } from './built-in.ts';
 import { parseIpfsGateway } from './ipfs-gateway.ts';
 import type { Network } from './network.ts';
@@ -13,7 +13,7 @@ const address = z.string().transform((text, context) => attempt(context, () => c
 const bytes = (length: number) =>
   z
     .string()
-    .regex(/^0x/, 'must begin with 0x')
+    .regex(/^0x/i, 'must begin with 0x')
     .transform((text, context) => attempt(context, () => fromHex(text, length)));
 const count = z.int().min(0);
 
@@ -70,15 +70,9 @@ export function parseNetworkFile(text: string, file: string): Network {
       `Network file ${file} is not JSON: ${describeJsonError(error)}`,
     );
   }
-  const parsed = networkFileSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field =
-    issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'the document');
-  throw new UsageError(
-    'invalid-network-file',
-    `Network file ${file}: ${foreignText(field)}: ${foreignText(issue?.message ?? 'invalid')}`,
-  );
+  const checked = matchSchema(networkFileSchema, document);
+  if (checked.success) return checked.data;
+  throw new UsageError('invalid-network-file', `Network file ${file}: ${describeFault(checked.fault)}`);
 }
 
 function attempt<T>(context: z.RefinementCtx, parse: () => T): T {

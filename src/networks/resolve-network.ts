@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { messageOf, UsageError } from '../lib/errors.ts';
+import { decodeText } from '../lib/text.ts';
 import type { Network } from './network.ts';
 import { parseNetworkFile } from './network-file.ts';
 import { canonicalNetworkName, findBuiltIn } from './network-name.ts';
@@ -14,7 +15,7 @@ export function resolveNetwork(nameOrPath: string): Network {
   if (builtIn !== undefined) return builtIn;
   let text: string;
   try {
-    text = readFileSync(canonical, 'utf8');
+    text = decodeText(readFileSync(canonical));
   } catch (error) {
     throw new UsageError(
       'invalid-network-file',

@@ -7,13 +7,16 @@ export function processEnvironment(): NodeJS.ProcessEnv {
   return process.env;
 }
 
-/** Value of an environment variable; an empty one counts as unset. */
+/**
+ * Value of an environment variable, without line ends behind it, which a file of variables saved on Windows leaves there; an empty
+ * one counts as unset.
+ */
 export function readEnvironment(
   name: string,
   environment: NodeJS.ProcessEnv = processEnvironment(),
 ): string | undefined {
-  const value = environment[name];
-  return value === undefined || value === '' ? undefined : value;
+  const value = environment[name]?.replace(/[\r\n]+$/, '');
+  return value === '' ? undefined : value;
 }
 
 /** Value of a variable that was meant for this process alone: those that it starts do not get it. */

@@ -8,12 +8,13 @@ import {
   createFileExclusive,
   ensureDirectory,
   PUBLIC_FILE_MODE,
-  readFileBytes,
+  readTextFile,
   removeLeftovers,
   writeFileAtomic,
 } from '../lib/files.ts';
 import { describeJsonError } from '../lib/json.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
+import { describeFault, matchSchema } from '../lib/match-schema.ts';
 import { formatPythonJson } from '../lib/python-json.ts';
 import type { Network } from '../networks/network.ts';
 import { canonicalNetworkName } from '../networks/network-name.ts';
@@ -33,7 +34,7 @@ export interface VaultConfig {
 const schema = z.looseObject({
   network: z.string().min(1),
   mnemonic_next_index: z.int().min(0),
-  first_public_key: z.string().regex(/^(0x)?[0-9a-fA-F]{96}$/, 'must be 48 bytes of hex'),
+  first_public_key: z.string().regex(/^(?:0[xX])?[0-9a-fA-F]{96}$/, 'must be 48 bytes of hex'),
 });
 
 /**
@@ -120,19 +121,18 @@ export function networkOfConfig(config: VaultConfig, wanted: string | undefined)
 
 async function readDocument(dataDirectory: string, vault: string): Promise<z.infer<typeof schema>> {
   const path = vaultConfigPath(dataDirectory, vault);
-  const text = await readFileBytes(path).catch((error: unknown) => {
+  const text = await readTextFile(path).catch((error: unknown) => {
     if (!(error instanceof OperatorError && error.code === 'file-missing')) throw error;
     const message = `Config for vault ${checksumAddress(vault)} does not exist. Please run "init" command.`;
     throw new OperatorError('vault-not-initialised', message, { cause: error });
   });
   let json: unknown;
   try {
-    json = JSON.parse(text.toString());
+    json = JSON.parse(text);
   } catch (error) {
     throw new OperatorError('invalid-config', `${path} is not JSON: ${describeJsonError(error)}`);
   }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new OperatorError('invalid-config', `${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+  const checked = matchSchema(schema, json);
+  if (checked.success) return checked.data;
+  throw new OperatorError('invalid-config', `${path}: ${describeFault(checked.fault)}`);
 }

@@ -3,9 +3,9 @@ import { findInvalidDeposits } from '../domain/consensus/deposit-signature.ts';
 import { KEY_CONTEXT_LENGTH, readKeyContext } from '../domain/keys/key-context.ts';
 import { decryptKeystore, parseKeystore } from '../domain/keys/keystore.ts';
 import { encodeValidator, hashLeaf } from '../domain/protocol/deposit-leaf.ts';
-import { equalBytes, fromHex, wipe } from '../lib/bytes.ts';
+import { equalBytes, fromHex, toHex, wipe } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
-import { readFileAtOnce } from '../lib/files.ts';
+import { readTextAtOnce } from '../lib/files.ts';
 import { HASH_LENGTH, SIGNATURE_LENGTH } from '../lib/lengths.ts';
 import { type Input, type KeystoreToSeal, type Output, PUBLIC_KEY_WIDTH, SECRET_KEY_WIDTH } from './jobs.ts';
 import { openRow, ROW_WIDTH, record, sealKeys, takeDataKey } from './seal-rows.ts';
@@ -32,13 +32,15 @@ export async function sealKeystores({
 
 /** The file is read again: what was read of it first is not kept, and may be another file's now. */
 async function decryptFile({ path, password, publicKey }: KeystoreToSeal): Promise<Uint8Array> {
-  const keystore = parseKeystore(readFileAtOnce(path).toString('utf8'), path);
-  if (!equalBytes(fromHex(keystore.pubkey), publicKey)) {
+  const keystore = parseKeystore(readTextAtOnce(path), path);
+  // Of one that does not name its key, the decryption shows whether it is the one that was found before.
+  const pubkey = keystore.pubkey ?? toHex(publicKey);
+  if (!equalBytes(fromHex(pubkey), publicKey)) {
     throw new OperatorError('keystore-changed', `${path} names another public key than a moment ago.`, {
       hint: 'Run the command again when nobody writes to the directory of the keystores any more.',
     });
   }
-  return await decryptKeystore(keystore, password, path);
+  return await decryptKeystore({ ...keystore, pubkey }, password, path);
 }
 
 /** Opens validators' rows and seals fresh shares of their keys: no secret key leaves the thread. */

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
 import { firstLineOf } from '../support/programs/first-line.ts';
 import { checkJsonResult, unseenResults } from '../support/programs/json-results.ts';
+import { mountSecret } from '../support/scenes/secret-volume.ts';
 
 const SECRET_KEY = '3ee2224386c82ffea477e2adf28a2929f5c349165a4196158c7f3a2ecca40f35';
 
@@ -54,6 +55,32 @@ describe('operator signer', () => {
     const exitCode = await closed;
     expect(JSON.parse(await stdout)).toEqual({ keys: 1 });
     checkJsonResult(args, { stdout: await stdout, exitCode });
+  });
+
+  it.each(
+    ['prysm', 'byte-order-mark', 'beside-other-json', 'old-ethdo'].flatMap(name => [
+      [name, 'a folder'] as const,
+      [name, 'a secret volume'] as const,
+    ]),
+  )('operator signer opens the keystores of %s from %s', async (name, place) => {
+    using directory = temporaryDirectory();
+    const source = join(PROJECT_ROOT, 'test/vectors/foreign-keystores', name);
+    const files = Object.fromEntries(
+      readdirSync(source).map(file => [file, readFileSync(join(source, file), 'utf8')]),
+    );
+    if (place === 'a folder') cpSync(source, directory.path, { recursive: true });
+    else mountSecret(directory.path, files);
+    const own = ['--network', 'mainnet', '--keystores-dir', directory.path, '--listen', '127.0.0.1:0'];
+    const child = spawn(join(PROJECT_ROOT, 'operator'), ['signer', ...own], {
+      env: { PATH: process.env.PATH ?? '' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const stderr = text(child.stderr);
+    expect(await firstLineOf(child)).toMatch(/^Signing exits with 2 keys on /);
+    child.kill('SIGTERM');
+    await new Promise(resolve => child.once('close', resolve));
+    const left = /that are no keystores are left out: (.*)\.$/m.exec(await stderr)?.[1];
+    expect(left).toBe(name === 'beside-other-json' ? 'pubkeys.json, slashing_protection.json' : undefined);
   });
 
   it.each<readonly [string, readonly string[], number, RegExp]>([

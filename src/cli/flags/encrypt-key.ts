@@ -1,12 +1,14 @@
-import { type OptionSpec, optional, required } from '../options/option.ts';
-import { text } from '../options/value-kinds.ts';
+import { type OptionSpec, optional, required, type ValueKind } from '../options/option.ts';
+
+/** Blanks and line ends around a key are none of it. */
+const key: ValueKind<string> = { placeholder: 'TEXT', parse: value => value.trim() };
 
 const SPEC: OptionSpec<string> = {
   description: 'The encryption key for the remote database.',
   env: 'REMOTE_DB_ENCRYPT_KEY',
   secret: true,
   hidden: true,
-  value: text,
+  value: key,
 };
 
 /** `--encrypt-key`, `--encrypt-key-file` and their variables. */

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, UsageError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { describeFault, matchSchema } from '../../lib/match-schema.ts';
 import { Failover } from '../failover.ts';
 import {
   bodyJson,
@@ -298,13 +299,12 @@ function readValidators(response: HttpResponse, endpoint: string): BeaconValidat
 }
 
 function parseAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, endpoint: string): T {
-  const answer = schema.safeParse(bodyJson(response, endpoint));
+  const answer = matchSchema(schema, bodyJson(response, endpoint));
   if (answer.success) return answer.data;
-  const [issue] = answer.error.issues;
   throw new ExternalError(
     'invalid-answer',
-    `${describeEndpoint(endpoint)} does not answer as a beacon node does: ${issue?.path.join('.')}: ${issue?.message}.`,
-    { cause: answer.error },
+    `${describeEndpoint(endpoint)} does not answer as a beacon node does: ${describeFault(answer.fault)}.`,
+    { cause: answer.fault.cause },
   );
 }
 

@@ -4,6 +4,7 @@ import { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { matchSchema } from '../../lib/match-schema.ts';
 import { bodyText, type HttpDeps, type HttpResponse, HttpStatusError, requestHttp } from '../http.ts';
 import { explainSignerFailure, explainSignerStatus, type SignerRequestSubject } from './signer-errors.ts';
 import { type SignerTls, tlsConnectOptions } from './signer-tls.ts';
@@ -121,10 +122,10 @@ export async function requestSigner(
  * @throws ExternalError 'invalid-answer'
  */
 export function parseSignerAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, name: string): T {
-  const parsed = schema.safeParse(parseJson(bodyText(response)));
-  if (parsed.success) return parsed.data;
+  const checked = matchSchema(schema, parseJson(bodyText(response)));
+  if (checked.success) return checked.data;
   throw new ExternalError('invalid-answer', `${name} does not answer as a Web3Signer does.`, {
-    cause: parsed.error,
+    cause: checked.fault.cause,
   });
 }
 

@@ -2,6 +2,7 @@ import { toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/json.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
+import { sayTooBig, sayTooSmall, sayWrongType } from '../../lib/match-schema.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import type { DepositEntry } from './deposit.ts';
 
@@ -20,7 +21,7 @@ export interface DepositDataEntry extends DepositEntry {
 export function parseDepositData(text: string, name = 'deposit data'): DepositDataEntry[] {
   const json = parseJson(text);
   if (json === undefined) throw new OperatorError('deposit-data-not-json', `${name} is not JSON.`);
-  if (!Array.isArray(json)) throw invalid(name, [expected('array', json)]);
+  if (!Array.isArray(json)) throw invalid(name, ['the document', sayWrongType('array', json)]);
   const entries = json.map((entry: unknown, place) => requireEntry(entry, place, name));
   // Flat: arrays of their own for each entry take twice what is in them.
   const publicKeys = Buffer.alloc(entries.length * PUBLIC_KEY_LENGTH);
@@ -59,7 +60,7 @@ interface EntryMembers extends Readonly<Record<string, unknown>> {
 
 function requireEntry(entry: unknown, place: number, name: string): EntryMembers {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
-    throw invalid(name, [place, expected('object', entry)]);
+    throw invalid(name, [place, sayWrongType('object', entry)]);
   const members = entry as EntryMembers;
   for (const { member, isRequired, findFault } of MEMBERS) {
     const value = members[member];
@@ -86,7 +87,7 @@ const MEMBERS: readonly {
 ];
 
 function hexOf(bytes: number): (value: unknown) => string | undefined {
-  const pattern = new RegExp(`^(?:0x)?[0-9a-fA-F]{${2 * bytes}}$`);
+  const pattern = new RegExp(`^(?:0x)?[0-9a-f]{${2 * bytes}}$`, 'i');
   return value => {
     if (typeof value !== 'string') return anyText(value);
     return pattern.test(value) ? undefined : `is not ${bytes} bytes of hex`;
@@ -94,25 +95,15 @@ function hexOf(bytes: number): (value: unknown) => string | undefined {
 }
 
 function wholePositive(value: unknown): string | undefined {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return expected('number', value);
-  if (!Number.isInteger(value)) return expected('int', value);
-  if (value > Number.MAX_SAFE_INTEGER) return `Too big: expected int to be <=${Number.MAX_SAFE_INTEGER}`;
-  if (value < Number.MIN_SAFE_INTEGER) return `Too small: expected int to be >=${Number.MIN_SAFE_INTEGER}`;
-  return value > 0 ? undefined : 'Too small: expected number to be >0';
+  if (typeof value !== 'number' || !Number.isFinite(value)) return sayWrongType('number', value);
+  if (!Number.isInteger(value)) return sayWrongType('int', value);
+  if (value > Number.MAX_SAFE_INTEGER) return sayTooBig('int', Number.MAX_SAFE_INTEGER);
+  if (value < Number.MIN_SAFE_INTEGER) return sayTooSmall('int', Number.MIN_SAFE_INTEGER);
+  return value > 0 ? undefined : sayTooSmall('number', 0, false);
 }
 
 function anyText(value: unknown): string | undefined {
-  return typeof value === 'string' ? undefined : expected('string', value);
-}
-
-function expected(type: string, value: unknown): string {
-  return `Invalid input: expected ${type}, received ${typeOf(value)}`;
-}
-
-function typeOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'array';
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : typeof value;
+  return typeof value === 'string' ? undefined : sayWrongType('string', value);
 }
 
 function invalid(name: string, parts: readonly (string | number)[]): OperatorError {
@@ -121,6 +112,6 @@ function invalid(name: string, parts: readonly (string | number)[]): OperatorErr
 
 /** Writes the bytes of a hex text to their place among others. @returns those bytes, as a view */
 function readHex(text: string, into: Buffer, offset: number, length: number): Uint8Array {
-  into.write(text.startsWith('0x') ? text.slice(2) : text, offset, 'hex');
+  into.write(/^0x/i.test(text) ? text.slice(2) : text, offset, 'hex');
   return new Uint8Array(into.buffer, into.byteOffset + offset, length);
 }

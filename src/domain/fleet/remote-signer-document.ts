@@ -4,11 +4,12 @@ import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { describeJsonError } from '../../lib/json.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { describeFault, matchSchema } from '../../lib/match-schema.ts';
 import type { RemoteSignerConfig } from './remote-signer-config.ts';
 
 const publicKeySchema = z
   .string()
-  .regex(/^0x[0-9a-fA-F]{96}$/, 'expected a public key (0x and 96 hex digits)')
+  .regex(/^0x[0-9a-f]{96}$/i, 'expected a public key (0x and 96 hex digits)')
   .transform(text => fromHex(text, PUBLIC_KEY_LENGTH));
 
 const fileSchema = z.object({
@@ -17,7 +18,7 @@ const fileSchema = z.object({
     .object({
       config_hash: z
         .string()
-        .regex(/^0x[0-9a-fA-F]{64}$/)
+        .regex(/^0x[0-9a-f]{64}$/i, 'expected a hash (0x and 64 hex digits)')
         .transform(text => fromHex(text, HASH_LENGTH)),
       config_ipfs_hash: z.string().min(1),
       threshold: z.int().min(1),
@@ -42,8 +43,8 @@ export function parseRemoteSignerConfig(text: string, name: string): RemoteSigne
   } catch (error) {
     throw invalid(describeJsonError(error));
   }
-  const file = fileSchema.safeParse(json);
-  if (!file.success) throw invalid(foreignText(z.prettifyError(file.error)));
+  const file = matchSchema(fileSchema, json);
+  if (!file.success) throw invalid(describeFault(file.fault));
   const { pubkeys_to_shares: sharesOf, oracle_set: set } = file.data;
   const validators = Object.entries(sharesOf).map(([publicKey, shares]) => {
     const key = publicKeySchema.safeParse(publicKey);

@@ -2,6 +2,7 @@ import { parseAllDocuments } from 'yaml';
 import { compareBytes, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
+import { decodeText } from '../../lib/text.ts';
 
 /** A key with its public key; both are the caller's, nothing here wipes them. */
 export interface SigningKey {
@@ -209,7 +210,7 @@ function readAnyYaml(content: Uint8Array, name: string): Uint8Array[] {
 function parseYaml(content: Uint8Array): unknown[] | undefined {
   try {
     // The fail-safe schema leaves every scalar a string: an unquoted 0x… would become a number and lose its digits.
-    const documents = parseAllDocuments(Buffer.from(content).toString('utf8'), {
+    const documents = parseAllDocuments(decodeText(content), {
       schema: 'failsafe',
       logLevel: 'silent',
     });

@@ -25,10 +25,18 @@ export const KDF_LIMITS = {
   saltBytes: 1024,
 } as const;
 
-export const saltSchema = z
-  .string()
-  .regex(/^(?:[0-9a-fA-F]{2})*$/, { error: 'is not hex' })
-  .max(2 * KDF_LIMITS.saltBytes, { error: `has more than ${KDF_LIMITS.saltBytes} bytes` });
+/** Hex in any case, with a prefix or without, as bare lower-case digits; anything else goes on as it is. */
+export function bareHex(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/^0x/i, '').toLowerCase() : value;
+}
+
+export const saltSchema = z.preprocess(
+  bareHex,
+  z
+    .string()
+    .regex(/^(?:[0-9a-fA-F]{2})*$/, { error: 'is not hex' })
+    .max(2 * KDF_LIMITS.saltBytes, { error: `has more than ${KDF_LIMITS.saltBytes} bytes` }),
+);
 
 /** The numbers of scrypt, within {@link KDF_LIMITS}. */
 export const scryptSchema = z

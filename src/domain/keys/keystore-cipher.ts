@@ -1,5 +1,6 @@
 import { createDecipheriv, createHash, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto';
 import { wipe } from '../../lib/bytes.ts';
+import { trimmedForms } from '../../lib/secret.ts';
 
 type KdfOf<F, P> = {
   readonly function: F;
@@ -16,15 +17,24 @@ export interface KeystoreCrypto {
 }
 
 /**
- * What an EIP-2335 keystore holds. By node:crypto at once: @chainsafe/bls-keystore asks Web Crypto for hash and cipher, which
- * takes ten times as long as both, and leaves the derived key in memory.
+ * What an EIP-2335 keystore holds. The password is tried as it stands, then without blanks around it, which editors and shells
+ * put there, then without its accents, as ethdo, Prysm and SSV took it before version 1.4.1 of their common library.
+ *
+ * By node:crypto at once: @chainsafe/bls-keystore asks Web Crypto for hash and cipher, which takes ten times as long as both, and
+ * leaves the derived key in memory.
  * @returns the decrypted bytes, which the caller wipes; undefined when the password, or the checksum, is a wrong one
  * @throws Error of OpenSSL when it refuses the parameters of the key derivation
  */
-export function decryptMessage(
-  { kdf, checksum, cipher }: KeystoreCrypto,
-  password: string,
-): Uint8Array | undefined {
+export function decryptMessage(crypto: KeystoreCrypto, password: string): Uint8Array | undefined {
+  for (const form of formsOf(password)) {
+    const decrypted = decryptWith(crypto, form);
+    if (decrypted !== undefined) return decrypted;
+  }
+  return undefined;
+}
+
+/** @param password - as it goes into the key derivation */
+function decryptWith({ kdf, checksum, cipher }: KeystoreCrypto, password: string): Uint8Array | undefined {
   const key = deriveKey(kdf, password);
   try {
     const ciphertext = Buffer.from(cipher.message, 'hex');
@@ -41,7 +51,7 @@ export function decryptMessage(
 }
 
 function deriveKey(kdf: KeystoreCrypto['kdf'], password: string): Uint8Array {
-  const secret = Buffer.from(normalize(password));
+  const secret = Buffer.from(password);
   const salt = Buffer.from(kdf.params.salt, 'hex');
   try {
     if (kdf.function === 'pbkdf2') return pbkdf2Sync(secret, salt, kdf.params.c, kdf.params.dklen, 'sha256');
@@ -50,6 +60,12 @@ function deriveKey(kdf: KeystoreCrypto['kdf'], password: string): Uint8Array {
   } finally {
     wipe(secret);
   }
+}
+
+/** What a password may have been when the key was encrypted, each once: for most passwords that is one form. */
+function formsOf(password: string): Iterable<string> {
+  const typed = [password, ...trimmedForms(password)].map(normalize);
+  return new Set([...typed, ...typed.map(form => form.replace(/\p{Mn}/gu, ''))]);
 }
 
 /** The password as EIP-2335 has it: NFKD, without control characters. */

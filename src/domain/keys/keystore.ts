@@ -6,9 +6,17 @@ import { OperatorError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { parseJson } from '../../lib/json.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { describeFault, matchSchema } from '../../lib/match-schema.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
 import { publicKeyOf } from './derivation.ts';
-import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
+import {
+  bareHex,
+  type KDF_LIMITS,
+  memoryOfScrypt,
+  roundsSchema,
+  saltSchema,
+  scryptSchema,
+} from './kdf-cost.ts';
 import { decryptMessage } from './keystore-cipher.ts';
 
 export type KeystoreKdf = 'scrypt' | 'pbkdf2';
@@ -17,7 +25,16 @@ export type KeystoreKdf = 'scrypt' | 'pbkdf2';
 const SCRYPT_COST = { n: 262144, r: 8, p: 1 };
 
 const hex = (bytes: number) =>
-  z.string().regex(new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` });
+  z.preprocess(
+    bareHex,
+    z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), { error: `is not ${bytes} bytes of hex` }),
+  );
+
+/** What nothing is opened by: other makers leave it out, or write null. */
+const words = z
+  .string()
+  .nullish()
+  .transform(text => text ?? '');
 
 const kdfSchema = z.discriminatedUnion('function', [
   z.object({
@@ -37,7 +54,7 @@ const kdfSchema = z.discriminatedUnion('function', [
   }),
 ]);
 
-/** An EIP-2335 keystore of version 4. */
+/** An EIP-2335 keystore of version 4. Whatever the clients do without may be missing, as in those of Prysm, or be null. */
 const keystoreSchema = z.object({
   crypto: z.object({
     kdf: kdfSchema,
@@ -48,16 +65,19 @@ const keystoreSchema = z.object({
       message: hex(32),
     }),
   }),
-  description: z.string().optional(),
+  description: words,
+  /** Bare hex in lower case. EIP-2335 does not ask for it. */
   pubkey: z.preprocess(
-    value => (typeof value === 'string' ? value.replace(/^0x/, '') : value),
-    hex(PUBLIC_KEY_LENGTH),
+    value => (value === null || value === '' ? undefined : value),
+    hex(PUBLIC_KEY_LENGTH).optional(),
   ),
-  path: z.string(),
-  uuid: z.string(),
+  path: words,
+  uuid: words,
   version: z.literal(4),
 });
 export type Keystore = z.infer<typeof keystoreSchema>;
+/** A keystore whose public key is known: as the file says, or derived. */
+export type NamedKeystore = Keystore & { readonly pubkey: string };
 /** Made once: to make a schema takes ten times as long as to use it. */
 const versionSchema = z.object({ version: z.unknown() });
 
@@ -67,21 +87,24 @@ const versionSchema = z.object({ version: z.unknown() });
  * @throws OperatorError 'keystore-not-json', 'keystore-version' or 'keystore-invalid'
  */
 export function parseKeystore(text: string, name = 'keystore'): Keystore {
-  const json = parseJson(text);
+  return readKeystore(parseJson(text), name);
+}
+
+/** {@link parseKeystore} of what `parseJson` gave. */
+export function readKeystore(json: unknown, name: string): Keystore {
   if (json === undefined) throw new OperatorError('keystore-not-json', `${name} is not JSON.`);
   const version = versionSchema.safeParse(json).data?.version;
-  if (version !== undefined && version !== 4) {
+  if (typeof version === 'number' && version !== 4) {
     throw new OperatorError(
       'keystore-version',
       `${name} is a keystore of version ${foreignText(String(version))}, not 4.`,
     );
   }
-  const parsed = keystoreSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const checked = matchSchema(keystoreSchema, json);
+  if (checked.success) return checked.data;
   throw new OperatorError(
     'keystore-invalid',
-    `${name} is not an EIP-2335 keystore: ${issue?.path.join('.')}: ${issue?.message}`,
+    `${name} is not an EIP-2335 keystore: ${describeFault(checked.fault)}`,
   );
 }
 
@@ -141,7 +164,7 @@ export function formatKeystore({ crypto, description, pubkey, path, uuid, versio
 
 /**
  * Decrypts a keystore and proves the key by its public key. Blocks this thread as {@link encryptKeystore} does.
- * @param password - normalised as EIP-2335 has it (NFKD, control characters removed)
+ * @param password - normalised as EIP-2335 has it (NFKD, control characters removed); {@link decryptMessage} says what else is tried
  * @returns the 32-byte secret key; the caller wipes it
  * @throws OperatorError 'keystore-wrong-password' (or a damaged checksum: nobody can tell them apart),
  *   'keystore-wrong-public-key', 'keystore-kdf' when OpenSSL refuses the parameters
@@ -154,14 +177,32 @@ export async function decryptKeystore(
   const decrypted = decryptBytes(keystore, password, name);
   const secretKey = new Uint8Array(decrypted);
   wipe(decrypted);
-  const expected = fromHex(keystore.pubkey);
+  const expected = keystore.pubkey === undefined ? undefined : fromHex(keystore.pubkey);
   const derived = tryPublicKey(secretKey);
-  if (derived !== undefined && equalBytes(derived, expected)) return secretKey;
+  if (derived !== undefined && (expected === undefined || equalBytes(derived, expected))) return secretKey;
   wipe(secretKey);
-  throw new OperatorError(
-    'keystore-wrong-public-key',
-    `${name} names public key ${toHex(expected)}, but holds the secret key of another.`,
-  );
+  const named = expected === undefined ? 'no public key' : `public key ${toHex(expected)}`;
+  const held = expected === undefined ? 'no secret key of BLS' : 'the secret key of another';
+  throw new OperatorError('keystore-wrong-public-key', `${name} names ${named}, but holds ${held}.`);
+}
+
+/**
+ * A keystore with its public key, which takes a decryption where the file does not name it.
+ * @throws OperatorError as {@link decryptKeystore} does
+ */
+export async function nameKeystore(
+  keystore: Keystore,
+  password: string,
+  name: string,
+): Promise<NamedKeystore> {
+  const { pubkey } = keystore;
+  if (pubkey !== undefined) return { ...keystore, pubkey };
+  const secretKey = await decryptKeystore(keystore, password, name);
+  try {
+    return { ...keystore, pubkey: toHex(publicKeyOf(secretKey)).slice(2) };
+  } finally {
+    wipe(secretKey);
+  }
 }
 
 function decryptBytes({ crypto }: Keystore, password: string, name: string): Uint8Array {

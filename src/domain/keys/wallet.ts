@@ -8,7 +8,9 @@ import { fromHex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/json.ts';
 import { SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
+import { describeFault, matchSchema } from '../../lib/match-schema.ts';
 import { formatPythonJson } from '../../lib/python-json.ts';
+import { trimmedForms } from '../../lib/secret.ts';
 import { type KDF_LIMITS, memoryOfScrypt, roundsSchema, saltSchema, scryptSchema } from './kdf-cost.ts';
 import { mnemonicToSeed } from './mnemonic.ts';
 
@@ -40,6 +42,8 @@ export async function createWallet(
 
 /**
  * Opens any version 3 JSON wallet, also one whose scrypt has N = 2^18 and r = 1, which OpenSSL refuses.
+ * @param password - tried in Unicode's composed form, as ethers takes it; then as it stands, as geth and Python take it; then both
+ *   without blanks around it
  * @param name - how errors call it, such as its path
  * @returns the checksummed address and the 32-byte secret key, which the caller wipes. ethers holds it as a hex string,
  *   too, which cannot be overwritten.
@@ -53,17 +57,29 @@ export async function decryptWallet(
 ): Promise<{ address: string; secretKey: Uint8Array }> {
   const wallet = readWallet(json, name);
   useFastScrypt();
-  try {
-    const account = await decryptKeystoreJson(JSON.stringify(wallet), password);
-    return { address: account.address, secretKey: fromHex(account.privateKey, SECRET_KEY_LENGTH) };
-  } catch (cause) {
-    if (cause instanceof Error && cause.message.includes('incorrect password')) {
-      throw new OperatorError('wallet-wrong-password', `The password does not open ${name}.`);
+  const text = JSON.stringify(wallet);
+  for (const form of passwordForms(password)) {
+    try {
+      const account = await decryptKeystoreJson(text, Buffer.from(form));
+      return { address: account.address, secretKey: fromHex(account.privateKey, SECRET_KEY_LENGTH) };
+    } catch (cause) {
+      if (cause instanceof Error && cause.message.includes('incorrect password')) continue;
+      throw new OperatorError(
+        'wallet-invalid',
+        `${name} is not a version 3 JSON wallet that can be opened.`,
+        {
+          cause,
+        },
+      );
     }
-    throw new OperatorError('wallet-invalid', `${name} is not a version 3 JSON wallet that can be opened.`, {
-      cause,
-    });
   }
+  throw new OperatorError('wallet-wrong-password', `The password does not open ${name}.`);
+}
+
+/** Each once: for most passwords that is one form. */
+function passwordForms(password: string): Iterable<string> {
+  const typed = [password, ...trimmedForms(password)];
+  return new Set(typed.flatMap(form => [form.normalize('NFKC'), form]));
 }
 
 /**
@@ -94,7 +110,6 @@ function readKdfParams(params: unknown): unknown {
   if (typeof params !== 'object' || params === null) return params;
   const plain = ([name, value]: [string, unknown]): [string, unknown] => {
     if (typeof value !== 'string') return [name, value];
-    if (name === 'salt') return [name, value.replace(/^0x/i, '')];
     return [name, /^\d{1,15}$/.test(value) ? Number(value) : value];
   };
   return Object.fromEntries(Object.entries(params).map(plain));
@@ -102,7 +117,7 @@ function readKdfParams(params: unknown): unknown {
 
 const walletSchema = z.object({
   version: z.literal(3),
-  address: z.string().optional(),
+  address: z.string().nullish(),
   // What else stands in it is ethers' to read; none of it costs anything.
   crypto: z.discriminatedUnion('kdf', [
     z.looseObject({ kdf: z.literal('scrypt'), kdfparams: z.preprocess(readKdfParams, scryptSchema) }),
@@ -119,14 +134,13 @@ const walletSchema = z.object({
 /** The parts of a wallet by which it is opened, exactly those that were judged. */
 function readWallet(text: string, name: string): z.infer<typeof walletSchema> {
   const json = withPlainNames(parseJson(text));
-  const parsed = walletSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  const checked = matchSchema(walletSchema, json);
+  if (checked.success) return checked.data;
   const isVersion3 = z.object({ version: z.literal(3) }).safeParse(json).success;
-  const [issue] = parsed.error.issues;
   throw new OperatorError(
     'wallet-invalid',
     isVersion3
-      ? `${name} is not a wallet that can be opened: ${issue?.path.join('.')}: ${issue?.message}.`
+      ? `${name} is not a wallet that can be opened: ${describeFault(checked.fault)}.`
       : `${name} is not a version 3 JSON wallet.`,
   );
 }

@@ -3,6 +3,7 @@ import { computeAddress } from 'ethers/transaction';
 import { z } from 'zod';
 import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
+import { matchSchema, type SchemaFault } from '../../lib/match-schema.ts';
 import { type Oracle, type OracleConfig, refuseThresholdOfOne } from './oracle-config.ts';
 
 const publicKeyText = z.string().regex(/^(0x)?[0-9a-fA-F]{128}$/, 'must be 64 bytes of hex');
@@ -31,8 +32,8 @@ const documentSchema = z.object({
  *   `oracle-threshold-one` or `oracle-config-duplicate-key`, each naming the member
  */
 export function parseOracleConfig(document: Uint8Array): OracleConfig {
-  const fields = documentSchema.safeParse(parseJson(document));
-  if (!fields.success) throw invalidDocument(fields.error);
+  const fields = matchSchema(documentSchema, parseJson(document));
+  if (!fields.success) throw invalidDocument(fields.fault);
   const oracles = fields.data.oracles.map(toOracle);
   const threshold = fields.data.exit_signature_recover_threshold;
   requireDistinctKeys(oracles);
@@ -101,21 +102,12 @@ function requireDistinctKeys(oracles: readonly Oracle[]): void {
   }
 }
 
-function invalidDocument(error: z.ZodError): ExternalError {
-  const issue = error.issues[0];
-  const path = (issue?.path ?? [])
-    .map(part => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('');
-  const reason =
-    issue?.code === 'invalid_type' && issue.message.endsWith('received undefined')
-      ? 'is missing'
-      : issue?.message;
-  const field = path === '' ? 'the document' : path.replace(/^\./, '');
+function invalidDocument({ path, what, cause }: SchemaFault): ExternalError {
+  const member = path.map(part => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+  const field = member === '' ? 'the document' : member.replace(/^\./, '');
   return new ExternalError(
     'oracle-config-invalid',
-    `The oracle configuration is not valid: ${field}: ${reason ?? error.message}.`,
-    {
-      cause: error,
-    },
+    `The oracle configuration is not valid: ${field}: ${what}.`,
+    { cause },
   );
 }

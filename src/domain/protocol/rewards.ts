@@ -3,8 +3,8 @@ import { Interface } from 'ethers/abi';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
-import { foreignText } from '../../lib/foreign-text.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
+import { describeFault, matchSchema } from '../../lib/match-schema.ts';
 
 /** Rewards of one vault since the protocol's start, as the oracles have agreed on them. */
 export interface VaultRewards {
@@ -127,12 +127,11 @@ function parseExactJson(document: Uint8Array): unknown {
 }
 
 function parseWith<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const checked = matchSchema(schema, value);
+  if (checked.success) return checked.data;
   throw new ExternalError(
     'rewards-invalid',
-    `The rewards document is not valid: ${foreignText(issue?.path.join('.') || 'the document')}: ${issue?.message}.`,
-    { cause: parsed.error },
+    `The rewards document is not valid: ${describeFault(checked.fault)}.`,
+    { cause: checked.fault.cause },
   );
 }

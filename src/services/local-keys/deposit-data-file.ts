@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DepositDataEntry, parseDepositData } from '../../domain/consensus/deposit-data.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { readFileBytes } from '../../lib/files.ts';
+import { readTextFile } from '../../lib/files.ts';
 
 export interface DepositDataFile {
   readonly path: string;
@@ -29,7 +29,7 @@ export function findDepositDataPath(vaultDirectory: string): string | undefined 
  */
 export async function readDepositData(vaultDirectory: string, file?: string): Promise<DepositDataFile> {
   const path = requireDepositDataPath(vaultDirectory, file);
-  return { path, entries: parseDepositData((await readFileBytes(path)).toString(), path) };
+  return { path, entries: parseDepositData(await readTextFile(path), path) };
 }
 
 /**

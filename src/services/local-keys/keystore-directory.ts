@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseKeystore } from '../../domain/keys/keystore.ts';
+import { nameKeystore } from '../../domain/keys/keystore.ts';
 import { fromHex } from '../../lib/bytes.ts';
-import { asFileError, readFileBytes } from '../../lib/files.ts';
+import { asFileError } from '../../lib/files.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
-import { isDepositDataName } from './deposit-data-file.ts';
+import { readSecretFile } from '../../lib/secret.ts';
+import { readKeystoreFile } from './keystore-file.ts';
+import { isKeystoreName } from './keystore-names.ts';
 
 export interface KeystoreFile {
   readonly path: string;
@@ -34,26 +36,22 @@ async function listKeystoreNames(keystoresDirectory: string): Promise<string[]> 
   return names.filter(isKeystoreName).sort();
 }
 
-/** Whether a file of a keystores directory is taken for a keystore: deposit data may lie among them. */
-export function isKeystoreName(name: string): boolean {
-  return name.endsWith('.json') && !name.startsWith('.') && !isDepositDataName(name);
-}
-
 /**
- * The keystores of a directory, read but not decrypted.
- * @throws OperatorError naming the file that is no keystore
+ * The keystores of a directory, read; decrypted only where a file does not name its public key.
+ * @throws OperatorError naming the file that is a broken keystore
  */
 export async function readKeystoreDirectory(keystoresDirectory: string): Promise<KeystoreFile[]> {
   const files: KeystoreFile[] = [];
   for (const name of await listKeystoreNames(keystoresDirectory)) {
     const path = join(keystoresDirectory, name);
-    const { pubkey } = parseKeystore((await readFileBytes(path)).toString(), path);
+    const keystore = readKeystoreFile(path);
+    if (keystore === undefined) continue;
     const own = ownPasswordPath(path);
-    files.push({
-      path,
-      publicKey: fromHex(pubkey, PUBLIC_KEY_LENGTH),
-      passwordPath: existsSync(own) ? own : undefined,
-    });
+    const passwordPath = existsSync(own) ? own : undefined;
+    const readPassword = () => readSecretFile(passwordPath ?? sharedPasswordPath(keystoresDirectory));
+    const pubkey =
+      keystore.pubkey ?? (await nameKeystore(keystore, (await readPassword()).value, path)).pubkey;
+    files.push({ path, publicKey: fromHex(pubkey, PUBLIC_KEY_LENGTH), passwordPath });
   }
   return files;
 }

@@ -46,7 +46,7 @@ export async function listKeystores(
     const place = publicKeys.add(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
     const other = paths[place];
     // What is wrong with a later file is told first.
-    if (other !== undefined) duplicate ??= keystoreDuplicate(keystore.pubkey.toLowerCase(), [other, path]);
+    if (other !== undefined) duplicate ??= keystoreDuplicate(keystore.pubkey, [other, path]);
     if (duplicate !== undefined) continue;
     paths.push(path);
     passwords.push(password);

@@ -6,7 +6,7 @@ import { DepositPieces } from '../../domain/consensus/deposit-pieces.ts';
 import { DepositTextWriter } from '../../domain/consensus/deposit-text.ts';
 import { equalBytes } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { asFileError, readFileBytes } from '../../lib/files.ts';
+import { asFileError, readTextFile } from '../../lib/files.ts';
 import { requireDepositDataPath } from './deposit-data-file.ts';
 
 /** How much of a file is read at a time: some 370 entries. */
@@ -32,7 +32,7 @@ async function isRegularFile(path: string): Promise<boolean> {
 
 /** What pieces cannot tell is found here: what is wrong in the file, and where. */
 async function readWhole(path: string): Promise<DepositList> {
-  return depositListOf({ path, entries: parseDepositData((await readFileBytes(path)).toString(), path) });
+  return depositListOf({ path, entries: parseDepositData(await readTextFile(path), path) });
 }
 
 /** Undefined when the file is no list of deposits that can be cut behind one of them. */

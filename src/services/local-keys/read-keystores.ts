@@ -1,20 +1,24 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { type Keystore, parseKeystore } from '../../domain/keys/keystore.ts';
+import { type NamedKeystore, nameKeystore } from '../../domain/keys/keystore.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { asFileError, readFileAtOnce } from '../../lib/files.ts';
+import { asFileError } from '../../lib/files.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 import { visibleFilesOf } from '../../lib/visible-files.ts';
-import { isKeystoreName } from './keystore-directory.ts';
+import { readKeystoreFile } from './keystore-file.ts';
+import { isKeystoreName, mayBeKeystore } from './keystore-names.ts';
 
 /** How many keystores are read before other work of this thread is let in: some milliseconds. */
 const AT_ONCE = 128;
 
-/** A keystore that was read, not decrypted. */
+/** How many files that are no keystores are named. */
+const NAMED_AT_MOST = 10;
+
+/** A keystore that was read; decrypted only where its file does not name its public key. */
 export interface ReadKeystore {
   readonly path: string;
-  readonly keystore: Keystore;
+  readonly keystore: NamedKeystore;
   readonly password: string;
 }
 
@@ -28,20 +32,25 @@ export interface KeystoreLocation {
 
 /**
  * Reads all keystores (EIP-2335) of a directory and of those below it, with their passwords: a text file of the
- * keystore's name, else the common password file. Deposit data that lies among them is no keystore.
- * @param warn - told about password files that others can read
+ * keystore's name, else the common password file. Deposit data and other JSON that lies among them is no keystore.
+ * @param warn - told about password files that others can read, and of JSON that is no keystore
  * @throws OperatorError naming the file: keystores-missing, keystore-not-json, keystore-version, keystore-invalid,
- *   keystore-duplicate, password-missing
+ *   keystore-duplicate, password-missing; keystore-wrong-password of one that does not name its public key
  */
 export async function readKeystores(
   location: KeystoreLocation,
   warn: (message: string) => void,
 ): Promise<ReadKeystore[]> {
+  return await collect(readEachKeystore(location, warn));
+}
+
+/** @throws OperatorError 'keystore-duplicate' */
+async function collect(keystores: AsyncIterable<ReadKeystore>): Promise<ReadKeystore[]> {
   const files: ReadKeystore[] = [];
-  for await (const file of readEachKeystore(location, warn)) files.push(file);
+  for await (const file of keystores) files.push(file);
   const first = new Map<string, string>();
   for (const { path, keystore } of files) {
-    const key = keystore.pubkey.toLowerCase();
+    const key = keystore.pubkey;
     const other = first.get(key);
     if (other !== undefined) throw keystoreDuplicate(key, [other, path]);
     first.set(key, path);
@@ -54,19 +63,43 @@ export async function* readEachKeystore(
   location: KeystoreLocation,
   warn: (message: string) => void,
 ): AsyncGenerator<ReadKeystore, void, undefined> {
-  const paths = await listKeystorePaths(location.keystoresDir);
-  if (paths.length === 0) {
-    throw new OperatorError('keystores-missing', `Keystores not found in ${location.keystoresDir}.`, {
-      hint: 'Run "create-keys", or name the directory with --keystores-dir.',
-    });
+  let isEmpty = true;
+  for await (const keystore of readKeystoresThere(location, warn)) {
+    isEmpty = false;
+    yield keystore;
   }
+  if (!isEmpty) return;
+  throw new OperatorError('keystores-missing', `Keystores not found in ${location.keystoresDir}.`, {
+    hint: 'Run "create-keys", or name the directory with --keystores-dir.',
+  });
+}
+
+/** None where there are none. */
+async function* readKeystoresThere(
+  location: KeystoreLocation,
+  warn: (message: string) => void,
+): AsyncGenerator<ReadKeystore, void, undefined> {
+  const paths = await listKeystorePaths(location.keystoresDir);
   const passwords = new PasswordFiles(location, warn);
+  const foreign: string[] = [];
   for (const [i, path] of paths.entries()) {
-    const keystore = parseKeystore(readFileAtOnce(path).toString('utf8'), path);
-    yield { path, keystore, password: await passwords.passwordOf(path) };
     // Answers of threads and of nodes are waiting, too.
     if (i % AT_ONCE === AT_ONCE - 1) await setImmediate();
+    const keystore = readKeystoreFile(path);
+    if (keystore === undefined) {
+      foreign.push(relative(location.keystoresDir, path));
+      continue;
+    }
+    const password = await passwords.passwordOf(path);
+    yield { path, password, keystore: await nameKeystore(keystore, password, path) };
   }
+  if (foreign.length > 0) warn(sayForeign(location.keystoresDir, foreign));
+}
+
+function sayForeign(directory: string, names: readonly string[]): string {
+  const shown = names.slice(0, NAMED_AT_MOST).join(', ');
+  const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
+  return `JSON files in ${directory} that are no keystores are left out: ${shown}${more}.`;
 }
 
 /** Reads keystores as {@link readKeystores} does; none where there are none, or no directory. */
@@ -74,12 +107,16 @@ export async function findKeystores(
   location: KeystoreLocation,
   warn: (message: string) => void,
 ): Promise<ReadKeystore[]> {
-  if (!existsSync(location.keystoresDir)) return [];
-  const paths = await listKeystorePaths(location.keystoresDir);
-  return paths.length === 0 ? [] : readKeystores(location, warn);
+  return existsSync(location.keystoresDir) ? await collect(readKeystoresThere(location, warn)) : [];
 }
 
-/** Paths of the keystores of a directory and of those below it, sorted; see {@link visibleFilesOf}. */
+/** Paths of what counts as a keystore in a directory and those below it, sorted; broken ones among them. */
+export async function findKeystorePaths(directory: string): Promise<string[]> {
+  const paths = await listKeystorePaths(directory);
+  return paths.filter(mayBeKeystore);
+}
+
+/** Paths of files with a keystore's name of a directory and of those below it, sorted; see {@link visibleFilesOf}. */
 export async function listKeystorePaths(directory: string): Promise<string[]> {
   try {
     return Iterator.from(visibleFilesOf(directory))

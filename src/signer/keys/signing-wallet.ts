@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { keccak256 } from 'ethers/crypto';
 import { decryptWallet } from '../../domain/keys/wallet.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
-import { readFileBytes } from '../../lib/files.ts';
+import { readTextFile } from '../../lib/files.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 import { overwriteSigningStack, pointOfSecretKey, signHash } from '../../lib/secp256k1.ts';
 import { readSecretFile } from '../../lib/secret.ts';
@@ -27,8 +27,8 @@ export async function openWallet(files: {
   readonly file: string;
   readonly passwordFile: string;
 }): Promise<SigningWallet> {
-  const [json, password] = await Promise.all([readFileBytes(files.file), readSecretFile(files.passwordFile)]);
-  const { address, secretKey } = await decryptWallet(json.toString(), password.value, files.file);
+  const [json, password] = await Promise.all([readTextFile(files.file), readSecretFile(files.passwordFile)]);
+  const { address, secretKey } = await decryptWallet(json, password.value, files.file);
   return {
     address,
     publicKey: toHex(pointOfSecretKey(secretKey).subarray(1)),

@@ -17,11 +17,12 @@ describe('visibleFilesOf', () => {
     expect(listed(volume)).toEqual(['a.json', 'b.json', 'below/c.json']);
   });
 
-  it('visibleFilesOf passes over what editors and file managers leave, and folders of theirs', ({
+  it('visibleFilesOf passes over what editors and file managers leave, and folders of theirs and of file systems', ({
     directory,
   }) => {
     mkdirSync(join(directory, 'below', '.git'), { recursive: true });
-    for (const name of ['a', '.a.swp', '._a', 'below/b', 'below/.b', 'below/.git/c'])
+    mkdirSync(join(directory, 'lost+found'));
+    for (const name of ['a', '.a.swp', '._a', 'below/b', 'below/.b', 'below/.git/c', 'lost+found/d'])
       writeFileSync(join(directory, name), '');
     expect(listed(directory)).toEqual(['a', 'below/b']);
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Eta } from 'eta';
 import type { ValidatorConfig } from '../../../domain/fleet/validator-config.ts';
 import { messageOf, OperatorError } from '../../../lib/errors.ts';
-import { readFileBytes } from '../../../lib/files.ts';
+import { readTextFile } from '../../../lib/files.ts';
 import { packageRoot } from '../../../lib/package-root.ts';
 
 /** Files of a validator client, in the order in which they are reported. */
@@ -26,7 +26,7 @@ export async function renderValidatorFiles(
   const files = new Map<ValidatorFile, Uint8Array>();
   for (const name of VALIDATOR_FILES) {
     const path = findTemplate(`${name}.eta`, options.templateDirectory);
-    const template = (await readFileBytes(path)).toString('utf8');
+    const template = await readTextFile(path);
     try {
       files.set(name, Buffer.from(renderText(template, config, name.endsWith('.json') ? 'json' : 'yaml')));
     } catch (error) {

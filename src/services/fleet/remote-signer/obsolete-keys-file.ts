@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
-import { PUBLIC_FILE_MODE, readFileBytes, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
+import { PUBLIC_FILE_MODE, readTextFile, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
+import { parseJson } from '../../../lib/json.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { describeFault, matchSchema } from '../../../lib/match-schema.ts';
 import { formatPythonJson } from '../../../lib/python-json.ts';
 
-const fileSchema = z.array(z.string().regex(/^0x[0-9a-f]{96}$/));
+const fileSchema = z.array(
+  z.string().regex(/^0x[0-9a-f]{96}$/i, 'is not a public key (0x and 96 hex digits)'),
+);
 
 /**
  * Where a vault remembers keys in the signer that an earlier configuration named and the current one does not: written
@@ -22,19 +26,18 @@ export async function readObsoleteKeys(vaultDirectory: string): Promise<Readonly
   const path = obsoleteKeysPath(vaultDirectory);
   let text: string;
   try {
-    text = (await readFileBytes(path)).toString('utf8');
+    text = await readTextFile(path);
   } catch (error) {
     if (error instanceof OperatorError && error.code === 'file-missing') return new Set();
     throw error;
   }
-  try {
-    return new Set(fileSchema.parse(JSON.parse(text)).map(key => toHex(fromHex(key, PUBLIC_KEY_LENGTH))));
-  } catch (cause) {
-    throw new OperatorError('invalid-obsolete-keys', `${path} is not a list of public keys.`, {
-      hint: 'Move it away: it only says which keys of the signer are no longer needed.',
-      cause,
-    });
-  }
+  const json = parseJson(text);
+  const checked = matchSchema(fileSchema, json);
+  if (checked.success) return new Set(checked.data.map(key => toHex(fromHex(key, PUBLIC_KEY_LENGTH))));
+  const reason = json === undefined ? 'it is not JSON' : describeFault(checked.fault);
+  throw new OperatorError('invalid-obsolete-keys', `${path} is not a list of public keys: ${reason}.`, {
+    hint: 'Move it away: it only says which keys of the signer are no longer needed.',
+  });
 }
 
 /** Remembers these keys and no others; an empty list removes the file. */

@@ -1,10 +1,10 @@
+import { type Dirent, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { parseKeystore } from '../../../domain/keys/keystore.ts';
-import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
-import { asFileError, readFileBytes } from '../../../lib/files.ts';
-import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { type Hex, toHex } from '../../../lib/bytes.ts';
+import { asFileError } from '../../../lib/files.ts';
 import { findDepositDataPath, readDepositData } from '../../local-keys/deposit-data-file.ts';
+import { publicKeyNamedBy, readKeystoreFile } from '../../local-keys/keystore-file.ts';
 import { VAULT_DIRECTORY_NAME } from '../../local-keys/lock-vault.ts';
 import { listKeystorePaths } from '../../local-keys/read-keystores.ts';
 import { findRemoteSignerConfig } from './remote-signer-config-file.ts';
@@ -42,8 +42,8 @@ async function listKeysInFiles(directory: string): Promise<Uint8Array[]> {
   for (const name of await namesIn(directory)) {
     if (!name.startsWith('keystores')) continue;
     for (const path of await listKeystorePaths(join(directory, name))) {
-      const { pubkey } = parseKeystore((await readFileBytes(path)).toString(), path);
-      keys.push(fromHex(pubkey, PUBLIC_KEY_LENGTH));
+      const keystore = readKeystoreFile(path);
+      if (keystore !== undefined) keys.push(publicKeyNamedBy(keystore, path));
     }
   }
   return keys;
@@ -52,7 +52,11 @@ async function listKeysInFiles(directory: string): Promise<Uint8Array[]> {
 async function namesIn(directory: string): Promise<string[]> {
   try {
     const entries = await readdir(directory, { withFileTypes: true });
-    return entries.filter(entry => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name);
+    const isFolder = (entry: Dirent) =>
+      entry.isSymbolicLink()
+        ? (statSync(join(directory, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false)
+        : entry.isDirectory();
+    return entries.filter(isFolder).map(({ name }) => name);
   } catch (error) {
     throw asFileError(error, directory, 'read');
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
 import { parseRemoteSignerConfig } from '../../../domain/fleet/remote-signer-document.ts';
 import { OperatorError } from '../../../lib/errors.ts';
-import { readFileBytes } from '../../../lib/files.ts';
+import { readTextFile } from '../../../lib/files.ts';
 
 /** Path of what tells the operator which keys and shares its signer has. */
 export function remoteSignerConfigPath(vaultDirectory: string): string {
@@ -18,7 +18,7 @@ export async function findRemoteSignerConfig(
 ): Promise<RemoteSignerConfig | undefined> {
   const path = remoteSignerConfigPath(vaultDirectory);
   try {
-    return parseRemoteSignerConfig((await readFileBytes(path)).toString('utf8'), path);
+    return parseRemoteSignerConfig(await readTextFile(path), path);
   } catch (error) {
     if (error instanceof OperatorError && error.code === 'file-missing') return undefined;
     throw error;

@@ -21,7 +21,7 @@ import { isPlainLoopback } from '../../../lib/loopback.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { ownPasswordPath, sharedPasswordPath } from '../../local-keys/keystore-directory.ts';
-import { listKeystorePaths, type ReadKeystore } from '../../local-keys/read-keystores.ts';
+import { findKeystorePaths, type ReadKeystore } from '../../local-keys/read-keystores.ts';
 import { importKeys, type TransportKey } from './import-keys.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
 import { listProtectedKeys } from './protected-keys.ts';
@@ -203,7 +203,7 @@ function keptValidators(
   before: RemoteSignerConfig | undefined,
   { keystores, oracleSet, vaultDirectory }: SetUpRemoteSignerOptions,
 ): RemoteSignerConfig['validators'] {
-  const here = new Set(keystores.map(({ keystore }) => keystore.pubkey.toLowerCase()));
+  const here = new Set(keystores.map(({ keystore }) => keystore.pubkey));
   const others = (before?.validators ?? []).filter(({ publicKey }) => !here.has(toHex(publicKey).slice(2)));
   const isSame =
     oracleSet === null
@@ -265,7 +265,7 @@ async function removeKeystores(
   for (const { path } of keystores) await remove(ownPasswordPath(path));
   const directories = new Set(keystores.map(({ path }) => dirname(path)));
   for (const directory of directories) {
-    const [left, ...more] = await listKeystorePaths(directory);
+    const [left, ...more] = await findKeystorePaths(directory);
     if (left === undefined) await remove(sharedPasswordPath(directory));
     else
       warn(

@@ -257,7 +257,7 @@ const CASES: readonly Case[] = [
     name: 'deposit data that are no list',
     statements: () => [document(`'{"a": 1}'`)],
     findings: () => [
-      'deposit data is not deposit data: Invalid input: expected array, received object',
+      'deposit data is not deposit data: the document: is an object, not an array',
       OPERATOR_FACTS,
       NOT_SIGNED,
     ],
@@ -271,7 +271,7 @@ const CASES: readonly Case[] = [
     name: 'deposit data with an entry that is none',
     statements: () => [document(`replace(document, '"signature"', '"sig"')`)],
     findings: () => [
-      'deposit data is not deposit data: 0: signature: Invalid input: expected string, received undefined',
+      'deposit data is not deposit data: 0: signature: is missing',
       OPERATOR_FACTS,
       NOT_SIGNED,
     ],

@@ -4,10 +4,12 @@ import {
   decryptKeystore,
   encryptKeystore,
   formatKeystore,
+  nameKeystore,
   parseKeystore,
 } from '../../../../src/domain/keys/keystore.ts';
 import { fromHex, toHex } from '../../../../src/lib/bytes.ts';
 import { readRecorded } from '../../../support/recorded/vectors.ts';
+import { createCheapKeystore } from '../../../support/scenes/bad-input/keystore.ts';
 
 const RECORDED = '01-create-keys/holesky/1-after-first/keystores/keystore-m_12381_3600_0_0_0-1795366760.json';
 const PASSWORDS = '01-create-keys/holesky/1-after-first/keystores/password.txt';
@@ -58,6 +60,15 @@ const SCRYPT = {
     },
   },
 };
+
+const CHEAP = createCheapKeystore(fromHex(SPEC_SECRET), SPEC_PUBLIC_KEY, SPEC_PASSWORD);
+
+/** The byte strings of the keystore as other makers may write them. */
+function withLoudHex(): unknown {
+  return JSON.parse(JSON.stringify(CHEAP.crypto), (_, value: unknown) =>
+    typeof value === 'string' && /^[0-9a-f]{32,}$/.test(value) ? `0X${value.toUpperCase()}` : value,
+  );
+}
 
 describe('keystore', () => {
   it.each([
@@ -129,6 +140,47 @@ describe('keystore', () => {
     odd.crypto.kdf.params = { ...odd.crypto.kdf.params, n: 262144, r: 1 };
     await expect(decryptKeystore(parseKeystore(JSON.stringify(odd)), SPEC_PASSWORD)).rejects.toMatchObject({
       code: 'keystore-kdf',
+    });
+  });
+
+  it.each([
+    ['without path, uuid and description', { path: undefined, uuid: undefined, description: undefined }],
+    ['with null for them', { path: null, uuid: null, description: null }],
+    ['with a name, as Prysm has it', { path: undefined, name: 'acct' }],
+    ['with a public key in upper case', { pubkey: SPEC_PUBLIC_KEY.toUpperCase() }],
+    ['with a public key behind 0x', { pubkey: `0x${SPEC_PUBLIC_KEY}` }],
+    ['with a public key behind 0X in upper case', { pubkey: `0X${SPEC_PUBLIC_KEY.toUpperCase()}` }],
+    ['with its byte strings behind 0x in upper case', { crypto: withLoudHex() }],
+    ['behind a byte order mark', {}],
+    ['without its public key', { pubkey: undefined }],
+    ['with null as public key', { pubkey: null }],
+  ])('parseKeystore and decryptKeystore open a keystore %s', async (_, members) => {
+    const text = JSON.stringify({ ...CHEAP, ...members });
+    for (const written of [text, `\ufeff${text}`]) {
+      const keystore = parseKeystore(written);
+      const named = await nameKeystore(keystore, SPEC_PASSWORD, 'k.json');
+      expect(named.pubkey).toBe(SPEC_PUBLIC_KEY);
+      expect(toHex(await decryptKeystore(keystore, SPEC_PASSWORD))).toBe(SPEC_SECRET);
+    }
+  });
+
+  it.each([
+    ['word', 'word\n', 'a line end behind it'],
+    ['word', 'word\r', 'half a line end behind it'],
+    ['word', 'word \r\n', 'a blank and a line end behind it'],
+    ['word', ' word\t ', 'blanks around it'],
+    ['word ', 'word ', 'a blank that belongs to it'],
+    [' word', ' word \n', 'a blank before it that belongs to it'],
+    ['Käsekuchen-Ñandú', 'Käsekuchen-Ñandú', 'accents'],
+    ['Kasekuchen-Nandu', 'Käsekuchen-Ñandú', 'accents that ethdo dropped'],
+    ['Kasekuchen', 'Käsekuchen \r\n', 'accents that ethdo dropped, and a line end'],
+    ['한글', '한글 ', 'letters that are made of others'],
+  ])('decryptKeystore opens a keystore of the password %j by %j, with %s', async (password, given) => {
+    const cheap = createCheapKeystore(fromHex(SPEC_SECRET), SPEC_PUBLIC_KEY, password);
+    const keystore = parseKeystore(JSON.stringify(cheap));
+    expect(toHex(await decryptKeystore(keystore, given))).toBe(SPEC_SECRET);
+    await expect(decryptKeystore(keystore, `${given}x`)).rejects.toMatchObject({
+      code: 'keystore-wrong-password',
     });
   });
 

@@ -1,3 +1,5 @@
+import { createCipheriv, pbkdf2Sync, randomBytes, randomUUID } from 'node:crypto';
+import { keccak256 } from 'ethers/crypto';
 import { computeAddress } from 'ethers/transaction';
 import { describe, expect, it } from 'vitest';
 import { createWallet, decryptWallet } from '../../../../src/domain/keys/wallet.ts';
@@ -27,6 +29,26 @@ const WEB3_VECTOR = JSON.stringify({
   version: 3,
 });
 
+/** A wallet whose key derivation costs nothing, of a secret key of 32 bytes 0x11. */
+function cheapWallet(password: string): string {
+  const [salt, iv] = [randomBytes(32), randomBytes(16)];
+  const key = pbkdf2Sync(Buffer.from(password), salt, 1, 32, 'sha256');
+  const cipher = createCipheriv('aes-128-ctr', key.subarray(0, 16), iv);
+  const ciphertext = Buffer.concat([cipher.update(Buffer.alloc(32, 0x11)), cipher.final()]);
+  return JSON.stringify({
+    crypto: {
+      cipher: 'aes-128-ctr',
+      cipherparams: { iv: iv.toString('hex') },
+      ciphertext: ciphertext.toString('hex'),
+      kdf: 'pbkdf2',
+      kdfparams: { c: 1, dklen: 32, prf: 'hmac-sha256', salt: salt.toString('hex') },
+      mac: keccak256(Buffer.concat([key.subarray(16), ciphertext])).slice(2),
+    },
+    id: randomUUID(),
+    version: 3,
+  });
+}
+
 describe('wallet', () => {
   it('decryptWallet opens the recorded wallet, whose scrypt OpenSSL refuses', async () => {
     const json = readRecorded('01-create-keys/holesky/wallet/wallet.json');
@@ -53,6 +75,18 @@ describe('wallet', () => {
   it('decryptWallet opens the published pbkdf2 vector', async () => {
     const { secretKey } = await decryptWallet(WEB3_VECTOR, 'testpassword');
     expect(toHex(secretKey)).toBe('0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d');
+  });
+
+  it.each([
+    ['pässwörd', 'pässwörd', 'as it stands'],
+    ['pässwörd'.normalize('NFD'), 'pässwörd'.normalize('NFD'), 'decomposed, as Python takes it'],
+    ['pässwörd', 'pässwörd'.normalize('NFD'), 'composed, as ethers takes it'],
+    ['pass', 'pass \r\n', 'with blanks and a line end behind it'],
+    ['pass', ' pass\t', 'with blanks around it'],
+    ['pass ', 'pass ', 'that ends with a blank'],
+  ])('decryptWallet opens a wallet of the password %j by %j: %3$s', async (password, given) => {
+    const wallet = await decryptWallet(cheapWallet(password), given);
+    expect(toHex(wallet.secretKey)).toBe(`0x${'11'.repeat(32)}`);
   });
 
   it.each(['', '{}', '{"version":4}', '{"version":3}', '[3]'])('decryptWallet refuses %j', async text => {

@@ -55,6 +55,7 @@ describe('readDepositList', () => {
     ['no entry and spaces', ' [ \n ] \n'],
     ['one entry', JSON.stringify(many.slice(0, 1))],
     ['two thousand entries', JSON.stringify(many)],
+    ['entries behind a byte order mark', `\ufeff${JSON.stringify(many)}`],
     ['entries as they are written here', formatDepositData(parseDepositData(JSON.stringify(many)))],
     ['entries over many lines', `\n${JSON.stringify(many, null, 4)}\n`],
     ['entries with text beyond ASCII', JSON.stringify(manyEntries(2_000, { note: 'Ärger, 鍵 and 🔑' }))],
@@ -94,7 +95,6 @@ describe('readDepositList', () => {
     ['something behind the list', `${JSON.stringify(many)}]`],
     ['two lists', JSON.stringify(many) + JSON.stringify(many)],
     ['an object', JSON.stringify(many[0])],
-    ['a byte order mark', `\ufeff${JSON.stringify(many)}`],
     [
       'a key of the wrong length',
       broken(entries => entries.with(1_234, { ...entries[1_234], pubkey: 'ab' })),

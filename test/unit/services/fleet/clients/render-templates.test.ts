@@ -11,6 +11,7 @@ import {
   VALIDATOR_FILES,
 } from '../../../../../src/services/fleet/clients/render-templates.ts';
 import { it } from '../../../../support/fixtures.ts';
+import { mountSecret } from '../../../../support/scenes/secret-volume.ts';
 
 const vectors = join(import.meta.dirname, '../../../../vectors/v3-operator/03-remote-db');
 const signerUrl = 'http://web3signer:6174';
@@ -84,6 +85,14 @@ describe('renderValidatorFiles', () => {
       expect(parsed).toEqual([entry, entry]);
     }
     expect(definitions.split('\n')).toHaveLength(12);
+  });
+
+  it('renderValidatorFiles takes the templates of a volume, which are links, and passes over hidden ones', async ({
+    directory,
+  }) => {
+    mountSecret(directory, { 'signer_keys.yml.eta': '# <%= it.signerUrl %>\n' });
+    await writeFile(join(directory, '.signer_keys.yml.eta.swp'), '<%= it.misspelt %>');
+    expect((await render({}, directory))['signer_keys.yml']).toBe(`# ${signerUrl}`);
   });
 
   it('renderValidatorFiles takes a directory’s templates before its own, and names one that does not work', async ({
