@@ -191,7 +191,7 @@ async function openSources(
   const depositDataFile = chooseDepositData(log, settings.facts.depositDataFile, {
     other: rows?.depositData.name ?? findDepositDataPath(ownDirectory),
   });
-  const files = fileSources({ vaultDirectory: ownDirectory, depositDataFile });
+  const files = fileSources({ ref, vaultDirectory: ownDirectory, depositDataFile });
   if (rows === undefined) return files;
   if (signed !== undefined) log.info('Only what the vault has signed is believed of the remote database.');
   log.info(

@@ -140,6 +140,9 @@ export const ERROR_CODES = {
   'deposit-data-changed': {
     kinds: ['failure'],
   },
+  'deposit-data-compounding': {
+    kinds: ['failure'],
+  },
   'deposit-data-duplicate': {
     kinds: ['failure'],
   },
@@ -508,6 +511,7 @@ export const ERROR_CODES = {
   },
   'keystore-invalid': {
     kinds: ['failure'],
+    shared: true,
   },
   'keystore-kdf': {
     kinds: ['failure'],

@@ -187,6 +187,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Run "remote-db verify" for the details, find out who writes to the database, and restore it from a backup.',
   },
+  'deposit-data-compounding': {
+    meaning:
+      'The deposit data is for compounding validators (0x02 withdrawal credentials), which this operator does not register.',
+    remedy: 'Create it with "create-keys", or in the other program without compounding.',
+  },
   'deposit-data-duplicate': {
     meaning:
       'The deposit data names one public key twice. A second deposit would not make a second validator.',

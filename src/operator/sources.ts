@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
 import { findVaultFacts, type VaultFacts, vaultNotSetUp, vaultOtherChain } from '../db/vaults.ts';
+import { assertClaimOfVault } from '../domain/consensus/deposit-claims.ts';
+import type { DepositDataEntry } from '../domain/consensus/deposit-data.ts';
 import { parsePackedDeposits } from '../domain/consensus/packed-deposits.ts';
 import type { RemoteSignerConfig } from '../domain/fleet/remote-signer-config.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
@@ -33,19 +35,21 @@ export interface OperatorSources {
 }
 
 export interface FileSourceOptions {
+  readonly ref: VaultRef;
   readonly vaultDirectory: string;
   /** Beats the one in the directory. */
   readonly depositDataFile: string | undefined;
 }
 
 /** Configuration from files, as `create-keys`, `remote-signer-setup` or `setup-operator` wrote them. */
-export function fileSources({ vaultDirectory, depositDataFile }: FileSourceOptions): OperatorSources {
+export function fileSources({ ref, vaultDirectory, depositDataFile }: FileSourceOptions): OperatorSources {
   return {
     depositData: {
       name: depositDataFile ?? findDepositDataPath(vaultDirectory) ?? vaultDirectory,
       read: async () => {
         const path = requireDepositDataPath(vaultDirectory, depositDataFile);
-        return parsePackedDeposits(await readFileBytes(path), path);
+        const check = (entry: DepositDataEntry) => assertClaimOfVault(ref, entry, path);
+        return parsePackedDeposits(await readFileBytes(path), path, check);
       },
     },
     remoteSigner: {

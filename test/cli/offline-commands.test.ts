@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
@@ -311,6 +320,39 @@ describe('get-validators-root', () => {
       depositDataFile: join(vault.vaultDir, 'deposit_data.json'),
       validators: 3,
     });
+  });
+});
+
+/** Recorded deposit data whose validators would be compounding ones. */
+function writeCompounding(path: string): void {
+  const text = recordedFile('holesky/1-after-first/deposit_data.json');
+  writeFileSync(path, text.replaceAll('"withdrawal_credentials": "01', '"withdrawal_credentials": "02'));
+}
+
+describe('deposit data that is of no use', () => {
+  it('get-validators-root and merge-deposit-data name compounding deposit data, and write nothing', async () => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, 'compounding.json');
+    writeCompounding(file);
+    const place = ['--data-dir', directory.path, '--vault', VAULT];
+    const root = await runCli(['get-validators-root', ...place, '--deposit-data-file', file]);
+    const out = join(directory.path, 'merged.json');
+    const merge = await runCli(['merge-deposit-data', '-d', file, '-d', file, '-m', out]);
+    for (const run of [root, merge]) {
+      expect(run.stderr).toContain('it is for a compounding validator (0x02)');
+      expect(run.stdout).toBe('');
+      expect(run.exitCode).toBe(1);
+    }
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('get-validators-root refuses deposit data of another vault', async () => {
+    const file = join(VECTORS, 'holesky/1-after-first/deposit_data.json');
+    const other = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
+    const place = ['--data-dir', VECTORS, '--vault', other];
+    const run = await runCli(['get-validators-root', ...place, '--deposit-data-file', file]);
+    expect(run.stderr).toContain(`not those of vault ${other}.`);
+    expect(run.exitCode).toBe(1);
   });
 });
 

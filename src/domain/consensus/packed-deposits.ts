@@ -1,7 +1,8 @@
 import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
+import { decodeText } from '../../lib/text.ts';
 import type { DepositEntry } from './deposit.ts';
-import { parseDepositData } from './deposit-data.ts';
+import { type DepositDataEntry, parseDepositData } from './deposit-data.ts';
 import { DepositPieces } from './deposit-pieces.ts';
 
 const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH;
@@ -40,19 +41,31 @@ export function packDeposits(entries: readonly DepositEntry[]): readonly Deposit
  * {@link packDeposits} of deposit data, of which no more than a piece is parsed at a time.
  * @param document - the text in UTF-8
  * @param name - how errors call it, such as its path
+ * @param check - given each entry as it stands in the text; what it throws is thrown
  * @throws OperatorError 'deposit-data-not-json' or 'deposit-data-invalid'
  */
-export function parsePackedDeposits(document: Uint8Array, name: string): readonly DepositEntry[] {
-  const packed = packInPieces(document);
-  return packed === undefined
-    ? packDeposits(parseDepositData(Buffer.from(document).toString(), name))
-    : unpack(packed);
+export function parsePackedDeposits(
+  document: Uint8Array,
+  name: string,
+  check: (entry: DepositDataEntry) => void = () => undefined,
+): readonly DepositEntry[] {
+  const packed = packInPieces(document, check);
+  if (packed !== undefined) return unpack(packed);
+  const entries = parseDepositData(decodeText(document), name);
+  for (const entry of entries) check(entry);
+  return packDeposits(entries);
 }
 
-/** @returns undefined when the text cannot be read in pieces: most often since it is no deposit data */
-function packInPieces(document: Uint8Array): GrowingBytes | undefined {
+/** @returns undefined when the text cannot be read in pieces: most often since it is no deposit data; or when an entry is refused */
+function packInPieces(
+  document: Uint8Array,
+  check: (entry: DepositDataEntry) => void,
+): GrowingBytes | undefined {
   const packed = new GrowingBytes();
-  const pieces = new DepositPieces(entries => append(packed, entries));
+  const pieces = new DepositPieces(entries => {
+    for (const entry of entries) check(entry);
+    append(packed, entries);
+  });
   for (let at = 0; at < document.length; at += PIECE_LENGTH) {
     if (!pieces.add(document.subarray(at, at + PIECE_LENGTH))) return undefined;
   }

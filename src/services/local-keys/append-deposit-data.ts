@@ -1,4 +1,5 @@
 import { vaultCredentials } from '../../domain/consensus/deposit.ts';
+import { assertNotCompounding } from '../../domain/consensus/deposit-claims.ts';
 import {
   assertUniqueDeposits,
   type DepositDataEntry,
@@ -26,7 +27,7 @@ export interface AppendedDepositData {
 /**
  * Signs the deposits of keys that a vault's deposit data does not name yet, to stand behind those that it has: their
  * order is the order of registration.
- * @throws OperatorError 'deposit-data-mismatch' when the file is of another vault or network
+ * @throws OperatorError 'deposit-data-compounding'; 'deposit-data-mismatch' when the file is of another vault or network
  */
 export async function appendDepositData(
   { progress }: { readonly progress: ProgressReporter },
@@ -75,6 +76,7 @@ function assertOfVault(
   credentials: Uint8Array,
 ): void {
   for (const { publicKey, json } of entries) {
+    assertNotCompounding({ publicKey, json }, path ?? 'deposit data');
     const isOfVault = holds(json, 'withdrawal_credentials', credentials);
     const isOfNetwork = holds(json, 'fork_version', network.genesisForkVersion);
     if (isOfVault && isOfNetwork) continue;

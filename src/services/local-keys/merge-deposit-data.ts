@@ -1,5 +1,6 @@
+import { assertClaimOfSomeVault } from '../../domain/consensus/deposit-claims.ts';
 import { type DepositDataEntry, formatDepositData } from '../../domain/consensus/deposit-data.ts';
-import { toHex } from '../../lib/bytes.ts';
+import { fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';
 import { type DepositDataFile, readDepositData } from './deposit-data-file.ts';
@@ -11,13 +12,15 @@ export interface MergedDepositData {
 
 /**
  * Merges deposit data of several operators of one vault: the first key of each file in turn, then the second of each.
- * @throws OperatorError 'deposit-data-mismatch' when two files are of different vaults or networks
+ * @throws OperatorError 'deposit-data-mismatch' when two files are of different vaults or networks; 'deposit-data-compounding' and
+ *   'deposit-data-other-vault' for what no vault can use
  */
 export async function mergeDepositData(
   { warn }: { readonly warn: (message: string) => void },
   options: { readonly files: readonly string[]; readonly outputFile: string },
 ): Promise<MergedDepositData> {
   const files = await Promise.all(options.files.map(file => readDepositData('', file)));
+  for (const { path, entries } of files) for (const entry of entries) assertClaimOfSomeVault(entry, path);
   assertSameOrigin(files);
   const merged = interleave(files.map(file => file.entries));
   warnOfDuplicates(merged, warn);
@@ -46,7 +49,8 @@ function assertSameOrigin(files: readonly DepositDataFile[]): void {
   for (const { path, entries } of files) {
     for (const { json } of entries) {
       for (const member of ['withdrawal_credentials', 'fork_version']) {
-        const value = json[member];
+        const text = json[member];
+        const value = typeof text === 'string' ? toHex(fromHex(text)) : undefined;
         const first = seen.get(member) ?? { value, path };
         seen.set(member, first);
         if (value === undefined || first.value === undefined || value === first.value) continue;
