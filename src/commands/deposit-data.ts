@@ -1,6 +1,12 @@
 import { example } from '../cli/examples.ts';
 import { KEYSTORE_PASSWORD_OPTIONS, keystoresDir } from '../cli/flags/keystores.ts';
-import { EXECUTION_TIMEOUTS, executionEndpoints, executionSettings, verbose } from '../cli/flags/nodes.ts';
+import {
+  EXECUTION_TIMEOUTS,
+  executionEndpoints,
+  executionSettings,
+  proxySettings,
+  verbose,
+} from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/flags/remote-db.ts';
 import { checkSignerTls, REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
@@ -106,7 +112,8 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
       dbUrl && resources.use(await openRemoteDb({ ...given, dbUrl, warn: this.warn }, this.config.version));
     const stored =
       remote && (await readStoredDeposits(remote.database, { ref, verifyingKey: given.vaultPublicKey }));
-    const http = openHttp(given);
+    const endpoints = given.executionEndpoints;
+    const http = openHttp(given, { proxies: proxySettings(), endpoints }, this.hint);
     const node = resources.use(await openExecutionNode(http, executionSettings(given), network));
     const isAtHand = await this.askSigner(given, vaultDir);
     const pool = resources.use(createWorkerPool({ size: given.poolSize }));

@@ -283,14 +283,16 @@ describe('the help page of', () => {
 
         --db-url=URL
             The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
+            postgresql://username:pass@hostname/dbname, of several hosts as libpq
+            takes them (host1:5432,host2:5432, target_session_attrs); pglite:PATH for
+            the embedded database. [env: REMOTE_DB_URL]
 
         --db-url-file=FILE
             File to read --db-url from. [env: REMOTE_DB_URL_FILE]
 
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
+            Comma separated list of API endpoints for execution nodes; HTTP_PROXY,
+            HTTPS_PROXY and NO_PROXY say how they are reached. [env:
             EXECUTION_ENDPOINTS]
 
         --execution-retry-timeout=SECONDS

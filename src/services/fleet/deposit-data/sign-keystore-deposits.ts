@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import type { DepositDataEntry } from '../../../domain/consensus/deposit-data.ts';
-import { parseKeystore } from '../../../domain/keys/keystore.ts';
 import { createDepositData } from '../../../domain/keys/signed-deposit.ts';
 import { fromHex, wipe } from '../../../lib/bytes.ts';
-import { readFileAtOnce } from '../../../lib/files.ts';
 import { ADDRESS_LENGTH, PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
+import { readKeystoreFile } from '../../local-keys/keystore-file.ts';
 import {
+  findKeystores,
   type KeystoreLocation,
   listKeystorePaths,
   type ReadKeystore,
@@ -16,13 +16,33 @@ import {
 } from '../../local-keys/read-keystores.ts';
 import type { VaultRef } from '../../remote-db/unlock-vault.ts';
 
-/** The public keys that the keystores of a directory name; none where there is no directory. No password is needed for them. */
-export async function listKeystoreKeys(keystoresDir: string): Promise<RecordTable> {
+/**
+ * The public keys of the keystores of a directory; none where there is no directory. No password is needed for them, unless a
+ * keystore does not name its key.
+ * @throws OperatorError as `readKeystores` does
+ */
+export async function listKeystoreKeys(
+  location: KeystoreLocation,
+  warn: (line: string) => void,
+): Promise<RecordTable> {
   const keys = new RecordTable(PUBLIC_KEY_LENGTH);
-  if (!existsSync(keystoresDir)) return keys;
-  for (const path of await listKeystorePaths(keystoresDir)) {
-    const { pubkey } = parseKeystore(readFileAtOnce(path).toString('utf8'), path);
-    keys.add(fromHex(pubkey, PUBLIC_KEY_LENGTH));
+  if (!existsSync(location.keystoresDir)) return keys;
+  for (const path of await listKeystorePaths(location.keystoresDir)) {
+    const keystore = readKeystoreFile(path);
+    if (keystore === undefined) continue;
+    if (keystore.pubkey === undefined) return await openKeystoreKeys(location, warn);
+    keys.add(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
+  }
+  return keys;
+}
+
+async function openKeystoreKeys(
+  location: KeystoreLocation,
+  warn: (line: string) => void,
+): Promise<RecordTable> {
+  const keys = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const { keystore } of await findKeystores(location, warn)) {
+    keys.add(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
   }
   return keys;
 }

@@ -80,7 +80,7 @@ export async function writeUnusedDeposits(
   const entries = uniteDeposits(sources);
   const named = tableOf(entries);
   const present = await readKeysOfFile(outputFile, DEPOSIT_KEYS);
-  const inKeystores = await listKeystoreKeys(options.keystores.keystoresDir);
+  const inKeystores = await listKeystoreKeys(options.keystores, deps.warn);
   const asked = unionOf([named, inKeystores, options.storedKeys, present]);
   const usedKeys = await deps.findUsedKeys(asked);
   const isOpen = (publicKey: Uint8Array) => !usedKeys.has(publicKey);
