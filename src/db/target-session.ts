@@ -42,7 +42,7 @@ export async function requireSession(client: pg.ClientBase, wanted: WantedSessio
 }
 
 /** A server was reached and is not one of those that are wanted. The words are libpq's. */
-export class WrongSessionError extends Error {
+class WrongSessionError extends Error {
   /** Its place in the table of errors of connections. */
   readonly code = 'WRONG_SESSION';
 }

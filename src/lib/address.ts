@@ -6,11 +6,11 @@ import { UsageError } from './errors.ts';
  * @throws UsageError 'invalid-address'
  */
 export function checksumAddress(text: string): string {
-  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) throw new UsageError('invalid-address', 'Invalid Ethereum address');
+  if (!/^0x[0-9a-f]{40}$/i.test(text)) throw new UsageError('invalid-address', 'Invalid Ethereum address');
   const digits = text.slice(2);
   const unchecked = digits === digits.toUpperCase() || digits === digits.toLowerCase();
   try {
-    return getAddress(unchecked ? text.toLowerCase() : text);
+    return getAddress(`0x${unchecked ? digits.toLowerCase() : digits}`);
   } catch (error) {
     throw new UsageError('invalid-address', `Invalid Ethereum address: the checksum of ${text} is wrong`, {
       cause: error,

@@ -90,26 +90,21 @@ export async function readFileBytes(path: string): Promise<Buffer> {
   }
 }
 
-/**
- * {@link readFileBytes}, which holds up this thread meanwhile: of a small file, five microseconds instead of fifty and more.
- * @throws OperatorError naming the path (file-missing, not-readable)
- */
-export function readFileAtOnce(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw asFileError(error, path, 'read');
-  }
-}
-
 /** Text of a file: see {@link decodeText}. @throws OperatorError as {@link readFileBytes} does */
 export async function readTextFile(path: string): Promise<string> {
   return decodeText(await readFileBytes(path));
 }
 
-/** {@link readTextFile}, which holds up this thread meanwhile, as {@link readFileAtOnce} does. */
+/**
+ * {@link readTextFile}, which holds up this thread meanwhile: of a small file, five microseconds instead of fifty and more.
+ * @throws OperatorError naming the path (file-missing, not-readable)
+ */
 export function readTextAtOnce(path: string): string {
-  return decodeText(readFileAtOnce(path));
+  try {
+    return decodeText(readFileSync(path));
+  } catch (error) {
+    throw asFileError(error, path, 'read');
+  }
 }
 
 /** A file in PEM, for OpenSSL, which knows no byte order mark. @throws OperatorError as {@link readFileBytes} does */

@@ -24,20 +24,13 @@ export interface SchemaFault {
 export function matchSchema<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
   const parsed = schema.safeParse(value, { error: sayIssue });
   if (parsed.success) return parsed;
-  const { issues } = parsed.error;
-  const [first] = issues;
-  const lines = issues.slice(0, TOLD_AT_MOST).map(issue => `${memberAt(issue.path)}: ${issue.message}`);
-  const fault = {
-    member: memberAt(first?.path ?? []),
-    path: first?.path ?? [],
-    what: first?.message ?? NOT_AS_EXPECTED,
-    cause: new Error(lines.join('; ')),
-  };
-  return { success: false, fault };
+  const faults = parsed.error.issues.slice(0, TOLD_AT_MOST).map(tellIssue);
+  const [first = { member: THE_DOCUMENT, path: [], what: NOT_AS_EXPECTED }] = faults;
+  return { success: false, fault: { ...first, cause: new Error(faults.map(describeFault).join('; ')) } };
 }
 
 /** `crypto.cipher: is missing`, to follow a colon. */
-export function describeFault({ member, what }: SchemaFault): string {
+export function describeFault({ member, what }: Pick<SchemaFault, 'member' | 'what'>): string {
   return `${member}: ${what}`;
 }
 
@@ -64,6 +57,7 @@ export function sayTooBig(origin: string, maximum: number | bigint, isInclusive 
   return isInclusive ? `is more than ${maximum}` : `is not less than ${maximum}`;
 }
 
+const THE_DOCUMENT = 'the document';
 const NOT_AS_EXPECTED = 'is not as it has to be';
 /** How much of what is wrong is told as a cause. */
 const TOLD_AT_MOST = 20;
@@ -78,6 +72,13 @@ const TYPES: Readonly<Record<string, string>> = {
   object: 'an object',
   record: 'an object',
 };
+
+function tellIssue(issue: z.core.$ZodIssue): Omit<SchemaFault, 'cause'> {
+  const { path, message } = issue;
+  if (path.length > 0) return { member: foreignText(path.map(String).join('.')), path, what: message };
+  if (issue.code !== 'unrecognized_keys') return { member: THE_DOCUMENT, path, what: message };
+  return { member: foreignText(issue.keys.join(', ')), path, what: 'is not known here' };
+}
 
 /** Messages of a schema's own come before these. */
 function sayIssue(issue: z.core.$ZodRawIssue): string {
@@ -116,10 +117,6 @@ function describeType(value: unknown): string {
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return 'no finite number';
   return TYPES[typeof value] ?? typeof value;
-}
-
-function memberAt(path: readonly PropertyKey[]): string {
-  return path.length === 0 ? 'the document' : foreignText(path.map(String).join('.'));
 }
 
 function isCounted(origin: string): boolean {

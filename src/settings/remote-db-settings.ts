@@ -1,7 +1,7 @@
 import type { VaultSettings } from './vault-settings.ts';
 
 /** Where the remote database is. */
-export interface DatabaseUrlSetting {
+interface DatabaseUrlSetting {
   readonly url: string;
   /** The file to read the URL from again when it came from one. */
   readonly file: string | undefined;

@@ -94,7 +94,7 @@ export function parseKeystore(text: string, name = 'keystore'): Keystore {
 export function readKeystore(json: unknown, name: string): Keystore {
   if (json === undefined) throw new OperatorError('keystore-not-json', `${name} is not JSON.`);
   const version = versionSchema.safeParse(json).data?.version;
-  if (typeof version === 'number' && version !== 4) {
+  if (version !== undefined && String(version) !== '4') {
     throw new OperatorError(
       'keystore-version',
       `${name} is a keystore of version ${foreignText(String(version))}, not 4.`,

@@ -111,6 +111,19 @@ const CASES: BadCase[] = [
     message: `${FILE}: the withdrawal credentials of {key2} are 01${'00'.repeat(11)}${OTHER_VAULT}, not those of vault {vault}.`,
   },
   {
+    name: 'credentials of a compounding validator',
+    args: scene => upload(scene),
+    arrange: scene =>
+      edit(scene, 2, entry => ({
+        ...entry,
+        withdrawal_credentials: String(entry.withdrawal_credentials).replace(/^(0x)?01/, '02'),
+      })),
+    exitCode: 1,
+    code: 'deposit-data-compounding',
+    message:
+      /^\{folder\}.*deposit_data\.json: the withdrawal credentials of \{key2\} are 0x02.*: it is for a compounding validator \(0x02\)/,
+  },
+  {
     name: 'a deposit that was signed for another vault and does not say so',
     args: scene => upload(scene),
     arrange: scene => signFor(scene, 2, { vault: Uint8Array.from(Buffer.from(OTHER_VAULT, 'hex')) }),

@@ -63,6 +63,7 @@ describe('value kinds', () => {
     expect(() => integer({ min: 0 }).parse('1.5', source)).toThrow("'1.5' is not a valid integer.");
     const vault = '0x1234567890AbcdEF1234567890aBcdef12345678';
     expect(address.parse(vault.toLowerCase(), source)).toBe(vault);
+    expect(address.parse(vault.toUpperCase(), source)).toBe(vault);
     expect(() => address.parse(vault.replace('AbcdEF', 'abcdEF'), source)).toThrow(
       /Invalid Ethereum address: the checksum of 0x/,
     );
