@@ -1,7 +1,7 @@
 import type { ErrorCodeOf } from '../lib/error-codes.ts';
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { type RetryOptions, retry } from '../lib/retry.ts';
-import { describeEndpoint, type HttpDeps, logRetry } from './http.ts';
+import { describeEndpoint, type HttpDeps, isRefusedHere, logRetry } from './http.ts';
 
 /** What an endpoint must show before it is asked anything else. */
 interface EndpointProof {
@@ -19,7 +19,9 @@ export interface FailoverOptions {
   /** Proof that is asked of each; without one, every endpoint is taken as it is. */
   readonly proof?: EndpointProof | undefined;
   /** How long, and with which pauses, all of them are asked again when none has answered. */
-  readonly retry: Omit<RetryOptions, 'onRetry'>;
+  readonly retry: Omit<RetryOptions, 'onRetry' | 'limitMsOf'>;
+  /** How long they are asked again when all of them are of this machine and refuse connections. Default: as long as otherwise. */
+  readonly refusedTimeoutMs?: number | undefined;
   /** Code of the error when the endpoints have failed with different ones. */
   readonly unavailableCode: ErrorCodeOf<'external'>;
 }
@@ -36,18 +38,24 @@ interface AskOptions<T> {
 
 export type Worth = 'final' | bigint;
 
+type Deps = Pick<HttpDeps, 'log' | 'onWait' | 'onSlow'>;
+
+/** How long the first answer of an endpoint may take before somebody is told of it. */
+const SLOW_MS = 1_000;
+
 /**
  * Servers that can stand in for each other. A question goes to the one that answered last, and to the others in turn
  * when it fails; when all have failed, it goes round again after a pause, for a time.
  */
 export class Failover {
-  readonly #deps: Pick<HttpDeps, 'log'>;
+  readonly #deps: Deps;
   readonly #options: FailoverOptions;
   readonly #proven = new Set<string>();
   readonly #leftOut = new Set<string>();
   #preferred = 0;
+  #hasAnswered = false;
 
-  constructor(deps: Pick<HttpDeps, 'log'>, options: FailoverOptions) {
+  constructor(deps: Deps, options: FailoverOptions) {
     this.#deps = deps;
     this.#options = options;
   }
@@ -72,11 +80,12 @@ export class Failover {
    *   proves to be a wrong one; the signal's reason
    */
   ask<T>(question: (endpoint: string) => Promise<T>, options: AskOptions<T> = {}): Promise<T> {
-    const { endpoints, retry: again } = this.#options;
+    const { endpoints, retry: again, refusedTimeoutMs } = this.#options;
     return retry(() => this.#askInTurn(question, options.worthOf), {
       ...again,
       isRetryable: options.isRetryable ?? again.isRetryable,
       onRetry: logRetry(this.#deps, endpoints[0] ?? ''),
+      limitMsOf: error => (isRefusedHere(error) ? refusedTimeoutMs : undefined),
     });
   }
 
@@ -94,9 +103,11 @@ export class Failover {
       const index = (begin + tried) % endpoints.length;
       const endpoint = endpoints[index] ?? '';
       if (isAnyLeft && this.#leftOut.has(endpoint)) continue;
+      const slow = this.#startSlowTimer(endpoint);
       try {
         await this.#requireProof(endpoint);
         const answer = await question(endpoint);
+        this.#hasAnswered = true;
         const worth = worthOf?.(answer) ?? 'final';
         if (worth === 'final') {
           this.#preferred = index;
@@ -108,6 +119,8 @@ export class Failover {
         if (error instanceof ExternalError && error.code === proof?.mistake) throw error;
         if (proof?.lasts === 'until-failure') this.#proven.delete(endpoint);
         failures.push(error);
+      } finally {
+        clearTimeout(slow);
       }
     }
     if (best !== undefined) {
@@ -115,6 +128,12 @@ export class Failover {
       return best.answer;
     }
     throw failures.length === 1 ? failures[0] : joinFailures(failures, { unavailableCode });
+  }
+
+  #startSlowTimer(endpoint: string): NodeJS.Timeout | undefined {
+    const { onSlow } = this.#deps;
+    if (this.#hasAnswered || onSlow === undefined) return undefined;
+    return setTimeout(() => onSlow(describeEndpoint(endpoint)), SLOW_MS).unref();
   }
 
   async #requireProof(endpoint: string): Promise<void> {

@@ -9,6 +9,7 @@ import { ExternalError, messageOf } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
 import { decodePercents } from '../lib/percent-decoding.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { retry } from '../lib/retry.ts';
 import type { Proxies } from './proxies.ts';
 
@@ -21,6 +22,16 @@ export interface HttpDeps {
   readonly log?: Pick<Logger, 'debug'> | undefined;
   /** Is told of every request when it has ended. */
   readonly observe?: ((call: HttpCall) => void) | undefined;
+  /** Is told at the first failure of a question that is put again for a time, so that nobody sits before a silent program. */
+  readonly onWait?: ((wait: Wait) => void) | undefined;
+  /** Is told of a server, as scheme, host and port, that has not answered yet when a second has passed. */
+  readonly onSlow?: ((server: string) => void) | undefined;
+}
+
+/** What is waited for: why, and how much longer at most. */
+export interface Wait {
+  readonly error: unknown;
+  readonly leftMs: number;
 }
 
 /** A request that was answered, or failed. */
@@ -56,6 +67,8 @@ export interface HttpResponse {
   readonly body: Uint8Array;
 }
 
+/** A wait that is over before anybody wonders. */
+const WORTH_TELLING_MS = 1_000;
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
@@ -71,7 +84,8 @@ export function requestHttp(deps: HttpDeps, request: HttpRequest): Promise<HttpR
     timeoutMs: retries * request.timeoutMs,
     minDelayMs: 100,
     signal: request.signal,
-    onRetry: logRetry(deps, request.url),
+    // Over in a moment: nothing that anybody has to be told of.
+    onRetry: logRetry({ log: deps.log }, request.url),
   });
 }
 
@@ -98,10 +112,31 @@ function outcomeOf(error: unknown): HttpCall['outcome'] {
   return code === 'timeout' || code === 'unreachable' ? code : 'refused';
 }
 
-/** An `onRetry` for `retry`, which logs at debug level which server is asked again, when, and why. */
-export function logRetry({ log }: HttpDeps, url: string | URL): (error: unknown, delayMs: number) => void {
-  return (error, delayMs) =>
+/**
+ * An `onRetry` for one question: logs at debug level which server is asked again, when, and why, and tells of the first
+ * failure that something is waited for.
+ */
+export function logRetry(
+  { log, onWait }: Pick<HttpDeps, 'log' | 'onWait'>,
+  url: string | URL,
+): (error: unknown, delayMs: number, leftMs: number) => void {
+  let isTold = false;
+  return (error, delayMs, leftMs) => {
     log?.debug({ server: describeEndpoint(url), delayMs: Math.round(delayMs) }, messageOf(error));
+    if (!isTold && leftMs >= WORTH_TELLING_MS) onWait?.({ error, leftMs });
+    isTold = true;
+  };
+}
+
+/**
+ * Whether an error means that servers of this machine refuse connections, all that were asked: nothing listens there, and
+ * nobody who sits before it will have it changed by waiting.
+ */
+export function isRefusedHere(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefusedHere);
+  if (error instanceof ExternalError) return isRefusedHere(error.cause);
+  const { code, address } = (error ?? {}) as { readonly code?: unknown; readonly address?: unknown };
+  return code === 'ECONNREFUSED' && typeof address === 'string' && isLoopback(address);
 }
 
 /** The part of a URL that may be shown: scheme, host and port. */

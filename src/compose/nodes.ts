@@ -1,13 +1,15 @@
 import { type BeaconNode, connectBeaconNode } from '../clients/beacon/beacon-node.ts';
 import type { ExecutionNode } from '../clients/execution/execution-node.ts';
-import type { HttpDeps } from '../clients/http.ts';
+import type { HttpDeps, Wait } from '../clients/http.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
 import { openProxies, type Proxies } from '../clients/proxies.ts';
 import type { ProxySettings } from '../clients/proxy-rules.ts';
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
+import { messageOf } from '../lib/errors.ts';
 import { createCommandLogger } from '../lib/logger.ts';
 import { parseIpfsGateway } from '../networks/ipfs-gateway.ts';
+import { formatDuration } from '../lib/time-left.ts';
 import type { Network } from '../networks/network.ts';
 import type { IpfsSettings, NodeSettings } from '../settings/node-settings.ts';
 import type { SignerConnectionSettings } from '../settings/signing-settings.ts';
@@ -23,15 +25,26 @@ export interface OutwardSettings {
 
 /**
  * What HTTP clients are given; with `--verbose` they say which requests they repeat.
- * @param say - told which servers are reached through a proxy
+ * @param tell - is told in a line which servers are reached through a proxy, and what is waited for. On a terminal also of
+ *   servers that are slow to answer: a log has no use for that
  * @throws UsageError 'invalid-proxy'
  */
 export function openHttp(
   { verbose }: { readonly verbose: boolean },
   outward: OutwardSettings,
-  say: (line: string) => void,
+  tell: (line: string) => void,
 ): HttpDeps {
-  return { log: createCommandLogger(verbose), proxies: openToldProxies(outward, say) };
+  return {
+    log: createCommandLogger(verbose),
+    proxies: openToldProxies(outward, tell),
+    onWait: wait => tell(describeWait(wait)),
+    onSlow: process.stderr.isTTY ? server => tell(`Waiting for an answer of ${server}...`) : undefined,
+  };
+}
+
+function describeWait({ error, leftMs }: Wait): string {
+  const reason = messageOf(error).replace(/\.$/, '');
+  return `${reason}, trying again for ${formatDuration(leftMs)}, Ctrl-C stops.`;
 }
 
 /** The proxies of the environment, and one line about the servers that are known to be asked. @throws UsageError */
@@ -47,7 +60,7 @@ export function openToldProxies(
 /** Connects to the execution layer of a network. */
 export async function openExecutionNode(
   http: HttpDeps,
-  { endpoints, timeoutMs, retryTimeoutMs }: NodeSettings,
+  { endpoints, timeoutMs, retryTimeoutMs, refusedTimeoutMs }: NodeSettings,
   { chainId }: Network,
 ): Promise<ExecutionNode> {
   // Loaded here only: commands that ask no node need not wait for ethers' providers.
@@ -57,6 +70,7 @@ export async function openExecutionNode(
     chainId,
     timeoutMs,
     retryTimeoutMs,
+    refusedTimeoutMs,
   });
 }
 
@@ -66,7 +80,7 @@ const VOTER_RETRY_TIMEOUT_MS = 5_000;
 /** A client for each execution endpoint alone: what several must agree on is asked of all of them. */
 export async function openVoters(
   http: HttpDeps,
-  { endpoints, timeoutMs, retryTimeoutMs }: NodeSettings,
+  { endpoints, timeoutMs, retryTimeoutMs, refusedTimeoutMs }: NodeSettings,
   { chainId }: Network,
 ): Promise<{ readonly voters: readonly ExecutionNode[] } & Disposable> {
   const { ExecutionNode, distinctEndpoints } = await import('../clients/execution/execution-node.ts');
@@ -78,6 +92,7 @@ export async function openVoters(
         chainId,
         timeoutMs,
         retryTimeoutMs: distinct.length === 1 ? retryTimeoutMs : VOTER_RETRY_TIMEOUT_MS,
+        refusedTimeoutMs,
       }),
   );
   const close = () => {
@@ -89,7 +104,7 @@ export async function openVoters(
 /** Connects to the consensus layer of a network. */
 export function openBeaconNode(
   http: HttpDeps,
-  { endpoints, timeoutMs, retryTimeoutMs }: NodeSettings,
+  { endpoints, timeoutMs, retryTimeoutMs, refusedTimeoutMs }: NodeSettings,
   { genesisValidatorsRoot, slotsPerEpoch }: Network,
 ): Promise<BeaconNode> {
   return connectBeaconNode(http, {
@@ -98,6 +113,7 @@ export function openBeaconNode(
     slotsPerEpoch,
     timeoutMs,
     retryTimeoutMs,
+    refusedTimeoutMs,
   });
 }
 

@@ -10,8 +10,10 @@ export interface RetryOptions {
   readonly minDelayMs?: number | undefined;
   readonly maxDelayMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Is told of every failure that will be followed by another attempt. */
-  readonly onRetry?: ((error: unknown, delayMs: number) => void) | undefined;
+  /** Is told of every failure that will be followed by another attempt; new ones are begun for `leftMs` from now on. */
+  readonly onRetry?: ((error: unknown, delayMs: number, leftMs: number) => void) | undefined;
+  /** Bounds the time after an error that it is of no use to wait long for; undefined for any other. */
+  readonly limitMsOf?: ((error: unknown) => number | undefined) | undefined;
   /** Default: external errors that call themselves retryable. */
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
 }
@@ -23,6 +25,7 @@ export interface RetryOptions {
  */
 export function retry<T>(step: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const isRetryable = options.isRetryable ?? isRetryableError;
+  const begunMs = performance.now();
   return pRetry(step, {
     retries: options.retries ?? Number.POSITIVE_INFINITY,
     minTimeout: options.minDelayMs ?? 250,
@@ -31,9 +34,16 @@ export function retry<T>(step: (attempt: number) => Promise<T>, options: RetryOp
     maxRetryTime: options.timeoutMs,
     signal: options.signal,
     shouldRetry: ({ error, retryDelay }) => {
-      const again = isRetryable(error);
-      if (again) options.onRetry?.(error, retryDelay);
-      return again;
+      if (!isRetryable(error)) return false;
+      const limitMs = options.limitMsOf?.(error);
+      const tookMs = performance.now() - begunMs;
+      if (limitMs !== undefined && tookMs + retryDelay > limitMs) return false;
+      options.onRetry?.(
+        error,
+        retryDelay,
+        Math.min(options.timeoutMs, limitMs ?? options.timeoutMs) - tookMs,
+      );
+      return true;
     },
   });
 }

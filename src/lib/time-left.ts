@@ -1,3 +1,5 @@
+import { countOf } from './plural.ts';
+
 /** What is looked back at: so many advances, and as many more as so much time holds. A load that changes is felt after these. */
 const ADVANCES_LOOKED_AT = 10;
 const TIME_LOOKED_AT_MS = 3_000;
@@ -102,6 +104,12 @@ export function formatTimeLeft(ms: number): string {
     .map(part => String(part).padStart(2, '0'))
     .join(':');
   return days === 0 ? clock : `${days}d ${clock}`;
+}
+
+/** A time as people say it, in whole seconds or minutes: `1 second`, `90 seconds`, `2 minutes`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1_000));
+  return seconds < 100 ? countOf(seconds, 'second') : countOf(Math.round(seconds / 60), 'minute');
 }
 
 function sum(values: readonly number[]): number {

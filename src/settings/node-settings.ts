@@ -7,6 +7,8 @@ export interface NodeSettings {
   readonly timeoutMs: number;
   /** How long a request that fails is begun again. */
   readonly retryTimeoutMs: number;
+  /** The same where all nodes are of this machine and refuse connections, when it is less. */
+  readonly refusedTimeoutMs?: number | undefined;
 }
 
 /** How documents are had from IPFS. */

@@ -15,12 +15,18 @@ export const executionEndpoints = required({
   prompt: 'Enter comma separated list of API endpoints for execution nodes',
 });
 
+/** Seconds that requests which fail are sent again, when nothing else is said. */
+const EXECUTION_RETRY_SECONDS = 60;
+const CONSENSUS_RETRY_SECONDS = 120;
+/** The same for a node of this machine that refuses connections, when somebody sits before it. */
+const ATTENDED_REFUSED_MS = 10_000;
+
 /** How long execution nodes are waited for. */
 export const EXECUTION_TIMEOUTS = {
   executionTimeout: timeout('EXECUTION_TIMEOUT', 30, 'Time limit of one request to an execution node'),
   executionRetryTimeout: timeout(
     'EXECUTION_RETRY_TIMEOUT',
-    60,
+    EXECUTION_RETRY_SECONDS,
     'How long requests that fail are sent to execution nodes again',
   ),
 } as const;
@@ -35,6 +41,7 @@ export function executionSettings(
     endpoints: given.executionEndpoints ?? [],
     timeoutMs: given.executionTimeout,
     retryTimeoutMs: given.executionRetryTimeout,
+    refusedTimeoutMs: refusedTimeoutMs(given.executionRetryTimeout, EXECUTION_RETRY_SECONDS),
   };
 }
 
@@ -54,7 +61,7 @@ export const CONSENSUS_TIMEOUTS = {
   consensusTimeout: timeout('CONSENSUS_TIMEOUT', 60, 'Time limit of one request to a consensus node'),
   consensusRetryTimeout: timeout(
     'CONSENSUS_RETRY_TIMEOUT',
-    120,
+    CONSENSUS_RETRY_SECONDS,
     'How long requests that fail are sent to consensus nodes again',
   ),
 } as const;
@@ -67,7 +74,14 @@ export function consensusSettings(
     endpoints: given.consensusEndpoints,
     timeoutMs: given.consensusTimeout,
     retryTimeoutMs: given.consensusRetryTimeout,
+    refusedTimeoutMs: refusedTimeoutMs(given.consensusRetryTimeout, CONSENSUS_RETRY_SECONDS),
   };
+}
+
+/** Who has named a time waits so long, and a service or script as long as was said. */
+function refusedTimeoutMs(retryTimeoutMs: number, defaultSeconds: number): number | undefined {
+  const isChosen = retryTimeoutMs !== defaultSeconds * 1_000;
+  return process.stdin.isTTY && !isChosen ? ATTENDED_REFUSED_MS : undefined;
 }
 
 /** Which IPFS gateways are asked. */

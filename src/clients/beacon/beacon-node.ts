@@ -33,6 +33,8 @@ export interface BeaconNodeOptions {
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;
+  /** The same where all endpoints are of this machine and refuse connections, when it is less. */
+  readonly refusedTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -103,6 +105,7 @@ export class BeaconNode {
         mistake: 'wrong-network',
       },
       retry: { timeoutMs: options.retryTimeoutMs, signal: options.signal },
+      refusedTimeoutMs: options.refusedTimeoutMs,
       unavailableCode: 'beacon-node-unavailable',
     });
   }

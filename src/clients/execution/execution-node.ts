@@ -18,6 +18,8 @@ export interface ExecutionNodeOptions {
   readonly timeoutMs: number;
   /** How long all endpoints are tried again when none answers. */
   readonly retryTimeoutMs: number;
+  /** The same where all endpoints are of this machine and refuse connections, when it is less. */
+  readonly refusedTimeoutMs?: number | undefined;
   /** Signs a token for every request (see `jwt.ts`). */
   readonly jwtSecret?: Uint8Array | undefined;
   /** Ends all requests, also those under way. */
@@ -100,6 +102,7 @@ export class ExecutionNode extends JsonRpcApiProvider implements Disposable {
         mistake: 'wrong-chain',
       },
       retry: { timeoutMs: options.retryTimeoutMs, signal: options.signal },
+      refusedTimeoutMs: options.refusedTimeoutMs,
       unavailableCode: 'execution-node-unavailable',
     });
     this.chainId = options.chainId;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Failover, type FailoverOptions, type Worth } from '../../../src/clients/failover.ts';
+import type { Wait } from '../../../src/clients/http.ts';
 import { ExternalError } from '../../../src/lib/errors.ts';
 
 const FIRST = 'http://first:1/v3/api-key';
@@ -28,13 +29,19 @@ function openScene(
   const asked: string[] = [];
   const proven: string[] = [];
   const logged: unknown[] = [];
+  const waits: Wait[] = [];
+  const slow: string[] = [];
   const behave = async (server: string): Promise<string> => {
     const behaviour = behaviours[server];
     if (behaviour instanceof Error) throw behaviour;
     return typeof behaviour === 'function' ? await behaviour() : server;
   };
   const failover = new Failover(
-    { log: { debug: (...entry: unknown[]) => void logged.push(entry) } },
+    {
+      log: { debug: (...entry: unknown[]) => void logged.push(entry) },
+      onWait: wait => void waits.push(wait),
+      onSlow: server => void slow.push(server),
+    },
     {
       endpoints: Object.keys(behaviours),
       retry: { timeoutMs, signal },
@@ -46,7 +53,17 @@ function openScene(
     asked.push(server);
     return behave(server);
   };
-  return { behaviours, asked, proven, logged, failover, question, ask: () => failover.ask(question) };
+  return {
+    behaviours,
+    asked,
+    proven,
+    logged,
+    waits,
+    slow,
+    failover,
+    question,
+    ask: () => failover.ask(question),
+  };
 }
 
 /** A proof that is written down, and fails where the server is a wrong one. */
@@ -204,6 +221,82 @@ describe('the error of a failover', () => {
     const { ask } = openScene({ [FIRST]: refusal('a'), [SECOND]: refusal('b') }, { timeoutMs: 60_000 });
     await expect(ask()).rejects.toMatchObject({ code: 'http-status', retryable: false });
   });
+});
+
+/** What a server is found with where nothing listens, as undici tells it. */
+function refusedAt(address: string): ExternalError {
+  const cause = Object.assign(new Error(`connect ECONNREFUSED ${address}:1`), {
+    code: 'ECONNREFUSED',
+    address,
+  });
+  return new ExternalError('unreachable', `http://${address}:1 cannot be reached.`, {
+    retryable: true,
+    cause,
+  });
+}
+
+describe('what a failover tells of its waits', () => {
+  it('a failover tells at its first failure how long it will go on, and of no other one of the same question', async () => {
+    const { ask, waits } = openScene({ [FIRST]: down('a') }, { timeoutMs: 120_000 });
+    const failure = ask().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(waits).toEqual([{ error: down('a'), leftMs: 120_000 }]);
+    await vi.advanceTimersByTimeAsync(130_000);
+    await expect(failure).resolves.toMatchObject({ code: 'unreachable' });
+    expect(waits).toHaveLength(1);
+  });
+
+  it('a failover tells nothing of a wait that is over at once, or that there is none', async () => {
+    const short = openScene({ [FIRST]: down('a') }, { timeoutMs: 200 });
+    const failure = short.ask().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await failure;
+    const refusing = openScene({ [FIRST]: refusal('a') }, { timeoutMs: 60_000 });
+    await refusing.ask().catch((error: unknown) => error);
+    expect([short.waits, refusing.waits]).toEqual([[], []]);
+  });
+
+  it('a failover tells after a second of a server that has not answered yet, and never again when it has', async () => {
+    const lateBy = (ms: number) => () =>
+      new Promise<string>(resolve => void setTimeout(() => resolve('late'), ms));
+    const { ask, slow } = openScene({ [FIRST]: lateBy(5_000) });
+    const first = ask();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(slow).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(slow).toEqual(['http://first:1']);
+    await vi.advanceTimersByTimeAsync(4_000);
+    await first;
+    const second = ask();
+    await vi.advanceTimersByTimeAsync(5_000);
+    await second;
+    expect(slow).toEqual(['http://first:1']);
+  });
+
+  it.each<[string, readonly ExternalError[], number]>([
+    ['its only server is of this machine and refuses', [refusedAt('127.0.0.1')], 10_000],
+    ['both servers are of this machine and refuse', [refusedAt('::1'), refusedAt('127.0.0.2')], 10_000],
+    ['one of them is another machine’s', [refusedAt('127.0.0.1'), refusedAt('192.0.2.1')], 60_000],
+    ['a server of this machine is down otherwise', [down('a')], 60_000],
+  ])(
+    'a failover that is told to gives up soon where %s, and after its time elsewhere',
+    async (_what, errors, limitMs) => {
+      const behaviours = Object.fromEntries(
+        [FIRST, SECOND].slice(0, errors.length).map((url, i) => [url, errors[i] ?? down('')]),
+      );
+      const { ask, waits } = openScene(behaviours, { timeoutMs: 60_000, refusedTimeoutMs: 10_000 });
+      let endedMs: number | undefined;
+      const begunMs = performance.now();
+      const end = ask().catch(() => {
+        endedMs = performance.now() - begunMs;
+      });
+      await vi.advanceTimersByTimeAsync(90_000);
+      await end;
+      expect(waits.map(wait => wait.leftMs)).toEqual([limitMs]);
+      expect(endedMs).toBeLessThanOrEqual(limitMs);
+      expect(endedMs).toBeGreaterThan(limitMs / 4);
+    },
+  );
 });
 
 describe('the rounds of a failover', () => {
