@@ -190,7 +190,7 @@ function explainMissingApi(error: unknown, name: string): unknown {
     / HTTP status (404|405)\.$/.test(error.message);
   if (!isMissing) return error;
   return new ExternalError('keymanager-missing', `${name} has no key manager API.`, {
-    hint: 'Start Web3Signer with --key-manager-api-enabled=true.',
+    hint: 'Start Web3Signer with --key-manager-api-enabled=true; the signer of this program has none and imports no keys.',
     cause: error,
   });
 }

@@ -32,6 +32,8 @@ import {
   planExits,
 } from '../services/exits/exit-validators.ts';
 import { findRemoteSignerConfig } from '../services/fleet/remote-signer/remote-signer-config-file.ts';
+import { listKeystores } from '../services/local-keys/keystore-list.ts';
+import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { readVaultConfig } from '../settings/vault-config.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
 
@@ -63,6 +65,21 @@ function check(given: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): v
   checkSignerTls(given);
 }
 
+/** The public keys of local keystores, 48 bytes each; undefined where only who holds the keys can tell. */
+async function namedKeys(exitKeys: ExitKeysSettings): Promise<Uint8Array[] | undefined> {
+  if (exitKeys.kind !== 'built-in' || exitKeys.keys.kind !== 'keystores') return undefined;
+  // Whoever decrypts them warns of their password files.
+  const { publicKeys, length } = await listKeystores(exitKeys.keys, () => undefined);
+  return Array.from({ length }, (_, place) => publicKeys.at(place));
+}
+
+/** The same keys, of keystores only those that are needed. */
+function keysOfPlan(exitKeys: ExitKeysSettings, { validators }: ExitPlan): ExitKeysSettings {
+  if (exitKeys.kind !== 'built-in' || exitKeys.keys.kind !== 'keystores') return exitKeys;
+  const onlyPublicKeys = validators.map(({ publicKey }) => toHex(publicKey));
+  return { kind: 'built-in', keys: { ...exitKeys.keys, onlyPublicKeys } };
+}
+
 export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Performs a voluntary exit for active vault validators.';
   static override examples = [
@@ -77,17 +94,25 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
     const outward = { proxies: proxySettings(), endpoints: given.consensusEndpoints };
     const http = openHttp(given, outward, this.hint);
     const config = remoteSignerUrl && (await findRemoteSignerConfig(vaultDirectory(given.dataDir, vault)));
-    const signing = {
-      ...(await signerConnection(given)),
-      exitKeys: chooseExitKeys(given, this.hint),
-      concurrency: given.signerConcurrency,
-    };
+    const connection = await signerConnection(given);
+    const exitKeys = chooseExitKeys(given, this.hint);
     const node = await openBeaconNode(http, consensusSettings(given), network);
-    await using signer = await openExitSigner(createCommandLogger(given.verbose), signing, networkName);
-    const loadedKeys = await signer.client.listPublicKeys();
+    const log = createCommandLogger(given.verbose);
+    await using resources = new AsyncDisposableStack();
+    const open = async (keys: ExitKeysSettings) => {
+      const signing = { ...connection, exitKeys: keys, concurrency: given.signerConcurrency };
+      const { client } = resources.use(
+        await openExitSigner(log, signing, networkName, this.progress('passing')),
+      );
+      return { client, loadedKeys: await client.listPublicKeys() };
+    };
+    // What keystores name stands in them in clear: none is decrypted before it is known which validators can exit.
+    const named = await namedKeys(exitKeys);
+    const opened = named === undefined ? await open(exitKeys) : undefined;
     const publicKeys =
       config?.validators.map(one => one.publicKey) ??
-      [...loadedKeys].map(key => fromHex(key, PUBLIC_KEY_LENGTH));
+      named ??
+      [...(opened?.loadedKeys ?? [])].map(key => fromHex(key, PUBLIC_KEY_LENGTH));
     if (remoteSignerUrl) {
       this.hint(`Using remote signer at ${remoteSignerUrl.join(', ')} for ${publicKeys.length} public keys`);
     }
@@ -110,8 +135,9 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
     const question = `Are you sure you want to exit ${indexes.length} validators with indexes: ${indexes.join(', ')}?`;
     if (!given.yes && !(await confirm(this.prompter, question, { flag: '--yes' })))
       return { ...planned, exits: [] };
+    const { client, loadedKeys } = opened ?? (await open(keysOfPlan(exitKeys, plan)));
     const exits = await exitValidators(
-      { node, signer: signer.client, loadCombiner: createPointCombiner, progress: this.progress('kept') },
+      { node, signer: client, loadCombiner: createPointCombiner, progress: this.progress('kept') },
       { validators: plan.validators, network, config, loadedKeys },
     );
     assertAllExited(exits);

@@ -34,9 +34,16 @@ export function openHttp(
   outward: OutwardSettings,
   tell: (line: string) => void,
 ): HttpDeps {
+  return { ...openDirectHttp({ verbose }, tell), proxies: openToldProxies(outward, tell) };
+}
+
+/** {@link openHttp} for servers of one's own, which are never reached through a proxy. */
+export function openDirectHttp(
+  { verbose }: { readonly verbose: boolean },
+  tell: (line: string) => void,
+): HttpDeps {
   return {
     log: createCommandLogger(verbose),
-    proxies: openToldProxies(outward, tell),
     onWait: wait => tell(describeWait(wait)),
     onSlow: process.stderr.isTTY ? server => tell(`Waiting for an answer of ${server}...`) : undefined,
   };

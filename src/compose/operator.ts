@@ -9,6 +9,7 @@ import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
+import { createLogProgress } from '../lib/log-progress.ts';
 import type { Logger } from '../lib/logger.ts';
 import { owned } from '../lib/owned.ts';
 import type { Network } from '../networks/network.ts';
@@ -25,7 +26,6 @@ import type {
   OperatorFactsSettings,
   OperatorNodesSettings,
   OperatorSettings,
-  OperatorSigningSettings,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
@@ -48,7 +48,10 @@ export interface OperatorContext {
 }
 
 /** Everything that is open while the operator runs. */
-export interface OperatorHandles extends AsyncDisposable {
+export type OperatorHandles = OpenCounterparts & OpenSigning;
+
+/** What the operator works with, but for what signs. */
+export interface OpenCounterparts {
   readonly network: Network;
   readonly database: Database;
   readonly sources: OperatorSources;
@@ -57,9 +60,13 @@ export interface OperatorHandles extends AsyncDisposable {
   readonly executionNodes: readonly ExecutionNode[];
   readonly beacon: BeaconNode;
   readonly beaconNodes: readonly BeaconNode[];
+  readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
+}
+
+/** Who signs: exits, and the wallet's transactions. */
+export interface OpenSigning {
   readonly signer: SignerClient;
   readonly wallet: WalletSigner;
-  readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
 }
 
 /** What the operator is opened with: its settings but for what it does then, and what was found out of them. */
@@ -72,13 +79,13 @@ export interface OpenOperatorSettings
 }
 
 /**
- * Opens what the operator works with. Nodes are not asked yet; database and signer are waited for.
+ * Opens what the operator works with, but for what signs. Nodes are not asked yet; the database is waited for.
  * @throws OperatorError and UsageError for failures that waiting does not mend
  */
-export async function openOperator(
+export async function openCounterparts(
   context: OperatorContext,
-  settings: OpenOperatorSettings,
-): Promise<OperatorHandles> {
+  settings: Pick<OpenOperatorSettings, 'vault' | 'database' | 'facts' | 'nodes' | 'network'>,
+): Promise<OpenCounterparts & AsyncDisposable> {
   const { log, metrics } = context;
   const { network, vault, facts } = settings;
   const proxies = openToldProxies(outwardOf(settings.nodes, network), line => log.info(line));
@@ -88,14 +95,11 @@ export async function openOperator(
   const rowsOf = settings.database.kind === 'remote' ? database : undefined;
   const sources = await openSources(log, { vault, facts }, { network, rowsOf });
   const nodes = openNodes(stack, context, settings.nodes, { network, httpOf });
-  const signers = stack.use(await openSigners(context, settings.signing, settings));
   return owned(stack, {
     ...nodes,
     network,
     database,
     sources,
-    signer: signers.client,
-    wallet: signers.wallet,
     http: { oracle: httpOf('oracle'), ipfs: httpOf('ipfs') },
   });
 }
@@ -118,7 +122,7 @@ function openNodes(
   context: OperatorContext,
   { execution, executionJwt, consensus }: OperatorNodesSettings,
   { network, httpOf }: { readonly network: Network; readonly httpOf: (target: CallTarget) => HttpDeps },
-): Pick<OperatorHandles, 'node' | 'executionNodes' | 'beacon' | 'beaconNodes'> {
+): Pick<OpenCounterparts, 'node' | 'executionNodes' | 'beacon' | 'beaconNodes'> {
   const connectExecution = (urls: readonly EndpointUrl[], retryTimeoutMs: number) =>
     stack.use(
       new ExecutionNode(httpOf('rpc'), {
@@ -229,21 +233,30 @@ interface SignerProcessSettings {
   readonly log: ObservabilitySettings['log'];
 }
 
-/** Where exits and transactions are signed: the keys may be in a fleet, the wallet is always in the child. */
-async function openSigners(
+/**
+ * Opens what signs exits and transactions: the keys may be in a fleet, the wallet is always in the child. Its start is
+ * waited for, which takes a second for every keystore and core.
+ * @throws OperatorError for failures that waiting does not mend
+ */
+export async function openSigning(
   { log, status, metrics, signal, lateSignal }: OperatorContext,
-  { exitKeys, tls, timeoutMs, concurrency, poolSize, wallet: files }: OperatorSigningSettings,
-  settings: SignerProcessSettings,
-): Promise<{ readonly client: SignerClient; readonly wallet: WalletSigner } & AsyncDisposable> {
+  settings: Pick<OpenOperatorSettings, 'signing'> & SignerProcessSettings,
+): Promise<OpenSigning & AsyncDisposable> {
+  const { exitKeys, tls, timeoutMs, concurrency, poolSize, wallet: files } = settings.signing;
   const keys = exitKeys.kind === 'built-in' ? exitKeys.keys : undefined;
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
   const { vault, network } = settings.vault;
   const wallet = { ...files, vault, ceilings: walletCeilings(settings.ceilings) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
+  const progress = createLogProgress(log);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
-      spawnSigner({ log }, { network, keys, poolSize, wallet }, { signal, ...signerLog(settings.log) }),
+      spawnSigner(
+        { log },
+        { network, keys, poolSize, wallet },
+        { signal, progress, ...signerLog(settings.log) },
+      ),
     ),
   );
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
@@ -260,7 +273,7 @@ async function openSigners(
   const walletSigner = stack.use(
     await openWalletSigner({ socketPath: child.socketPath, timeoutMs, log, signal: lateSignal }),
   );
-  return owned(stack, { client, wallet: walletSigner });
+  return owned(stack, { signer: client, wallet: walletSigner });
 }
 
 /** What the wallet's process is told at its start, and nobody can tell it later. */

@@ -10,9 +10,15 @@ import { resolveNetwork } from '../networks/resolve-network.ts';
 import { lastBlockTime } from '../operator/loop/slot-grid.ts';
 import { startOperator } from '../operator/loop/start-operator.ts';
 import { createOperatorMetrics } from '../operator/probes/metrics.ts';
+import { Outlook } from '../operator/probes/outlook.ts';
 import { startHealthServer } from '../operator/probes/probe-server.ts';
 import { createOperatorStatus } from '../operator/probes/status.ts';
-import { checkStartup, type StartupFacts } from '../operator/startup/check-startup.ts';
+import { askCounterparts } from '../operator/startup/ask-counterparts.ts';
+import {
+  type AskedCounterparts,
+  checkStartup,
+  type StartupFacts,
+} from '../operator/startup/check-startup.ts';
 import {
   actingTasks,
   type OperatorTasksDeps,
@@ -24,6 +30,7 @@ import { OracleSetGuard } from '../services/oracles/oracle-set-guard.ts';
 import { createNetworkValidators } from '../services/staking/network-validators/network-validators.ts';
 import { chooseRegistrationMode } from '../services/staking/registration/choose-registration-mode.ts';
 import { requireValidatorType } from '../services/staking/registration/require-validator-type.ts';
+import { validatorAssetsWei } from '../services/staking/registration/vault-version.ts';
 import type {
   OperatorNodesSettings,
   OperatorPolicy,
@@ -35,7 +42,7 @@ import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
 import { type FeeCeilings, feeCeilings, warnOfDefaultCeiling } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
-import { type OperatorContext, type OperatorHandles, openOperator } from './operator.ts';
+import { type OperatorContext, type OperatorHandles, openCounterparts, openSigning } from './operator.ts';
 
 /** Longest time from the first signal to the end of the process. */
 const STOP_MS = 9_000;
@@ -78,19 +85,17 @@ export async function runOperator(
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, observability.probes);
     const { vault, database, facts, signing } = settings;
-    const handles = stack.use(
-      await openOperator(context, {
-        vault,
-        database,
-        facts,
-        nodes,
-        signing,
-        network,
-        ceilings,
-        log: observability.log,
-      }),
+    const counterparts = stack.use(
+      await openCounterparts(context, { vault, database, facts, nodes, network }),
     );
-    await work(context, handles, {
+    const asked = await askCounterparts(
+      { ...counterparts, log, status },
+      { network, vault: vault.vault, isRegistering: policy.register, signal: context.signal },
+    );
+    const signers = stack.use(
+      await openSigning(context, { vault, signing, ceilings, log: observability.log }),
+    );
+    await work(context, { ...counterparts, ...signers }, asked, {
       vault: vault.vault,
       nodes,
       policy,
@@ -134,6 +139,7 @@ interface WorkSettings {
 async function work(
   context: OperatorContext,
   handles: OperatorHandles,
+  asked: AskedCounterparts,
   settings: WorkSettings,
 ): Promise<void> {
   const { log, status, metrics, signal } = context;
@@ -155,6 +161,7 @@ async function work(
       isRegistering: policy.register,
       oracleTimeoutMs: policy.oraclesTimeoutMs,
     },
+    asked,
   );
   const found = { facts, ipfs, oracleSets };
   const { tasks, options } = prepareTasks(context, handles, { vault, policy, exitKeys }, found);
@@ -270,8 +277,12 @@ function prepareTasks(
       snapshotTimeoutMs: policy.validatorsListTimeoutMs,
     },
   );
+  const outlook = new Outlook(
+    { log: log.child({ task: 'register-validators' }), now: () => performance.now() },
+    { currency: network.currency, assetsPerValidatorWei: validatorAssetsWei(network) },
+  );
   return {
-    tasks: { ...handles, log, metrics, chain, ipfs, networkValidators, oracleSets },
+    tasks: { ...handles, log, metrics, outlook, chain, ipfs, networkValidators, oracleSets },
     options: {
       network,
       vault,

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { EXIT, ExternalError, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { guardMemory } from '../lib/guard-memory.ts';
 import { createLogger, createServiceLogger, type Logger } from '../lib/logger.ts';
+import { reportProgress } from '../signer-process/relayed-progress.ts';
 import { ORDERS_FD, type SignerOrders, type SignerReport } from '../signer-process/signer-orders.ts';
 import { openSigner, untilStopped } from './signer.ts';
 
@@ -34,7 +35,8 @@ async function run(): Promise<void> {
   const { settings, logLevel, logFormat } = await readOrders();
   const log = openLog(logLevel, logFormat);
   const warn = (line: string) => log.warn(line);
-  await using signer = await openSigner(settings, { log, warn });
+  const progress = reportProgress(report => tell({ progress: report }));
+  await using signer = await openSigner(settings, { log, warn, progress });
   const stopped = untilStopped(['SIGTERM'], parentGone.signal);
   tell({ ready: { keys: signer.keyCount, wallet: signer.walletAddress } });
   await stopped;

@@ -3,9 +3,10 @@ import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../lib/errors.ts';
 import { readPemFile } from '../lib/files.ts';
-import { createCommandLogger, type Logger } from '../lib/logger.ts';
+import type { Logger } from '../lib/logger.ts';
 import { isPlainLoopback } from '../lib/loopback.ts';
 import { owned } from '../lib/owned.ts';
+import type { ProgressReporter } from '../lib/progress.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
@@ -45,16 +46,21 @@ export interface RunningSigner extends AsyncDisposable {
   readonly walletAddress: string | undefined;
 }
 
+export interface SignerDeps {
+  readonly log: Logger;
+  readonly warn: (line: string) => void;
+  /** Is told how far the loading of the keys has come. */
+  readonly progress?: ProgressReporter | undefined;
+}
+
 const MAX_DEFAULT_THREADS = 4;
 
 /**
  * Loads the keys, then listens. Disposing of it lets requests under way end and overwrites the keys.
  * @throws UsageError before anything is opened; OperatorError when keys cannot be loaded
  */
-export async function openSigner(
-  settings: SignerSettings,
-  { log, warn }: { readonly log: Logger; readonly warn: (line: string) => void },
-): Promise<RunningSigner> {
+export async function openSigner(settings: SignerSettings, deps: SignerDeps): Promise<RunningSigner> {
+  const { log, warn } = deps;
   const network = resolveNetwork(settings.network);
   const listen = await resolveListenAddress(settings);
   const tls = await readTls(settings.tls);
@@ -62,8 +68,7 @@ export async function openSigner(
   if (listen.kind === 'tcp' && tls?.clientCa === undefined) warn(openToAll(listen));
   await using stack = new AsyncDisposableStack();
   const socket = listen.kind === 'socket' && stack.use(await prepareSocketDirectory(listen.path));
-  const validators =
-    settings.keys && (await openValidators(stack, network, settings, settings.keys, { log, warn }));
+  const validators = settings.keys && (await openValidators(stack, network, settings, settings.keys, deps));
   const wallet = settings.wallet && (await openWalletSigning(stack, network, settings.wallet, listen, log));
   const countKeys = () => validators?.ring.listPublicKeys().length ?? 0;
   const metrics = createSignerMetrics(countKeys);
@@ -88,13 +93,13 @@ async function openValidators(
   network: Network,
   { poolSize, rateLimit, onlyValidatorIndexes }: SignerSettings,
   keys: KeySourceSettings,
-  { log, warn }: { readonly log: Logger; readonly warn: (line: string) => void },
+  { log, warn, progress }: SignerDeps,
 ): Promise<ValidatorSigning> {
   const threads = stack.use(
     startSignThreads(poolSize ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS)),
   );
   const source = openKeySource(keys, poolSize, warn);
-  const ring = stack.use(await openKeyRing({ source, threads, log }));
+  const ring = stack.use(await openKeyRing({ source, threads, log, progress }));
   const gate = createExitGate(network, {
     validatorIndexes: onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt)),
     limiter: rateLimit && createRateLimiter(rateLimit),
@@ -138,7 +143,7 @@ function openKeySource(
     case 'key-files':
       return keyFileSource({ directory: keys.directory, poolSize });
     case 'hashi-vault':
-      return openHashiVault(keys, poolSize);
+      return openHashiVault(keys, poolSize, warn);
     case 'remote-db':
       return remoteDbSource({
         vault: keys.db.vault,
@@ -152,17 +157,15 @@ function openKeySource(
 function openHashiVault(
   keys: Extract<KeySourceSettings, { kind: 'hashi-vault' }>,
   poolSize: number | undefined,
+  warn: (line: string) => void,
 ): KeySource {
   const source = (ca?: Uint8Array) =>
-    hashiVaultSource(
-      { log: createCommandLogger(false) },
-      {
-        ...keys,
-        ca,
-        poolSize,
-        readToken: async () => (await readAgain(keys.token)).trim(),
-      },
-    );
+    hashiVaultSource(openDirectHttp({ verbose: false }, warn), {
+      ...keys,
+      ca,
+      poolSize,
+      readToken: async () => (await readAgain(keys.token)).trim(),
+    });
   const { caFile } = keys;
   if (caFile === undefined) return source();
   const { description } = source();

@@ -21,6 +21,8 @@ export type KeySourceSettings =
       readonly keystoresDir: string;
       readonly passwordsDir?: string | undefined;
       readonly passwordFiles: readonly string[];
+      /** Public keys, lower-case hex: keystores of others are not decrypted. Default: all. */
+      readonly onlyPublicKeys?: readonly string[] | undefined;
     }
   | { readonly kind: 'key-files'; readonly directory: string }
   | (HashiVaultPlace & {

@@ -14,10 +14,20 @@ export interface SignerOrders {
   readonly logFormat?: LogFormat | undefined;
 }
 
-/** What the child tells once: that it listens, or why it does not. */
+/** What the child tells: how far its start has come, as often as that changes, and then once that it listens, or why not. */
 export type SignerReport =
+  | { readonly progress: ReportedProgress }
   | { readonly ready: { readonly keys: number; readonly wallet?: string | undefined } }
   | { readonly error: ReportedError };
+
+/** How far a step of the child's start has come; its last report says that it has ended. */
+export interface ReportedProgress {
+  readonly label: string;
+  readonly total: number;
+  readonly done: number;
+  readonly lanes?: number | undefined;
+  readonly isEnded: boolean;
+}
 
 export interface ReportedError {
   /** A code of ERROR_CODES, which whoever reads it checks. */

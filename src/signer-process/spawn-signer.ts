@@ -10,8 +10,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { startedFile } from '../lib/package-root.ts';
+import type { ProgressReporter } from '../lib/progress.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
-import { errorOfReport, ORDERS_FD, type SignerOrders, type SignerReport } from './signer-orders.ts';
+import { followProgress } from './relayed-progress.ts';
+import {
+  errorOfReport,
+  ORDERS_FD,
+  type ReportedProgress,
+  type SignerOrders,
+  type SignerReport,
+} from './signer-orders.ts';
 
 export type SpawnSettings = Omit<
   SignerSettings,
@@ -35,6 +43,8 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal | undefined;
   /** Variables for its environment, beside the few that are handed on. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
+  /** Is told how far the first start has come. */
+  readonly progress?: ProgressReporter | undefined;
 }
 
 /** All that the child is given of the environment: passwords and tokens stand in the rest. */
@@ -77,8 +87,12 @@ export async function spawnSigner(
   const stop = new AbortController();
   const starting = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
   try {
-    const start = (signal: AbortSignal) => startChild(orders, options.variables, signal);
-    const first = await start(starting);
+    const { variables, progress } = options;
+    const onProgress = progress === undefined ? () => undefined : followProgress(progress);
+    const first = await startChild(orders, { variables, onProgress }, starting);
+    // Later ones happen beside what else is shown.
+    const start = (signal: AbortSignal) =>
+      startChild(orders, { variables, onProgress: () => undefined }, signal);
     const supervision = supervise(deps, first, start, stop.signal);
     return {
       socketPath,
@@ -152,16 +166,21 @@ async function endChild(child: ChildProcess, exit: Promise<string>): Promise<str
   return how;
 }
 
+interface ChildStart {
+  readonly variables: SpawnOptions['variables'];
+  readonly onProgress: (report: ReportedProgress) => void;
+}
+
 async function startChild(
   orders: SignerOrders,
-  variables: SpawnOptions['variables'],
+  { variables, onProgress }: ChildStart,
   stopped: AbortSignal,
 ): Promise<ReadyChild> {
   stopped.throwIfAborted();
   const child = launch(variables);
   const exit = exitOf(child);
   try {
-    const ready = await exchange(child, orders, exit, stopped);
+    const ready = await exchange(child, orders, { exit, onProgress }, stopped);
     return { process: child, exit, ready };
   } catch (error) {
     await endChild(child, exit);
@@ -193,10 +212,20 @@ async function exitOf(child: ChildProcess): Promise<string> {
   }
 }
 
+type FinalReport = Exclude<SignerReport, { readonly progress: unknown }>;
+
 /** Never settles when the pipe fails or ends: that is the child's end, which tells more. */
-function nextLine(lines: Interface, stopped: AbortSignal): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  lines.once('line', resolve);
+function finalReport(
+  lines: Interface,
+  onProgress: ChildStart['onProgress'],
+  stopped: AbortSignal,
+): Promise<FinalReport> {
+  const { promise, resolve, reject } = Promise.withResolvers<FinalReport>();
+  lines.on('line', line => {
+    const report = JSON.parse(line) as SignerReport;
+    if ('progress' in report) onProgress(report.progress);
+    else resolve(report);
+  });
   stopped.addEventListener('abort', () => reject(stopped.reason), { once: true });
   return promise;
 }
@@ -205,7 +234,7 @@ function nextLine(lines: Interface, stopped: AbortSignal): Promise<string> {
 async function exchange(
   child: ChildProcess,
   orders: SignerOrders,
-  exit: Promise<string>,
+  { exit, onProgress }: Pick<ReadyChild, 'exit'> & Pick<ChildStart, 'onProgress'>,
   stopped: AbortSignal,
 ): Promise<ReadyReport> {
   const pipe = child.stdio[ORDERS_FD] as Socket;
@@ -214,8 +243,8 @@ async function exchange(
   pipe.write(`${JSON.stringify(orders)}\n`);
   const lines = createInterface({ input: pipe });
   lines.on('error', () => undefined);
-  const line = await Promise.race([
-    nextLine(lines, stopped),
+  const report = await Promise.race([
+    finalReport(lines, onProgress, stopped),
     exit.then(async how => {
       // The report may have come with the end.
       await sleep(50);
@@ -223,7 +252,6 @@ async function exchange(
     }),
   ]);
   pipe.unref();
-  const report = JSON.parse(line) as SignerReport;
   if ('ready' in report) return report.ready;
   throw errorOfReport(report.error);
 }

@@ -13,6 +13,7 @@ import { takeTurn } from '../db/wallet-turns.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
+import { formatEther } from '../lib/units.ts';
 import { type BeginFacts, type BeginStep, type BeginView, decideBegin } from './decide-begin.ts';
 import { decideRival, type Rival, type RivalStep } from './decide-rival.ts';
 import type { FollowRules } from './decide-step.ts';
@@ -258,7 +259,7 @@ function callOf({
 function insufficientFunds(address: string, balanceWei: bigint): ExternalError {
   return new ExternalError(
     'insufficient-funds',
-    `The wallet ${address} holds ${balanceWei} wei, which does not pay for the transaction.`,
+    `The wallet ${address} holds ${formatEther(balanceWei, 'of the chain’s currency')}, which does not pay for the transaction.`,
     { hint: 'Send it some of the chain’s currency.', retryable: true },
   );
 }

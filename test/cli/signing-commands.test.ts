@@ -75,6 +75,48 @@ function recordedQuestions(name: string): string[] {
   return [...output.matchAll(/(Enter[^:]*: )/g)].map(([question]) => question);
 }
 
+describe('a node that is down', () => {
+  const nowhere = 'http://127.0.0.1:1';
+  const lines = (seconds: number) =>
+    `${nowhere} cannot be reached: connect ECONNREFUSED 127.0.0.1:1, trying again for ${seconds} seconds, Ctrl-C stops.\n`;
+  const commands: Record<string, readonly string[]> = {
+    'validators-exit': ['--consensus-endpoints', nowhere, '--remote-signer-url', nowhere, '--yes'],
+    'remote-signer-setup': ['--execution-endpoints', nowhere, '--remote-signer-url', nowhere],
+    recover: ['--execution-endpoints', nowhere, '--consensus-endpoints', nowhere, '--mnemonic', MNEMONIC],
+  };
+  const argsOf = (command: string) => [
+    command,
+    ...(commands[command] ?? []),
+    '--vault',
+    TEST_VAULT,
+    ...(command === 'recover' ? ['--network', 'holesky', '--no-confirm'] : []),
+    ...dataDir(),
+  ];
+
+  it.each(Object.keys(commands))(
+    '%s says at the first failure of a node that it tries again, and for how long',
+    async command => {
+      await initialize();
+      const { stderr, exitCode } = await runCli(argsOf(command), {
+        env: { CONSENSUS_RETRY_TIMEOUT: '2', EXECUTION_RETRY_TIMEOUT: '2' },
+      });
+      expect(exitCode).toBe(1);
+      expect(stderr.split(lines(2))).toHaveLength(2);
+      expect(stderr).toMatch(/Error: http:\/\/127\.0\.0\.1:1 cannot be reached: [^\n]*\.\n$/);
+    },
+  );
+
+  it.each(Object.keys(commands))(
+    '%s on a terminal waits ten seconds only for a node of the same machine that refuses connections',
+    async command => {
+      await initialize();
+      const stop = { on: lines(10).trimEnd(), type: '\u0003' };
+      const { exitCode } = await runOnTerminal(argsOf(command), [stop]);
+      expect(exitCode).toBe(130);
+    },
+  );
+});
+
 describe('the order of the questions', () => {
   it.each([
     ['validators-exit', 'prompts-validators-exit.txt', [], ['http://127.0.0.1:1', TEST_VAULT]],
@@ -128,6 +170,38 @@ describe('validators-exit', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toBe('Validators 102 (1 of 1) exits successfully initiated\n');
     expect(beacon.pool).toEqual(new Set([102n]));
+  });
+
+  it('validators-exit knows which validators can exit before any keystore is decrypted, and decrypts no others', async () => {
+    await initialize();
+    const keystores = join(vaultFolder, 'keystores');
+    const wrong = { password: 'the password of another keystore', mode: 0o600 };
+    writeFileSync(join(keystores, 'password.txt'), wrong.password, { mode: wrong.mode });
+    const dry = await runCli([...exitArgs(), '--dry-run'], { env });
+    expect(dry).toMatchObject({ stdout: 'Would exit 2 validators with indexes: 102, 103\n', exitCode: 0 });
+    const none = await runCli([...exitArgs(), '--yes', '--indexes', '7'], { env });
+    expect(none.stderr).toContain('No key of the vault is that of validator 7.');
+    // The keystore of the other validator cannot be opened, and need not be.
+    const [, second = ''] = readdirSync(keystores)
+      .filter(name => name.endsWith('.json'))
+      .sort();
+    writeFileSync(join(keystores, 'password.txt'), 'a password', { mode: wrong.mode });
+    writeFileSync(join(keystores, second.replace(/json$/, 'txt')), wrong.password, { mode: wrong.mode });
+    const one = await runCli([...exitArgs(), '--yes', '--count', '1'], { env });
+    expect(one).toMatchObject({
+      stdout: 'Validators 102 (1 of 1) exits successfully initiated\n',
+      exitCode: 0,
+    });
+    const both = await runCli([...exitArgs(), '--yes', '--indexes', '103'], { env });
+    expect(both.stderr).toContain(second);
+    expect(both.exitCode).toBe(1);
+  });
+
+  it('validators-exit draws a bar on a terminal while keystores are decrypted', async () => {
+    await initialize();
+    const { screen, exitCode } = await runOnTerminal([...exitArgs(), '--yes', '--count', '1'], [], { env });
+    expect(exitCode).toBe(0);
+    expect(withoutEscapes(screen)).toMatch(/Decrypting keystores {2}\[#*-*\] {2}0\/1/);
   });
 
   it('validators-exit --json tells a script what it would do, and what it did', async () => {
@@ -203,6 +277,20 @@ describe('remote-signer-setup', () => {
     expect(JSON.parse(asJson.stdout)).toEqual({ removedKeys: 0 });
     expect(exitCode).toBe(0);
     expect(readRecorded('08-remote-signer-setup/setup-again-no-keystores.out')).toContain(stdout);
+  });
+
+  it('remote-signer-setup asks for the key manager before any keystore is decrypted', async () => {
+    await initialize();
+    writeFileSync(join(vaultFolder, 'keystores', 'password.txt'), 'a wrong one', { mode: 0o600 });
+    const asked = ['remote-signer-setup', '--vault', TEST_VAULT, '--split', ...dataDir()];
+    const down = await runCli([...asked, '--remote-signer-url', 'http://127.0.0.1:1'], { env });
+    expect(down).toMatchObject({ stdout: '', exitCode: 1 });
+    expect(down.stderr).toContain('refuses connections');
+    const other = await runCli([...asked, '--remote-signer-url', beacon.url], { env });
+    expect(other).toMatchObject({ stdout: '', exitCode: 1 });
+    expect(other.stderr).toContain('has no key manager API');
+    const there = await runCli([...asked, '--remote-signer-url', signer.url], { env });
+    expect(there.stderr).toContain('password');
   });
 
   it('remote-signer-setup changes nothing when no execution node answers', async () => {

@@ -12,7 +12,8 @@ import { toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { WEI_PER_GWEI } from '../../lib/units.ts';
+import { countOf } from '../../lib/plural.ts';
+import { formatEther, WEI_PER_GWEI } from '../../lib/units.ts';
 import type { Network } from '../../networks/network.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
 import { passOver, waitOut } from '../loop/wait-out.ts';
@@ -57,13 +58,22 @@ export interface StartupFacts {
   readonly hasOwnMevEscrow: boolean;
 }
 
+/** What has been found out before the keys are loaded, and need not be asked again. */
+export interface AskedCounterparts {
+  readonly isConsensusUp: boolean;
+  readonly isExecutionUp: boolean;
+  readonly facts: StartupFacts | undefined;
+}
+
 /**
  * Finds out before anything is done whether it can be done: an outage is waited out, a mismatch stops.
+ * @param asked - what was found out before the keys were loaded
  * @throws OperatorError naming what does not fit; the signal's reason
  */
 export async function checkStartup(
   deps: CheckStartupDeps,
   options: CheckStartupOptions,
+  asked: AskedCounterparts,
 ): Promise<StartupFacts> {
   const { log, status, node } = deps;
   const { network, vault, skipWaiting, signal } = options;
@@ -71,12 +81,9 @@ export async function checkStartup(
   const wait = <T>(step: () => Promise<T>) => waitOut(log, { onWait, signal }, step);
   const check = (step: () => Promise<unknown>) => (skipWaiting ? passOver(log, step) : wait(step));
 
-  if (options.isRegistering) await checkDepositData(deps);
-  log.info('Checking connection to consensus nodes...');
-  await check(() => checkBeaconNodes(log, deps.beaconNodes, network));
-  log.info('Checking connection to execution nodes...');
-  await check(() => checkExecutionNodes(log, deps.executionNodes, network));
-  const facts = await wait(() => readVaultFacts(node, vault, network));
+  if (!asked.isConsensusUp) await check(() => checkBeaconNodes(log, deps.beaconNodes, network));
+  if (!asked.isExecutionUp) await check(() => checkExecutionNodes(log, deps.executionNodes, network));
+  const facts = asked.facts ?? (await wait(() => readVaultFacts(node, vault, network)));
   log.info(`Vault ${vault} has version ${facts.vaultVersion}`);
   log.info(`Checking hot wallet balance ${options.wallet}...`);
   await check(() => checkWallet(deps, options));
@@ -86,7 +93,8 @@ export async function checkStartup(
   return facts;
 }
 
-async function readVaultFacts(
+/** @throws OperatorError where there is no such vault; ExternalError */
+export async function readVaultFacts(
   node: ExecutionNode,
   vault: string,
   { contracts }: Network,
@@ -100,10 +108,14 @@ async function readVaultFacts(
   return { vaultVersion, vaultId, validatorsManager, hasOwnMevEscrow: escrow !== contracts.sharedMevEscrow };
 }
 
-async function checkDepositData({ log, sources }: CheckStartupDeps): Promise<void> {
+/** Reads the deposit data, and says how much there is. @throws OperatorError naming what is wrong with it */
+export async function checkDepositData({
+  log,
+  sources,
+}: Pick<CheckStartupDeps, 'log' | 'sources'>): Promise<void> {
   const { name } = sources.depositData;
   const entries = await sources.depositData.read();
-  log.info(`Found deposit data ${name} of ${entries.length} validators`);
+  log.info(`Found deposit data of ${countOf(entries.length, 'validator')} in ${name}`);
 }
 
 async function checkWallet(
@@ -111,9 +123,10 @@ async function checkWallet(
   { network, wallet }: CheckStartupOptions,
 ): Promise<void> {
   const balance = await node.getBalance(wallet);
-  if (balance >= network.minWalletBalanceGwei * WEI_PER_GWEI) return;
+  const recommendedWei = network.minWalletBalanceGwei * WEI_PER_GWEI;
+  if (balance >= recommendedWei) return;
   log.warn(
-    `The hot wallet ${wallet} has ${balance} wei, at least ${network.minWalletBalanceGwei} gwei of ${network.currency} are recommended`,
+    `The hot wallet ${wallet} has ${formatEther(balance, network.currency)}, at least ${formatEther(recommendedWei, network.currency)} are recommended`,
   );
 }
 

@@ -6,6 +6,7 @@ import type { Network } from '../../networks/network.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
+import type { Outlook } from '../probes/outlook.ts';
 import type { OperatorSources } from '../sources.ts';
 
 export interface CountUnusedKeysDeps {
@@ -13,6 +14,7 @@ export interface CountUnusedKeysDeps {
   readonly signer: Pick<SignerClient, 'listPublicKeys'>;
   readonly networkValidators: Pick<NetworkValidators, 'findRegistered'>;
   readonly metrics: Pick<OperatorMetrics, 'unusedValidatorKeys'>;
+  readonly outlook: Pick<Outlook, 'keysCounted'>;
 }
 
 /** Deposit data of ten thousand validators takes a tenth of a second to read. */
@@ -50,6 +52,7 @@ export function countUnusedKeys(
         publicKey => canSign(signing, publicKey) && !registered.has(toHex(publicKey)),
       );
       deps.metrics.unusedValidatorKeys.set(unused.length);
+      deps.outlook.keysCounted(unused);
       return unused.length === 0 ? 'more validators in the deposit data, or their keys' : undefined;
     },
   };

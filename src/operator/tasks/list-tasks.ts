@@ -23,6 +23,7 @@ import type { RegistrationMode } from '../../services/staking/registration/regis
 import type { Outbox } from '../../transactions/outbox.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
+import type { Outlook } from '../probes/outlook.ts';
 import type { OperatorSources } from '../sources.ts';
 import { countUnusedKeys } from './count-unused-keys-task.ts';
 import { harvestVaultTask } from './harvest-task.ts';
@@ -35,6 +36,7 @@ import { watchChain } from './watch-chain-task.ts';
 export interface OperatorTasksDeps {
   readonly log: Logger;
   readonly metrics: OperatorMetrics;
+  readonly outlook: Outlook;
   readonly chain: ChainReader;
   readonly node: ExecutionNode;
   readonly beacon: BeaconNode;
@@ -76,7 +78,7 @@ export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTask
 
 /** What the holder of the lease does. */
 export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: OperatorTasksOptions): Task[] {
-  const { metrics } = deps;
+  const { metrics, outlook } = deps;
   const { network, registrationMode, harvest } = options;
   const shared = createSharedReads(deps, options);
   const parts = { deps, options, shared, outbox: countTransactions(outbox, metrics) };
@@ -88,6 +90,7 @@ export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: Op
             registerValidators(
               {
                 metrics,
+                outlook,
                 log: deps.log.child({ task: 'register-validators' }),
                 now: Date.now,
                 loadRegistrar: registrarLoader(parts, registrationMode),

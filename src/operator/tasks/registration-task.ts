@@ -5,21 +5,27 @@ import {
   blockedByError,
   blockedByWait,
 } from '../../services/staking/registration/blocked-registration.ts';
-import type { ValidatorRegistrar } from '../../services/staking/registration/register-validators.ts';
+import type {
+  RegistrationOutcome,
+  ValidatorRegistrar,
+} from '../../services/staking/registration/register-validators.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
+import type { Outlook } from '../probes/outlook.ts';
 
 /** Registers validators as soon as the vault has the assets, a batch a slot; tells every hour of what no waiting mends. */
 export function registerValidators(
   {
     loadRegistrar,
     metrics,
+    outlook,
     log,
     now,
   }: {
     /** The same one as long as its configuration is the same. */
     readonly loadRegistrar: () => Promise<ValidatorRegistrar>;
     readonly metrics: Pick<OperatorMetrics, 'stakeableAssets' | 'showRegistrationBlocked'>;
+    readonly outlook: Pick<Outlook, 'passEnded'>;
     readonly log: Pick<Logger, 'warn'>;
     /** Milliseconds since 1970. */
     readonly now: () => number;
@@ -45,9 +51,15 @@ export function registerValidators(
       const outcome = await runPass(signal);
       watch.note(outcome.status === 'waiting' ? blockedByWait(outcome) : undefined);
       metrics.stakeableAssets.set(Number(outcome.stakeableAssetsWei));
-      if (outcome.status === 'waiting') return outcome.waitsFor;
-      if (outcome.status === 'idle') return 'assets for the next validator';
-      return outcome.status === 'restarted' ? outcome.reason : undefined;
+      const waitsFor = waitOf(outcome);
+      outlook.passEnded(outcome.stakeableAssetsWei, waitsFor);
+      return waitsFor;
     },
   };
+}
+
+function waitOf(outcome: RegistrationOutcome): string | undefined {
+  if (outcome.status === 'waiting') return outcome.waitsFor;
+  if (outcome.status === 'idle') return 'assets for the next validator';
+  return outcome.status === 'restarted' ? outcome.reason : undefined;
 }

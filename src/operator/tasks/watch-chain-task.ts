@@ -1,6 +1,6 @@
 import type { ChainReader } from '../../clients/execution/chain-snapshot.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { WEI_PER_GWEI } from '../../lib/units.ts';
+import { formatEther, WEI_PER_GWEI } from '../../lib/units.ts';
 import type { Network } from '../../networks/network.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
@@ -30,8 +30,10 @@ export function watchChain(
       metrics.walletBalance.set(Number(balance));
       const wasLow = isLow;
       isLow = balance < network.minWalletBalanceGwei * WEI_PER_GWEI;
-      const minimum = `${network.minWalletBalanceGwei} gwei of ${network.currency}`;
-      if (isLow && !wasLow) log.warn(`The hot wallet has ${balance} wei, less than ${minimum}`);
+      const { currency } = network;
+      const minimum = formatEther(network.minWalletBalanceGwei * WEI_PER_GWEI, currency);
+      if (isLow && !wasLow)
+        log.warn(`The hot wallet has ${formatEther(balance, currency)}, less than ${minimum}`);
       return isLow ? `at least ${minimum} in the hot wallet` : undefined;
     },
   };

@@ -8,7 +8,7 @@ import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import type { KeystoreList } from '../local-keys/keystore-list.ts';
+import type { KeystoreFacts, KeystoreList } from '../local-keys/keystore-list.ts';
 import type { StoreTarget } from './batch-writer.ts';
 import { BrokenKeyFinder } from './find-broken-keys.ts';
 import { digestRows } from './known-rows.ts';
@@ -69,12 +69,24 @@ export async function proveUpload(
     const missing = broken.filter((_, i) => places[i] === undefined);
     if (missing.length > 0) throw notAsWritten(missing);
     const files = places.flatMap(place => (place === undefined ? [] : keystores.fileAt(place)));
-    for (const keypair of await sealKeystores(deps.pool, target, files)) replacements.push(keypair);
+    for (const keypair of await sealAnew(deps, target, files)) replacements.push(keypair);
     for (const publicKey of broken) replaced.add(publicKey);
     const preview = await readPreview(deps, target, plan, replacements);
     broken = preview.broken;
     if (broken.length === 0) return { replacements, rowsDigest: preview.digest };
   }
+}
+
+async function sealAnew(
+  { pool, progress }: ProveUploadDeps,
+  target: StoreTarget,
+  files: readonly KeystoreFacts[],
+): Promise<NewKeypair[]> {
+  if (files.length === 0) return [];
+  const bar = progress.start('Encrypting keypairs', files.length, { lanes: pool.size });
+  const sealed = await sealKeystores(pool, target, files, bar);
+  bar.finish();
+  return sealed;
 }
 
 /** What readers would see, opened where it is not known. */

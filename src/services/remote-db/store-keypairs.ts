@@ -46,10 +46,12 @@ export async function sealKeystores(
   pool: WorkerPool,
   target: StoreTarget,
   keystores: Iterable<KeystoreFacts>,
+  bar: ProgressBar,
 ): Promise<NewKeypair[]> {
   const sealed: NewKeypair[] = [];
   for await (const { keypairs } of sealEach(pool, target, keystores)) {
     for (const keypair of keypairs) sealed.push(keypair);
+    bar.advance(keypairs.length);
   }
   return sealed;
 }

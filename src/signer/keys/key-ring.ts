@@ -1,6 +1,7 @@
 import { type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { ProgressReporter } from '../../lib/progress.ts';
 import type { SignThreads } from './sign-threads.ts';
 
 /** Keys as a source gives them; the ring overwrites the secret ones. */
@@ -15,8 +16,11 @@ interface SourceKeys {
 export interface KeySource {
   /** What the log calls the source: kind and place, never a secret. */
   readonly description: string;
-  /** @throws OperatorError when any key cannot be had: half a set is never given */
-  load(): Promise<SourceKeys>;
+  /**
+   * @param progress - is told how far what takes long has come
+   * @throws OperatorError when any key cannot be had: half a set is never given
+   */
+  load(progress?: ProgressReporter): Promise<SourceKeys>;
 }
 
 /** The state of a reload as `GET /reload` tells it. */
@@ -30,6 +34,8 @@ interface KeyRingDeps {
   readonly source: KeySource;
   readonly threads: SignThreads;
   readonly log: Pick<Logger, 'info' | 'error'>;
+  /** Is told how far the first load has come. */
+  readonly progress?: ProgressReporter | undefined;
 }
 
 /** Keys of one load, in memory that the signing threads share: one copy, to be overwritten in one place. */
@@ -46,7 +52,7 @@ interface KeySet {
  * @throws OperatorError 'no-keys', or what the source throws
  */
 export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
-  const keys = await loadKeySet(deps.source);
+  const keys = await loadKeySet(deps.source, deps.progress);
   deps.log.info({ keys: keys.publicKeys.length, source: deps.source.description }, 'keys loaded');
   return new KeyRing(deps, keys);
 }
@@ -144,8 +150,8 @@ function retire(set: KeySet): void {
   if (set.inFlight === 0) wipe(new Uint8Array(set.secretKeys));
 }
 
-async function loadKeySet(source: KeySource): Promise<KeySet> {
-  const { publicKeys, secretKeys } = await source.load();
+async function loadKeySet(source: KeySource, progress?: ProgressReporter): Promise<KeySet> {
+  const { publicKeys, secretKeys } = await source.load(progress);
   try {
     const places = new Map<string, number>();
     for (const [place, publicKey] of publicKeys.entries()) places.set(toHex(publicKey), place);

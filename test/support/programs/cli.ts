@@ -23,6 +23,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** Width of the terminal, in letters. */
+  readonly columns?: number;
 }
 
 /** Environment of a fresh login: nothing of the developer's own settings reaches the program. */
@@ -77,7 +79,7 @@ export async function runOnTerminal(
   const terminal = spawnTerminal(launcher(options.program), [...args], {
     cwd: options.cwd ?? PROJECT_ROOT,
     env: environment(options),
-    cols: 400,
+    cols: options.columns ?? 400,
     rows: 50,
   });
   let screen = '';
@@ -92,7 +94,10 @@ export async function runOnTerminal(
     answeredUpTo = at;
     terminal.write(typeof step.type === 'string' ? step.type : step.type(screen));
   });
-  const exitCode = await new Promise<number>(resolve => terminal.onExit(event => resolve(event.exitCode)));
+  const exitCode = await new Promise<number>(resolve =>
+    // As shells tell it of what a signal has ended.
+    terminal.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode)),
+  );
   if (pending[0])
     throw new Error(`the terminal never showed ${String(pending[0].on)}; it showed:\n${screen}`);
   return { screen: screen.replaceAll('\r\n', '\n'), exitCode };

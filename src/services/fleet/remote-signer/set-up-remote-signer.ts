@@ -82,6 +82,8 @@ export async function setUpRemoteSigner(
   const kept = keptValidators(before, options);
   // Read before any of these files goes; what cannot be read stops the run before it has changed anything.
   const known = options.removeExistingKeys ? await listProtectedKeys(vaultDirectory) : [];
+  // A signer that is not there, or takes no keys, is told of before hours of key derivation.
+  await deps.keymanager.listKeystores();
   const { keys, validators } = await makeKeys(deps, options);
   try {
     if (oracleSet !== null) {

@@ -56,7 +56,15 @@ function keystoresOf(work: number, count: number): KeystoreFacts[] {
 describe('sealKeystores', () => {
   it('sealKeystores seals the keys of 20,000 keystores for eleven oracles', async () => {
     const { pool, jobs } = idlePool();
-    const sealed = await sealKeystores(pool, target(), keystoresOf(1, KEYSTORES));
+    let shown = 0;
+    const bar = {
+      advance(items = 1) {
+        shown += items;
+      },
+      finish() {},
+    };
+    const sealed = await sealKeystores(pool, target(), keystoresOf(1, KEYSTORES), bar);
+    expect(shown).toBe(KEYSTORES);
     expect(sealed).toHaveLength(KEYSTORES);
     expect(sealed.at(-1)?.shares).toHaveLength(ORACLES);
     expect(Math.max(...jobs)).toBe(64);
@@ -69,7 +77,7 @@ describe('sealKeystores', () => {
       ...keystoresOf(1, 65),
       ...keystoresOf(USUAL_WORK / 5, 3),
     ];
-    await sealKeystores(pool, target(), keystores);
+    await sealKeystores(pool, target(), keystores, { advance() {}, finish() {} });
     expect(jobs).toEqual([1, 1, 1, 64, 3, 1]);
   });
 });
