@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { type DepositChain, isSignedBy, unhex } from './exit-signature.ts';
 
 /** SSZ of deposits, by hand. */
@@ -53,6 +54,21 @@ export function encodeEntry(vault: string, publicKey: Uint8Array, signature: Uin
   const withdrawalCredentials = credentialsOf(vault);
   const root = depositDataRoot({ publicKey, withdrawalCredentials, amountGwei: DEPOSIT_GWEI, signature });
   return Buffer.concat([publicKey, signature, root]);
+}
+
+/** An entry of a deposit_data.json, bare hex. */
+export interface FileEntry {
+  readonly pubkey: string;
+  readonly signature: string;
+}
+
+/** Root of the tree over a vault's entries, as its contract proves them. */
+export function depositTreeRoot(vault: string, entries: readonly FileEntry[]): string {
+  const leaves = entries.map(({ pubkey, signature }, i): [Uint8Array, number] => [
+    encodeEntry(vault, unhex(pubkey), unhex(signature)),
+    i,
+  ]);
+  return StandardMerkleTree.of(leaves, ['bytes', 'uint256']).root;
 }
 
 function littleEndian(value: bigint): Buffer {
