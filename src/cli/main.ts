@@ -8,6 +8,7 @@ import { completeEnvironment, processEnvironment, takeEnvironment } from '../set
 import { ownName } from './command-names.ts';
 import { keepKdfMemory } from './kdf-process.ts';
 import { becomeLean } from './lean-process.ts';
+import { tellOfLostOutput } from './terminal/lost-output.ts';
 
 const PROGRAM_NAMES = ['operator', 'v3-operator'];
 
@@ -15,6 +16,7 @@ const PROGRAM_NAMES = ['operator', 'v3-operator'];
 export async function main(): Promise<void> {
   guardMemory();
   endAsFirstProcess();
+  tellOfLostOutput(process.stdout, process.stderr);
   const argv = process.argv.slice(2);
   if (ownName(argv[0] ?? '') === 'start') becomeLean(argv, processEnvironment());
   keepKdfMemory(argv, processEnvironment());

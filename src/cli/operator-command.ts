@@ -3,6 +3,7 @@ import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import type { z } from 'zod';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
+import { inTone } from '../lib/tones.ts';
 import { processEnvironment } from '../settings/environment.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
 import type { OptionRules, Options, Resolved } from './options/option.ts';
@@ -10,6 +11,9 @@ import { resolveOptions } from './options/resolve-options.ts';
 import type { ResultOf } from './result-members.ts';
 import { createProgress, type Progress, type ProgressStyle } from './terminal/progress.ts';
 import { createPrompter, type Prompter } from './terminal/prompt.ts';
+
+/** The manual's lines which say that a command has done what it is for. */
+const DONE = /^(Done\.|Successfully )/;
 
 /**
  * Base of every command, and one rule for output. Results go to stdout, hints and warnings to stderr; with `--json` stdout
@@ -30,12 +34,13 @@ abstract class OperatorCommand extends Command {
   /** What the command was asked to do: see {@link resolveOptions}. The rules between the options hold for what it gives. */
   protected async resolveOptions<O extends Options>(
     options: O,
-    { unattended = [], check }: OptionRules<O> = {},
+    { unattended = [], check, checkKnown }: OptionRules<O> = {},
   ): Promise<Resolved<O>> {
     const { flags } = await this.parse();
     const prompter = this.prompter;
     const resolved = await resolveOptions(options, {
       unattended,
+      checkKnown: known => checkKnown?.(known as Partial<Resolved<O>>),
       flags,
       environment: processEnvironment(),
       prompter,
@@ -59,8 +64,14 @@ abstract class OperatorCommand extends Command {
 
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
   protected readonly say = (line: string): void => {
-    this.output.write(`${oneLine(line)}\n`);
+    const text = oneLine(line);
+    this.output.write(`${DONE.test(text) ? inTone('success', text, this.output) : text}\n`);
   };
+
+  /** Width of the terminal that results go to, in letters; undefined where they go to a file or another program. */
+  protected get columns(): number | undefined {
+    return this.output.isTTY ? this.output.columns : undefined;
+  }
 
   /** Prints a document with the lines that it has: what is to be put into a file. */
   protected readonly print = (document: string): void => {
@@ -75,7 +86,7 @@ abstract class OperatorCommand extends Command {
   /** Warns of something that does not stop the command. */
   override warn(input: Error | string): Error | string {
     const line = typeof input === 'string' ? input : input.message;
-    process.stderr.write(`Warning: ${oneLine(line)}\n`);
+    process.stderr.write(`${inTone('warning', 'Warning: ', process.stderr)}${oneLine(line)}\n`);
     return input;
   }
 

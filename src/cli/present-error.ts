@@ -38,8 +38,10 @@ export function presentError(thrown: unknown, context: ErrorContext): PresentedE
 }
 
 function presentWithoutCode(thrown: unknown, context: ErrorContext): PresentedError {
-  if (thrown instanceof Aborted)
-    return present(EXIT.failed, 'aborted', thrown.message, undefined, thrown.message);
+  if (thrown instanceof Aborted) {
+    const exitCode = thrown.isInterrupt ? EXIT.interrupted : EXIT.failed;
+    return present(exitCode, 'aborted', thrown.message, undefined, thrown.message);
+  }
   const error = fromOclif(thrown, context) ?? thrown;
   if (error instanceof OperatorError) {
     const usage = error instanceof CommandLineError ? usageLines(error, context) : '';

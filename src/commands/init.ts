@@ -1,10 +1,11 @@
 import { example } from '../cli/examples.ts';
-import { newDataDir, vault } from '../cli/flags/vault.ts';
+import { newDataDir, newVault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
-import { flag, required } from '../cli/options/option.ts';
+import { flag, type Resolved, required } from '../cli/options/option.ts';
 import { choice, network } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/init.ts';
 import { confirmMnemonic } from '../cli/terminal/confirm-mnemonic.ts';
+import { renderNumberedWords } from '../cli/terminal/numbered-words.ts';
 import { generateMnemonic, LANGUAGES } from '../domain/keys/mnemonic.ts';
 import { toHex } from '../lib/bytes.ts';
 import { initializeVault } from '../services/local-keys/initialize-vault.ts';
@@ -20,7 +21,7 @@ const OPTIONS = {
     prompt: 'Enter the network name',
     suggestion: () => 'mainnet',
   }),
-  vault: vault('Enter your vault address'),
+  vault: newVault,
   language: required({
     description: 'The mnemonic language.',
     value: choice(LANGUAGES),
@@ -31,7 +32,15 @@ const OPTIONS = {
   dataDir: newDataDir,
 };
 
-export default class Init extends operatorCommand(OPTIONS, { unattended: ['noVerify'] })<typeof RESULT> {
+/** Told before the mnemonic's language is asked for. */
+function checkKnown({ dataDir, vault }: Partial<Resolved<typeof OPTIONS>>): void {
+  if (dataDir !== undefined && vault !== undefined) assertNoVaultConfig(dataDir, vault);
+}
+
+export default class Init extends operatorCommand(OPTIONS, {
+  unattended: ['noVerify'],
+  checkKnown,
+})<typeof RESULT> {
   static override summary = 'Initializes vault data directory and generates mnemonic.';
   static override examples = [
     example('init'),
@@ -43,6 +52,7 @@ export default class Init extends operatorCommand(OPTIONS, { unattended: ['noVer
     assertNoVaultConfig(dataDir, vault);
     const mnemonic = generateMnemonic(language);
     if (!noVerify && this.prompter) await confirmMnemonic(this.prompter, mnemonic);
+    else if (this.columns !== undefined) this.print(renderNumberedWords(mnemonic, this.columns));
     else this.say(mnemonic);
     await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
     const config = await initializeVault(
@@ -52,7 +62,7 @@ export default class Init extends operatorCommand(OPTIONS, { unattended: ['noVer
     const result = `Successfully initialized configuration for vault ${vault}`;
     if (noVerify) {
       this.hint(result);
-      this.hint('The line above is your mnemonic: the ONLY way to recover your keys.');
+      this.hint('What stands above is your mnemonic: the ONLY way to recover your keys.');
     } else this.say(result);
     this.hint(`Next: ${this.config.bin} create-keys --vault ${vault}`);
     return { vault, network, firstPublicKey: toHex(config.firstPublicKey) };

@@ -4,6 +4,7 @@ import { KEY_SOURCE_OPTIONS, rereadable } from '../cli/flags/key-sources.ts';
 import { checkListener, LISTEN_OPTIONS } from '../cli/flags/listener.ts';
 import { verbose } from '../cli/flags/nodes.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/flags/remote-db.ts';
+import { START_OPTIONS } from '../cli/flags/start.ts';
 import { networkOfVault, newDataDir } from '../cli/flags/vault.ts';
 import { listenSettings } from '../cli/listen-settings.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
@@ -12,7 +13,8 @@ import { address, directory, integer } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/signer.ts';
 import { openSigner, untilStopped } from '../compose/signer.ts';
 import { UsageError } from '../lib/errors.ts';
-import { createLogger } from '../lib/logger.ts';
+import { createLogProgress } from '../lib/log-progress.ts';
+import { createServiceLogger } from '../lib/logger.ts';
 import { type KeySourceSettings, noKeySource, type SecretSetting } from '../settings/signer-settings.ts';
 import { readVaultConfig } from '../settings/vault-config.ts';
 
@@ -40,6 +42,7 @@ const OPTIONS = {
     env: 'POOL_SIZE',
     value: integer({ min: 1, max: 256 }),
   }),
+  logFormat: START_OPTIONS.logFormat,
   verbose,
 };
 
@@ -55,9 +58,14 @@ export default class Signer extends operatorCommand(OPTIONS, { check: checkListe
     const keys = this.chooseKeys(given);
     const network = given.network ?? (await networkOf(given));
     const { poolSize, verbose } = given;
-    const log = createLogger(verbose ? 'DEBUG' : 'INFO');
+    const level = verbose ? 'DEBUG' : 'INFO';
+    const log = createServiceLogger({ level, format: given.logFormat, scrub: line => line });
     const settings = { network, keys, poolSize, ...listenSettings(given) };
-    await using signer = await openSigner(settings, { log, warn: this.warn });
+    await using signer = await openSigner(settings, {
+      log,
+      warn: this.warn,
+      progress: createLogProgress(log),
+    });
     // Listened for first: whoever reads the line may answer with SIGTERM at once.
     const stopped = untilStopped(['SIGTERM', 'SIGINT']);
     this.say(`Signing exits with ${signer.keyCount} keys on ${signer.address}`);

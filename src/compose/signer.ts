@@ -35,6 +35,7 @@ import { hashiVaultSource } from '../signer/keys/sources/hashi-vault.ts';
 import { keyFileSource } from '../signer/keys/sources/key-files.ts';
 import { keystoreSource } from '../signer/keys/sources/keystores.ts';
 import { remoteDbSource } from '../signer/keys/sources/remote-db.ts';
+import { openDirectHttp } from './nodes.ts';
 import { openRemoteDb } from './remote-db.ts';
 
 export interface RunningSigner extends AsyncDisposable {

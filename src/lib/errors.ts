@@ -8,6 +8,8 @@ export const EXIT = {
   usage: EXIT_CODES_OF_KINDS.usage,
   differences: EXIT_CODES_OF_KINDS.differences,
   bug: EXIT_CODES_OF_KINDS.bug,
+  /** Ctrl-C, as shells have it: 128 and the signal's number. */
+  interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { oneLine, printable } from './foreign-text.ts';
+import { inTone, type Tone } from './tones.ts';
 
 export type { Logger };
 
@@ -38,7 +39,9 @@ export function createLogger(level: LogLevel): Logger {
 }
 
 /** A command's logger for the person at the terminal, on stderr: warnings, and with `isVerbose` everything. */
-export function createCommandLogger(isVerbose: boolean, write = openStderr()): Logger {
+export function createCommandLogger(isVerbose: boolean, write?: (line: string) => void): Logger {
+  const tint = write === undefined ? tintedOnStderr : untinted;
+  const print = write ?? openStderr();
   return pino(
     {
       level: PINO_LEVELS[isVerbose ? 'DEBUG' : 'WARNING'],
@@ -47,7 +50,7 @@ export function createCommandLogger(isVerbose: boolean, write = openStderr()): L
       redact: secretPaths(),
       formatters: { level: label => ({ level: label }) },
     },
-    { write: line => write(formatForUser(line)) },
+    { write: line => print(formatForUser(line, tint)) },
   );
 }
 
@@ -66,7 +69,9 @@ export interface ServiceLoggerOptions {
 /** Logger of a long-running process: lines as the Python operator writes them, or one JSON document a line. */
 export function createServiceLogger(options: ServiceLoggerOptions): Logger {
   const { level, format, scrub, write = openStderr() } = options;
-  const toLine = format === 'json' ? formatJson : formatPlain;
+  const tint = options.write === undefined ? tintedOnStderr : untinted;
+  const toText = level === 'DEBUG' ? (text: string) => text : shortenKeys;
+  const toLine = format === 'json' ? formatJson : (line: string) => formatPlain(line, { tint, toText });
   return pino(
     {
       level: PINO_LEVELS[level],
@@ -83,6 +88,14 @@ function openStderr(): (line: string) => void {
   const destination = pino.destination({ dest: 2, sync: true });
   return line => destination.write(line);
 }
+
+/** Colours a word by what it means, or leaves it as it is. */
+type Tint = (tone: Tone, word: string) => string;
+
+const untinted: Tint = (_tone, word) => word;
+const tintedOnStderr: Tint = (tone, word) => inTone(tone, word, process.stderr);
+
+const TONES: Readonly<Record<string, Tone>> = { warn: 'warning', error: 'error', fatal: 'error' };
 
 function secretPaths(): string[] {
   return SECRET_FIELDS.flatMap(field => [field, `*.${field}`]);
@@ -111,13 +124,19 @@ function formatJson(line: string): string {
 }
 
 /** `Warning: message field=value` */
-function formatForUser(line: string): string {
+function formatForUser(line: string, tint: Tint): string {
   const { level, msg = '', err: _, ...fields } = parseLine(line);
-  return `${USER_PREFIXES[String(level)] ?? ''}${msg}${formatFields(fields)}\n`;
+  return `${tinted(level, USER_PREFIXES[String(level)] ?? '', tint)}${msg}${formatFields(fields)}\n`;
+}
+
+interface PlainForm {
+  readonly tint: Tint;
+  /** What becomes of the text of a line; its fields, such as the key that has signed, stay in full. */
+  readonly toText: (text: string) => string;
 }
 
 /** `2026-11-22 17:13:24 INFO     [task] message field=value`, in UTC. */
-function formatPlain(line: string): string {
+function formatPlain(line: string, { tint, toText }: PlainForm): string {
   const { level, time, task, msg = '', err, ...fields } = parseLine(line);
   const name = String(level)
     .toUpperCase()
@@ -127,7 +146,20 @@ function formatPlain(line: string): string {
   const { stack } = (err ?? {}) as { stack?: unknown };
   // Nobody's text in it begins where a line of the log begins.
   const trace = stack === undefined ? '' : `\n${String(stack).replaceAll(/\n(?! {4}at )/g, '\n    ')}`;
-  return `${at} ${name.padEnd(8)} ${prefix}${msg}${formatFields(fields)}${trace}\n`;
+  return `${at} ${tinted(level, name.padEnd(8), tint)} ${prefix}${toText(String(msg))}${formatFields(fields)}${trace}\n`;
+}
+
+function tinted(level: unknown, word: string, tint: Tint): string {
+  const tone = TONES[String(level)];
+  return tone === undefined ? word : tint(tone, word);
+}
+
+/** Public keys and signatures; the 32 bytes of hashes and roots are searched for as they are. */
+const LONG_HEX = /0x([0-9a-fA-F]{8})[0-9a-fA-F]{84,}([0-9a-fA-F]{4})(?![0-9a-fA-F])/g;
+
+/** Keys of 98 letters as people compare them: `0x92f21c08…a8b3`. */
+function shortenKeys(text: string): string {
+  return text.replaceAll(LONG_HEX, '0x$1…$2');
 }
 
 function formatFields(fields: Readonly<Record<string, unknown>>): string {

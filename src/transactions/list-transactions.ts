@@ -30,6 +30,35 @@ export async function listRecentTransactions(
   return (await listTransactions(database, scope, limit)).map(summarize);
 }
 
+/** What {@link transactionRow} has, for people. */
+export const TRANSACTION_HEADINGS = [
+  'ID',
+  'UPDATED',
+  'KIND',
+  'STATE',
+  'NONCE',
+  'GWEI',
+  'BLOCK',
+  'HASH',
+  'NOTE',
+] as const;
+
+/** A transaction as a row of a table; its hash is shortened, as the row has to fit a terminal. */
+export function transactionRow(transaction: TransactionSummary): string[] {
+  const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;
+  return [
+    String(id),
+    updatedAt.slice(0, 19).replace('T', ' '),
+    kind,
+    state,
+    String(nonce),
+    maxFeePerGasGwei ?? '',
+    block === undefined ? '' : String(block),
+    hash === undefined ? '' : `${hash.slice(0, 10)}…${hash.slice(-4)}`,
+    [request === undefined ? '' : `${request} asked for`, reason ?? ''].filter(Boolean).join('; '),
+  ];
+}
+
 /** A transaction in one line for people. */
 export function describeTransaction(transaction: TransactionSummary): string {
   const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;

@@ -84,7 +84,7 @@ describe('questions on a terminal', () => {
         expected = expected.slice(0, at) + echo + expected.slice(at);
         from = at + echo.length;
       }
-      expect(screen.trimEnd()).toBe(expected.trimEnd());
+      expect(withoutEscapes(screen).trimEnd()).toBe(expected.trimEnd());
       expect(exitCode).toBe(recorded.exitCode);
     },
   );
@@ -109,56 +109,89 @@ describe('questions on a terminal', () => {
       `${network}nonet\nError: 'nonet' is not one of 'mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky', 'goerli'.\n` +
         `${network}\nEnter your vault address: \nEnter your vault address: ${VAULT}\n`,
     );
-    expect(after).toMatch(/^([a-z]+ ){23}[a-z]+\n/);
+    // On a terminal the words are numbered, to be copied onto paper.
+    expect(after).toMatch(/^(\s*\d+\. [a-z]+\s*){23}24\. [a-z]+\n/);
     expect(exitCode).toBe(0);
     const config = JSON.parse(readFileSync(join(directory.path, VAULT.toLowerCase(), 'config.json'), 'utf8'));
     expect(config.network).toBe('mainnet');
   });
 
-  it('init shows the mnemonic until it is typed back, as the manual prints it', async () => {
+  it('init shows the mnemonic numbered until it is typed back, and says which word was wrong', async () => {
     using directory = temporaryDirectory();
     const key = 'Press any key when you have written down your mnemonic.';
     const confirm = 'to confirm you have written it down\r\n\r\n: ';
     let mnemonic = '';
+    let sheet = '';
+    const wrongFourth = () => mnemonic.split(' ').with(3, 'zoo').join(' ');
+    const withoutLast = () => mnemonic.split(' ').slice(0, -1).join(' ');
     const { screen, exitCode } = await runOnTerminal(
       ['init', '--network', 'hoodi', '--vault', VAULT, '--language', 'english', '--data-dir', directory.path],
       [
         {
           on: key,
           type: shown => {
-            mnemonic = /\r\n\r\n((?:[a-z]+ ){23}[a-z]+)\r\n\r\n\r\n/.exec(shown)?.[1] ?? '';
+            sheet = /\r\n\r\n( 1\. .*24\. [a-z]+)\r\n\r\n\r\n/s.exec(shown)?.[1] ?? '';
+            mnemonic = [...sheet.matchAll(/\d+\. ([a-z]+)/g)].map(([, word]) => word).join(' ');
             return 'x';
           },
         },
-        { on: confirm, type: 'something else\r' },
+        { on: confirm, type: () => `${wrongFourth()}\r` },
+        { on: key, type: ' ' },
+        { on: confirm, type: () => `${withoutLast()}\r` },
         { on: key, type: ' ' },
         { on: confirm, type: () => `  ${mnemonic.toUpperCase()}\r` },
       ],
+      { columns: 110 },
     );
+    expect(mnemonic.split(' ')).toHaveLength(24);
     const show =
       'This is your seed phrase. Write it down and store it safely, it is the ONLY way to recover your validator keys.\n\n' +
-      `${mnemonic}\n\n\n${key}\n\n` +
+      `${sheet.replaceAll('\r\n', '\n')}\n\n\n${key}\n\n` +
       'Please type your mnemonic (separated by spaces) to confirm you have written it down\n\n: ';
     expect(withoutEscapes(screen)).toBe(
-      `${show}something else\n${show}  ${mnemonic.toUpperCase()}\n\ndone.\n` +
-        `Successfully initialized configuration for vault ${VAULT}\nNext: operator create-keys --vault ${VAULT}\n`,
+      `${show}${wrongFourth()}\n` +
+        `Word 4 is not the one that was shown. Here are the words again.\n\n${show}${withoutLast()}\n` +
+        `Word 24 is missing. You typed 23 words of 24. Here are the words again.\n\n${show}  ${mnemonic.toUpperCase()}\n` +
+        `\ndone.\nSuccessfully initialized configuration for vault ${VAULT}\nNext: operator create-keys --vault ${VAULT}\n`,
     );
-    // The words are taken off the screen before they are asked for, and after they were typed.
-    expect(screen.split('\u001b[2J')).toHaveLength(7);
+    // The words are taken off the screen, and out of what was scrolled off it, before they are asked for and after they were typed.
+    expect(screen.split('\u001b[2J\u001b[3J')).toHaveLength(10);
+    expect(exitCode).toBe(0);
+  });
+
+  it('keys that are typed ahead, or with the key that was asked for, answer no question of init', async () => {
+    using directory = temporaryDirectory();
+    const args = ['init', '--network', 'hoodi', '--vault', VAULT, '--data-dir', directory.path];
+    const confirm = 'to confirm you have written it down\r\n\r\n: ';
+    let mnemonic = '';
+    const { screen, exitCode } = await runOnTerminal(args, [
+      // The line end answers the language; what follows it comes before the key is asked for.
+      { on: '[english]: ', type: '\rtoo early' },
+      {
+        on: 'Press any key when you have written down your mnemonic.',
+        type: shown => {
+          mnemonic = [...shown.matchAll(/\d+\. ([a-z]+)/g)].map(([, word]) => word).join(' ');
+          return 'yes\r';
+        },
+      },
+      { on: confirm, type: () => `${mnemonic}\r` },
+    ]);
+    expect(withoutEscapes(screen)).toContain(`: ${mnemonic}\n\ndone.\n`);
     expect(exitCode).toBe(0);
   });
 
   it.each([
-    ['Ctrl-C', '\u0003'],
-    ['Ctrl-D', '\u0004'],
-  ])('%s at a question of create-keys ends it with "Aborted!"', async (_name, key) => {
+    // Behind the ^C that the terminal shows, and with the code of a program that Ctrl-C has ended.
+    ['Ctrl-C', '\u0003', '\nAborted!\n', 130],
+    ['Ctrl-D', '\u0004', 'Aborted!\n', 1],
+  ])('%s at a question of create-keys ends it with "Aborted!"', async (_name, key, shown, code) => {
     using directory = temporaryDirectory();
     const { screen, exitCode } = await runOnTerminal(
       ['create-keys', '--data-dir', directory.path],
       [{ on: 'Enter the vault address: ', type: key }],
     );
-    expect(screen.replace('^C', '')).toBe('Enter the vault address: Aborted!\n');
-    expect(exitCode).toBe(1);
+    expect(screen.replace('^C', '')).toBe(`Enter the vault address: ${shown}`);
+    expect(exitCode).toBe(code);
   });
 
   it('init writes nothing after Ctrl-C instead of "any key"', async () => {
@@ -169,7 +202,7 @@ describe('questions on a terminal', () => {
       [{ on: 'Press any key', type: '\u0003' }],
     );
     expect(run.screen).toContain('Aborted!');
-    expect(run.exitCode).toBe(1);
+    expect(run.exitCode).toBe(130);
     const list = await runCli(['get-validators-root', '--data-dir', directory.path, '--vault', VAULT]);
     expect(list.stderr).toContain('Deposit data file does not exist.');
   });
@@ -185,7 +218,8 @@ describe('questions on a terminal', () => {
     const { screen, exitCode } = await runOnTerminal(
       ['create-keys', '--data-dir', directory.path, '--kdf', 'pbkdf2'],
       [
-        { on: 'Enter the vault address: ', type: `${VAULT}\r` },
+        // The only vault of the data directory is offered.
+        { on: `Enter the vault address [${VAULT}]: `, type: '\r' },
         { on: 'Enter the number of the validator keys to generate: ', type: '2\r' },
         { on: 'Enter the mnemonic for generating the validator keys: ', type: `${MNEMONIC}\r` },
       ],
@@ -201,6 +235,18 @@ describe('questions on a terminal', () => {
     }
     expect(plain).toContain(`\n\nDone. Generated 2 keys for ${VAULT} vault.\n`);
     expect(exitCode).toBe(0);
+  });
+
+  it('init refuses a vault that is there before it asks for the language', async () => {
+    using directory = temporaryDirectory();
+    const args = ['init', '--network', 'hoodi', '--no-verify', '--data-dir', directory.path];
+    await runCli([...args, '--vault', VAULT, '--language', 'english']);
+    const { screen, exitCode } = await runOnTerminal(args, [
+      { on: 'Enter your vault address: ', type: `${VAULT}\r` },
+    ]);
+    expect(withoutEscapes(screen)).toMatch(/Enter your vault address: 0x\w+\nError: /);
+    expect(screen).not.toContain('language');
+    expect(exitCode).not.toBe(0);
   });
 
   it('create-keys shows the time that is left from the first key on, and takes it away with the last one', async () => {
@@ -254,7 +300,7 @@ describe('questions on a terminal', () => {
         return `${question}${isHidden ? '' : recorded.answers[i]}\n`;
       });
       expect(withoutEscapes(screen).slice(0, answered.join('').length)).toBe(answered.join(''));
-      expect(screen).toContain('Error: ');
+      expect(withoutEscapes(screen)).toContain('Error: ');
       expect(exitCode).toBe(1);
     },
   );

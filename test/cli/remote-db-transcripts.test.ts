@@ -195,9 +195,15 @@ describe('the recorded command lines', () => {
     expect(refused.stderr).toContain("Error: Missing option '--yes'.\n");
     expect([refused.stdout, refused.exitCode]).toEqual(['', 2]);
     const run = await runCli([...args, '--yes']);
-    expect(run.stderr).toContain('this removes 10 keypairs and 40 shares of 1 oracle sets');
+    expect(run.stderr).toContain('this removes 10 keypairs and 40 shares of 1 oracle set of');
     expect(run.stderr).toContain('only the mnemonic or a backup brings the keys back');
     expect([run.stdout, run.exitCode]).toEqual([output, exitCode]);
+    // A vault without keys has none to mourn.
+    await runCli(args.map(word => (word === 'cleanup' ? 'setup' : word)));
+    const empty = await runCli([...args, '--yes']);
+    expect(empty.stderr).toContain('has no keypairs; its encryption key is removed.');
+    expect(empty.stderr).not.toContain('mnemonic');
+    expect(empty.exitCode).toBe(0);
   });
 
   it('setup-web3signer and setup-validator print relative output directories as the manual prints them', async () => {

@@ -29,6 +29,26 @@ describe('operator signer', () => {
     const exitCode = await new Promise(resolve => child.once('close', resolve));
     expect(exitCode).toBe(0);
     expect(await stderr).not.toContain(SECRET_KEY);
+    // As the log of "start" has it.
+    expect(await stderr).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO {5}keys loaded keys=1 /m);
+  });
+
+  it('the signer logs documents of JSON where LOG_FORMAT asks for them', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(
+      join(directory.path, 'k.yaml'),
+      `type: file-raw\nkeyType: BLS\nprivateKey: '0x${SECRET_KEY}'\n`,
+    );
+    const own = ['--network', 'mainnet', '--keys-dir', directory.path, '--listen', '127.0.0.1:0'];
+    const child = spawn(join(PROJECT_ROOT, 'operator'), ['signer', ...own], {
+      env: { PATH: process.env.PATH ?? '', LOG_FORMAT: 'json' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const stderr = text(child.stderr);
+    await firstLineOf(child);
+    child.kill('SIGTERM');
+    const loaded = (await stderr).split('\n').find(line => line.includes('keys loaded')) ?? '';
+    expect(JSON.parse(loaded)).toMatchObject({ msg: 'keys loaded', keys: 1 });
   });
 
   it('the signer with --json prints its result when it has stopped, and all else on stderr', async () => {

@@ -103,9 +103,13 @@ export const START_OPTIONS = {
     env: 'HOT_WALLET_PASSWORD_FILE',
     value: existingFile,
   }),
-  walletFile: optional({ description: '--hot-wallet-file.', env: 'WALLET_FILE', value: existingFile }),
+  walletFile: optional({
+    description: 'Another name of --hot-wallet-file.',
+    env: 'WALLET_FILE',
+    value: existingFile,
+  }),
   walletPasswordFile: optional({
-    description: '--hot-wallet-password-file.',
+    description: 'Another name of --hot-wallet-password-file.',
     env: 'WALLET_PASSWORD_FILE',
     value: existingFile,
   }),
@@ -177,12 +181,12 @@ export const START_OPTIONS = {
     env: 'SKIP_STARTUP_CHECKS',
   }),
   logFormat: defaulted<LogFormat>(() => 'plain', {
-    description: 'Default is plain.',
+    description: 'How lines of the log are written. Default is plain.',
     env: 'LOG_FORMAT',
     value: choice(LOG_FORMATS),
   }),
   logLevel: defaulted<LogLevel>(() => 'INFO', {
-    description: 'Default is INFO.',
+    description: 'The least that is logged. Default is INFO.',
     env: 'LOG_LEVEL',
     value: choice(LOG_LEVELS),
   }),

@@ -1,10 +1,10 @@
-import { defaultDataDirectory } from '../../settings/vault-directory.ts';
+import { defaultDataDirectory, onlyVaultOf } from '../../settings/vault-directory.ts';
 import { defaulted, optional, required } from '../options/option.ts';
 import { address, directory, mnemonic, network } from '../options/value-kinds.ts';
 
 /** `--data-dir` of commands that need one that exists. */
 export const dataDir = defaulted(defaultDataDirectory, {
-  description: 'Path where the vault data will be placed. Default is ~/.stakewise.',
+  description: 'Path where the data of vaults is. Default is ~/.stakewise.',
   env: 'DATA_DIR',
   value: directory({ exists: true }),
 });
@@ -16,10 +16,19 @@ export const newDataDir = defaulted(defaultDataDirectory, {
   value: directory({ exists: false }),
 });
 
-/** `--vault`; the question differs between commands. */
+const VAULT = { description: 'The address of the vault.', env: 'VAULT', value: address } as const;
+
+/** `--vault`; the question differs between commands. A data directory with one vault in it offers that one. */
 export function vault(prompt: 'Enter the vault address' | 'Enter your vault address') {
-  return required({ description: 'The address of the vault.', env: 'VAULT', value: address, prompt });
+  return required({
+    ...VAULT,
+    prompt,
+    suggestion: ({ dataDir }) => (typeof dataDir === 'string' ? onlyVaultOf(dataDir) : undefined),
+  });
 }
+
+/** `--vault` of `init`, for which a vault that is there is the wrong one. */
+export const newVault = required({ ...VAULT, prompt: 'Enter your vault address' });
 
 /** `--network` of commands that find it in config.json otherwise. */
 export const networkOfVault = optional({

@@ -47,11 +47,14 @@ export interface OptionSpec<T> {
   readonly helpGroup?: string | undefined;
 }
 
+/** What a prompt offers, of the values that are known by then; undefined where there is nothing to offer. */
+export type Suggestion = (known: Readonly<Record<string, unknown>>) => string | undefined;
+
 interface Presence {
   /** Question asked on a terminal when no value is given. */
   readonly prompt?: string | undefined;
   /** Value that the prompt offers in brackets, and only the prompt: without a terminal the option is missing. */
-  readonly suggestion?: (() => string) | undefined;
+  readonly suggestion?: Suggestion | undefined;
   /** Value that the prompt offers, and that is taken when there is no terminal. */
   readonly fallback?: (() => string) | undefined;
   readonly presence: 'optional' | 'required' | 'repeated' | 'repeated-required' | 'switch';
@@ -85,6 +88,11 @@ export interface OptionRules<O extends Options> {
    * @throws UsageError
    */
   readonly check?: ((options: Resolved<O>, context: CheckContext) => void) | undefined;
+  /**
+   * Refuses what is known already, before each question: nobody answers those whose answers are of no use.
+   * @throws OperatorError
+   */
+  readonly checkKnown?: ((known: Partial<Resolved<O>>) => void) | undefined;
 }
 
 /** An option that may be left out. */
@@ -101,7 +109,7 @@ export function defaulted<T>(fallback: () => string, spec: OptionSpec<T>): Optio
 export function required<T>(
   spec: OptionSpec<T> & {
     prompt?: string | undefined;
-    suggestion?: (() => string) | undefined;
+    suggestion?: Suggestion | undefined;
     fallback?: (() => string) | undefined;
   },
 ): Option<T> {

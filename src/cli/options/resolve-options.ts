@@ -22,6 +22,8 @@ export interface OptionInput {
   readonly warn: (message: string) => void;
   /** Switches that must be given without a terminal. */
   readonly unattended?: readonly string[] | undefined;
+  /** Is shown the values that are known before each question. @throws what refuses them */
+  readonly checkKnown?: ((known: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
 interface GivenText {
@@ -53,7 +55,10 @@ export async function resolveOptions<O extends Options>(
     const text = option.fallback();
     values[key] = await parseGiven(option, { text, source: { kind: 'default' }, name: `--${flagName(key)}` });
   }
-  for (const [key, option] of unanswered) values[key] = await answer(option, input);
+  for (const [key, option] of unanswered) {
+    input.checkKnown?.(values);
+    values[key] = await answer(option, values, input);
+  }
   // Built key by key from the same options whose types Resolved names.
   return values as Resolved<O>;
 }
@@ -187,15 +192,18 @@ function requireAnswers(unanswered: readonly [string, Option<unknown>][], { prom
 }
 
 /** Asks until the answer is valid; an empty answer takes what stands in brackets. */
-async function answer(option: Option<unknown>, { prompter }: OptionInput): Promise<unknown> {
-  const offered = option.suggestion ?? option.fallback;
-  if (!prompter || option.prompt === undefined)
-    return option.value.parse(offered?.() ?? '', { kind: 'default' });
+async function answer(
+  option: Option<unknown>,
+  known: Readonly<Record<string, unknown>>,
+  { prompter }: OptionInput,
+): Promise<unknown> {
+  const offered = option.suggestion?.(known) ?? option.fallback?.();
+  if (!prompter || option.prompt === undefined) return option.value.parse(offered ?? '', { kind: 'default' });
   const choices = option.value.choices === undefined ? '' : ` (${option.value.choices.join(', ')})`;
-  const question = `${option.prompt}${choices}${offered ? ` [${offered()}]` : ''}: `;
+  const question = `${option.prompt}${choices}${offered === undefined ? '' : ` [${offered}]`}: `;
   for (;;) {
     const line = await prompter.askLine(question, option.hidden ?? false);
-    const text = line === '' ? offered?.() : line;
+    const text = line === '' ? offered : line;
     if (text === undefined) continue;
     try {
       return await option.value.parse(text, { kind: 'prompt' });

@@ -1,7 +1,13 @@
-/** The user left a prompt with Ctrl-C or Ctrl-D. Not an error to report: `Aborted!`, exit 1, as click does. */
+/**
+ * The user left a prompt. Not an error to report: `Aborted!`, as click does. Ctrl-C exits with 130 wherever it is pressed, as
+ * it does while a command works; Ctrl-D and a "no" with 1.
+ */
 export class Aborted extends Error {
-  constructor() {
+  readonly isInterrupt: boolean;
+
+  constructor({ isInterrupt = false }: { readonly isInterrupt?: boolean | undefined } = {}) {
     super('Aborted!');
     this.name = 'Aborted';
+    this.isInterrupt = isInterrupt;
   }
 }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { printable } from '../../lib/foreign-text.ts';
 import { Aborted } from './aborted.ts';
@@ -17,6 +18,8 @@ export interface Prompter {
   readonly print: (text: string) => void;
   /** Empties the screen and what was scrolled off it, so that a secret does not stay there. */
   readonly clear: () => void;
+  /** Width of the screen, in letters. */
+  readonly columns: number;
 }
 
 /**
@@ -24,6 +27,10 @@ export interface Prompter {
  * Terminals that do not know `3J` pass over it.
  */
 const CLEAR = '\x1b[2J\x1b[3J\x1b[1;1H';
+/** The width that is taken where the terminal does not tell its own. */
+const USUAL_COLUMNS = 80;
+/** How long what was typed ahead may take from the terminal to this process. */
+const TYPED_AHEAD_MS = 50;
 
 /** Questions on `input`, a terminal, and their texts on `output`. */
 export function createPrompter(input: ReadStream, output: WriteStream): Prompter {
@@ -31,34 +38,38 @@ export function createPrompter(input: ReadStream, output: WriteStream): Prompter
     askLine: (question, hidden = false) =>
       hidden
         ? readHiddenLine(input, output, printable(question))
-        : readLine(input, () => output.write(printable(question))),
+        : readLine(input, output, printable(question)),
     waitForKey: async message => {
-      await readKey(input, () => output.write(printable(message)));
+      await readKey(input, output, printable(message));
       output.write('\n');
     },
     print: text => void output.write(printable(text)),
     clear: () => {
       if (output.isTTY) output.write(CLEAR);
     },
+    get columns() {
+      return output.columns || USUAL_COLUMNS;
+    },
   };
 }
 
-/**
- * The terminal's own line editing and echo: what is typed appears as it would for any other program.
- * @param ask - prints the question, once everything listens
- */
-async function readLine(input: ReadStream, ask: () => void): Promise<string> {
+/** The terminal's own line editing and echo: what is typed appears as it would for any other program. */
+async function readLine(input: ReadStream, output: WriteStream, question: string): Promise<string> {
   const lines = createInterface({ input, terminal: false });
   const answered = Promise.withResolvers<string>();
-  const abort = () => answered.reject(new Aborted());
-  process.once('SIGINT', abort);
+  const interrupt = () => {
+    // The terminal has echoed ^C behind the question.
+    output.write('\n');
+    answered.reject(new Aborted({ isInterrupt: true }));
+  };
+  process.once('SIGINT', interrupt);
   lines.once('line', answered.resolve);
-  lines.once('close', abort);
+  lines.once('close', () => answered.reject(new Aborted()));
   try {
-    ask();
+    output.write(question);
     return await answered.promise;
   } finally {
-    process.off('SIGINT', abort);
+    process.off('SIGINT', interrupt);
     lines.close();
   }
 }
@@ -69,6 +80,8 @@ async function readHiddenLine(input: ReadStream, output: WriteStream, question: 
   const lines = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
   const answered = Promise.withResolvers<string>();
   lines.once('line', answered.resolve);
+  // Its own end follows, which then says nothing new.
+  lines.once('SIGINT', () => answered.reject(new Aborted({ isInterrupt: true })));
   lines.once('close', () => answered.reject(new Aborted()));
   try {
     output.write(question);
@@ -79,19 +92,37 @@ async function readHiddenLine(input: ReadStream, output: WriteStream, question: 
   }
 }
 
-async function readKey(input: ReadStream, ask: () => void): Promise<void> {
+/**
+ * Waits for a key that is pressed after the question has appeared. What was typed before would answer unread, and what
+ * comes with the key (a second press, something pasted) would answer the next question: both are dropped.
+ */
+async function readKey(input: ReadStream, output: WriteStream, question: string): Promise<void> {
+  const controlC = 3;
+  const controlD = 4;
   input.setRawMode(true);
-  const pressed = Promise.withResolvers<Buffer>();
-  input.once('data', pressed.resolve);
-  input.once('end', () => pressed.reject(new Aborted()));
+  const aborted = Promise.withResolvers<never>();
+  let pressed = Promise.withResolvers<void>();
+  const read = (keys: Buffer) => {
+    if (keys.includes(controlC)) aborted.reject(new Aborted({ isInterrupt: true }));
+    if (keys.includes(controlD)) aborted.reject(new Aborted());
+    pressed.resolve();
+  };
+  const end = () => aborted.reject(new Aborted());
+  // It may be rejected while nothing waits for it.
+  aborted.promise.catch(() => undefined);
+  input.on('data', read).once('end', end);
   try {
-    ask();
     input.resume();
-    const keys = await pressed.promise;
-    const controlC = 3;
-    const controlD = 4;
-    if (keys.includes(controlC) || keys.includes(controlD)) throw new Aborted();
+    await Promise.race([sleep(TYPED_AHEAD_MS), aborted.promise]);
+    pressed = Promise.withResolvers<void>();
+    output.write(question);
+    await Promise.race([pressed.promise, aborted.promise]);
+    await Promise.race([sleep(TYPED_AHEAD_MS), aborted.promise]);
+  } catch (error) {
+    output.write('\n');
+    throw error;
   } finally {
+    input.off('data', read).off('end', end);
     input.setRawMode(false);
     input.pause();
   }

@@ -4,6 +4,7 @@ import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/cleanup.ts';
 import { Aborted } from '../../cli/terminal/aborted.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
+import { countOf } from '../../lib/plural.ts';
 import { cleanUpVault, countVault } from '../../services/remote-db/clean-up-vault.ts';
 
 const OPTIONS = { yes: flag({ description: 'Removes without asking.' }) };
@@ -19,9 +20,13 @@ export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, {
     await using remote = await openRemoteDb(options, this.config.version);
     const counts = await countVault(remote.database, remote.ref);
     const { validators, shares, oracleSets } = counts;
-    this.warn(
-      `this removes ${validators} keypairs and ${shares} shares of ${oracleSets} oracle sets of the ${options.vault} vault; only the mnemonic or a backup brings the keys back.`,
-    );
+    if (validators > 0) {
+      const keys = countOf(validators, 'keypair');
+      const parts = `${countOf(shares, 'share')} of ${countOf(oracleSets, 'oracle set')}`;
+      this.warn(
+        `this removes ${keys} and ${parts} of the ${options.vault} vault; only the mnemonic or a backup brings the keys back.`,
+      );
+    } else this.hint(`The ${options.vault} vault has no keypairs; its encryption key is removed.`);
     if (!yes) {
       const answer = (await this.prompter?.askLine('Do you want to continue? [y/N]: ')) ?? '';
       if (!/^y(es)?$/i.test(answer.trim())) throw new Aborted();

@@ -4,8 +4,14 @@ import { operatorCommand } from '../../cli/operator-command.ts';
 import { defaulted } from '../../cli/options/option.ts';
 import { integer } from '../../cli/options/value-kinds.ts';
 import type { RESULT } from '../../cli/results/tx/list.ts';
+import { renderTable } from '../../cli/terminal/table.ts';
 import { openTransactionStore } from '../../compose/transaction-store.ts';
-import { describeTransaction, listRecentTransactions } from '../../transactions/list-transactions.ts';
+import {
+  describeTransaction,
+  listRecentTransactions,
+  TRANSACTION_HEADINGS,
+  transactionRow,
+} from '../../transactions/list-transactions.ts';
 
 const OPTIONS = {
   ...TRANSACTION_OPTIONS,
@@ -27,8 +33,13 @@ export default class TxList extends operatorCommand(OPTIONS)<typeof RESULT> {
       this.config.version,
     );
     const transactions = await listRecentTransactions(store.database, store.scope, options.limit);
-    for (const transaction of transactions) this.say(describeTransaction(transaction));
     if (transactions.length === 0) this.say('The operator has sent no transactions.');
+    else if (this.columns === undefined)
+      for (const transaction of transactions) this.say(describeTransaction(transaction));
+    else {
+      for (const line of renderTable(TRANSACTION_HEADINGS, transactions.map(transactionRow)))
+        this.print(`${line}\n`);
+    }
     return { transactions };
   }
 }

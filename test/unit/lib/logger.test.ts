@@ -23,6 +23,21 @@ describe('logger of the service', () => {
     expect(lines[1]).toMatch(/ WARNING {2}\[register\] waits vault=0x12 reason="two words"\n$/);
   });
 
+  it('createServiceLogger shortens keys in the texts of plain lines, not in fields, at DEBUG and in JSON, and no hash', () => {
+    const key = `0x92f21c08${'5'.repeat(84)}a8b3`;
+    const hash = `0x${'7'.repeat(64)}`;
+    const text = `registered ${key} by ${hash}`;
+    for (const [format, level, shown] of [
+      ['plain', 'INFO', `registered 0x92f21c08…a8b3 by ${hash} key=${key}`],
+      ['plain', 'DEBUG', `registered ${key} by ${hash} key=${key}`],
+      ['json', 'INFO', text],
+    ] as const) {
+      const { log, lines } = logTo(format, level);
+      log.info({ key }, text);
+      expect(lines[0]).toContain(shown);
+    }
+  });
+
   it('createServiceLogger writes one JSON document a line', () => {
     const { log, lines } = logTo('json');
     log.child({ task: 'harvest' }).error({ err: new Error('no') }, 'failed');

@@ -51,6 +51,7 @@ function user(answers: string[]): Prompter & { readonly log: string[] } {
     waitForKey: async () => {},
     print: line => void log.push(line),
     clear() {},
+    columns: 80,
   };
 }
 
