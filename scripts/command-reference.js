@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const file = join(root, 'docs', 'commands.md');
@@ -57,7 +57,9 @@ function makeReference() {
   const path = join(directory, 'commands.md');
   try {
     writeFileSync(path, head);
-    writeFileSync(join(directory, 'package.json'), readFileSync(join(root, 'package.json')));
+    writeFileSync(join(directory, 'package.json'), JSON.stringify(packageWithHelp()));
+    const help = pathToFileURL(join(root, 'src', 'cli', 'help', 'help-pages.ts'));
+    writeFileSync(join(directory, 'help.js'), `export { ProgramHelp } from ${JSON.stringify(help)};\n`);
     writeFileSync(join(directory, 'oclif.manifest.json'), JSON.stringify(manifestWithNames()));
     const options = [
       '--plugin-directory',
@@ -84,6 +86,13 @@ function makeReference() {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The package, whose commands are shown by the program's own help: oclif looks for it in the package's directory only. */
+function packageWithHelp() {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const helpClass = { target: './help.js', identifier: 'ProgramHelp' };
+  return { ...manifest, oclif: { ...manifest.oclif, helpClass } };
 }
 
 /** The manifest with usage lines as they are shown: headings would have "remote-db:setup" where users write a space. */

@@ -3,6 +3,7 @@ import { Config } from '@oclif/core/config';
 import { settings } from '@oclif/core/settings';
 import { EXIT } from '../lib/errors.ts';
 import { assertNoDebugger } from '../lib/guard-memory.ts';
+import { startInTone } from '../lib/tones.ts';
 import { parseBoolean, readEnvironment } from '../settings/environment.ts';
 import { groupOptions } from './flags/remote-db.ts';
 import { presentError } from './present-error.ts';
@@ -48,7 +49,7 @@ export async function runProgram(start: ProgramStart): Promise<void> {
     const context = { program: start.program, words, options, isGroup, isVerbose };
     const { exitCode, text, json } = presentError(error, context);
     if (hasSwitch(start.argv, ['--json'])) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
-    process.stderr.write(text);
+    process.stderr.write(startInTone('error', 'Error: ', text, process.stderr));
     process.exitCode = exitCode;
     return;
   }
@@ -63,10 +64,9 @@ async function loadConfig({ program, root, manifest, fromSource }: ProgramStart)
 }
 
 async function showHelp(config: Config, words: readonly string[]): Promise<void> {
-  const { loadHelpClass } = await import('@oclif/core/help');
-  const Help = await loadHelpClass(config);
-  // Its texts come out up to two columns wider.
-  await new Help(config, { maxWidth: 78, respectNoCacheDefault: true }).showHelp([...words]);
+  const { ProgramHelp } = await import('./help/help-pages.ts');
+  // oclif's own texts come out up to two columns wider.
+  await new ProgramHelp(config, { maxWidth: 78, respectNoCacheDefault: true }).showHelp([...words]);
 }
 
 /** Whether `--verbose` is on, as the option's own reading would find it. */

@@ -1,5 +1,6 @@
 import type { Interfaces } from '@oclif/core';
 import { boolean, string } from '@oclif/core/flags';
+import { REQUIRED_GROUP } from '../help/option-groups.ts';
 import { fileVariable, flagName, type Option, type Options } from './option.ts';
 
 /**
@@ -10,7 +11,7 @@ export function oclifFlags(options: Options, heading?: string): Interfaces.FlagI
   const flags: Interfaces.FlagInput = {};
   for (const [key, option] of Object.entries(options)) {
     const name = flagName(key);
-    const helpGroup = option.helpGroup ?? heading;
+    const helpGroup = isRequired(option) ? REQUIRED_GROUP : (option.helpGroup ?? heading);
     flags[name] = oclifFlag(option, helpGroup);
     if (!option.secret || option.hasOwnFileOption) continue;
     const variable = fileVariable(option);
@@ -23,13 +24,20 @@ export function oclifFlags(options: Options, heading?: string): Interfaces.FlagI
   return flags;
 }
 
+/** Whether a script has to give the option, or one beside it that stands for it. */
+function isRequired({ presence, fallback }: Option<unknown>): boolean {
+  return (presence === 'required' || presence === 'repeated-required') && fallback === undefined;
+}
+
 /** Longer ones would be broken in the middle of a word: help is 80 columns wide. */
 const MAX_PLACEHOLDER_WIDTH = 60;
 
 function oclifFlag(option: Option<unknown>, helpGroup: string | undefined): Interfaces.FlagInput[string] {
   const { placeholder, choices = [] } = option.value;
   const isLong = placeholder.length > MAX_PLACEHOLDER_WIDTH;
-  const description = isLong ? `${option.description} One of ${choices.join(', ')}.` : option.description;
+  const unless = option.unless === undefined ? '' : ` Not with --${flagName(option.unless)}.`;
+  const words = isLong ? ` One of ${choices.join(', ')}.` : '';
+  const description = `${option.description}${words}${unless}`;
   const definition = {
     description: option.env === undefined ? description : `${description} [env: ${option.env}]`,
     ...(option.char === undefined ? {} : { char: option.char }),
