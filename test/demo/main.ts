@@ -29,7 +29,17 @@ const keyFolder = mkdtempSync(
 );
 resources.defer(() => rmSync(keyFolder, { recursive: true, force: true }));
 
-console.log('Starting the devnet: anvil, the protocol in small, an IPFS gateway, and a database.');
+console.log(`The StakeWise Operator, from an empty vault to validators that exit
+
+  1  Keys, deposit data and a wallet are made, as on a machine without network.
+  2  The keys go to a database, and from there to signers, validator clients and the operator.
+  3  A signer signs with the files that were written.
+  4  The operator registers validators, rotates their exit signatures and harvests rewards.
+  5  The validators exit, and the vault is recovered from its mnemonic.
+
+Everything lies in DEMO=${folder}, which is removed at the end. "npm run demo -- --verbose" shows all that the programs say.
+
+Starting the devnet: anvil, the protocol in small, an IPFS gateway, and a database.`);
 const devnet = resources.use(
   await startDevnet({
     name: 'demo',

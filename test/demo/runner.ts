@@ -5,6 +5,14 @@ import { createInterface } from 'node:readline';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** Whether everything that the programs say is shown: else only what they print as results, and logs of what fails. */
+const isVerbose = process.argv.includes('--verbose');
+
+/** A text with the demo's directory as `$DEMO`: its path is as long as the rest of a command line. */
+export function withoutPaths(text: string, home: string): string {
+  return text.replaceAll(home, '$DEMO');
+}
+
 /** What takes longer than this is not going to happen. */
 const PATIENCE_MS = 60_000;
 
@@ -24,7 +32,7 @@ export function startProgram(
   args: readonly string[],
   { showsLog = false } = {},
 ): RunningProgram {
-  console.log(`$ ${program} ${args.join(' ')} &`);
+  console.log(withoutPaths(`$ ${program} ${args.join(' ')} &`, home));
   const env = { PATH: process.env.PATH, HOME: home, LANG: process.env.LANG };
   const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const closed = once(child, 'close');
@@ -33,12 +41,12 @@ export function startProgram(
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', text => {
     stdout += text;
-    process.stdout.write(text);
+    process.stdout.write(withoutPaths(text, home));
   });
   let log = '';
   createInterface({ input: child.stderr }).on('line', line => {
     log += `${line}\n`;
-    if (showsLog) console.log(`  | ${shorten(line)}`);
+    if (showsLog || isVerbose) console.log(`  | ${shorten(withoutPaths(line, home))}`);
   });
   const until: RunningProgram['until'] = async (what, isSo) => {
     const deadline = performance.now() + PATIENCE_MS;
@@ -49,7 +57,7 @@ export function startProgram(
         continue;
       }
       const why = hasEnded ? `ended with ${child.exitCode ?? child.signalCode}` : 'took too long';
-      throw new Error(`${program} ${args[0]} ${why}; waited for ${what}.\n${showsLog ? '' : log}`);
+      throw new Error(`${program} ${args[0]} ${why}; waited for ${what}.\n${showsLog || isVerbose ? '' : log}`);
     }
   };
   const stop: RunningProgram['stop'] = async () => {
@@ -84,21 +92,25 @@ export function createRunner(home: string): Run {
   // Settings of the caller's own vaults must not reach the demo.
   const env = { PATH: process.env.PATH, HOME: home, LANG: process.env.LANG };
   return async (program, args, { isSecret = false } = {}) => {
-    console.log(`$ ${program} ${args.join(' ')}`);
+    console.log(withoutPaths(`$ ${program} ${args.join(' ')}`, home));
     const began = performance.now();
     // Not spawnSync: this process also serves the IPFS gateway that the command asks.
     const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', text => {
       stdout += text;
-      if (!isSecret) process.stdout.write(text);
+      if (!isSecret) process.stdout.write(withoutPaths(text, home));
     });
-    child.stderr.pipe(process.stdout, { end: false });
+    let log = '';
+    child.stderr.setEncoding('utf8').on('data', text => {
+      log += text;
+      if (isVerbose) process.stdout.write(withoutPaths(text, home));
+    });
     const [status] = await new Promise<[number | null]>((resolve, reject) => {
       child.once('error', reject).once('close', code => resolve([code]));
     });
     if (isSecret) console.log('(its 24 words are kept out of this log)');
-    if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}`);
+    if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}\n${log}`);
     console.log(`(${secondsSince(began)})\n`);
     return stdout;
   };
