@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..', '..');
 const isVerbose = process.argv.includes('--verbose');
 
 /** A text with the demo's directory as `$DEMO`: its path is as long as the rest of a command line. */
-export function withoutPaths(text: string, home: string): string {
+function withoutPaths(text: string, home: string): string {
   return text.replaceAll(home, '$DEMO');
 }
 
@@ -57,7 +57,9 @@ export function startProgram(
         continue;
       }
       const why = hasEnded ? `ended with ${child.exitCode ?? child.signalCode}` : 'took too long';
-      throw new Error(`${program} ${args[0]} ${why}; waited for ${what}.\n${showsLog || isVerbose ? '' : log}`);
+      throw new Error(
+        `${program} ${args[0]} ${why}; waited for ${what}.\n${showsLog || isVerbose ? '' : log}`,
+      );
     }
   };
   const stop: RunningProgram['stop'] = async () => {
