@@ -11,7 +11,13 @@ import { readRemoteSignerFile } from '../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts';
-import { type DialogueStep, runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
+import {
+  type DialogueStep,
+  runCli,
+  runOnTerminal,
+  temporaryDirectory,
+  withoutEscapes,
+} from '../support/programs/cli.ts';
 import { renderScreen } from '../support/programs/screen.ts';
 import { recordedSecretKeys, writeKeystores } from '../support/recorded/recorded-vault.ts';
 
@@ -314,7 +320,7 @@ describe('questions on a terminal, answered to the end', () => {
       [vault.step, url.step, { on: 'Do you want to continue? [y/N]: ', type: '\r' }],
       { cwd: place.path, env: { HOME: place.path } },
     );
-    expect(refused.screen).toContain('this removes 3 keypairs and 12 shares of 1 oracle sets');
+    expect(refused.screen).toContain('this removes 3 keypairs and 12 shares of 1 oracle set of');
     expect(refused.screen).toContain('Aborted!\n');
     expect(refused.exitCode).toBe(1);
     const removed = await runOnTerminal(
@@ -322,7 +328,7 @@ describe('questions on a terminal, answered to the end', () => {
       [vault.step, url.step, { on: 'Do you want to continue? [y/N]: ', type: 'y\r' }],
       { cwd: place.path, env: { HOME: place.path } },
     );
-    expect(removed.screen).toContain(
+    expect(withoutEscapes(removed.screen)).toContain(
       `Do you want to continue? [y/N]: y\nSuccessfully removed all the entries for the ${place.vault} vault.\n`,
     );
     expect(removed.exitCode).toBe(0);
