@@ -8,8 +8,8 @@ import {
 import { ExternalError, messageOf } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
-import { decodePercents } from '../lib/percent-decoding.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { decodePercents } from '../lib/percent-decoding.ts';
 import { retry } from '../lib/retry.ts';
 import type { Proxies } from './proxies.ts';
 

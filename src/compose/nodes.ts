@@ -8,8 +8,8 @@ import { openSignerClient, type SignerClient } from '../clients/signer/signer-cl
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { messageOf } from '../lib/errors.ts';
 import { createCommandLogger } from '../lib/logger.ts';
-import { parseIpfsGateway } from '../networks/ipfs-gateway.ts';
 import { formatDuration } from '../lib/time-left.ts';
+import { parseIpfsGateway } from '../networks/ipfs-gateway.ts';
 import type { Network } from '../networks/network.ts';
 import type { IpfsSettings, NodeSettings } from '../settings/node-settings.ts';
 import type { SignerConnectionSettings } from '../settings/signing-settings.ts';

@@ -1,8 +1,10 @@
 // Options and variables of other generations of the Python operator's `start`. A setup that has them is to go on running, and is
 // to do nothing else than it did: so each is ignored, since it changes nothing that this program does, or refused, since it asks
 // for what this program does not do. docs/python-operator-settings.md is written from these tables.
+
 import { UsageError } from '../../lib/errors.ts';
 import { processEnvironment, readEnvironment } from '../../settings/environment.ts';
+import { FOREIGN_GROUP } from '../help/option-groups.ts';
 import { flag, flagName, type Option, type OptionSpec, optional, type ValueKind } from '../options/option.ts';
 import { integer, text } from '../options/value-kinds.ts';
 
@@ -179,8 +181,8 @@ function declare(row: ForeignOption): Option<unknown> {
   const { env, decision, why, harmlessUpToGwei: limit } = row;
   const limited = limit === undefined ? 'Refused.' : `Refused above ${limit}.`;
   const spec: Omit<OptionSpec<unknown>, 'value'> = decision === 'ignored'
-    ? { env, description: 'Accepted, and ignored.', helpGroup: 'ACCEPTED AND IGNORED' }
-    : { env, description: `${limited} ${why}`, helpGroup: 'REFUSED' };
+    ? { env, description: 'Accepted, and ignored.', helpGroup: FOREIGN_GROUP }
+    : { env, description: `${limited} ${why}`, helpGroup: FOREIGN_GROUP };
   if (row.isSwitch) return flag(spec);
   return optional({ ...spec, value: unlessEmpty<unknown>(limit === undefined ? text : integer({ min: 0 })) });
 }

@@ -27,13 +27,13 @@ const FEW = 12;
 
 /** Heading of options that must be given. */
 export const REQUIRED_GROUP = 'REQUIRED';
-/** Heading of options that are taken and mean nothing: help leaves them out. */
-export const IGNORED_GROUP = 'ACCEPTED AND IGNORED';
+/** Heading of options of another program, which are ignored or refused: help leaves them out. */
+export const FOREIGN_GROUP = 'OF THE PYTHON OPERATOR';
 
 /** A page's options in groups: those that must be given first, then the command's own; many are sorted under headings. */
 export function groupOptions<F extends HelpFlag>(flags: readonly F[]): OptionGroup<F>[] {
   const required = flags.filter(({ helpGroup }) => helpGroup === REQUIRED_GROUP);
-  const others = flags.filter(({ helpGroup }) => helpGroup !== REQUIRED_GROUP && helpGroup !== IGNORED_GROUP);
+  const others = flags.filter(({ helpGroup }) => helpGroup !== REQUIRED_GROUP && helpGroup !== FOREIGN_GROUP);
   const headingOf = ({ name }: F) =>
     others.length <= FEW
       ? OWN_HEADING

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OperatorError } from '../../../src/lib/errors.ts';
 import { createOperatorMetrics } from '../../../src/operator/probes/metrics.ts';
+import { Outlook } from '../../../src/operator/probes/outlook.ts';
 import { registerValidators } from '../../../src/operator/tasks/registration-task.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 import { rootOf } from '../../support/scenes/growing-vault.ts';
@@ -30,7 +31,9 @@ async function openTask(vault: SceneVault) {
     if (failure !== undefined) throw failure;
     return opened.registrar;
   };
-  const task = registerValidators({ loadRegistrar, metrics, log, now: () => clock.ms }, scene.network);
+  const now = () => clock.ms;
+  const outlook = new Outlook({ log, now }, { currency: 'ETH', assetsPerValidatorWei: 32n * 10n ** 18n });
+  const task = registerValidators({ loadRegistrar, metrics, outlook, log, now }, scene.network);
   return {
     warnings: () => texts('warn'),
     /** One pass, so many hours after the last one. */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  FOREIGN_GROUP,
   groupOptions,
   type HelpFlag,
-  IGNORED_GROUP,
   REQUIRED_GROUP,
 } from '../../../src/cli/help/option-groups.ts';
 import { renderRows, wrapWords } from '../../../src/cli/help/rows.ts';
@@ -16,7 +16,7 @@ describe('groupOptions', () => {
   it('options that must be given stand first, those that are ignored nowhere, and few others under one heading', () => {
     const flags = [
       ...named('verbose', 'data-dir'),
-      { name: 'run-nodes', helpGroup: IGNORED_GROUP },
+      { name: 'run-nodes', helpGroup: FOREIGN_GROUP },
       { name: 'vault', helpGroup: REQUIRED_GROUP },
     ];
     expect(groupOptions(flags).map(({ heading, flags }) => [heading, flags.map(({ name }) => name)])).toEqual(
