@@ -58,6 +58,8 @@ export function requestHashiVault(
         maxRedirects: 0,
         maxBytes: MAX_SECRET_BYTES,
         isExpected: () => true,
+      }).catch((error: unknown) => {
+        throw explainTls(error);
       });
       if (response.status === 200) return response;
       const error = explain(response, options, path);
@@ -82,6 +84,28 @@ function headersOf({ token, namespace }: Pick<HashiVaultServer, 'namespace'> & {
 /** A certificate that is wrong now will be wrong in a minute. */
 function isTlsFailure(error: ExternalError): boolean {
   return /CERT|SIGNED|ERR_TLS|ERR_SSL|EPROTO|UNABLE_TO/.test(error.message);
+}
+
+/** What to change where TLS fails, by Node's and OpenSSL's words for it. The first that fits. */
+const TLS_HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED|INVALID_CA/,
+    'Its certificate is of an authority that this machine does not know: give that one, PEM, with --hashi-vault-ca.',
+  ],
+  [/ALTNAME_INVALID|HOSTNAME_MISMATCH/, 'Use a name of its certificate in --hashi-vault-url.'],
+  [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, 'Renew its certificate, and check the clocks of both machines.'],
+  [
+    /wrong version number|WRONG_VERSION_NUMBER/,
+    'It speaks no TLS there: write --hashi-vault-url with http://.',
+  ],
+];
+
+function explainTls(error: unknown): unknown {
+  if (!(error instanceof ExternalError) || error.hint !== undefined) return error;
+  const hint = TLS_HINTS.find(([pattern]) => pattern.test(error.message))?.[1];
+  if (hint === undefined) return error;
+  const { code, message, retryable, cause } = error;
+  return new ExternalError(code, message, { hint, retryable, cause });
 }
 
 async function waitAsTold({ headers }: HttpResponse): Promise<void> {
@@ -116,11 +140,19 @@ function explain(response: HttpResponse, options: HashiVaultServer, path: string
   }
   if (status === 429)
     return fail('hashi-vault-busy', `${server} refuses more requests for now (429).`, undefined, true);
+  if (status === 403 && isTokenUnknown(reported)) {
+    return fail(
+      'hashi-vault-denied',
+      `${server} denies access to ${options.mount}/${path}: it does not know the token, which was revoked, has expired or never was one.`,
+      'Make another token and put it where this one came from (--hashi-vault-token-file, HASHI_VAULT_TOKEN): it may have been revoked or have expired.',
+    );
+  }
   if (status === 403) {
     return fail(
       'hashi-vault-denied',
       `${server} denies access to ${options.mount}/${path}${namespacePart(options)}.`,
-      'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), that the mount exists, and that --hashi-vault-namespace names the namespace of both, if the server has namespaces.',
+      adviseOnPath(options, path) ??
+        'Check that the token is right and not expired, that its policy allows to read this path (KV version 2: <mount>/data/<path>, to list: <mount>/metadata/<path>), that the mount exists, and that --hashi-vault-namespace names the namespace of both, if the server has namespaces.',
     );
   }
   if (status === 404) return explainMissing(body, reported, options, path);
@@ -135,9 +167,33 @@ function explain(response: HttpResponse, options: HashiVaultServer, path: string
   return fail(
     'hashi-vault-refused',
     `${server} answered with HTTP status ${status} to ${options.mount}/${path}${reported === '' ? '' : `: ${reported}`}.`,
-    undefined,
+    isPlainToTls(response) ? 'It speaks TLS there: write --hashi-vault-url with https://.' : undefined,
     status >= 500,
   );
+}
+
+/**
+ * Whether the token is refused, and not what it may do: OpenBao then has these words alone, HashiCorp Vault names the token,
+ * and a policy that says no is "1 error occurred".
+ */
+function isTokenUnknown(reported: string): boolean {
+  return reported.trim() === 'permission denied' || reported.includes('invalid token');
+}
+
+/** Go's words to who speaks plain HTTP to a TLS port. */
+function isPlainToTls(response: HttpResponse): boolean {
+  return response.status === 400 && bodyText(response).includes('HTTP request to an HTTPS server');
+}
+
+/** Advice on a path that begins as the server's own URLs do, and not as its secrets are called. */
+function adviseOnPath({ mount }: HashiVaultServer, path: string): string | undefined {
+  const own = trimSlashes(path);
+  const engine = `${trimSlashes(mount)}/`;
+  const inEngine = own.startsWith(engine) ? own.slice(engine.length) : own;
+  const rest = inEngine.replace(/^(?:data|metadata)\//, '');
+  return rest === own
+    ? undefined
+    : `Give the path without the mount and without "data/": ${foreignText(rest)} in place of ${foreignText(own)}.`;
 }
 
 function explainMissing(
@@ -162,14 +218,18 @@ function explainMissing(
   }
   const isVersioned = warningSchema.safeParse(body).success;
   return new ExternalError('hashi-vault-path-missing', `There is no secret at ${where}.`, {
-    hint: isVersioned
-      ? 'Give the path without the mount and without "data/".'
-      : `Check the path, and that ${mount} is a KV version 2 engine: version 1 has no such paths.`,
+    hint: adviseOnPath(options, path) ?? (isVersioned ? WITHOUT_MOUNT : checkEngine(mount)),
   });
 }
 
 function namespacePart({ namespace }: Pick<HashiVaultServer, 'namespace'>): string {
   return namespace === undefined ? '' : ` in the namespace ${namespace}`;
+}
+
+const WITHOUT_MOUNT = 'Give the path without the mount and without "data/".';
+
+function checkEngine(mount: string): string {
+  return `Check the path, and that ${mount} is a KV version 2 engine: version 1 has no such paths.`;
 }
 
 /** Host of a redirect only: its path is that of the request. */

@@ -24,6 +24,7 @@ import { createPointCombiner } from '../domain/protocol/point-combiner.ts';
 import { fromHex, toHex } from '../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { createCommandLogger } from '../lib/logger.ts';
+import { nameEach, nameList } from '../lib/name-list.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import {
   assertAllExited,
@@ -128,11 +129,11 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
       this.say(
         indexes.length === 0
           ? 'All validators are already exiting.'
-          : `Would exit ${indexes.length} validators with indexes: ${indexes.join(', ')}`,
+          : `Would exit ${indexes.length} validators with indexes: ${nameList(indexes)}`,
       );
       return { ...planned, exits: [] };
     }
-    const question = `Are you sure you want to exit ${indexes.length} validators with indexes: ${indexes.join(', ')}?`;
+    const question = `Are you sure you want to exit ${indexes.length} validators with indexes: ${nameList(indexes)}?`;
     if (!given.yes && !(await confirm(this.prompter, question, { flag: '--yes' })))
       return { ...planned, exits: [] };
     const { client, loadedKeys } = opened ?? (await open(keysOfPlan(exitKeys, plan)));
@@ -142,18 +143,25 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
     );
     assertAllExited(exits);
     this.say(
-      `Validators ${indexes.join(', ')} (${exits.length} of ${indexes.length}) exits successfully initiated`,
+      `Validators ${nameList(indexes)} (${exits.length} of ${indexes.length}) exits successfully initiated`,
     );
     return { ...planned, exits: exits.map(exit => ({ ...exit, index: Number(exit.index) })) };
   }
 
   private warnOfOthers({ exited, refused, foreign }: ExitPlan): void {
-    for (const { index, status } of exited) this.hint(`Validator ${index} is already exiting (${status}).`);
-    for (const { validator, reason } of refused) {
-      this.warn(
-        `validator ${validator.index} (${toHex(validator.publicKey).slice(0, 10)}…) cannot exit now: ${reason}.`,
-      );
-    }
+    nameEach(
+      exited,
+      ({ index, status }) => this.hint(`Validator ${index} is already exiting (${status}).`),
+      more => this.hint(`${more} more validators are already exiting.`),
+    );
+    nameEach(
+      refused,
+      ({ validator, reason }) =>
+        this.warn(
+          `validator ${validator.index} (${toHex(validator.publicKey).slice(0, 10)}…) cannot exit now: ${reason}.`,
+        ),
+      more => this.warn(`${more} more validators cannot exit now.`),
+    );
     if (foreign > 0)
       this.warn(`${foreign} validators of these keys do not withdraw to the vault and are left alone.`);
   }

@@ -250,12 +250,14 @@ export async function openSigning(
   const wallet = { ...files, vault, ceilings: walletCeilings(settings.ceilings) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const progress = createLogProgress(log);
+  const onTrouble = (trouble: string | undefined) =>
+    status.miss(trouble && `the signer's process, which holds the hot wallet: ${trouble}`);
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
       spawnSigner(
         { log },
         { network, keys, poolSize, wallet },
-        { signal, progress, ...signerLog(settings.log) },
+        { signal, progress, onTrouble, ...signerLog(settings.log) },
       ),
     ),
   );

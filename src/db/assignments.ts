@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
 import type { Assignment } from '../domain/fleet/assignment.ts';
-import { planDigest } from '../domain/fleet/fact-digests.ts';
+import { planDigest, publicKeysOf } from '../domain/fleet/fact-digests.ts';
 import { compareBytes, equalBytes } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
+import { RecordTable } from '../lib/record-table.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { intArray, rowsOf } from './flat-bytes.ts';
-import { listValidatorPublicKeys } from './keypairs.ts';
+import { listValidatorPublicKeys, readActiveKeypairs } from './keypairs.ts';
 import { lockVault } from './vaults.ts';
 
 /** Length of a client's index in a record of the database. */
@@ -91,6 +92,27 @@ class AssignmentRows implements Iterable<Assignment> {
       yield { publicKey: records.subarray(at + CLIENT_LENGTH, at + width), clientIndex: view.getInt32(at) };
     }
   }
+}
+
+/**
+ * The stored plan, and the active validators that it lacks; undefined when there is none.
+ * @throws OperatorError of {@link findAssignmentPlan}
+ */
+export async function findUnassigned(
+  transaction: Session,
+  vaultId: number,
+): Promise<{ readonly stored: StoredPlanRows; readonly fresh: readonly Uint8Array[] } | undefined> {
+  const stored = await findPlanRows(transaction, vaultId);
+  if (stored === undefined) return undefined;
+  const assigned = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const { publicKey } of stored.assignments) assigned.add(publicKey);
+  const active = publicKeysOf(await readActiveKeypairs(transaction, vaultId));
+  const fresh: Uint8Array[] = [];
+  for (let at = 0; at < active.length; at += PUBLIC_KEY_LENGTH) {
+    const publicKey = active.subarray(at, at + PUBLIC_KEY_LENGTH);
+    if (!assigned.has(publicKey)) fresh.push(publicKey);
+  }
+  return { stored, fresh };
 }
 
 /**

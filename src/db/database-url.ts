@@ -54,6 +54,11 @@ const READ_HERE: ReadonlySet<string> = new Set([
   'user',
 ]);
 
+/** A URL as libpq has it, also of one that was copied from the settings of a program in Java. */
+export function postgresUrl(text: string): string {
+  return text.trim().replace(/^jdbc:(?=postgresql:)/, '');
+}
+
 /**
  * Reads a database URL: `postgresql://` or `postgres://` as libpq takes it (password and host may be missing, a host may be
  * a socket directory, there may be several), libpq's keywords and values (`host=a,b dbname=x`), or `pglite:PATH` for the

@@ -34,6 +34,18 @@ export async function listVisibleShares({ db }: Session, vaultId: number): Promi
 }
 
 /**
+ * Public keys of all shares that the vault has, of whichever oracle set, one after another: 48 bytes each. Shares of a set
+ * that was replaced stay until they are pruned.
+ */
+export async function listSharePublicKeys(session: Session, vaultId: number): Promise<Uint8Array> {
+  const { rows } = await sql<{ records: Uint8Array | null }>`
+    select string_agg(public_key, ''::bytea) as records
+    from ${tableOf(session, 'key_shares')}
+    where vault_id = ${vaultId}`.execute(session.db);
+  return rows[0]?.records ?? new Uint8Array(0);
+}
+
+/**
  * Removes the oracle sets that neither the vault nor any of its validators names, with their shares and secrets. To be
  * run by an upload under its lock: another one's set is named by nobody until it ends.
  */

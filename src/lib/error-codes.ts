@@ -775,6 +775,9 @@ export const ERROR_CODES = {
   'signing-key-tampered': {
     kinds: ['failure'],
   },
+  'slashing-db-other': {
+    kinds: ['failure'],
+  },
   'socket-directory-open': {
     kinds: ['usage'],
   },
@@ -859,6 +862,9 @@ export const ERROR_CODES = {
   },
   'validator-type-unsupported': {
     kinds: ['usage'],
+  },
+  'validators-disabled': {
+    kinds: ['differences'],
   },
   'validators-left-out': {
     kinds: ['differences'],

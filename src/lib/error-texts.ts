@@ -1117,6 +1117,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       "Restore the database from a backup. Without one, delete the vault's row of signing_keys: the next upload makes another key, whose public half then goes to whoever has --vault-public-key.",
   },
+  'slashing-db-other': {
+    meaning:
+      'The database of --slashing-db-url has no slashing protection of Web3Signer, or one of before version 10.',
+    remedy:
+      "Give the database that Web3Signer keeps its slashing protection in, as postgresql://…; its own migrations bring it up to date.",
+  },
   'socket-directory-open': {
     meaning: "The directory of the signer's socket is not one that only this user may enter.",
     remedy: 'Name a directory that does not exist yet: it is made with mode 0700.',
@@ -1200,7 +1206,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'too-many-removals': {
     meaning:
-      'More than a tenth of the keys, or all of them, would be removed, which looks like a wrong database or an interrupted upload. Nothing was changed.',
+      'More than a tenth of the keys, or all of them, would be removed, which looks like a wrong database or an interrupted upload. Of the keys for Web3Signer those of validators count, and no shares. Nothing was changed.',
     remedy:
       'Check that this is the right database and vault. Then repeat with --removals keep, which only adds, or with --removals allow.',
   },
@@ -1240,6 +1246,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'Validators of type 0x02 (compounding) are asked for, which this program does not register.',
     remedy:
       'Give --validator-type 0x01 if validators of 32 ETH are what you want; else stay with the newest Python operator.',
+  },
+  'validators-disabled': {
+    meaning:
+      'Validators whose keys Web3Signer is to have are disabled in its slashing protection database: it signs their exits, and refuses their blocks and attestations (412). Their keys were gone at one of its reloads. The key files were written all the same.',
+    remedy:
+      "Make sure that no other signer or client works with these keys, then run UPDATE validators SET enabled = true WHERE public_key = '\\x<hex of the key>' in that database.",
   },
   'validators-left-out': {
     meaning:

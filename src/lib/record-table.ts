@@ -57,6 +57,11 @@ export class RecordTable {
     return this.#records.subarray(place * this.width, (place + 1) * this.width);
   }
 
+  /** Views of the records in the order of their places. */
+  *[Symbol.iterator](): Generator<Uint8Array, void, undefined> {
+    for (let place = 0; place < this.#length; place++) yield this.at(place);
+  }
+
   /** A view of all records, one after another. */
   flat(): Uint8Array {
     return this.#records.subarray();

@@ -41,6 +41,8 @@ export interface SpawnOptions {
   readonly logFormat?: SignerOrders['logFormat'] | undefined;
   /** Interrupts the first start. Later the signer ends with its disposal: steps that are under way may still need it. */
   readonly signal?: AbortSignal | undefined;
+  /** Is told what is wrong as soon as the signer has ended, and undefined when it is back. */
+  readonly onTrouble?: ((trouble: string | undefined) => void) | undefined;
   /** Variables for its environment, beside the few that are handed on. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Is told how far the first start has come. */
@@ -87,13 +89,13 @@ export async function spawnSigner(
   const stop = new AbortController();
   const starting = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
   try {
-    const { variables, progress } = options;
+    const { variables, progress, onTrouble } = options;
     const onProgress = progress === undefined ? () => undefined : followProgress(progress);
     const first = await startChild(orders, { variables, onProgress }, starting);
     // Later ones happen beside what else is shown.
     const start = (signal: AbortSignal) =>
       startChild(orders, { variables, onProgress: () => undefined }, signal);
-    const supervision = supervise(deps, first, start, stop.signal);
+    const supervision = supervise({ ...deps, onTrouble }, first, start, stop.signal);
     return {
       socketPath,
       keyCount: first.ready.keys,
@@ -120,7 +122,10 @@ type ReadyReport = Extract<SignerReport, { readonly ready: unknown }>['ready'];
 
 /** Ends when it is told to stop and the child is gone. */
 async function supervise(
-  { log }: { readonly log: Pick<Logger, 'warn' | 'error'> },
+  {
+    log,
+    onTrouble = () => undefined,
+  }: { readonly log: Pick<Logger, 'warn' | 'error'> } & Pick<SpawnOptions, 'onTrouble'>,
   first: ReadyChild,
   start: (stopped: AbortSignal) => Promise<ReadyChild>,
   stopped: AbortSignal,
@@ -133,17 +138,23 @@ async function supervise(
       const how = await endOf(child, stopped);
       if (stopped.aborted) return;
       if (performance.now() - startedAt > STABLE_MS) backoffMs = MIN_BACKOFF_MS;
+      onTrouble(`it ended (${how}) and is started again`);
       log.error({ how, restartInMs: backoffMs }, 'the signer ended unexpectedly');
     }
     await sleep(backoffMs, undefined, { signal: stopped }).catch(() => undefined);
     backoffMs = Math.min(MAX_BACKOFF_MS, 2 * backoffMs);
     if (stopped.aborted) return;
     child = await start(stopped).catch((error: unknown) => {
-      if (!stopped.aborted)
-        log.error({ reason: messageOf(error), restartInMs: backoffMs }, 'the signer does not start');
+      if (stopped.aborted) return undefined;
+      const reason = messageOf(error);
+      const hint = error instanceof OperatorError ? error.hint : undefined;
+      onTrouble(`it does not start: ${reason}`);
+      log.error({ reason, hint, restartInMs: backoffMs }, 'the signer does not start');
       return undefined;
     });
-    if (child !== undefined) log.warn({ keys: child.ready.keys }, 'the signer is back');
+    if (child === undefined) continue;
+    onTrouble(undefined);
+    log.warn({ keys: child.ready.keys }, 'the signer is back');
   }
 }
 

@@ -53,8 +53,12 @@ export function decideBegin(
   // One that expired may still be waiting under this nonce.
   const highest = recordedFees.all;
   const fees = (highest && raiseFees(highest, market, maxFeePerGasWei)) ?? market;
-  // The state may have changed a little by the time that it is mined; what is left over is not paid for.
-  const gasLimit = estimate.gas + estimate.gas / 5n;
+  const gasLimit = gasLimitOf(estimate.gas);
   if (account.balanceWei < gasLimit * fees.maxFeeWei + valueWei) return { kind: 'unfunded' };
   return { kind: 'begin', gasLimit, fees };
+}
+
+/** The state may have changed a little by the time that it is mined; what is left over is not paid for. */
+export function gasLimitOf(estimatedGas: bigint): bigint {
+  return estimatedGas + estimatedGas / 5n;
 }

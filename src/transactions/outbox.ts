@@ -9,6 +9,7 @@ import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { FollowRules } from './decide-step.ts';
+import type { ExpectedCall, Shortfall } from './expected-funds.ts';
 import { IntentProofs } from './intent-proofs.ts';
 import type { Lease } from './lease.ts';
 import type { OnTransactionBlock, TransactionIntent, TransactionOutcome } from './transaction.ts';
@@ -28,6 +29,11 @@ export interface Outbox {
    * still under way after some slots stays so; the next `send` waits for its end.
    */
   reconcile(signal: AbortSignal): Promise<void>;
+  /**
+   * What the wallet holds when that is known not to pay for a transaction that is about to be prepared: others need not be
+   * asked for their part in it. Undefined when it may.
+   */
+  findShortfall(expected: ExpectedCall): Promise<Shortfall | undefined>;
   /** Whether a transaction is under way, of one kind or of any. */
   hasPending(kind?: TransactionIntent['kind']): Promise<boolean>;
 }
@@ -110,6 +116,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
           await sender.settle(row, both, reconcileWaitMs);
         }
       }),
+    findShortfall: expected => sender.findShortfall(expected),
     async hasPending(kind) {
       const open = await listOpenTransactions(database, ref);
       return open.some(row => kind === undefined || row.kind === kind);

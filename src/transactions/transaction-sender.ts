@@ -14,9 +14,10 @@ import { fromHex } from '../lib/bytes.ts';
 import { ExternalError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import { formatEther } from '../lib/units.ts';
-import { type BeginFacts, type BeginStep, type BeginView, decideBegin } from './decide-begin.ts';
+import { type BeginFacts, type BeginStep, type BeginView, decideBegin, gasLimitOf } from './decide-begin.ts';
 import { decideRival, type Rival, type RivalStep } from './decide-rival.ts';
 import type { FollowRules } from './decide-step.ts';
+import { type ExpectedCall, isShortOf, type Shortfall, type UnpaidCall } from './expected-funds.ts';
 import type { JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
 import { findHighestFees } from './recorded-fees.ts';
@@ -36,6 +37,8 @@ export class TransactionSender {
   #rival: Rival | undefined;
   /** Keys of calls that wait for a lower base fee and have been told of: that may take days. */
   readonly #toldOfBaseFee = new Set<string>();
+  /** The last call that the wallet could not pay for. */
+  #unpaid: UnpaidCall | undefined;
 
   constructor(deps: AttemptDeps, ref: LeaseRef, rules: FollowRules, follower: TransactionFollower) {
     this.#deps = deps;
@@ -54,6 +57,16 @@ export class TransactionSender {
     const joined = stored && (await this.#join(stored, intent, signal));
     if (joined !== undefined) return joined;
     return this.#begin(intent, signal, stored?.id);
+  }
+
+  /** What the wallet holds when that is known not to pay for a call of which nothing but its kind and size is known. */
+  async findShortfall(expected: ExpectedCall): Promise<Shortfall | undefined> {
+    const { node, signer } = this.#deps;
+    const account = await readAccount(node, signer.address);
+    const { address } = signer;
+    const { balanceWei } = account;
+    const rules = { ceilings: this.#rules, last: this.#unpaid, nowMs: performance.now() };
+    return isShortOf(expected, account, rules) ? { address, balanceWei } : undefined;
   }
 
   /** Brings a transaction that was left under way to its end, unless that takes too long. */
@@ -121,6 +134,7 @@ export class TransactionSender {
         this.#tellOfBaseFee(intent, account);
         return 'wait';
       case 'unfunded':
+        this.#rememberUnpaid(intent, view);
         throw insufficientFunds(signer.address, account.balanceWei);
       case 'begin': {
         if (await this.#mustWaitForRival(view)) return 'wait';
@@ -130,6 +144,18 @@ export class TransactionSender {
         return this.#follower.start(key, { fees: step.fees, signal, isDone });
       }
     }
+  }
+
+  #rememberUnpaid({ kind, validators = 0 }: TransactionIntent, { account, estimate }: BeginView): void {
+    if (estimate?.status !== 'passes') return;
+    const { balanceWei } = account;
+    this.#unpaid = {
+      kind,
+      validators,
+      balanceWei,
+      gasLimit: gasLimitOf(estimate.gas),
+      atMs: performance.now(),
+    };
   }
 
   async #decide(

@@ -7,6 +7,8 @@ export interface TransactionIntent {
   readonly key: string;
   readonly to: string;
   readonly data: Hex;
+  /** How many validators it is about; kept for the wallet's sake, see `Outbox.findShortfall`. Default: none. */
+  readonly validators?: number | undefined;
   /** Default: no ether. */
   readonly valueWei?: bigint | undefined;
   /** Unix seconds on the chain's clock: in a later block the contract refuses the call. */

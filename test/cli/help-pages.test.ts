@@ -69,41 +69,32 @@ async function optionsOf(words: string): Promise<string> {
 describe('the help page of', () => {
   it('the program', async () => {
     expect(await helpPage('')).toMatchInlineSnapshot(`
-      "Remote-signing orchestrator for StakeWise vaults: validator keys and shares
-      encrypted in Postgres, served by Web3Signer
+      "Remote-signing orchestrator for StakeWise vaults: validator keys and shares encrypted in Postgres, served by Web3Signer
 
       VERSION
         stakewise-operator/1.0.0 linux-x64 node-v24.21.0
 
       USAGE
-        $ operator COMMAND [OPTIONS]
+        $ operator [COMMAND]
 
-      Start here: operator init
+      TOPICS
+        remote-db  Manages Postgres database encrypted keystores.
+        tx         Shows and replaces the operator's transactions.
 
-      KEYS OF A VAULT
-        init                   Initializes vault data directory and generates
-                               mnemonic.
-        create-keys            Creates the validator keys from the mnemonic.
-        get-validators-root    Calculates Merkle tree root for the deposit data file.
-        merge-deposit-data     Merges multiple deposit data files into one.
-        create-wallet          Creates the encrypted hot wallet from the mnemonic.
-
-      KEYS FOR SIGNERS AND VALIDATOR CLIENTS
-        remote-db              Manages Postgres database encrypted keystores.
-        remote-signer-setup    Generates and uploads private key shares to a remote
-                               signer.
-        signer                 Signs exits, and nothing else, over Web3Signer's HTTP
-                               API.
-
-      THE OPERATOR
-        start                  Start operator service
-        tx                     Shows and replaces the operator's transactions.
-
-      LATER
-        validators-exit        Performs a voluntary exit for active vault validators.
-        recover                Recover vault data directory and keystores.
-
-      operator COMMAND --help shows the options of a command, docs/errors.md every error.
+      COMMANDS
+        create-keys          Creates the validator keys from the mnemonic.
+        create-wallet        Creates the encrypted hot wallet from the mnemonic.
+        get-validators-root  Calculates Merkle tree root for the deposit data file.
+        init                 Initializes vault data directory and generates
+                             mnemonic.
+        merge-deposit-data   Merges multiple deposit data files into one.
+        recover              Recover vault data directory and keystores.
+        remote-signer-setup  Generates and uploads private key shares to a remote
+                             signer.
+        signer               Signs exits, and nothing else, over Web3Signer's HTTP
+                             API.
+        start                Start operator service
+        validators-exit      Performs a voluntary exit for active vault validators.
 
       "
     `);
@@ -114,29 +105,28 @@ describe('the help page of', () => {
       "Manages Postgres database encrypted keystores.
 
       USAGE
-        $ operator remote-db COMMAND [OPTIONS]
+        $ operator remote-db COMMAND
 
       COMMANDS
-        setup                  Creates database tables and generates new encryption
-                               key.
-        upload-keypairs        Generates shares for the local keypairs, updates
-                               configs in the remote DB.
-        setup-web3signer       Retrieves web3signer private keys from the database.
-        setup-validator        Creates validator configuration files for Lighthouse,
-                               Prysm, and Teku clients to sign data using keys from
-                               database.
-        setup-operator         Create operator remote signer configuration.
-        assign                 Stores which validator runs which key.
-        verify                 Opens and checks every row of the vault. Changes
-                               nothing; exits with 3 on findings.
-        grants                 Prints SQL that gives every part of the program a
-                               database role with its rights alone.
-        migrate                Brings the database's tables up to this version of the
-                               program.
-        cleanup                Removes all the entries for the vault from the
-                               database.
-
-      operator remote-db COMMAND --help shows the options of a command.
+        remote-db assign            Stores which validator runs which key.
+        remote-db cleanup           Removes all the entries for the vault from the
+                                    database.
+        remote-db grants            Prints SQL that gives every part of the program
+                                    a database role with its rights alone.
+        remote-db migrate           Brings the database's tables up to this version
+                                    of the program.
+        remote-db setup             Creates database tables and generates new
+                                    encryption key.
+        remote-db setup-operator    Create operator remote signer configuration.
+        remote-db setup-validator   Creates validator configuration files for
+                                    Lighthouse, Prysm, and Teku clients to sign data
+                                    using keys from database.
+        remote-db setup-web3signer  Retrieves web3signer private keys from the
+                                    database.
+        remote-db upload-keypairs   Generates shares for the local keypairs, updates
+                                    configs in the remote DB.
+        remote-db verify            Opens and checks every row of the vault. Changes
+                                    nothing; exits with 3 on findings.
 
       "
     `);
@@ -156,16 +146,13 @@ describe('the help page of', () => {
       "Shows and replaces the operator's transactions.
 
       USAGE
-        $ operator tx COMMAND [OPTIONS]
+        $ operator tx COMMAND
 
       COMMANDS
-        list                   Shows the transactions of the operator, the newest
-                               first.
-        bump                   Has the operator replace a waiting transaction by one
-                               with a higher fee.
-        cancel                 Has the operator cancel a waiting transaction.
-
-      operator tx COMMAND --help shows the options of a command.
+        tx bump    Has the operator replace a waiting transaction by one with a
+                   higher fee.
+        tx cancel  Has the operator cancel a waiting transaction.
+        tx list    Shows the transactions of the operator, the newest first.
 
       "
     `);
@@ -176,44 +163,47 @@ describe('the help page of', () => {
       "Creates the validator keys from the mnemonic.
 
       USAGE
-        $ operator create-keys --vault=ADDRESS --count=INTEGER
-            --mnemonic-file=FILE [OPTIONS]
+        $ operator create-keys [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
-        --count=INTEGER             (required) The number of the validator keys to
-                                    generate.
-        --mnemonic=TEXT             (required) The mnemonic for generating the
-                                    validator keys.
-        --mnemonic-file=FILE        File to read --mnemonic from. [env: MNEMONIC_FILE]
+      FLAGS
+        --count=INTEGER
+            The number of the validator keys to generate.
 
-      OPTIONS
-        --json                      Format output as json.
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --kdf=[scrypt|pbkdf2]
+            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
+            weaker.
+
+        --mnemonic=TEXT
+            The mnemonic for generating the validator keys.
+
+        --mnemonic-file=FILE
+            File to read --mnemonic from. [env: MNEMONIC_FILE]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Refused when it is not
-                                    the network specified at "init" command.
-                                    [env: NETWORK]
-        --per-keystore-password     Creates separate password file for each keystore.
-        --kdf=[scrypt|pbkdf2]       Key derivation of the keystores. Default is
-                                    scrypt; pbkdf2 is faster and weaker.
-        --pool-size=INTEGER         Number of threads. Default is the number of cores,
-                                    at most 4. [env: POOL_SIZE]
-        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
-                                    ~/.stakewise. [env: DATA_DIR]
+            The network of the vault. Refused when it is not the network specified at
+            "init" command. [env: NETWORK]
+
+        --per-keystore-password
+            Creates separate password file for each keystore.
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator create-keys
 
         $ operator create-keys --vault 0x3320a...68 --count 10 --mnemonic-file ./mnemonic
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -234,31 +224,22 @@ describe('the help page of', () => {
       "Creates the encrypted hot wallet from the mnemonic.
 
       USAGE
-        $ operator create-wallet --vault=ADDRESS --mnemonic-file=FILE [OPTIONS]
+        $ operator create-wallet [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
-        --mnemonic=TEXT             (required) The mnemonic for generating the wallet.
-        --mnemonic-file=FILE        File to read --mnemonic from. [env: MNEMONIC_FILE]
+      FLAGS
+        --data-dir=DIRECTORY  Path where the vault data will be placed. Default is
+                              ~/.stakewise. [env: DATA_DIR]
+        --mnemonic=TEXT       The mnemonic for generating the wallet.
+        --mnemonic-file=FILE  File to read --mnemonic from. [env: MNEMONIC_FILE]
+        --vault=ADDRESS       The address of the vault. [env: VAULT]
 
-      OPTIONS
-        --json                      Format output as json.
-        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
-                                    ~/.stakewise. [env: DATA_DIR]
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator create-wallet
 
         $ operator create-wallet --vault 0x3320a...68 --mnemonic-file ./mnemonic
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -274,29 +255,20 @@ describe('the help page of', () => {
       "Calculates Merkle tree root for the deposit data file.
 
       USAGE
-        $ operator get-validators-root --vault=ADDRESS [OPTIONS]
+        $ operator get-validators-root [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+      FLAGS
+        --data-dir=DIRECTORY      Path where the vault data will be placed. Default
+                                  is ~/.stakewise. [env: DATA_DIR]
+        --deposit-data-file=FILE  Path to the deposit data file. Default is
+                                  ~/.stakewise/<vault>/deposit_data.json.
+        --vault=ADDRESS           The address of the vault. [env: VAULT]
 
-      OPTIONS
-        --json                      Format output as json.
-        --deposit-data-file=FILE    Path to the deposit data file. Default is
-                                    ~/.stakewise/<vault>/deposit_data.json.
-        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
-                                    ~/.stakewise. [env: DATA_DIR]
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator get-validators-root --vault 0x3320a...68
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -312,38 +284,33 @@ describe('the help page of', () => {
       "Initializes vault data directory and generates mnemonic.
 
       USAGE
-        $ operator init
-            --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            --vault=ADDRESS [OPTIONS]
+        $ operator init [OPTIONS]
 
-      REQUIRED
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --language=WORD
+            The mnemonic language. One of chinese_simplified, chinese_traditional,
+            czech, english, italian, korean, portuguese, spanish.
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    (required) The network of your vault, or the path
-                                    of a network file. [env: NETWORK]
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+            The network of your vault, or the path of a network file. [env: NETWORK]
 
-      OPTIONS
-        --json                      Format output as json.
-        --language=WORD             The mnemonic language. One of chinese_simplified,
-                                    chinese_traditional, czech, english, italian,
-                                    korean, portuguese, spanish.
-        --no-verify                 Skips mnemonic verification when provided.
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --no-verify
+            Skips mnemonic verification when provided.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator init
 
         $ operator init --network hoodi --vault 0x3320a...68 --language english
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -361,19 +328,17 @@ describe('the help page of', () => {
       "Merges multiple deposit data files into one.
 
       USAGE
-        $ operator merge-deposit-data --deposit-data-files=FILE...
-            --output-file=FILE [OPTIONS]
+        $ operator merge-deposit-data [OPTIONS]
 
-      REQUIRED
-        -d, --deposit-data-files=FILE...
-                                    (required) Path to the deposit data file. To
-                                    specify multiple deposit data files, use the -d
-                                    option multiple times.
-        -m, --output-file=FILE      (required) Path where the merged deposit data file
-                                    will be created, with the file name.
+      FLAGS
+        -d, --deposit-data-files=FILE...  Path to the deposit data file. To specify
+                                          multiple deposit data files, use the -d
+                                          option multiple times.
+        -m, --output-file=FILE            Path where the merged deposit data file
+                                          will be created, with the file name.
 
-      OPTIONS
-        --json                      Format output as json.
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       DESCRIPTION
         Merges multiple deposit data files into one.
@@ -385,15 +350,6 @@ describe('the help page of', () => {
 
       EXAMPLES
         $ operator merge-deposit-data -d ./first.json -d ./second.json -m ./merged.json
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -408,75 +364,77 @@ describe('the help page of', () => {
       "Recover vault data directory and keystores.
 
       USAGE
-        $ operator recover --mnemonic-file=FILE --vault=ADDRESS
-            --execution-endpoints=URL[,URL…] --consensus-endpoints=URL[,URL…]
-            [OPTIONS]
+        $ operator recover [OPTIONS]
 
-      REQUIRED
-        --mnemonic=TEXT             (required) The mnemonic for generating the
-                                    validator keys.
-        --mnemonic-file=FILE        File to read --mnemonic from. [env: MNEMONIC_FILE]
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
-        --execution-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for execution nodes. [env: EXECUTION_ENDPOINTS]
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
         --consensus-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for consensus nodes. [env: CONSENSUS_ENDPOINTS]
+            Comma separated list of API endpoints for consensus nodes. [env:
+            CONSENSUS_ENDPOINTS]
 
-      OPTIONS
-        --per-keystore-password     Creates separate password file for each keystore.
-        --no-confirm                Skips confirmation messages when provided.
-        --search-limit=INTEGER      Keys in a row that are none of the vault’s before
-                                    the search ends. Default is 1000.
-        --kdf=[scrypt|pbkdf2]       Key derivation of the keystores. Default is
-                                    scrypt; pbkdf2 is faster and weaker.
-
-      VAULT
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of your vault, or the path of a
-                                    network file. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-
-      NODES
-        --execution-timeout=SECONDS
-                                    Time limit of one request to an execution node, in
-                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
-        --execution-retry-timeout=SECONDS
-                                    How long requests that fail are sent to execution
-                                    nodes again, in seconds. Default is 60.
-                                    [env: EXECUTION_RETRY_TIMEOUT]
-        --consensus-timeout=SECONDS
-                                    Time limit of one request to a consensus node, in
-                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
         --consensus-retry-timeout=SECONDS
-                                    How long requests that fail are sent to consensus
-                                    nodes again, in seconds. Default is 120.
-                                    [env: CONSENSUS_RETRY_TIMEOUT]
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
 
-      SIGNING
-        --pool-size=INTEGER         Number of threads. Default is the number of cores,
-                                    at most 4. [env: POOL_SIZE]
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
 
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --execution-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --kdf=[scrypt|pbkdf2]
+            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
+            weaker.
+
+        --mnemonic=TEXT
+            The mnemonic for generating the validator keys.
+
+        --mnemonic-file=FILE
+            File to read --mnemonic from. [env: MNEMONIC_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of your vault, or the path of a network file. [env: NETWORK]
+
+        --no-confirm
+            Skips confirmation messages when provided.
+
+        --per-keystore-password
+            Creates separate password file for each keystore.
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --search-limit=INTEGER
+            Keys in a row that are none of the vault’s before the search ends. Default
+            is 1000.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator recover
 
         $ operator recover --vault 0x3320a...68 --mnemonic-file ./mnemonic --network mainnet --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -505,49 +463,61 @@ describe('the help page of', () => {
       "Stores which validator runs which key.
 
       USAGE
-        $ operator remote-db assign --vault=ADDRESS --db-url-file=FILE
-            --total-validators=INTEGER [OPTIONS]
+        $ operator remote-db assign [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --total-validators=INTEGER  (required) The total number of validators
-                                    connected to the web3signer.
+      FLAGS
+        --encrypt-key=TEXT                 The encryption key for the remote
+                                           database: signs the plan, and all that is
+                                           read without this key. [env:
+                                           REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE            File to read --encrypt-key from. [env:
+                                           REMOTE_DB_ENCRYPT_KEY_FILE]
+        --like-reference                   Stores the ranges of the Python operator,
+                                           for a move from it.
+        --reassign                         Lets keys move between validators. Stop
+                                           those that lose keys first.
+        --reference-version=[1.0.1|1.0.2]  Whose ranges: up to 1.0.1 (rounded down,
+                                           the default), or 1.0.2 and later (rounded
+                                           up).
+        --total-validators=INTEGER         The total number of validators connected
+                                           to the web3signer.
+        --trust-stored                     Signs the stored plan although it was
+                                           stored or changed without the encryption
+                                           key.
 
-      OPTIONS
-        --json                      Format output as json.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
-        --like-reference            Stores the ranges of the Python operator, for a
-                                    move from it.
-        --reference-version=[1.0.1|1.0.2]
-                                    Whose ranges: up to 1.0.1 (rounded down, the
-                                    default), or 1.0.2 and later (rounded up).
-        --reassign                  Lets keys move between validators. Stop those that
-                                    lose keys first.
-        --encrypt-key=TEXT          The encryption key for the remote database: signs
-                                    the plan, and all that is read without this key.
-                                    [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE     File to read --encrypt-key from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
-        --trust-stored              Signs the stored plan although it was stored or
-                                    changed without the encryption key.
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10
@@ -555,15 +525,6 @@ describe('the help page of', () => {
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 3 --like-reference
 
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --encrypt-key-file ./encrypt-key
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -582,45 +543,47 @@ describe('the help page of', () => {
       "Removes all the entries for the vault from the database.
 
       USAGE
-        $ operator remote-db cleanup --vault=ADDRESS --db-url-file=FILE [OPTIONS]
+        $ operator remote-db cleanup [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
+      FLAGS
+        --yes  Removes without asking.
 
-      OPTIONS
-        --json                      Format output as json.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
-        --yes                       Removes without asking.
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -632,45 +595,56 @@ describe('the help page of', () => {
       "Prints SQL that gives every part of the program a database role with its rights alone.
 
       USAGE
-        $ operator remote-db grants --vault=ADDRESS --db-url-file=FILE [OPTIONS]
+        $ operator remote-db grants [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
+      FLAGS
+        --auditor=TEXT           Name of the database role that reads the audit log
+                                 and all that is public.
+        --operator=TEXT          Name of the database role that runs the operator:
+                                 start, tx list, tx bump, tx cancel.
+        --role-prefix=TEXT       Begins the names of roles that are not named.
+                                 Default is stakewise_.
+        --signer-sync=TEXT       Name of the database role that reads sealed keys:
+                                 setup-web3signer, verify, signer.
+        --uploader=TEXT          Name of the database role that sets up vaults,
+                                 uploads keys, assigns them and cleans up.
+        --validator-config=TEXT  Name of the database role that writes files of
+                                 public facts: setup-validator of a stored plan,
+                                 setup-operator.
 
-      OPTIONS
-        --json                      Format output as json.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
-        --role-prefix=TEXT          Begins the names of roles that are not named.
-                                    Default is stakewise_.
-        --uploader=TEXT             Name of the database role that sets up vaults,
-                                    uploads keys, assigns them and cleans up.
-        --signer-sync=TEXT          Name of the database role that reads sealed keys:
-                                    setup-web3signer, verify, signer.
-        --validator-config=TEXT     Name of the database role that writes files of
-                                    public facts: setup-validator of a stored plan,
-                                    setup-operator.
-        --operator=TEXT             Name of the database role that runs the operator:
-                                    start, tx list, tx bump, tx cancel.
-        --auditor=TEXT              Name of the database role that reads the audit log
-                                    and all that is public.
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       DESCRIPTION
         Prints SQL that gives every part of the program a database role with its
@@ -683,15 +657,6 @@ describe('the help page of', () => {
         $ operator remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql -U owner operator
 
         $ operator remote-db grants --db-schema operator --role-prefix mainnet_ --auditor compliance
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -711,44 +676,44 @@ describe('the help page of', () => {
       "Brings the database's tables up to this version of the program.
 
       USAGE
-        $ operator remote-db migrate --vault=ADDRESS --db-url-file=FILE [OPTIONS]
+        $ operator remote-db migrate [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
 
-      OPTIONS
-        --json                      Format output as json.
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc migrate
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -760,56 +725,58 @@ describe('the help page of', () => {
       "Creates database tables and generates new encryption key.
 
       USAGE
-        $ operator remote-db setup --vault=ADDRESS --db-url-file=FILE [OPTIONS]
+        $ operator remote-db setup [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
+      FLAGS
+        --encrypt-key=TEXT       An encryption key to use instead of a new one.
+                                 [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE  File to create with the encryption key (readable by
+                                 you alone), or to read an existing one from. [env:
+                                 REMOTE_DB_ENCRYPT_KEY_FILE]
+        --if-needed              Exits with 0 when the vault is set up already,
+                                 after checking the encryption key.
+        --replace-key            Gives a vault that has no keypairs yet another
+                                 encryption key, as when the first one was lost. The
+                                 old one is of no use after it.
 
-      OPTIONS
-        --json                      Format output as json.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
-        --encrypt-key-file=FILE     File to create with the encryption key (readable
-                                    by you alone), or to read an existing one from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
-        --encrypt-key=TEXT          An encryption key to use instead of a new one.
-                                    [env: REMOTE_DB_ENCRYPT_KEY]
-        --if-needed                 Exits with 0 when the vault is set up already,
-                                    after checking the encryption key.
-        --replace-key               Gives a vault that has no keypairs yet another
-                                    encryption key, as when the first one was lost.
-                                    The old one is of no use after it.
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup
 
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup --if-needed --encrypt-key-file ./encrypt-key
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -826,75 +793,68 @@ describe('the help page of', () => {
       "Create operator remote signer configuration.
 
       USAGE
-        $ operator remote-db setup-operator --vault=ADDRESS --db-url-file=FILE
-            [OPTIONS]
+        $ operator remote-db setup-operator [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
+      FLAGS
+        --check                    Writes nothing; exits with 3 when a file would
+                                   change.
+        --file-mode=MODE           Permissions of written files. Default is 0600 for
+                                   keys and 0644 for others; directories follow.
+                                   [env: REMOTE_DB_FILE_MODE]
+        --force                    Replaces deposit_data.json also when it has
+                                   entries of keys that were not uploaded, which are
+                                   lost then.
+        --output-dir=DIRECTORY     The folder where configuration files will be
+                                   saved. Default is the vault's directory. [env:
+                                   REMOTE_DB_OUTPUT_DIR]
+        --owner=UID[:GID]          Numeric owner of written files and directories;
+                                   the output directory must be no link. [env:
+                                   REMOTE_DB_FILE_OWNER]
+        --removals=[refuse|allow]  What to do when more than a tenth of the
+                                   validators would vanish from
+                                   remote_signer_config.json: refuse, or allow it.
+        --vault-public-key=HEX     The vault's public key, as remote-db setup,
+                                   upload-keypairs, assign and verify print it: then
+                                   only what its holder has signed is believed, and
+                                   nothing older than what was believed before.
+                                   [env: VAULT_PUBLIC_KEY]
 
-      VAULT
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
 
-      SIGNING
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
 
-      DATABASE
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --vault-public-key=HEX      The vault's public key, as remote-db setup,
-                                    upload-keypairs, assign and verify print it: then
-                                    only what its holder has signed is believed, and
-                                    nothing older than what was believed before.
-                                    [env: VAULT_PUBLIC_KEY]
-
-      FILES
-        --output-dir=DIRECTORY      The folder where configuration files will be
-                                    saved. Default is the vault's directory.
-                                    [env: REMOTE_DB_OUTPUT_DIR]
-        --removals=[refuse|allow]   What to do when more than a tenth of the
-                                    validators would vanish from
-                                    remote_signer_config.json: refuse, or allow it.
-        --force                     Replaces deposit_data.json also when it has
-                                    entries of keys that were not uploaded, which are
-                                    lost then.
-        --file-mode=MODE            Permissions of written files. Default is 0600 for
-                                    keys and 0644 for others; directories follow.
-                                    [env: REMOTE_DB_FILE_MODE]
-        --owner=UID[:GID]           Numeric owner of written files and directories;
-                                    the output directory must be no link.
-                                    [env: REMOTE_DB_FILE_OWNER]
-        --check                     Writes nothing; exits with 3 when a file would
-                                    change.
-
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-operator
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -914,87 +874,77 @@ describe('the help page of', () => {
       "Creates validator configuration files for Lighthouse, Prysm, and Teku clients to sign data using keys from database.
 
       USAGE
-        $ operator remote-db setup-validator --vault=ADDRESS --db-url-file=FILE
-            --validator-index=INTEGER --total-validators=INTEGER
-            --web3signer-endpoint=URL --fee-recipient=ADDRESS [OPTIONS]
+        $ operator remote-db setup-validator [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --validator-index=INTEGER   (required) The validator index to generate the
-                                    configuration files.
-        --total-validators=INTEGER  (required) The total number of validators
-                                    connected to the web3signer.
-        --web3signer-endpoint=URL   (required) The endpoint of the web3signer service.
-        --fee-recipient=ADDRESS     (required) The recipient address for MEV &
-                                    priority fees.
+      FLAGS
+        --check                         Writes nothing; exits with 3 when a file
+                                        would change.
+        --disable-proposal-builder      Disable proposal builder for Teku and Prysm
+                                        clients.
+        --fee-recipient=ADDRESS         The recipient address for MEV & priority
+                                        fees.
+        --file-mode=MODE                Permissions of written files. Default is
+                                        0600 for keys and 0644 for others;
+                                        directories follow. [env:
+                                        REMOTE_DB_FILE_MODE]
+        --output-dir=DIRECTORY          The folder where configuration files will be
+                                        saved. [env: REMOTE_DB_OUTPUT_DIR]
+        --owner=UID[:GID]               Numeric owner of written files and
+                                        directories; the output directory must be no
+                                        link. [env: REMOTE_DB_FILE_OWNER]
+        --reassign                      Lets keys move between validators when their
+                                        number changes.
+        --removals=[refuse|keep|allow]  What to do when more than a tenth of the
+                                        files' keys would be removed: refuse, keep
+                                        them, or allow it.
+        --template-dir=DIRECTORY        Folder with templates of your own.
+        --total-validators=INTEGER      The total number of validators connected to
+                                        the web3signer.
+        --validator-index=INTEGER       The validator index to generate the
+                                        configuration files.
+        --vault-public-key=HEX          The vault's public key, as remote-db setup,
+                                        upload-keypairs, assign and verify print it:
+                                        then only what its holder has signed is
+                                        believed, and nothing older than what was
+                                        believed before. [env: VAULT_PUBLIC_KEY]
+        --web3signer-endpoint=URL       The endpoint of the web3signer service.
 
-      OPTIONS
-        --disable-proposal-builder  Disable proposal builder for Teku and Prysm
-                                    clients.
-        --reassign                  Lets keys move between validators when their
-                                    number changes.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
 
-      VAULT
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
 
-      SIGNING
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
 
-      DATABASE
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --vault-public-key=HEX      The vault's public key, as remote-db setup,
-                                    upload-keypairs, assign and verify print it: then
-                                    only what its holder has signed is believed, and
-                                    nothing older than what was believed before.
-                                    [env: VAULT_PUBLIC_KEY]
-
-      FILES
-        --output-dir=DIRECTORY      The folder where configuration files will be
-                                    saved. [env: REMOTE_DB_OUTPUT_DIR]
-        --template-dir=DIRECTORY    Folder with templates of your own.
-        --removals=[refuse|keep|allow]
-                                    What to do when more than a tenth of the files'
-                                    keys would be removed: refuse, keep them, or allow
-                                    it.
-        --file-mode=MODE            Permissions of written files. Default is 0600 for
-                                    keys and 0644 for others; directories follow.
-                                    [env: REMOTE_DB_FILE_MODE]
-        --owner=UID[:GID]           Numeric owner of written files and directories;
-                                    the output directory must be no link.
-                                    [env: REMOTE_DB_FILE_OWNER]
-        --check                     Writes nothing; exits with 3 when a file would
-                                    change.
-
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1020,101 +970,100 @@ describe('the help page of', () => {
       "Retrieves web3signer private keys from the database.
 
       USAGE
-        $ operator remote-db setup-web3signer --vault=ADDRESS --db-url-file=FILE
-            --encrypt-key-file=FILE [OPTIONS]
+        $ operator remote-db setup-web3signer [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --encrypt-key=TEXT          (required) The encryption key for the remote
-                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE     File to read --encrypt-key from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+      FLAGS
+        --adopt                          Takes over key_N.yaml files whose keys are
+                                         all this vault's.
+        --check                          Writes nothing; exits with 3 when a file
+                                         would change.
+        --encrypt-key=TEXT               The encryption key for the remote database.
+                                         [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE          File to read --encrypt-key from. [env:
+                                         REMOTE_DB_ENCRYPT_KEY_FILE]
+        --file-mode=MODE                 Permissions of written files. Default is
+                                         0600 for keys and 0644 for others;
+                                         directories follow. [env:
+                                         REMOTE_DB_FILE_MODE]
+        --layout=[buckets|one-per-key]   Up to 256 files named after network and
+                                         vault (buckets), or key_N.yaml files
+                                         (one-per-key).
+        --output-dir=DIRECTORY           The folder where web3signer keystores will
+                                         be saved. [env: REMOTE_DB_OUTPUT_DIR]
+        --owner=UID[:GID]                Numeric owner of written files and
+                                         directories; the output directory must be
+                                         no link. [env: REMOTE_DB_FILE_OWNER]
+        --remote-signer-timeout=SECONDS  Time limit of one request to a signer, in
+                                         seconds. Default is 30. [env:
+                                         REMOTE_SIGNER_TIMEOUT]
+        --removals=[refuse|keep|allow]   What to do when more than a tenth of the
+                                         keys would be removed: refuse, keep them,
+                                         or allow it.
+        --signer-ca=FILE                 Certificate authority of the signer, or its
+                                         self-signed certificate (PEM). [env:
+                                         SIGNER_CA]
+        --signer-cert=FILE               Client certificate for the signer (PEM).
+                                         [env: SIGNER_CERT]
+        --signer-key=FILE                Key of the client certificate (PEM). [env:
+                                         SIGNER_KEY]
+        --signer-pfx=FILE                Client certificate and key in one PKCS#12
+                                         file, instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT       Password of the PKCS#12 file, or of the key
+                                         of the client certificate. [env:
+                                         SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE  File to read --signer-pfx-password from.
+                                         [env: SIGNER_PFX_PASSWORD_FILE]
+        --slashing-db-url=URL            Web3Signer's slashing protection database
+                                         (Postgres), in which it is looked, and
+                                         nothing written, for validators of these
+                                         keys that are disabled; exits with 3 when
+                                         there are any. [env: SLASHING_DB_URL]
+        --slashing-db-url-file=FILE      File to read --slashing-db-url from. [env:
+                                         SLASHING_DB_URL_FILE]
+        --vault-public-key=HEX           The vault's public key, as remote-db setup,
+                                         upload-keypairs, assign and verify print
+                                         it: then only what its holder has signed is
+                                         believed, and nothing older than what was
+                                         believed before. [env: VAULT_PUBLIC_KEY]
+        --web3signer-endpoint=URL...     A Web3Signer to reload and to compare with;
+                                         may be given several times.
 
-      OPTIONS
-        --web3signer-endpoint=URL...
-                                    A Web3Signer to reload and to compare with; may be
-                                    given several times.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
 
-      VAULT
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
 
-      SIGNING
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        --signer-ca=FILE            Certificate authority of the signer, or its
-                                    self-signed certificate (PEM). [env: SIGNER_CA]
-        --signer-cert=FILE          Client certificate for the signer (PEM).
-                                    [env: SIGNER_CERT]
-        --signer-key=FILE           Key of the client certificate (PEM).
-                                    [env: SIGNER_KEY]
-        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
-                                    instead of the two. [env: SIGNER_PFX]
-        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
-                                    client certificate. [env: SIGNER_PFX_PASSWORD]
-        --signer-pfx-password-file=FILE
-                                    File to read --signer-pfx-password from.
-                                    [env: SIGNER_PFX_PASSWORD_FILE]
-        --remote-signer-timeout=SECONDS
-                                    Time limit of one request to a signer, in seconds.
-                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
 
-      DATABASE
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --vault-public-key=HEX      The vault's public key, as remote-db setup,
-                                    upload-keypairs, assign and verify print it: then
-                                    only what its holder has signed is believed, and
-                                    nothing older than what was believed before.
-                                    [env: VAULT_PUBLIC_KEY]
-
-      FILES
-        --output-dir=DIRECTORY      The folder where web3signer keystores will be
-                                    saved. [env: REMOTE_DB_OUTPUT_DIR]
-        --layout=[buckets|one-per-key]
-                                    Up to 256 files named after network and vault
-                                    (buckets), or key_N.yaml files (one-per-key).
-        --removals=[refuse|keep|allow]
-                                    What to do when more than a tenth of the keys
-                                    would be removed: refuse, keep them, or allow it.
-        --adopt                     Takes over key_N.yaml files whose keys are all
-                                    this vault's.
-        --file-mode=MODE            Permissions of written files. Default is 0600 for
-                                    keys and 0644 for others; directories follow.
-                                    [env: REMOTE_DB_FILE_MODE]
-        --owner=UID[:GID]           Numeric owner of written files and directories;
-                                    the output directory must be no link.
-                                    [env: REMOTE_DB_FILE_OWNER]
-        --check                     Writes nothing; exits with 3 when a file would
-                                    change.
-
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-web3signer --encrypt-key-file ./encrypt-key --output-dir ./web3signer
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1125,6 +1074,7 @@ describe('the help page of', () => {
       --removals               -  -                                                 optional
       --adopt                  -  -                                                 switch
       --web3signer-endpoint    -  -                                                 repeated
+      --slashing-db-url        -  SLASHING_DB_URL SLASHING_DB_URL_FILE              optional
       --vault-public-key       -  VAULT_PUBLIC_KEY                                  optional
       --signer-ca              -  SIGNER_CA                                         optional
       --signer-cert            -  SIGNER_CERT                                       optional
@@ -1143,96 +1093,89 @@ describe('the help page of', () => {
       "Generates shares for the local keypairs, updates configs in the remote DB.
 
       USAGE
-        $ operator remote-db upload-keypairs --vault=ADDRESS --db-url-file=FILE
-            --encrypt-key-file=FILE --execution-endpoints=URL[,URL…] [OPTIONS]
+        $ operator remote-db upload-keypairs [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --encrypt-key=TEXT          (required) The encryption key for the remote
-                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE     File to read --encrypt-key from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
-        --execution-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for execution nodes. [env: EXECUTION_ENDPOINTS]
+      FLAGS
+        --allow-unverified-ipfs             Takes an oracle configuration that no
+                                            gateway can prove. Not for mainnet.
+        --deposit-data-file=FILE            Path to the deposit_data.json file.
+                                            Default is the file generated with
+                                            "create-keys" command. [env:
+                                            DEPOSIT_DATA_FILE]
+        --encrypt-key=TEXT                  The encryption key for the remote
+                                            database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE             File to read --encrypt-key from. [env:
+                                            REMOTE_DB_ENCRYPT_KEY_FILE]
+        --execution-endpoints=URL[,URL…]    Comma separated list of API endpoints
+                                            for execution nodes. [env:
+                                            EXECUTION_ENDPOINTS]
+        --execution-retry-timeout=SECONDS   How long requests that fail are sent to
+                                            execution nodes again, in seconds.
+                                            Default is 60. [env:
+                                            EXECUTION_RETRY_TIMEOUT]
+        --execution-timeout=SECONDS         Time limit of one request to an
+                                            execution node, in seconds. Default is
+                                            30. [env: EXECUTION_TIMEOUT]
+        --ipfs-fetch-endpoints=URL[,URL…]   Comma separated list of IPFS gateways,
+                                            asked before the network's own. Default
+                                            is the network's own alone. [env:
+                                            IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS              Time limit of all that one IPFS gateway
+                                            is asked, in seconds. Default is 60.
+                                            [env: IPFS_TIMEOUT]
+        --keystores-password-dir=DIRECTORY  Directory with one password file per
+                                            keystore, <keystore name>.txt. Default
+                                            is beside the keystores. [env:
+                                            KEYSTORES_PASSWORD_DIR]
+        --keystores-password-file=FILE      Password of keystores that have no
+                                            password file of their own. Default is
+                                            password.txt beside them. [env:
+                                            KEYSTORES_PASSWORD_FILE]
+        --oracle-set-hash=HASH              The only oracle set that is accepted, as
+                                            32 bytes of hex; another one is refused.
+                                            Default is what the execution nodes
+                                            agree on. [env: ORACLE_SET_HASH]
+        --pool-size=INTEGER                 Number of threads. Default is the number
+                                            of cores, at most 4. [env: POOL_SIZE]
+        --prune-shares                      Removes shares of oracle sets that no
+                                            key uses any more.
 
-      OPTIONS
-        --prune-shares              Removes shares of oracle sets that no key uses any
-                                    more.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
 
-      VAULT
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
-                                    file generated with "create-keys" command.
-                                    [env: DEPOSIT_DATA_FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
 
-      NODES
-        --execution-timeout=SECONDS
-                                    Time limit of one request to an execution node, in
-                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
-        --execution-retry-timeout=SECONDS
-                                    How long requests that fail are sent to execution
-                                    nodes again, in seconds. Default is 60.
-                                    [env: EXECUTION_RETRY_TIMEOUT]
-        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
-                                    of hex; another one is refused. Default is what
-                                    the execution nodes agree on.
-                                    [env: ORACLE_SET_HASH]
-        --allow-unverified-ipfs     Takes an oracle configuration that no gateway can
-                                    prove. Not for mainnet.
-        --ipfs-fetch-endpoints=URL[,URL…]
-                                    Comma separated list of IPFS gateways, asked
-                                    before the network's own. Default is the network's
-                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
-        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
-                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
 
-      SIGNING
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        --keystores-password-file=FILE
-                                    Password of keystores that have no password file
-                                    of their own. Default is password.txt beside them.
-                                    [env: KEYSTORES_PASSWORD_FILE]
-        --keystores-password-dir=DIRECTORY
-                                    Directory with one password file per keystore,
-                                    <keystore name>.txt. Default is beside the
-                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
-        --pool-size=INTEGER         Number of threads. Default is the number of cores,
-                                    at most 4. [env: POOL_SIZE]
-
-      DATABASE
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc upload-keypairs --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1258,49 +1201,50 @@ describe('the help page of', () => {
       "Opens and checks every row of the vault. Changes nothing; exits with 3 on findings.
 
       USAGE
-        $ operator remote-db verify --vault=ADDRESS --db-url-file=FILE
-            --encrypt-key-file=FILE [OPTIONS]
+        $ operator remote-db verify [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The vault address. [env: VAULT]
-        --db-url=URL                (required) The Postgres DB connection URL, for
-                                    example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --encrypt-key=TEXT          (required) The encryption key for the remote
-                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE     File to read --encrypt-key from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+      FLAGS
+        --encrypt-key=TEXT       The encryption key for the remote database. [env:
+                                 REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE  File to read --encrypt-key from. [env:
+                                 REMOTE_DB_ENCRYPT_KEY_FILE]
 
-      OPTIONS
-        --json                      Format output as json.
+      REMOTE-DB FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The vault address. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc verify --encrypt-key-file ./encrypt-key
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1314,107 +1258,114 @@ describe('the help page of', () => {
       "Generates and uploads private key shares to a remote signer.
 
       USAGE
-        $ operator remote-signer-setup --execution-endpoints=URL[,URL…]
-            --vault=ADDRESS --remote-signer-url=URL[,URL…] [OPTIONS]
+        $ operator remote-signer-setup [OPTIONS]
 
-      REQUIRED
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
+        --allow-unverified-ipfs
+            Takes an oracle configuration that no gateway can prove. Not for mainnet.
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
         --execution-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for execution nodes. Not with --split.
-                                    [env: EXECUTION_ENDPOINTS]
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
-        --remote-signer-url=URL[,URL…]
-                                    (required) The base URL of the remote signer, e.g.
-                                    http://signer:9000, or unix:PATH of its socket;
-                                    several that hold the same keys are separated by
-                                    commas. [env: REMOTE_SIGNER_URL]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
 
-      OPTIONS
-        --remove-existing-keys      Removes keys from the remote signer that an
-                                    earlier configuration of this vault named and the
-                                    new one does not. Useful when the oracle set has
-                                    changed.
-        --keep-keystores            Leaves the local keystores where they are.
-        --split                     Imports the validator keys themselves and no
-                                    shares: exit signatures are then split, whatever
-                                    the oracle set. Needs no execution node.
-
-      VAULT
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Refused when it is not
-                                    the network specified at "init" command.
-                                    [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
-                                    ~/.stakewise. [env: DATA_DIR]
-
-      NODES
-        --execution-timeout=SECONDS
-                                    Time limit of one request to an execution node, in
-                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
         --execution-retry-timeout=SECONDS
-                                    How long requests that fail are sent to execution
-                                    nodes again, in seconds. Default is 60.
-                                    [env: EXECUTION_RETRY_TIMEOUT]
-        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
-                                    of hex; another one is refused. Default is what
-                                    the execution nodes agree on.
-                                    [env: ORACLE_SET_HASH]
-        --allow-unverified-ipfs     Takes an oracle configuration that no gateway can
-                                    prove. Not for mainnet.
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
         --ipfs-fetch-endpoints=URL[,URL…]
-                                    Comma separated list of IPFS gateways, asked
-                                    before the network's own. Default is the network's
-                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
-        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
-                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+            Comma separated list of IPFS gateways, asked before the network's own.
+            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
 
-      SIGNING
-        --signer-ca=FILE            Certificate authority of the signer, or its
-                                    self-signed certificate (PEM). [env: SIGNER_CA]
-        --signer-cert=FILE          Client certificate for the signer (PEM).
-                                    [env: SIGNER_CERT]
-        --signer-key=FILE           Key of the client certificate (PEM).
-                                    [env: SIGNER_KEY]
-        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
-                                    instead of the two. [env: SIGNER_PFX]
-        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
-                                    client certificate. [env: SIGNER_PFX_PASSWORD]
-        --signer-pfx-password-file=FILE
-                                    File to read --signer-pfx-password from.
-                                    [env: SIGNER_PFX_PASSWORD_FILE]
-        --remote-signer-timeout=SECONDS
-                                    Time limit of one request to a signer, in seconds.
-                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        --keystores-password-file=FILE
-                                    Password of keystores that have no password file
-                                    of their own. Default is password.txt beside them.
-                                    [env: KEYSTORES_PASSWORD_FILE]
+        --ipfs-timeout=SECONDS
+            Time limit of all that one IPFS gateway is asked, in seconds. Default is
+            60. [env: IPFS_TIMEOUT]
+
+        --keep-keystores
+            Leaves the local keystores where they are.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
         --keystores-password-dir=DIRECTORY
-                                    Directory with one password file per keystore,
-                                    <keystore name>.txt. Default is beside the
-                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
-        --pool-size=INTEGER         Number of threads. Default is the number of cores,
-                                    at most 4. [env: POOL_SIZE]
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
 
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Refused when it is not the network specified at
+            "init" command. [env: NETWORK]
+
+        --oracle-set-hash=HASH
+            The only oracle set that is accepted, as 32 bytes of hex; another one is
+            refused. Default is what the execution nodes agree on. [env:
+            ORACLE_SET_HASH]
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --remove-existing-keys
+            Removes keys from the remote signer that an earlier configuration of this
+            vault named and the new one does not. Useful when the oracle set has
+            changed.
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --split
+            Imports the validator keys themselves and no shares: exit signatures are
+            then split, whatever the oracle set. Needs no execution node.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1454,119 +1405,140 @@ describe('the help page of', () => {
       USAGE
         $ operator signer [OPTIONS]
 
-      VAULT
-        --vault=ADDRESS             The address of the vault. [env: VAULT]
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
 
-      SIGNING
-        --keys-dir=DIRECTORY        Directory of Web3Signer key files, as "remote-db
-                                    setup-web3signer" writes it.
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        --keystores-password-file=FILE
-                                    Password of keystores that have no password file
-                                    of their own. Default is password.txt beside them.
-                                    [env: KEYSTORES_PASSWORD_FILE]
-        --keystores-password-dir=DIRECTORY
-                                    Directory with one password file per keystore,
-                                    <keystore name>.txt. Default is beside the
-                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
-        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
-                                    the keys. [env: HASHI_VAULT_URL]
-        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
-                                    [env: HASHI_VAULT_TOKEN]
-        --hashi-vault-token-file=FILE
-                                    File to read --hashi-vault-token from.
-                                    [env: HASHI_VAULT_TOKEN_FILE]
-        --hashi-vault-key-path=TEXT...
-                                    Path of a secret with members "public key":
-                                    "secret key"; may be given several times.
-                                    [env: HASHI_VAULT_KEY_PATH]
-        --hashi-vault-key-prefix=TEXT...
-                                    Path of a folder with one secret per key, named
-                                    after its public key; may be given several times.
-                                    [env: HASHI_VAULT_KEY_PREFIX]
-        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
-                                    secret. [env: HASHI_VAULT_MOUNT]
-        --hashi-vault-parallelism=INTEGER
-                                    Requests to HashiCorp Vault in flight. Default is
-                                    8. [env: HASHI_VAULT_PARALLELISM]
-        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
-                                    Vault, PEM. [env: HASHI_VAULT_CA]
-        --hashi-vault-timeout=SECONDS
-                                    Time limit of one request to HashiCorp Vault, in
-                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
-        --hashi-vault-retry-timeout=SECONDS
-                                    How long requests that fail are sent to HashiCorp
-                                    Vault again, in seconds. Default is 30.
-                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
-        --pool-size=INTEGER         Number of signing threads. Default is the number
-                                    of cores, at most 4. [env: POOL_SIZE]
+        --allow-unauthenticated
+            Listens beyond this machine without client certificates: whoever reaches
+            it can exit every validator.
 
-      SERVER
-        --listen=HOST:PORT          Host and port to listen on. Default is
-                                    127.0.0.1:9000. [env: SIGNER_LISTEN]
-        --socket=TEXT               Unix socket to listen on instead; its directory is
-                                    made, for this user only. [env: SIGNER_SOCKET]
-        --tls-cert=FILE             Certificate of the listener, PEM.
-        --tls-key=FILE              Key of the certificate, PEM.
-        --tls-client-ca=FILE        Certificate authority of the clients, PEM: only
-                                    they are answered.
         --client-names=NAME[,NAME…]
-                                    Which of the authority's clients are answered: the
-                                    common name or a DNS name of each one's
-                                    certificate. Default is all of them.
-                                    [env: SIGNER_CLIENT_NAMES]
-        --allow-unauthenticated     Listens beyond this machine without client
-                                    certificates: whoever reaches it can exit every
-                                    validator.
+            Which of the authority's clients are answered: the common name or a DNS
+            name of each one's certificate. Default is all of them. [env:
+            SIGNER_CLIENT_NAMES]
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --encrypt-key=TEXT
+            The encryption key for the remote database. [env: REMOTE_DB_ENCRYPT_KEY]
+
+        --encrypt-key-file=FILE
+            File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+
+        --hashi-vault-ca=FILE
+            File of the certificate authority of HashiCorp Vault, PEM. [env:
+            HASHI_VAULT_CA]
+
+        --hashi-vault-key-path=TEXT...
+            Path of a secret with members "public key": "secret key"; may be given
+            several times. [env: HASHI_VAULT_KEY_PATH]
+
+        --hashi-vault-key-prefix=TEXT...
+            Path of a folder with one secret per key, named after its public key; may
+            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
+
+        --hashi-vault-mount=TEXT
+            Mount of the KV version 2 engine. Default is secret. [env:
+            HASHI_VAULT_MOUNT]
+
+        --hashi-vault-parallelism=INTEGER
+            Requests to HashiCorp Vault in flight. Default is 8. [env:
+            HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
+        --hashi-vault-token=TEXT
+            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
+
+        --hashi-vault-token-file=FILE
+            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
+
+        --hashi-vault-url=URL
+            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
+            HASHI_VAULT_URL]
+
         --http-host-allowlist=TEXT...
-                                    Further names in Host headers that are answered; *
-                                    for all. Default is localhost, 127.0.0.1 and the
-                                    host of --listen.
+            Further names in Host headers that are answered; * for all. Default is
+            localhost, 127.0.0.1 and the host of --listen.
+
+        --keys-dir=DIRECTORY
+            Directory of Web3Signer key files, as "remote-db setup-web3signer" writes
+            it.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --listen=HOST:PORT
+            Host and port to listen on. Default is 127.0.0.1:9000. [env:
+            SIGNER_LISTEN]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
         --only-validator-indexes=INDEX[,INDEX…]
-                                    Signs exits of these validators only.
-        --rate-limit=COUNT/UNIT     At most so many signatures in a time, such as
-                                    60/min or 20/h.
+            Signs exits of these validators only.
 
-      DATABASE
-        --db-url=URL                The Postgres DB connection URL, for example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --encrypt-key=TEXT          The encryption key for the remote database.
-                                    [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE     File to read --encrypt-key from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --pool-size=INTEGER
+            Number of signing threads. Default is the number of cores, at most 4.
+            [env: POOL_SIZE]
 
-      OBSERVABILITY
-        --log-format=[plain|json]   How lines of the log are written. Default is
-                                    plain. [env: LOG_FORMAT]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+        --rate-limit=COUNT/UNIT
+            At most so many signatures in a time, such as 60/min or 20/h.
+
+        --socket=TEXT
+            Unix socket to listen on instead; its directory is made, for this user
+            only. [env: SIGNER_SOCKET]
+
+        --tls-cert=FILE
+            Certificate of the listener, PEM.
+
+        --tls-client-ca=FILE
+            Certificate authority of the clients, PEM: only they are answered.
+
+        --tls-key=FILE
+            Key of the certificate, PEM.
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc
 
         $ operator signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1601,7 +1573,6 @@ describe('the help page of', () => {
       --db-schema                  -  REMOTE_DB_SCHEMA                                  optional
       --encrypt-key                -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --pool-size                  -  POOL_SIZE                                         optional
-      --log-format                 -  LOG_FORMAT                                        optional
       --verbose                    v  VERBOSE                                           switch"
     `);
   });
@@ -1611,230 +1582,295 @@ describe('the help page of', () => {
       "Start operator service
 
       USAGE
-        $ operator start --vault=ADDRESS --consensus-endpoints=URL[,URL…]
-            --execution-endpoints=URL[,URL…] [OPTIONS]
+        $ operator start [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
         --consensus-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for consensus nodes. [env: CONSENSUS_ENDPOINTS]
-        --execution-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for execution nodes. [env: EXECUTION_ENDPOINTS]
+            Comma separated list of API endpoints for consensus nodes. [env:
+            CONSENSUS_ENDPOINTS]
 
-      VAULT
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
-                                    file generated with "create-keys" command.
-                                    [env: DEPOSIT_DATA_FILE]
-
-      NODES
-        --consensus-timeout=SECONDS
-                                    Time limit of one request to a consensus node, in
-                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
         --consensus-retry-timeout=SECONDS
-                                    How long requests that fail are sent to consensus
-                                    nodes again, in seconds. Default is 120.
-                                    [env: CONSENSUS_RETRY_TIMEOUT]
-        --execution-timeout=SECONDS
-                                    Time limit of one request to an execution node, in
-                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
-        --execution-retry-timeout=SECONDS
-                                    How long requests that fail are sent to execution
-                                    nodes again, in seconds. Default is 60.
-                                    [env: EXECUTION_RETRY_TIMEOUT]
-        --execution-jwt-secret=TEXT
-                                    JWT secret of the execution nodes, 32 bytes of
-                                    hex. [env: EXECUTION_JWT_SECRET]
-        --execution-jwt-secret-file=FILE
-                                    File to read --execution-jwt-secret from.
-                                    [env: EXECUTION_JWT_SECRET_FILE]
-        --ipfs-fetch-endpoints=URL[,URL…]
-                                    Comma separated list of IPFS gateways, asked
-                                    before the network's own. Default is the network's
-                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
-        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
-                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
-        --genesis-validators-ipfs-timeout=SECONDS
-                                    Time limit of the network's list of validators,
-                                    which is fetched from IPFS once, in seconds.
-                                    Default is 300.
-                                    [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
-        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
-                                    of hex; another one is refused. Default is what
-                                    the execution nodes agree on.
-                                    [env: ORACLE_SET_HASH]
-        --oracles-validators-timeout=SECONDS
-                                    Time limit of one question to all oracles
-                                    together, in seconds. Default is 10.
-                                    [env: ORACLES_VALIDATORS_TIMEOUT]
-        --skip-startup-checks       Does not wait for nodes that are down or syncing.
-                                    [env: SKIP_STARTUP_CHECKS]
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
 
-      SIGNING
-        --hot-wallet-file=FILE      Path to the hot wallet. Default is the file
-                                    generated with "create-wallet" command.
-                                    [env: HOT_WALLET_FILE]
-        --hot-wallet-password-file=FILE
-                                    Path to the hot wallet password file. Default is
-                                    the file generated with "create-wallet" command.
-                                    [env: HOT_WALLET_PASSWORD_FILE]
-        --wallet-file=FILE          Another name of --hot-wallet-file.
-                                    [env: WALLET_FILE]
-        --wallet-password-file=FILE
-                                    Another name of --hot-wallet-password-file.
-                                    [env: WALLET_PASSWORD_FILE]
-        --remote-signer-url=URL[,URL…]
-                                    The base URL of the remote signer, e.g.
-                                    http://signer:9000, or unix:PATH of its socket;
-                                    several that hold the same keys are separated by
-                                    commas. [env: REMOTE_SIGNER_URL]
-        --signer-ca=FILE            Certificate authority of the signer, or its
-                                    self-signed certificate (PEM). [env: SIGNER_CA]
-        --signer-cert=FILE          Client certificate for the signer (PEM).
-                                    [env: SIGNER_CERT]
-        --signer-key=FILE           Key of the client certificate (PEM).
-                                    [env: SIGNER_KEY]
-        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
-                                    instead of the two. [env: SIGNER_PFX]
-        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
-                                    client certificate. [env: SIGNER_PFX_PASSWORD]
-        --signer-pfx-password-file=FILE
-                                    File to read --signer-pfx-password from.
-                                    [env: SIGNER_PFX_PASSWORD_FILE]
-        --remote-signer-timeout=SECONDS
-                                    Time limit of one request to a signer, in seconds.
-                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
-        --signer-concurrency=INTEGER
-                                    Signatures asked for at a time. Default is 64.
-                                    [env: SIGNER_CONCURRENCY]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        --keystores-password-file=FILE
-                                    Password of keystores that have no password file
-                                    of their own. Default is password.txt beside them.
-                                    [env: KEYSTORES_PASSWORD_FILE]
-        --keystores-password-dir=DIRECTORY
-                                    Directory with one password file per keystore,
-                                    <keystore name>.txt. Default is beside the
-                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
-        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
-                                    the keys. [env: HASHI_VAULT_URL]
-        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
-                                    [env: HASHI_VAULT_TOKEN]
-        --hashi-vault-token-file=FILE
-                                    File to read --hashi-vault-token from.
-                                    [env: HASHI_VAULT_TOKEN_FILE]
-        --hashi-vault-key-path=TEXT...
-                                    Path of a secret with members "public key":
-                                    "secret key"; may be given several times.
-                                    [env: HASHI_VAULT_KEY_PATH]
-        --hashi-vault-key-prefix=TEXT...
-                                    Path of a folder with one secret per key, named
-                                    after its public key; may be given several times.
-                                    [env: HASHI_VAULT_KEY_PREFIX]
-        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
-                                    secret. [env: HASHI_VAULT_MOUNT]
-        --hashi-vault-parallelism=INTEGER
-                                    Requests to HashiCorp Vault in flight. Default is
-                                    8. [env: HASHI_VAULT_PARALLELISM]
-        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
-                                    Vault, PEM. [env: HASHI_VAULT_CA]
-        --hashi-vault-timeout=SECONDS
-                                    Time limit of one request to HashiCorp Vault, in
-                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
-        --hashi-vault-retry-timeout=SECONDS
-                                    How long requests that fail are sent to HashiCorp
-                                    Vault again, in seconds. Default is 30.
-                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
-        --exit-shards=[auto|key-shares|split]
-                                    How exit signatures are shared among the oracles:
-                                    by key shares in the signer, or by splitting the
-                                    signature. Default is auto. [env: EXIT_SHARDS]
-        --pool-size=INTEGER         Number of threads. Default is the number of cores,
-                                    at most 4. [env: POOL_SIZE]
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
 
-      DATABASE
-        --database-dir=DIRECTORY    Directory of the embedded database, when there is
-                                    no --db-url. Default is the data directory.
-                                    [env: DATABASE_DIR]
-        --db-url=URL                The Postgres DB connection URL, for example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --vault-public-key=HEX      The vault's public key, as remote-db setup,
-                                    upload-keypairs, assign and verify print it: then
-                                    only what its holder has signed is believed, and
-                                    nothing older than what was believed before.
-                                    [env: VAULT_PUBLIC_KEY]
-        --encrypt-key=TEXT          Encryption key of the remote database, for the
-                                    built-in signer to read keys from it.
-                                    [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE     File to read --encrypt-key from.
-                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
 
-      TRANSACTIONS
-        --max-fee-per-gas-gwei=INTEGER
-                                    Maximum fee per gas for transactions. Default is
-                                    that of the network. [env: MAX_FEE_PER_GAS_GWEI]
-        --max-fee-per-gas-gwei-bump=INTEGER
-                                    What a transaction may offer per gas when "tx
-                                    bump" asks for it. Default is
-                                    --max-fee-per-gas-gwei.
-                                    [env: MAX_FEE_PER_GAS_GWEI_BUMP]
-        --harvest-vault             Whether to submit vault harvest transactions.
-                                    Default is false. [env: HARVEST_VAULT]
-        --vault-min-balance-gwei=INTEGER
-                                    What stays in the vault and is never staked.
-                                    Default is 0. [env: VAULT_MIN_BALANCE_GWEI]
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --deposit-data-file=FILE
+            Path to the deposit_data.json file. Default is the file generated with
+            "create-keys" command. [env: DEPOSIT_DATA_FILE]
+
         --disable-validators-registration
-                                    Registers no validators.
-                                    [env: DISABLE_VALIDATORS_REGISTRATION]
+            Registers no validators. [env: DISABLE_VALIDATORS_REGISTRATION]
 
-      OBSERVABILITY
-        --enable-metrics            Whether to enable metrics server. Disabled by
-                                    default. [env: ENABLE_METRICS]
-        --metrics-host=TEXT         The prometheus metrics host. Default is 127.0.0.1.
-                                    [env: METRICS_HOST]
-        --metrics-port=INTEGER      The prometheus metrics port. Default is 9100.
-                                    [env: METRICS_PORT]
-        --metrics-prefix=NAME       Comes before the names of metrics, with a "_".
-                                    Default is none. [env: METRICS_PREFIX]
-        --health-port=INTEGER       Port of /livez and /readyz, on the metrics host.
-                                    Default is none. [env: HEALTH_PORT]
-        --log-format=[plain|json]   How lines of the log are written. Default is
-                                    plain. [env: LOG_FORMAT]
+        --enable-metrics
+            Whether to enable metrics server. Disabled by default. [env:
+            ENABLE_METRICS]
+
+        --encrypt-key=TEXT
+            Encryption key of the remote database, for the built-in signer to read
+            keys from it. [env: REMOTE_DB_ENCRYPT_KEY]
+
+        --encrypt-key-file=FILE
+            File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+
+        --execution-endpoints=URL[,URL…]
+            Comma separated list of API endpoints for execution nodes. [env:
+            EXECUTION_ENDPOINTS]
+
+        --execution-jwt-secret=TEXT
+            JWT secret of the execution nodes, 32 bytes of hex. [env:
+            EXECUTION_JWT_SECRET]
+
+        --execution-jwt-secret-file=FILE
+            File to read --execution-jwt-secret from. [env: EXECUTION_JWT_SECRET_FILE]
+
+        --execution-retry-timeout=SECONDS
+            How long requests that fail are sent to execution nodes again, in seconds.
+            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+
+        --execution-timeout=SECONDS
+            Time limit of one request to an execution node, in seconds. Default is 30.
+            [env: EXECUTION_TIMEOUT]
+
+        --exit-shards=[auto|key-shares|split]
+            How exit signatures are shared among the oracles: by key shares in the
+            signer, or by splitting the signature. Default is auto. [env: EXIT_SHARDS]
+
+        --genesis-validators-ipfs-timeout=SECONDS
+            Time limit of the network's list of validators, which is fetched from IPFS
+            once, in seconds. Default is 300. [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
+
+        --harvest-vault
+            Whether to submit vault harvest transactions. Default is false. [env:
+            HARVEST_VAULT]
+
+        --hashi-vault-ca=FILE
+            File of the certificate authority of HashiCorp Vault, PEM. [env:
+            HASHI_VAULT_CA]
+
+        --hashi-vault-key-path=TEXT...
+            Path of a secret with members "public key": "secret key"; may be given
+            several times. [env: HASHI_VAULT_KEY_PATH]
+
+        --hashi-vault-key-prefix=TEXT...
+            Path of a folder with one secret per key, named after its public key; may
+            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
+
+        --hashi-vault-mount=TEXT
+            Mount of the KV version 2 engine. Default is secret. [env:
+            HASHI_VAULT_MOUNT]
+
+        --hashi-vault-parallelism=INTEGER
+            Requests to HashiCorp Vault in flight. Default is 8. [env:
+            HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
+        --hashi-vault-token=TEXT
+            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
+
+        --hashi-vault-token-file=FILE
+            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
+
+        --hashi-vault-url=URL
+            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
+            HASHI_VAULT_URL]
+
+        --health-port=INTEGER
+            Port of /livez and /readyz, on the metrics host. Default is none. [env:
+            HEALTH_PORT]
+
+        --hot-wallet-file=FILE
+            Path to the hot wallet. Default is the file generated with "create-wallet"
+            command. [env: HOT_WALLET_FILE]
+
+        --hot-wallet-password-file=FILE
+            Path to the hot wallet password file. Default is the file generated with
+            "create-wallet" command. [env: HOT_WALLET_PASSWORD_FILE]
+
+        --ipfs-fetch-endpoints=URL[,URL…]
+            Comma separated list of IPFS gateways, asked before the network's own.
+            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
+
+        --ipfs-timeout=SECONDS
+            Time limit of all that one IPFS gateway is asked, in seconds. Default is
+            60. [env: IPFS_TIMEOUT]
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --log-format=[plain|json]
+            Default is plain. [env: LOG_FORMAT]
+
         --log-level=[FATAL|CRITICAL|ERROR|WARNING|INFO|DEBUG]
-                                    The least that is logged. Default is INFO.
-                                    [env: LOG_LEVEL]
-        --termination-log=TEXT      File that a fatal error is written to, too.
-                                    Default is none. [env: TERMINATION_LOG]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+            Default is INFO. [env: LOG_LEVEL]
+
+        --max-fee-per-gas-gwei=INTEGER
+            Maximum fee per gas for transactions. Default is that of the network.
+            [env: MAX_FEE_PER_GAS_GWEI]
+
+        --max-fee-per-gas-gwei-bump=INTEGER
+            What a transaction may offer per gas when "tx bump" asks for it. Default
+            is --max-fee-per-gas-gwei. [env: MAX_FEE_PER_GAS_GWEI_BUMP]
+
+        --metrics-host=TEXT
+            The prometheus metrics host. Default is 127.0.0.1. [env: METRICS_HOST]
+
+        --metrics-port=INTEGER
+            The prometheus metrics port. Default is 9100. [env: METRICS_PORT]
+
+        --metrics-prefix=NAME
+            Comes before the names of metrics, with a "_". Default is none. [env:
+            METRICS_PREFIX]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --oracle-set-hash=HASH
+            The only oracle set that is accepted, as 32 bytes of hex; another one is
+            refused. Default is what the execution nodes agree on. [env:
+            ORACLE_SET_HASH]
+
+        --oracles-validators-timeout=SECONDS
+            Time limit of one question to all oracles together, in seconds. Default is
+            10. [env: ORACLES_VALIDATORS_TIMEOUT]
+
+        --pool-size=INTEGER
+            Number of threads. Default is the number of cores, at most 4. [env:
+            POOL_SIZE]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-concurrency=INTEGER
+            Signatures asked for at a time. Default is 64. [env: SIGNER_CONCURRENCY]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --skip-startup-checks
+            Does not wait for nodes that are down or syncing. [env:
+            SKIP_STARTUP_CHECKS]
+
+        --termination-log=TEXT
+            File that a fatal error is written to, too. Default is none. [env:
+            TERMINATION_LOG]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+        --vault-min-balance-gwei=INTEGER
+            What stays in the vault and is never staked. Default is 0. [env:
+            VAULT_MIN_BALANCE_GWEI]
+
+        --vault-public-key=HEX
+            The vault's public key, as remote-db setup, upload-keypairs, assign and
+            verify print it: then only what its holder has signed is believed, and
+            nothing older than what was believed before. [env: VAULT_PUBLIC_KEY]
+
+        --wallet-file=FILE
+            --hot-wallet-file. [env: WALLET_FILE]
+
+        --wallet-password-file=FILE
+            --hot-wallet-password-file. [env: WALLET_PASSWORD_FILE]
+
+      ACCEPTED AND IGNORED FLAGS
+        --claim-fee-splitter                    Accepted, and ignored. [env:
+                                                CLAIM_FEE_SPLITTER]
+        --concurrency=TEXT                      Accepted, and ignored. [env:
+                                                CONCURRENCY]
+        --disable-validators-funding            Accepted, and ignored. [env:
+                                                DISABLE_VALIDATORS_FUNDING]
+        --disable-withdrawals                   Accepted, and ignored. [env:
+                                                DISABLE_WITHDRAWALS]
+        --graph-endpoint=TEXT                   Accepted, and ignored. [env:
+                                                GRAPH_ENDPOINT]
+        --max-validator-balance-gwei=TEXT       Accepted, and ignored. [env:
+                                                MAX_VALIDATOR_BALANCE_GWEI]
+        --max-withdrawal-request-fee-gwei=TEXT  Accepted, and ignored. [env:
+                                                MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
+        --min-deposit-amount-gwei=TEXT          Accepted, and ignored. [env:
+                                                MIN_DEPOSIT_AMOUNT_GWEI]
+        --min-deposit-delay=TEXT                Accepted, and ignored. [env:
+                                                MIN_DEPOSIT_DELAY]
+        --no-confirm                            Accepted, and ignored.
+        --run-nodes                             Accepted, and ignored. [env:
+                                                RUN_NODES]
+        --validator-type=TEXT                   Accepted, and ignored. [env:
+                                                VALIDATOR_TYPE]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com
 
         $ operator start --remote-signer-url=http://remote-signer:9000 ...
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1921,48 +1957,50 @@ describe('the help page of', () => {
       "Has the operator replace a waiting transaction by one with a higher fee.
 
       USAGE
-        $ operator tx bump --vault=ADDRESS [OPTIONS]
+        $ operator tx bump [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
 
-      OPTIONS
-        --json                      Format output as json.
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --database-dir=DIRECTORY    Directory of the embedded database, when there is
-                                    no --db-url. Default is the data directory.
-                                    [env: DATABASE_DIR]
-        --db-url=URL                The Postgres DB connection URL, for example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --id=INTEGER                Number of the transaction, as "tx list" shows it.
-                                    Default is the one that is under way.
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --id=INTEGER
+            Number of the transaction, as "tx list" shows it. Default is the one that
+            is under way.
+
         --max-fee-per-gas-gwei=INTEGER
-                                    What this transaction may offer per gas, in place
-                                    of the operator's own maximum; up to what the
-                                    operator was started with as
-                                    --max-fee-per-gas-gwei-bump.
+            What this transaction may offer per gas, in place of the operator's own
+            maximum; up to what the operator was started with as
+            --max-fee-per-gas-gwei-bump.
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -1983,43 +2021,45 @@ describe('the help page of', () => {
       "Has the operator cancel a waiting transaction.
 
       USAGE
-        $ operator tx cancel --vault=ADDRESS [OPTIONS]
+        $ operator tx cancel [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
 
-      OPTIONS
-        --json                      Format output as json.
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --id=INTEGER
+            Number of the transaction, as "tx list" shows it. Default is the one that
+            is under way.
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --database-dir=DIRECTORY    Directory of the embedded database, when there is
-                                    no --db-url. Default is the data directory.
-                                    [env: DATABASE_DIR]
-        --db-url=URL                The Postgres DB connection URL, for example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --id=INTEGER                Number of the transaction, as "tx list" shows it.
-                                    Default is the one that is under way.
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator tx cancel --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -2039,42 +2079,44 @@ describe('the help page of', () => {
       "Shows the transactions of the operator, the newest first.
 
       USAGE
-        $ operator tx list --vault=ADDRESS [OPTIONS]
+        $ operator tx list [OPTIONS]
 
-      REQUIRED
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+      FLAGS
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
 
-      OPTIONS
-        --json                      Format output as json.
+        --database-dir=DIRECTORY
+            Directory of the embedded database, when there is no --db-url. Default is
+            the data directory. [env: DATABASE_DIR]
+
+        --db-schema=TEXT
+            The Postgres schema of the tables. Default is stakewise_operator. [env:
+            REMOTE_DB_SCHEMA]
+
+        --db-url=URL
+            The Postgres DB connection URL, for example
+            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
+            database. [env: REMOTE_DB_URL]
+
+        --db-url-file=FILE
+            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
+
+        --limit=INTEGER
+            How many transactions are shown. Default is 20.
+
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
-        --database-dir=DIRECTORY    Directory of the embedded database, when there is
-                                    no --db-url. Default is the data directory.
-                                    [env: DATABASE_DIR]
-        --db-url=URL                The Postgres DB connection URL, for example
-                                    postgresql://username:pass@hostname/dbname;
-                                    pglite:PATH for the embedded database.
-                                    [env: REMOTE_DB_URL]
-        --db-url-file=FILE          File to read --db-url from.
-                                    [env: REMOTE_DB_URL_FILE]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --limit=INTEGER             How many transactions are shown. Default is 20.
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator tx list --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);
@@ -2094,122 +2136,136 @@ describe('the help page of', () => {
       "Performs a voluntary exit for active vault validators.
 
       USAGE
-        $ operator validators-exit --consensus-endpoints=URL[,URL…]
-            --vault=ADDRESS [OPTIONS]
+        $ operator validators-exit [OPTIONS]
 
-      REQUIRED
+      FLAGS
+        -v, --verbose
+            Enable debug mode. Default is false. [env: VERBOSE]
+
         --consensus-endpoints=URL[,URL…]
-                                    (required) Comma separated list of API endpoints
-                                    for consensus nodes. [env: CONSENSUS_ENDPOINTS]
-        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+            Comma separated list of API endpoints for consensus nodes. [env:
+            CONSENSUS_ENDPOINTS]
 
-      OPTIONS
-        --count=INTEGER             The number of validators to exit. Default is all
-                                    active validators of the vault.
-        --indexes=INDEX[,INDEX…]    Indexes of the validators to exit, comma
-                                    separated.
-        --yes                       Exits without asking.
-        --dry-run                   Shows which validators would exit, and sends
-                                    nothing.
-
-      VAULT
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
-                                    ~/.stakewise. [env: DATA_DIR]
-
-      NODES
-        --consensus-timeout=SECONDS
-                                    Time limit of one request to a consensus node, in
-                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
         --consensus-retry-timeout=SECONDS
-                                    How long requests that fail are sent to consensus
-                                    nodes again, in seconds. Default is 120.
-                                    [env: CONSENSUS_RETRY_TIMEOUT]
+            How long requests that fail are sent to consensus nodes again, in seconds.
+            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
 
-      SIGNING
-        --remote-signer-url=URL[,URL…]
-                                    The base URL of the remote signer, e.g.
-                                    http://signer:9000, or unix:PATH of its socket;
-                                    several that hold the same keys are separated by
-                                    commas. [env: REMOTE_SIGNER_URL]
-        --signer-ca=FILE            Certificate authority of the signer, or its
-                                    self-signed certificate (PEM). [env: SIGNER_CA]
-        --signer-cert=FILE          Client certificate for the signer (PEM).
-                                    [env: SIGNER_CERT]
-        --signer-key=FILE           Key of the client certificate (PEM).
-                                    [env: SIGNER_KEY]
-        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
-                                    instead of the two. [env: SIGNER_PFX]
-        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
-                                    client certificate. [env: SIGNER_PFX_PASSWORD]
-        --signer-pfx-password-file=FILE
-                                    File to read --signer-pfx-password from.
-                                    [env: SIGNER_PFX_PASSWORD_FILE]
-        --remote-signer-timeout=SECONDS
-                                    Time limit of one request to a signer, in seconds.
-                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
-        --signer-concurrency=INTEGER
-                                    Signatures asked for at a time. Default is 64.
-                                    [env: SIGNER_CONCURRENCY]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        --keystores-password-file=FILE
-                                    Password of keystores that have no password file
-                                    of their own. Default is password.txt beside them.
-                                    [env: KEYSTORES_PASSWORD_FILE]
-        --keystores-password-dir=DIRECTORY
-                                    Directory with one password file per keystore,
-                                    <keystore name>.txt. Default is beside the
-                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
-        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
-                                    the keys. [env: HASHI_VAULT_URL]
-        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
-                                    [env: HASHI_VAULT_TOKEN]
-        --hashi-vault-token-file=FILE
-                                    File to read --hashi-vault-token from.
-                                    [env: HASHI_VAULT_TOKEN_FILE]
+        --consensus-timeout=SECONDS
+            Time limit of one request to a consensus node, in seconds. Default is 60.
+            [env: CONSENSUS_TIMEOUT]
+
+        --count=INTEGER
+            The number of validators to exit. Default is all active validators of the
+            vault.
+
+        --data-dir=DIRECTORY
+            Path where the vault data will be placed. Default is ~/.stakewise. [env:
+            DATA_DIR]
+
+        --dry-run
+            Shows which validators would exit, and sends nothing.
+
+        --hashi-vault-ca=FILE
+            File of the certificate authority of HashiCorp Vault, PEM. [env:
+            HASHI_VAULT_CA]
+
         --hashi-vault-key-path=TEXT...
-                                    Path of a secret with members "public key":
-                                    "secret key"; may be given several times.
-                                    [env: HASHI_VAULT_KEY_PATH]
-        --hashi-vault-key-prefix=TEXT...
-                                    Path of a folder with one secret per key, named
-                                    after its public key; may be given several times.
-                                    [env: HASHI_VAULT_KEY_PREFIX]
-        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
-                                    secret. [env: HASHI_VAULT_MOUNT]
-        --hashi-vault-parallelism=INTEGER
-                                    Requests to HashiCorp Vault in flight. Default is
-                                    8. [env: HASHI_VAULT_PARALLELISM]
-        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
-                                    Vault, PEM. [env: HASHI_VAULT_CA]
-        --hashi-vault-timeout=SECONDS
-                                    Time limit of one request to HashiCorp Vault, in
-                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
-        --hashi-vault-retry-timeout=SECONDS
-                                    How long requests that fail are sent to HashiCorp
-                                    Vault again, in seconds. Default is 30.
-                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
+            Path of a secret with members "public key": "secret key"; may be given
+            several times. [env: HASHI_VAULT_KEY_PATH]
 
-      OBSERVABILITY
-        --json                      Format output as json.
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
+        --hashi-vault-key-prefix=TEXT...
+            Path of a folder with one secret per key, named after its public key; may
+            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
+
+        --hashi-vault-mount=TEXT
+            Mount of the KV version 2 engine. Default is secret. [env:
+            HASHI_VAULT_MOUNT]
+
+        --hashi-vault-parallelism=INTEGER
+            Requests to HashiCorp Vault in flight. Default is 8. [env:
+            HASHI_VAULT_PARALLELISM]
+
+        --hashi-vault-retry-timeout=SECONDS
+            How long requests that fail are sent to HashiCorp Vault again, in seconds.
+            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
+
+        --hashi-vault-timeout=SECONDS
+            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
+            [env: HASHI_VAULT_TIMEOUT]
+
+        --hashi-vault-token=TEXT
+            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
+
+        --hashi-vault-token-file=FILE
+            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
+
+        --hashi-vault-url=URL
+            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
+            HASHI_VAULT_URL]
+
+        --indexes=INDEX[,INDEX…]
+            Indexes of the validators to exit, comma separated.
+
+        --keystores-dir=DIRECTORY
+            Path of the directory with all the encrypted keystores. Default is the
+            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
+
+        --keystores-password-dir=DIRECTORY
+            Directory with one password file per keystore, <keystore name>.txt.
+            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
+
+        --keystores-password-file=FILE
+            Password of keystores that have no password file of their own. Default is
+            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
+
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            The network of the vault. Default is the network specified at "init"
+            command. [env: NETWORK]
+
+        --remote-signer-timeout=SECONDS
+            Time limit of one request to a signer, in seconds. Default is 30. [env:
+            REMOTE_SIGNER_TIMEOUT]
+
+        --remote-signer-url=URL[,URL…]
+            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
+            of its socket; several that hold the same keys are separated by commas.
+            [env: REMOTE_SIGNER_URL]
+
+        --signer-ca=FILE
+            Certificate authority of the signer, or its self-signed certificate (PEM).
+            [env: SIGNER_CA]
+
+        --signer-cert=FILE
+            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+
+        --signer-concurrency=INTEGER
+            Signatures asked for at a time. Default is 64. [env: SIGNER_CONCURRENCY]
+
+        --signer-key=FILE
+            Key of the client certificate (PEM). [env: SIGNER_KEY]
+
+        --signer-pfx=FILE
+            Client certificate and key in one PKCS#12 file, instead of the two. [env:
+            SIGNER_PFX]
+
+        --signer-pfx-password=TEXT
+            Password of the PKCS#12 file, or of the key of the client certificate.
+            [env: SIGNER_PFX_PASSWORD]
+
+        --signer-pfx-password-file=FILE
+            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+
+        --vault=ADDRESS
+            The address of the vault. [env: VAULT]
+
+        --yes
+            Exits without asking.
+
+      GLOBAL FLAGS
+        --json  Format output as json.
 
       EXAMPLES
         $ operator validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3
-
-      EXIT CODES
-        0    done
-        1    failed
-        2    the command line or a setting is wrong; nothing was done
-        3    differences were found, or a brake stopped the command before it did
-             something drastic
-        70   a bug of the program
-        130  Ctrl-C
 
       "
     `);

@@ -10,17 +10,23 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
+import { publicKeyOf } from '../../src/domain/keys/derivation.ts';
+import { toHex } from '../../src/lib/bytes.ts';
 import { createWorkerPool } from '../../src/workers/pool.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
-import { listTree } from '../support/postgres/snapshot.ts';
+import { createTestDatabase, roleUrl, runSql } from '../support/postgres/postgres.ts';
+import { createSlashingProtection, registerValidators } from '../support/postgres/slashing-protection.ts';
+import { dumpDatabase, listTree } from '../support/postgres/snapshot.ts';
 import { runCli, temporaryDirectory } from '../support/programs/cli.ts';
 import {
   fillWithRecordedVault,
   inventOracleSet,
   RECORDED_ENCRYPT_KEY,
   RECORDED_VAULT,
+  recordedDepositData,
   recordedSecretKeys,
+  setupRecorded,
   uploadRecorded,
   writeKeystores,
 } from '../support/recorded/recorded-vault.ts';
@@ -29,19 +35,34 @@ import { startFakeSigner } from '../support/servers/fake-signer.ts';
 
 const keystores = temporaryDirectory();
 let template: DatabaseTemplate;
+/** The same vault with two of its ten validators: what a hollowed database looks like. */
+let hollowed: DatabaseTemplate;
 beforeAll(async () => {
   writeKeystores(join(keystores.path, 'all'), recordedSecretKeys(10));
   writeKeystores(join(keystores.path, 'two'), recordedSecretKeys(2));
   template = await createDatabaseTemplate(url => fillWithRecordedVault(url, join(keystores.path, 'all')));
+  hollowed = await createDatabaseTemplate(fillWithTwo);
 });
 afterAll(async () => {
   keystores[Symbol.dispose]();
   await template[Symbol.asyncDispose]();
+  await hollowed[Symbol.asyncDispose]();
 });
 
+async function fillWithTwo(url: string): Promise<void> {
+  await using session = await openDatabase({ url });
+  await using pool = createWorkerPool({ size: 1 });
+  await setupRecorded(session);
+  const data = recordedDepositData();
+  const own = new Set(recordedSecretKeys(2).map(key => toHex(publicKeyOf(key))));
+  const entries = data.entries.filter(({ publicKey }) => own.has(toHex(publicKey)));
+  const keystoresDir = join(keystores.path, 'two');
+  await uploadRecorded(session, pool, { keystoresDir, depositData: { ...data, entries }, root: null });
+}
+
 /** A copy of the recorded vault, and a directory whose `out` the commands write to. */
-async function openCopy() {
-  const database = await template.clone();
+async function openCopy({ of = template } = {}) {
+  const database = await of.clone();
   const directory = temporaryDirectory();
   const env = {
     REMOTE_DB_URL: database.url,
@@ -53,13 +74,25 @@ async function openCopy() {
   };
   return {
     out: join(directory.path, 'out'),
+    url: database.url,
+    folder: directory.path,
     run: (command: string, ...more: string[]) => runCli(['remote-db', command, ...more], { env }),
     /** Uploads again, to other oracles: every share changes. */
-    rotateOracles: async (folder: 'all' | 'two') => {
+    rotateOracles: async (folder: 'all' | 'two', { oracles = 3, pruneShares = false } = {}) => {
       await using session = await openDatabase({ url: database.url });
       await using pool = createWorkerPool({ size: 1 });
       const keystoresDir = join(keystores.path, folder);
-      await uploadRecorded(session, pool, { keystoresDir, oracleSet: inventOracleSet(3, 2) });
+      await uploadRecorded(session, pool, {
+        keystoresDir,
+        oracleSet: inventOracleSet(oracles, 2),
+        pruneShares,
+      });
+    },
+    /** Uploads once more what is there. */
+    uploadAgain: async () => {
+      await using session = await openDatabase({ url: database.url });
+      await using pool = createWorkerPool({ size: 1 });
+      await uploadRecorded(session, pool, { keystoresDir: join(keystores.path, 'all') });
     },
     [Symbol.asyncDispose]: async () => {
       directory[Symbol.dispose]();
@@ -127,24 +160,98 @@ describe.each(COMMANDS)('%s %j', (command, options) => {
 });
 
 describe('setup-web3signer --removals', () => {
-  it('setup-web3signer refuses by default to remove most keys; --removals keep adds only, allow removes', async () => {
+  it('setup-web3signer refuses by default to remove most validators; --removals keep adds only, allow removes', async () => {
+    await using copy = await openCopy();
+    await using wrong = await openCopy({ of: hollowed });
+    const out = ['--output-dir', copy.out];
+    await copy.run('setup-web3signer');
+    const before = listTree(copy.out);
+    for (const options of [out, out.concat('--check')]) {
+      const refused = await wrong.run('setup-web3signer', ...options);
+      expect(refused.stderr).toContain(
+        "This run would remove 8 of 10 keys from the signer's directory; nothing",
+      );
+      expect(refused.exitCode).toBe(3);
+      expect(listTree(copy.out)).toEqual(before);
+    }
+
+    const kept = await wrong.run('setup-web3signer', '--removals', 'keep', ...out);
+    expect(kept.stderr).toContain('8 of 10 keys');
+    expect(kept.exitCode).toBe(0);
+    // The shares of the two are others in that database.
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50 + 2 * 4);
+
+    const allowed = await wrong.run('setup-web3signer', '--removals', 'allow', '--json', ...out);
+    expect(JSON.parse(allowed.stdout)).toMatchObject({ removedKeys: 8, removedShares: 40, keptKeys: 0 });
+    expect(allowed.exitCode).toBe(0);
+    expect(allowed.stderr).toMatch(
+      /The keys of 8 validators are removed .* blocks and attestations are refused/,
+    );
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(10);
+
+    // Back again: the directory remembers whom it had.
+    const back = await copy.run('setup-web3signer');
+    expect(back.stderr).toMatch(
+      /The keys of 8 validators come back .* --slashing-db-url .* UPDATE validators/,
+    );
+    expect(back.exitCode).toBe(0);
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50);
+    expect((await copy.run('setup-web3signer')).stderr).not.toContain('come back');
+  });
+
+  it.each([
+    ['buckets', false],
+    ['buckets', true],
+    ['one-per-key', false],
+    ['one-per-key', true],
+  ] as const)(
+    'setup-web3signer passes change after change of the oracle set, in layout %s, old shares pruned: %s',
+    async (layout, pruneShares) => {
+      await using copy = await openCopy();
+      const options = ['--layout', layout, '--json'];
+      await copy.run('setup-web3signer', ...options);
+      let shares = 40;
+      for (const oracles of [3, 5, 4]) {
+        await copy.rotateOracles('all', { oracles, pruneShares });
+        const checked = await copy.run('setup-web3signer', '--check', ...options);
+        expect(JSON.parse(checked.stdout).error.code).toBe('files-differ');
+        expect(checked.stderr).toContain(`${shares} key shares of a replaced oracle set would be removed`);
+        const run = await copy.run('setup-web3signer', ...options);
+        expect(run.exitCode, run.stderr).toBe(0);
+        expect(run.stderr).toContain(`${shares} key shares of a replaced oracle set were removed`);
+        expect(run.stderr).not.toContain('validators');
+        expect(JSON.parse(run.stdout)).toMatchObject({ removedKeys: 0, removedShares: shares });
+        shares = 10 * oracles;
+        expect(readKeyDirectory(copy.out).publicKeys.size).toBe(10 + shares);
+      }
+    },
+  );
+
+  it('setup-web3signer knows replaced shares by the database where an earlier version has written the files', async () => {
     await using copy = await openCopy();
     await copy.run('setup-web3signer');
+    const record = readdirSync(copy.out).find(name => name.endsWith('.validators')) ?? expect.fail();
+    rmSync(join(copy.out, record));
     await copy.rotateOracles('all');
-    const before = listTree(copy.out);
-    const refused = await copy.run('setup-web3signer');
-    expect(refused.stderr).toContain("This run would remove 40 of 50 keys from the signer's directory");
-    expect(refused.exitCode).toBe(3);
-    expect(listTree(copy.out)).toEqual(before);
+    const run = await copy.run('setup-web3signer');
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(run.stderr).toContain('40 key shares of a replaced oracle set were removed');
 
-    const kept = await copy.run('setup-web3signer', '--removals', 'keep');
-    expect(kept.stderr).toContain('40 of 50 keys');
-    expect(kept.exitCode).toBe(0);
-    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(80);
+    // Nobody knows them any more: they count as validators' keys, which need a decision.
+    rmSync(join(copy.out, record));
+    await copy.rotateOracles('all', { oracles: 5, pruneShares: true });
+    const unknown = await copy.run('setup-web3signer');
+    expect(unknown.exitCode).toBe(3);
+    expect(unknown.stderr).toContain("would remove 30 of 40 keys from the signer's directory");
+  });
 
-    const allowed = await copy.run('setup-web3signer', '--removals', 'allow');
-    expect(allowed.exitCode).toBe(0);
-    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(40);
+  it('setup-web3signer opens no row after an upload that has changed nothing', async () => {
+    await using copy = await openCopy();
+    await copy.run('setup-web3signer');
+    await copy.uploadAgain();
+    const { stdout } = await copy.run('setup-web3signer');
+    expect(stdout).toContain('are those of these 50 keystores already');
+    expect(stdout).not.toContain('Decrypting');
   });
 
   it('setup-web3signer --removals allow leaves files of others alone', async () => {
@@ -175,7 +282,12 @@ describe('setup-web3signer and key_N.yaml', () => {
       rmSync(join(copy.out, name));
     const beside = await copy.run('setup-web3signer');
     expect(beside.exitCode).toBe(0);
+    expect(beside.stderr).toMatch(
+      /also holds 50 files that are not known as this vault's \(key_0\.yaml, .* and 30 more\).* --adopt takes over each/,
+    );
     expect(readdirSync(copy.out)).toContain('key_0.yaml');
+    // Also where nothing is to be written.
+    expect((await copy.run('setup-web3signer')).stderr).toContain('also holds 50 files');
     const adopted = await copy.run('setup-web3signer', '--adopt');
     expect(adopted.exitCode).toBe(0);
     expect(readdirSync(copy.out).filter(name => name.startsWith('key_'))).toEqual([]);
@@ -192,7 +304,11 @@ describe('setup-web3signer and key_N.yaml', () => {
     const refused = await copy.run('setup-web3signer', '--layout', 'one-per-key', '--adopt');
     expect(refused.stderr).toContain(path);
     expect(refused.exitCode).toBe(1);
-    expect((await copy.run('setup-web3signer', '--adopt')).exitCode).toBe(0);
+    const left = await copy.run('setup-web3signer', '--adopt');
+    expect(left.exitCode).toBe(0);
+    expect(left.stderr).toMatch(
+      /also holds one file .*\(key_0\.yaml\).* --adopt takes over no file that has another key/,
+    );
     expect(readdirSync(copy.out).filter(name => name.startsWith('key_'))).toEqual(['key_0.yaml']);
   });
 });
@@ -236,6 +352,66 @@ describe('setup-web3signer --web3signer-endpoint', () => {
       (await copy.run('setup-web3signer', '--check', '--web3signer-endpoint', signer.url)).exitCode,
     ).toBe(3);
     expect(signer.requests).toEqual([]);
+  });
+});
+
+describe('setup-web3signer --slashing-db-url', () => {
+  const validators = recordedSecretKeys(10).map(publicKeyOf);
+
+  it('setup-web3signer writes the files, names validators that are wanted and disabled, and exits with 3', async () => {
+    await using copy = await openCopy();
+    await using slashing = await createTestDatabase({ migrated: false });
+    await createSlashingProtection(slashing.url);
+    // One of them is no key of this vault.
+    const disabled = [...validators.slice(0, 2), new Uint8Array(48).fill(9)];
+    await registerValidators(slashing.url, { enabled: validators.slice(2), disabled });
+    const before = await dumpDatabase(slashing.url);
+    // As it stands in the settings of Web3Signer.
+    const run = await copy.run('setup-web3signer', '--slashing-db-url', `jdbc:${slashing.url}`);
+    expect(run.exitCode).toBe(3);
+    expect(run.stdout).toContain('Successfully retrieved');
+    const named = validators.slice(0, 2).map(toHex).sort();
+    expect(run.stderr).toContain(
+      `Error: 2 validators whose keys Web3Signer is to have are disabled in its slashing protection database, so that it refuses blocks and attestations (412): ${named.join(', ')}.`,
+    );
+    expect(run.stderr).toContain('UPDATE validators SET enabled = true');
+    expect(readKeyDirectory(copy.out).publicKeys.size).toBe(50);
+    expect(await dumpDatabase(slashing.url)).toEqual(before);
+
+    // The same of files that are there, and with --check.
+    const again = await copy.run('setup-web3signer', '--json', '--check', '--slashing-db-url', slashing.url);
+    expect([again.exitCode, JSON.parse(again.stdout).error.code]).toEqual([3, 'validators-disabled']);
+    await runSql(slashing.url, 'update validators set enabled = true');
+    const mended = await copy.run('setup-web3signer', '--slashing-db-url', slashing.url);
+    expect(mended.exitCode, mended.stderr).toBe(0);
+  });
+
+  it('setup-web3signer takes the URL from a file, warns of a password in argv, and refuses an embedded database', async () => {
+    await using copy = await openCopy();
+    await using slashing = await createTestDatabase({ migrated: false });
+    await createSlashingProtection(slashing.url);
+    const path = join(copy.folder, 'slashing-db-url');
+    writeFileSync(path, `${slashing.url}\n`, { mode: 0o600 });
+    const quiet = await copy.run('setup-web3signer', '--slashing-db-url-file', path);
+    expect([quiet.exitCode, quiet.stderr]).toEqual([0, expect.not.stringContaining('--slashing-db-url')]);
+    const url = roleUrl(slashing.url, 'nobody', 'planted-secret');
+    const loud = await copy.run('setup-web3signer', '--slashing-db-url', url);
+    expect(loud.stderr).toMatch(/--slashing-db-url/);
+    expect(loud.stdout + loud.stderr).not.toContain('planted-secret');
+    const embedded = await copy.run('setup-web3signer', '--slashing-db-url', `pglite:${copy.folder}`);
+    expect(embedded.exitCode).toBe(2);
+    expect(embedded.stderr).toContain("Invalid value for '--slashing-db-url': Web3Signer keeps");
+  });
+
+  it('setup-web3signer changes nothing when the slashing protection database does not answer', async () => {
+    await using copy = await openCopy();
+    const run = await copy.run(
+      'setup-web3signer',
+      '--slashing-db-url',
+      'postgresql://op@127.0.0.1:1/web3signer',
+    );
+    expect(run.exitCode).toBe(1);
+    expect(listTree(copy.out)).toEqual({ [copy.out]: 'missing' });
   });
 });
 

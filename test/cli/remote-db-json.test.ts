@@ -119,6 +119,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       keys: z.literal(15),
       changed: z.boolean(),
       removedKeys: count,
+      removedShares: count,
       keptKeys: count,
       files: FILE_COUNTS,
       signers: z.tuple([]),

@@ -1,8 +1,10 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { checkSignerTls, SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
+import { slashingDbUrl } from '../../cli/flags/slashing-db.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
+import { invalidValue } from '../../cli/options/command-line-error.ts';
 import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
 import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
@@ -10,10 +12,14 @@ import type { RESULT } from '../../cli/results/remote-db/setup-web3signer.ts';
 import { signerConnection } from '../../cli/signer-connection.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
+import { openSlashingDb } from '../../compose/slashing-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
+import { keysDisabled, WAY_BACK } from '../../domain/fleet/slashing-protection.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
+import { DifferencesError, UsageError } from '../../lib/errors.ts';
 import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
+import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {
@@ -39,6 +45,7 @@ const OPTIONS = {
     description: 'A Web3Signer to reload and to compare with; may be given several times.',
     value: httpUrl,
   }),
+  slashingDbUrl,
   vaultPublicKey,
   ...SIGNER_CONNECTION_OPTIONS,
   ...FILE_OPTIONS,
@@ -65,11 +72,14 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
     const clients = options.web3signerEndpoint.map(url =>
       connections.use(openRemoteSigner(url, connection, options)),
     );
-    const { files, signers } = await syncWeb3Signer(
+    const slashingDb =
+      options.slashingDbUrl && connections.use(await this.openSlashingDb(options.slashingDbUrl));
+    const { files, signers, disabled } = await syncWeb3Signer(
       {
         database: remote.database,
         pool,
         signers: clients,
+        slashingDb,
         progress: this.progress('passing'),
         say: this.say,
         warn: this.warn,
@@ -87,7 +97,9 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
         verifyingKey: options.vaultPublicKey,
       },
     );
+    if (files.removedShares > 0) this.hint(describeShares(files, options.check));
     const { added, changed, adjusted, removed } = files.files;
+    if (options.check && files.isChanged && disabled.length > 0) this.warn(keysDisabled(disabled));
     assertUnchanged(
       options,
       files.isChanged,
@@ -96,10 +108,12 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
     this.say('Successfully retrieved web3signer private keys from the database.');
     if (options.web3signerEndpoint.length === 0)
       this.hint('Next: have Web3Signer read the files: restart it, or POST /reload.');
+    assertEnabled(disabled);
     return {
       keys: files.keyCount,
       changed: files.isChanged,
       removedKeys: files.removedKeys,
+      removedShares: files.removedShares,
       keptKeys: files.keptKeys,
       files: {
         added: added.length,
@@ -110,4 +124,36 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
       signers,
     };
   }
+
+  private async openSlashingDb(
+    url: DatabaseSettings['dbUrl'],
+  ): Promise<Awaited<ReturnType<typeof openSlashingDb>>> {
+    try {
+      return await openSlashingDb(url, this.warn);
+    } catch (error) {
+      // What only opening it shows to be wrong with the URL, such as a file that it names.
+      if (error instanceof UsageError && error.code === 'invalid-db-url')
+        throw invalidValue('--slashing-db-url', error);
+      throw error;
+    }
+  }
+}
+
+/** @throws DifferencesError 'validators-disabled' */
+function assertEnabled(disabled: readonly string[]): void {
+  if (disabled.length === 0) return;
+  throw new DifferencesError('validators-disabled', keysDisabled(disabled), {
+    hint: `The way back: ${WAY_BACK}.`,
+  });
+}
+
+/** Shares that go with every change of the oracle set, told apart from validators' keys. */
+function describeShares(
+  { removedKeys, removedShares }: { readonly removedKeys: number; readonly removedShares: number },
+  isCheck: boolean,
+): string {
+  const verb = isCheck ? 'would be removed' : 'were removed';
+  const whose =
+    removedKeys === 0 ? 'a replaced oracle set' : 'a replaced oracle set or of removed validators';
+  return `${removedShares} key shares of ${whose} ${verb}; they sign exits only.`;
 }

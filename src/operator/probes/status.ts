@@ -7,7 +7,7 @@ type Phase = 'starting' | 'standby' | 'running' | 'stopping';
 interface StatusReport {
   readonly ready: boolean;
   readonly phase: Phase;
-  /** What it waits for while it starts or stands by; else null. */
+  /** What it waits for while it starts or stands by, or what it lacks for its work; else null. */
   readonly waitsFor: string | null;
   readonly tasks: readonly TaskReport[];
 }
@@ -26,6 +26,8 @@ interface TaskReport {
 /** What the process is doing; kept for probes. */
 export interface OperatorStatus extends TaskObserver {
   enter(phase: Phase, waitsFor?: string): void;
+  /** Something without which nothing can be done is missing, until it is there again (undefined). */
+  miss(what: string | undefined): void;
   /** Shows a task before its first pass. */
   expect(task: string): void;
   report(): StatusReport;
@@ -50,6 +52,7 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
   const tasks = new Map<string, TaskState>();
   let phase: Phase = 'starting';
   let waitsFor: string | undefined;
+  let missing: string | undefined;
   const stateOf = (name: string): TaskState => {
     const state = tasks.get(name) ?? {
       running: false,
@@ -66,6 +69,9 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
       phase = next;
       waitsFor = what;
     },
+    miss(what) {
+      missing = what;
+    },
     expect: name => void stateOf(name),
     passBegan(name) {
       stateOf(name).running = true;
@@ -76,10 +82,11 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
     report() {
       const isServing = phase === 'running' || phase === 'standby';
       const isFailing = [...tasks.values()].some(({ failures }) => failures >= UNREADY_FAILURES);
+      const lacks = missing ?? waitsFor;
       return {
-        ready: isServing && !isFailing,
+        ready: isServing && !isFailing && missing === undefined,
         phase,
-        waitsFor: waitsFor === undefined ? null : scrub(waitsFor),
+        waitsFor: lacks === undefined ? null : scrub(lacks),
         tasks: [...tasks].map(([name, state]) => describeTask(name, state)),
       };
     },

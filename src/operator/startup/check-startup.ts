@@ -12,6 +12,7 @@ import { toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
 import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { nameList } from '../../lib/name-list.ts';
 import { countOf } from '../../lib/plural.ts';
 import { formatEther, WEI_PER_GWEI } from '../../lib/units.ts';
 import type { Network } from '../../networks/network.ts';
@@ -180,10 +181,9 @@ async function checkSigner(
     );
   }
   log.info(`Using remote signer at ${remoteSignerUrl.join(', ')} for ${expected} public keys`);
-  const [first] = missing;
-  if (first !== undefined) {
+  if (missing.length > 0) {
     log.warn(
-      `The remote signer has neither the key nor all shares of ${missing.length} validators, such as ${toHex(first.publicKey)}`,
+      `The remote signer has neither the key nor all shares of ${missing.length} validators, such as ${nameList(missing.map(({ publicKey }) => toHex(publicKey)))}`,
     );
   }
 }

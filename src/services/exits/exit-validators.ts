@@ -13,6 +13,7 @@ import type { PointCombiner } from '../../domain/protocol/point-combiner.ts';
 import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, OperatorError, UsageError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
+import { nameList } from '../../lib/name-list.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import { type Network, withdrawalAddresses } from '../../networks/network.ts';
 
@@ -205,8 +206,11 @@ export function assertAllExited(outcomes: readonly ExitOutcome[]): void {
   if (failed.length === 0) return;
   const done = outcomes.filter(({ result }) => result !== 'failed').map(({ index }) => index);
   const exits =
-    done.length === 0 ? 'No validator exits.' : `Validators ${done.join(', ')} exits successfully initiated.`;
-  const failures = failed.map(({ index, reason }) => `${index} (${reason})`).join('; ');
+    done.length === 0 ? 'No validator exits.' : `Validators ${nameList(done)} exits successfully initiated.`;
+  const failures = nameList(
+    failed.map(({ index, reason }) => `${index} (${reason})`),
+    '; ',
+  );
   const hint = failed.find(outcome => outcome.hint !== undefined)?.hint;
   throw new ExternalError('exits-incomplete', `${exits} Failed: ${failures}`, {
     hint: [hint, 'Run the command again: exits already made are not made twice.'].filter(Boolean).join('\n'),
@@ -219,7 +223,7 @@ function pickIndexes(own: readonly BeaconValidator[], indexes: readonly bigint[]
   if (unknown.length > 0) {
     throw new UsageError(
       'unknown-validator',
-      `No key of the vault is that of validator ${unknown.join(', ')}.`,
+      `No key of the vault is that of validator ${nameList(unknown)}.`,
       { hint: 'Check the indexes; the vault’s own validators with a key at hand can exit.' },
     );
   }
@@ -246,7 +250,10 @@ function reasonAgainst(
 }
 
 function exitNotPossible(refused: readonly RefusedExit[]): OperatorError {
-  const reasons = refused.map(({ validator, reason }) => `${validator.index}: ${reason}`).join('; ');
+  const reasons = nameList(
+    refused.map(({ validator, reason }) => `${validator.index}: ${reason}`),
+    '; ',
+  );
   return new OperatorError(
     'exit-not-possible',
     `Validators that cannot exit now: ${reasons}. Nothing was sent.`,

@@ -85,8 +85,6 @@ export async function makeExitShards(
   refuseThresholdOfOne(options.oracles.exitSignatureRecoverThreshold, 'The current oracle set');
   const plan = chooseMode(options);
   const { mode } = plan;
-  deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
-  deps.onExitShardMode?.(mode);
   // With it comes libsecp256k1, 6 MB that an operator does not take as long as it has no shards to make.
   const { encryptEcies } = await import('../../domain/protocol/ecies.ts');
   const keys = options.validators.map(({ publicKey }, i) =>
@@ -98,6 +96,9 @@ export async function makeExitShards(
     (keys[i] ?? []).map(publicKey => ({ ...exit, network: options.network, publicKey })),
   );
   const signatures = await deps.signer.signExits(requests, { verify: 'batch' });
+  // Not before: where the signer refuses nothing is made in either way, pass after pass.
+  deps.log.info({ vault: options.vault, mode, validators: options.validators.length }, plan.reason);
+  deps.onExitShardMode?.(mode);
   try {
     const validators: ExitShards[] = [];
     let from = 0;

@@ -19,6 +19,7 @@ import {
 import { validatorsDigest } from '../../domain/fleet/fact-digests.ts';
 import { compareBytes, equalBytes, toHex } from '../../lib/bytes.ts';
 import { DifferencesError, ExternalError, OperatorError } from '../../lib/errors.ts';
+import { nameList } from '../../lib/name-list.ts';
 import { auditActor } from '../remote-db/audit-actor.ts';
 import { requireVault, type VaultRef, vaultContext } from '../remote-db/unlock-vault.ts';
 
@@ -229,7 +230,7 @@ function completePlan(
   if (!mayMove) {
     throw new OperatorError(
       'assignments-incomplete',
-      `${unassigned.length} keys have no validator client in the stored plan, first ${toHex(unassigned[0] ?? new Uint8Array())}.`,
+      `${unassigned.length} keys have no validator client in the stored plan, first ${nameList(unassigned.map(toHex))}.`,
       { hint: 'Their rows were lost. Stop the validator clients, then run "remote-db assign --reassign".' },
     );
   }

@@ -3,6 +3,7 @@ import { hashTree } from '../../domain/protocol/deposit-leaf.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
+import { nameList } from '../../lib/name-list.ts';
 import { type RecordTable, sortRecords } from '../../lib/record-table.ts';
 import { workAhead } from '../../lib/work-ahead.ts';
 import type { CheckedDeposits } from '../../workers/jobs.ts';
@@ -136,17 +137,12 @@ async function hashDeposits(
  * @throws OperatorError 'deposit-data-other-keys'
  */
 export function assertKeysAtHand({ path, publicKeys: listed }: DepositList, publicKeys: RecordTable): void {
-  let missing = 0;
-  let first: Uint8Array | undefined;
-  for (let i = 0; i < listed.length; i++) {
-    if (publicKeys.has(listed.at(i))) continue;
-    missing += 1;
-    first ??= listed.at(i);
-  }
-  if (first === undefined) return;
+  const missing: Uint8Array[] = [];
+  for (const publicKey of listed) if (!publicKeys.has(publicKey)) missing.push(publicKey);
+  if (missing.length === 0) return;
   throw new OperatorError(
     'deposit-data-other-keys',
-    `${path} does not match the keystores: ${missing} of its ${listed.length} public keys have neither a keystore nor a row in the remote db, first ${toHex(first)}.`,
+    `${path} does not match the keystores: ${missing.length} of its ${listed.length} public keys have neither a keystore nor a row in the remote db, first ${nameList(missing.map(toHex))}.`,
     { hint: 'Add the missing keystores, or name the right file with --deposit-data-file.' },
   );
 }

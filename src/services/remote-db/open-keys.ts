@@ -14,7 +14,7 @@ import type { VisibleRows } from './visible-rows.ts';
 /** All visible keys of a vault, proven. Disposing of it overwrites the secrets. */
 export interface OpenedKeys extends Disposable {
   /** Keys in the order of the public keys. */
-  readonly keys: readonly SigningKey[];
+  readonly keys: readonly OpenedKey[];
 }
 
 /**
@@ -57,6 +57,11 @@ class OpenedKey implements SigningKey {
 
   get publicKey(): Uint8Array {
     return this.#rows.publicKeyAt(this.#index);
+  }
+
+  /** Whether it is a share of a validator's key. */
+  get isShare(): boolean {
+    return this.#rows.isShareAt(this.#index);
   }
 
   get secretKey(): Uint8Array {

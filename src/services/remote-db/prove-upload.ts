@@ -6,6 +6,7 @@ import { SEALED_RECORD_LENGTH } from '../../db/sealed-record.ts';
 import { equalBytes, fromHex, type Hex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { nameList } from '../../lib/name-list.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import type { KeystoreFacts, KeystoreList } from '../local-keys/keystore-list.ts';
@@ -37,9 +38,6 @@ export interface ProvenUpload {
   /** SHA-256 over all rows that readers will see, every one of which is proven. */
   readonly rowsDigest: Uint8Array;
 }
-
-/** How many keys an error names. */
-const NAMED_KEYS = 20;
 
 /**
  * Proves all that an upload is about to seal: every row that readers will see, whoever wrote it and when. Rows that are byte
@@ -126,11 +124,10 @@ function requireSameValidators(seen: Uint8Array, expected: Uint8Array): void {
 }
 
 function notAsWritten(publicKeys: readonly Hex[]): OperatorError {
-  const named = publicKeys.toSorted().slice(0, NAMED_KEYS).join(', ');
-  const rest = publicKeys.length > NAMED_KEYS ? ` and ${publicKeys.length - NAMED_KEYS} more` : '';
+  const named = nameList(publicKeys.toSorted());
   return new OperatorError(
     'rows-not-as-written',
-    `The encrypted rows of ${publicKeys.length} validators in the remote db are not what was written, and their keystores are not here: ${named}${rest}. Nothing was activated.`,
+    `The encrypted rows of ${publicKeys.length} validators in the remote db are not what was written, and their keystores are not here: ${named}. Nothing was activated.`,
     {
       hint: 'Run upload-keypairs with the keystores of these validators as well ("create-keys" or "recover" makes them from the mnemonic), or restore the database from a backup.',
     },

@@ -3,6 +3,7 @@ import { type Database, inSnapshot } from '../../db/database.ts';
 import { pageActiveRecords } from '../../db/key-secrets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import {
+  isValidatorRecord,
   readManifestEntry,
   readPublicKey,
   readSealedRecord,
@@ -21,6 +22,8 @@ export interface VisibleRows {
   /** Rows `from` to `to`, made when they are asked for. */
   slice(from: number, to: number): StoredSecret[];
   publicKeyAt(index: number): Uint8Array;
+  /** Whether the row is a share, and not a validator's own. */
+  isShareAt(index: number): boolean;
   publicKeys(): Iterable<Uint8Array>;
   manifestEntries(): Iterable<ManifestEntry>;
   /** SHA-256 over the whole of every row, ciphertexts included. */
@@ -61,6 +64,7 @@ function visibleRows(vault: Vault, pages: readonly Uint8Array[], length: number)
     slice: (from, to) =>
       Array.from({ length: Math.min(to, length) - from }, (_, i) => readSealedRecord(rowAt(from + i))),
     publicKeyAt: index => readPublicKey(rowAt(index)),
+    isShareAt: index => !isValidatorRecord(rowAt(index)),
     publicKeys: () => records().map(readPublicKey),
     manifestEntries: () => records().map(readManifestEntry),
     digest() {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
@@ -50,6 +50,17 @@ async function readMetrics(url: string): Promise<ReadonlyMap<string, number>> {
       return [name, Number(line.slice(end + 1))];
     }),
   );
+}
+
+/** The built-in signer among the processes that this one has started, or those have. */
+function signerBelow(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  for (const child of children.map(Number)) {
+    if (readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('stakewise-signer')) return child;
+    const below = signerBelow(child);
+    if (below !== 0) return below;
+  }
+  return 0;
 }
 
 async function countRegistered(): Promise<number> {
@@ -187,6 +198,30 @@ describe('start with local keystores', () => {
       expect(task).toMatchObject({ lastSuccess: expect.any(String), lastError: null });
       expect(task).toHaveProperty('waitsFor');
     }
+  });
+
+  it('/readyz is not ready as soon as the signer is gone, which holds the hot wallet, and says so until it is back', async () => {
+    const ready = async () => {
+      const { status, text } = await probe('/readyz');
+      return { status, report: JSON.parse(text) };
+    };
+    const keystores = join(scene.vaultDir, 'keystores');
+    // Without keystores it does not come back.
+    renameSync(keystores, `${keystores}.away`);
+    try {
+      process.kill(signerBelow(operator.pid), 'SIGKILL');
+      await expect
+        .poll(ready, { timeout: 10_000, interval: 50 })
+        .toMatchObject({ status: 503, report: { ready: false, phase: 'running' } });
+      const { report } = await ready();
+      expect(report.waitsFor).toMatch(/^the signer's process, which holds the hot wallet: it /);
+      await operator.printed('the signer does not start');
+      expect((await ready()).report.waitsFor).toMatch(/which holds the hot wallet: it does not start: /);
+    } finally {
+      renameSync(`${keystores}.away`, keystores);
+    }
+    await operator.printed('the signer is back');
+    expect(await ready()).toMatchObject({ status: 200, report: { ready: true, waitsFor: null } });
   });
 
   it('/readyz says that the registration waits for assets', async () => {

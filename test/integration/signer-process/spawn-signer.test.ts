@@ -11,6 +11,7 @@ import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts'
 import { firstLineOf } from '../../support/programs/first-line.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 import { type TestKey, testKeys } from '../../support/servers/exit-signer.ts';
+import { recordedVaultResponse, startVaultServer } from '../../support/servers/hashi-vault-server.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { writeKeyFile } from '../signer/built-in.ts';
 
@@ -88,7 +89,10 @@ describe('spawnSigner', () => {
     using directory = await keyDirectory();
     const keys = { kind: 'key-files', directory: directory.path } as const;
     const { log, lines } = recordingLog();
-    await using signer = await spawnSigner({ log }, { network: 'mainnet', keys, poolSize: 1 });
+    const troubles: (string | undefined)[] = [];
+    const onTrouble = (trouble: string | undefined) => troubles.push(trouble);
+    await using signer = await spawnSigner({ log }, { network: 'mainnet', keys, poolSize: 1 }, { onTrouble });
+    expect(troubles).toEqual([]);
     process.kill(signerOf(process.pid), 'SIGKILL');
     await waitUntil('the signer to be back', () => lines.some(({ text }) => text === 'the signer is back'), {
       lastSeen: () => lines,
@@ -97,8 +101,50 @@ describe('spawnSigner', () => {
       fields: { how: 'signal SIGKILL' },
       text: 'the signer ended unexpectedly',
     });
+    expect(troubles).toEqual(['it ended (signal SIGKILL) and is started again', undefined]);
     await using client = openSignerClient({ urls: [socketUrl(signer.socketPath)], timeoutMs: 5_000 });
     await expect(client.signExit(exit)).resolves.toHaveLength(96);
+  });
+
+  it('spawnSigner names the token of a HashiCorp Vault that was revoked while the signer is started again', async () => {
+    const [[name = '', value = ''] = []] = Object.entries(
+      (recordedVaultResponse('kv2', 'read-0x').body as { data: { data: Record<string, string> } }).data.data,
+    );
+    await using server = await startVaultServer({
+      'secret/data/keys': [
+        { status: 200, body: { data: { data: { [name]: value }, metadata: { version: 1 } } } },
+        ['auth', 'token-wrong'],
+      ],
+    });
+    const keys = {
+      kind: 'hashi-vault',
+      url: server.url,
+      token: { value: 's.throwaway', file: undefined },
+      mount: 'secret',
+      keyPaths: ['keys'],
+      keyPrefixes: [],
+      parallelism: 1,
+      timeoutMs: 5_000,
+      retryTimeoutMs: 0,
+    } as const;
+    const { log, lines } = recordingLog();
+    const troubles: (string | undefined)[] = [];
+    await using signer = await spawnSigner(
+      { log },
+      { network: 'mainnet', keys, poolSize: 1 },
+      { onTrouble: trouble => void troubles.push(trouble) },
+    );
+    expect(signer.keyCount).toBe(1);
+    process.kill(signerOf(process.pid), 'SIGKILL');
+    await waitUntil('the refusal', () => troubles.some(trouble => trouble?.includes('does not start')), {
+      lastSeen: () => lines,
+    });
+    expect(troubles.at(-1)).toMatch(/^it does not start: .* does not know the token, which was revoked/);
+    expect(lines.at(-1)).toMatchObject({
+      text: 'the signer does not start',
+      fields: { hint: expect.stringContaining('--hashi-vault-token-file') },
+    });
+    expect(JSON.stringify(lines)).not.toContain('throwaway');
   });
 
   it('spawnSigner gives the error that the signer met, and leaves nothing behind', async () => {

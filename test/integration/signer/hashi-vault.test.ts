@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { type HashiVaultOptions, readHashiVaultKeys } from '../../../src/clients/hashi-vault.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { hashiVaultSource } from '../../../src/signer/keys/sources/hashi-vault.ts';
+import { issueCertificate } from '../../support/servers/certificates.ts';
 import {
   recordedVaultResponse,
   startVaultServer,
   type VaultAnswer,
   type VaultServer,
 } from '../../support/servers/hashi-vault-server.ts';
+import { startServer } from '../../support/servers/http-server.ts';
 
 const TOKEN = 's.throwaway';
 
@@ -182,10 +184,26 @@ const TROUBLES: readonly {
     hint: /expired/,
   },
   {
+    name: 'token revoked',
+    answer: ['auth', 'token-wrong'],
+    code: 'hashi-vault-denied',
+    message: /denies access to secret\/validators\/0x: it does not know the token, which was revoked/,
+    hint: /--hashi-vault-token-file/,
+  },
+  {
+    name: 'token revoked, in the words of newer releases',
+    answer: {
+      status: 403,
+      body: { errors: ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'] },
+    },
+    code: 'hashi-vault-denied',
+    message: /does not know the token/,
+  },
+  {
     name: 'token without policy',
     answer: ['auth', 'no-policy-for-path'],
     code: 'hashi-vault-denied',
-    message: /denies access/,
+    message: /denies access to secret\/validators\/0x\.$/,
     hint: /policy/,
   },
   {
@@ -256,6 +274,7 @@ const TROUBLES: readonly {
     answer: ['tls', 'tls-plain-http'],
     code: 'hashi-vault-refused',
     message: /HTTP status 400/,
+    hint: /--hashi-vault-url with https:/,
   },
 ];
 
@@ -271,6 +290,50 @@ describe('a HashiCorp Vault in trouble', () => {
       else expect(server.received).toHaveLength(1);
     });
   }
+
+  it.each([
+    ['data/validators', 'secret', 'validators'],
+    ['secret/data/validators', 'secret', 'validators'],
+    ['/secret/validators/', 'secret', 'validators'],
+    ['metadata/validators', 'secret', 'validators'],
+    ['team/keys/data/all', 'team/keys', 'all'],
+  ])(
+    'readHashiVaultKeys says how to write the path %s of the mount %s, missing or denied',
+    async (path, mount, right) => {
+      for (const answer of [
+        ['kv2', 'missing-path'],
+        ['auth', 'no-policy-for-path'],
+      ] as const) {
+        const segments = path.replace(/^\/|\/$/g, '');
+        await using server = await startVaultServer({ [`${mount}/data/${segments}`]: [answer] });
+        await expect(
+          readHashiVaultKeys({}, optionsFor(server, { mount, keyPaths: [path] })),
+        ).rejects.toMatchObject({
+          hint: `Give the path without the mount and without "data/": ${right} in place of ${segments}.`,
+        });
+      }
+    },
+  );
+
+  it('readHashiVaultKeys names the option for the certificate authority that it does not know, at once', async () => {
+    await using server = await startServer(() => ({ status: 200 }), {
+      tls: issueCertificate({ commonName: 'vault' }),
+    });
+    const options = optionsFor({ url: server.url }, { retryTimeoutMs: 30_000 });
+    await expect(readHashiVaultKeys({}, options)).rejects.toMatchObject({
+      code: 'unreachable',
+      hint: expect.stringContaining('--hashi-vault-ca'),
+    });
+  });
+
+  it('readHashiVaultKeys says that a server does not speak TLS', async () => {
+    await using server = await startVaultServer({});
+    const options = optionsFor({ url: server.url.replace('http:', 'https:') }, { retryTimeoutMs: 0 });
+    await expect(readHashiVaultKeys({}, options)).rejects.toMatchObject({
+      code: 'unreachable',
+      hint: expect.stringContaining('--hashi-vault-url with http://'),
+    });
+  });
 
   it('readHashiVaultKeys never takes the token to another host', async () => {
     await using other = await startVaultServer({});

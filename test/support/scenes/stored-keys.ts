@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { UploadActivation } from '../../../src/db/activate-upload.ts';
 import type { Session } from '../../../src/db/database.ts';
 import type { NewKeypair } from '../../../src/db/keypairs.ts';
+import type { UploadActivation } from '../../../src/db/upload-activation.ts';
 import { insertVault, type Vault } from '../../../src/db/vaults.ts';
 import { depositTextOf } from '../../../src/domain/consensus/deposit-text.ts';
 import type { OracleSet } from '../../../src/domain/protocol/oracle-config.ts';

@@ -3,6 +3,10 @@ import * as member from '../../result-members.ts';
 
 export const RESULT = z.strictObject({
   ...member.writtenKeys,
+  removedKeys: member.number("How many validators' keys the files had before and have no more."),
+  removedShares: member.number(
+    'How many key shares the files had before and have no more: of a replaced oracle set, or of removed validators.',
+  ),
   files: z
     .strictObject({
       added: member.number('How many files are new.'),

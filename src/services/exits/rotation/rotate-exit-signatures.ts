@@ -11,7 +11,9 @@ import {
 } from '../../../domain/protocol/signature-rotation.ts';
 import { ExternalError, messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import type { Network } from '../../../networks/network.ts';
+import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
 import type { ExitShardsOptions, MakeExitShardsDeps } from '../make-exit-shards.ts';
@@ -24,6 +26,7 @@ import {
   findRotatable,
   makeRotationBatches,
   type RotationBatch,
+  remedyFor,
   type SkippedRotation,
 } from './rotation-batch.ts';
 import { RotationBatches } from './rotation-batches.ts';
@@ -31,7 +34,8 @@ import { RotationBatches } from './rotation-batches.ts';
 export interface RotateExitSignaturesDeps extends FetchOutdatedSignaturesDeps, MakeExitShardsDeps {
   readonly beacon: Pick<BeaconNode, 'fetchValidatorsByIndex'>;
   readonly signer: Pick<SignerClient, 'signExits' | 'listPublicKeys'>;
-  readonly outbox: Pick<Outbox, 'send'>;
+  /** What sends; the wallet is looked at before the oracles are asked where there is a `findShortfall`. */
+  readonly outbox: Pick<Outbox, 'send'> & Partial<Pick<Outbox, 'findShortfall'>>;
   /** `Keeper.exitSignaturesNonces(vault)` at the head. */
   readonly fetchNonce: () => Promise<bigint>;
   /** What the keeper says at the head, or said a moment ago. */
@@ -94,8 +98,9 @@ export async function rotateExitSignatures(
     return { status: 'waiting', waitsFor: found.reason, outdated: null, rotated: [], skipped: [] };
   }
   if (found.indexes.length === 0) return { status: 'up-to-date', outdated: 0, rotated: [], skipped: [] };
-  const { rotated, skipped, restart } = await rotateAll(deps, options, found.indexes);
+  const { rotated, skipped, restart, waitsFor } = await rotateAll(deps, options, found.indexes);
   const facts = { outdated: found.indexes.length - rotated.length, rotated, skipped };
+  if (waitsFor !== undefined) return { status: 'waiting', waitsFor, ...facts };
   if (restart !== undefined) return { status: 'restarted', reason: restart, ...facts };
   if (rotated.length > 0) return { status: 'rotated', ...facts };
   return { status: 'waiting', waitsFor: describeSkipped(skipped), ...facts };
@@ -105,7 +110,9 @@ interface Progress {
   readonly rotated: readonly bigint[];
   readonly skipped: readonly SkippedRotation[];
   /** Why it ended before the last batch. */
-  readonly restart: string | undefined;
+  readonly restart?: string | undefined;
+  /** What has to come before the first one. */
+  readonly waitsFor?: string | undefined;
 }
 
 async function rotateAll(
@@ -117,13 +124,12 @@ async function rotateAll(
   const withKeys = { ...options, loadedKeys: await deps.signer.listPublicKeys() };
   const { validators, skipped: unusable } = await findRotatable(deps.beacon, withKeys, indexes);
   const skipped = [...unusable];
-  if (validators.length > 0) {
-    deps.log.info(
-      { vault: options.vault, validators: validators.length, skipped: skipped.length },
-      'Starting exit signature rotation',
-    );
-  }
   const limit = options.oracles.validatorsExitRotationBatchLimit;
+  const waitsFor = await findUnpaid(deps, options, Math.min(limit, validators.length));
+  if (waitsFor !== undefined) {
+    warnOnce(deps, options, skipped);
+    return { rotated, skipped, waitsFor };
+  }
   using batches = new RotationBatches(validators, limit, (group, dropped) =>
     makeRotationBatches(
       deps,
@@ -136,7 +142,10 @@ async function rotateAll(
   try {
     for (;;) {
       const batch = await batches.next();
-      if (batch === undefined) return { rotated, skipped, restart: undefined };
+      if (batch === undefined) return { rotated, skipped };
+      // Only now is it known that anything can be signed at all.
+      if (rotated.length === 0)
+        tellStart(deps, options, validators.length - skipped.length + unusable.length);
       const restart =
         (await findChange(deps, options, nonce)) ??
         (await rotateBatch(deps, options, { ...batch, nonce }, () => batches.prepare()));
@@ -147,6 +156,26 @@ async function rotateAll(
   } finally {
     warnOnce(deps, options, skipped);
   }
+}
+
+/** Says that a rotation begins, once there is something to send to the oracles. */
+function tellStart(
+  { log }: Pick<RotateExitSignaturesDeps, 'log'>,
+  { vault }: Pick<RotateExitSignaturesOptions, 'vault'>,
+  validators: number,
+): void {
+  log.info({ vault, validators }, 'Starting exit signature rotation');
+}
+
+/** What is waited for when the wallet cannot pay for the first batch. @param validators - of the batch; 0 without one */
+async function findUnpaid(
+  { outbox }: RotateExitSignaturesDeps,
+  { network }: RotateExitSignaturesOptions,
+  validators: number,
+): Promise<string | undefined> {
+  if (validators === 0) return undefined;
+  const shortfall = await outbox.findShortfall?.({ kind: 'update-exit-signatures', validators });
+  return shortfall && describeShortfall(shortfall, network);
 }
 
 /**
@@ -184,6 +213,7 @@ async function rotateBatch(
       to: network.contracts.keeper,
       data: encodeUpdateExitSignatures(vault, approval),
       deadline: approval.deadline,
+      validators: batch.indexes.length,
       isDone: async () => (await deps.fetchNonce()) > batch.nonce,
     },
     { signal },
@@ -253,9 +283,12 @@ async function approveBatch(
 }
 
 function describeSkipped(skipped: readonly SkippedRotation[]): string {
-  const [first] = skipped;
-  const more = skipped.length > 1 ? ` (and ${skipped.length - 1} more)` : '';
-  return `keys of ${skipped.length} validators with outdated exit signatures: validator ${first?.validatorIndex}${more}: ${first?.reason}`;
+  const byReason = Map.groupBy(skipped, ({ reason }) => reason);
+  const parts = Array.from(byReason, ([reason, alike]) => {
+    const indexes = nameList(alike.map(({ validatorIndex }) => validatorIndex));
+    return `${alike.length === 1 ? 'validator' : 'validators'} ${indexes}: ${reason}`;
+  });
+  return `keys of ${skipped.length} validators with outdated exit signatures: ${nameList(parts, '; ')}`;
 }
 
 function warnOnce(
@@ -267,8 +300,9 @@ function warnOnce(
   warned.clear();
   for (const { validatorIndex, reason } of skipped) warned.add(`${validatorIndex} ${reason}`);
   if (news.length === 0) return;
+  const remedies = new Set(news.map(remedyFor).filter(remedy => remedy !== undefined));
   log.warn(
-    { vault, indexes: news.map(({ validatorIndex }) => String(validatorIndex)) },
-    `Exit signatures cannot be rotated: the protocol waits for ${describeSkipped(news)}`,
+    { vault, indexes: nameList(news.map(({ validatorIndex }) => validatorIndex)) },
+    `Exit signatures cannot be rotated: the protocol waits for ${describeSkipped(news)}. ${[...remedies].join(' ')}`,
   );
 }

@@ -14,6 +14,25 @@ export interface SkippedRotation {
   /** Public key of the validator; null when the beacon node does not know the index. */
   readonly publicKey: Hex | null;
   readonly reason: string;
+  /** What mends it, where the reason alone does not tell: see {@link remedyFor}. */
+  readonly hint?: string | undefined;
+}
+
+const NOT_LOADED = 'the signer has not loaded its key';
+const OTHER_VAULT = 'it does not withdraw to the vault';
+const UNKNOWN = 'the beacon node does not know it';
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  [NOT_LOADED]:
+    'Load the key into the signer (for Web3Signer: "remote-db setup-web3signer"), or shares of the current oracles ("remote-db upload-keypairs", "setup-web3signer", "setup-operator").',
+  [OTHER_VAULT]:
+    'Check --vault and --network; otherwise the oracles name a validator that is not this vault’s.',
+  [UNKNOWN]: 'Check that the nodes of --consensus-endpoints are synced and of this network.',
+};
+
+/** What mends that a validator cannot be signed for. */
+export function remedyFor({ reason, hint }: SkippedRotation): string | undefined {
+  return hint ?? REMEDIES[reason];
 }
 
 export interface RotatableOptions {
@@ -48,12 +67,12 @@ export async function findRotatable(
     const validator = known.get(validatorIndex);
     const publicKey = validator === undefined ? null : toHex(validator.publicKey);
     const skip = (reason: string) => skipped.push({ validatorIndex, publicKey, reason });
-    if (validator === undefined || publicKey === null) skip('the beacon node does not know it');
+    if (validator === undefined || publicKey === null) skip(UNKNOWN);
     else if (!addresses.some(address => equalBytes(validator.withdrawalCredentials.subarray(12), address))) {
       // An exit is never signed for a validator of another vault, even if the oracles ask for it.
-      skip('it does not withdraw to the vault');
+      skip(OTHER_VAULT);
     } else if (!canSign(keys, validator.publicKey)) {
-      skip('the signer has not loaded its key');
+      skip(NOT_LOADED);
     } else validators.push(validator);
   }
   return { validators, skipped };
@@ -115,7 +134,8 @@ export async function makeRotationBatches(
       }));
     }
     for (const { index, publicKey } of validators) {
-      skipped.push({ validatorIndex: index, publicKey: toHex(publicKey), reason: error.message });
+      const { message: reason, hint } = error;
+      skipped.push({ validatorIndex: index, publicKey: toHex(publicKey), reason, hint });
     }
     return [];
   }

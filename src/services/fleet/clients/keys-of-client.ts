@@ -5,6 +5,7 @@ import { CLIENT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts'
 import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
 import { VALIDATOR_FILES } from './render-templates.ts';
@@ -49,6 +50,7 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
   const decision = decideRemovals({
     before: present.length,
     removed: questioned.length,
+    named: questioned,
     policy,
     from: `the files of this validator client in ${directory}${describeMoves(moved, clientOf)}`,
     hint: 'Check that this is the right database, vault and --validator-index; if the keys are to go, stop this client and repeat with --removals allow.',
@@ -97,7 +99,7 @@ function describeMoves(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, number>
 function keysOfAnotherClient(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, number>): DifferencesError {
   return new DifferencesError(
     'keys-of-another-client',
-    `${moved.length} keys of these files, such as ${moved[0]}, are ${clientsOf(moved, clientOf)} now: kept here, they would run on two clients. Nothing was changed.`,
+    `${moved.length} keys of these files, such as ${nameList(moved)}, are ${clientsOf(moved, clientOf)} now: kept here, they would run on two clients. Nothing was changed.`,
     {
       hint: 'Stop this client and repeat with --removals allow, or see "remote-db assign" for the plan.',
     },
@@ -106,6 +108,5 @@ function keysOfAnotherClient(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, n
 
 function clientsOf(moved: readonly Hex[], clientOf: ReadonlyMap<Hex, number>): string {
   const clients = [...new Set(moved.map(key => clientOf.get(key)))].sort((a, b) => (a ?? 0) - (b ?? 0));
-  const named = clients.slice(0, 5).join(', ');
-  return clients.length > 5 ? `those of validators ${named} and others` : `those of validator ${named}`;
+  return `those of ${clients.length > 1 ? 'validators' : 'validator'} ${nameList(clients)}`;
 }

@@ -11,6 +11,7 @@ import { compareBytes, equalBytes, type Hex, toHex, wipe } from '../../../lib/by
 import { messageOf, OperatorError } from '../../../lib/errors.ts';
 import { listEntries } from '../../../lib/file-set.ts';
 import type { HeldDirectory } from '../../../lib/held-directory.ts';
+import { isRecordedFile, type ValidatorsRecord } from './validators-record.ts';
 
 /** A key file that is in the directory now. */
 export interface PresentFile {
@@ -19,6 +20,8 @@ export interface PresentFile {
   readonly isOurs: boolean;
   /** Whether the file holds exactly what it is to hold, which nothing but a regular file does. */
   readonly isWanted: boolean;
+  /** Whether the record of validators was written with this very file. */
+  readonly isRecorded: boolean;
   /** The file's keys, unless it is not ours or a bucket that holds what it is to hold; to be wiped. */
   readonly secretKeys: readonly Uint8Array[];
   /** The bytes of a file with one key. */
@@ -33,6 +36,7 @@ export interface KeyDirectory extends KeyFileOwner {
   readonly keys: readonly SigningKey[];
   readonly vaultPublicKeys?: ReadonlySet<Hex> | undefined;
   readonly wanted: ReadonlyMap<string, Uint8Array>;
+  readonly record?: ValidatorsRecord | undefined;
 }
 
 /**
@@ -89,7 +93,8 @@ export async function listPresentFiles(options: KeyDirectory): Promise<PresentFi
       layout === 'one-per-key'
         ? readNumbered(name, content, record, isVaultKey)
         : readBucket(name, content, isEqual);
-    present.push({ ...file, isWanted: file.isOurs && isEqual });
+    const isRecorded = !isEqual && isRecordedFile(options.record, name, content);
+    present.push({ ...file, isWanted: file.isOurs && isEqual, isRecorded });
     if (file.content === undefined) wipe(content);
   }
   return present;
@@ -101,10 +106,12 @@ function irregular(name: string, layout: KeyLayout, record: ReadonlySet<string>)
   const warning = isOurs
     ? `${name} is no regular file; its keys are not counted, and it is replaced.`
     : undefined;
-  return { name, isOurs, isWanted: false, secretKeys: [], warning };
+  return { name, isOurs, isWanted: false, isRecorded: false, secretKeys: [], warning };
 }
 
-function readBucket(name: string, content: Uint8Array, isEqual: boolean): Omit<PresentFile, 'isWanted'> {
+type ReadFile = Omit<PresentFile, 'isWanted' | 'isRecorded'>;
+
+function readBucket(name: string, content: Uint8Array, isEqual: boolean): ReadFile {
   // Most files of most runs; their keys are counted only when some key goes.
   if (isEqual) return { name, isOurs: true, secretKeys: [] };
   try {
@@ -120,7 +127,7 @@ function readNumbered(
   content: Uint8Array,
   record: ReadonlySet<string>,
   isVaultKey: ((secretKey: Uint8Array) => boolean) | undefined,
-): Omit<PresentFile, 'isWanted'> {
+): ReadFile {
   const isRecorded = record.has(recordLine(name, hashOf(content)));
   if (!isRecorded && isVaultKey === undefined) return { name, isOurs: false, secretKeys: [] };
   try {
@@ -168,6 +175,39 @@ function recordLine(name: string, hash: Uint8Array): string {
 
 function hashOf(content: Uint8Array): Uint8Array {
   return createHash('sha256').update(content).digest();
+}
+
+/**
+ * The directory's `key_N.yaml` files that are not this vault's, and that no other vault's record names as its own: a signer
+ * loads their keys, whoever left them there.
+ * @param isOurs - whether a file is this vault's
+ */
+export async function listStrayFiles(
+  directory: HeldDirectory | undefined,
+  owner: KeyFileOwner,
+  isOurs: (name: string) => boolean,
+): Promise<string[]> {
+  if (directory === undefined) return [];
+  const names = await listEntries(directory);
+  const stray = names.filter(name => keyFileOf(name, owner) === 'one-per-key' && !isOurs(name));
+  if (stray.length === 0) return [];
+  const ofOthers = new Set<string>();
+  for (const record of names.filter(name => RECORD_NAME.test(name) && name !== recordName(owner))) {
+    const entry = await directory.read(record);
+    if (typeof entry === 'string') continue;
+    for (const line of entry.content.toString('utf8').split('\n')) ofOthers.add(line.split(' ')[0] ?? '');
+  }
+  return stray.filter(name => !ofOthers.has(name)).sort(byNumber);
+}
+
+const RECORD_NAME = /^\..+-0x[0-9a-f]{40}\.key-files$/;
+
+function byNumber(one: string, other: string): number {
+  return numberOf(one) - numberOf(other);
+}
+
+function numberOf(name: string): number {
+  return Number(/\d+/.exec(name)?.[0]);
 }
 
 function isNumbered(name: string): boolean {

@@ -1,6 +1,7 @@
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import type { Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
+import { nameList } from '../../../lib/name-list.ts';
 
 /** A signer that has all the keys, and how many that are not of the vault. */
 export interface ReloadedSigner {
@@ -30,7 +31,7 @@ export async function reloadSigners(
     if (missing.length > 0) {
       throw new ExternalError(
         'signer-lacks-keys',
-        `${url} lacks ${missing.length} of ${wanted.size} keys after its reload (${end}), first ${missing[0]}.`,
+        `${url} lacks ${missing.length} of ${wanted.size} keys after its reload (${end}), first ${nameList(missing)}.`,
         { hint: 'Check that it reads this directory and may read its files (--file-mode, --owner).' },
       );
     }
@@ -38,10 +39,9 @@ export async function reloadSigners(
       deps.warn(`${url} has all keys of this vault, but its reload ended with: ${end}.`);
     }
     const foreign = [...loaded].filter(publicKey => !wanted.has(publicKey));
-    for (const publicKey of foreign.slice(0, 10))
-      deps.warn(`${url} also has ${publicKey}, which is not a key of this vault.`);
-    if (foreign.length > 10)
-      deps.warn(`${url} has ${foreign.length - 10} more keys that are not of this vault.`);
+    if (foreign.length === 1) deps.warn(`${url} also has ${foreign[0]}, which is not a key of this vault.`);
+    else if (foreign.length > 1)
+      deps.warn(`${url} also has ${foreign.length} keys that are not of this vault: ${nameList(foreign)}.`);
     signers.push({ url, keys: loaded.size, foreignKeys: foreign.length });
   }
   return signers;

@@ -1,35 +1,49 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { decideRemovals, type RemovalPolicy } from '../../../domain/fleet/removals.ts';
+import { keysComeBack, keysGo } from '../../../domain/fleet/slashing-protection.ts';
 import {
   type KeyFileOwner,
   type KeyLayout,
   orderForMoves,
-  readKeyFile,
   renderKeyFiles,
-  type SigningKey,
 } from '../../../domain/fleet/web3signer-key-file.ts';
 import { publicKeyOf } from '../../../domain/keys/derivation.ts';
-import { compareBytes, type Hex, wipe } from '../../../lib/bytes.ts';
+import { type Hex, toHex, wipe } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../../../lib/file-set.ts';
 import { directoryModeOf, type FileAttributes, isMemoryFileSystem } from '../../../lib/files.ts';
 import type { HeldDirectory } from '../../../lib/held-directory.ts';
 import { removeEntry, writeEntryIfChanged } from '../../../lib/held-files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { nameEach, nameList } from '../../../lib/name-list.ts';
 import { findDirectory, prepareDirectory } from '../../../lib/output-directory.ts';
-import { formatFileRecord, listPresentFiles, type PresentFile, recordName } from './present-key-files.ts';
+import { RecordTable } from '../../../lib/record-table.ts';
+import { compareKeys, type FileKey, indexOf, type KeyChanges } from './key-changes.ts';
+import {
+  formatFileRecord,
+  listPresentFiles,
+  listStrayFiles,
+  type PresentFile,
+  recordName,
+} from './present-key-files.ts';
+import { formatValidatorsRecord, readValidatorsRecord, validatorsRecordName } from './validators-record.ts';
 
 export interface SyncKeyFilesOptions extends KeyFileOwner {
   /** Web3Signer's `--key-store-path`; made when missing. */
   readonly directory: string;
   readonly layout: KeyLayout;
   /** Every key and current share of the vault; wiped by the caller. */
-  readonly keys: readonly SigningKey[];
+  readonly keys: readonly FileKey[];
   readonly removals: RemovalPolicy;
   /** Whether `key_N.yaml` files are taken over whose keys are all this vault's. */
   readonly adopt: boolean;
   /** Public keys of the vault beyond `keys` that `adopt` takes, such as shares of earlier oracle sets. */
   readonly vaultPublicKeys?: ReadonlySet<Hex> | undefined;
+  /** Public keys of all shares that the database knows, of whichever oracle set; asked where a removed key may be one. */
+  readonly listShares?: (() => Promise<RecordTable>) | undefined;
+  /** Is told at once what is worth knowing before anything is written. */
+  readonly warn?: ((line: string) => void) | undefined;
   /** Whether nothing is written, only compared. */
   readonly check: boolean;
   readonly attributes: FileAttributes;
@@ -38,7 +52,10 @@ export interface SyncKeyFilesOptions extends KeyFileOwner {
 export interface SyncKeyFilesResult {
   /** Keys that the directory holds of this vault afterwards. */
   readonly keyCount: number;
+  /** Validators' keys that were removed, or with `check` would be. */
   readonly removedKeys: number;
+  /** Removed shares: of oracle sets that were replaced, or of removed validators. */
+  readonly removedShares: number;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
   readonly keptKeys: number;
   readonly files: FileSetPlan;
@@ -56,43 +73,105 @@ export interface SyncKeyFilesResult {
  *   is not known as this vault's is in the way; file errors. Nothing has changed then.
  */
 export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKeyFilesResult> {
-  const { directory, attributes } = options;
-  const warnings = await warnOfDisk(directory);
+  const { directory, attributes, check } = options;
+  const warnings: string[] = [];
+  const warn = (line: string) => {
+    warnings.push(line);
+    options.warn?.(line);
+  };
+  for (const line of await warnOfDisk(directory)) warn(line);
   await using held = await findDirectory(directory, attributes);
   let wanted = renderKeyFiles(options.keys, options);
-  const present = await listPresentFiles({ ...options, directory: held, wanted });
-  const extra: SigningKey[] = [];
+  const record = await readValidatorsRecord(held, options);
+  const present = await listPresentFiles({ ...options, directory: held, wanted, record });
+  const here = validatorsOf(options.keys);
+  let extra: readonly FileKey[] = [];
   try {
-    for (const { warning } of present) if (warning !== undefined) warnings.push(warning);
+    nameEach(
+      present.flatMap(({ warning }) => warning ?? []),
+      warn,
+      more => warn(`${more} more files in ${directory} are no key files and are replaced.`),
+    );
     refuseForeignFiles(options, wanted, present);
-    const removed = findRemovedKeys(options.keys, present);
-    const before = removed.length === 0 ? 0 : countKeys(present, wanted);
-    const decision = decideRemovals({ before, removed: removed.length, policy: options.removals });
-    if (decision === 'keep') {
-      for (const secretKey of removed) extra.push({ publicKey: publicKeyOf(secretKey), secretKey });
+    await warnOfStrayFiles(options, held, present, warn);
+    const changes = await compareKeys({ ...options, present, wanted, validators: here, record });
+    const { removedValidators, validatorsBefore } = changes;
+    if (decide(options, changes) === 'keep') {
+      extra = changes.removed.map(secretKey => ({ publicKey: publicKeyOf(secretKey), secretKey }));
+      const kept = new Set(removedValidators);
+      for (const { publicKey } of extra) if (kept.has(toHex(publicKey))) here.add(publicKey);
       wipe(wanted.values());
       wanted = renderKeyFiles([...options.keys, ...extra], options);
-      warnings.push(
-        `${removed.length} of ${before} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
+      warn(
+        `${removedValidators.length} of ${validatorsBefore} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
       );
-    }
+    } else if (removedValidators.length > 0) warn(keysGo(removedValidators, { directory, check }));
+    if (changes.returning.length > 0) warn(keysComeBack(changes.returning, { directory, check }));
     if (options.layout === 'one-per-key') wanted = orderForMoves(wanted, findHolders(wanted, present));
     const owned = present.filter(file => file.isOurs).map(file => file.name);
     const plan = await planFileSet(held, wanted, owned, attributes);
-    if (!options.check) await applyKeyFiles(options, held, wanted, owned, plan);
+    const hashes = new Map(Array.from(wanted, ([name, content]) => [name, hashOf(content)]));
+    const text = formatValidatorsRecord(record, { files: hashes, here });
+    if (!check) await applyKeyFiles(options, held, { wanted, owned, plan, record: text });
+    const isKept = extra.length > 0;
     return {
       keyCount: options.keys.length + extra.length,
-      removedKeys: removed.length - extra.length,
+      removedKeys: isKept ? 0 : removedValidators.length,
+      removedShares: isKept ? 0 : changes.removedShares,
       keptKeys: extra.length,
       files: plan,
       isChanged: hasChanges(plan),
-      hashes: new Map(Array.from(wanted, ([name, content]) => [name, hashOf(content)])),
+      hashes,
       warnings,
     };
   } finally {
     wipe(wanted.values());
     for (const { secretKeys } of present) wipe(secretKeys);
   }
+}
+
+function validatorsOf(keys: readonly FileKey[]): RecordTable {
+  const validators = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (const { isShare, publicKey } of keys) if (isShare !== true) validators.add(publicKey);
+  return validators;
+}
+
+/** Shares do not count: those of an oracle set that was replaced go with every change of the set. */
+function decide(
+  { removals }: SyncKeyFilesOptions,
+  { validatorsBefore, removedValidators }: KeyChanges,
+): 'remove' | 'keep' {
+  return decideRemovals({
+    before: validatorsBefore,
+    removed: removedValidators.length,
+    policy: removals,
+    named: removedValidators,
+    hint: 'Check that this is the right database and vault, then repeat with --removals keep (adds only) or --removals allow. Web3Signer disables keys that are gone at a reload in its slashing protection database.',
+  });
+}
+
+/** Names what a signer would load beside this vault's files: what the Python operator has left, or another vault's. */
+async function warnOfStrayFiles(
+  options: SyncKeyFilesOptions,
+  held: HeldDirectory | undefined,
+  present: readonly PresentFile[],
+  warn: (line: string) => void,
+): Promise<void> {
+  const ours = new Set(present.filter(file => file.isOurs).map(file => file.name));
+  const stray = await listStrayFiles(held, options, name => ours.has(name));
+  if (stray.length > 0) warn(strayFiles(stray, options));
+}
+
+/** What is said of `key_N.yaml` files that are not known as this vault's. */
+export function strayFiles(
+  names: readonly string[],
+  { directory, adopt }: Pick<SyncKeyFilesOptions, 'directory' | 'adopt'>,
+): string {
+  const files = names.length === 1 ? 'one file that is' : `${names.length} files that are`;
+  const what = `${directory} also holds ${files} not known as this vault's (${nameList(names)}): Web3Signer loads the keys in there, too.`;
+  return adopt
+    ? `${what} --adopt takes over no file that has another key than this vault's, or none at all; remove what no other vault needs.`
+    : `${what} --adopt takes over each file whose keys are all this vault's.`;
 }
 
 /** A warning when the keys would be on a disk in clear text. */
@@ -108,11 +187,16 @@ function hashOf(content: Uint8Array): Uint8Array {
 async function applyKeyFiles(
   options: SyncKeyFilesOptions,
   present: HeldDirectory | undefined,
-  wanted: ReadonlyMap<string, Uint8Array>,
-  owned: readonly string[],
-  plan: FileSetPlan,
+  files: {
+    readonly wanted: ReadonlyMap<string, Uint8Array>;
+    readonly owned: readonly string[];
+    readonly plan: FileSetPlan;
+    /** Text of the record of validators. */
+    readonly record: string;
+  },
 ): Promise<void> {
   const { attributes } = options;
+  const { wanted, owned, plan } = files;
   const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
   await using directory = await prepareDirectory(options.directory, directoryAttributes, present);
   const record = recordName(options);
@@ -132,6 +216,8 @@ async function applyKeyFiles(
   } else if (hasNumberedFiles) {
     await removeEntry(directory, record).catch(() => undefined);
   }
+  // Last: killed before, the files of which the record knows nothing are looked at by themselves.
+  await writeEntryIfChanged(directory, validatorsRecordName(options), files.record, attributes);
 }
 
 function refuseForeignFiles(
@@ -143,33 +229,9 @@ function refuseForeignFiles(
   if (foreign.length === 0) return;
   throw new OperatorError(
     'foreign-key-file',
-    `${join(directory, foreign[0] ?? '')} is in the way (and ${foreign.length - 1} more): not known as this vault's.`,
+    `${join(directory, foreign[0] ?? '')} is in the way (${foreign.length} files in all: ${nameList(foreign)}): not known as this vault's.`,
     { hint: 'Use --adopt when its keys are this vault’s, another --output-dir, or --layout buckets.' },
   );
-}
-
-/** Distinct keys of our present files that are not wanted any more. */
-function findRemovedKeys(keys: readonly SigningKey[], present: readonly PresentFile[]): Uint8Array[] {
-  const candidates = present.filter(file => file.isOurs && !file.isWanted).flatMap(file => file.secretKeys);
-  if (candidates.length === 0) return [];
-  const sorted = keys.map(key => key.secretKey).sort(compareBytes);
-  return distinct(candidates).filter(key => indexOf(sorted, key) < 0);
-}
-
-function countKeys(present: readonly PresentFile[], wanted: ReadonlyMap<string, Uint8Array>): number {
-  const unchanged = present
-    .filter(file => file.isWanted)
-    .flatMap(file => readKeyFile(wanted.get(file.name) ?? new Uint8Array(), file.name));
-  const others = present.filter(file => file.isOurs && !file.isWanted).flatMap(file => file.secretKeys);
-  const count = distinct([...unchanged, ...others]).length;
-  wipe(unchanged);
-  return count;
-}
-
-function distinct(keys: readonly Uint8Array[]): Uint8Array[] {
-  return keys
-    .toSorted(compareBytes)
-    .filter((key, index, sorted) => index === 0 || compareBytes(key, sorted[index - 1] ?? key) !== 0);
 }
 
 /** The wanted file that holds a present file's keys, in the layout `one-per-key`. */
@@ -188,18 +250,4 @@ function findHolders(
     if (holder !== undefined && holder !== file.name) holders.set(file.name, [holder]);
   }
   return name => holders.get(name) ?? [];
-}
-
-/** Place of an item in a sorted list, negative when it is not in it. */
-function indexOf(sorted: readonly Uint8Array[], item: Uint8Array): number {
-  let low = 0;
-  let high = sorted.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const order = compareBytes(sorted[middle] ?? item, item);
-    if (order === 0) return middle;
-    if (order < 0) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
 }

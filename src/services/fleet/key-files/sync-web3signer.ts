@@ -1,10 +1,14 @@
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import type { Database } from '../../../db/database.ts';
+import { listSharePublicKeys } from '../../../db/key-shares.ts';
 import { noKeypairs } from '../../../db/keypairs.ts';
-import { toHex } from '../../../lib/bytes.ts';
+import { listDisabledValidators } from '../../../db/slashing-protection.ts';
+import { type Hex, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { hasChanges } from '../../../lib/file-set.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
+import { RecordTable } from '../../../lib/record-table.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { openKeys } from '../../remote-db/open-keys.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
@@ -15,6 +19,7 @@ import { type ReloadedSigner, reloadSigners } from './reload-signers.ts';
 import {
   type SyncKeyFilesOptions,
   type SyncKeyFilesResult,
+  strayFiles,
   syncKeyFiles,
   warnOfDisk,
 } from './sync-key-files.ts';
@@ -28,6 +33,8 @@ import {
 export interface SyncWeb3SignerDeps {
   readonly database: Database;
   readonly pool: WorkerPool;
+  /** The signers' slashing protection database, which is read only; left out when it is not looked at. */
+  readonly slashingDb?: Database | undefined;
   /** Signers to reload and to compare with, one by one. */
   readonly signers: readonly SignerClient[];
   readonly progress: ProgressReporter;
@@ -50,6 +57,8 @@ type SyncedFiles = Omit<SyncKeyFilesResult, 'hashes'>;
 export interface SyncWeb3SignerResult {
   readonly files: SyncedFiles;
   readonly signers: readonly ReloadedSigner[];
+  /** Validators whose keys are wanted, and disabled in the signers' slashing protection. */
+  readonly disabled: readonly Hex[];
 }
 
 /**
@@ -68,16 +77,28 @@ export async function syncWeb3Signer(
   const recordPath = seenStatementPath(options.directory, options.ref);
   const proven = await requireNewest(deps.database, options, rows);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
+  // Before anything is written: a database that does not answer stops the run.
+  const disabled = await findDisabled(deps, rows);
   const files =
     (await keepUnchanged(deps, options, unlocked, rows)) ?? (await writeKeys(deps, options, unlocked, rows));
-  for (const warning of files.warnings) deps.warn(warning);
-  if (options.check) return { files, signers: [] };
+  if (options.check) return { files, signers: [], disabled };
   if (proven !== undefined) await recordSeen(recordPath, proven, options.attributes);
   // Made for signers alone: the texts of all keys take several times as much as their bytes.
-  if (deps.signers.length === 0) return { files, signers: [] };
+  if (deps.signers.length === 0) return { files, signers: [], disabled };
   const wanted = new Set(Array.from(rows.publicKeys(), toHex));
   const signers = await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
-  return { files, signers };
+  return { files, signers, disabled };
+}
+
+async function findDisabled({ slashingDb }: SyncWeb3SignerDeps, rows: VisibleRows): Promise<Hex[]> {
+  if (slashingDb === undefined) return [];
+  const disabled = await listDisabledValidators(slashingDb);
+  const wanted: Hex[] = [];
+  for (let place = 0; place < rows.length; place++) {
+    const publicKey = rows.publicKeyAt(place);
+    if (!rows.isShareAt(place) && disabled.has(publicKey)) wanted.push(toHex(publicKey));
+  }
+  return wanted;
 }
 
 /**
@@ -112,13 +133,17 @@ async function keepUnchanged(
   if (unchanged === undefined) return undefined;
   deps.say(`The private keys in ${options.directory} are those of these ${rows.length} keystores already.`);
   if (!options.check) await applyUnchanged(directory, unchanged);
+  const warnings = await warnOfDisk(options.directory);
+  if (unchanged.stray.length > 0) warnings.push(strayFiles(unchanged.stray, options));
+  for (const warning of warnings) deps.warn(warning);
   return {
     keyCount: rows.length,
     removedKeys: 0,
+    removedShares: 0,
     keptKeys: 0,
     files: unchanged.plan,
     isChanged: hasChanges(unchanged.plan),
-    warnings: await warnOfDisk(options.directory),
+    warnings,
   };
 }
 
@@ -134,12 +159,31 @@ async function writeKeys(
   bar.finish();
   deps.say(`Saving ${rows.length} private keys to ${options.directory}...`);
   const directory = directoryOf(options);
-  const files = await syncKeyFiles({ ...options, ...directory, keys: opened.keys });
+  const listShares = once(async () =>
+    RecordTable.of(await listSharePublicKeys(deps.database, rows.vault.vaultId), PUBLIC_KEY_LENGTH),
+  );
+  const files = await syncKeyFiles({
+    ...options,
+    ...directory,
+    keys: opened.keys,
+    listShares,
+    vaultPublicKeys: options.adopt ? new Set(Array.from(await listShares(), toHex)) : undefined,
+    warn: deps.warn,
+  });
   if (!options.check) {
     // Keys that were kept beside the database's must be seen, and be decided about, by every run.
     await recordKeyFiles(directory, unlocked, rows, files.keptKeys > 0 ? undefined : files.hashes);
   }
   return files;
+}
+
+/** What is asked for once, and answered by the same thing from then on. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask();
+    return answer;
+  };
 }
 
 function directoryOf({ ref, directory, layout, attributes }: SyncWeb3SignerOptions): KeyFilesDirectory {

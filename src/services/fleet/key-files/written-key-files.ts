@@ -11,11 +11,14 @@ import { applyFileSet, type FileSetPlan, listEntries } from '../../../lib/file-s
 import { directoryModeOf, type FileAttributes } from '../../../lib/files.ts';
 import type { HeldDirectory } from '../../../lib/held-directory.ts';
 import { removeEntry, writeEntryIfChanged } from '../../../lib/held-files.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { findDirectory, prepareDirectory } from '../../../lib/output-directory.ts';
 import { owned } from '../../../lib/owned.ts';
+import { RecordTable } from '../../../lib/record-table.ts';
 import { isManifest, type UnlockedVault } from '../../remote-db/unlock-vault.ts';
 import type { VisibleRows } from '../../remote-db/visible-rows.ts';
-import { formatRecordOfHashes, recordName } from './present-key-files.ts';
+import { formatRecordOfHashes, listStrayFiles, recordName } from './present-key-files.ts';
+import { formatValidatorsRecord, readValidatorsRecord, validatorsRecordName } from './validators-record.ts';
 
 export interface KeyFilesDirectory extends KeyFileOwner {
   readonly directory: string;
@@ -35,6 +38,8 @@ export interface UnchangedKeyFiles extends AsyncDisposable {
   /** Contents to write anew by file name: of key files with another mode or owner, and of the records. */
   readonly adjusted: ReadonlyMap<string, Uint8Array>;
   readonly records: ReadonlyMap<string, Uint8Array | string>;
+  /** `key_N.yaml` files beside them that nobody's record names. */
+  readonly stray: readonly string[];
 }
 
 /**
@@ -66,8 +71,14 @@ export async function planUnchanged(
   if (compared === undefined) return undefined;
   const records = new Map<string, Uint8Array | string>([[provenName(directory), proven.content]]);
   if (hasNumberedFiles) records.set(recordName(directory), formatRecordOfHashes(recorded));
+  const validators = await readValidatorsRecord(present, directory);
+  records.set(
+    validatorsRecordName(directory),
+    formatValidatorsRecord(validators, { files: recorded, here: validatorsIn(rows) }),
+  );
+  const stray = await listStrayFiles(present, directory, name => recorded.has(name));
   stack.defer(() => wipeAll(compared.adjusted));
-  return owned(stack, { present, records, ...compared });
+  return owned(stack, { present, records, stray, ...compared });
 }
 
 /** Corrects modes and owners by writing the files anew, and removes what a killed run left. */
@@ -99,6 +110,13 @@ export async function recordKeyFiles(
   }
   const text = formatKeyFilesRecord(encryptionKey, context, sourceOf(directory, rows), files);
   await writeEntryIfChanged(held, name, text, directory.attributes);
+}
+
+function validatorsIn(rows: VisibleRows): RecordTable {
+  const validators = new RecordTable(PUBLIC_KEY_LENGTH);
+  for (let place = 0; place < rows.length; place++)
+    if (!rows.isShareAt(place)) validators.add(rows.publicKeyAt(place));
+  return validators;
 }
 
 function sourceOf({ layout }: KeyFilesDirectory, rows: VisibleRows): KeyFilesSource {

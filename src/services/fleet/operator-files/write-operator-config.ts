@@ -6,6 +6,7 @@ import { publicKeysIn } from '../../../domain/fleet/shared-keys.ts';
 import { CONFIGURED_KEYS, DEPOSIT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
 import type { FileAttributes } from '../../../lib/files.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
@@ -89,9 +90,11 @@ async function refuseRemovals(
 ): Promise<void> {
   const present = await readKeysOfFile(path, CONFIGURED_KEYS);
   const wanted = Iterator.from(currentValidators(found)).map(({ publicKey }) => publicKey);
+  const removed = findRemoved(present, wanted);
   decideRemovals({
     before: present.length,
-    removed: findRemoved(present, wanted).length,
+    removed: removed.length,
+    named: removed,
     policy,
     from: path,
     hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',
@@ -107,7 +110,7 @@ async function refuseLostEntries(path: string, { keys }: OperatorConfig): Promis
   if (lost.length === 0) return;
   throw new DifferencesError(
     'deposit-data-not-uploaded',
-    `${path} has entries of ${lost.length} keys that the remote db does not have, such as ${lost[0]}: they would be lost. Nothing was changed.`,
+    `${path} has entries of ${lost.length} keys that the remote db does not have, such as ${nameList(lost)}: they would be lost. Nothing was changed.`,
     {
       hint: 'Upload their keystores with "remote-db upload-keypairs" first. If these keys are of no use, repeat with --force.',
     },

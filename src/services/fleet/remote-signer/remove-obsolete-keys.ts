@@ -1,7 +1,9 @@
 import type { KeymanagerClient } from '../../../clients/keymanager.ts';
+import type { RemoteSignerConfig } from '../../../domain/fleet/remote-signer-config.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { nameEach, nameList } from '../../../lib/name-list.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
 import { findRemoteSignerConfig } from './remote-signer-config-file.ts';
 
@@ -18,6 +20,7 @@ const DELETE_BATCH = 200;
  * Removes from the signer what this vault's configuration made obsolete, and nothing else: never a validator's own key,
  * whatever the list of obsolete keys says.
  * @param options.protectedKeys - what {@link listProtectedKeys} found, and others that are known
+ * @param options.splitBefore - validators whose own keys an earlier configuration has had imported
  * @returns how many keys went
  * @throws ExternalError 'removal-failed'; what was not removed stays remembered
  */
@@ -26,32 +29,43 @@ export async function removeObsoleteKeys(
   {
     vaultDirectory,
     protectedKeys,
-  }: { readonly vaultDirectory: string; readonly protectedKeys: ReadonlySet<Hex> },
+    splitBefore = [],
+  }: {
+    readonly vaultDirectory: string;
+    readonly protectedKeys: ReadonlySet<Hex>;
+    readonly splitBefore?: readonly Hex[] | undefined;
+  },
 ): Promise<number> {
   const config = await findRemoteSignerConfig(vaultDirectory);
   // A run that was killed before it replaced the configuration has remembered keys that are needed still.
   const needed = new Set(config?.validators.flatMap(({ shares }) => shares.map(toHex)));
   const remembered = [...(await readObsoleteKeys(vaultDirectory))];
   const stays = remembered.filter(key => protectedKeys.has(key));
-  for (const key of stays) {
-    warn(
-      `Key ${key} was named as obsolete, but it is a validator's own or another vault's: it stays in the signer.`,
-    );
-  }
+  nameEach(
+    stays,
+    key =>
+      warn(
+        `Key ${key} was named as obsolete, but it is a validator's own or another vault's: it stays in the signer.`,
+      ),
+    more => warn(`${more} more keys were named as obsolete, and stay in the signer for the same reason.`),
+  );
   const others = remembered.filter(key => !protectedKeys.has(key));
   if (stays.length > 0) await writeObsoleteKeys(vaultDirectory, new Set(others));
   const obsolete = others.filter(key => !needed.has(key));
-  if (obsolete.length === 0) return 0;
   const listed = await keymanager.listKeystores();
+  tellOfOwnKeys(warn, [...splitBefore, ...splitKeysOf(config)], listed);
+  if (obsolete.length === 0) return 0;
   const removable = obsolete.filter(key => listed.get(key)?.isReadOnly === false);
-  for (const key of obsolete.filter(key => listed.get(key)?.isReadOnly === true)) {
-    warn(`Key ${key} is obsolete, but the signer reads it from a file of its own: remove it there.`);
-  }
+  nameEach(
+    obsolete.filter(key => listed.get(key)?.isReadOnly === true),
+    key => warn(`Key ${key} is obsolete, but the signer reads it from a file of its own: remove it there.`),
+    more => warn(`${more} more keys are obsolete, and in files of the signer's own.`),
+  );
   if (removable.length > 0) {
     warn(
       'Removing keys disables them in the slashing protection database, for all signers that share it: a key that is needed again must be imported through the key manager.',
     );
-    say(`Removing ${removable.length} obsolete keys from remote signer: ${removable.join(', ')}`);
+    say(`Removing ${removable.length} obsolete keys from remote signer: ${nameList(removable)}`);
     const failed = await deleteKeys(keymanager, removable);
     const [first] = failed.values();
     if (failed.size > 0) {
@@ -66,6 +80,25 @@ export async function removeObsoleteKeys(
   }
   await writeObsoleteKeys(vaultDirectory, new Set());
   return removable.length;
+}
+
+/** What "existing keys" may be taken for as well: the keys that --split has brought into the signer. */
+function tellOfOwnKeys(
+  warn: (message: string) => void,
+  keys: Iterable<Hex>,
+  listed: ReadonlyMap<Hex, unknown>,
+): void {
+  const own = [...new Set(keys)].filter(key => listed.has(key));
+  if (own.length === 0) return;
+  warn(
+    `The own keys of ${own.length} validators, which --split has imported, stay in the signer, since validator clients may sign with them: ${nameList(own)}. If no client works with this signer, delete them through its key manager API.`,
+  );
+}
+
+/** Validators of a configuration whose own keys the signer signs exits with, since it has no shares of them. */
+export function splitKeysOf(config: RemoteSignerConfig | undefined): Hex[] {
+  const split = config?.validators.filter(({ shares }) => shares.length === 0) ?? [];
+  return split.map(({ publicKey }) => toHex(publicKey));
 }
 
 /** Deletes keys in batches that end long before the signer cuts the connection. @returns why the others stay */

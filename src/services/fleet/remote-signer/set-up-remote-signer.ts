@@ -18,6 +18,7 @@ import { DifferencesError, ExternalError } from '../../../lib/errors.ts';
 import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { isPlainLoopback } from '../../../lib/loopback.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { ownPasswordPath, sharedPasswordPath } from '../../local-keys/keystore-directory.ts';
@@ -26,7 +27,7 @@ import { importKeys, type TransportKey } from './import-keys.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
 import { listProtectedKeys } from './protected-keys.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
-import { removeObsoleteKeys } from './remove-obsolete-keys.ts';
+import { removeObsoleteKeys, splitKeysOf } from './remove-obsolete-keys.ts';
 
 export interface SetUpRemoteSignerDeps {
   readonly keymanager: KeymanagerClient;
@@ -103,7 +104,7 @@ export async function setUpRemoteSigner(
     if (removedKeystores > 0) say('Removed keystores from local filesystem.');
     const protectedKeys = new Set([...known, ...ownKeysOf(config)]);
     const removedKeys = options.removeExistingKeys
-      ? await removeObsoleteKeys(deps, { vaultDirectory, protectedKeys })
+      ? await removeObsoleteKeys(deps, { vaultDirectory, protectedKeys, splitBefore: splitKeysOf(before) })
       : 0;
     if (!options.removeExistingKeys && obsolete.size > 0) {
       deps.warn(
@@ -214,7 +215,7 @@ function keptValidators(
   if (others.length === 0 || isSame) return others;
   throw new DifferencesError(
     'validators-left-out',
-    `${remoteSignerConfigPath(vaultDirectory)} has shares of another oracle set for ${others.length} validators without a keystore here, the first ${toHex(others[0]?.publicKey ?? new Uint8Array())}.`,
+    `${remoteSignerConfigPath(vaultDirectory)} has shares of another oracle set for ${others.length} validators without a keystore here, the first ${nameList(others.map(({ publicKey }) => toHex(publicKey)))}.`,
     {
       hint: 'Bring their keystores back first ("create-keys" with mnemonic_next_index 0, or "recover"), or move the file away to leave them out.',
     },
@@ -267,11 +268,11 @@ async function removeKeystores(
   for (const { path } of keystores) await remove(ownPasswordPath(path));
   const directories = new Set(keystores.map(({ path }) => dirname(path)));
   for (const directory of directories) {
-    const [left, ...more] = await findKeystorePaths(directory);
-    if (left === undefined) await remove(sharedPasswordPath(directory));
+    const left = await findKeystorePaths(directory);
+    if (left.length === 0) await remove(sharedPasswordPath(directory));
     else
       warn(
-        `The password file of ${directory} stays: ${more.length + 1} keystores are left, such as ${left}.`,
+        `The password file of ${directory} stays: ${left.length} keystores are left, such as ${nameList(left)}.`,
       );
   }
   for (const directory of directories) await syncDirectoryEntry(directory);

@@ -1,4 +1,5 @@
-import type { FactsToSign, VisibleFacts } from '../../../db/activate-upload.ts';
+import type { FactsToSign } from '../../../db/upload-activation.ts';
+import type { VisibleFacts } from '../../../db/visible-facts.ts';
 import { operatorDigestOf, validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
 import { publicKeysIn } from '../../../domain/fleet/shared-keys.ts';
 import {

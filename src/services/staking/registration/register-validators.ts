@@ -16,7 +16,9 @@ import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import type { Network } from '../../../networks/network.ts';
+import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
@@ -37,7 +39,8 @@ export interface RegisterValidatorsDeps {
   readonly http: HttpDeps;
   readonly signer: Pick<SignerClient, 'signExits' | 'listPublicKeys'>;
   readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
-  readonly outbox: Pick<Outbox, 'send'>;
+  /** What sends; the wallet is looked at before the oracles are asked where there is a `findShortfall`. */
+  readonly outbox: Pick<Outbox, 'send'> & Partial<Pick<Outbox, 'findShortfall'>>;
   /** The oracle configuration of an IPFS hash: asked for in every pass, so that whoever gives it keeps the last one. */
   readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
   /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
@@ -115,7 +118,7 @@ export class ValidatorRegistrar {
     if (outcome.status === 'registered') {
       this.#deps.log.info(
         { hash: outcome.hash },
-        `Successfully registered validators with public keys ${outcome.publicKeys.join(', ')}`,
+        `Successfully registered validators with public keys ${nameList(outcome.publicKeys)}`,
       );
     }
     this.#tell(outcome);
@@ -187,6 +190,8 @@ export class ValidatorRegistrar {
     const chosen = await this.#chooseBatch(round, limit);
     if (!('batch' in chosen)) return { status: 'waiting', ...chosen };
     const { batch, firstIndex } = chosen;
+    const unpaid = await this.#waitForFunds(batch);
+    if (unpaid !== undefined) return unpaid;
     this.#changes.info(
       'batch',
       `Started registration of ${batch.validators.length} validator(s), start index=${firstIndex}`,
@@ -218,6 +223,15 @@ export class ValidatorRegistrar {
       }),
     );
     return isBatch(batch) ? { batch, loadedKeys, firstIndex } : batch;
+  }
+
+  /** A wallet that cannot pay is waited for before anybody signs or approves anything. */
+  async #waitForFunds({ validators }: RegistrationBatch): Promise<RegistrationWait | undefined> {
+    const expected = { kind: 'register-validators', validators: validators.length } as const;
+    const shortfall = await this.#deps.outbox.findShortfall?.(expected);
+    if (shortfall === undefined) return undefined;
+    const waitsFor = describeShortfall(shortfall, this.#options.network);
+    return { status: 'waiting', code: 'insufficient-funds', waitsFor };
   }
 
   /** What the oracles are asked to approve: exit shards, and the proof that the vault takes these validators. */

@@ -52,6 +52,7 @@ export async function sendRegistration(
     kind: 'register-validators',
     key: keccak256(call.data),
     deadline: approval.deadline,
+    validators: batch.validators.length,
   } as const;
   return judge(batch, await outbox.send({ ...intent, ...call, isDone }, { signal }));
 }

@@ -12,7 +12,8 @@ import {
   createDatabaseTemplate,
   type DatabaseTemplate,
 } from '../../../support/postgres/database-template.ts';
-import { createTestDatabase } from '../../../support/postgres/postgres.ts';
+import { createTestDatabase, runSql } from '../../../support/postgres/postgres.ts';
+import { dumpDatabase } from '../../../support/postgres/snapshot.ts';
 import { temporaryDirectory } from '../../../support/programs/cli.ts';
 import { readOperatorView, readSignerView } from '../../../support/recorded/recorded-files.ts';
 import {
@@ -56,6 +57,7 @@ async function openUploaded() {
   let written = 0;
   return {
     database,
+    url: clone.url,
     operator: () => readOperatorView(database, files.path),
     signer: () => {
       const directory = join(files.path, `keys${written++}`);
@@ -78,16 +80,56 @@ async function counterOf(database: Database): Promise<bigint> {
 }
 
 describe('a second upload', () => {
-  it('a second upload of the same keys changes nothing that readers see; only the counter goes on', async () => {
+  it('a second upload of the same keys changes nothing in the database', async () => {
     await using vault = await openUploaded();
     const before = { operator: await vault.operator(), signer: await vault.signer() };
     const counter = await counterOf(vault.database);
+    const dump = await dumpDatabase(vault.url);
     const { result } = await uploadRecorded(vault.database, pool, { keystoresDir: all });
     expect(result).toMatchObject({ keystores: 10, stored: 0, shares: 40, oracles: 4, threshold: 3 });
     expect({ operator: await vault.operator(), signer: await vault.signer() }).toEqual(before);
-    expect(await counterOf(vault.database)).toBe(counter + 1n);
+    expect(await counterOf(vault.database)).toBe(counter);
+    expect(await dumpDatabase(vault.url)).toEqual(dump);
     expect((await vault.verify()).findings).toEqual([]);
+    // Neither do fewer keystores that are all there.
+    await uploadRecorded(vault.database, pool, { keystoresDir: two });
+    expect(await dumpDatabase(vault.url)).toEqual(dump);
   });
+
+  it('a second upload with a plan of clients changes nothing, also when the plan was never signed', async () => {
+    await using vault = await openUploaded();
+    await assignKeys(vault.database, { ref: recordedRef, totalClients: 3, reassign: false });
+    await uploadRecorded(vault.database, pool, { keystoresDir: all });
+    const dump = await dumpDatabase(vault.url);
+    await uploadRecorded(vault.database, pool, { keystoresDir: all });
+    expect(await dumpDatabase(vault.url)).toEqual(dump);
+  });
+
+  it.each([
+    ['text of the deposit data', "update deposit_data set document = document || ' '"],
+    ['number of entries', 'update deposit_data set entry_count = entry_count + 1'],
+    ['name of the oracles’ document', "update oracle_sets set config_ipfs_hash = 'Qmother'"],
+    ['digest of the validators', "update vaults set validators_digest = decode(repeat('07', 32), 'hex')"],
+    ['digest for the operator', "update vaults set operator_digest = decode(repeat('07', 32), 'hex')"],
+    ['statement', 'delete from statements'],
+    ['signature', "update statements set signature = decode(repeat('07', 64), 'hex')"],
+    ['proof', 'delete from upload_proofs'],
+    ['MAC of the proof', "update upload_proofs set mac = decode(repeat('07', 32), 'hex')"],
+  ])(
+    'a second upload mends what was changed beside the keys, and the third finds nothing to do: %s',
+    async (_, change) => {
+      await using vault = await openUploaded();
+      const counter = await counterOf(vault.database);
+      const table = /(?:update|from) (\w+)/.exec(change)?.[1] ?? '';
+      await runSql(vault.url, change.replace(table, `stakewise_operator.${table}`));
+      await uploadRecorded(vault.database, pool, { keystoresDir: all });
+      expect(await counterOf(vault.database)).toBe(counter + 1n);
+      expect((await vault.verify()).findings).toEqual([]);
+      const mended = await dumpDatabase(vault.url);
+      await uploadRecorded(vault.database, pool, { keystoresDir: all });
+      expect(await dumpDatabase(vault.url)).toEqual(mended);
+    },
+  );
 
   it('a second upload of two of ten keystores keeps all ten keys with their shares', async () => {
     await using vault = await openUploaded();

@@ -535,6 +535,72 @@ describe('a validator that cannot be signed for', () => {
     expect(recording.texts('warn')).toHaveLength(1);
   });
 
+  it('rotateExitSignatures says that it starts only when something starts, and names the remedy of what does not', async () => {
+    addValidators(1, { isLoaded: false });
+    addValidators(1, { first: 20, vault: OTHER_VAULT });
+    outdated.push(999_999n);
+    // In the signer's list, and not in the signer: found out when its shards are made.
+    const [lost] = addValidators(1, { first: 30, isLoaded: false });
+    const listed = new Set([lost?.publicKey as Hex]);
+    const withLost = {
+      signer: {
+        signExits: (exits, options) => signer.signExits(exits, options),
+        listPublicKeys: async () => listed,
+      } satisfies RotateExitSignaturesDeps['signer'],
+    };
+    for (let pass = 0; pass < 3; pass++)
+      expect(await rotate({}, withLost)).toMatchObject({ status: 'waiting', rotated: [] });
+    expect(recording.texts('info')).toEqual([]);
+    const [warning = '', ...others] = recording.texts('warn');
+    expect(others).toEqual([]);
+    for (const remedy of [/setup-web3signer/, /Check --vault and --network/, /--consensus-endpoints/])
+      expect(warning).toMatch(remedy);
+    const [good] = addValidators(1, { first: 10 });
+    expect(await rotate({}, { signer })).toMatchObject({ status: 'rotated', rotated: [good?.index] });
+    expect(recording.texts('info').filter(line => line.startsWith('Starting'))).toHaveLength(1);
+  });
+
+  it('rotateExitSignatures names twenty of many validators that it cannot sign for, and counts the others', async () => {
+    const validators = addValidators(25, { isLoaded: false });
+    const waiting = await rotate();
+    const named = validators
+      .slice(0, 20)
+      .map(({ index }) => index)
+      .join(', ');
+    expect(waiting).toMatchObject({
+      waitsFor: `keys of 25 validators with outdated exit signatures: validators ${named} and 5 more: the signer has not loaded its key`,
+    });
+  });
+
+  it('rotateExitSignatures asks no oracle to approve while the wallet cannot pay, and signs nothing', async () => {
+    addValidators(3);
+    const expected: unknown[] = [];
+    const outbox = {
+      send: async () => expect.fail('nothing is to be sent'),
+      findShortfall: async (call: unknown) => {
+        expected.push(call);
+        return { address: '0xWallet', balanceWei: 5n * 10n ** 14n };
+      },
+    };
+    for (let pass = 0; pass < 2; pass++) {
+      expect(await rotate({}, { outbox })).toEqual({
+        status: 'waiting',
+        outdated: 3,
+        rotated: [],
+        skipped: [],
+        waitsFor:
+          'more ETH in the wallet 0xWallet: the 0.0005 ETH that it holds do not pay for the transaction',
+      });
+    }
+    expect(expected).toEqual([
+      { kind: 'update-exit-signatures', validators: 2 },
+      { kind: 'update-exit-signatures', validators: 2 },
+    ]);
+    expect(posts(0)).toEqual([]);
+    expect(keys.signed).toEqual([]);
+    expect(recording.texts('info')).toEqual([]);
+  });
+
   it('rotateExitSignatures reports what it cannot sign for also when the others are not approved of', async () => {
     addValidators(1, { isLoaded: false });
     addValidators(1, { first: 10 });

@@ -178,10 +178,37 @@ describe('a remote signer', () => {
     writeFileSync(join(vaultDirectory, 'remote_signer_obsolete_keys.json'), JSON.stringify(keys));
     expect(await setUp({ removeExistingKeys: true })).toMatchObject({ removedKeys: 450 });
     const deletions = server.requests.filter(({ method }) => method === 'DELETE');
+    expect(said).toContainEqual(
+      expect.stringMatching(
+        /^Removing 450 obsolete keys from remote signer: (0x[0-9a-f]{96}, ){19}0x[0-9a-f]{96} and 430 more$/,
+      ),
+    );
     expect(deletions.map(({ body }) => (JSON.parse(body) as { pubkeys: string[] }).pubkeys.length)).toEqual([
       200, 200, 50,
     ]);
     expect(server.keys.size).toBe(6);
+  });
+
+  it('setUpRemoteSigner with --remove-existing-keys tells which keys of --split stay in the signer, and why', async () => {
+    await setUp({ keep: true, oracleSet: null });
+    expect(warned).toEqual([]);
+    const stays = `The own keys of 2 validators, which --split has imported, stay in the signer, since validator clients may sign with them: ${publicKeys.join(', ')}.`;
+    await setUp({ keep: true, removeExistingKeys: true });
+    expect(warned).toEqual([expect.stringContaining(stays)]);
+    for (const key of publicKeys) expect(server.keys.has(key)).toBe(true);
+    // Nothing is said of validators' keys that --split has not brought there.
+    await setUp({ keep: true, removeExistingKeys: true });
+    expect(warned).toHaveLength(1);
+  });
+
+  it('removeObsoleteKeys tells what stays where --split has left no keystores to work with', async () => {
+    await setUp({ oracleSet: null });
+    await using keymanager = openKeymanager({ url: server.url, timeoutMs: 5_000 });
+    const warnings: string[] = [];
+    const deps = { keymanager, say: () => undefined, warn: (line: string) => void warnings.push(line) };
+    expect(await removeObsoleteKeys(deps, { vaultDirectory, protectedKeys: new Set() })).toBe(0);
+    expect(warnings).toEqual([expect.stringContaining('The own keys of 2 validators')]);
+    expect(server.keys.size).toBe(2);
   });
 
   it('removeObsoleteKeys keeps what the configuration names, though a killed run remembered it as obsolete', async () => {

@@ -186,6 +186,42 @@ describe('what a registration waits for', () => {
     expect(await run()).toMatchObject({ status: 'registered' });
   });
 
+  it.each([
+    ['nothing', 0n, 0],
+    // At three gwei for a unit of gas.
+    ['some gas, and not enough', 100_000n * 3n * 10n ** 9n, 1],
+  ])(
+    'the registrar asks no oracle, and makes no exit shards, in a pass for which the wallet is known to have too little: %s',
+    async (_, balanceWei, attempts) => {
+      const vault = await scene.createVault(1, { validators: 1, ether: 32 });
+      const { run, lines } = await scene.openRegistrar(vault);
+      await scene.devnet.setBaseFee(1);
+      await scene.devnet.mine(1);
+      await scene.devnet.setBalance(scene.wallet.address, balanceWei);
+      const signed = scene.signer.signed.length;
+      try {
+        // What it takes is known by the first attempt only.
+        for (let attempt = 0; attempt < attempts; attempt++)
+          await expect(run()).rejects.toMatchObject({ code: 'insufficient-funds' });
+        const asked = requestsFor(vault).length;
+        expect(asked).toBe(attempts * ORACLES);
+        for (let pass = 0; pass < 3; pass++) {
+          expect(await run()).toMatchObject({
+            status: 'waiting',
+            code: 'insufficient-funds',
+            waitsFor: expect.stringContaining(scene.wallet.address),
+          });
+        }
+        expect(requestsFor(vault)).toHaveLength(asked);
+        expect(scene.signer.signed).toHaveLength(signed + attempts);
+        expect(lines.filter(line => line.startsWith('Registration waits for more'))).toHaveLength(1);
+      } finally {
+        await scene.devnet.setBalance(scene.wallet.address, 10n ** 20n);
+      }
+      expect(await run()).toMatchObject({ status: 'registered', publicKeys: keysOf(vault) });
+    },
+  );
+
   it('the registrar waits for a key that the signer lacks, and registers those before it', async () => {
     const vault = await scene.createVault(1, { validators: 2, ether: 64 });
     const { run, lines } = await scene.openRegistrar(vault);

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../../../../src/lib/bytes.ts';
+import { RecordTable } from '../../../../../src/lib/record-table.ts';
 import { readKeyDirectory } from '../../../../support/checkers/web3signer.ts';
 import { disposedAfterTest } from '../../../../support/fixtures.ts';
 import { KeyDirectory, publicKeysOf, TEST_KEYS } from '../../../../support/scenes/key-directory.ts';
@@ -89,6 +90,122 @@ describe.each(['buckets', 'one-per-key'] as const)('layout %s', layout => {
   });
 });
 
+describe('validators and shares', () => {
+  const validators = TEST_KEYS.slice(0, 4);
+  const shares = (from: number) =>
+    TEST_KEYS.slice(from, from + 8).map(key => ({ ...key, isShare: true }) as const);
+  const withShares = (from: number) => [...validators, ...shares(from)];
+
+  it('syncKeyFiles replaces all shares without a question, and counts them apart', async ({
+    keyDirectory,
+  }) => {
+    await keyDirectory.sync(withShares(4));
+    expect(await keyDirectory.sync(withShares(12), { check: true })).toMatchObject({
+      removedKeys: 0,
+      removedShares: 8,
+    });
+    const { warnings, ...replaced } = await keyDirectory.sync(withShares(12));
+    expect(replaced).toMatchObject({ removedKeys: 0, removedShares: 8, keptKeys: 0, keyCount: 12 });
+    expect(warnings.filter(line => line.includes('validators'))).toEqual([]);
+    expect(keyDirectory.loaded()).toEqual(publicKeysOf(withShares(12)));
+  });
+
+  it('syncKeyFiles brakes by the validators that go, whatever shares are beside them, and keeps both when told to', async ({
+    keyDirectory,
+  }) => {
+    await keyDirectory.sync(withShares(4));
+    const fewer = [...validators.slice(1), ...shares(12)];
+    await expect(keyDirectory.sync(fewer)).rejects.toMatchObject({
+      code: 'too-many-removals',
+      message: `This run would remove 1 of 4 keys from the signer's directory; nothing was changed. They are ${publicKeysOf(validators.slice(0, 1))}.`,
+    });
+    expect(await keyDirectory.sync(fewer, { removals: 'keep' })).toMatchObject({
+      keptKeys: 9,
+      removedKeys: 0,
+      removedShares: 0,
+      keyCount: 20,
+    });
+    expect(await keyDirectory.sync(fewer, { removals: 'allow' })).toMatchObject({
+      removedKeys: 1,
+      removedShares: 8,
+    });
+  });
+
+  it('syncKeyFiles asks the database which keys are shares only for files that its record does not know', async ({
+    keyDirectory,
+  }) => {
+    await keyDirectory.sync(withShares(4));
+    const unasked = async () => expect.fail('the record tells');
+    await keyDirectory.sync(withShares(12), { listShares: unasked });
+    for (const name of readdirSync(keyDirectory.path).filter(name => name.startsWith('.')))
+      rmSync(join(keyDirectory.path, name));
+    const known = new RecordTable(48);
+    for (const { publicKey } of shares(12)) known.add(publicKey);
+    const listShares = async () => known;
+    expect(await keyDirectory.sync(withShares(4), { listShares })).toMatchObject({
+      removedKeys: 0,
+      removedShares: 8,
+    });
+  });
+
+  it('syncKeyFiles takes a key of which nobody knows anything for a validator’s', async ({
+    keyDirectory,
+  }) => {
+    await keyDirectory.sync(withShares(4));
+    const [name = ''] = readKeyDirectory(keyDirectory.path).files;
+    const path = join(keyDirectory.path, name);
+    const foreign = toHex(TEST_KEYS[20]?.secretKey ?? new Uint8Array());
+    writeFileSync(path, `${readFileSync(path, 'utf8')}---\ntype: file-raw\nprivateKey: "${foreign}"\n`);
+    await expect(keyDirectory.sync(withShares(4))).rejects.toMatchObject({ code: 'too-many-removals' });
+    expect(await keyDirectory.sync(withShares(4), { removals: 'allow' })).toMatchObject({ removedKeys: 1 });
+  });
+
+  it('syncKeyFiles says before it removes a validator that signers disable it, and when it comes back, how to enable it', async ({
+    keyDirectory,
+  }) => {
+    await keyDirectory.sync(TEST_KEYS);
+    const [gone = ''] = publicKeysOf(TEST_KEYS.slice(0, 1));
+    const told: { line: string; files: string[] }[] = [];
+    const warn = (line: string) =>
+      void told.push({
+        line,
+        files: publicKeysOf(TEST_KEYS).filter(key => keyDirectory.loaded().includes(key)),
+      });
+    await keyDirectory.sync(TEST_KEYS.slice(1), { warn });
+    const removal = told.find(({ line }) => line.includes(gone));
+    expect(removal?.line).toMatch(
+      /^The key of 1 validator is removed from .* disables that validator .* lasts when the keys come back/,
+    );
+    // It is there still.
+    expect(removal?.files).toHaveLength(24);
+    const checked = await keyDirectory.sync(TEST_KEYS, { check: true });
+    expect(checked.warnings).toContainEqual(expect.stringContaining('would come back'));
+    const back = await keyDirectory.sync(TEST_KEYS);
+    expect(back.warnings).toContainEqual(
+      expect.stringMatching(
+        new RegExp(
+          `^The key of 1 validator comes back to .* which had it before: ${gone}.* UPDATE validators SET enabled = true`,
+        ),
+      ),
+    );
+    expect((await keyDirectory.sync(TEST_KEYS)).warnings).not.toContainEqual(
+      expect.stringMatching(/comes? back/),
+    );
+    // A file that somebody has removed, or a torn one, was gone at a reload just so.
+    const [name = ''] = readKeyDirectory(keyDirectory.path).files;
+    rmSync(join(keyDirectory.path, name));
+    expect((await keyDirectory.sync(TEST_KEYS)).warnings).toContainEqual(
+      expect.stringMatching(/comes? back to/),
+    );
+  });
+
+  it('syncKeyFiles says nothing of keys that are new', async ({ keyDirectory }) => {
+    await keyDirectory.sync(TEST_KEYS.slice(0, 10));
+    const { warnings } = await keyDirectory.sync(TEST_KEYS);
+    expect(warnings.filter(line => /comes? back/.test(line))).toEqual([]);
+  });
+});
+
 describe('files of others', () => {
   const document = (index: number) =>
     `type: file-raw\nprivateKey: "${toHex(TEST_KEYS[index]?.secretKey ?? new Uint8Array())}"\n`;
@@ -125,6 +242,27 @@ describe('files of others', () => {
     await keyDirectory.sync(TEST_KEYS.slice(0, 10), { adopt: true, vaultPublicKeys, removals: 'allow' });
     const numbered = readdirSync(keyDirectory.path).filter(name => name.startsWith('key_'));
     expect(numbered).toEqual(['key_2.yaml', 'key_3.yaml']);
+  });
+
+  it('syncKeyFiles names key_N.yaml files that it leaves, but not those of another vault', async ({
+    keyDirectory,
+  }) => {
+    const own = TEST_KEYS.slice(0, 4);
+    await keyDirectory.sync(own);
+    const warned = async (options = {}) => (await keyDirectory.sync(own, options)).warnings.join('\n');
+    expect(await warned()).not.toContain('also holds');
+    await keyDirectory.sync(TEST_KEYS.slice(10, 13), {
+      layout: 'one-per-key',
+      vault: `0x${'12'.repeat(20)}`,
+    });
+    expect(await warned()).not.toContain('also holds');
+    for (let place = 10; place < 35; place++)
+      writeFileSync(join(keyDirectory.path, `key_${place}.yaml`), document(20));
+    const names = Array.from({ length: 20 }, (_, i) => `key_${10 + i}.yaml`).join(', ');
+    expect(await warned()).toContain(
+      `also holds 25 files that are not known as this vault's (${names} and 5 more): Web3Signer loads the keys in there, too. --adopt takes over each file`,
+    );
+    expect(await warned({ adopt: true })).toContain('--adopt takes over no file that has another key');
   });
 
   it('syncKeyFiles mends a torn file of its own and says so', async ({ keyDirectory }) => {
