@@ -3,12 +3,20 @@ import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import { checkSignerTls, SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
 import { slashingDbUrl } from '../../cli/flags/slashing-db.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
+import { checkWeb3SignerConfig, WEB3SIGNER_CONFIG_OPTIONS } from '../../cli/flags/web3signer-config.ts';
+import {
+  assertUnchanged,
+  FILE_OPTIONS,
+  fileAttributes,
+  fileLine,
+  outputDir,
+} from '../../cli/flags/written-files.ts';
 import { invalidValue } from '../../cli/options/command-line-error.ts';
-import { defaulted, flag, repeated, required } from '../../cli/options/option.ts';
+import { defaulted, flag, type Resolved, repeated, required } from '../../cli/options/option.ts';
 import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-web3signer.ts';
+import { prepareSignerConfig } from '../../cli/signer-config.ts';
 import { signerConnection } from '../../cli/signer-connection.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
@@ -20,6 +28,7 @@ import { DifferencesError, UsageError } from '../../lib/errors.ts';
 import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
 import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
+import { writeSignerConfig } from '../../services/fleet/key-files/write-signer-config.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {
@@ -49,11 +58,15 @@ const OPTIONS = {
   vaultPublicKey,
   ...SIGNER_CONNECTION_OPTIONS,
   ...FILE_OPTIONS,
+  ...WEB3SIGNER_CONFIG_OPTIONS,
 };
 
-export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
-  check: checkSignerTls,
-})<typeof RESULT> {
+function check(options: Resolved<typeof OPTIONS>): void {
+  checkSignerTls(options);
+  checkWeb3SignerConfig(options);
+}
+
+export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Retrieves web3signer private keys from the database.';
   static override examples = [
     remoteDbExample(
@@ -67,6 +80,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
     const options = await this.resolve();
     const connection = await signerConnection(options);
     await using remote = await openRemoteDb(options, this.config.version);
+    const config = await prepareSignerConfig(options, { network: remote.ref.network.name, warn: this.warn });
     await using pool = createWorkerPool();
     await using connections = new AsyncDisposableStack();
     const clients = options.web3signerEndpoint.map(url =>
@@ -97,21 +111,36 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
         verifyingKey: options.vaultPublicKey,
       },
     );
+    const configFile = config && {
+      what: 'Web3Signer configuration',
+      path: config.path,
+      isChanged: await writeSignerConfig(config.text, {
+        path: config.path,
+        attributes: fileAttributes(options, 'public'),
+        check: options.check,
+      }),
+    };
     if (files.removedShares > 0) this.hint(describeShares(files, options.check));
     const { added, changed, adjusted, removed } = files.files;
     if (options.check && files.isChanged && disabled.length > 0) this.warn(keysDisabled(disabled));
+    const isChanged = files.isChanged || configFile?.isChanged === true;
+    if (!options.check) this.say('Successfully retrieved web3signer private keys from the database.');
+    if (configFile !== undefined) this.say(fileLine(configFile, options));
     assertUnchanged(
       options,
-      files.isChanged,
-      `${options.outputDir} would change: ${added.length} files added, ${changed.length} changed, ${adjusted.length} with another mode or owner, ${removed.length} removed.`,
+      isChanged,
+      configFile?.isChanged
+        ? `${options.outputDir} or ${configFile.path} would change.`
+        : `${options.outputDir} would change: ${added.length} files added, ${changed.length} changed, ${adjusted.length} with another mode or owner, ${removed.length} removed.`,
     );
-    this.say('Successfully retrieved web3signer private keys from the database.');
-    if (options.web3signerEndpoint.length === 0)
+    if (configFile?.isChanged)
+      this.hint(`Next: start Web3Signer again, with --config-file=${configFile.path} eth2.`);
+    else if (files.isChanged && options.web3signerEndpoint.length === 0)
       this.hint('Next: have Web3Signer read the files: restart it, or POST /reload.');
     assertEnabled(disabled);
     return {
       keys: files.keyCount,
-      changed: files.isChanged,
+      changed: isChanged,
       removedKeys: files.removedKeys,
       removedShares: files.removedShares,
       keptKeys: files.keptKeys,
@@ -122,6 +151,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, {
         removed: removed.length,
       },
       signers,
+      configFile: configFile?.path,
     };
   }
 

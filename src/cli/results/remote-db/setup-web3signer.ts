@@ -26,4 +26,5 @@ export const RESULT = z.strictObject({
         .describe('One signer.'),
     )
     .describe('Signers that have read the files again, in the order of --web3signer-endpoint.'),
+  configFile: member.text("Path of Web3Signer's own configuration; absent without --config-file.").optional(),
 });
