@@ -90,7 +90,7 @@ const LIBRARIES: Readonly<Record<string, RegExp | '*'>> = {
   'bls-eth-wasm': /^src\/domain\/protocol\//,
   'cli-progress': /^src\/cli\/terminal\//,
   'fastest-levenshtein': /^src\/cli\/nearest-name\.ts$/,
-  eta: /^src\/services\/fleet\/clients\/render-templates\.ts$/,
+  eta: /^src\/services\/fleet\/template-text\.ts$/,
   ethers: '*',
   'hash-wasm': /^src\/lib\/keccak\.ts$/,
   'ipfs-unixfs-exporter': /^src\/clients\/ipfs\//,

@@ -59,6 +59,9 @@ export const ERROR_CODES = {
   'client-names-without-ca': {
     kinds: ['usage'],
   },
+  'config-among-keys': {
+    kinds: ['usage'],
+  },
   'connection-reset': {
     kinds: ['external'],
   },
@@ -356,6 +359,9 @@ export const ERROR_CODES = {
   'invalid-file-mode': {
     kinds: ['usage'],
   },
+  'invalid-graffiti': {
+    kinds: ['usage'],
+  },
   'invalid-hash': {
     kinds: ['usage'],
   },
@@ -425,6 +431,12 @@ export const ERROR_CODES = {
     shared: true,
   },
   'invalid-signer-url': {
+    kinds: ['usage'],
+  },
+  'invalid-signer-version': {
+    kinds: ['usage'],
+  },
+  'invalid-slashing-db-url': {
     kinds: ['usage'],
   },
   'invalid-template': {
@@ -841,6 +853,9 @@ export const ERROR_CODES = {
     kinds: ['usage'],
   },
   'unknown-network': {
+    kinds: ['usage'],
+  },
+  'unknown-signer-network': {
     kinds: ['usage'],
   },
   'unknown-validator': {

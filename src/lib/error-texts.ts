@@ -61,6 +61,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       '--client-names is given, and no --tls-client-ca: without certificates, clients have no names that could be compared.',
     remedy: 'Give --tls-client-ca as well, or leave --client-names out.',
   },
+  'config-among-keys': {
+    meaning:
+      'The configuration of a Web3Signer would lie in the directory of its key files, where it would be taken for a broken one.',
+    remedy: 'Give --config-file a path in another directory.',
+  },
   'connection-reset': {
     meaning: 'The signer has cut the connection in the middle of a request.',
     remedy:
@@ -511,6 +516,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'A file mode is not written in octal digits, or would lock out the owner of the files.',
     remedy: 'Write it as in 0640.',
   },
+  'invalid-graffiti': {
+    meaning: 'The graffiti has more than the 32 bytes that a block has room for.',
+    remedy: 'Shorten --graffiti; letters beyond ASCII take two to four bytes each.',
+  },
   'invalid-hash': {
     meaning: 'A value is not a hash of 32 bytes.',
     remedy: 'Give 64 hex digits, with or without 0x.',
@@ -602,8 +611,19 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'The signer has another key, or works for another network: check its key files and its --network.',
   },
   'invalid-signer-url': {
-    meaning: 'A URL of a Web3Signer is not an http or https URL.',
+    meaning:
+      'A URL of a Web3Signer is no http or https URL, or has blanks, a query, a fragment or letters that the validator clients read each in its own way.',
     remedy: 'Write it as in http://web3signer:6174.',
+  },
+  'invalid-signer-version': {
+    meaning: 'A version of Web3Signer is not written as its releases are.',
+    remedy: 'Write it as in 25.12.0.',
+  },
+  'invalid-slashing-db-url': {
+    meaning:
+      'The slashing protection database is not given as Web3Signer takes it: its URL is none of Postgres or holds a password, or a user stands without it.',
+    remedy:
+      'Write it as in jdbc:postgresql://db:5432/web3signer; the password stays in WEB3SIGNER_ETH2_SLASHING_PROTECTION_DB_PASSWORD.',
   },
   'invalid-template': {
     meaning: 'A template for a validator client does not work; the reason is in the message.',
@@ -1217,6 +1237,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'unknown-network': {
     meaning: 'The network is none that is known here, and no path of a network file.',
     remedy: 'Give one of the names in the message, or a path with a "/" in it or one that ends in .json.',
+  },
+  'unknown-signer-network': {
+    meaning: "Web3Signer, or this version of it, does not know the vault's network by its name.",
+    remedy:
+      "Give --web3signer-network: a name that it knows, or the path or URL of the network's configuration of the consensus layer.",
   },
   'unknown-validator': {
     meaning: 'A validator index was given that is not one of a key of the vault.',

@@ -185,6 +185,8 @@ export interface EntryFacts {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** How many names the file has. */
+  readonly nlink: number;
 }
 
 export interface EntryContent {

@@ -897,7 +897,9 @@ describe('the help page of', () => {
         --removals=[refuse|keep|allow]  What to do when more than a tenth of the
                                         files' keys would be removed: refuse, keep
                                         them, or allow it.
-        --template-dir=DIRECTORY        Folder with templates of your own.
+        --template-dir=DIRECTORY        Folder with templates of your own: each
+                                        *.eta in it makes a file, as
+                                        docs/templates.md tells.
         --total-validators=INTEGER      The total number of validators connected to
                                         the web3signer.
         --validator-index=INTEGER       The validator index to generate the
@@ -940,6 +942,40 @@ describe('the help page of', () => {
         --vault=ADDRESS
             The vault address. [env: VAULT]
 
+      WHAT CLIENTS ARE TOLD FLAGS
+        --client-identity-password=TEXT       The password of
+                                              --client-identity-path; the file of
+                                              Lighthouse has it, and is 0600 then.
+                                              [env:
+                                              VALIDATOR_CLIENT_IDENTITY_PASSWORD]
+        --client-identity-password-file=FILE  File to read
+                                              --client-identity-password from. [env:
+                                              VALIDATOR_CLIENT_IDENTITY_PASSWORD_FIL
+                                              E]
+        --client-identity-path=PATH           The certificate and key of the client
+                                              (PKCS#12), by its path on the machine
+                                              of the client, for the file of
+                                              Lighthouse and the option of Teku.
+                                              [env: VALIDATOR_CLIENT_IDENTITY_PATH]
+        --gas-limit=INTEGER                   The gas limit that builders are told,
+                                              for the files of Lighthouse and Teku
+                                              and the option of Prysm. Default is
+                                              that of the client. [env:
+                                              VALIDATOR_GAS_LIMIT]
+        --graffiti=TEXT                       The graffiti of blocks, 32 bytes at
+                                              most, for the file of Lighthouse and
+                                              the options of Teku and Prysm. [env:
+                                              VALIDATOR_GRAFFITI]
+        --lighthouse-builder                  Writes builder_proposals into the file
+                                              of Lighthouse, too: true, or false
+                                              with --disable-proposal-builder. [env:
+                                              VALIDATOR_LIGHTHOUSE_BUILDER]
+        --root-certificate-path=PATH          The signer's certificate authority
+                                              (PEM), by its path on the machine of
+                                              the client, for the file of
+                                              Lighthouse. [env:
+                                              VALIDATOR_ROOT_CERTIFICATE_PATH]
+
       GLOBAL FLAGS
         --json  Format output as json.
 
@@ -949,19 +985,25 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('remote-db setup-validator')).toMatchInlineSnapshot(`
-      "--validator-index           -  -                     required
-      --total-validators          -  -                     required
-      --web3signer-endpoint       -  -                     required
-      --fee-recipient             -  -                     required
-      --output-dir                -  REMOTE_DB_OUTPUT_DIR  required
-      --disable-proposal-builder  -  -                     switch
-      --template-dir              -  -                     optional
-      --reassign                  -  -                     switch
-      --removals                  -  -                     optional
-      --vault-public-key          -  VAULT_PUBLIC_KEY      optional
-      --file-mode                 -  REMOTE_DB_FILE_MODE   optional
-      --owner                     -  REMOTE_DB_FILE_OWNER  optional
-      --check                     -  -                     switch"
+      "--validator-index           -  -                                                                           required
+      --total-validators          -  -                                                                           required
+      --web3signer-endpoint       -  -                                                                           required
+      --fee-recipient             -  -                                                                           required
+      --output-dir                -  REMOTE_DB_OUTPUT_DIR                                                        required
+      --disable-proposal-builder  -  -                                                                           switch
+      --lighthouse-builder        -  VALIDATOR_LIGHTHOUSE_BUILDER                                                switch
+      --gas-limit                 -  VALIDATOR_GAS_LIMIT                                                         optional
+      --graffiti                  -  VALIDATOR_GRAFFITI                                                          optional
+      --root-certificate-path     -  VALIDATOR_ROOT_CERTIFICATE_PATH                                             optional
+      --client-identity-path      -  VALIDATOR_CLIENT_IDENTITY_PATH                                              optional
+      --client-identity-password  -  VALIDATOR_CLIENT_IDENTITY_PASSWORD VALIDATOR_CLIENT_IDENTITY_PASSWORD_FILE  optional
+      --template-dir              -  -                                                                           optional
+      --reassign                  -  -                                                                           switch
+      --removals                  -  -                                                                           optional
+      --vault-public-key          -  VAULT_PUBLIC_KEY                                                            optional
+      --file-mode                 -  REMOTE_DB_FILE_MODE                                                         optional
+      --owner                     -  REMOTE_DB_FILE_OWNER                                                        optional
+      --check                     -  -                                                                           switch"
     `);
   });
 
@@ -1013,13 +1055,6 @@ describe('the help page of', () => {
                                          SIGNER_PFX_PASSWORD]
         --signer-pfx-password-file=FILE  File to read --signer-pfx-password from.
                                          [env: SIGNER_PFX_PASSWORD_FILE]
-        --slashing-db-url=URL            Web3Signer's slashing protection database
-                                         (Postgres), in which it is looked, and
-                                         nothing written, for validators of these
-                                         keys that are disabled; exits with 3 when
-                                         there are any. [env: SLASHING_DB_URL]
-        --slashing-db-url-file=FILE      File to read --slashing-db-url from. [env:
-                                         SLASHING_DB_URL_FILE]
         --vault-public-key=HEX           The vault's public key, as remote-db setup,
                                          upload-keypairs, assign and verify print
                                          it: then only what its holder has signed is
@@ -1059,6 +1094,60 @@ describe('the help page of', () => {
         --vault=ADDRESS
             The vault address. [env: VAULT]
 
+      WEB3SIGNER'S OWN CONFIGURATION FLAGS
+        --config-file=FILE                      Also writes Web3Signer's own
+                                                configuration, for its
+                                                --config-file, to this path.
+        --http-host-allowlist=HOST...           A host name by which clients may ask
+                                                Web3Signer, beside localhost,
+                                                127.0.0.1 and those of
+                                                --web3signer-endpoint; * is any; may
+                                                be given several times.
+        --http-listen-host=HOST                 The address that Web3Signer listens
+                                                on. Default is 127.0.0.1.
+        --http-listen-port=INTEGER              The port that Web3Signer listens on.
+                                                Default is 9000.
+        --key-store-path=PATH                   The folder of the key files as
+                                                Web3Signer finds it. Default is
+                                                --output-dir.
+        --metrics-enabled                       Serves metrics for Prometheus.
+        --metrics-host=HOST                     The address that metrics are served
+                                                on. Default is 127.0.0.1.
+        --metrics-host-allowlist=HOST...        A host name by which metrics may be
+                                                asked for, beside localhost and
+                                                127.0.0.1; may be given several
+                                                times.
+        --metrics-port=INTEGER                  The port that metrics are served on.
+                                                Default is 9001.
+        --slashing-protection-db-url=URL        The slashing protection database, as
+                                                jdbc:postgresql://host:port/name.
+                                                Its password stays in a variable of
+                                                Web3Signer.
+        --slashing-protection-db-username=TEXT  The slashing protection database's
+                                                user.
+        --template-dir=DIRECTORY                Folder with a web3signer.yaml.eta of
+                                                your own, as docs/templates.md
+                                                tells.
+        --tls-allow-any-client                  Answers clients without a
+                                                certificate, too.
+        --tls-allow-ca-clients                  Answers clients whose certificates
+                                                are from an authority that Java
+                                                knows.
+        --tls-keystore-file=PATH                Web3Signer's certificate and key
+                                                (PKCS#12).
+        --tls-keystore-password-file=PATH       The file with the password of
+                                                --tls-keystore-file.
+        --tls-known-clients-file=PATH           The list of the clients that are
+                                                answered: name and fingerprint of
+                                                their certificates.
+        --web3signer-network=NETWORK            Web3Signer's name of the network, or
+                                                the path or URL of a configuration
+                                                of the consensus layer. Default is
+                                                the vault's network.
+        --web3signer-version=VERSION            The version of Web3Signer: options
+                                                that it does not know are left out.
+                                                Default is 26.7.0.
+
       GLOBAL FLAGS
         --json  Format output as json.
 
@@ -1068,23 +1157,41 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('remote-db setup-web3signer')).toMatchInlineSnapshot(`
-      "--encrypt-key            -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
-      --output-dir             -  REMOTE_DB_OUTPUT_DIR                              required
-      --layout                 -  -                                                 optional
-      --removals               -  -                                                 optional
-      --adopt                  -  -                                                 switch
-      --web3signer-endpoint    -  -                                                 repeated
-      --slashing-db-url        -  SLASHING_DB_URL SLASHING_DB_URL_FILE              optional
-      --vault-public-key       -  VAULT_PUBLIC_KEY                                  optional
-      --signer-ca              -  SIGNER_CA                                         optional
-      --signer-cert            -  SIGNER_CERT                                       optional
-      --signer-key             -  SIGNER_KEY                                        optional
-      --signer-pfx             -  SIGNER_PFX                                        optional
-      --signer-pfx-password    -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
-      --remote-signer-timeout  -  REMOTE_SIGNER_TIMEOUT                             optional
-      --file-mode              -  REMOTE_DB_FILE_MODE                               optional
-      --owner                  -  REMOTE_DB_FILE_OWNER                              optional
-      --check                  -  -                                                 switch"
+      "--encrypt-key                      -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
+      --output-dir                       -  REMOTE_DB_OUTPUT_DIR                              required
+      --layout                           -  -                                                 optional
+      --removals                         -  -                                                 optional
+      --adopt                            -  -                                                 switch
+      --web3signer-endpoint              -  -                                                 repeated
+      --vault-public-key                 -  VAULT_PUBLIC_KEY                                  optional
+      --signer-ca                        -  SIGNER_CA                                         optional
+      --signer-cert                      -  SIGNER_CERT                                       optional
+      --signer-key                       -  SIGNER_KEY                                        optional
+      --signer-pfx                       -  SIGNER_PFX                                        optional
+      --signer-pfx-password              -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --remote-signer-timeout            -  REMOTE_SIGNER_TIMEOUT                             optional
+      --file-mode                        -  REMOTE_DB_FILE_MODE                               optional
+      --owner                            -  REMOTE_DB_FILE_OWNER                              optional
+      --check                            -  -                                                 switch
+      --config-file                      -  -                                                 optional
+      --web3signer-version               -  -                                                 optional
+      --web3signer-network               -  -                                                 optional
+      --key-store-path                   -  -                                                 optional
+      --http-listen-host                 -  -                                                 optional
+      --http-listen-port                 -  -                                                 optional
+      --http-host-allowlist              -  -                                                 repeated
+      --tls-keystore-file                -  -                                                 optional
+      --tls-keystore-password-file       -  -                                                 optional
+      --tls-known-clients-file           -  -                                                 optional
+      --tls-allow-ca-clients             -  -                                                 switch
+      --tls-allow-any-client             -  -                                                 switch
+      --metrics-enabled                  -  -                                                 switch
+      --metrics-host                     -  -                                                 optional
+      --metrics-port                     -  -                                                 optional
+      --metrics-host-allowlist           -  -                                                 repeated
+      --slashing-protection-db-url       -  -                                                 optional
+      --slashing-protection-db-username  -  -                                                 optional
+      --template-dir                     -  -                                                 optional"
     `);
   });
 

@@ -146,6 +146,14 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       removedKeys: z.literal(0),
       keptKeys: z.literal(0),
       paths: z.array(z.string()).length(3),
+      clients: z.array(
+        z.strictObject({
+          kind: z.string(),
+          files: z.array(z.string()),
+          flags: z.array(z.string()),
+          notes: z.array(z.string()),
+        }),
+      ),
       changed: z.literal(true),
     }),
   ],

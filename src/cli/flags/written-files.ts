@@ -46,6 +46,19 @@ export function outputDir(prompt: string, description: string) {
   } as const;
 }
 
+/**
+ * The line on one of the files of a command: "saved" only of what was.
+ * @param file.what - what the file is, in the manual's words
+ */
+export function fileLine(
+  file: { readonly what: string; readonly path: string; readonly isChanged: boolean },
+  options: { readonly check: boolean },
+): string {
+  if (!file.isChanged) return `${file.what}: ${file.path} is up to date.`;
+  if (options.check) return `${file.what}: ${file.path} would be written.`;
+  return `${file.what} saved to ${file.path} file.`;
+}
+
 /** Ends a command that was given `--check` where files would change. @throws DifferencesError 'files-differ' */
 export function assertUnchanged(
   options: { readonly check: boolean },

@@ -1,6 +1,6 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { assertUnchanged, FILE_OPTIONS, fileAttributes } from '../../cli/flags/written-files.ts';
+import { assertUnchanged, FILE_OPTIONS, fileAttributes, fileLine } from '../../cli/flags/written-files.ts';
 import { defaulted, flag, optional } from '../../cli/options/option.ts';
 import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
@@ -59,15 +59,24 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
       );
     }
     const { remoteSignerConfigPath, depositDataPath } = result;
+    const files = [
+      {
+        what: 'Operator remote signer configuration',
+        path: remoteSignerConfigPath,
+        isChanged: result.isRemoteSignerConfigChanged,
+      },
+      { what: 'Operator deposit data', path: depositDataPath, isChanged: result.isDepositDataChanged },
+    ];
+    for (const file of files) this.say(fileLine(file, options));
     assertUnchanged(
       options,
       result.isChanged,
       `${remoteSignerConfigPath} or ${depositDataPath} would change.`,
     );
-    this.say(`Operator remote signer configuration saved to ${remoteSignerConfigPath} file.`);
-    this.say(`Operator deposit data saved to ${depositDataPath} file.`);
-    this.say('Successfully created operator configuration file.');
-    this.hint('Next: start the operator with --remote-signer-url.');
+    if (result.isChanged) {
+      this.say('Successfully created operator configuration file.');
+      this.hint('Next: start the operator with --remote-signer-url.');
+    }
     return {
       remoteSignerConfigFile: remoteSignerConfigPath,
       depositDataFile: depositDataPath,

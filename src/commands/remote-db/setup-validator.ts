@@ -1,13 +1,27 @@
+import { linesOfDifferences, linesOfUses, usesOfClients } from '../../cli/client-lines.ts';
 import { remoteDbExample } from '../../cli/examples.ts';
+import {
+  CLIENT_FILE_OPTIONS,
+  checkClientIdentity,
+  clientSettings,
+  plainSignerUrl,
+} from '../../cli/flags/client-files.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { assertUnchanged, FILE_OPTIONS, fileAttributes, outputDir } from '../../cli/flags/written-files.ts';
+import {
+  assertUnchanged,
+  FILE_OPTIONS,
+  fileAttributes,
+  fileLine,
+  outputDir,
+} from '../../cli/flags/written-files.ts';
 import { CommandLineError } from '../../cli/options/command-line-error.ts';
 import { defaulted, flag, optional, type Resolved, required } from '../../cli/options/option.ts';
-import { choice, directory, feeRecipientAddress, httpUrl, integer } from '../../cli/options/value-kinds.ts';
+import { choice, directory, feeRecipientAddress, integer } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-validator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
+import { shownSignerUrl } from '../../domain/fleet/validator-config.ts';
 import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
 
@@ -24,7 +38,7 @@ const OPTIONS = {
   }),
   web3signerEndpoint: required({
     description: 'The endpoint of the web3signer service.',
-    value: httpUrl,
+    value: plainSignerUrl,
     prompt: 'Enter the endpoint of the web3signer service',
   }),
   feeRecipient: required({
@@ -39,8 +53,10 @@ const OPTIONS = {
     ),
   ),
   disableProposalBuilder: flag({ description: 'Disable proposal builder for Teku and Prysm clients.' }),
+  ...CLIENT_FILE_OPTIONS,
   templateDir: optional({
-    description: 'Folder with templates of your own.',
+    description:
+      'Folder with templates of your own: each *.eta in it makes a file, as docs/templates.md tells.',
     value: directory({ exists: true }),
   }),
   reassign: flag({ description: 'Lets keys move between validators when their number changes.' }),
@@ -53,7 +69,15 @@ const OPTIONS = {
   ...FILE_OPTIONS,
 };
 
+/** What each file is, in the manual's words. */
+const MANUAL_NAMES: Readonly<Record<string, string>> = {
+  'validator_definitions.yml': 'Validator definitions for Lighthouse',
+  'signer_keys.yml': 'Signer keys for Teku\\Prysm',
+  'proposer_config.json': 'Proposer config for Teku\\Prysm',
+};
+
 function check(options: Resolved<typeof OPTIONS>): void {
+  checkClientIdentity(options);
   if (options.validatorIndex >= options.totalValidators) {
     throw new CommandLineError(
       'index-out-of-range',
@@ -83,7 +107,11 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
     keepYoungGenerationSmall();
     const { validatorIndex, totalValidators } = options;
     await using remote = await openRemoteDb(options, this.config.version);
+    const settings = clientSettings(options);
+    const attributes = fileAttributes(options, 'public');
     const result = await writeValidatorConfigs(remote.database, {
+      ...settings,
+      clientIdentityPassword: options.clientIdentityPassword?.password,
       ref: remote.ref,
       clientIndex: validatorIndex,
       totalClients: totalValidators,
@@ -95,28 +123,44 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
       templateDirectory: options.templateDir,
       removals: options.removals,
       verifyingKey: options.vaultPublicKey,
-      isBuilderEnabled: !options.disableProposalBuilder,
-      attributes: fileAttributes(options, 'public'),
+      attributes,
     });
     for (const warning of result.warnings) this.warn(warning);
-    assertUnchanged(options, result.isChanged, `Files in ${options.outputDir} would change.`);
-    const [definitions, signerKeys, proposerConfig] = result.paths;
-    this.say(`Generated configs with ${result.keyCount} keys for validator with index ${validatorIndex}.`);
-    this.say(`Validator definitions for Lighthouse saved to ${definitions} file.`);
-    this.say(`Signer keys for Teku\\Prysm saved to ${signerKeys} file.`);
-    this.say(`Proposer config for Teku\\Prysm saved to ${proposerConfig} file.`);
-    this.say('');
-    this.say('Successfully created validator configuration files.');
-    this.hint(
-      'Next: restart the validator client; Lighthouse needs --init-slashing-protection for new keys.',
+    if (!options.check)
+      this.say(`Generated configs with ${result.keyCount} keys for validator with index ${validatorIndex}.`);
+    for (const { name, path, isChanged } of result.files)
+      this.say(fileLine({ what: MANUAL_NAMES[name] ?? name, path, isChanged }, options));
+    if (options.check) for (const line of linesOfDifferences(result)) this.say(line);
+    assertUnchanged(
+      options,
+      result.isChanged,
+      `Files in ${options.outputDir} would change: ${result.added.length} keys would come, ${result.removed.length} go, and ${result.changedEntries.size} entries be others.`,
     );
+    const uses = usesOfClients({
+      ...settings,
+      directory: options.outputDir,
+      signerUrl: shownSignerUrl(options.web3signerEndpoint),
+      clientIdentityPasswordFile: options.clientIdentityPassword?.file,
+      isOwnedByRoot: attributes.owner === undefined && process.geteuid?.() === 0,
+    });
+    if (result.isChanged) {
+      this.say('');
+      this.say('Successfully created validator configuration files.');
+    }
+    if (!options.check) for (const line of linesOfUses(uses)) this.hint(line);
+    if (result.isChanged) {
+      this.hint(
+        'Next: restart the validator client; Lighthouse needs --init-slashing-protection for new keys.',
+      );
+    }
     return {
       validatorIndex,
       totalValidators,
       keys: result.keyCount,
-      removedKeys: result.removedKeys,
+      removedKeys: result.removed.length,
       keptKeys: result.keptKeys,
-      paths: result.paths,
+      paths: result.files.map(({ path }) => path),
+      clients: uses.map(({ kind, files, flags, notes }) => ({ kind, files, flags, notes })),
       changed: result.isChanged,
     };
   }

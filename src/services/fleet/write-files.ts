@@ -12,14 +12,19 @@ export interface WriteFilesOptions {
   readonly beforeWriting?: (() => Promise<void>) | undefined;
 }
 
+export interface WriteFilesResult {
+  readonly plan: FileSetPlan;
+  /** Names of the files that were written, or with `check` would be. */
+  readonly changed: ReadonlySet<string>;
+  readonly isChanged: boolean;
+}
+
 /**
  * Writes the files of one command: all temporary ones first, then the renames; files that are right stay untouched.
  * @returns what was done, or with `check` would be, and whether that is anything
  * @throws OperatorError naming the file
  */
-export async function writeFiles(
-  options: WriteFilesOptions,
-): Promise<{ plan: FileSetPlan; isChanged: boolean }> {
+export async function writeFiles(options: WriteFilesOptions): Promise<WriteFilesResult> {
   const { directory, files, attributes, check } = options;
   await using present = await findDirectory(directory, attributes);
   const plan = await planFileSet(present, files, [], attributes);
@@ -29,5 +34,6 @@ export async function writeFiles(
     await options.beforeWriting?.();
     await applyFileSet(target, files, plan, attributes);
   }
-  return { plan, isChanged: hasChanges(plan) };
+  const changed = new Set([...plan.added, ...plan.changed, ...plan.adjusted]);
+  return { plan, changed, isChanged: hasChanges(plan) };
 }

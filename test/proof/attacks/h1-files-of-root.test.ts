@@ -177,6 +177,41 @@ describe('H1 · files of root: what stands in the place of a file', () => {
     },
   );
 
+  it.each([
+    ['a link', symlinkSync],
+    ['a second name', linkSync],
+  ])(
+    'another uid: puts %s of root’s file in the place of a client’s file, whose settings of others are kept → nothing of it is',
+    async (_, place) => {
+      const directory = join(home, 'client');
+      await runWell(validatorArgs(directory, ...OWNER));
+      const texts = {
+        'signer_keys.yml': 'root-password: planted\n',
+        'proposer_config.json': '{"planted": "root"}',
+        'validator_definitions.yml': readFileSync(
+          join(directory, 'validator_definitions.yml'),
+          'utf8',
+        ).replace('enabled: true', 'enabled: true\n  graffiti: planted'),
+      };
+      for (const [name, text] of Object.entries(texts)) {
+        const file = join(folder, name);
+        writeFileSync(file, text, { mode: 0o400 });
+        unlinkSync(join(directory, name));
+        // The kernel's protected_hardlinks forbids the second name to him where it is set.
+        place(file, join(directory, name));
+      }
+      const before = victims();
+      await runWell(validatorArgs(directory, ...OWNER));
+      for (const name of FILES)
+        expect(readFileSync(join(directory, name), 'utf8'), name).not.toContain('planted');
+      expectOwned(directory, 0o644);
+      // A file that had a second name has one less: it was replaced.
+      const kept = (facts: ReturnType<typeof victims>) =>
+        facts.map(one => (typeof one === 'string' ? one : { ...one, nlink: 0 }));
+      expect(kept(victims())).toEqual(kept(before));
+    },
+  );
+
   it('another uid: gives his files another mode, each a second name of a file of root → they are written anew', async () => {
     const directory = join(home, 'client');
     await runWell(validatorArgs(directory, ...OWNER));

@@ -61,7 +61,7 @@ export function readLighthouseDefinitions(text: string): ClientEntry[] {
 
 /**
  * The `--config-file` fragment that Teku and Prysm share.
- * @returns public keys in order
+ * @returns public keys in order; none where the list is empty, with which both start and wait
  * @throws Error for what makes either refuse to start
  */
 export function readSignerKeys(text: string): string[] {
@@ -74,7 +74,6 @@ export function readSignerKeys(text: string): string[] {
   }
   const keys = fields.get('validators-external-signer-public-keys');
   if (!Array.isArray(keys)) throw new Error('signer_keys.yml: the keys are not a list');
-  if (keys.length === 0) throw new Error('signer_keys.yml: no keys, Teku and Prysm do not start');
   const publicKeys = keys.map((key: unknown, index) =>
     checkPublicKey(key, `signer_keys.yml, key ${index + 1}`),
   );
@@ -131,6 +130,9 @@ function checkSignerUrl(value: unknown, where: string): string {
     throw new Error(`${where}: not a URL`);
   if (value.endsWith('/') && url.pathname === '/')
     throw new Error(`${where}: slash at the end, Prysm asks for //api`);
+  if (/[?#\s]/.test(value)) throw new Error(`${where}: not the base of other URLs`);
+  if (!value.endsWith('/') && url.pathname !== '/')
+    throw new Error(`${where}: no slash at the end of its path, Lighthouse drops the last part`);
   return value;
 }
 

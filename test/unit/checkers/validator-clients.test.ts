@@ -49,15 +49,27 @@ describe('readLighthouseDefinitions', () => {
     [definitions.replace('0x48319f97E5', '0x48319F97E5'), /EIP-55/],
     [definitions.replace('http://web3signer:6174', 'web3signer:6174'), /not a URL/],
     [definitions.replace('http://web3signer:6174', 'http://web3signer:6174/'), /slash/],
+    [
+      definitions.replace('http://web3signer:6174', 'http://web3signer:6174/w3s'),
+      /no slash at the end of its path/,
+    ],
+    [
+      definitions.replace('http://web3signer:6174', 'http://web3signer:6174?x=1'),
+      /not the base of other URLs/,
+    ],
   ])('readLighthouseDefinitions refuses the broken file number %#', (text, message) => {
     expect(() => readLighthouseDefinitions(text)).toThrow(message);
   });
 });
 
 describe('readSignerKeys', () => {
+  it('readSignerKeys reads an empty list, with which Teku and Prysm start and wait', () => {
+    expect(readSignerKeys('validators-external-signer-public-keys: []\n')).toEqual([]);
+  });
+
   it.each([
     ['', /not a mapping/],
-    ['validators-external-signer-public-keys: []', /Teku and Prysm do not start/],
+    ['validators-external-signer-public-keys: {}', /not a list/],
     [`${signerKeys}\nvalidators-external-signer-url: x`, /unknown option/],
     [signerKeys.replace('"0x', '"'), /key 1: not a public key/],
     [signerKeys.replace(/"(0x[0-9a-f]{96})"/, '$1'), /read it differently|not a public key/],

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { AssignmentPlan } from '../../../db/assignments.ts';
 import { decideRemovals, type RemovalPolicy } from '../../../domain/fleet/removals.ts';
+import { VALIDATOR_FILES } from '../../../domain/fleet/validator-clients.ts';
 import { CLIENT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts';
 import { compareBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
@@ -8,7 +9,6 @@ import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { nameList } from '../../../lib/name-list.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
-import { VALIDATOR_FILES } from './render-templates.ts';
 
 export interface ClientKeysOptions {
   readonly directory: string;
@@ -23,6 +23,10 @@ export interface ClientKeysOptions {
 export interface ClientKeys {
   /** Public keys of the client, in order. */
   readonly publicKeys: readonly Uint8Array[];
+  /** Keys that no file has yet. */
+  readonly added: readonly Hex[];
+  /** Keys that the files have and lose, and how many. */
+  readonly removed: readonly Hex[];
   readonly removedKeys: number;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
   readonly keptKeys: number;
@@ -55,9 +59,12 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
     from: `the files of this validator client in ${directory}${describeMoves(moved, clientOf)}`,
     hint: 'Check that this is the right database, vault and --validator-index; if the keys are to go, stop this client and repeat with --removals allow.',
   });
-  const warnings = [...warnOfGrowth(present, planned)];
-  if (decision === 'remove')
-    return { publicKeys: planned, removedKeys: removed.length, keptKeys: 0, warnings };
+  const added = planned.filter(publicKey => !present.has(publicKey)).map(toHex);
+  const warnings = [...warnOfGrowth(present, added)];
+  if (decision === 'remove') {
+    const removedKeys = removed.length;
+    return { publicKeys: planned, added, removed, removedKeys, keptKeys: 0, warnings };
+  }
   if (moved.length > 0 && !options.mayMove) throw keysOfAnotherClient(moved, clientOf);
   const kept = removed.filter(key => !clientOf.has(key)).map(key => fromHex(key, PUBLIC_KEY_LENGTH));
   warnings.push(
@@ -65,7 +72,9 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
   );
   return {
     publicKeys: [...planned, ...kept].sort(compareBytes),
-    removedKeys: removed.length - kept.length,
+    added,
+    removed: moved,
+    removedKeys: moved.length,
     keptKeys: kept.length,
     warnings,
   };
@@ -82,12 +91,10 @@ export async function readPresentKeys(directory: string): Promise<RecordTable> {
 }
 
 /** No brake can tell new keys from another client's; what is certain is that somebody should know. */
-function warnOfGrowth(present: RecordTable, planned: readonly Uint8Array[]): string[] {
-  if (present.length === 0) return [];
-  const added = planned.filter(publicKey => !present.has(publicKey)).length;
-  if (added * 10 <= present.length) return [];
+function warnOfGrowth(present: RecordTable, added: readonly Hex[]): string[] {
+  if (present.length === 0 || added.length * 10 <= present.length) return [];
   return [
-    `This validator client gets ${added} keys beside the ${present.length} in its files: if another client has run them so far, stop that one first. --vault-public-key proves the plan.`,
+    `This validator client gets ${added.length} keys beside the ${present.length} in its files: if another client has run them so far, stop that one first. --vault-public-key proves the plan.`,
   ];
 }
 

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import type { AssignmentPlan } from '../../../db/assignments.ts';
 import type { Database } from '../../../db/database.ts';
 import type { RemovalPolicy } from '../../../domain/fleet/removals.ts';
-import { createValidatorConfig } from '../../../domain/fleet/validator-config.ts';
-import { EndpointUrl } from '../../../lib/endpoint-url.ts';
+import { type ClientSettings, createValidatorConfig } from '../../../domain/fleet/validator-config.ts';
+import type { Hex } from '../../../lib/bytes.ts';
+import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { type FileAttributes, SECRET_FILE_MODE } from '../../../lib/files.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import type { ProvenStatement } from '../../remote-db/statements/signed-statement.ts';
@@ -11,17 +12,17 @@ import type { VaultRef } from '../../remote-db/unlock-vault.ts';
 import { assignKeys } from '../assign-keys.ts';
 import { readSignedPlan } from '../read-signed-plan.ts';
 import { writeFiles } from '../write-files.ts';
+import { keepSettings } from './keep-settings.ts';
 import { chooseClientKeys, readPresentKeys } from './keys-of-client.ts';
-import { renderValidatorFiles, VALIDATOR_FILES } from './render-templates.ts';
+import { type RenderedFile, renderValidatorFiles, warnOfSizes } from './render-templates.ts';
 
-export interface WriteValidatorConfigsOptions {
+export interface WriteValidatorConfigsOptions extends ClientSettings {
   readonly ref: VaultRef;
   readonly clientIndex: number;
   readonly totalClients: number;
   readonly reassign: boolean;
   readonly signerUrl: EndpointUrl | string;
   readonly feeRecipient: string;
-  readonly isBuilderEnabled: boolean;
   readonly directory: string;
   readonly templateDirectory?: string | undefined;
   readonly attributes: FileAttributes;
@@ -34,14 +35,24 @@ export interface WriteValidatorConfigsOptions {
 
 export interface WriteValidatorConfigsResult {
   readonly keyCount: number;
-  /** Keys that the files have lost by this run. */
-  readonly removedKeys: number;
+  /** Keys that no file had before this run, and those that the files have lost by it. */
+  readonly added: readonly Hex[];
+  readonly removed: readonly Hex[];
+  /** Validators whose entries in the file of Lighthouse change: the names of their fields by public key. */
+  readonly changedEntries: ReadonlyMap<string, readonly string[]>;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
   readonly keptKeys: number;
-  /** Paths of the three files, in the order of {@link VALIDATOR_FILES}. */
-  readonly paths: readonly string[];
+  /** The files: the three that this program knows, in their order, then those of further templates. */
+  readonly files: readonly WrittenFile[];
   readonly isChanged: boolean;
   readonly warnings: readonly string[];
+}
+
+export interface WrittenFile {
+  readonly name: string;
+  readonly path: string;
+  /** Whether this run has written it, or with `check` would have. */
+  readonly isChanged: boolean;
 }
 
 /**
@@ -66,40 +77,54 @@ export async function writeValidatorConfigs(
   const recordPath = seenStatementPath(directory, options.ref);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
   const keys = choose(plan);
-  const { config, warnings } = createValidatorConfig({ ...options, publicKeys: keys.publicKeys });
-  const files = await renderValidatorFiles(config, options);
-  const isChanged = await writeByContent(
+  const created = createValidatorConfig({ ...options, publicKeys: keys.publicKeys });
+  const kept = await keepSettings(directory, attributes, await renderValidatorFiles(created, options));
+  const changed = await writeByContent(
     options,
-    files,
+    kept.files,
     proven && (() => recordSeen(recordPath, proven, attributes)),
   );
   return {
     keyCount: keys.publicKeys.length,
-    removedKeys: keys.removedKeys,
+    added: keys.added,
+    removed: keys.removed,
+    changedEntries: kept.changedEntries,
     keptKeys: keys.keptKeys,
-    paths: VALIDATOR_FILES.map(name => join(directory, name)),
-    isChanged,
-    warnings: [...warnings, ...keys.warnings],
+    files: Array.from(kept.files.keys(), name => ({
+      name,
+      path: join(directory, name),
+      isChanged: changed.has(name),
+    })),
+    isChanged: changed.size > 0,
+    warnings: [
+      ...created.warnings,
+      ...keys.warnings,
+      ...kept.warnings,
+      ...warnOfSizes(directory, kept.files),
+    ],
   };
 }
 
-/** Files with the signer's password, which only their owner may read, and the others. @returns whether any changes */
+/** Files with a secret, which only their owner may read, and the others. @returns names of those that change */
 async function writeByContent(
   options: WriteValidatorConfigsOptions,
-  files: ReadonlyMap<string, Uint8Array>,
+  files: ReadonlyMap<string, RenderedFile>,
   beforeWriting: (() => Promise<void>) | undefined,
-): Promise<boolean> {
-  const { secrets } = EndpointUrl.from(options.signerUrl);
-  // However a template of the user's own quotes the URL.
-  const isSecret = ([, content]: readonly [string, Uint8Array]) =>
-    secrets.length > 0 && Buffer.from(content).includes('://');
-  const secret = new Map([...files].filter(isSecret));
-  const others = new Map([...files].filter(file => !isSecret(file)));
+): Promise<Set<string>> {
+  const secret = contentsOf(files, true);
   const closed = { ...options.attributes, mode: SECRET_FILE_MODE };
   // These first: they make the directory, which is as open as they are.
-  const isOtherChanged = (await writeFiles({ ...options, files: others, beforeWriting })).isChanged;
-  if (secret.size === 0) return isOtherChanged;
-  return (await writeFiles({ ...options, files: secret, attributes: closed })).isChanged || isOtherChanged;
+  const others = await writeFiles({ ...options, files: contentsOf(files, false), beforeWriting });
+  const changed = new Set(others.changed);
+  if (secret.size === 0) return changed;
+  for (const name of (await writeFiles({ ...options, files: secret, attributes: closed })).changed)
+    changed.add(name);
+  return changed;
+}
+
+function contentsOf(files: ReadonlyMap<string, RenderedFile>, areSecret: boolean): Map<string, Uint8Array> {
+  const chosen = [...files].filter(([, { holdsSecret }]) => holdsSecret === areSecret);
+  return new Map(chosen.map(([name, { content }]) => [name, content]));
 }
 
 async function readPlan(

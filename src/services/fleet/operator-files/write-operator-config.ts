@@ -16,6 +16,9 @@ import { currentValidators, type OperatorConfig, readOperatorConfig } from './re
 /** Keys that were kept would have shares of other oracles, and deposit data with them another root than the chain's. */
 export const OPERATOR_REMOVAL_POLICIES = ['refuse', 'allow'] as const;
 
+const REMOTE_SIGNER_CONFIG = 'remote_signer_config.json';
+const DEPOSIT_DATA = 'deposit_data.json';
+
 export interface WriteOperatorConfigOptions {
   readonly ref: VaultRef;
   readonly directory: string;
@@ -32,6 +35,9 @@ export interface WriteOperatorConfigOptions {
 export interface WriteOperatorConfigResult {
   readonly remoteSignerConfigPath: string;
   readonly depositDataPath: string;
+  /** Whether this run has written the file, or with `check` would have. */
+  readonly isRemoteSignerConfigChanged: boolean;
+  readonly isDepositDataChanged: boolean;
   readonly validators: number;
   /** Active validators that are left out, since their shares are of an earlier oracle set. */
   readonly staleValidators: number;
@@ -55,18 +61,15 @@ export async function writeOperatorConfig(
   const { keys, oracleSet, staleValidators, document, proven } = found;
   const recordPath = seenStatementPath(directory, ref);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
-  const remoteSignerConfigPath = join(directory, 'remote_signer_config.json');
-  const depositDataPath = join(directory, 'deposit_data.json');
+  const remoteSignerConfigPath = join(directory, REMOTE_SIGNER_CONFIG);
+  const depositDataPath = join(directory, DEPOSIT_DATA);
   await refuseRemovals(remoteSignerConfigPath, options.removals ?? 'refuse', found);
   if (!options.force) await refuseLostEntries(depositDataPath, found);
   const files = new Map([
-    [
-      'remote_signer_config.json',
-      encodeRemoteSignerConfig({ validators: currentValidators(found), oracleSet }),
-    ],
-    ['deposit_data.json', document],
+    [REMOTE_SIGNER_CONFIG, encodeRemoteSignerConfig({ validators: currentValidators(found), oracleSet })],
+    [DEPOSIT_DATA, document],
   ]);
-  const { isChanged } = await writeFiles({
+  const { changed, isChanged } = await writeFiles({
     directory,
     files,
     attributes,
@@ -76,6 +79,8 @@ export async function writeOperatorConfig(
   return {
     remoteSignerConfigPath,
     depositDataPath,
+    isRemoteSignerConfigChanged: changed.has(REMOTE_SIGNER_CONFIG),
+    isDepositDataChanged: changed.has(DEPOSIT_DATA),
     validators: keys.length - staleValidators,
     staleValidators,
     isChanged,
