@@ -6,7 +6,7 @@ import {
   type ValidatorClient,
 } from '../domain/fleet/validator-clients.ts';
 import { HIDDEN_SIGNER_URL } from '../domain/fleet/validator-config.ts';
-import { listed } from '../lib/listed.ts';
+import { nameList } from '../lib/name-list.ts';
 import type { WriteValidatorConfigsResult } from '../services/fleet/clients/write-validator-configs.ts';
 
 /** How one validator client is told of its files. */
@@ -52,11 +52,11 @@ export function linesOfDifferences(
 ): string[] {
   const { added, removed, changedEntries } = result;
   const lines: string[] = [];
-  if (added.length > 0) lines.push(`${added.length} keys would come: ${listed(added)}.`);
-  if (removed.length > 0) lines.push(`${removed.length} keys would go: ${listed(removed)}.`);
+  if (added.length > 0) lines.push(`${added.length} keys would come: ${nameList(added)}.`);
+  if (removed.length > 0) lines.push(`${removed.length} keys would go: ${nameList(removed)}.`);
   if (changedEntries.size > 0) {
-    const entries = Iterator.from(changedEntries).map(([key, fields]) => `${key} (${fields.join(', ')})`);
-    lines.push(`${changedEntries.size} entries of Lighthouse would change: ${listed(entries)}.`);
+    const entries = Array.from(changedEntries, ([key, fields]) => `${key} (${fields.join(', ')})`);
+    lines.push(`${changedEntries.size} entries of Lighthouse would change: ${nameList(entries)}.`);
   }
   return lines;
 }

@@ -6,7 +6,7 @@ import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, required } from '../cli/options/option.ts';
 import { integer } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/create-keys.ts';
-import { counted } from '../lib/counted.ts';
+import { countOf } from '../lib/plural.ts';
 import { createKeys } from '../services/local-keys/create-keys.ts';
 import { lockVaultDirectory } from '../services/local-keys/lock-vault.ts';
 import { networkOfConfig, readVaultConfig, updateMnemonicNextIndex } from '../settings/vault-config.ts';
@@ -69,7 +69,7 @@ export default class CreateKeys extends operatorCommand(OPTIONS)<typeof RESULT> 
       this.hint('Next: upload the deposit data to your vault, then create-wallet.');
     } else {
       this.hint(
-        `${created.depositDataFile} contains ${counted(earlierDeposits, 'earlier entry', 'earlier entries')}. A new root starts again at entry 0: what is registered already has to be left out.`,
+        `${created.depositDataFile} contains ${countOf(earlierDeposits, 'earlier entry', 'earlier entries')}. A new root starts again at entry 0: what is registered already has to be left out.`,
       );
       this.hint(
         'Next: "operator deposit-data" writes the deposit data of the keys that no deposit has used; upload that to your vault.',

@@ -22,9 +22,9 @@ import { openSignerClient } from '../clients/signer/signer-client.ts';
 import { openExecutionNode, openHttp } from '../compose/nodes.ts';
 import { openRemoteDb } from '../compose/remote-db.ts';
 import { canSign, knownShares } from '../domain/fleet/signing-ability.ts';
-import { counted } from '../lib/counted.ts';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { createCommandLogger } from '../lib/logger.ts';
+import { countOf } from '../lib/plural.ts';
 import { RecordTable } from '../lib/record-table.ts';
 import { readStoredDeposits } from '../services/fleet/deposit-data/read-stored-deposits.ts';
 import { writeUnusedDeposits } from '../services/fleet/deposit-data/write-unused-deposits.ts';
@@ -142,12 +142,12 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
       },
     );
     const { previousFile, root, ...counts } = written;
-    const validators = counted(counts.validators, 'validator');
+    const validators = countOf(counts.validators, 'validator');
     this.say(`Deposit data of ${validators} that no deposit has used saved to ${outputFile} file`);
     this.say(`The validator deposit data Merkle tree root: ${root}`);
     if (counts.used > 0)
-      this.hint(`Left out, since a deposit has used them already: ${counted(counts.used, 'key')}.`);
-    if (counts.signed > 0) this.hint(`Signed with keystores: ${counted(counts.signed, 'entry', 'entries')}.`);
+      this.hint(`Left out, since a deposit has used them already: ${countOf(counts.used, 'key')}.`);
+    if (counts.signed > 0) this.hint(`Signed with keystores: ${countOf(counts.signed, 'entry', 'entries')}.`);
     if (previousFile !== undefined)
       this.hint(
         `What stood there before is in ${previousFile}: an operator that is restarted before the new root is set needs it.`,

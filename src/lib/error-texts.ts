@@ -1141,7 +1141,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning:
       'The database of --slashing-db-url has no slashing protection of Web3Signer, or one of before version 10.',
     remedy:
-      "Give the database that Web3Signer keeps its slashing protection in, as postgresql://…; its own migrations bring it up to date.",
+      'Give the database that Web3Signer keeps its slashing protection in, as postgresql://…; its own migrations bring it up to date.',
   },
   'socket-directory-open': {
     meaning: "The directory of the signer's socket is not one that only this user may enter.",

@@ -69,32 +69,43 @@ async function optionsOf(words: string): Promise<string> {
 describe('the help page of', () => {
   it('the program', async () => {
     expect(await helpPage('')).toMatchInlineSnapshot(`
-      "Remote-signing orchestrator for StakeWise vaults: validator keys and shares encrypted in Postgres, served by Web3Signer
+      "Remote-signing orchestrator for StakeWise vaults: validator keys and shares
+      encrypted in Postgres, served by Web3Signer
 
       VERSION
         stakewise-operator/1.0.0 linux-x64 node-v24.21.0
 
       USAGE
-        $ operator [COMMAND]
+        $ operator COMMAND [OPTIONS]
 
-      TOPICS
-        remote-db  Manages Postgres database encrypted keystores.
-        tx         Shows and replaces the operator's transactions.
+      Start here: operator init
 
-      COMMANDS
-        create-keys          Creates the validator keys from the mnemonic.
-        create-wallet        Creates the encrypted hot wallet from the mnemonic.
-        get-validators-root  Calculates Merkle tree root for the deposit data file.
-        init                 Initializes vault data directory and generates
-                             mnemonic.
-        merge-deposit-data   Merges multiple deposit data files into one.
-        recover              Recover vault data directory and keystores.
-        remote-signer-setup  Generates and uploads private key shares to a remote
-                             signer.
-        signer               Signs exits, and nothing else, over Web3Signer's HTTP
-                             API.
-        start                Start operator service
-        validators-exit      Performs a voluntary exit for active vault validators.
+      KEYS OF A VAULT
+        init                   Initializes vault data directory and generates
+                               mnemonic.
+        create-keys            Creates the validator keys from the mnemonic.
+        deposit-data           Writes the deposit data of the keys that no deposit has
+                               used yet.
+        get-validators-root    Calculates Merkle tree root for the deposit data file.
+        merge-deposit-data     Merges multiple deposit data files into one.
+        create-wallet          Creates the encrypted hot wallet from the mnemonic.
+
+      KEYS FOR SIGNERS AND VALIDATOR CLIENTS
+        remote-db              Manages Postgres database encrypted keystores.
+        remote-signer-setup    Generates and uploads private key shares to a remote
+                               signer.
+        signer                 Signs exits, and nothing else, over Web3Signer's HTTP
+                               API.
+
+      THE OPERATOR
+        start                  Start operator service
+        tx                     Shows and replaces the operator's transactions.
+
+      LATER
+        validators-exit        Performs a voluntary exit for active vault validators.
+        recover                Recover vault data directory and keystores.
+
+      operator COMMAND --help shows the options of a command, docs/errors.md every error.
 
       "
     `);
@@ -105,28 +116,29 @@ describe('the help page of', () => {
       "Manages Postgres database encrypted keystores.
 
       USAGE
-        $ operator remote-db COMMAND
+        $ operator remote-db COMMAND [OPTIONS]
 
       COMMANDS
-        remote-db assign            Stores which validator runs which key.
-        remote-db cleanup           Removes all the entries for the vault from the
-                                    database.
-        remote-db grants            Prints SQL that gives every part of the program
-                                    a database role with its rights alone.
-        remote-db migrate           Brings the database's tables up to this version
-                                    of the program.
-        remote-db setup             Creates database tables and generates new
-                                    encryption key.
-        remote-db setup-operator    Create operator remote signer configuration.
-        remote-db setup-validator   Creates validator configuration files for
-                                    Lighthouse, Prysm, and Teku clients to sign data
-                                    using keys from database.
-        remote-db setup-web3signer  Retrieves web3signer private keys from the
-                                    database.
-        remote-db upload-keypairs   Generates shares for the local keypairs, updates
-                                    configs in the remote DB.
-        remote-db verify            Opens and checks every row of the vault. Changes
-                                    nothing; exits with 3 on findings.
+        setup                  Creates database tables and generates new encryption
+                               key.
+        upload-keypairs        Generates shares for the local keypairs, updates
+                               configs in the remote DB.
+        setup-web3signer       Retrieves web3signer private keys from the database.
+        setup-validator        Creates validator configuration files for Lighthouse,
+                               Prysm, and Teku clients to sign data using keys from
+                               database.
+        setup-operator         Create operator remote signer configuration.
+        assign                 Stores which validator runs which key.
+        verify                 Opens and checks every row of the vault. Changes
+                               nothing; exits with 3 on findings.
+        grants                 Prints SQL that gives every part of the program a
+                               database role with its rights alone.
+        migrate                Brings the database's tables up to this version of the
+                               program.
+        cleanup                Removes all the entries for the vault from the
+                               database.
+
+      operator remote-db COMMAND --help shows the options of a command.
 
       "
     `);
@@ -146,16 +158,23 @@ describe('the help page of', () => {
       "Shows and replaces the operator's transactions.
 
       USAGE
-        $ operator tx COMMAND
+        $ operator tx COMMAND [OPTIONS]
 
       COMMANDS
-        tx bump    Has the operator replace a waiting transaction by one with a
-                   higher fee.
-        tx cancel  Has the operator cancel a waiting transaction.
-        tx list    Shows the transactions of the operator, the newest first.
+        list                   Shows the transactions of the operator, the newest
+                               first.
+        bump                   Has the operator replace a waiting transaction by one
+                               with a higher fee.
+        cancel                 Has the operator cancel a waiting transaction.
+
+      operator tx COMMAND --help shows the options of a command.
 
       "
     `);
+  });
+
+  it('deposit-data, and its options', async () => {
+    expect(await helpPage('deposit-data')).toMatchInlineSnapshot();
   });
 
   it('create-keys, and its options', async () => {
@@ -163,47 +182,44 @@ describe('the help page of', () => {
       "Creates the validator keys from the mnemonic.
 
       USAGE
-        $ operator create-keys [OPTIONS]
+        $ operator create-keys --vault=ADDRESS --count=INTEGER
+            --mnemonic-file=FILE [OPTIONS]
 
-      FLAGS
-        --count=INTEGER
-            The number of the validator keys to generate.
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+        --count=INTEGER             (required) The number of the validator keys to
+                                    generate.
+        --mnemonic=TEXT             (required) The mnemonic for generating the
+                                    validator keys.
+        --mnemonic-file=FILE        File to read --mnemonic from. [env: MNEMONIC_FILE]
 
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --kdf=[scrypt|pbkdf2]
-            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
-            weaker.
-
-        --mnemonic=TEXT
-            The mnemonic for generating the validator keys.
-
-        --mnemonic-file=FILE
-            File to read --mnemonic from. [env: MNEMONIC_FILE]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Refused when it is not the network specified at
-            "init" command. [env: NETWORK]
-
-        --per-keystore-password
-            Creates separate password file for each keystore.
-
-        --pool-size=INTEGER
-            Number of threads. Default is the number of cores, at most 4. [env:
-            POOL_SIZE]
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Refused when it is not
+                                    the network specified at "init" command.
+                                    [env: NETWORK]
+        --per-keystore-password     Creates separate password file for each keystore.
+        --kdf=[scrypt|pbkdf2]       Key derivation of the keystores. Default is
+                                    scrypt; pbkdf2 is faster and weaker.
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
+        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
+                                    ~/.stakewise. [env: DATA_DIR]
 
       EXAMPLES
         $ operator create-keys
 
         $ operator create-keys --vault 0x3320a...68 --count 10 --mnemonic-file ./mnemonic
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -224,22 +240,31 @@ describe('the help page of', () => {
       "Creates the encrypted hot wallet from the mnemonic.
 
       USAGE
-        $ operator create-wallet [OPTIONS]
+        $ operator create-wallet --vault=ADDRESS --mnemonic-file=FILE [OPTIONS]
 
-      FLAGS
-        --data-dir=DIRECTORY  Path where the vault data will be placed. Default is
-                              ~/.stakewise. [env: DATA_DIR]
-        --mnemonic=TEXT       The mnemonic for generating the wallet.
-        --mnemonic-file=FILE  File to read --mnemonic from. [env: MNEMONIC_FILE]
-        --vault=ADDRESS       The address of the vault. [env: VAULT]
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+        --mnemonic=TEXT             (required) The mnemonic for generating the wallet.
+        --mnemonic-file=FILE        File to read --mnemonic from. [env: MNEMONIC_FILE]
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OPTIONS
+        --json                      Format output as json.
+        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
+                                    ~/.stakewise. [env: DATA_DIR]
 
       EXAMPLES
         $ operator create-wallet
 
         $ operator create-wallet --vault 0x3320a...68 --mnemonic-file ./mnemonic
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -255,20 +280,29 @@ describe('the help page of', () => {
       "Calculates Merkle tree root for the deposit data file.
 
       USAGE
-        $ operator get-validators-root [OPTIONS]
+        $ operator get-validators-root --vault=ADDRESS [OPTIONS]
 
-      FLAGS
-        --data-dir=DIRECTORY      Path where the vault data will be placed. Default
-                                  is ~/.stakewise. [env: DATA_DIR]
-        --deposit-data-file=FILE  Path to the deposit data file. Default is
-                                  ~/.stakewise/<vault>/deposit_data.json.
-        --vault=ADDRESS           The address of the vault. [env: VAULT]
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OPTIONS
+        --json                      Format output as json.
+        --deposit-data-file=FILE    Path to the deposit data file. Default is
+                                    ~/.stakewise/<vault>/deposit_data.json.
+        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
+                                    ~/.stakewise. [env: DATA_DIR]
 
       EXAMPLES
         $ operator get-validators-root --vault 0x3320a...68
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -284,33 +318,38 @@ describe('the help page of', () => {
       "Initializes vault data directory and generates mnemonic.
 
       USAGE
-        $ operator init [OPTIONS]
+        $ operator init
+            --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+            --vault=ADDRESS [OPTIONS]
 
-      FLAGS
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --language=WORD
-            The mnemonic language. One of chinese_simplified, chinese_traditional,
-            czech, english, italian, korean, portuguese, spanish.
-
+      REQUIRED
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of your vault, or the path of a network file. [env: NETWORK]
+                                    (required) The network of your vault, or the path
+                                    of a network file. [env: NETWORK]
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-        --no-verify
-            Skips mnemonic verification when provided.
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OPTIONS
+        --json                      Format output as json.
+        --language=WORD             The mnemonic language. One of chinese_simplified,
+                                    chinese_traditional, czech, english, italian,
+                                    korean, portuguese, spanish.
+        --no-verify                 Skips mnemonic verification when provided.
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
 
       EXAMPLES
         $ operator init
 
         $ operator init --network hoodi --vault 0x3320a...68 --language english
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -328,17 +367,19 @@ describe('the help page of', () => {
       "Merges multiple deposit data files into one.
 
       USAGE
-        $ operator merge-deposit-data [OPTIONS]
+        $ operator merge-deposit-data --deposit-data-files=FILE...
+            --output-file=FILE [OPTIONS]
 
-      FLAGS
-        -d, --deposit-data-files=FILE...  Path to the deposit data file. To specify
-                                          multiple deposit data files, use the -d
-                                          option multiple times.
-        -m, --output-file=FILE            Path where the merged deposit data file
-                                          will be created, with the file name.
+      REQUIRED
+        -d, --deposit-data-files=FILE...
+                                    (required) Path to the deposit data file. To
+                                    specify multiple deposit data files, use the -d
+                                    option multiple times.
+        -m, --output-file=FILE      (required) Path where the merged deposit data file
+                                    will be created, with the file name.
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OPTIONS
+        --json                      Format output as json.
 
       DESCRIPTION
         Merges multiple deposit data files into one.
@@ -350,6 +391,15 @@ describe('the help page of', () => {
 
       EXAMPLES
         $ operator merge-deposit-data -d ./first.json -d ./second.json -m ./merged.json
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -364,77 +414,79 @@ describe('the help page of', () => {
       "Recover vault data directory and keystores.
 
       USAGE
-        $ operator recover [OPTIONS]
+        $ operator recover --mnemonic-file=FILE --vault=ADDRESS
+            --execution-endpoints=URL[,URL…] --consensus-endpoints=URL[,URL…]
+            [OPTIONS]
 
-      FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --consensus-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for consensus nodes. [env:
-            CONSENSUS_ENDPOINTS]
-
-        --consensus-retry-timeout=SECONDS
-            How long requests that fail are sent to consensus nodes again, in seconds.
-            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
-
-        --consensus-timeout=SECONDS
-            Time limit of one request to a consensus node, in seconds. Default is 60.
-            [env: CONSENSUS_TIMEOUT]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
+      REQUIRED
+        --mnemonic=TEXT             (required) The mnemonic for generating the
+                                    validator keys.
+        --mnemonic-file=FILE        File to read --mnemonic from. [env: MNEMONIC_FILE]
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
-            EXECUTION_ENDPOINTS]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
+        --consensus-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: CONSENSUS_ENDPOINTS]
 
-        --execution-retry-timeout=SECONDS
-            How long requests that fail are sent to execution nodes again, in seconds.
-            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
+      OPTIONS
+        --per-keystore-password     Creates separate password file for each keystore.
+        --no-confirm                Skips confirmation messages when provided.
+        --search-limit=INTEGER      Keys in a row that are none of the vault’s before
+                                    the search ends. Default is 1000.
+        --kdf=[scrypt|pbkdf2]       Key derivation of the keystores. Default is
+                                    scrypt; pbkdf2 is faster and weaker.
 
-        --execution-timeout=SECONDS
-            Time limit of one request to an execution node, in seconds. Default is 30.
-            [env: EXECUTION_TIMEOUT]
-
-        --kdf=[scrypt|pbkdf2]
-            Key derivation of the keystores. Default is scrypt; pbkdf2 is faster and
-            weaker.
-
-        --mnemonic=TEXT
-            The mnemonic for generating the validator keys.
-
-        --mnemonic-file=FILE
-            File to read --mnemonic from. [env: MNEMONIC_FILE]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of your vault, or the path of a network file. [env: NETWORK]
+                                    The network of your vault, or the path of a
+                                    network file. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
 
-        --no-confirm
-            Skips confirmation messages when provided.
+      NODES
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
 
-        --per-keystore-password
-            Creates separate password file for each keystore.
+      SIGNING
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
 
-        --pool-size=INTEGER
-            Number of threads. Default is the number of cores, at most 4. [env:
-            POOL_SIZE]
-
-        --search-limit=INTEGER
-            Keys in a row that are none of the vault’s before the search ends. Default
-            is 1000.
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator recover
 
         $ operator recover --vault 0x3320a...68 --mnemonic-file ./mnemonic --network mainnet --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -463,61 +515,51 @@ describe('the help page of', () => {
       "Stores which validator runs which key.
 
       USAGE
-        $ operator remote-db assign [OPTIONS]
+        $ operator remote-db assign --vault=ADDRESS --db-url-file=FILE
+            --total-validators=INTEGER [OPTIONS]
 
-      FLAGS
-        --encrypt-key=TEXT                 The encryption key for the remote
-                                           database: signs the plan, and all that is
-                                           read without this key. [env:
-                                           REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE            File to read --encrypt-key from. [env:
-                                           REMOTE_DB_ENCRYPT_KEY_FILE]
-        --like-reference                   Stores the ranges of the Python operator,
-                                           for a move from it.
-        --reassign                         Lets keys move between validators. Stop
-                                           those that lose keys first.
-        --reference-version=[1.0.1|1.0.2]  Whose ranges: up to 1.0.1 (rounded down,
-                                           the default), or 1.0.2 and later (rounded
-                                           up).
-        --total-validators=INTEGER         The total number of validators connected
-                                           to the web3signer.
-        --trust-stored                     Signs the stored plan although it was
-                                           stored or changed without the encryption
-                                           key.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --total-validators=INTEGER  (required) The total number of validators
+                                    connected to the web3signer.
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --like-reference            Stores the ranges of the Python operator, for a
+                                    move from it.
+        --reference-version=[1.0.1|1.0.2]
+                                    Whose ranges: up to 1.0.1 (rounded down, the
+                                    default), or 1.0.2 and later (rounded up).
+        --reassign                  Lets keys move between validators. Stop those that
+                                    lose keys first.
+        --encrypt-key=TEXT          The encryption key for the remote database: signs
+                                    the plan, and all that is read without this key.
+                                    [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --trust-stored              Signs the stored plan although it was stored or
+                                    changed without the encryption key.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10
@@ -525,6 +567,15 @@ describe('the help page of', () => {
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 3 --like-reference
 
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --encrypt-key-file ./encrypt-key
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -543,47 +594,47 @@ describe('the help page of', () => {
       "Removes all the entries for the vault from the database.
 
       USAGE
-        $ operator remote-db cleanup [OPTIONS]
+        $ operator remote-db cleanup --vault=ADDRESS --db-url-file=FILE [OPTIONS]
 
-      FLAGS
-        --yes  Removes without asking.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --yes                       Removes without asking.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -595,56 +646,47 @@ describe('the help page of', () => {
       "Prints SQL that gives every part of the program a database role with its rights alone.
 
       USAGE
-        $ operator remote-db grants [OPTIONS]
+        $ operator remote-db grants --vault=ADDRESS --db-url-file=FILE [OPTIONS]
 
-      FLAGS
-        --auditor=TEXT           Name of the database role that reads the audit log
-                                 and all that is public.
-        --operator=TEXT          Name of the database role that runs the operator:
-                                 start, tx list, tx bump, tx cancel.
-        --role-prefix=TEXT       Begins the names of roles that are not named.
-                                 Default is stakewise_.
-        --signer-sync=TEXT       Name of the database role that reads sealed keys:
-                                 setup-web3signer, verify, signer.
-        --uploader=TEXT          Name of the database role that sets up vaults,
-                                 uploads keys, assigns them and cleans up.
-        --validator-config=TEXT  Name of the database role that writes files of
-                                 public facts: setup-validator of a stored plan,
-                                 setup-operator.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --role-prefix=TEXT          Begins the names of roles that are not named.
+                                    Default is stakewise_.
+        --uploader=TEXT             Name of the database role that sets up vaults,
+                                    uploads keys, assigns them and cleans up.
+        --signer-sync=TEXT          Name of the database role that reads sealed keys:
+                                    setup-web3signer, verify, signer.
+        --validator-config=TEXT     Name of the database role that writes files of
+                                    public facts: setup-validator of a stored plan,
+                                    setup-operator.
+        --operator=TEXT             Name of the database role that runs the operator:
+                                    start, tx list, tx bump, tx cancel.
+        --auditor=TEXT              Name of the database role that reads the audit log
+                                    and all that is public.
 
       DESCRIPTION
         Prints SQL that gives every part of the program a database role with its
@@ -657,6 +699,15 @@ describe('the help page of', () => {
         $ operator remote-db grants > grants.sql && psql -v ON_ERROR_STOP=1 -f grants.sql -U owner operator
 
         $ operator remote-db grants --db-schema operator --role-prefix mainnet_ --auditor compliance
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -676,44 +727,46 @@ describe('the help page of', () => {
       "Brings the database's tables up to this version of the program.
 
       USAGE
-        $ operator remote-db migrate [OPTIONS]
+        $ operator remote-db migrate --vault=ADDRESS --db-url-file=FILE [OPTIONS]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
 
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc migrate
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -725,58 +778,58 @@ describe('the help page of', () => {
       "Creates database tables and generates new encryption key.
 
       USAGE
-        $ operator remote-db setup [OPTIONS]
+        $ operator remote-db setup --vault=ADDRESS --db-url-file=FILE [OPTIONS]
 
-      FLAGS
-        --encrypt-key=TEXT       An encryption key to use instead of a new one.
-                                 [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE  File to create with the encryption key (readable by
-                                 you alone), or to read an existing one from. [env:
-                                 REMOTE_DB_ENCRYPT_KEY_FILE]
-        --if-needed              Exits with 0 when the vault is set up already,
-                                 after checking the encryption key.
-        --replace-key            Gives a vault that has no keypairs yet another
-                                 encryption key, as when the first one was lost. The
-                                 old one is of no use after it.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --encrypt-key-file=FILE     File to create with the encryption key (readable
+                                    by you alone), or to read an existing one from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --encrypt-key=TEXT          An encryption key to use instead of a new one.
+                                    [env: REMOTE_DB_ENCRYPT_KEY]
+        --if-needed                 Exits with 0 when the vault is set up already,
+                                    after checking the encryption key.
+        --replace-key               Gives a vault that has no keypairs yet another
+                                    encryption key, as when the first one was lost.
+                                    The old one is of no use after it.
 
       EXAMPLES
         $ operator remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup
 
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup --if-needed --encrypt-key-file ./encrypt-key
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -793,68 +846,77 @@ describe('the help page of', () => {
       "Create operator remote signer configuration.
 
       USAGE
-        $ operator remote-db setup-operator [OPTIONS]
+        $ operator remote-db setup-operator --vault=ADDRESS --db-url-file=FILE
+            [OPTIONS]
 
-      FLAGS
-        --check                    Writes nothing; exits with 3 when a file would
-                                   change.
-        --file-mode=MODE           Permissions of written files. Default is 0600 for
-                                   keys and 0644 for others; directories follow.
-                                   [env: REMOTE_DB_FILE_MODE]
-        --force                    Replaces deposit_data.json also when it has
-                                   entries of keys that were not uploaded, which are
-                                   lost then.
-        --output-dir=DIRECTORY     The folder where configuration files will be
-                                   saved. Default is the vault's directory. [env:
-                                   REMOTE_DB_OUTPUT_DIR]
-        --owner=UID[:GID]          Numeric owner of written files and directories;
-                                   the output directory must be no link. [env:
-                                   REMOTE_DB_FILE_OWNER]
-        --removals=[refuse|allow]  What to do when more than a tenth of the
-                                   validators would vanish from
-                                   remote_signer_config.json: refuse, or allow it.
-        --vault-public-key=HEX     The vault's public key, as remote-db setup,
-                                   upload-keypairs, assign and verify print it: then
-                                   only what its holder has signed is believed, and
-                                   nothing older than what was believed before.
-                                   [env: VAULT_PUBLIC_KEY]
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
 
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --vault-public-key=HEX      The vault's public key, as remote-db setup,
+                                    upload-keypairs, assign and verify print it: then
+                                    only what its holder has signed is believed, and
+                                    nothing older than what was believed before.
+                                    [env: VAULT_PUBLIC_KEY]
+
+      FILES
+        --output-dir=DIRECTORY      The folder where configuration files will be
+                                    saved. Default is the vault's directory.
+                                    [env: REMOTE_DB_OUTPUT_DIR]
+        --removals=[refuse|allow]   What to do when more than a tenth of the
+                                    validators would vanish from
+                                    remote_signer_config.json: refuse, or allow it.
+        --force                     Replaces deposit_data.json also when it has
+                                    entries of keys that were not uploaded, which are
+                                    lost then.
+        --file-mode=MODE            Permissions of written files. Default is 0600 for
+                                    keys and 0644 for others; directories follow.
+                                    [env: REMOTE_DB_FILE_MODE]
+        --owner=UID[:GID]           Numeric owner of written files and directories;
+                                    the output directory must be no link.
+                                    [env: REMOTE_DB_FILE_OWNER]
+        --check                     Writes nothing; exits with 3 when a file would
+                                    change.
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-operator
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -874,113 +936,117 @@ describe('the help page of', () => {
       "Creates validator configuration files for Lighthouse, Prysm, and Teku clients to sign data using keys from database.
 
       USAGE
-        $ operator remote-db setup-validator [OPTIONS]
+        $ operator remote-db setup-validator --vault=ADDRESS --db-url-file=FILE
+            --validator-index=INTEGER --total-validators=INTEGER
+            --web3signer-endpoint=URL --fee-recipient=ADDRESS [OPTIONS]
 
-      FLAGS
-        --check                         Writes nothing; exits with 3 when a file
-                                        would change.
-        --disable-proposal-builder      Disable proposal builder for Teku and Prysm
-                                        clients.
-        --fee-recipient=ADDRESS         The recipient address for MEV & priority
-                                        fees.
-        --file-mode=MODE                Permissions of written files. Default is
-                                        0600 for keys and 0644 for others;
-                                        directories follow. [env:
-                                        REMOTE_DB_FILE_MODE]
-        --output-dir=DIRECTORY          The folder where configuration files will be
-                                        saved. [env: REMOTE_DB_OUTPUT_DIR]
-        --owner=UID[:GID]               Numeric owner of written files and
-                                        directories; the output directory must be no
-                                        link. [env: REMOTE_DB_FILE_OWNER]
-        --reassign                      Lets keys move between validators when their
-                                        number changes.
-        --removals=[refuse|keep|allow]  What to do when more than a tenth of the
-                                        files' keys would be removed: refuse, keep
-                                        them, or allow it.
-        --template-dir=DIRECTORY        Folder with templates of your own: each
-                                        *.eta in it makes a file, as
-                                        docs/templates.md tells.
-        --total-validators=INTEGER      The total number of validators connected to
-                                        the web3signer.
-        --validator-index=INTEGER       The validator index to generate the
-                                        configuration files.
-        --vault-public-key=HEX          The vault's public key, as remote-db setup,
-                                        upload-keypairs, assign and verify print it:
-                                        then only what its holder has signed is
-                                        believed, and nothing older than what was
-                                        believed before. [env: VAULT_PUBLIC_KEY]
-        --web3signer-endpoint=URL       The endpoint of the web3signer service.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --validator-index=INTEGER   (required) The validator index to generate the
+                                    configuration files.
+        --total-validators=INTEGER  (required) The total number of validators
+                                    connected to the web3signer.
+        --web3signer-endpoint=URL   (required) The endpoint of the web3signer service.
+        --fee-recipient=ADDRESS     (required) The recipient address for MEV &
+                                    priority fees.
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
+      OPTIONS
+        --disable-proposal-builder  Disable proposal builder for Teku and Prysm
+                                    clients.
+        --lighthouse-builder        Writes builder_proposals into the file of
+                                    Lighthouse, too: true, or false with
+                                    --disable-proposal-builder.
+                                    [env: VALIDATOR_LIGHTHOUSE_BUILDER]
+        --gas-limit=INTEGER         The gas limit that builders are told, for the
+                                    files of Lighthouse and Teku and the option of
+                                    Prysm. Default is that of the client.
+                                    [env: VALIDATOR_GAS_LIMIT]
+        --graffiti=TEXT             The graffiti of blocks, 32 bytes at most, for the
+                                    file of Lighthouse and the options of Teku and
+                                    Prysm. [env: VALIDATOR_GRAFFITI]
+        --root-certificate-path=PATH
+                                    The signer's certificate authority (PEM), by its
+                                    path on the machine of the client, for the file of
+                                    Lighthouse. [env: VALIDATOR_ROOT_CERTIFICATE_PATH]
+        --client-identity-path=PATH
+                                    The certificate and key of the client (PKCS#12),
+                                    by its path on the machine of the client, for the
+                                    file of Lighthouse and the option of Teku.
+                                    [env: VALIDATOR_CLIENT_IDENTITY_PATH]
+        --client-identity-password=TEXT
+                                    The password of --client-identity-path; the file
+                                    of Lighthouse has it, and is 0600 then.
+                                    [env: VALIDATOR_CLIENT_IDENTITY_PASSWORD]
+        --client-identity-password-file=FILE
+                                    File to read --client-identity-password from.
+                                    [env: VALIDATOR_CLIENT_IDENTITY_PASSWORD_FILE]
+        --reassign                  Lets keys move between validators when their
+                                    number changes.
 
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
 
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
 
-      WHAT CLIENTS ARE TOLD FLAGS
-        --client-identity-password=TEXT       The password of
-                                              --client-identity-path; the file of
-                                              Lighthouse has it, and is 0600 then.
-                                              [env:
-                                              VALIDATOR_CLIENT_IDENTITY_PASSWORD]
-        --client-identity-password-file=FILE  File to read
-                                              --client-identity-password from. [env:
-                                              VALIDATOR_CLIENT_IDENTITY_PASSWORD_FIL
-                                              E]
-        --client-identity-path=PATH           The certificate and key of the client
-                                              (PKCS#12), by its path on the machine
-                                              of the client, for the file of
-                                              Lighthouse and the option of Teku.
-                                              [env: VALIDATOR_CLIENT_IDENTITY_PATH]
-        --gas-limit=INTEGER                   The gas limit that builders are told,
-                                              for the files of Lighthouse and Teku
-                                              and the option of Prysm. Default is
-                                              that of the client. [env:
-                                              VALIDATOR_GAS_LIMIT]
-        --graffiti=TEXT                       The graffiti of blocks, 32 bytes at
-                                              most, for the file of Lighthouse and
-                                              the options of Teku and Prysm. [env:
-                                              VALIDATOR_GRAFFITI]
-        --lighthouse-builder                  Writes builder_proposals into the file
-                                              of Lighthouse, too: true, or false
-                                              with --disable-proposal-builder. [env:
-                                              VALIDATOR_LIGHTHOUSE_BUILDER]
-        --root-certificate-path=PATH          The signer's certificate authority
-                                              (PEM), by its path on the machine of
-                                              the client, for the file of
-                                              Lighthouse. [env:
-                                              VALIDATOR_ROOT_CERTIFICATE_PATH]
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --vault-public-key=HEX      The vault's public key, as remote-db setup,
+                                    upload-keypairs, assign and verify print it: then
+                                    only what its holder has signed is believed, and
+                                    nothing older than what was believed before.
+                                    [env: VAULT_PUBLIC_KEY]
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      FILES
+        --output-dir=DIRECTORY      The folder where configuration files will be
+                                    saved. [env: REMOTE_DB_OUTPUT_DIR]
+        --template-dir=DIRECTORY    Folder with templates of your own: each *.eta in
+                                    it makes a file, as docs/templates.md tells.
+        --removals=[refuse|keep|allow]
+                                    What to do when more than a tenth of the files'
+                                    keys would be removed: refuse, keep them, or allow
+                                    it.
+        --file-mode=MODE            Permissions of written files. Default is 0600 for
+                                    keys and 0644 for others; directories follow.
+                                    [env: REMOTE_DB_FILE_MODE]
+        --owner=UID[:GID]           Numeric owner of written files and directories;
+                                    the output directory must be no link.
+                                    [env: REMOTE_DB_FILE_OWNER]
+        --check                     Writes nothing; exits with 3 when a file would
+                                    change.
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -1012,147 +1078,159 @@ describe('the help page of', () => {
       "Retrieves web3signer private keys from the database.
 
       USAGE
-        $ operator remote-db setup-web3signer [OPTIONS]
+        $ operator remote-db setup-web3signer --vault=ADDRESS --db-url-file=FILE
+            --encrypt-key-file=FILE [OPTIONS]
 
-      FLAGS
-        --adopt                          Takes over key_N.yaml files whose keys are
-                                         all this vault's.
-        --check                          Writes nothing; exits with 3 when a file
-                                         would change.
-        --encrypt-key=TEXT               The encryption key for the remote database.
-                                         [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE          File to read --encrypt-key from. [env:
-                                         REMOTE_DB_ENCRYPT_KEY_FILE]
-        --file-mode=MODE                 Permissions of written files. Default is
-                                         0600 for keys and 0644 for others;
-                                         directories follow. [env:
-                                         REMOTE_DB_FILE_MODE]
-        --layout=[buckets|one-per-key]   Up to 256 files named after network and
-                                         vault (buckets), or key_N.yaml files
-                                         (one-per-key).
-        --output-dir=DIRECTORY           The folder where web3signer keystores will
-                                         be saved. [env: REMOTE_DB_OUTPUT_DIR]
-        --owner=UID[:GID]                Numeric owner of written files and
-                                         directories; the output directory must be
-                                         no link. [env: REMOTE_DB_FILE_OWNER]
-        --remote-signer-timeout=SECONDS  Time limit of one request to a signer, in
-                                         seconds. Default is 30. [env:
-                                         REMOTE_SIGNER_TIMEOUT]
-        --removals=[refuse|keep|allow]   What to do when more than a tenth of the
-                                         keys would be removed: refuse, keep them,
-                                         or allow it.
-        --signer-ca=FILE                 Certificate authority of the signer, or its
-                                         self-signed certificate (PEM). [env:
-                                         SIGNER_CA]
-        --signer-cert=FILE               Client certificate for the signer (PEM).
-                                         [env: SIGNER_CERT]
-        --signer-key=FILE                Key of the client certificate (PEM). [env:
-                                         SIGNER_KEY]
-        --signer-pfx=FILE                Client certificate and key in one PKCS#12
-                                         file, instead of the two. [env: SIGNER_PFX]
-        --signer-pfx-password=TEXT       Password of the PKCS#12 file, or of the key
-                                         of the client certificate. [env:
-                                         SIGNER_PFX_PASSWORD]
-        --signer-pfx-password-file=FILE  File to read --signer-pfx-password from.
-                                         [env: SIGNER_PFX_PASSWORD_FILE]
-        --vault-public-key=HEX           The vault's public key, as remote-db setup,
-                                         upload-keypairs, assign and verify print
-                                         it: then only what its holder has signed is
-                                         believed, and nothing older than what was
-                                         believed before. [env: VAULT_PUBLIC_KEY]
-        --web3signer-endpoint=URL...     A Web3Signer to reload and to compare with;
-                                         may be given several times.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --encrypt-key=TEXT          (required) The encryption key for the remote
+                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
+      OPTIONS
+        --web3signer-endpoint=URL...
+                                    A Web3Signer to reload and to compare with; may be
+                                    given several times.
+        --slashing-db-url=URL       Web3Signer's slashing protection database
+                                    (Postgres), in which it is looked, and nothing
+                                    written, for validators of these keys that are
+                                    disabled; exits with 3 when there are any.
+                                    [env: SLASHING_DB_URL]
+        --slashing-db-url-file=FILE
+                                    File to read --slashing-db-url from.
+                                    [env: SLASHING_DB_URL_FILE]
+        --config-file=FILE          Also writes Web3Signer's own configuration, for
+                                    its --config-file, to this path.
+        --web3signer-version=VERSION
+                                    The version of Web3Signer: options that it does
+                                    not know are left out. Default is 26.7.0.
+        --web3signer-network=NETWORK
+                                    Web3Signer's name of the network, or the path or
+                                    URL of a configuration of the consensus layer.
+                                    Default is the vault's network.
+        --key-store-path=PATH       The folder of the key files as Web3Signer finds
+                                    it. Default is --output-dir.
+        --http-listen-host=HOST     The address that Web3Signer listens on. Default is
+                                    127.0.0.1.
+        --http-listen-port=INTEGER  The port that Web3Signer listens on. Default is
+                                    9000.
+        --slashing-protection-db-url=URL
+                                    The slashing protection database, as
+                                    jdbc:postgresql://host:port/name. Its password
+                                    stays in a variable of Web3Signer.
+        --slashing-protection-db-username=TEXT
+                                    The slashing protection database's user.
 
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
 
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
 
-      WEB3SIGNER'S OWN CONFIGURATION FLAGS
-        --config-file=FILE                      Also writes Web3Signer's own
-                                                configuration, for its
-                                                --config-file, to this path.
-        --http-host-allowlist=HOST...           A host name by which clients may ask
-                                                Web3Signer, beside localhost,
-                                                127.0.0.1 and those of
-                                                --web3signer-endpoint; * is any; may
-                                                be given several times.
-        --http-listen-host=HOST                 The address that Web3Signer listens
-                                                on. Default is 127.0.0.1.
-        --http-listen-port=INTEGER              The port that Web3Signer listens on.
-                                                Default is 9000.
-        --key-store-path=PATH                   The folder of the key files as
-                                                Web3Signer finds it. Default is
-                                                --output-dir.
-        --metrics-enabled                       Serves metrics for Prometheus.
-        --metrics-host=HOST                     The address that metrics are served
-                                                on. Default is 127.0.0.1.
-        --metrics-host-allowlist=HOST...        A host name by which metrics may be
-                                                asked for, beside localhost and
-                                                127.0.0.1; may be given several
-                                                times.
-        --metrics-port=INTEGER                  The port that metrics are served on.
-                                                Default is 9001.
-        --slashing-protection-db-url=URL        The slashing protection database, as
-                                                jdbc:postgresql://host:port/name.
-                                                Its password stays in a variable of
-                                                Web3Signer.
-        --slashing-protection-db-username=TEXT  The slashing protection database's
-                                                user.
-        --template-dir=DIRECTORY                Folder with a web3signer.yaml.eta of
-                                                your own, as docs/templates.md
-                                                tells.
-        --tls-allow-any-client                  Answers clients without a
-                                                certificate, too.
-        --tls-allow-ca-clients                  Answers clients whose certificates
-                                                are from an authority that Java
-                                                knows.
-        --tls-keystore-file=PATH                Web3Signer's certificate and key
-                                                (PKCS#12).
-        --tls-keystore-password-file=PATH       The file with the password of
-                                                --tls-keystore-file.
-        --tls-known-clients-file=PATH           The list of the clients that are
-                                                answered: name and fingerprint of
-                                                their certificates.
-        --web3signer-network=NETWORK            Web3Signer's name of the network, or
-                                                the path or URL of a configuration
-                                                of the consensus layer. Default is
-                                                the vault's network.
-        --web3signer-version=VERSION            The version of Web3Signer: options
-                                                that it does not know are left out.
-                                                Default is 26.7.0.
+      SERVER
+        --http-host-allowlist=HOST...
+                                    A host name by which clients may ask Web3Signer,
+                                    beside localhost, 127.0.0.1 and those of
+                                    --web3signer-endpoint; * is any; may be given
+                                    several times.
+        --tls-keystore-file=PATH    Web3Signer's certificate and key (PKCS#12).
+        --tls-keystore-password-file=PATH
+                                    The file with the password of --tls-keystore-file.
+        --tls-known-clients-file=PATH
+                                    The list of the clients that are answered: name
+                                    and fingerprint of their certificates.
+        --tls-allow-ca-clients      Answers clients whose certificates are from an
+                                    authority that Java knows.
+        --tls-allow-any-client      Answers clients without a certificate, too.
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --vault-public-key=HEX      The vault's public key, as remote-db setup,
+                                    upload-keypairs, assign and verify print it: then
+                                    only what its holder has signed is believed, and
+                                    nothing older than what was believed before.
+                                    [env: VAULT_PUBLIC_KEY]
+
+      FILES
+        --output-dir=DIRECTORY      The folder where web3signer keystores will be
+                                    saved. [env: REMOTE_DB_OUTPUT_DIR]
+        --layout=[buckets|one-per-key]
+                                    Up to 256 files named after network and vault
+                                    (buckets), or key_N.yaml files (one-per-key).
+        --removals=[refuse|keep|allow]
+                                    What to do when more than a tenth of the keys
+                                    would be removed: refuse, keep them, or allow it.
+        --adopt                     Takes over key_N.yaml files whose keys are all
+                                    this vault's.
+        --file-mode=MODE            Permissions of written files. Default is 0600 for
+                                    keys and 0644 for others; directories follow.
+                                    [env: REMOTE_DB_FILE_MODE]
+        --owner=UID[:GID]           Numeric owner of written files and directories;
+                                    the output directory must be no link.
+                                    [env: REMOTE_DB_FILE_OWNER]
+        --check                     Writes nothing; exits with 3 when a file would
+                                    change.
+        --template-dir=DIRECTORY    Folder with a web3signer.yaml.eta of your own, as
+                                    docs/templates.md tells.
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --metrics-enabled           Serves metrics for Prometheus.
+        --metrics-host=HOST         The address that metrics are served on. Default is
+                                    127.0.0.1.
+        --metrics-port=INTEGER      The port that metrics are served on. Default is
+                                    9001.
+        --metrics-host-allowlist=HOST...
+                                    A host name by which metrics may be asked for,
+                                    beside localhost and 127.0.0.1; may be given
+                                    several times.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-web3signer --encrypt-key-file ./encrypt-key --output-dir ./web3signer
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -1163,6 +1241,7 @@ describe('the help page of', () => {
       --removals                         -  -                                                 optional
       --adopt                            -  -                                                 switch
       --web3signer-endpoint              -  -                                                 repeated
+      --slashing-db-url                  -  SLASHING_DB_URL SLASHING_DB_URL_FILE              optional
       --vault-public-key                 -  VAULT_PUBLIC_KEY                                  optional
       --signer-ca                        -  SIGNER_CA                                         optional
       --signer-cert                      -  SIGNER_CERT                                       optional
@@ -1200,89 +1279,103 @@ describe('the help page of', () => {
       "Generates shares for the local keypairs, updates configs in the remote DB.
 
       USAGE
-        $ operator remote-db upload-keypairs [OPTIONS]
+        $ operator remote-db upload-keypairs --vault=ADDRESS --db-url-file=FILE
+            --encrypt-key-file=FILE --execution-endpoints=URL[,URL…] [OPTIONS]
 
-      FLAGS
-        --allow-unverified-ipfs             Takes an oracle configuration that no
-                                            gateway can prove. Not for mainnet.
-        --deposit-data-file=FILE            Path to the deposit_data.json file.
-                                            Default is the file generated with
-                                            "create-keys" command. [env:
-                                            DEPOSIT_DATA_FILE]
-        --encrypt-key=TEXT                  The encryption key for the remote
-                                            database. [env: REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE             File to read --encrypt-key from. [env:
-                                            REMOTE_DB_ENCRYPT_KEY_FILE]
-        --execution-endpoints=URL[,URL…]    Comma separated list of API endpoints
-                                            for execution nodes. [env:
-                                            EXECUTION_ENDPOINTS]
-        --execution-retry-timeout=SECONDS   How long requests that fail are sent to
-                                            execution nodes again, in seconds.
-                                            Default is 60. [env:
-                                            EXECUTION_RETRY_TIMEOUT]
-        --execution-timeout=SECONDS         Time limit of one request to an
-                                            execution node, in seconds. Default is
-                                            30. [env: EXECUTION_TIMEOUT]
-        --ipfs-fetch-endpoints=URL[,URL…]   Comma separated list of IPFS gateways,
-                                            asked before the network's own. Default
-                                            is the network's own alone. [env:
-                                            IPFS_FETCH_ENDPOINTS]
-        --ipfs-timeout=SECONDS              Time limit of all that one IPFS gateway
-                                            is asked, in seconds. Default is 60.
-                                            [env: IPFS_TIMEOUT]
-        --keystores-password-dir=DIRECTORY  Directory with one password file per
-                                            keystore, <keystore name>.txt. Default
-                                            is beside the keystores. [env:
-                                            KEYSTORES_PASSWORD_DIR]
-        --keystores-password-file=FILE      Password of keystores that have no
-                                            password file of their own. Default is
-                                            password.txt beside them. [env:
-                                            KEYSTORES_PASSWORD_FILE]
-        --oracle-set-hash=HASH              The only oracle set that is accepted, as
-                                            32 bytes of hex; another one is refused.
-                                            Default is what the execution nodes
-                                            agree on. [env: ORACLE_SET_HASH]
-        --pool-size=INTEGER                 Number of threads. Default is the number
-                                            of cores, at most 4. [env: POOL_SIZE]
-        --prune-shares                      Removes shares of oracle sets that no
-                                            key uses any more.
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --encrypt-key=TEXT          (required) The encryption key for the remote
+                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --execution-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
+      OPTIONS
+        --prune-shares              Removes shares of oracle sets that no key uses any
+                                    more.
+        --allow-registered          Uploads other keys or deposit data also when the
+                                    next entry of the deposit data is registered
+                                    already, which blocks the entries behind it.
 
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
+                                    file generated with "create-keys" command.
+                                    [env: DEPOSIT_DATA_FILE]
 
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
+      NODES
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
+                                    of hex; another one is refused. Default is what
+                                    the execution nodes agree on.
+                                    [env: ORACLE_SET_HASH]
+        --allow-unverified-ipfs     Takes an oracle configuration that no gateway can
+                                    prove. Not for mainnet.
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
+
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc upload-keypairs --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -1297,6 +1390,7 @@ describe('the help page of', () => {
       --keystores-password-dir   -  KEYSTORES_PASSWORD_DIR                            optional
       --pool-size                -  POOL_SIZE                                         optional
       --prune-shares             -  -                                                 switch
+      --allow-registered         -  -                                                 switch
       --allow-unverified-ipfs    -  -                                                 switch
       --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
       --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
@@ -1308,50 +1402,51 @@ describe('the help page of', () => {
       "Opens and checks every row of the vault. Changes nothing; exits with 3 on findings.
 
       USAGE
-        $ operator remote-db verify [OPTIONS]
+        $ operator remote-db verify --vault=ADDRESS --db-url-file=FILE
+            --encrypt-key-file=FILE [OPTIONS]
 
-      FLAGS
-        --encrypt-key=TEXT       The encryption key for the remote database. [env:
-                                 REMOTE_DB_ENCRYPT_KEY]
-        --encrypt-key-file=FILE  File to read --encrypt-key from. [env:
-                                 REMOTE_DB_ENCRYPT_KEY_FILE]
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --encrypt-key=TEXT          (required) The encryption key for the remote
+                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
-      REMOTE-DB FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The vault address. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc verify --encrypt-key-file ./encrypt-key
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -1365,114 +1460,108 @@ describe('the help page of', () => {
       "Generates and uploads private key shares to a remote signer.
 
       USAGE
-        $ operator remote-signer-setup [OPTIONS]
+        $ operator remote-signer-setup --execution-endpoints=URL[,URL…]
+            --vault=ADDRESS --remote-signer-url=URL[,URL…] [OPTIONS]
 
-      FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --allow-unverified-ipfs
-            Takes an oracle configuration that no gateway can prove. Not for mainnet.
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
+      REQUIRED
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
-            EXECUTION_ENDPOINTS]
-
-        --execution-retry-timeout=SECONDS
-            How long requests that fail are sent to execution nodes again, in seconds.
-            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
-
-        --execution-timeout=SECONDS
-            Time limit of one request to an execution node, in seconds. Default is 30.
-            [env: EXECUTION_TIMEOUT]
-
-        --ipfs-fetch-endpoints=URL[,URL…]
-            Comma separated list of IPFS gateways, asked before the network's own.
-            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
-
-        --ipfs-timeout=SECONDS
-            Time limit of all that one IPFS gateway is asked, in seconds. Default is
-            60. [env: IPFS_TIMEOUT]
-
-        --keep-keystores
-            Leaves the local keystores where they are.
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
-        --keystores-password-dir=DIRECTORY
-            Directory with one password file per keystore, <keystore name>.txt.
-            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
-
-        --keystores-password-file=FILE
-            Password of keystores that have no password file of their own. Default is
-            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
-
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Refused when it is not the network specified at
-            "init" command. [env: NETWORK]
-
-        --oracle-set-hash=HASH
-            The only oracle set that is accepted, as 32 bytes of hex; another one is
-            refused. Default is what the execution nodes agree on. [env:
-            ORACLE_SET_HASH]
-
-        --pool-size=INTEGER
-            Number of threads. Default is the number of cores, at most 4. [env:
-            POOL_SIZE]
-
-        --remote-signer-timeout=SECONDS
-            Time limit of one request to a signer, in seconds. Default is 30. [env:
-            REMOTE_SIGNER_TIMEOUT]
-
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached. Not with
+                                    --split. [env: EXECUTION_ENDPOINTS]
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
         --remote-signer-url=URL[,URL…]
-            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
-            of its socket; several that hold the same keys are separated by commas.
-            [env: REMOTE_SIGNER_URL]
+                                    (required) The base URL of the remote signer, e.g.
+                                    http://signer:9000, or unix:PATH of its socket;
+                                    several that hold the same keys are separated by
+                                    commas. [env: REMOTE_SIGNER_URL]
 
-        --remove-existing-keys
-            Removes keys from the remote signer that an earlier configuration of this
-            vault named and the new one does not. Useful when the oracle set has
-            changed.
+      OPTIONS
+        --remove-existing-keys      Removes keys from the remote signer that an
+                                    earlier configuration of this vault named and the
+                                    new one does not. Useful when the oracle set has
+                                    changed.
+        --keep-keystores            Leaves the local keystores where they are.
+        --split                     Imports the validator keys themselves and no
+                                    shares: exit signatures are then split, whatever
+                                    the oracle set. Needs no execution node.
 
-        --signer-ca=FILE
-            Certificate authority of the signer, or its self-signed certificate (PEM).
-            [env: SIGNER_CA]
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Refused when it is not
+                                    the network specified at "init" command.
+                                    [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
+                                    ~/.stakewise. [env: DATA_DIR]
 
-        --signer-cert=FILE
-            Client certificate for the signer (PEM). [env: SIGNER_CERT]
+      NODES
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
+                                    of hex; another one is refused. Default is what
+                                    the execution nodes agree on.
+                                    [env: ORACLE_SET_HASH]
+        --allow-unverified-ipfs     Takes an oracle configuration that no gateway can
+                                    prove. Not for mainnet.
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
 
-        --signer-key=FILE
-            Key of the client certificate (PEM). [env: SIGNER_KEY]
-
-        --signer-pfx=FILE
-            Client certificate and key in one PKCS#12 file, instead of the two. [env:
-            SIGNER_PFX]
-
-        --signer-pfx-password=TEXT
-            Password of the PKCS#12 file, or of the key of the client certificate.
-            [env: SIGNER_PFX_PASSWORD]
-
+      SIGNING
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
         --signer-pfx-password-file=FILE
-            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
 
-        --split
-            Imports the validator keys themselves and no shares: exit signatures are
-            then split, whatever the oracle set. Needs no execution node.
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -1512,140 +1601,125 @@ describe('the help page of', () => {
       USAGE
         $ operator signer [OPTIONS]
 
-      FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
-        --allow-unauthenticated
-            Listens beyond this machine without client certificates: whoever reaches
-            it can exit every validator.
-
-        --client-names=NAME[,NAME…]
-            Which of the authority's clients are answered: the common name or a DNS
-            name of each one's certificate. Default is all of them. [env:
-            SIGNER_CLIENT_NAMES]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --encrypt-key=TEXT
-            The encryption key for the remote database. [env: REMOTE_DB_ENCRYPT_KEY]
-
-        --encrypt-key-file=FILE
-            File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
-
-        --hashi-vault-ca=FILE
-            File of the certificate authority of HashiCorp Vault, PEM. [env:
-            HASHI_VAULT_CA]
-
-        --hashi-vault-key-path=TEXT...
-            Path of a secret with members "public key": "secret key"; may be given
-            several times. [env: HASHI_VAULT_KEY_PATH]
-
-        --hashi-vault-key-prefix=TEXT...
-            Path of a folder with one secret per key, named after its public key; may
-            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
-
-        --hashi-vault-mount=TEXT
-            Mount of the KV version 2 engine. Default is secret. [env:
-            HASHI_VAULT_MOUNT]
-
-        --hashi-vault-parallelism=INTEGER
-            Requests to HashiCorp Vault in flight. Default is 8. [env:
-            HASHI_VAULT_PARALLELISM]
-
-        --hashi-vault-retry-timeout=SECONDS
-            How long requests that fail are sent to HashiCorp Vault again, in seconds.
-            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
-
-        --hashi-vault-timeout=SECONDS
-            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
-            [env: HASHI_VAULT_TIMEOUT]
-
-        --hashi-vault-token=TEXT
-            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
-
-        --hashi-vault-token-file=FILE
-            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
-
-        --hashi-vault-url=URL
-            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
-            HASHI_VAULT_URL]
-
-        --http-host-allowlist=TEXT...
-            Further names in Host headers that are answered; * for all. Default is
-            localhost, 127.0.0.1 and the host of --listen.
-
-        --keys-dir=DIRECTORY
-            Directory of Web3Signer key files, as "remote-db setup-web3signer" writes
-            it.
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
-        --keystores-password-dir=DIRECTORY
-            Directory with one password file per keystore, <keystore name>.txt.
-            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
-
-        --keystores-password-file=FILE
-            Password of keystores that have no password file of their own. Default is
-            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
-
-        --listen=HOST:PORT
-            Host and port to listen on. Default is 127.0.0.1:9000. [env:
-            SIGNER_LISTEN]
-
+      VAULT
+        --vault=ADDRESS             The address of the vault. [env: VAULT]
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
 
+      SIGNING
+        --keys-dir=DIRECTORY        Directory of Web3Signer key files, as "remote-db
+                                    setup-web3signer" writes it.
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
+                                    the keys. [env: HASHI_VAULT_URL]
+        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
+                                    [env: HASHI_VAULT_TOKEN]
+        --hashi-vault-token-file=FILE
+                                    File to read --hashi-vault-token from.
+                                    [env: HASHI_VAULT_TOKEN_FILE]
+        --hashi-vault-key-path=TEXT...
+                                    Path of a secret with members "public key":
+                                    "secret key"; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PATH]
+        --hashi-vault-key-prefix=TEXT...
+                                    Path of a folder with one secret per key, named
+                                    after its public key; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PREFIX]
+        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
+                                    secret. [env: HASHI_VAULT_MOUNT]
+        --hashi-vault-namespace=PATH
+                                    Namespace of the mount and the token, in HashiCorp
+                                    Vault Enterprise, HCP or OpenBao. Default is the
+                                    root namespace. [env: VAULT_NAMESPACE]
+        --hashi-vault-parallelism=INTEGER
+                                    Requests to HashiCorp Vault in flight. Default is
+                                    8. [env: HASHI_VAULT_PARALLELISM]
+        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
+                                    Vault, PEM. [env: HASHI_VAULT_CA]
+        --hashi-vault-timeout=SECONDS
+                                    Time limit of one request to HashiCorp Vault, in
+                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
+        --hashi-vault-retry-timeout=SECONDS
+                                    How long requests that fail are sent to HashiCorp
+                                    Vault again, in seconds. Default is 30.
+                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
+        --pool-size=INTEGER         Number of signing threads. Default is the number
+                                    of cores, at most 4. [env: POOL_SIZE]
+
+      SERVER
+        --listen=HOST:PORT          Host and port to listen on. Default is
+                                    127.0.0.1:9000. [env: SIGNER_LISTEN]
+        --socket=TEXT               Unix socket to listen on instead; its directory is
+                                    made, for this user only. [env: SIGNER_SOCKET]
+        --tls-cert=FILE             Certificate of the listener, PEM.
+        --tls-key=FILE              Key of the certificate, PEM.
+        --tls-client-ca=FILE        Certificate authority of the clients, PEM: only
+                                    they are answered.
+        --client-names=NAME[,NAME…]
+                                    Which of the authority's clients are answered: the
+                                    common name or a DNS name of each one's
+                                    certificate. Default is all of them.
+                                    [env: SIGNER_CLIENT_NAMES]
+        --allow-unauthenticated     Listens beyond this machine without client
+                                    certificates: whoever reaches it can exit every
+                                    validator.
+        --http-host-allowlist=TEXT...
+                                    Further names in Host headers that are answered; *
+                                    for all. Default is localhost, 127.0.0.1 and the
+                                    host of --listen.
         --only-validator-indexes=INDEX[,INDEX…]
-            Signs exits of these validators only.
+                                    Signs exits of these validators only.
+        --rate-limit=COUNT/UNIT     At most so many signatures in a time, such as
+                                    60/min or 20/h.
 
-        --pool-size=INTEGER
-            Number of signing threads. Default is the number of cores, at most 4.
-            [env: POOL_SIZE]
+      DATABASE
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --encrypt-key=TEXT          The encryption key for the remote database.
+                                    [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
-        --rate-limit=COUNT/UNIT
-            At most so many signatures in a time, such as 60/min or 20/h.
-
-        --socket=TEXT
-            Unix socket to listen on instead; its directory is made, for this user
-            only. [env: SIGNER_SOCKET]
-
-        --tls-cert=FILE
-            Certificate of the listener, PEM.
-
-        --tls-client-ca=FILE
-            Certificate authority of the clients, PEM: only they are answered.
-
-        --tls-key=FILE
-            Key of the certificate, PEM.
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OBSERVABILITY
+        --log-format=[plain|json]   How lines of the log are written. Default is
+                                    plain. [env: LOG_FORMAT]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc
 
         $ operator signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -1672,6 +1746,7 @@ describe('the help page of', () => {
       --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                              repeated
       --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                            repeated
       --hashi-vault-mount          -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-namespace      -  VAULT_NAMESPACE                                   optional
       --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                           optional
       --hashi-vault-ca             -  HASHI_VAULT_CA                                    optional
       --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                               optional
@@ -1680,6 +1755,7 @@ describe('the help page of', () => {
       --db-schema                  -  REMOTE_DB_SCHEMA                                  optional
       --encrypt-key                -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --pool-size                  -  POOL_SIZE                                         optional
+      --log-format                 -  LOG_FORMAT                                        optional
       --verbose                    v  VERBOSE                                           switch"
     `);
   });
@@ -1689,295 +1765,246 @@ describe('the help page of', () => {
       "Start operator service
 
       USAGE
-        $ operator start [OPTIONS]
+        $ operator start --vault=ADDRESS --consensus-endpoints=URL[,URL…]
+            --execution-endpoints=URL[,URL…] [OPTIONS]
 
-      FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
         --consensus-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for consensus nodes. [env:
-            CONSENSUS_ENDPOINTS]
-
-        --consensus-retry-timeout=SECONDS
-            How long requests that fail are sent to consensus nodes again, in seconds.
-            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
-
-        --consensus-timeout=SECONDS
-            Time limit of one request to a consensus node, in seconds. Default is 60.
-            [env: CONSENSUS_TIMEOUT]
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --database-dir=DIRECTORY
-            Directory of the embedded database, when there is no --db-url. Default is
-            the data directory. [env: DATABASE_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --deposit-data-file=FILE
-            Path to the deposit_data.json file. Default is the file generated with
-            "create-keys" command. [env: DEPOSIT_DATA_FILE]
-
-        --disable-validators-registration
-            Registers no validators. [env: DISABLE_VALIDATORS_REGISTRATION]
-
-        --enable-metrics
-            Whether to enable metrics server. Disabled by default. [env:
-            ENABLE_METRICS]
-
-        --encrypt-key=TEXT
-            Encryption key of the remote database, for the built-in signer to read
-            keys from it. [env: REMOTE_DB_ENCRYPT_KEY]
-
-        --encrypt-key-file=FILE
-            File to read --encrypt-key from. [env: REMOTE_DB_ENCRYPT_KEY_FILE]
-
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: CONSENSUS_ENDPOINTS]
         --execution-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for execution nodes. [env:
-            EXECUTION_ENDPOINTS]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
 
-        --execution-jwt-secret=TEXT
-            JWT secret of the execution nodes, 32 bytes of hex. [env:
-            EXECUTION_JWT_SECRET]
+      OPTIONS
+        --validator-type=[0x01]     Type of the withdrawal credentials that validators
+                                    are registered with. Has to be given for a vault
+                                    of version 5 whose validators manager is the hot
+                                    wallet. [env: VALIDATOR_TYPE]
 
-        --execution-jwt-secret-file=FILE
-            File to read --execution-jwt-secret from. [env: EXECUTION_JWT_SECRET_FILE]
-
-        --execution-retry-timeout=SECONDS
-            How long requests that fail are sent to execution nodes again, in seconds.
-            Default is 60. [env: EXECUTION_RETRY_TIMEOUT]
-
-        --execution-timeout=SECONDS
-            Time limit of one request to an execution node, in seconds. Default is 30.
-            [env: EXECUTION_TIMEOUT]
-
-        --exit-shards=[auto|key-shares|split]
-            How exit signatures are shared among the oracles: by key shares in the
-            signer, or by splitting the signature. Default is auto. [env: EXIT_SHARDS]
-
-        --genesis-validators-ipfs-timeout=SECONDS
-            Time limit of the network's list of validators, which is fetched from IPFS
-            once, in seconds. Default is 300. [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
-
-        --harvest-vault
-            Whether to submit vault harvest transactions. Default is false. [env:
-            HARVEST_VAULT]
-
-        --hashi-vault-ca=FILE
-            File of the certificate authority of HashiCorp Vault, PEM. [env:
-            HASHI_VAULT_CA]
-
-        --hashi-vault-key-path=TEXT...
-            Path of a secret with members "public key": "secret key"; may be given
-            several times. [env: HASHI_VAULT_KEY_PATH]
-
-        --hashi-vault-key-prefix=TEXT...
-            Path of a folder with one secret per key, named after its public key; may
-            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
-
-        --hashi-vault-mount=TEXT
-            Mount of the KV version 2 engine. Default is secret. [env:
-            HASHI_VAULT_MOUNT]
-
-        --hashi-vault-parallelism=INTEGER
-            Requests to HashiCorp Vault in flight. Default is 8. [env:
-            HASHI_VAULT_PARALLELISM]
-
-        --hashi-vault-retry-timeout=SECONDS
-            How long requests that fail are sent to HashiCorp Vault again, in seconds.
-            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
-
-        --hashi-vault-timeout=SECONDS
-            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
-            [env: HASHI_VAULT_TIMEOUT]
-
-        --hashi-vault-token=TEXT
-            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
-
-        --hashi-vault-token-file=FILE
-            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
-
-        --hashi-vault-url=URL
-            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
-            HASHI_VAULT_URL]
-
-        --health-port=INTEGER
-            Port of /livez and /readyz, on the metrics host. Default is none. [env:
-            HEALTH_PORT]
-
-        --hot-wallet-file=FILE
-            Path to the hot wallet. Default is the file generated with "create-wallet"
-            command. [env: HOT_WALLET_FILE]
-
-        --hot-wallet-password-file=FILE
-            Path to the hot wallet password file. Default is the file generated with
-            "create-wallet" command. [env: HOT_WALLET_PASSWORD_FILE]
-
-        --ipfs-fetch-endpoints=URL[,URL…]
-            Comma separated list of IPFS gateways, asked before the network's own.
-            Default is the network's own alone. [env: IPFS_FETCH_ENDPOINTS]
-
-        --ipfs-timeout=SECONDS
-            Time limit of all that one IPFS gateway is asked, in seconds. Default is
-            60. [env: IPFS_TIMEOUT]
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
-        --keystores-password-dir=DIRECTORY
-            Directory with one password file per keystore, <keystore name>.txt.
-            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
-
-        --keystores-password-file=FILE
-            Password of keystores that have no password file of their own. Default is
-            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
-
-        --log-format=[plain|json]
-            Default is plain. [env: LOG_FORMAT]
-
-        --log-level=[FATAL|CRITICAL|ERROR|WARNING|INFO|DEBUG]
-            Default is INFO. [env: LOG_LEVEL]
-
-        --max-fee-per-gas-gwei=INTEGER
-            Maximum fee per gas for transactions. Default is that of the network.
-            [env: MAX_FEE_PER_GAS_GWEI]
-
-        --max-fee-per-gas-gwei-bump=INTEGER
-            What a transaction may offer per gas when "tx bump" asks for it. Default
-            is --max-fee-per-gas-gwei. [env: MAX_FEE_PER_GAS_GWEI_BUMP]
-
-        --metrics-host=TEXT
-            The prometheus metrics host. Default is 127.0.0.1. [env: METRICS_HOST]
-
-        --metrics-port=INTEGER
-            The prometheus metrics port. Default is 9100. [env: METRICS_PORT]
-
-        --metrics-prefix=NAME
-            Comes before the names of metrics, with a "_". Default is none. [env:
-            METRICS_PREFIX]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
+                                    file generated with "create-keys" command.
+                                    [env: DEPOSIT_DATA_FILE]
 
-        --oracle-set-hash=HASH
-            The only oracle set that is accepted, as 32 bytes of hex; another one is
-            refused. Default is what the execution nodes agree on. [env:
-            ORACLE_SET_HASH]
-
+      NODES
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --execution-jwt-secret=TEXT
+                                    JWT secret of the execution nodes, 32 bytes of
+                                    hex. [env: EXECUTION_JWT_SECRET]
+        --execution-jwt-secret-file=FILE
+                                    File to read --execution-jwt-secret from.
+                                    [env: EXECUTION_JWT_SECRET_FILE]
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+        --genesis-validators-ipfs-timeout=SECONDS
+                                    Time limit of the network's list of validators,
+                                    which is fetched from IPFS once, in seconds.
+                                    Default is 300.
+                                    [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
+        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
+                                    of hex; another one is refused. Default is what
+                                    the execution nodes agree on.
+                                    [env: ORACLE_SET_HASH]
         --oracles-validators-timeout=SECONDS
-            Time limit of one question to all oracles together, in seconds. Default is
-            10. [env: ORACLES_VALIDATORS_TIMEOUT]
+                                    Time limit of one question to all oracles
+                                    together, in seconds. Default is 10.
+                                    [env: ORACLES_VALIDATORS_TIMEOUT]
+        --skip-startup-checks       Does not wait for nodes that are down or syncing.
+                                    [env: SKIP_STARTUP_CHECKS]
 
-        --pool-size=INTEGER
-            Number of threads. Default is the number of cores, at most 4. [env:
-            POOL_SIZE]
-
-        --remote-signer-timeout=SECONDS
-            Time limit of one request to a signer, in seconds. Default is 30. [env:
-            REMOTE_SIGNER_TIMEOUT]
-
-        --remote-signer-url=URL[,URL…]
-            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
-            of its socket; several that hold the same keys are separated by commas.
-            [env: REMOTE_SIGNER_URL]
-
-        --signer-ca=FILE
-            Certificate authority of the signer, or its self-signed certificate (PEM).
-            [env: SIGNER_CA]
-
-        --signer-cert=FILE
-            Client certificate for the signer (PEM). [env: SIGNER_CERT]
-
-        --signer-concurrency=INTEGER
-            Signatures asked for at a time. Default is 64. [env: SIGNER_CONCURRENCY]
-
-        --signer-key=FILE
-            Key of the client certificate (PEM). [env: SIGNER_KEY]
-
-        --signer-pfx=FILE
-            Client certificate and key in one PKCS#12 file, instead of the two. [env:
-            SIGNER_PFX]
-
-        --signer-pfx-password=TEXT
-            Password of the PKCS#12 file, or of the key of the client certificate.
-            [env: SIGNER_PFX_PASSWORD]
-
-        --signer-pfx-password-file=FILE
-            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
-
-        --skip-startup-checks
-            Does not wait for nodes that are down or syncing. [env:
-            SKIP_STARTUP_CHECKS]
-
-        --termination-log=TEXT
-            File that a fatal error is written to, too. Default is none. [env:
-            TERMINATION_LOG]
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-        --vault-min-balance-gwei=INTEGER
-            What stays in the vault and is never staked. Default is 0. [env:
-            VAULT_MIN_BALANCE_GWEI]
-
-        --vault-public-key=HEX
-            The vault's public key, as remote-db setup, upload-keypairs, assign and
-            verify print it: then only what its holder has signed is believed, and
-            nothing older than what was believed before. [env: VAULT_PUBLIC_KEY]
-
-        --wallet-file=FILE
-            --hot-wallet-file. [env: WALLET_FILE]
-
+      SIGNING
+        --hot-wallet-file=FILE      Path to the hot wallet. Default is the file
+                                    generated with "create-wallet" command.
+                                    [env: HOT_WALLET_FILE]
+        --hot-wallet-password-file=FILE
+                                    Path to the hot wallet password file. Default is
+                                    the file generated with "create-wallet" command.
+                                    [env: HOT_WALLET_PASSWORD_FILE]
+        --wallet-file=FILE          Another name of --hot-wallet-file.
+                                    [env: WALLET_FILE]
         --wallet-password-file=FILE
-            --hot-wallet-password-file. [env: WALLET_PASSWORD_FILE]
+                                    Another name of --hot-wallet-password-file.
+                                    [env: WALLET_PASSWORD_FILE]
+        --remote-signer-url=URL[,URL…]
+                                    The base URL of the remote signer, e.g.
+                                    http://signer:9000, or unix:PATH of its socket;
+                                    several that hold the same keys are separated by
+                                    commas. [env: REMOTE_SIGNER_URL]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+        --signer-concurrency=INTEGER
+                                    Signatures asked for at a time. Default is 64.
+                                    [env: SIGNER_CONCURRENCY]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
+                                    the keys. [env: HASHI_VAULT_URL]
+        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
+                                    [env: HASHI_VAULT_TOKEN]
+        --hashi-vault-token-file=FILE
+                                    File to read --hashi-vault-token from.
+                                    [env: HASHI_VAULT_TOKEN_FILE]
+        --hashi-vault-key-path=TEXT...
+                                    Path of a secret with members "public key":
+                                    "secret key"; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PATH]
+        --hashi-vault-key-prefix=TEXT...
+                                    Path of a folder with one secret per key, named
+                                    after its public key; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PREFIX]
+        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
+                                    secret. [env: HASHI_VAULT_MOUNT]
+        --hashi-vault-namespace=PATH
+                                    Namespace of the mount and the token, in HashiCorp
+                                    Vault Enterprise, HCP or OpenBao. Default is the
+                                    root namespace. [env: VAULT_NAMESPACE]
+        --hashi-vault-parallelism=INTEGER
+                                    Requests to HashiCorp Vault in flight. Default is
+                                    8. [env: HASHI_VAULT_PARALLELISM]
+        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
+                                    Vault, PEM. [env: HASHI_VAULT_CA]
+        --hashi-vault-timeout=SECONDS
+                                    Time limit of one request to HashiCorp Vault, in
+                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
+        --hashi-vault-retry-timeout=SECONDS
+                                    How long requests that fail are sent to HashiCorp
+                                    Vault again, in seconds. Default is 30.
+                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
+        --exit-shards=[auto|key-shares|split]
+                                    How exit signatures are shared among the oracles:
+                                    by key shares in the signer, or by splitting the
+                                    signature. Default is auto. [env: EXIT_SHARDS]
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
 
-      ACCEPTED AND IGNORED FLAGS
-        --claim-fee-splitter                    Accepted, and ignored. [env:
-                                                CLAIM_FEE_SPLITTER]
-        --concurrency=TEXT                      Accepted, and ignored. [env:
-                                                CONCURRENCY]
-        --disable-validators-funding            Accepted, and ignored. [env:
-                                                DISABLE_VALIDATORS_FUNDING]
-        --disable-withdrawals                   Accepted, and ignored. [env:
-                                                DISABLE_WITHDRAWALS]
-        --graph-endpoint=TEXT                   Accepted, and ignored. [env:
-                                                GRAPH_ENDPOINT]
-        --max-validator-balance-gwei=TEXT       Accepted, and ignored. [env:
-                                                MAX_VALIDATOR_BALANCE_GWEI]
-        --max-withdrawal-request-fee-gwei=TEXT  Accepted, and ignored. [env:
-                                                MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
-        --min-deposit-amount-gwei=TEXT          Accepted, and ignored. [env:
-                                                MIN_DEPOSIT_AMOUNT_GWEI]
-        --min-deposit-delay=TEXT                Accepted, and ignored. [env:
-                                                MIN_DEPOSIT_DELAY]
-        --no-confirm                            Accepted, and ignored.
-        --run-nodes                             Accepted, and ignored. [env:
-                                                RUN_NODES]
-        --validator-type=TEXT                   Accepted, and ignored. [env:
-                                                VALIDATOR_TYPE]
+      DATABASE
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --vault-public-key=HEX      The vault's public key, as remote-db setup,
+                                    upload-keypairs, assign and verify print it: then
+                                    only what its holder has signed is believed, and
+                                    nothing older than what was believed before.
+                                    [env: VAULT_PUBLIC_KEY]
+        --encrypt-key=TEXT          Encryption key of the remote database, for the
+                                    built-in signer to read keys from it.
+                                    [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
-      GLOBAL FLAGS
-        --json  Format output as json.
+      TRANSACTIONS
+        --max-fee-per-gas-gwei=INTEGER
+                                    Maximum fee per gas for transactions. Default is
+                                    that of the network. [env: MAX_FEE_PER_GAS_GWEI]
+        --max-fee-per-gas-gwei-bump=INTEGER
+                                    What a transaction may offer per gas when "tx
+                                    bump" asks for it. Default is
+                                    --max-fee-per-gas-gwei.
+                                    [env: MAX_FEE_PER_GAS_GWEI_BUMP]
+        --harvest-vault             Whether to submit vault harvest transactions.
+                                    Default is false. [env: HARVEST_VAULT]
+        --vault-min-balance-gwei=INTEGER
+                                    What stays in the vault and is never staked.
+                                    Default is 0. [env: VAULT_MIN_BALANCE_GWEI]
+        --disable-validators-registration
+                                    Registers no validators.
+                                    [env: DISABLE_VALIDATORS_REGISTRATION]
+
+      OBSERVABILITY
+        --enable-metrics            Whether to enable metrics server. Disabled by
+                                    default. [env: ENABLE_METRICS]
+        --metrics-host=TEXT         The prometheus metrics host. Default is 127.0.0.1.
+                                    [env: METRICS_HOST]
+        --metrics-port=INTEGER      The prometheus metrics port. Default is 9100.
+                                    [env: METRICS_PORT]
+        --metrics-prefix=NAME       Comes before the names of metrics, with a "_".
+                                    Default is none. [env: METRICS_PREFIX]
+        --health-port=INTEGER       Port of /livez and /readyz, on the metrics host.
+                                    Default is none. [env: HEALTH_PORT]
+        --log-format=[plain|json]   How lines of the log are written. Default is
+                                    plain. [env: LOG_FORMAT]
+        --log-level=[FATAL|CRITICAL|ERROR|WARNING|INFO|DEBUG]
+                                    The least that is logged. Default is INFO.
+                                    [env: LOG_LEVEL]
+        --termination-log=TEXT      File that a fatal error is written to, too.
+                                    Default is none. [env: TERMINATION_LOG]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com
 
         $ operator start --remote-signer-url=http://remote-signer:9000 ...
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -2011,6 +2038,7 @@ describe('the help page of', () => {
       --harvest-vault                    -  HARVEST_VAULT                                     switch
       --vault-min-balance-gwei           -  VAULT_MIN_BALANCE_GWEI                            optional
       --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                   switch
+      --validator-type                   -  VALIDATOR_TYPE                                    optional
       --remote-signer-url                -  REMOTE_SIGNER_URL                                 optional
       --signer-ca                        -  SIGNER_CA                                         optional
       --signer-cert                      -  SIGNER_CERT                                       optional
@@ -2027,6 +2055,7 @@ describe('the help page of', () => {
       --hashi-vault-key-path             -  HASHI_VAULT_KEY_PATH                              repeated
       --hashi-vault-key-prefix           -  HASHI_VAULT_KEY_PREFIX                            repeated
       --hashi-vault-mount                -  HASHI_VAULT_MOUNT                                 optional
+      --hashi-vault-namespace            -  VAULT_NAMESPACE                                   optional
       --hashi-vault-parallelism          -  HASHI_VAULT_PARALLELISM                           optional
       --hashi-vault-ca                   -  HASHI_VAULT_CA                                    optional
       --hashi-vault-timeout              -  HASHI_VAULT_TIMEOUT                               optional
@@ -2044,18 +2073,18 @@ describe('the help page of', () => {
       --log-level                        -  LOG_LEVEL                                         optional
       --termination-log                  -  TERMINATION_LOG                                   optional
       --verbose                          v  VERBOSE                                           switch
-      --validator-type                   -  VALIDATOR_TYPE                                    optional
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
-      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
-      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
-      --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
       --concurrency                      -  CONCURRENCY                                       optional
-      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
+      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
+      --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
       --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
-      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
-      --run-nodes                        -  RUN_NODES                                         switch
-      --no-confirm                       -  -                                                 switch"
+      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
+      --no-confirm                       -  -                                                 switch
+      --relayer-endpoint                 -  RELAYER_ENDPOINT                                  optional
+      --run-nodes                        -  RUN_NODES                                         switch"
     `);
   });
 
@@ -2064,50 +2093,50 @@ describe('the help page of', () => {
       "Has the operator replace a waiting transaction by one with a higher fee.
 
       USAGE
-        $ operator tx bump [OPTIONS]
+        $ operator tx bump --vault=ADDRESS [OPTIONS]
 
-      FLAGS
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-        --database-dir=DIRECTORY
-            Directory of the embedded database, when there is no --db-url. Default is
-            the data directory. [env: DATABASE_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --id=INTEGER
-            Number of the transaction, as "tx list" shows it. Default is the one that
-            is under way.
-
-        --max-fee-per-gas-gwei=INTEGER
-            What this transaction may offer per gas, in place of the operator's own
-            maximum; up to what the operator was started with as
-            --max-fee-per-gas-gwei-bump.
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --id=INTEGER                Number of the transaction, as "tx list" shows it.
+                                    Default is the one that is under way.
+        --max-fee-per-gas-gwei=INTEGER
+                                    What this transaction may offer per gas, in place
+                                    of the operator's own maximum; up to what the
+                                    operator was started with as
+                                    --max-fee-per-gas-gwei-bump.
 
       EXAMPLES
         $ operator tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -2128,45 +2157,45 @@ describe('the help page of', () => {
       "Has the operator cancel a waiting transaction.
 
       USAGE
-        $ operator tx cancel [OPTIONS]
+        $ operator tx cancel --vault=ADDRESS [OPTIONS]
 
-      FLAGS
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-        --database-dir=DIRECTORY
-            Directory of the embedded database, when there is no --db-url. Default is
-            the data directory. [env: DATABASE_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --id=INTEGER
-            Number of the transaction, as "tx list" shows it. Default is the one that
-            is under way.
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --id=INTEGER                Number of the transaction, as "tx list" shows it.
+                                    Default is the one that is under way.
 
       EXAMPLES
         $ operator tx cancel --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -2186,44 +2215,44 @@ describe('the help page of', () => {
       "Shows the transactions of the operator, the newest first.
 
       USAGE
-        $ operator tx list [OPTIONS]
+        $ operator tx list --vault=ADDRESS [OPTIONS]
 
-      FLAGS
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-        --database-dir=DIRECTORY
-            Directory of the embedded database, when there is no --db-url. Default is
-            the data directory. [env: DATABASE_DIR]
-
-        --db-schema=TEXT
-            The Postgres schema of the tables. Default is stakewise_operator. [env:
-            REMOTE_DB_SCHEMA]
-
-        --db-url=URL
-            The Postgres DB connection URL, for example
-            postgresql://username:pass@hostname/dbname; pglite:PATH for the embedded
-            database. [env: REMOTE_DB_URL]
-
-        --db-url-file=FILE
-            File to read --db-url from. [env: REMOTE_DB_URL_FILE]
-
-        --limit=INTEGER
-            How many transactions are shown. Default is 20.
-
+      OPTIONS
+        --json                      Format output as json.
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
-
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
+                                    is ~/.stakewise. [env: DATA_DIR]
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --limit=INTEGER             How many transactions are shown. Default is 20.
 
       EXAMPLES
         $ operator tx list --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -2243,136 +2272,128 @@ describe('the help page of', () => {
       "Performs a voluntary exit for active vault validators.
 
       USAGE
-        $ operator validators-exit [OPTIONS]
+        $ operator validators-exit --consensus-endpoints=URL[,URL…]
+            --vault=ADDRESS [OPTIONS]
 
-      FLAGS
-        -v, --verbose
-            Enable debug mode. Default is false. [env: VERBOSE]
-
+      REQUIRED
         --consensus-endpoints=URL[,URL…]
-            Comma separated list of API endpoints for consensus nodes. [env:
-            CONSENSUS_ENDPOINTS]
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: CONSENSUS_ENDPOINTS]
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-        --consensus-retry-timeout=SECONDS
-            How long requests that fail are sent to consensus nodes again, in seconds.
-            Default is 120. [env: CONSENSUS_RETRY_TIMEOUT]
+      OPTIONS
+        --count=INTEGER             The number of validators to exit. Default is all
+                                    active validators of the vault.
+        --indexes=INDEX[,INDEX…]    Indexes of the validators to exit, comma
+                                    separated.
+        --yes                       Exits without asking.
+        --dry-run                   Shows which validators would exit, and sends
+                                    nothing.
 
-        --consensus-timeout=SECONDS
-            Time limit of one request to a consensus node, in seconds. Default is 60.
-            [env: CONSENSUS_TIMEOUT]
-
-        --count=INTEGER
-            The number of validators to exit. Default is all active validators of the
-            vault.
-
-        --data-dir=DIRECTORY
-            Path where the vault data will be placed. Default is ~/.stakewise. [env:
-            DATA_DIR]
-
-        --dry-run
-            Shows which validators would exit, and sends nothing.
-
-        --hashi-vault-ca=FILE
-            File of the certificate authority of HashiCorp Vault, PEM. [env:
-            HASHI_VAULT_CA]
-
-        --hashi-vault-key-path=TEXT...
-            Path of a secret with members "public key": "secret key"; may be given
-            several times. [env: HASHI_VAULT_KEY_PATH]
-
-        --hashi-vault-key-prefix=TEXT...
-            Path of a folder with one secret per key, named after its public key; may
-            be given several times. [env: HASHI_VAULT_KEY_PREFIX]
-
-        --hashi-vault-mount=TEXT
-            Mount of the KV version 2 engine. Default is secret. [env:
-            HASHI_VAULT_MOUNT]
-
-        --hashi-vault-parallelism=INTEGER
-            Requests to HashiCorp Vault in flight. Default is 8. [env:
-            HASHI_VAULT_PARALLELISM]
-
-        --hashi-vault-retry-timeout=SECONDS
-            How long requests that fail are sent to HashiCorp Vault again, in seconds.
-            Default is 30. [env: HASHI_VAULT_RETRY_TIMEOUT]
-
-        --hashi-vault-timeout=SECONDS
-            Time limit of one request to HashiCorp Vault, in seconds. Default is 10.
-            [env: HASHI_VAULT_TIMEOUT]
-
-        --hashi-vault-token=TEXT
-            Token for HashiCorp Vault. [env: HASHI_VAULT_TOKEN]
-
-        --hashi-vault-token-file=FILE
-            File to read --hashi-vault-token from. [env: HASHI_VAULT_TOKEN_FILE]
-
-        --hashi-vault-url=URL
-            URL of the HashiCorp Vault, or OpenBao, that holds the keys. [env:
-            HASHI_VAULT_URL]
-
-        --indexes=INDEX[,INDEX…]
-            Indexes of the validators to exit, comma separated.
-
-        --keystores-dir=DIRECTORY
-            Path of the directory with all the encrypted keystores. Default is the
-            directory generated with "create-keys" command. [env: KEYSTORES_DIR]
-
-        --keystores-password-dir=DIRECTORY
-            Directory with one password file per keystore, <keystore name>.txt.
-            Default is beside the keystores. [env: KEYSTORES_PASSWORD_DIR]
-
-        --keystores-password-file=FILE
-            Password of keystores that have no password file of their own. Default is
-            password.txt beside them. [env: KEYSTORES_PASSWORD_FILE]
-
+      VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-            The network of the vault. Default is the network specified at "init"
-            command. [env: NETWORK]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is. Default is
+                                    ~/.stakewise. [env: DATA_DIR]
 
-        --remote-signer-timeout=SECONDS
-            Time limit of one request to a signer, in seconds. Default is 30. [env:
-            REMOTE_SIGNER_TIMEOUT]
+      NODES
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
 
+      SIGNING
         --remote-signer-url=URL[,URL…]
-            The base URL of the remote signer, e.g. http://signer:9000, or unix:PATH
-            of its socket; several that hold the same keys are separated by commas.
-            [env: REMOTE_SIGNER_URL]
-
-        --signer-ca=FILE
-            Certificate authority of the signer, or its self-signed certificate (PEM).
-            [env: SIGNER_CA]
-
-        --signer-cert=FILE
-            Client certificate for the signer (PEM). [env: SIGNER_CERT]
-
-        --signer-concurrency=INTEGER
-            Signatures asked for at a time. Default is 64. [env: SIGNER_CONCURRENCY]
-
-        --signer-key=FILE
-            Key of the client certificate (PEM). [env: SIGNER_KEY]
-
-        --signer-pfx=FILE
-            Client certificate and key in one PKCS#12 file, instead of the two. [env:
-            SIGNER_PFX]
-
-        --signer-pfx-password=TEXT
-            Password of the PKCS#12 file, or of the key of the client certificate.
-            [env: SIGNER_PFX_PASSWORD]
-
+                                    The base URL of the remote signer, e.g.
+                                    http://signer:9000, or unix:PATH of its socket;
+                                    several that hold the same keys are separated by
+                                    commas. [env: REMOTE_SIGNER_URL]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
         --signer-pfx-password-file=FILE
-            File to read --signer-pfx-password from. [env: SIGNER_PFX_PASSWORD_FILE]
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+        --signer-concurrency=INTEGER
+                                    Signatures asked for at a time. Default is 64.
+                                    [env: SIGNER_CONCURRENCY]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
+                                    the keys. [env: HASHI_VAULT_URL]
+        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
+                                    [env: HASHI_VAULT_TOKEN]
+        --hashi-vault-token-file=FILE
+                                    File to read --hashi-vault-token from.
+                                    [env: HASHI_VAULT_TOKEN_FILE]
+        --hashi-vault-key-path=TEXT...
+                                    Path of a secret with members "public key":
+                                    "secret key"; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PATH]
+        --hashi-vault-key-prefix=TEXT...
+                                    Path of a folder with one secret per key, named
+                                    after its public key; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PREFIX]
+        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
+                                    secret. [env: HASHI_VAULT_MOUNT]
+        --hashi-vault-namespace=PATH
+                                    Namespace of the mount and the token, in HashiCorp
+                                    Vault Enterprise, HCP or OpenBao. Default is the
+                                    root namespace. [env: VAULT_NAMESPACE]
+        --hashi-vault-parallelism=INTEGER
+                                    Requests to HashiCorp Vault in flight. Default is
+                                    8. [env: HASHI_VAULT_PARALLELISM]
+        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
+                                    Vault, PEM. [env: HASHI_VAULT_CA]
+        --hashi-vault-timeout=SECONDS
+                                    Time limit of one request to HashiCorp Vault, in
+                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
+        --hashi-vault-retry-timeout=SECONDS
+                                    How long requests that fail are sent to HashiCorp
+                                    Vault again, in seconds. Default is 30.
+                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
 
-        --vault=ADDRESS
-            The address of the vault. [env: VAULT]
-
-        --yes
-            Exits without asking.
-
-      GLOBAL FLAGS
-        --json  Format output as json.
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
 
       "
     `);
@@ -2403,6 +2424,7 @@ describe('the help page of', () => {
       --hashi-vault-key-path       -  HASHI_VAULT_KEY_PATH                          repeated
       --hashi-vault-key-prefix     -  HASHI_VAULT_KEY_PREFIX                        repeated
       --hashi-vault-mount          -  HASHI_VAULT_MOUNT                             optional
+      --hashi-vault-namespace      -  VAULT_NAMESPACE                               optional
       --hashi-vault-parallelism    -  HASHI_VAULT_PARALLELISM                       optional
       --hashi-vault-ca             -  HASHI_VAULT_CA                                optional
       --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                           optional

@@ -27,8 +27,8 @@ import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
 import { DifferencesError, UsageError } from '../../lib/errors.ts';
 import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
-import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
 import { writeSignerConfig } from '../../services/fleet/key-files/write-signer-config.ts';
+import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
 const OPTIONS = {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Eta } from 'eta';
 import { messageOf, OperatorError } from '../../lib/errors.ts';
-import { asFileError, readFileBytes } from '../../lib/files.ts';
+import { asFileError, readTextFile } from '../../lib/files.ts';
 import { packageRoot } from '../../lib/package-root.ts';
 
 /** What a file's name says of how values are written in it. */
@@ -18,7 +18,7 @@ const EXTENSION = '.eta';
  * @throws OperatorError 'invalid-template' naming the template; file errors
  */
 export async function fillTemplate(path: string, name: string, data: object): Promise<string> {
-  const template = (await readFileBytes(path)).toString('utf8');
+  const template = await readTextFile(path);
   try {
     const text = renderText(template, data, formatOf(name));
     return text === '' || text.endsWith('\n') ? text : `${text}\n`;

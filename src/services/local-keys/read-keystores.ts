@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { type NamedKeystore, nameKeystore } from '../../domain/keys/keystore.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { asFileError } from '../../lib/files.ts';
+import { nameList } from '../../lib/name-list.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 import { visibleFilesOf } from '../../lib/visible-files.ts';
 import { readKeystoreFile } from './keystore-file.ts';
@@ -11,9 +12,6 @@ import { isKeystoreName, mayBeKeystore } from './keystore-names.ts';
 
 /** How many keystores are read before other work of this thread is let in: some milliseconds. */
 const AT_ONCE = 128;
-
-/** How many files that are no keystores are named. */
-const NAMED_AT_MOST = 10;
 
 /** A keystore that was read; decrypted only where its file does not name its public key. */
 export interface ReadKeystore {
@@ -97,9 +95,7 @@ async function* readKeystoresThere(
 }
 
 function sayForeign(directory: string, names: readonly string[]): string {
-  const shown = names.slice(0, NAMED_AT_MOST).join(', ');
-  const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
-  return `JSON files in ${directory} that are no keystores are left out: ${shown}${more}.`;
+  return `JSON files in ${directory} that are no keystores are left out: ${nameList(names)}.`;
 }
 
 /** Reads keystores as {@link readKeystores} does; none where there are none, or no directory. */

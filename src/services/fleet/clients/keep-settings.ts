@@ -10,7 +10,7 @@ import type { ValidatorFile } from '../../../domain/fleet/validator-clients.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import type { FileAttributes } from '../../../lib/files.ts';
 import type { HeldDirectory } from '../../../lib/held-directory.ts';
-import { listed } from '../../../lib/listed.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import { findDirectory } from '../../../lib/output-directory.ts';
 import type { RenderedFile } from './render-templates.ts';
 
@@ -95,7 +95,7 @@ async function keepEntries(path: string, file: RenderedFile, present: Buffer): P
   const warnings: string[] = [];
   if (disabled.length > 0) {
     warnings.push(
-      `${disabled.length} validators stay switched off (enabled: false) in ${path}: ${listed(disabled)}.`,
+      `${disabled.length} validators stay switched off (enabled: false) in ${path}: ${nameList(disabled)}.`,
     );
   }
   if (keptFields.length > 0) warnings.push(tellOfKept(path, keptFields));
@@ -134,7 +134,7 @@ function isSameJson(text: string, other: string): boolean {
 }
 
 function tellOfKept(path: string, names: readonly string[]): string {
-  return `What is not this command's stays in ${path}: ${listed(names)}. Remove the file to be rid of it.`;
+  return `What is not this command's stays in ${path}: ${nameList(names)}. Remove the file to be rid of it.`;
 }
 
 async function readDefinitions(content: Uint8Array): Promise<Definition[] | undefined> {

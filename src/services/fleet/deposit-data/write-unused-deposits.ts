@@ -5,7 +5,6 @@ import { type DepositDataEntry, formatDepositData } from '../../../domain/consen
 import { depositListOf } from '../../../domain/consensus/deposit-list.ts';
 import { DEPOSIT_KEYS } from '../../../domain/fleet/written-keys.ts';
 import { type Hex, toHex } from '../../../lib/bytes.ts';
-import { counted } from '../../../lib/counted.ts';
 import { DifferencesError, OperatorError } from '../../../lib/errors.ts';
 import {
   directoryModeOf,
@@ -16,6 +15,7 @@ import {
   writeIfChanged,
 } from '../../../lib/files.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { countOf } from '../../../lib/plural.ts';
 import type { ProgressReporter } from '../../../lib/progress.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
@@ -92,7 +92,7 @@ export async function writeUnusedDeposits(
   const wanted = open.filter(({ publicKey }) => isAtHand(publicKey));
   const notAtHand = open.length - wanted.length;
   if (notAtHand > 0) {
-    deps.warn(`Left out, since the signer does not have the key: ${counted(notAtHand, 'entry', 'entries')}.`);
+    deps.warn(`Left out, since the signer does not have the key: ${countOf(notAtHand, 'entry', 'entries')}.`);
   }
   const wantedKeys = tableOf(wanted);
   const openKeys = tableOf(open);
@@ -124,7 +124,7 @@ function warnOfUnnamed(
   const { length } = filterKeys(storedKeys, isLeftOut);
   if (length > 0) {
     warn(
-      `Left out, since there is neither an entry nor a keystore: ${counted(length, 'key')} of the remote db that no deposit has used. Name the deposit data that has such entries with --deposit-data-file, or the keystores with --keystores-dir.`,
+      `Left out, since there is neither an entry nor a keystore: ${countOf(length, 'key')} of the remote db that no deposit has used. Name the deposit data that has such entries with --deposit-data-file, or the keystores with --keystores-dir.`,
     );
   }
 }
@@ -133,8 +133,8 @@ function noUnusedKeys(
   { ref, sources }: WriteUnusedDepositsOptions,
   { used, notAtHand }: Pick<UnusedDeposits, 'used' | 'notAtHand'>,
 ): OperatorError {
-  const found = used > 0 ? `${counted(used, 'key')} found, each with a deposit` : 'no key found';
-  const missing = notAtHand > 0 ? `, and ${counted(notAtHand, 'key')} that the signer does not have` : '';
+  const found = used > 0 ? `${countOf(used, 'key')} found, each with a deposit` : 'no key found';
+  const missing = notAtHand > 0 ? `, and ${countOf(notAtHand, 'key')} that the signer does not have` : '';
   const where = sources.map(({ path }) => path).join(' and ');
   return new OperatorError(
     'no-unused-keys',
@@ -149,7 +149,7 @@ function refuseLost(path: string, lost: RecordTable): void {
   if (lost.length === 0) return;
   throw new DifferencesError(
     'deposit-data-entries-lost',
-    `${path} has entries of ${counted(lost.length, 'key')} that no deposit has used and that the new deposit data would not have, such as ${toHex(lost.at(0))}. Nothing was changed.`,
+    `${path} has entries of ${countOf(lost.length, 'key')} that no deposit has used and that the new deposit data would not have, such as ${toHex(lost.at(0))}. Nothing was changed.`,
     {
       hint: 'Name that file with --deposit-data-file, too, or another one with --output-file. If these keys are of no use, repeat with --force.',
     },

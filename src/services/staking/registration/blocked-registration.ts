@@ -44,6 +44,7 @@ const REASONS_OF_WAITS: Readonly<Partial<Record<RegistrationWaitCode, BlockedRea
   ...REASONS_OF_MODES,
   // It may fall, but below a ceiling that is too low it never does.
   'fee-ceiling': 'fee_ceiling',
+  'insufficient-funds': 'wallet_funds',
 };
 /** What a pass fails with. Any other failure that is not of something outside is `other`. */
 const REASONS_OF_ERRORS: Readonly<Partial<Record<ErrorCode, BlockedReason>>> = {

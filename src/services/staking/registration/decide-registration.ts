@@ -24,6 +24,8 @@ export type RegistrationWaitCode =
   | 'harvest-not-possible'
   /** The base fee is above the largest that is paid. */
   | 'fee-ceiling'
+  /** The wallet cannot pay for the call. */
+  | 'insufficient-funds'
   | 'network-validators-not-synced';
 
 /** Why nothing is registered now although the vault has the assets. */

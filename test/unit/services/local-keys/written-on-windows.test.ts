@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { encryptKey } from '../../../../src/cli/flags/encrypt-key.ts';
+import { createValidatorConfig } from '../../../../src/domain/fleet/validator-config.ts';
 import { parseEncryptionKey } from '../../../../src/domain/keys/envelope.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { readSecretFile } from '../../../../src/lib/secret.ts';
@@ -45,12 +46,12 @@ const NETWORK = {
     multicall: VAULT,
   },
 };
-const CLIENT = {
+const CLIENT = createValidatorConfig({
   publicKeys: [],
   feeRecipient: VAULT,
   signerUrl: 'http://signer:9000',
   isBuilderEnabled: false,
-};
+});
 
 interface TextFile {
   readonly name: string;
@@ -108,7 +109,7 @@ const FILES: readonly TextFile[] = [
     text: '# <%= it.feeRecipient %>\n',
     read: async templateDirectory => {
       const files = await renderValidatorFiles(CLIENT, { templateDirectory });
-      return Buffer.from(files.get('signer_keys.yml') ?? '')
+      return Buffer.from(files.get('signer_keys.yml')?.content ?? '')
         .toString()
         .replaceAll('\r', '');
     },

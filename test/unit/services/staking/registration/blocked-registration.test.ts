@@ -41,6 +41,7 @@ describe('what no waiting mends', () => {
     ['key-already-registered', 'next_entry_registered'],
     ['not-validators-manager', 'not_validators_manager'],
     ['fee-ceiling', 'fee_ceiling'],
+    ['insufficient-funds', 'wallet_funds'],
     ['harvest-not-possible', undefined],
     ['network-validators-not-synced', undefined],
   ] as const)('a registration that waits with the code %s is blocked by the reason %s', (code, reason) => {
