@@ -31,16 +31,16 @@ export function usesOfClients(settings: ClientFlagSettings): ClientUse[] {
   }));
 }
 
-/** The lines that tell a user of them. */
+/** The lines that tell a user of them, each a sentence of its own; the options end their line, so that they can be copied. */
 export function linesOfUses(uses: readonly ClientUse[]): string[] {
-  const lines = ['Options with which the validator clients use these files:'];
+  const lines: string[] = [];
   for (const { name, flags, notes } of uses) {
-    lines.push(`  ${name}: ${flags.map(shellWord).join(' ')}`);
-    for (const note of notes) lines.push(`    ${note}`);
+    lines.push(`${name} uses these files with ${flags.map(shellWord).join(' ')}`);
+    for (const note of notes) lines.push(note);
   }
   if (uses.some(({ flags }) => flags.some(word => word.includes(HIDDEN_SIGNER_URL)))) {
     lines.push(
-      `  ${HIDDEN_SIGNER_URL} stands for the URL of --web3signer-endpoint, which holds a secret: put it into the client's configuration file, which other users cannot see.`,
+      `${HIDDEN_SIGNER_URL} stands for the URL of --web3signer-endpoint, which holds a secret: put it into the client's configuration file, which other users cannot see.`,
     );
   }
   return lines;

@@ -87,13 +87,13 @@ describe('what setup-validator says of the clients', () => {
     const run = await copy.client();
     expect(run.exitCode).toBe(0);
     expect(run.stderr).toContain(
-      `  Lighthouse: --validators-dir ${copy.out} --init-slashing-protection --builder-proposals\n`,
+      `Next: Lighthouse uses these files with --validators-dir ${copy.out} --init-slashing-protection --builder-proposals\n`,
     );
     expect(run.stderr).toContain(
-      `  Teku: --config-file=${copy.out}/signer_keys.yml --validators-external-signer-url=http://web3signer:6174 --validators-proposer-config=${copy.out}/proposer_config.json\n`,
+      `Next: Teku uses these files with --config-file=${copy.out}/signer_keys.yml --validators-external-signer-url=http://web3signer:6174 --validators-proposer-config=${copy.out}/proposer_config.json\n`,
     );
     expect(run.stderr).toContain(
-      `  Prysm: --config-file ${copy.out}/signer_keys.yml --validators-external-signer-url http://web3signer:6174 --proposer-settings-file ${copy.out}/proposer_config.json\n`,
+      `Next: Prysm uses these files with --config-file ${copy.out}/signer_keys.yml --validators-external-signer-url http://web3signer:6174 --proposer-settings-file ${copy.out}/proposer_config.json\n`,
     );
     expect(run.stderr).toContain('--suggested-gas-limit');
     expect(run.stderr).toContain('Next: restart the validator client');
@@ -186,7 +186,7 @@ describe('the files of setup-validator', () => {
     expect(run.stderr).toContain(`--validators-external-signer-keystore-password-file=${passwordFile}`);
     expect(run.stderr).toContain("--graffiti 'a vault'");
     expect(run.stderr).toContain('--suggested-gas-limit 45000000');
-    expect(/Lighthouse: .*/.exec(run.stderr)?.[0]).not.toContain('--builder-proposals');
+    expect(/Next: Lighthouse uses .*/.exec(run.stderr)?.[0]).not.toContain('--builder-proposals');
   });
 
   it('setup-validator takes the same from the environment', async () => {

@@ -147,7 +147,9 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
       this.say('');
       this.say('Successfully created validator configuration files.');
     }
-    if (!options.check) for (const line of linesOfUses(uses)) this.hint(line);
+    if (!options.check) {
+      for (const line of linesOfUses(uses)) this.hint(result.isChanged ? `Next: ${line}` : line);
+    }
     if (result.isChanged) {
       this.hint(
         'Next: restart the validator client; Lighthouse needs --init-slashing-protection for new keys.',

@@ -61,6 +61,18 @@ const OPTIONS = {
   ...WEB3SIGNER_CONFIG_OPTIONS,
 };
 
+const SUCCESS = 'Successfully retrieved web3signer private keys from the database.';
+
+/** What a run that only compares says of the keys. */
+function keysLine(
+  { outputDir }: { readonly outputDir: string },
+  { keyCount, isChanged }: { readonly keyCount: number; readonly isChanged: boolean },
+): string {
+  return isChanged
+    ? `${keyCount} private keys in ${outputDir} would be written.`
+    : `The directory ${outputDir} with ${keyCount} private keys is up to date.`;
+}
+
 function check(options: Resolved<typeof OPTIONS>): void {
   checkSignerTls(options);
   checkWeb3SignerConfig(options);
@@ -124,7 +136,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
     const { added, changed, adjusted, removed } = files.files;
     if (options.check && files.isChanged && disabled.length > 0) this.warn(keysDisabled(disabled));
     const isChanged = files.isChanged || configFile?.isChanged === true;
-    if (!options.check) this.say('Successfully retrieved web3signer private keys from the database.');
+    this.say(options.check ? keysLine(options, files) : SUCCESS);
     if (configFile !== undefined) this.say(fileLine(configFile, options));
     assertUnchanged(
       options,

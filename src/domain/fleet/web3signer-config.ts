@@ -20,7 +20,7 @@ export interface Web3SignerConfig {
   readonly knows: (option: string) => boolean;
 }
 
-export interface Web3SignerTls {
+interface Web3SignerTls {
   /** PKCS#12, and the file with its password. */
   readonly keystoreFile: string;
   readonly keystorePasswordFile: string;
@@ -30,13 +30,13 @@ export interface Web3SignerTls {
   readonly allowsAnyClient: boolean;
 }
 
-export interface Web3SignerMetrics {
+interface Web3SignerMetrics {
   readonly host: string;
   readonly port: number;
   readonly allowedHosts: string;
 }
 
-export interface SlashingDatabase {
+interface SlashingDatabase {
   /** `jdbc:postgresql://…`, without a password. */
   readonly url: string;
   readonly username: string | undefined;
@@ -80,7 +80,7 @@ export interface Web3SignerConfigOptions {
 export const SIGNER_CONFIG_FILE = 'web3signer.yaml';
 
 /** Web3Signer's variable for the password of the slashing database: no file has it. */
-export const SLASHING_PASSWORD_VARIABLE = 'WEB3SIGNER_ETH2_SLASHING_PROTECTION_DB_PASSWORD';
+const SLASHING_PASSWORD_VARIABLE = 'WEB3SIGNER_ETH2_SLASHING_PROTECTION_DB_PASSWORD';
 
 /** The newest version whose options are known here. */
 export const NEWEST_WEB3SIGNER = '26.7.0';

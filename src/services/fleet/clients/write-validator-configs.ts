@@ -48,7 +48,7 @@ export interface WriteValidatorConfigsResult {
   readonly warnings: readonly string[];
 }
 
-export interface WrittenFile {
+interface WrittenFile {
   readonly name: string;
   readonly path: string;
   /** Whether this run has written it, or with `check` would have. */

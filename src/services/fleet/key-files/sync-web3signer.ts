@@ -131,8 +131,7 @@ async function keepUnchanged(
   // --adopt looks at files of others, which no record knows.
   await using unchanged = options.adopt ? undefined : await planUnchanged(directory, unlocked, rows);
   if (unchanged === undefined) return undefined;
-  const isUpToDate = `The private keys in ${options.directory} are those of these ${rows.length} keystores already.`;
-  deps.say(options.check ? keysLine(options, rows.length, hasChanges(unchanged.plan)) : isUpToDate);
+  deps.say(`The private keys in ${options.directory} are those of these ${rows.length} keystores already.`);
   if (!options.check) await applyUnchanged(directory, unchanged);
   const warnings = await warnOfDisk(options.directory);
   if (unchanged.stray.length > 0) warnings.push(strayFiles(unchanged.stray, options));
@@ -171,7 +170,6 @@ async function writeKeys(
     vaultPublicKeys: options.adopt ? new Set(Array.from(await listShares(), toHex)) : undefined,
     warn: deps.warn,
   });
-  if (options.check) deps.say(keysLine(options, rows.length, files.isChanged));
   if (!options.check) {
     // Keys that were kept beside the database's must be seen, and be decided about, by every run.
     await recordKeyFiles(directory, unlocked, rows, files.keptKeys > 0 ? undefined : files.hashes);
@@ -186,13 +184,6 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
     answer ??= ask();
     return answer;
   };
-}
-
-/** What a run that only compares says of the keys. */
-function keysLine({ directory }: SyncWeb3SignerOptions, count: number, isChanged: boolean): string {
-  return isChanged
-    ? `${count} private keys in ${directory} would be written.`
-    : `The directory ${directory} with ${count} private keys is up to date.`;
 }
 
 function directoryOf({ ref, directory, layout, attributes }: SyncWeb3SignerOptions): KeyFilesDirectory {

@@ -49,12 +49,14 @@ async function openUploaded() {
 const assign = (database: Database, options: Omit<AssignKeysOptions, 'ref'>) =>
   assignKeys(database, { ref: recordedRef, ...options });
 
+/** Files as they were recorded, with the line ends that some lacked there. */
 function expectRecorded(directory: string, recorded: string): void {
   const names = readdirSync(recordedPath(recorded)).sort();
   expect(readdirSync(directory).sort()).toEqual(names);
   for (const name of names) {
+    const text = readRecorded(`${recorded}/${name}`);
     expect(readFileSync(join(directory, name), 'utf8'), `${recorded}/${name}`).toBe(
-      readRecorded(`${recorded}/${name}`),
+      text.endsWith('\n') ? text : `${text}\n`,
     );
   }
 }
