@@ -334,8 +334,8 @@ describe('the help page of', () => {
                                     chinese_traditional, czech, english, italian,
                                     korean, portuguese, spanish.
         --no-verify                 Skips mnemonic verification when provided.
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
 
       EXAMPLES
         $ operator init
@@ -446,8 +446,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of your vault, or the path of a
                                     network file. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
 
       NODES
         --execution-timeout=SECONDS
@@ -539,8 +539,8 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
                                     keystores. Default is the directory generated with
                                     "create-keys" command. [env: KEYSTORES_DIR]
@@ -615,8 +615,8 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
                                     keystores. Default is the directory generated with
                                     "create-keys" command. [env: KEYSTORES_DIR]
@@ -667,8 +667,8 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
                                     keystores. Default is the directory generated with
                                     "create-keys" command. [env: KEYSTORES_DIR]
@@ -748,8 +748,8 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
                                     keystores. Default is the directory generated with
                                     "create-keys" command. [env: KEYSTORES_DIR]
@@ -799,8 +799,8 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
                                     keystores. Default is the directory generated with
                                     "create-keys" command. [env: KEYSTORES_DIR]
@@ -865,8 +865,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
 
       SIGNING
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -996,8 +996,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
 
       SIGNING
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -1135,8 +1135,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
 
       SIGNING
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -1314,8 +1314,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
                                     file generated with "create-keys" command.
                                     [env: DEPOSIT_DATA_FILE]
@@ -1428,8 +1428,8 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
                                     keystores. Default is the directory generated with
                                     "create-keys" command. [env: KEYSTORES_DIR]
@@ -1606,8 +1606,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
 
       SIGNING
         --keys-dir=DIRECTORY        Directory of Web3Signer key files, as "remote-db
@@ -1791,8 +1791,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
                                     file generated with "create-keys" command.
                                     [env: DEPOSIT_DATA_FILE]
@@ -2103,8 +2103,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --database-dir=DIRECTORY    Directory of the embedded database, when there is
                                     no --db-url. Default is the data directory.
                                     [env: DATABASE_DIR]
@@ -2167,8 +2167,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --database-dir=DIRECTORY    Directory of the embedded database, when there is
                                     no --db-url. Default is the data directory.
                                     [env: DATABASE_DIR]
@@ -2225,8 +2225,8 @@ describe('the help page of', () => {
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
                                     specified at "init" command. [env: NETWORK]
-        --data-dir=DIRECTORY        Path where the vault data will be placed. Default
-                                    is ~/.stakewise. [env: DATA_DIR]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
         --database-dir=DIRECTORY    Directory of the embedded database, when there is
                                     no --db-url. Default is the data directory.
                                     [env: DATABASE_DIR]

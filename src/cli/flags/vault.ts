@@ -11,7 +11,7 @@ export const dataDir = defaulted(defaultDataDirectory, {
 
 /** `--data-dir` of commands that make it. */
 export const newDataDir = defaulted(defaultDataDirectory, {
-  description: 'Path where the vault data will be placed. Default is ~/.stakewise.',
+  description: 'Path where the data of vaults is, or is to be. Default is ~/.stakewise.',
   env: 'DATA_DIR',
   value: directory({ exists: false }),
 });
