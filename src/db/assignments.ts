@@ -50,7 +50,7 @@ export async function findAssignmentPlan(session: Session, vaultId: number): Pro
  * {@link findAssignmentPlan} as rows.
  * @throws OperatorError those of {@link findAssignmentPlan}
  */
-export async function findPlanRows(session: Session, vaultId: number): Promise<StoredPlanRows | undefined> {
+async function findPlanRows(session: Session, vaultId: number): Promise<StoredPlanRows | undefined> {
   const row = await session.db
     .selectFrom('assignment_plans')
     .select(['total_clients', 'digest'])

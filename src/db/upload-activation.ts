@@ -33,7 +33,7 @@ export interface FactsToSign {
 }
 
 /** What a proof of an upload is made of. */
-export interface FactsToProve {
+interface FactsToProve {
   readonly manifestCounter: bigint;
   readonly manifestMac: Uint8Array;
   readonly depositDataRoot: Uint8Array | null;

@@ -174,7 +174,141 @@ describe('the help page of', () => {
   });
 
   it('deposit-data, and its options', async () => {
-    expect(await helpPage('deposit-data')).toMatchInlineSnapshot();
+    expect(await helpPage('deposit-data')).toMatchInlineSnapshot(`
+      "Writes the deposit data of the keys that no deposit has used yet.
+
+      USAGE
+        $ operator deposit-data --vault=ADDRESS --execution-endpoints=URL[,URL…]
+            [OPTIONS]
+
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+        --execution-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
+
+      OPTIONS
+        -m, --output-file=FILE      Path of the file that is written. Default is
+                                    ~/.stakewise/<vault>/deposit_data.json, whose
+                                    content of before is kept beside it.
+
+      VAULT
+        -d, --deposit-data-file=FILE...
+                                    Path to a deposit data file with entries of the
+                                    vault; may be given several times. Default is the
+                                    file generated with "create-keys" command, if
+                                    there is one.
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      NODES
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --remote-signer-url=URL[,URL…]
+                                    The base URL of the remote signer, e.g.
+                                    http://signer:9000, or unix:PATH of its socket;
+                                    several that hold the same keys are separated by
+                                    commas. [env: REMOTE_SIGNER_URL]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
+
+      DATABASE
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --vault-public-key=HEX      The vault's public key, as remote-db setup,
+                                    upload-keypairs, assign and verify print it: then
+                                    only what its holder has signed is believed, and
+                                    nothing older than what was believed before.
+                                    [env: VAULT_PUBLIC_KEY]
+
+      FILES
+        --force                     Replaces the file also when it has entries that no
+                                    deposit has used and that the new deposit data
+                                    would not have.
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+
+      DESCRIPTION
+        Writes the deposit data of the keys that no deposit has used yet.
+
+        What a vault that takes validators in the order of its deposit data needs to
+        grow: at each new root its contract begins again at the first entry, and
+        stops at one that is registered already. The entries are those of the
+        deposit data files, then what the remote database has beside them, then
+        those of keystores that have none yet, which are signed. With a remote
+        signer, entries whose keys it does not have are left out. Each entry is
+        looked up in the deposit contract, and each signature is verified. Exits
+        with 1 when every key has a deposit, and with 3 when the file that is there
+        would lose an entry of another key.
+
+      EXAMPLES
+        $ operator deposit-data --vault 0x3320a...68 --execution-endpoints http://localhost:8545
+
+        $ operator deposit-data --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --db-url-file ./db-url --output-file ./deposit_data.json
+
+        $ operator deposit-data --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --remote-signer-url http://signer:9000
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
   });
 
   it('create-keys, and its options', async () => {

@@ -33,7 +33,7 @@ export interface FindUsedKeysDeps {
   readonly warn: (line: string) => void;
 }
 
-/** Up to where the network's deposits are known, and which of the keys they have used. */
+/** The block to which the network's deposits are known, and which of the keys they have used. */
 interface KnownDeposits {
   readonly used: readonly Uint8Array[];
   readonly syncedBlock: number;
@@ -42,7 +42,7 @@ interface KnownDeposits {
   readonly lastDepositBlock: number | null;
 }
 
-/** About a week of Ethereum's blocks. */
+/** Blocks of about a week on Ethereum. */
 const LATE_BLOCKS = 50_000;
 /** Mainnet's snapshot has some 60 MB. */
 const SNAPSHOT_TIMEOUT_MS = 600_000;

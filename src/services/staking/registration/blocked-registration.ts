@@ -97,7 +97,7 @@ interface BlockedWatchDeps {
 /** Repeats every hour that nothing is registered any more, and shows why; the first line is that of the pass itself. */
 export class BlockedWatch {
   readonly #deps: BlockedWatchDeps;
-  /** Since when it is blocked; undefined when it is not. */
+  /** The time since when it is blocked; undefined when it is not. */
   #since: number | undefined;
   #toldAt = 0;
 
