@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { decodeText } from '../lib/text.ts';
 
 /** The account whose password is wanted. */
 export interface PasswordPlace {
@@ -42,7 +43,7 @@ export async function findPassword(
     );
     return undefined;
   }
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readFile(path).then(decodeText, () => undefined);
   if (text === undefined) {
     warn(`The password file "${path}" cannot be read by this user.`);
     return undefined;

@@ -1915,12 +1915,6 @@ describe('the help page of', () => {
                                     NO_PROXY say how they are reached.
                                     [env: EXECUTION_ENDPOINTS]
 
-      OPTIONS
-        --validator-type=[0x01]     Type of the withdrawal credentials that validators
-                                    are registered with. Has to be given for a vault
-                                    of version 5 whose validators manager is the hot
-                                    wallet. [env: VALIDATOR_TYPE]
-
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
@@ -1930,6 +1924,10 @@ describe('the help page of', () => {
         --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
                                     file generated with "create-keys" command.
                                     [env: DEPOSIT_DATA_FILE]
+        --validator-type=[0x01]     Type of the withdrawal credentials that validators
+                                    are registered with. Has to be given for a vault
+                                    of version 5 whose validators manager is the hot
+                                    wallet. [env: VALIDATOR_TYPE]
 
       NODES
         --consensus-timeout=SECONDS

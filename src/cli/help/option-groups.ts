@@ -11,7 +11,7 @@ export interface OptionGroup<F extends HelpFlag> {
 
 /** Headings of options that have none of their own, in the order of help, and which options stand below each. */
 const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
-  ['VAULT', /^(vault|network|data-dir|deposit-data-file)$/],
+  ['VAULT', /^(vault|network|data-dir|deposit-data-file|validator-type)$/],
   ['NODES', /^(execution|consensus|ipfs)-|-ipfs(-|$)|^oracle|^skip-startup-checks$/],
   ['SIGNING', /^(remote-signer|signer|keystores?|keys|hashi-vault)-|wallet|^exit-shards$|^pool-size$/],
   ['SERVER', /^(listen|socket|client-names|allow-unauthenticated|rate-limit)$|^tls-|^http-host|^only-/],

@@ -12,6 +12,7 @@ import type { FileAttributes } from '../../../lib/files.ts';
 import type { HeldDirectory } from '../../../lib/held-directory.ts';
 import { nameList } from '../../../lib/name-list.ts';
 import { findDirectory } from '../../../lib/output-directory.ts';
+import { decodeText } from '../../../lib/text.ts';
 import type { RenderedFile } from './render-templates.ts';
 
 export interface KeptFiles {
@@ -87,7 +88,7 @@ async function keepEntries(path: string, file: RenderedFile, present: Buffer): P
   const before = await readDefinitions(present);
   if (wanted === undefined) return { file, warnings: [] };
   if (before === undefined) {
-    const isEmpty = present.toString('utf8').trim() === '';
+    const isEmpty = decodeText(present).trim() === '';
     const warning = `${path} is no list of validator definitions: what it has is replaced.`;
     return { file, warnings: isEmpty ? [] : [warning] };
   }
@@ -103,7 +104,7 @@ async function keepEntries(path: string, file: RenderedFile, present: Buffer): P
   const holdsSecret = file.holdsSecret || keptFields.includes('client_identity_password');
   const content = isForeign ? Buffer.from(formatDefinitions(definitions)) : file.content;
   // A file of ours that only got blank lines is no form of somebody else's.
-  const isOurs = textOf(present).trimEnd() === textOf(content).trimEnd();
+  const isOurs = decodeText(present).trimEnd() === decodeText(content).trimEnd();
   return {
     file: { content: isSame && !isOurs ? present : content, holdsSecret },
     changedEntries: changed,
@@ -120,8 +121,8 @@ function keepNamed(
   present: Buffer,
   keep: (wanted: string, present: string) => KeptSettings,
 ): Kept {
-  const before = textOf(present);
-  const { text, names } = keep(textOf(file.content), before);
+  const before = decodeText(present);
+  const { text, names } = keep(decodeText(file.content), before);
   if (names.length === 0) return { file, warnings: [] };
   const content = path.endsWith('.json') && isSameJson(text, before) ? present : Buffer.from(text);
   const holdsSecret = file.holdsSecret || LIKE_SECRET.test(text);
@@ -138,16 +139,9 @@ function tellOfKept(path: string, names: readonly string[]): string {
 }
 
 async function readDefinitions(content: Uint8Array): Promise<Definition[] | undefined> {
-  const text = textOf(content);
+  const text = decodeText(content);
   const simple = readSimpleDefinitions(text);
   if (simple !== undefined) return simple;
   const { parseDefinitions } = await import('../../../domain/fleet/parse-definitions.ts');
   return parseDefinitions(text);
-}
-
-/** The text, without the mark that editors of other systems put in front of it. */
-function textOf(content: Uint8Array): string {
-  return Buffer.from(content)
-    .toString('utf8')
-    .replace(/^\ufeff/, '');
 }

@@ -109,7 +109,7 @@ describe('renderValidatorFiles', () => {
   }) => {
     mountSecret(directory, { 'signer_keys.yml.eta': '# <%= it.signerUrl %>\n' });
     await writeFile(join(directory, '.signer_keys.yml.eta.swp'), '<%= it.misspelt %>');
-    expect((await render({}, directory))['signer_keys.yml']).toBe(`# ${signerUrl}`);
+    expect((await render({}, directory))['signer_keys.yml']).toBe(`# ${signerUrl}\n`);
   });
 
   it('renderValidatorFiles takes a directory’s templates before its own, and names one that does not work', async ({
