@@ -395,9 +395,11 @@ describe('setup-web3signer --slashing-db-url', () => {
     const quiet = await copy.run('setup-web3signer', '--slashing-db-url-file', path);
     expect([quiet.exitCode, quiet.stderr]).toEqual([0, expect.not.stringContaining('--slashing-db-url')]);
     const url = roleUrl(slashing.url, 'nobody', 'planted-secret');
-    const loud = await copy.run('setup-web3signer', '--slashing-db-url', url);
-    expect(loud.stderr).toMatch(/--slashing-db-url/);
-    expect(loud.stdout + loud.stderr).not.toContain('planted-secret');
+    for (const text of [url, `jdbc:${url}`, 'host=127.0.0.1 port=1 user=nobody password=planted-secret']) {
+      const loud = await copy.run('setup-web3signer', '--slashing-db-url', text);
+      expect(loud.stderr, text).toContain('--slashing-db-url-file');
+      expect(loud.stdout + loud.stderr).not.toContain('planted-secret');
+    }
     const embedded = await copy.run('setup-web3signer', '--slashing-db-url', `pglite:${copy.folder}`);
     expect(embedded.exitCode).toBe(2);
     expect(embedded.stderr).toContain("Invalid value for '--slashing-db-url': Web3Signer keeps");

@@ -83,7 +83,7 @@ function libpqDefaults(): DatabaseSettings['dbUrl']['defaults'] {
 }
 
 /** Whether a text has a password in it, also where something else of it is wrong. */
-function hasPassword(text: string): boolean {
+export function hasPassword(text: string): boolean {
   try {
     return passwordOf(text.trim()) !== undefined;
   } catch {

@@ -2,6 +2,7 @@ import { parseDatabaseUrl, postgresUrl } from '../../db/database-url.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
 import { type OptionSource, optional } from '../options/option.ts';
+import { hasPassword } from './remote-db.ts';
 
 /** `--slashing-db-url`: the database that Web3Signer's slashing protection works with. */
 export const slashingDbUrl = optional<DatabaseSettings['dbUrl']>({
@@ -9,7 +10,7 @@ export const slashingDbUrl = optional<DatabaseSettings['dbUrl']>({
     "Web3Signer's slashing protection database (Postgres), in which it is looked, and nothing written, for validators of these keys that are disabled; exits with 3 when there are any.",
   env: 'SLASHING_DB_URL',
   value: { placeholder: 'URL', parse: readSlashingDbUrl },
-  secret: hasPassword,
+  secret: text => hasPassword(postgresUrl(text)),
 });
 
 /** Kept as text, which is read again from its file after the password has changed. @throws UsageError 'invalid-db-url' */
@@ -25,9 +26,4 @@ function readSlashingDbUrl(text: string, source: OptionSource): DatabaseSettings
     );
   }
   return { url, file: source.kind === 'file' ? source.path : undefined };
-}
-
-function hasPassword(text: string): boolean {
-  const url = postgresUrl(text);
-  return URL.canParse(url) && (new URL(url).password !== '' || new URL(url).searchParams.has('password'));
 }
