@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
+import { PATIENCE_MS } from '../wait-until.ts';
 import { checkJsonResult } from './json-results.ts';
 
 export const PROJECT_ROOT = join(import.meta.dirname, '../../..');
@@ -94,10 +95,13 @@ export async function runOnTerminal(
     answeredUpTo = at;
     terminal.write(typeof step.type === 'string' ? step.type : step.type(screen));
   });
+  // A question that no step expects would be waited at for ever.
+  const impatience = setTimeout(() => terminal.kill('SIGKILL'), 2 * PATIENCE_MS);
   const exitCode = await new Promise<number>(resolve =>
     // As shells tell it of what a signal has ended.
     terminal.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode)),
   );
+  clearTimeout(impatience);
   if (pending[0])
     throw new Error(`the terminal never showed ${String(pending[0].on)}; it showed:\n${screen}`);
   return { screen: screen.replaceAll('\r\n', '\n'), exitCode };
