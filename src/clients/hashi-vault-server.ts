@@ -143,8 +143,8 @@ function explain(response: HttpResponse, options: HashiVaultServer, path: string
   if (status === 403 && isTokenUnknown(reported)) {
     return fail(
       'hashi-vault-denied',
-      `${server} denies access to ${options.mount}/${path}: it does not know the token, which was revoked, has expired or never was one.`,
-      'Make another token and put it where this one came from (--hashi-vault-token-file, HASHI_VAULT_TOKEN): it may have been revoked or have expired.',
+      `${server} denies access to ${options.mount}/${path}${namespacePart(options)}: it does not know the token, which was revoked, has expired or never was one.`,
+      'Make another token and put it where this one came from (--hashi-vault-token-file, HASHI_VAULT_TOKEN): it may have been revoked or have expired. A token of a namespace is known there only: --hashi-vault-namespace names it.',
     );
   }
   if (status === 403) {

@@ -48,10 +48,7 @@ describe('a wrong command line', () => {
       ['create-keys', '--data-dir', '/nowhere'],
       "Invalid value for '--data-dir': Directory '/nowhere' does not exist.",
     ],
-    [
-      ['create-keys', '--vault', VAULT.toUpperCase()],
-      "Invalid value for '--vault': Invalid Ethereum address",
-    ],
+    [['create-keys', '--vault', VAULT.slice(2)], "Invalid value for '--vault': Invalid Ethereum address"],
   ])('the command line %s ends with usage, error and exit code 2', async (args, message) => {
     const { stdout, stderr, exitCode } = await runCli(args);
     expect(stderr).toBe(

@@ -1774,7 +1774,7 @@ describe('the help page of', () => {
                                     [env: HASHI_VAULT_KEY_PREFIX]
         --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
                                     secret. [env: HASHI_VAULT_MOUNT]
-        --hashi-vault-namespace=PATH
+        --hashi-vault-namespace=NAMESPACE
                                     Namespace of the mount and the token, in HashiCorp
                                     Vault Enterprise, HCP or OpenBao. Default is the
                                     root namespace. [env: VAULT_NAMESPACE]
@@ -2037,7 +2037,7 @@ describe('the help page of', () => {
                                     [env: HASHI_VAULT_KEY_PREFIX]
         --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
                                     secret. [env: HASHI_VAULT_MOUNT]
-        --hashi-vault-namespace=PATH
+        --hashi-vault-namespace=NAMESPACE
                                     Namespace of the mount and the token, in HashiCorp
                                     Vault Enterprise, HCP or OpenBao. Default is the
                                     root namespace. [env: VAULT_NAMESPACE]
@@ -2493,7 +2493,7 @@ describe('the help page of', () => {
                                     [env: HASHI_VAULT_KEY_PREFIX]
         --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
                                     secret. [env: HASHI_VAULT_MOUNT]
-        --hashi-vault-namespace=PATH
+        --hashi-vault-namespace=NAMESPACE
                                     Namespace of the mount and the token, in HashiCorp
                                     Vault Enterprise, HCP or OpenBao. Default is the
                                     root namespace. [env: VAULT_NAMESPACE]

@@ -21,10 +21,10 @@ const BAD_VALUES: readonly (readonly [placeholder: RegExp, value: string])[] = [
   [/^MODE$/, 'rwx'],
   [/^UID/, 'root'],
   [/^NAME$/, 'a b'],
-  [/^PATH$/, 'a b'],
+  [/^NAMESPACE$/, 'a b'],
 ];
 /** Texts, of which every one will do; what is looked for on the disk; what is checked by a sum. */
-const OTHERS = /^(TEXT|FILE|DIRECTORY|ADDRESS|HEX|NAME)/;
+const OTHERS = /^(TEXT|FILE|DIRECTORY|ADDRESS|HEX|NAME|PATH)/;
 /** The value may hold a password: it is not repeated. */
 const UNSPOKEN = ['REMOTE_DB_URL', 'SLASHING_DB_URL'];
 

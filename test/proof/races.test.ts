@@ -63,7 +63,8 @@ describe('two processes at once, a hundred times', { timeout: 600_000 }, () => {
       waited += runs.filter(run => run.stderr.includes('Another upload of this vault is running')).length;
       const view = await readVaultView(database.url);
       checkUploadedView(view, workflow, publicKeys);
-      expect(view.uploads).toBe(2 - failed.length);
+      // The one that comes second finds everything as it would leave it, and stores nothing.
+      expect(view.uploads).toBe(1);
       expect(await countSecrets(database.url)).toBe(KEYS * (1 + ORACLES));
       await checkByVerify(workflow, pool, database.url);
     });

@@ -23,7 +23,7 @@ export const rereadable: ValueKind<SecretSetting> = {
 
 /** Path of a namespace; it goes into a header. */
 const hashiVaultNamespace: ValueKind<string> = {
-  placeholder: 'PATH',
+  placeholder: 'NAMESPACE',
   parse(value) {
     const path = value.trim().replace(/^\/+|\/+$/g, '');
     if (/^[\x21-\x7e]+$/.test(path)) return path;

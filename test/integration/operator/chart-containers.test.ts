@@ -59,7 +59,7 @@ async function ownSecrets(pod: Pod): Promise<Container> {
   const depositData = join(pod.own, 'deposit', 'deposit_data.json');
   return {
     env: { DEPOSIT_DATA_FILE: depositData },
-    says: [`Found deposit data ${depositData} of ${SIGNER_KEYS} validators`, `${SIGNER_KEYS} keys`],
+    says: [`Found deposit data of ${SIGNER_KEYS} validators in ${depositData}`, `${SIGNER_KEYS} keys`],
   };
 }
 

@@ -104,7 +104,9 @@ describe('keys of a HashiCorp Vault', () => {
       hint: expect.stringContaining('--hashi-vault-namespace'),
     });
     expect(await denied({ namespace: 'team-b' })).toMatchObject({
-      message: `${server.url} denies access to secret/validators/0x in the namespace team-b.`,
+      message: expect.stringMatching(
+        / denies access to secret\/validators\/0x in the namespace team-b: it does not know/,
+      ),
     });
     expect(server.received.map(({ headers }) => headers['x-vault-namespace'])).toEqual([undefined, 'team-b']);
   });

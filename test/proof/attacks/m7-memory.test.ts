@@ -230,7 +230,8 @@ const COMMANDS: Readonly<Record<string, (place: Place, env?: Record<string, stri
     const held = await hold(
       place,
       servers,
-      /eth_|\/eth\/v1/,
+      // What is asked once the signer has told the wallet's address.
+      /eth_getBalance/,
       ([execution = '', consensus = '']) => [
         'start',
         '--vault',

@@ -22,6 +22,8 @@ describe('listPresentFiles', () => {
       keys: [],
       wanted: new Map(),
     });
-    expect(present).toEqual([{ name: 'key_0.yaml', isOurs: false, isWanted: false, secretKeys: [] }]);
+    expect(present).toEqual([
+      { name: 'key_0.yaml', isOurs: false, isRecorded: false, isWanted: false, secretKeys: [] },
+    ]);
   });
 });

@@ -42,7 +42,7 @@ export function listOptionVariables(): Map<string, readonly OptionVariable[]> {
         const name = /\[env: (\w+)\]/.exec(description ?? '')?.[1];
         if (name === undefined) return [];
         const placeholder = type === 'boolean' ? 'switch' : (helpValue ?? '');
-        const isForeign = helpGroup === 'ACCEPTED AND IGNORED' || helpGroup === 'REFUSED';
+        const isForeign = helpGroup === 'OF THE PYTHON OPERATOR';
         return [{ name, option: `--${flag}`, placeholder, isForeign }];
       }),
     ]),
