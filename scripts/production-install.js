@@ -1,13 +1,10 @@
 // Installs a clone with "npm ci --omit=dev", as the last stage of an image or a small machine does, and runs the program that was
 // built elsewhere: what needs a development dependency to be installed or to run shows here.
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createEmptyFolder, root } from './empty-folder.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'stakewise-production-'));
+const { folder, run } = createEmptyFolder('production');
 /** What a clone has and an installation or the program looks at. */
 const CLONE = [
   '.npmrc',
@@ -19,25 +16,6 @@ const CLONE = [
   'scripts',
   'templates',
 ];
-
-// Only the Node that runs this script, and nothing of npm's own variables but where packages come from.
-const env = { ...process.env };
-for (const name of Object.keys(env))
-  if (/^npm_(?!config_(registry|cafile|cache)$)/i.test(name)) delete env[name];
-env.PATH = [
-  dirname(process.execPath),
-  ...(process.env.PATH ?? '').split(delimiter).filter(path => !path.startsWith(root)),
-].join(delimiter);
-
-function run(command, args) {
-  console.log(`$ ${command} ${args.join(' ')}`);
-  return execFileSync(command, args, {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-  });
-}
 
 try {
   for (const name of CLONE) cpSync(join(root, name), join(folder, name), { recursive: true });

@@ -1,39 +1,14 @@
 // Packs the program, installs the tarball with production dependencies into an empty folder, as a user of the package
 // would, and makes keys from there: what is missing from `files`, `dependencies` or the bundle shows here.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createEmptyFolder, root } from './empty-folder.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'stakewise-tarball-'));
 const vault = '0x1234567890AbcdEF1234567890aBcdef12345678';
-
-// Only the Node that runs this script: nothing of the clone's node_modules may be found by accident.
-const path = [
-  dirname(process.execPath),
-  ...(process.env.PATH ?? '').split(delimiter).filter(p => !p.startsWith(root)),
-];
-const env = {
-  ...process.env,
-  HOME: folder,
-  PATH: path.join(delimiter),
-  npm_config_cache: join(folder, 'cache'),
-};
-for (const name of Object.keys(env))
-  if (/^npm_(?!config_(registry|cafile|cache)$)/i.test(name)) delete env[name];
-
-function run(command, args, options = {}) {
-  console.log(`$ ${command} ${args.join(' ')}`);
-  return execFileSync(command, args, {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    ...options,
-  });
-}
+const { folder, run } = createEmptyFolder('tarball', path => ({
+  HOME: path,
+  npm_config_cache: join(path, 'cache'),
+}));
 
 try {
   run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root });

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
-import { unescapePercent } from '../lib/percent.ts';
+import { decodePercents } from '../lib/percent-decoding.ts';
 import { type ProxyRules, type ProxySettings, readProxyRules } from './proxy-rules.ts';
 
 /** Leads requests through forward proxies, each to the one that the rules say, or directly. */
@@ -71,6 +71,6 @@ class RuledProxies implements Proxies {
 function proxyOptions(proxy: URL): ProxyAgent.Options {
   const { origin: uri, username, password } = proxy;
   if (username === '' && password === '') return { uri };
-  const pair = `${unescapePercent(username)}:${unescapePercent(password)}`;
+  const pair = `${decodePercents(username)}:${decodePercents(password)}`;
   return { uri, token: `Basic ${Buffer.from(pair).toString('base64')}` };
 }

@@ -104,8 +104,10 @@ export async function findUnassigned(
 ): Promise<{ readonly stored: StoredPlanRows; readonly fresh: readonly Uint8Array[] } | undefined> {
   const stored = await findPlanRows(transaction, vaultId);
   if (stored === undefined) return undefined;
-  const assigned = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const { publicKey } of stored.assignments) assigned.add(publicKey);
+  const assigned = RecordTable.from(
+    Iterator.from(stored.assignments).map(({ publicKey }) => publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
   const active = publicKeysOf(await readActiveKeypairs(transaction, vaultId));
   const fresh: Uint8Array[] = [];
   for (let at = 0; at < active.length; at += PUBLIC_KEY_LENGTH) {

@@ -1,5 +1,5 @@
 import { UsageError } from '../lib/errors.ts';
-import { unescapePercent } from '../lib/percent.ts';
+import { decodePercents } from '../lib/percent-decoding.ts';
 
 /** What a connection string says, by libpq's names for it; of equal ones the last. */
 export type ConnectionParameters = ReadonlyMap<string, string>;
@@ -76,7 +76,7 @@ function readUrl([
 ]: RegExpExecArray): ConnectionParameters {
   const parameters = new Map<string, string>();
   const set = (name: string, value: string) => {
-    if (value !== '') parameters.set(name, unescapePercent(value));
+    if (value !== '') parameters.set(name, decodePercents(value));
   };
   // A password may have colons.
   const [user = '', ...password] = userinfo.split(':');
@@ -91,7 +91,7 @@ function readUrl([
   set('dbname', path);
   for (const pair of query.split('&')) {
     const [name = '', ...value] = pair.split('=');
-    if (name !== '') parameters.set(unescapePercent(name), unescapePercent(value.join('=')));
+    if (name !== '') parameters.set(decodePercents(name), decodePercents(value.join('=')));
   }
   // A name of JDBC's, which libpq takes as well.
   if (parameters.get('ssl') === 'true' && !parameters.has('sslmode')) parameters.set('sslmode', 'require');
@@ -101,7 +101,7 @@ function readUrl([
 function readPlace(text: string): { readonly host: string; readonly port: string } {
   const [, host, port = ''] = HOST_AND_PORT.exec(text) ?? [];
   if (host === undefined) throw invalidUrl();
-  return { host: unescapePercent(host.replace(/^\[(.*)\]$/, '$1')), port };
+  return { host: decodePercents(host.replace(/^\[(.*)\]$/, '$1')), port };
 }
 
 function readKeywords(text: string): ConnectionParameters {

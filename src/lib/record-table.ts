@@ -24,6 +24,13 @@ export class RecordTable {
     return table;
   }
 
+  /** The table of records that come one by one; of equal ones the first counts. */
+  static from(records: Iterable<Uint8Array>, width: number): RecordTable {
+    const table = new RecordTable(width);
+    for (const record of records) table.add(record);
+    return table;
+  }
+
   get length(): number {
     return this.#length;
   }

@@ -8,6 +8,7 @@ import { wordlist as chineseSimplified } from '@scure/bip39/wordlists/simplified
 import { wordlist as spanish } from '@scure/bip39/wordlists/spanish.js';
 import { wordlist as chineseTraditional } from '@scure/bip39/wordlists/traditional-chinese.js';
 import { UsageError } from '../../lib/errors.ts';
+import { countOf } from '../../lib/plural.ts';
 
 /** The mnemonic languages that `init` offers, in the order in which it names them. */
 export const LANGUAGES = [
@@ -103,7 +104,7 @@ function cutShort(word: string): string {
 function describeFault(words: readonly string[]): string {
   const count = words[0] === '' ? 0 : words.length;
   if (!WORD_COUNTS.includes(count)) {
-    return `It has ${count} ${count === 1 ? 'word' : 'words'}, and a mnemonic has 12, 15, 18, 21 or 24.`;
+    return `It has ${countOf(count, 'word')}, and a mnemonic has 12, 15, 18, 21 or 24.`;
   }
   const { language, unknown } = nearestLanguage(words);
   const list = `the ${language[0]?.toUpperCase()}${language.slice(1).replace('_', ' ')} list`;

@@ -97,8 +97,10 @@ async function surveyDocument(
   stored: StoredDocument,
   { ref, keys }: { readonly ref: VaultRef; readonly keys: SharedKeys },
 ): Promise<{ readonly document: Uint8Array; readonly deposits: DepositSurvey }> {
-  const publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const { publicKey } of keys) publicKeys.add(publicKey);
+  const publicKeys = RecordTable.from(
+    Iterator.from(keys).map(({ publicKey }) => publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
   const document = new DocumentBytes(stored.length);
   const deposits = await surveyDeposits(session, vaultId, stored, {
     ref,

@@ -73,8 +73,10 @@ export async function storeSharesAnew(
   const wanted = RecordTable.of(publicKeys, PUBLIC_KEY_LENGTH);
   const records = await listValidatorSecrets(database, vault.vaultId);
   // A key without a row is none that could be opened.
-  const found = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const { publicKey } of ownRows(records, wanted)) found.add(publicKey);
+  const found = RecordTable.from(
+    ownRows(records, wanted).map(({ publicKey }) => publicKey),
+    PUBLIC_KEY_LENGTH,
+  );
   for (let i = 0; i < wanted.length; i++) if (!found.has(wanted.at(i))) unopened.add(toHex(wanted.at(i)));
   const writer = new BatchWriter(database, target);
   const share = async (batch: readonly OwnRow[]) => {

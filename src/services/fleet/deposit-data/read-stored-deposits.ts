@@ -33,7 +33,6 @@ export async function readStoredDeposits(
   if (found === undefined) return undefined;
   const { document, keys } = found;
   const path = `the remote db's rows of vault ${ref.address}`;
-  const publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const publicKey of publicKeysIn(keys)) publicKeys.add(publicKey);
+  const publicKeys = RecordTable.from(publicKeysIn(keys), PUBLIC_KEY_LENGTH);
   return { file: { path, entries: parseDepositData(Buffer.from(document).toString(), path) }, publicKeys };
 }

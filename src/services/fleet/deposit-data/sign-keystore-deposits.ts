@@ -40,11 +40,9 @@ async function openKeystoreKeys(
   location: KeystoreLocation,
   warn: (line: string) => void,
 ): Promise<RecordTable> {
-  const keys = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const { keystore } of await findKeystores(location, warn)) {
-    keys.add(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
-  }
-  return keys;
+  const keystores = await findKeystores(location, warn);
+  const publicKeys = keystores.map(({ keystore }) => fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
+  return RecordTable.from(publicKeys, PUBLIC_KEY_LENGTH);
 }
 
 /** The order of the keys in the mnemonic, where the keystores name it; else that of the files. */

@@ -176,23 +176,16 @@ async function replaceFile(path: string, text: string, isDepositData: boolean): 
 }
 
 function tableOf(entries: readonly DepositDataEntry[]): RecordTable {
-  const table = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const { publicKey } of entries) table.add(publicKey);
-  return table;
+  const publicKeys = Iterator.from(entries).map(({ publicKey }) => publicKey);
+  return RecordTable.from(publicKeys, PUBLIC_KEY_LENGTH);
 }
 
 function unionOf(tables: readonly RecordTable[]): RecordTable {
   const union = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const table of tables) {
-    for (let place = 0; place < table.length; place++) union.add(table.at(place));
-  }
+  for (const table of tables) for (const publicKey of table) union.add(publicKey);
   return union;
 }
 
 function filterKeys(table: RecordTable, isWanted: (publicKey: Uint8Array) => boolean): RecordTable {
-  const wanted = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (let place = 0; place < table.length; place++) {
-    if (isWanted(table.at(place))) wanted.add(table.at(place));
-  }
-  return wanted;
+  return RecordTable.from(Iterator.from(table).filter(isWanted), PUBLIC_KEY_LENGTH);
 }

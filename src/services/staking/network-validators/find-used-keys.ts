@@ -80,7 +80,10 @@ export async function findUsedKeys(deps: FindUsedKeysDeps, query: UsedKeysQuery)
   const { nextDepositIndex } = position;
   if (nextDepositIndex !== null && nextDepositIndex < depositCount)
     throw depositsMissing(depositCount, nextDepositIndex);
-  return tableOf([...registered, ...known.used, ...(await keysOfValid(found, query))]);
+  return RecordTable.from(
+    [...registered, ...known.used, ...(await keysOfValid(found, query))],
+    PUBLIC_KEY_LENGTH,
+  );
 }
 
 /**
@@ -96,7 +99,7 @@ export async function findLatelyUsedKeys(node: ExecutionNode, query: UsedKeysQue
   for await (const { deposits } of walkDeposits(node, { depositContract, fromBlock, toBlock })) {
     for (const deposit of deposits) if (query.publicKeys.has(deposit.publicKey)) found.push(deposit);
   }
-  return tableOf([...registered, ...(await keysOfValid(found, query))]);
+  return RecordTable.from([...registered, ...(await keysOfValid(found, query))], PUBLIC_KEY_LENGTH);
 }
 
 /** Those that the vault has registered. */
@@ -151,10 +154,4 @@ async function keysOfValid(
   await using verifier = createDepositVerifier(network);
   const invalid = new Set(await verifier.findInvalid(deposits));
   return deposits.filter((_, place) => !invalid.has(place)).map(({ publicKey }) => publicKey);
-}
-
-function tableOf(publicKeys: readonly Uint8Array[]): RecordTable {
-  const table = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const publicKey of publicKeys) table.add(publicKey);
-  return table;
 }
