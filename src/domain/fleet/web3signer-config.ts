@@ -1,5 +1,6 @@
 import { UsageError } from '../../lib/errors.ts';
 import { isPlainLoopback } from '../../lib/loopback.ts';
+import { decodePercents } from '../../lib/percent-decoding.ts';
 
 /** What the template of Web3Signer's `--config-file` is given; docs/templates.md describes each member for its authors. */
 export interface Web3SignerConfig {
@@ -219,7 +220,7 @@ function chooseSlashingDatabase({
       hint: `Leave it out: Web3Signer takes it from its variable ${SLASHING_PASSWORD_VARIABLE}.`,
     });
   }
-  const username = url.username === '' ? undefined : decodeURIComponent(url.username);
+  const username = url.username === '' ? undefined : decodePercents(url.username);
   url.username = '';
   return { url: `jdbc:${url.href}`, username: slashingDatabaseUsername ?? username };
 }

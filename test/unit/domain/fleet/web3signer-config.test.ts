@@ -115,6 +115,7 @@ describe('createWeb3SignerConfig', () => {
     ['jdbc:postgresql://db/w3s?sslmode=require', 'jdbc:postgresql://db/w3s?sslmode=require', undefined],
     ['postgresql://signer@db:5432/w3s', 'jdbc:postgresql://db:5432/w3s', 'signer'],
     ['postgres://db/w3s', 'jdbc:postgresql://db/w3s', undefined],
+    ['jdbc:postgresql://50%off@db/w3s', 'jdbc:postgresql://db/w3s', '50%off'],
   ])('createWeb3SignerConfig takes the slashing database %s', (slashingDatabaseUrl, url, username) => {
     expect(create({ slashingDatabaseUrl }).config.slashingDatabase).toEqual({ url, username });
     expect(
