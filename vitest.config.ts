@@ -12,7 +12,7 @@ const kind = (name: string, include: readonly string[], needsPostgres: boolean) 
 
 export default defineConfig({
   test: {
-    reporters: ['default', './test/proof/attacks/attack-table.ts'],
+    reporters: ['default', './test/proof/attacks/attack-table.ts', './test/support/failures-last.ts'],
     // Postgres, anvil and scrypt (256 MiB a derivation) share the machine with the tests: two files at a time.
     pool: 'forks',
     maxWorkers: 2,

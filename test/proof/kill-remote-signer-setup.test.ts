@@ -1,5 +1,5 @@
-// Kill −9 of `./operator remote-signer-setup --remove-existing-keys` for a new oracle set, at every request on the HTTP
-// wire and around every change at node:fs: the configuration is the old or the new one and all its keys are in the signer;
+// Kill −9 of `./operator remote-signer-setup --remove-existing-keys` for a new oracle set, after every request on the HTTP
+// wire and every change at node:fs: the configuration is the old or the new one and all its keys are in the signer;
 // a keystore or an old key goes only when the new configuration is written and each of its keys has proven itself; the
 // next run completes.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -78,9 +78,7 @@ function writeKeystores(directory: string): void {
 }
 
 const POINTS = [
-  { kind: 'request', when: 'before' },
   { kind: 'request', when: 'after' },
-  { kind: 'file change', when: 'before' },
   { kind: 'file change', when: 'after' },
 ] as const;
 
