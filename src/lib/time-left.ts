@@ -1,8 +1,12 @@
 import { countOf } from './plural.ts';
 
-/** What is looked back at: so many advances, and as many more as so much time holds. A load that changes is felt after these. */
+/**
+ * What is looked back at: so many advances, and as many more as so much time holds. On a machine that others use as well, the
+ * pace of ten keys may be four times that of the ten before, and back half a minute later: what came last says little of
+ * what will come. A load that stays another one is felt after these.
+ */
 const ADVANCES_LOOKED_AT = 10;
-const TIME_LOOKED_AT_MS = 3_000;
+const TIME_LOOKED_AT_MS = 60_000;
 /** Advances whose items differ more than that are work of another kind, such as keys that need no key derivation. */
 const ONE_KIND = 8;
 /** Advances that are kept. */

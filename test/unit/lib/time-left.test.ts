@@ -102,10 +102,20 @@ describe('StepCourse', () => {
     ['slower', 700, 1_400],
     ['faster', 1_400, 700],
   ])(
-    'the time left is right within a fifth ten keys after two threads have become %s',
+    'the time left is right within a fifth a minute after two threads have become %s',
     (_name, before, after) => {
-      const took: Took = ({ index }) => (index < 40 ? before : after);
-      expectWithin(estimatesOf({ items: 100, threads: 2, took }, 50), 0.2);
+      const took: Took = ({ index }) => (index < 100 ? before : after);
+      const minute = Math.ceil(60_000 / (after / 2));
+      expectWithin(estimatesOf({ items: 1_000, threads: 2, took }, 100 + minute), 0.2);
+    },
+  );
+
+  it.each([15_000, 30_000, 60_000])(
+    'the time left is right within a third while the load of the machine comes and goes every %s ms',
+    everyMs => {
+      const took: Took = ({ atMs }) => 1_000 * (1 + 0.5 * Math.sin((2 * Math.PI * atMs) / everyMs));
+      for (const after of [100, 130, 160, 190, 220, 250])
+        expectWithin(estimatesOf({ items: 400, threads: 2, took }, after), 1 / 3);
     },
   );
 
