@@ -33,16 +33,9 @@ const createKeys: Bench = {
   needsDatabase: false,
   async run({ createDirectory }) {
     const dataDir = createDirectory();
-    const vaultDir = join(dataDir, VAULT.toLowerCase());
-    mkdirSync(vaultDir);
-    const first_public_key = toHex(publicKeyOf(deriveSecretKey(benchSeed(), 0)));
-    const config = { network: NETWORK, mnemonic_next_index: 0, first_public_key };
-    writeFileSync(join(vaultDir, 'config.json'), JSON.stringify(config));
-    const mnemonicFile = join(dataDir, 'mnemonic');
-    writeFileSync(mnemonicFile, MNEMONIC, { mode: 0o600 });
-    const words = ['create-keys', '--vault', VAULT, '--count', String(KEYSTORES), '--data-dir', dataDir];
-    const { cost } = await runProgram('./operator', [...words, '--mnemonic-file', mnemonicFile]);
-    await checkKeystores(join(vaultDir, 'keystores'));
+    const args = createKeysArguments(dataDir, KEYSTORES);
+    const { cost } = await runProgram('./operator', args);
+    await checkKeystores(join(dataDir, VAULT.toLowerCase(), 'keystores'));
     return {
       cost,
       bare: await bareScrypt(),
@@ -51,6 +44,19 @@ const createKeys: Bench = {
     };
   },
 };
+
+/** A vault that is initialised with the recorded mnemonic, and the command line that makes its first keys. */
+export function createKeysArguments(dataDir: string, count: number): string[] {
+  const vaultDir = join(dataDir, VAULT.toLowerCase());
+  mkdirSync(vaultDir);
+  const first_public_key = toHex(publicKeyOf(deriveSecretKey(benchSeed(), 0)));
+  const config = { network: NETWORK, mnemonic_next_index: 0, first_public_key };
+  writeFileSync(join(vaultDir, 'config.json'), JSON.stringify(config));
+  const mnemonicFile = join(dataDir, 'mnemonic');
+  writeFileSync(mnemonicFile, MNEMONIC, { mode: 0o600 });
+  const words = ['create-keys', '--vault', VAULT, '--count', String(count), '--data-dir', dataDir];
+  return [...words, '--mnemonic-file', mnemonicFile];
+}
 
 async function checkKeystores(directory: string): Promise<void> {
   const keystores = readdirSync(directory)
@@ -103,7 +109,7 @@ const uploadKeypairs: Bench = {
 };
 
 /** Keystores as create-keys makes them, in place of the scene's, which cost nothing to open. */
-async function encryptByScrypt({ secretKeys, vaultDir }: OperatorScene): Promise<void> {
+export async function encryptByScrypt({ secretKeys, vaultDir }: OperatorScene): Promise<void> {
   await using pool = createWorkerPool();
   const keys = secretKeys.map(secretKey => ({
     secretKey,
