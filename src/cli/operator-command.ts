@@ -9,8 +9,12 @@ import { oclifFlags } from './options/oclif-flags.ts';
 import type { OptionRules, Options, Resolved } from './options/option.ts';
 import { resolveOptions } from './options/resolve-options.ts';
 import type { ResultOf } from './result-members.ts';
+import { Aborted } from './terminal/aborted.ts';
+import { Interruption } from './terminal/interruption.ts';
 import { createProgress, type Progress, type ProgressStyle } from './terminal/progress.ts';
 import { createPrompter, type Prompter } from './terminal/prompt.ts';
+
+const NOTHING_CHANGED = 'Nothing was changed.';
 
 /** The manual's lines which say that a command has done what it is for. */
 const DONE = /^(Done\.|Successfully )/;
@@ -24,6 +28,7 @@ abstract class OperatorCommand extends Command {
   static override usage = '<%= command.id %> [OPTIONS]';
 
   readonly #progress: Progress[] = [];
+  #interruption: Interruption | undefined;
 
   constructor(argv: string[], config: Config) {
     super(argv, config);
@@ -60,6 +65,21 @@ abstract class OperatorCommand extends Command {
     const progress = createProgress(style === 'passing' ? process.stderr : this.output, style);
     this.#progress.push(progress);
     return progress;
+  }
+
+  /**
+   * Begins work that takes long: whoever interrupts it is told what has become of it.
+   * @param kept - what there is to say of it before it has changed anything
+   * @returns how to say something else from now on
+   */
+  protected beginWork(kept = NOTHING_CHANGED): (kept: string) => void {
+    this.#interruption ??= new Interruption(kept, line => {
+      this.endProgress();
+      // The terminal has echoed ^C.
+      process.stderr.write(`${process.stderr.isTTY ? '\n' : ''}${oneLine(line)}\n`);
+    });
+    this.#interruption.whenInterrupted(kept);
+    return this.#interruption.whenInterrupted;
   }
 
   /** Prints a result line of the manual. An arrow function, so that services can be given it as it is. */
@@ -100,8 +120,14 @@ abstract class OperatorCommand extends Command {
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
-    for (const progress of this.#progress) progress[Symbol.dispose]();
+    this.endProgress();
+    this.#interruption?.[Symbol.dispose]();
+    if (error instanceof Aborted && this.#interruption !== undefined) this.hint(this.#interruption.kept);
     await super.finally(error);
+  }
+
+  private endProgress(): void {
+    for (const progress of this.#progress) progress[Symbol.dispose]();
   }
 
   private get output(): WriteStream {

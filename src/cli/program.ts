@@ -45,7 +45,8 @@ export async function runProgram(start: ProgramStart): Promise<void> {
     }
   } catch (error) {
     const isVerbose = wantsDetails(start.argv);
-    const options = Object.keys(config?.findCommand(words.join(':'))?.flags ?? {});
+    const flags = Object.entries(config?.findCommand(words.join(':'))?.flags ?? {});
+    const options = flags.flatMap(([name, { aliases = [] }]) => [name, ...aliases]);
     const context = { program: start.program, words, options, isGroup, isVerbose };
     const { exitCode, text, json } = presentError(error, context);
     if (hasSwitch(start.argv, ['--json'])) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);

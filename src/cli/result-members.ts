@@ -59,6 +59,10 @@ export const writtenKeys = {
   changed,
 };
 
+export const dryRun = yesOrNo(
+  'Whether this was a --dry-run, true then: nothing was changed, and the rest says what would be. Absent otherwise.',
+).optional();
+
 const transaction = {
   id: number('Number of the transaction in the database, for --id.'),
   kind: text('What the transaction is for, such as "harvest".'),
@@ -70,6 +74,7 @@ const REQUESTS = ['bump', 'cancel'] as const;
 export const replacement = z.strictObject({
   ...transaction,
   request: z.enum(REQUESTS).describe('What the operator has been asked to do with the transaction.'),
+  dryRun,
 });
 
 export const listedTransaction = z

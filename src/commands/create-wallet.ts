@@ -1,4 +1,5 @@
 import { example } from '../cli/examples.ts';
+import { dryRunFlag } from '../cli/flags/preview.ts';
 import { dataDir, mnemonicFor, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import type { RESULT } from '../cli/results/create-wallet.ts';
@@ -10,6 +11,7 @@ import { vaultDirectory } from '../settings/vault-directory.ts';
 const OPTIONS = {
   vault: vault('Enter the vault address'),
   mnemonic: mnemonicFor('the wallet'),
+  dryRun: dryRunFlag('Shows the address that the wallet would have, and writes nothing.'),
   dataDir,
 };
 
@@ -21,13 +23,21 @@ export default class CreateWallet extends operatorCommand(OPTIONS)<typeof RESULT
   ];
 
   async run() {
-    const { dataDir, vault, mnemonic } = await this.resolve();
+    const { dataDir, vault, mnemonic, dryRun } = await this.resolve();
     const { firstPublicKey } = await readVaultConfig(dataDir, vault);
-    await using _lock = await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
+    await using _lock = dryRun
+      ? undefined
+      : await lockVaultDirectory(vaultDirectory(dataDir, vault), this.warn);
     const wallet = await createVaultWallet(
       { warn: this.warn },
-      { mnemonic, vault, firstPublicKey, vaultDirectory: vaultDirectory(dataDir, vault) },
+      { mnemonic, vault, firstPublicKey, vaultDirectory: vaultDirectory(dataDir, vault), check: dryRun },
     );
+    if (dryRun) {
+      this.say(
+        `Would write a wallet to ${wallet.walletDir} directory. Its address would be: ${wallet.address}`,
+      );
+      return { ...wallet, dryRun };
+    }
     this.say(
       `Done. The wallet and password saved to ${wallet.walletDir} directory. The wallet address is: ${wallet.address}`,
     );

@@ -8,10 +8,12 @@ import {
   verbose,
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
+import { checkFlag } from '../cli/flags/preview.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS } from '../cli/flags/remote-db.ts';
 import { checkSignerTls, REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
 import { networkOfVault, newDataDir, vault } from '../cli/flags/vault.ts';
 import { vaultPublicKey } from '../cli/flags/vault-public-key.ts';
+import { assertUnchanged, fileLine } from '../cli/flags/written-files.ts';
 import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, optional, type Resolved, repeated } from '../cli/options/option.ts';
@@ -61,6 +63,7 @@ const OPTIONS = {
     description:
       'Replaces the file also when it has entries that no deposit has used and that the new deposit data would not have.',
   }),
+  check: checkFlag('Writes nothing; exits with 3 when the file would change.'),
   keystoresDir,
   ...KEYSTORE_PASSWORD_OPTIONS,
   dbUrl: optionalDbUrl,
@@ -100,12 +103,15 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
     const given = await this.resolve();
     const { vault, dataDir } = given;
     const vaultDir = vaultDirectory(dataDir, vault);
+    const whenInterrupted = this.beginWork();
     const network = await resolveVaultNetwork(given.network, dataDir, vault);
     const ref = { network, address: vault };
     const outputFile = given.outputFile ?? depositDataPath(vaultDir);
     await using resources = new AsyncDisposableStack();
     // From reading what there is to replacing it: what another command appends meanwhile would be lost.
-    const lock = resources.use(await lockVaultsOf([outputFile, ...given.depositDataFile], this.warn));
+    const lock = resources.use(
+      await lockVaultsOf(given.check ? [] : [outputFile, ...given.depositDataFile], this.warn),
+    );
     const files = await readFiles(given, vaultDir);
     const { dbUrl } = given;
     const remote =
@@ -126,6 +132,7 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
         warn: this.warn,
         isAtHand,
         assertHeld: () => lock.assertHeld(),
+        whenInterrupted,
         findUsedKeys: publicKeys =>
           findUsedKeys(
             { node, http, progress, warn: this.warn, database: remote?.database },
@@ -139,15 +146,24 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
         storedKeys: stored?.publicKeys ?? new RecordTable(PUBLIC_KEY_LENGTH),
         keystores: keystoreLocation(given, vaultDir),
         force: given.force,
+        check: given.check,
       },
     );
-    const { previousFile, root, ...counts } = written;
+    const { previousFile, root, changes, ...counts } = written;
     const validators = countOf(counts.validators, 'validator');
-    this.say(`Deposit data of ${validators} that no deposit has used saved to ${outputFile} file`);
+    const what = `Deposit data of ${validators} that no deposit has used`;
+    if (given.check) this.say(fileLine({ what, path: outputFile, isChanged: changes.isChanged }, given));
+    else this.say(`${what} saved to ${outputFile} file`);
     this.say(`The validator deposit data Merkle tree root: ${root}`);
     if (counts.used > 0)
       this.hint(`Left out, since a deposit has used them already: ${countOf(counts.used, 'key')}.`);
     if (counts.signed > 0) this.hint(`Signed with keystores: ${countOf(counts.signed, 'entry', 'entries')}.`);
+    assertUnchanged(
+      given,
+      changes.isChanged,
+      `${outputFile} would change: entries of ${countOf(changes.added, 'key')} would come, and of ${changes.removed} go.`,
+    );
+    if (given.check) return { vault, root, depositDataFile: outputFile, ...counts };
     if (previousFile !== undefined)
       this.hint(
         `What stood there before is in ${previousFile}: an operator that is restarted before the new root is set needs it.`,

@@ -1,9 +1,12 @@
 import { example } from '../cli/examples.ts';
+import { checkFlag } from '../cli/flags/preview.ts';
+import { assertUnchanged, fileLine } from '../cli/flags/written-files.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { type Resolved, repeated, required } from '../cli/options/option.ts';
 import { file } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/merge-deposit-data.ts';
 import { UsageError } from '../lib/errors.ts';
+import { countOf } from '../lib/plural.ts';
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { mergeDepositData } from '../services/local-keys/merge-deposit-data.ts';
 
@@ -20,6 +23,7 @@ const OPTIONS = {
     char: 'm',
     value: file({ exists: false }),
   }),
+  check: checkFlag('Writes nothing; exits with 3 when the merged file would change.'),
 };
 
 function check({ depositDataFiles }: Resolved<typeof OPTIONS>): void {
@@ -38,11 +42,18 @@ export default class MergeDepositData extends operatorCommand(OPTIONS, { check }
   ];
 
   async run() {
-    const { depositDataFiles, outputFile } = await this.resolve();
+    const { depositDataFiles, outputFile, check } = await this.resolve();
     // Whoever appends to the file meanwhile would write over what is merged, or the other way round.
-    await using _lock = await lockVaultsOf([...depositDataFiles, outputFile], this.warn);
-    const merged = await mergeDepositData({ warn: this.warn }, { files: depositDataFiles, outputFile });
-    this.say(`The merged deposit data file saved to ${outputFile}`);
+    await using _lock = await lockVaultsOf(check ? [] : [...depositDataFiles, outputFile], this.warn);
+    const { isChanged, ...merged } = await mergeDepositData(
+      { warn: this.warn },
+      { files: depositDataFiles, outputFile, check },
+    );
+    if (check) {
+      const what = `The merged deposit data of ${countOf(merged.validators, 'validator')}`;
+      this.say(fileLine({ what, path: outputFile, isChanged }, { check }));
+      assertUnchanged({ check }, isChanged, `${outputFile} would change.`);
+    } else this.say(`The merged deposit data file saved to ${outputFile}`);
     return merged;
   }
 }

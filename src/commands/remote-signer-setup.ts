@@ -12,8 +12,10 @@ import {
   verbose,
 } from '../cli/flags/nodes.ts';
 import { poolSize } from '../cli/flags/pool-size.ts';
+import { dryRunFlag } from '../cli/flags/preview.ts';
 import { checkSignerTls, REMOTE_SIGNER_URL, SIGNER_CONNECTION_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfKeys, vault } from '../cli/flags/vault.ts';
+import { fileLine } from '../cli/flags/written-files.ts';
 import { keystoreLocation } from '../cli/keystore-location.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
 import { flag, type Resolved, required, requiredUnless } from '../cli/options/option.ts';
@@ -26,10 +28,18 @@ import { openKeymanager } from '../clients/keymanager.ts';
 import { openSignerClient } from '../clients/signer/signer-client.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../compose/nodes.ts';
 import { UsageError } from '../lib/errors.ts';
+import { countOf } from '../lib/plural.ts';
 import type { Network } from '../networks/network.ts';
 import { listProtectedKeys } from '../services/fleet/remote-signer/protected-keys.ts';
-import { removeObsoleteKeys } from '../services/fleet/remote-signer/remove-obsolete-keys.ts';
-import { setUpRemoteSigner } from '../services/fleet/remote-signer/set-up-remote-signer.ts';
+import {
+  findRemovableKeys,
+  removeObsoleteKeys,
+} from '../services/fleet/remote-signer/remove-obsolete-keys.ts';
+import {
+  previewRemoteSigner,
+  type RemoteSignerPreview,
+  setUpRemoteSigner,
+} from '../services/fleet/remote-signer/set-up-remote-signer.ts';
 import { lockVaultsOf } from '../services/local-keys/lock-vault.ts';
 import { findKeystores } from '../services/local-keys/read-keystores.ts';
 import { fetchOracleSet } from '../services/oracles/fetch-oracle-set.ts';
@@ -48,6 +58,9 @@ const OPTIONS = {
     description:
       'Removes keys from the remote signer that an earlier configuration of this vault named and the new one does not. Useful when the oracle set has changed.',
   }),
+  dryRun: dryRunFlag(
+    'Opens the keystores, asks the signer which keys it has, shows what would be imported, written and removed, and changes nothing.',
+  ),
   keepKeystores: flag({ description: 'Leaves the local keystores where they are.' }),
   split: flag({
     description:
@@ -86,13 +99,14 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check 
 
   async run() {
     const given = await this.resolve();
-    const { vault, keepKeystores } = given;
+    const { vault, keepKeystores, dryRun } = given;
     const { prompter } = this;
     const network = networkOfConfig(await readVaultConfig(given.dataDir, vault), given.network);
     const vaultDir = vaultDirectory(given.dataDir, vault);
     const [url] = given.remoteSignerUrl;
     if (url === undefined) throw severalSigners();
     const connection = await signerConnection(given);
+    const whenInterrupted = this.beginWork();
     const ipfs = ipfsOptions(ipfsSettings(given), network, this.warn);
     const endpoints = given.split ? [] : executionSettings(given).endpoints;
     const gateways = given.split ? [] : ipfs.gateways;
@@ -100,24 +114,37 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check 
     await using keymanager = openKeymanager({ url, ...connection, log: http.log });
     const location = keystoreLocation(given, vaultDir);
     // From reading the keystores to removing them: what another command adds meanwhile would lose its password.
-    await using lock = await lockVaultsOf([vaultDir, location.keystoresDir], this.warn);
+    await using lock = await lockVaultsOf(dryRun ? [] : [vaultDir, location.keystoresDir], this.warn);
     const deps = { keymanager, say: this.say, warn: this.warn, assertHeld: () => lock.assertHeld() };
     const keystores = await findKeystores(location, this.warn);
     if (keystores.length === 0) {
       this.say('Keystores not found.');
-      if (!given.removeExistingKeys) return { removedKeys: 0 };
+      if (!given.removeExistingKeys) return { removedKeys: 0, dryRun: dryRun || undefined };
       const options = { vaultDirectory: vaultDir, protectedKeys: await listProtectedKeys(vaultDir) };
+      if (dryRun) {
+        const removedKeys = (await findRemovableKeys(deps, options)).length;
+        this.say(`Would remove ${countOf(removedKeys, 'obsolete key')} from remote signer.`);
+        return { removedKeys, dryRun };
+      }
       return { removedKeys: await removeObsoleteKeys(deps, options) };
     }
     const oracleSet = given.split ? null : await this.fetchOracles({ http, ipfs }, network, given);
     await using signer = openSignerClient({ ...connection, urls: [url] });
     await using pool = createWorkerPool({ size: given.poolSize });
+    if (dryRun) {
+      const preview = await previewRemoteSigner(
+        { ...deps, pool, progress: this.progress('passing') },
+        { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
+      );
+      return this.tell(preview, given);
+    }
     const { configPath, ...counts } = await setUpRemoteSigner(
       {
         ...deps,
         signer,
         pool,
         progress: this.progress('kept'),
+        whenInterrupted,
         confirmRemoval: async () => {
           if (keepKeystores || prompter === undefined) return !keepKeystores;
           const question = 'Remove the keystores from the local filesystem?';
@@ -127,6 +154,35 @@ export default class RemoteSignerSetup extends operatorCommand(OPTIONS, { check 
       { ...given, vaultDirectory: vaultDir, network, keystores, oracleSet },
     );
     return { ...counts, remoteSignerConfigFile: configPath };
+  }
+
+  private tell(
+    { configPath, isConfigChanged, removedKeystores, ...counts }: RemoteSignerPreview,
+    { split, keepKeystores, dryRun }: Resolved<typeof OPTIONS>,
+  ) {
+    const { keys, importedKeys, removedKeys, validators } = counts;
+    const what = split ? 'private key' : 'key share';
+    this.say(
+      `Would import ${countOf(importedKeys, what)} of ${countOf(validators, 'validator')} into remote signer, which has ${keys - importedKeys} of ${keys}.`,
+    );
+    this.say(
+      fileLine(
+        { what: 'Remote signer configuration', path: configPath, isChanged: isConfigChanged },
+        { check: true },
+      ),
+    );
+    if (removedKeys > 0) this.say(`Would remove ${countOf(removedKeys, 'obsolete key')} from remote signer.`);
+    if (!keepKeystores) {
+      this.say(
+        `Would remove ${countOf(removedKeystores, 'keystore')} from local filesystem, after asking; --keep-keystores leaves them there.`,
+      );
+    }
+    return {
+      ...counts,
+      removedKeystores: keepKeystores ? 0 : removedKeystores,
+      remoteSignerConfigFile: configPath,
+      dryRun: dryRun || undefined,
+    };
   }
 
   private async fetchOracles(

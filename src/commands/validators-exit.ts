@@ -9,6 +9,7 @@ import {
   proxySettings,
   verbose,
 } from '../cli/flags/nodes.ts';
+import { dryRunFlag } from '../cli/flags/preview.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from '../cli/flags/signer.ts';
 import { dataDir, networkOfVault, vault } from '../cli/flags/vault.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
@@ -52,7 +53,7 @@ const OPTIONS = {
     value: validatorIndexes,
   }),
   yes: flag({ description: 'Exits without asking.' }),
-  dryRun: flag({ description: 'Shows which validators would exit, and sends nothing.' }),
+  dryRun: dryRunFlag('Shows which validators would exit, and sends nothing.'),
   dataDir,
   ...SIGNER_OPTIONS,
   ...KEY_SOURCE_OPTIONS,
@@ -90,6 +91,7 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
   async run() {
     const given = await this.resolve();
     const { vault, remoteSignerUrl } = given;
+    const whenInterrupted = this.beginWork('No exit was sent.');
     const networkName = given.network ?? (await readVaultConfig(given.dataDir, vault)).network;
     const network = resolveNetwork(networkName);
     const outward = { proxies: proxySettings(), endpoints: given.consensusEndpoints };
@@ -131,14 +133,20 @@ export default class ValidatorsExit extends operatorCommand(OPTIONS, { check })<
           ? 'All validators are already exiting.'
           : `Would exit ${indexes.length} validators with indexes: ${nameList(indexes)}`,
       );
-      return { ...planned, exits: [] };
+      return { ...planned, exits: [], dryRun: given.dryRun || undefined };
     }
     const question = `Are you sure you want to exit ${indexes.length} validators with indexes: ${nameList(indexes)}?`;
     if (!given.yes && !(await confirm(this.prompter, question, { flag: '--yes' })))
       return { ...planned, exits: [] };
     const { client, loadedKeys } = opened ?? (await open(keysOfPlan(exitKeys, plan)));
     const exits = await exitValidators(
-      { node, signer: client, loadCombiner: createPointCombiner, progress: this.progress('kept') },
+      {
+        node,
+        signer: client,
+        loadCombiner: createPointCombiner,
+        progress: this.progress('kept'),
+        whenInterrupted,
+      },
       { validators: plan.validators, network, config, loadedKeys },
     );
     assertAllExited(exits);

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { type Database, openDatabase } from '../db/database.ts';
+import { parseDatabaseUrl } from '../db/database-url.ts';
 import { checkSchema } from '../db/migrator.ts';
 import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
@@ -19,6 +21,12 @@ export function openRemoteDatabase(
 ): Promise<Database> {
   const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
   return openDatabase({ url, defaults, schema, reloadUrl, warn });
+}
+
+/** The directory of an embedded database that is not there; to open it would make it. */
+export function missingDatabaseDirectory({ dbUrl }: Pick<DatabaseSettings, 'dbUrl'>): string | undefined {
+  const url = parseDatabaseUrl(dbUrl.url, dbUrl.defaults);
+  return url.kind === 'pglite' && !existsSync(url.path) ? url.path : undefined;
 }
 
 /**

@@ -48,6 +48,18 @@ export async function migrateDatabase(database: Database, options: MigrationOpti
   return (results ?? []).filter(result => result.status === 'Success').map(result => result.migrationName);
 }
 
+/** The names of all steps, which {@link migrateDatabase} runs on a database that has none. */
+export function listMigrations(): string[] {
+  return Object.keys(MIGRATIONS);
+}
+
+/** The names of the steps that {@link migrateDatabase} would run. Changes nothing. @throws OperatorError 'program-too-old' */
+export async function listPendingMigrations(database: Session, options: MigrationOptions): Promise<string[]> {
+  const steps = (await listSchemaSteps(database)) ?? [];
+  refuseOldProgram(steps, database, options.programVersion);
+  return missingSteps(steps, options);
+}
+
 /**
  * Checks that this program and the schema fit. Changes nothing.
  * @throws OperatorError 'db-schema-missing', 'db-schema-too-old', 'program-too-old'
@@ -56,10 +68,12 @@ export async function checkSchema(database: Session, options: MigrationOptions):
   const steps = await listSchemaSteps(database);
   if (steps === undefined || steps.length === 0) throw schemaMissing(database);
   refuseOldProgram(steps, database, options.programVersion);
-  const missing = Object.keys(options.migrations ?? MIGRATIONS).filter(
-    name => !steps.some(step => step.name === name),
-  );
+  const missing = missingSteps(steps, options);
   if (missing.length > 0) throw schemaTooOld(database, missing);
+}
+
+function missingSteps(steps: readonly SchemaStep[], { migrations = MIGRATIONS }: MigrationOptions): string[] {
+  return Object.keys(migrations).filter(name => !steps.some(step => step.name === name));
 }
 
 /** The steps that have run, in order; undefined when the schema is not there. */

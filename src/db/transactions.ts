@@ -236,6 +236,11 @@ export async function closeTransaction(
   return rows.length > 0;
 }
 
+/** Whether a transaction, as it was read, can still be replaced. */
+export function isUnderWay({ state }: Pick<StoredTransaction, 'state'>): boolean {
+  return OPEN_STATES.some(open => open === state);
+}
+
 /**
  * Asks the operator to replace a transaction that is under way; it does so at its next look.
  * @returns false when it is not under way

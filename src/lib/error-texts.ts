@@ -324,7 +324,8 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'exits-incomplete': {
     meaning: 'Some exits were sent and some failed; the message says which.',
-    remedy: 'Mend what the message names, then run the command again: exits already made are not made twice.',
+    remedy:
+      'Mend what the message names, then run the command again with --indexes of those that failed: exits already made are not made twice. With --count it would exit so many others.',
   },
   'facts-changed': {
     meaning:
@@ -354,8 +355,9 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: 'Find out what it is, move it away, then run the command again.',
   },
   'files-differ': {
-    meaning: 'With --check, files were found that the command would change. Nothing was written.',
-    remedy: 'Run the command without --check when the changes are wanted.',
+    meaning:
+      'With --check or --dry-run, files were found that the command would change. Nothing was written.',
+    remedy: 'Run the command without it when the changes are wanted.',
   },
   'foreign-key-file': {
     meaning:

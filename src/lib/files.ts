@@ -154,6 +154,17 @@ export async function* readPiecesIfThere(path: string): AsyncGenerator<Buffer, v
   }
 }
 
+/** Whether a file has other bytes than these, or is not there. @throws OperatorError as {@link readPiecesIfThere} does */
+export async function isOtherFile(path: string, data: Uint8Array | string): Promise<boolean> {
+  const wanted = Buffer.from(data);
+  let at = 0;
+  for await (const piece of readPiecesIfThere(path)) {
+    if (!piece.equals(wanted.subarray(at, at + piece.length))) return true;
+    at += piece.length;
+  }
+  return at !== wanted.length;
+}
+
 /**
  * Removes temporary files of runs that ended without cleaning up; those of a process that still runs are left alone.
  * Process numbers repeat between containers, so one of our own number is a leftover too: call it before writing.

@@ -19,6 +19,11 @@ export interface StopSignals extends Disposable {
 /** POSIX: 128 and the signal's number. */
 const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGTERM: 143, SIGINT: 130 };
 
+/** What shells show as the exit code of what a signal has ended. */
+export function exitCodeOf(name: NodeJS.Signals): number {
+  return EXIT_CODES[name] ?? 1;
+}
+
 /**
  * Ends the process at SIGTERM and SIGINT where the kernel does not: the first process of a container, or of another namespace
  * of pids, gets no signal that it does not listen for. To be called first of all. What listens for the same signal later
@@ -44,7 +49,7 @@ export function listenForStop({ onStop, onForce, graceMs, lateMs }: StopOptions)
   const listener = (name: NodeJS.Signals) => {
     if (stop.signal.aborted) {
       onForce(`${name} again`);
-      process.exit(EXIT_CODES[name] ?? 1);
+      process.exit(exitCodeOf(name));
     }
     onStop(name);
     const reason = new DOMException(`interrupted by ${name}`, 'AbortError');

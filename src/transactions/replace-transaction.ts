@@ -3,6 +3,7 @@ import type { Session } from '../db/database.ts';
 import type { LeaseScope } from '../db/leases.ts';
 import {
   findTransactionById,
+  isUnderWay,
   listOpenTransactions,
   requestReplacement,
   type StoredTransaction,
@@ -25,9 +26,11 @@ export async function askForReplacement(
     readonly id: bigint | undefined;
     readonly request: 'bump' | 'cancel';
     readonly feeCeilingWei?: bigint | undefined;
+    /** Looks whether it could be asked, and asks nothing. */
+    readonly check?: boolean | undefined;
   },
 ): Promise<StoredTransaction> {
-  const { id, ...replacement } = options;
+  const { id, check, ...replacement } = options;
   const row =
     id === undefined
       ? (await listOpenTransactions(database, scope))[0]
@@ -38,7 +41,8 @@ export async function askForReplacement(
     throw new OperatorError('no-transaction', what, { hint: 'See "tx list".' });
   }
   if (options.request === 'bump') requireBump(row, options.feeCeilingWei);
-  if (await requestReplacement(database, scope, row.id, replacement)) return row;
+  const isAsked = check ? isUnderWay(row) : await requestReplacement(database, scope, row.id, replacement);
+  if (isAsked) return row;
   throw new OperatorError('no-transaction', `Transaction ${row.id} is not under way: it is ${row.state}.`, {
     hint: 'Only what waits for a block can be replaced.',
   });

@@ -11,7 +11,7 @@ import { check } from './measure.ts';
 import { prepareBench } from './prepare.ts';
 
 const KEYSTORES = Number(process.env.KEYSTORES || 100);
-/** After so many keys the time left has to be right. */
+/** The keys that may be done before the time left has to be right. */
 const AFTER = 10;
 const SHARE = 0.2;
 /** A bar shows whole seconds: in the end a fifth is less than that, so seconds are compared there. */

@@ -97,6 +97,7 @@ describe('a signal to the first process of a container', () => {
       });
       process.kill(pid, name);
       expect(await container.exitCode).toBe(code);
+      expect(container.output).toContain('\nInterrupted. Keystores that were written already stay in ');
     },
   );
 

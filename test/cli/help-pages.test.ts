@@ -272,6 +272,8 @@ describe('the help page of', () => {
         --force                     Replaces the file also when it has entries that no
                                     deposit has used and that the new deposit data
                                     would not have.
+        --check, --dry-run          Writes nothing; exits with 3 when the file would
+                                    change.
 
       OBSERVABILITY
         --json                      Format output as json.
@@ -334,6 +336,9 @@ describe('the help page of', () => {
                                     the network specified at "init" command.
                                     [env: NETWORK]
         --per-keystore-password     Creates separate password file for each keystore.
+        --dry-run, --check          Derives the keys, shows which files would get
+                                    them, and writes nothing. Exits as the command
+                                    would: with 0 if nothing stops it.
         --kdf=[scrypt|pbkdf2]       Key derivation of the keystores. Default is
                                     scrypt; pbkdf2 is faster and weaker.
         --pool-size=INTEGER         Number of threads. Default is the number of cores,
@@ -363,6 +368,7 @@ describe('the help page of', () => {
       --mnemonic               -  MNEMONIC_FILE  required
       --network                -  NETWORK        optional
       --per-keystore-password  -  -              switch
+      --dry-run                -  -              switch
       --kdf                    -  -              optional
       --pool-size              -  POOL_SIZE      optional
       --data-dir               -  DATA_DIR       optional"
@@ -383,6 +389,9 @@ describe('the help page of', () => {
 
       OPTIONS
         --json                      Format output as json.
+        --dry-run, --check          Shows the address that the wallet would have, and
+                                    writes nothing. Exits as the command would: with 0
+                                    if nothing stops it.
         --data-dir=DIRECTORY        Path where the data of vaults is. Default is
                                     ~/.stakewise. [env: DATA_DIR]
 
@@ -405,6 +414,7 @@ describe('the help page of', () => {
     expect(await optionsOf('create-wallet')).toMatchInlineSnapshot(`
       "--vault     -  VAULT          required
       --mnemonic  -  MNEMONIC_FILE  required
+      --dry-run   -  -              switch
       --data-dir  -  DATA_DIR       optional"
     `);
   });
@@ -514,6 +524,8 @@ describe('the help page of', () => {
 
       OPTIONS
         --json                      Format output as json.
+        --check, --dry-run          Writes nothing; exits with 3 when the merged file
+                                    would change.
 
       DESCRIPTION
         Merges multiple deposit data files into one.
@@ -539,7 +551,8 @@ describe('the help page of', () => {
     `);
     expect(await optionsOf('merge-deposit-data')).toMatchInlineSnapshot(`
       "--deposit-data-files  d  -  repeated-required
-      --output-file         m  -  required"
+      --output-file         m  -  required
+      --check               -  -  switch"
     `);
   });
 
@@ -571,6 +584,9 @@ describe('the help page of', () => {
       OPTIONS
         --per-keystore-password     Creates separate password file for each keystore.
         --no-confirm                Skips confirmation messages when provided.
+        --dry-run, --check          Searches the keys, shows which keystores would be
+                                    written and replaced, and writes nothing. Exits as
+                                    the command would: with 0 if nothing stops it.
         --search-limit=INTEGER      Keys in a row that are none of the vault’s before
                                     the search ends. Default is 1000.
         --kdf=[scrypt|pbkdf2]       Key derivation of the keystores. Default is
@@ -636,6 +652,7 @@ describe('the help page of', () => {
       --network                  -  NETWORK                  required
       --per-keystore-password    -  -                        switch
       --no-confirm               -  -                        switch
+      --dry-run                  -  -                        switch
       --search-limit             -  -                        optional
       --kdf                      -  -                        optional
       --pool-size                -  POOL_SIZE                optional
@@ -667,19 +684,6 @@ describe('the help page of', () => {
                                     connected to the web3signer.
 
       OPTIONS
-        --json                      Format output as json.
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
-                                    Default is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
         --like-reference            Stores the ranges of the Python operator, for a
                                     move from it.
         --reference-version=[1.0.1|1.0.2]
@@ -687,13 +691,37 @@ describe('the help page of', () => {
                                     default), or 1.0.2 and later (rounded up).
         --reassign                  Lets keys move between validators. Stop those that
                                     lose keys first.
+        --dry-run, --check          Shows how many keys each validator would have and
+                                    how many would move, and stores nothing. Exits as
+                                    the command would: with 0 if nothing stops it.
+        --trust-stored              Signs the stored plan although it was stored or
+                                    changed without the encryption key.
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
         --encrypt-key=TEXT          The encryption key for the remote database: signs
                                     the plan, and all that is read without this key.
                                     [env: REMOTE_DB_ENCRYPT_KEY]
         --encrypt-key-file=FILE     File to read --encrypt-key from.
                                     [env: REMOTE_DB_ENCRYPT_KEY_FILE]
-        --trust-stored              Signs the stored plan although it was stored or
-                                    changed without the encryption key.
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10
@@ -719,6 +747,7 @@ describe('the help page of', () => {
       --reference-version  -  -                                                 optional
       --reassign           -  -                                                 switch
       --encrypt-key        -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --dry-run            -  -                                                 switch
       --trust-stored       -  -                                                 switch"
     `);
   });
@@ -757,8 +786,13 @@ describe('the help page of', () => {
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
         --yes                       Removes without asking.
+        --dry-run, --check          Shows what would be removed, and removes nothing.
+                                    Exits as the command would: with 0 if nothing
+                                    stops it.
 
       EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup --dry-run
+
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup
 
       EXIT CODES
@@ -772,7 +806,10 @@ describe('the help page of', () => {
 
       "
     `);
-    expect(await optionsOf('remote-db cleanup')).toMatchInlineSnapshot(`"--yes  -  -  switch"`);
+    expect(await optionsOf('remote-db cleanup')).toMatchInlineSnapshot(`
+      "--yes      -  -  switch
+      --dry-run  -  -  switch"
+    `);
   });
 
   it('remote-db grants, and its options', async () => {
@@ -889,6 +926,8 @@ describe('the help page of', () => {
                                     "create-keys" command. [env: KEYSTORES_DIR]
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --dry-run, --check          Shows which steps would run, and runs none. Exits
+                                    as the command would: with 0 if nothing stops it.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc migrate
@@ -904,7 +943,7 @@ describe('the help page of', () => {
 
       "
     `);
-    expect(await optionsOf('remote-db migrate')).toMatchInlineSnapshot(`""`);
+    expect(await optionsOf('remote-db migrate')).toMatchInlineSnapshot(`"--dry-run  -  -  switch"`);
   });
 
   it('remote-db setup, and its options', async () => {
@@ -950,6 +989,9 @@ describe('the help page of', () => {
         --replace-key               Gives a vault that has no keypairs yet another
                                     encryption key, as when the first one was lost.
                                     The old one is of no use after it.
+        --dry-run, --check          Shows which tables and keys would be made, and
+                                    makes none. Exits as the command would: with 0 if
+                                    nothing stops it.
 
       EXAMPLES
         $ operator remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup
@@ -971,7 +1013,8 @@ describe('the help page of', () => {
       "--encrypt-key-file  -  REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --encrypt-key       -  REMOTE_DB_ENCRYPT_KEY       optional
       --if-needed         -  -                           switch
-      --replace-key       -  -                           switch"
+      --replace-key       -  -                           switch
+      --dry-run           -  -                           switch"
     `);
   });
 
@@ -1032,7 +1075,7 @@ describe('the help page of', () => {
         --owner=UID[:GID]           Numeric owner of written files and directories;
                                     the output directory must be no link.
                                     [env: REMOTE_DB_FILE_OWNER]
-        --check                     Writes nothing; exits with 3 when a file would
+        --check, --dry-run          Writes nothing; exits with 3 when a file would
                                     change.
 
       OBSERVABILITY
@@ -1162,7 +1205,7 @@ describe('the help page of', () => {
         --owner=UID[:GID]           Numeric owner of written files and directories;
                                     the output directory must be no link.
                                     [env: REMOTE_DB_FILE_OWNER]
-        --check                     Writes nothing; exits with 3 when a file would
+        --check, --dry-run          Writes nothing; exits with 3 when a file would
                                     change.
 
       OBSERVABILITY
@@ -1335,7 +1378,7 @@ describe('the help page of', () => {
         --owner=UID[:GID]           Numeric owner of written files and directories;
                                     the output directory must be no link.
                                     [env: REMOTE_DB_FILE_OWNER]
-        --check                     Writes nothing; exits with 3 when a file would
+        --check, --dry-run          Writes nothing; exits with 3 when a file would
                                     change.
         --template-dir=DIRECTORY    Folder with a web3signer.yaml.eta of your own, as
                                     docs/templates.md tells.
@@ -1443,6 +1486,10 @@ describe('the help page of', () => {
         --allow-registered          Uploads other keys or deposit data also when the
                                     next entry of the deposit data is registered
                                     already, which blocks the entries behind it.
+        --dry-run, --check          Opens every keystore that is not stored yet,
+                                    checks all that an upload checks, shows what it
+                                    would store, and stores nothing. Exits as the
+                                    command would: with 0 if nothing stops it.
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -1525,6 +1572,7 @@ describe('the help page of', () => {
       --pool-size                -  POOL_SIZE                                         optional
       --prune-shares             -  -                                                 switch
       --allow-registered         -  -                                                 switch
+      --dry-run                  -  -                                                 switch
       --allow-unverified-ipfs    -  -                                                 switch
       --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
       --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
@@ -1615,6 +1663,10 @@ describe('the help page of', () => {
                                     earlier configuration of this vault named and the
                                     new one does not. Useful when the oracle set has
                                     changed.
+        --dry-run, --check          Opens the keystores, asks the signer which keys it
+                                    has, shows what would be imported, written and
+                                    removed, and changes nothing. Exits as the command
+                                    would: with 0 if nothing stops it.
         --keep-keystores            Leaves the local keystores where they are.
         --split                     Imports the validator keys themselves and no
                                     shares: exit signatures are then split, whatever
@@ -1713,6 +1765,7 @@ describe('the help page of', () => {
       --signer-pfx-password      -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE  optional
       --remote-signer-timeout    -  REMOTE_SIGNER_TIMEOUT                         optional
       --remove-existing-keys     -  -                                             switch
+      --dry-run                  -  -                                             switch
       --keep-keystores           -  -                                             switch
       --split                    -  -                                             switch
       --network                  -  NETWORK                                       optional
@@ -2252,6 +2305,9 @@ describe('the help page of', () => {
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
         --id=INTEGER                Number of the transaction, as "tx list" shows it.
                                     Default is the one that is under way.
+        --dry-run, --check          Shows which transaction would be replaced, and
+                                    asks nothing of the operator. Exits as the command
+                                    would: with 0 if nothing stops it.
         --max-fee-per-gas-gwei=INTEGER
                                     What this transaction may offer per gas, in place
                                     of the operator's own maximum; up to what the
@@ -2280,6 +2336,7 @@ describe('the help page of', () => {
       --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
       --db-schema             -  REMOTE_DB_SCHEMA                  optional
       --id                    -  -                                 optional
+      --dry-run               -  -                                 switch
       --max-fee-per-gas-gwei  -  -                                 optional"
     `);
   });
@@ -2316,6 +2373,9 @@ describe('the help page of', () => {
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
         --id=INTEGER                Number of the transaction, as "tx list" shows it.
                                     Default is the one that is under way.
+        --dry-run, --check          Shows which transaction would be cancelled, and
+                                    asks nothing of the operator. Exits as the command
+                                    would: with 0 if nothing stops it.
 
       EXAMPLES
         $ operator tx cancel --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
@@ -2338,7 +2398,8 @@ describe('the help page of', () => {
       --database-dir  -  DATABASE_DIR                      optional
       --db-url        -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
       --db-schema     -  REMOTE_DB_SCHEMA                  optional
-      --id            -  -                                 optional"
+      --id            -  -                                 optional
+      --dry-run       -  -                                 switch"
     `);
   });
 
@@ -2421,8 +2482,9 @@ describe('the help page of', () => {
         --indexes=INDEX[,INDEX…]    Indexes of the validators to exit, comma
                                     separated.
         --yes                       Exits without asking.
-        --dry-run                   Shows which validators would exit, and sends
-                                    nothing.
+        --dry-run, --check          Shows which validators would exit, and sends
+                                    nothing. Exits as the command would: with 0 if
+                                    nothing stops it.
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -2679,9 +2741,9 @@ describe('the page of an error', () => {
     const found = () => assertUnchanged({ check: true }, true, 'Files in ./validator0 would change.');
     expect(pageOf(found)).toMatchInlineSnapshot(`
       "Error: Files in ./validator0 would change.
-      Run the command without --check.
+      Run the command without --check or --dry-run.
       exit 3
-      {"error":{"code":"files-differ","message":"Files in ./validator0 would change.","hint":"Run the command without --check."}}"
+      {"error":{"code":"files-differ","message":"Files in ./validator0 would change.","hint":"Run the command without --check or --dry-run."}}"
     `);
   });
 

@@ -208,7 +208,12 @@ describe('validators-exit', () => {
     await initialize({ keystores: false });
     const remote = [...loadSigner(), '--json', '--indexes', '103'];
     const dry = await runCli([...exitArgs(), ...remote, '--dry-run'], { env });
-    expect(JSON.parse(dry.stdout)).toEqual({ planned: [103], alreadyExiting: [], exits: [] });
+    expect(JSON.parse(dry.stdout)).toEqual({
+      planned: [103],
+      alreadyExiting: [],
+      exits: [],
+      dryRun: true,
+    });
     expect(beacon.pool.size).toBe(0);
     const done = await runCli([...exitArgs(), ...remote, '--yes'], { env });
     expect(JSON.parse(done.stdout)).toMatchObject({ exits: [{ index: 103, result: 'submitted' }] });

@@ -89,6 +89,12 @@ describe('a transaction that was sent', () => {
       2,
       expect.stringContaining('--max-fee-per-gas-gwei is 81; the operator offers 80 gwei at most.'),
     ]);
+    for (const verb of ['bump', 'cancel']) {
+      const dry = await tx(verb, '--dry-run', '--json');
+      const result = { id: 1, kind: 'harvest', nonce: 4, request: verb, dryRun: true };
+      expect(JSON.parse(dry.stdout)).toEqual(result);
+      expect(dry.stderr).toMatch(/The operator would (replace|cancel) transaction 1 /);
+    }
     expect(await findTransaction(database, scope, 'one')).toMatchObject({ request: undefined });
     const bumped = await tx('bump', '--max-fee-per-gas-gwei', '80');
     expect(bumped.stdout).toBe(

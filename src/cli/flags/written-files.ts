@@ -7,8 +7,9 @@ import {
   parseOwner,
   SECRET_FILE_MODE,
 } from '../../lib/files.ts';
-import { flag, optional } from '../options/option.ts';
+import { optional } from '../options/option.ts';
 import { directory } from '../options/value-kinds.ts';
+import { checkFlag } from './preview.ts';
 
 /** Mode and owner of written files, and `--check`: common to the commands that write other programs' files. */
 export const FILE_OPTIONS = {
@@ -23,7 +24,7 @@ export const FILE_OPTIONS = {
     env: 'REMOTE_DB_FILE_OWNER',
     value: { placeholder: 'UID[:GID]', parse: parseOwner },
   }),
-  check: flag({ description: 'Writes nothing; exits with 3 when a file would change.' }),
+  check: checkFlag('Writes nothing; exits with 3 when a file would change.'),
 } as const;
 
 /** Attributes of files that hold keys, or of others. */
@@ -66,5 +67,7 @@ export function assertUnchanged(
   message: string,
 ): void {
   if (options.check && isChanged)
-    throw new DifferencesError('files-differ', message, { hint: 'Run the command without --check.' });
+    throw new DifferencesError('files-differ', message, {
+      hint: 'Run the command without --check or --dry-run.',
+    });
 }

@@ -77,7 +77,8 @@ function rowOf(flag: Command.Flag.Any): Row {
 }
 
 function labelOf(flag: Command.Flag.Any): string {
-  const name = `${flag.char === undefined ? '' : `-${flag.char}, `}--${flag.name}`;
+  const names = [flag.name, ...(flag.aliases ?? [])].map(name => `--${name}`);
+  const name = [...(flag.char === undefined ? [] : [`-${flag.char}`]), ...names].join(', ');
   if (flag.type !== 'option') return name;
   return `${name}=${flag.helpValue ?? 'TEXT'}${flag.multiple ? '...' : ''}`;
 }

@@ -41,6 +41,7 @@ function oclifFlag(option: Option<unknown>, helpGroup: string | undefined): Inte
   const definition = {
     description: option.env === undefined ? description : `${description} [env: ${option.env}]`,
     ...(option.char === undefined ? {} : { char: option.char }),
+    ...(option.aliases === undefined ? {} : { aliases: [...option.aliases] }),
     ...(helpGroup === undefined ? {} : { helpGroup }),
   };
   if (option.presence === 'switch') return boolean(definition);

@@ -33,6 +33,8 @@ export interface OptionSpec<T> {
   readonly value: ValueKind<T>;
   /** The option's short form, one letter. */
   readonly char?: Interfaces.AlphabetLowercase | undefined;
+  /** Other names of the option, without dashes. */
+  readonly aliases?: readonly string[] | undefined;
   /** Environment variable; empty counts as unset. */
   readonly env?: string | undefined;
   /** Variable of a secret that names its file, when it is not `<env>_FILE`. */

@@ -14,4 +14,5 @@ export const RESULT = z.strictObject({
   earlierDeposits: member.number(
     'How many entries of other keys the deposit data has, which were made before.',
   ),
+  dryRun: member.dryRun,
 });

@@ -21,4 +21,5 @@ export const RESULT = z.strictObject({
   previousKeystoresDir: member
     .text('Directory that the keystores of before were moved to; absent where there were none.')
     .optional(),
+  dryRun: member.dryRun,
 });

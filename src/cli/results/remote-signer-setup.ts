@@ -12,7 +12,8 @@ export const RESULT = z.union([
       removedKeystores: member.number('How many keystores were removed from the local directory.'),
       removedKeys,
       remoteSignerConfigFile: member.remoteSignerConfigFile,
+      dryRun: member.dryRun,
     })
     .describe('What was imported.'),
-  z.strictObject({ removedKeys }).describe('Of a run that found no keystores.'),
+  z.strictObject({ removedKeys, dryRun: member.dryRun }).describe('Of a run that found no keystores.'),
 ]);

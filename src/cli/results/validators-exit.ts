@@ -23,4 +23,5 @@ export const RESULT = z.strictObject({
         .describe('The exit of one validator.'),
     )
     .describe('Exits that were tried, by index; empty with --dry-run or when the question was denied.'),
+  dryRun: member.dryRun,
 });

@@ -19,10 +19,13 @@ export interface Progress extends ProgressReporter, Disposable {
   readonly drawsBars: boolean;
 }
 
-/** Progress on `output`. Disposing takes away what a failed step has left, so that the error stands on a line of its own. */
+/**
+ * Progress on `output`. Disposing ends the bar of a step that failed, which has hidden the cursor, and takes it away if it
+ * passes: what is said of the failure stands on a line of its own.
+ */
 export function createProgress(output: WriteStream, style: ProgressStyle): Progress {
   const drawsBars = output.isTTY;
-  const passing = new Set<ProgressBar>();
+  const open = new Set<ProgressBar>();
   return {
     drawsBars,
     start(label, total, course = {}) {
@@ -31,18 +34,17 @@ export function createProgress(output: WriteStream, style: ProgressStyle): Progr
         return { advance() {}, finish() {} };
       }
       const bar = startBar(output, printable(label), { ...course, total, isKept: style !== 'passing' });
-      if (style !== 'passing') return bar;
-      passing.add(bar);
+      open.add(bar);
       return {
         advance: bar.advance,
         finish: () => {
-          if (passing.delete(bar)) bar.finish();
+          if (open.delete(bar)) bar.finish();
         },
       };
     },
     [Symbol.dispose]() {
-      for (const bar of passing) bar.finish();
-      passing.clear();
+      for (const bar of open) bar.finish();
+      open.clear();
     },
   };
 }

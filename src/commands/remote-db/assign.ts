@@ -1,5 +1,6 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { signingEncryptKey } from '../../cli/flags/encrypt-key.ts';
+import { dryRunFlag } from '../../cli/flags/preview.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { defaulted, flag, type Resolved, required } from '../../cli/options/option.ts';
 import { choice, integer } from '../../cli/options/value-kinds.ts';
@@ -25,6 +26,9 @@ const OPTIONS = {
   }),
   reassign: flag({ description: 'Lets keys move between validators. Stop those that lose keys first.' }),
   encryptKey: signingEncryptKey,
+  dryRun: dryRunFlag(
+    'Shows how many keys each validator would have and how many would move, and stores nothing.',
+  ),
   trustStored: flag({
     description: 'Signs the stored plan although it was stored or changed without the encryption key.',
   }),
@@ -51,16 +55,25 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
       { length: plan.totalClients },
       (_, client) => plan.assignments.filter(each => each.clientIndex === client).length,
     );
-    this.say(
-      isNew
-        ? `Successfully assigned ${plan.assignments.length} keys to ${plan.totalClients} validators; ${movedKeys} keys moved.`
-        : `${plan.assignments.length} keys are assigned to ${plan.totalClients} validators already; nothing changed.`,
-    );
-    this.hint(
-      'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
-    );
-    if (verifyingKey !== undefined) {
-      this.hint(`Signed: ${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys.`);
+    const keysOfEach = `${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys`;
+    if (options.dryRun && isNew) {
+      this.say(
+        `Would assign ${plan.assignments.length} keys to ${plan.totalClients} validators (${keysOfEach}); ${movedKeys} keys would move.`,
+      );
+    } else
+      this.say(
+        isNew
+          ? `Successfully assigned ${plan.assignments.length} keys to ${plan.totalClients} validators; ${movedKeys} keys moved.`
+          : `${plan.assignments.length} keys are assigned to ${plan.totalClients} validators already; nothing changed.`,
+      );
+    if (!options.dryRun)
+      this.hint(
+        'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
+      );
+    if (options.dryRun && verifyingKey !== undefined)
+      this.hint("The plan would be signed with the vault's key.");
+    else if (verifyingKey !== undefined) {
+      this.hint(`Signed: ${keysOfEach}.`);
       this.hint(vaultPublicKeyHint(verifyingKey));
     }
     return {
@@ -69,18 +82,21 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
       keysPerValidator: counts,
       changed: isNew,
       movedKeys,
-      vaultPublicKey: verifyingKey && formatVaultPublicKey(verifyingKey),
+      dryRun: options.dryRun || undefined,
+      // That of a first signature is made anew by each run.
+      vaultPublicKey: options.dryRun ? undefined : verifyingKey && formatVaultPublicKey(verifyingKey),
     };
   }
 
   /** Stores the plan; with the encryption key it is signed, too. */
   private async assign(remote: RemoteDb, options: Resolved<typeof OPTIONS>) {
-    const { encryptKey, trustStored, reassign } = options;
+    const { encryptKey, trustStored, reassign, dryRun: check } = options;
     const plan = {
       ref: remote.ref,
       totalClients: options.totalValidators,
       likeReference: rangesOf(options),
       reassign,
+      check,
     };
     if (encryptKey === undefined) {
       return { ...(await assignKeys(remote.database, plan)), verifyingKey: undefined };

@@ -1,5 +1,7 @@
 import { remoteDbExample } from '../../cli/examples.ts';
-import { flag } from '../../cli/options/option.ts';
+import { dryRunFlag } from '../../cli/flags/preview.ts';
+import { missingOptions } from '../../cli/options/command-line-error.ts';
+import { type CheckContext, flag, type Resolved } from '../../cli/options/option.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/cleanup.ts';
 import { Aborted } from '../../cli/terminal/aborted.ts';
@@ -7,22 +9,35 @@ import { openRemoteDb } from '../../compose/remote-db.ts';
 import { countOf } from '../../lib/plural.ts';
 import { cleanUpVault, countVault } from '../../services/remote-db/clean-up-vault.ts';
 
-const OPTIONS = { yes: flag({ description: 'Removes without asking.' }) };
+const OPTIONS = {
+  yes: flag({ description: 'Removes without asking.' }),
+  dryRun: dryRunFlag('Shows what would be removed, and removes nothing.'),
+};
 
-export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, {
-  unattended: ['yes'],
-})<typeof RESULT> {
+/** Told before the database is asked: what would be removed has to be confirmed. */
+function check({ yes, dryRun }: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): void {
+  if (!yes && !dryRun && !isAttended) throw missingOptions([{ flag: '--yes' }]);
+}
+
+export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, { check })<typeof RESULT> {
   static override summary = 'Removes all the entries for the vault from the database.';
-  static override examples = [remoteDbExample('cleanup')];
+  static override examples = [remoteDbExample('cleanup --dry-run'), remoteDbExample('cleanup')];
 
   async run() {
-    const { yes, ...options } = await this.resolve();
+    const { yes, dryRun, ...options } = await this.resolve();
     await using remote = await openRemoteDb(options, this.config.version);
     const counts = await countVault(remote.database, remote.ref);
     const { validators, shares, oracleSets } = counts;
+    const keys = countOf(validators, 'keypair');
+    const parts = `${countOf(shares, 'share')} of ${countOf(oracleSets, 'oracle set')}`;
+    if (dryRun) {
+      const others = `${countOf(counts.depositData, 'deposit data document')}, ${countOf(counts.assignments, 'assignment')}`;
+      this.say(
+        `Would remove all the entries for the ${options.vault} vault: ${keys}, ${parts}, ${others} and its encryption key.`,
+      );
+      return { removed: counts, dryRun };
+    }
     if (validators > 0) {
-      const keys = countOf(validators, 'keypair');
-      const parts = `${countOf(shares, 'share')} of ${countOf(oracleSets, 'oracle set')}`;
       this.warn(
         `this removes ${keys} and ${parts} of the ${options.vault} vault; only the mnemonic or a backup brings the keys back.`,
       );

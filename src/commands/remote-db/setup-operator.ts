@@ -40,6 +40,7 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
   async run() {
     const options = await this.resolve();
     keepYoungGenerationSmall();
+    const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const directory = options.outputDir ?? vaultDirectory(options.dataDir, options.vault);
     // "create-keys" and "remote-signer-setup" write files of the same names.
@@ -52,6 +53,7 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
       removals: options.removals,
       force: options.force,
       verifyingKey: options.vaultPublicKey,
+      whenInterrupted,
     });
     if (result.staleValidators > 0) {
       this.warn(

@@ -106,6 +106,7 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
     const options = await this.resolve();
     keepYoungGenerationSmall();
     const { validatorIndex, totalValidators } = options;
+    const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const settings = clientSettings(options);
     const attributes = fileAttributes(options, 'public');
@@ -124,6 +125,7 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
       removals: options.removals,
       verifyingKey: options.vaultPublicKey,
       attributes,
+      whenInterrupted,
     });
     for (const warning of result.warnings) this.warn(warning);
     if (!options.check)

@@ -91,6 +91,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
     keepYoungGenerationSmall();
     const options = await this.resolve();
     const connection = await signerConnection(options);
+    const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const config = await prepareSignerConfig(options, { network: remote.ref.network.name, warn: this.warn });
     await using pool = createWorkerPool();
@@ -108,6 +109,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
         slashingDb,
         progress: this.progress('passing'),
         say: this.say,
+        whenInterrupted,
         warn: this.warn,
       },
       {

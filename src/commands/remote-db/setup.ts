@@ -1,14 +1,17 @@
+import { existsSync } from 'node:fs';
 import { example, remoteDbExample } from '../../cli/examples.ts';
 import { existingEncryptKey } from '../../cli/flags/encrypt-key.ts';
+import { dryRunFlag } from '../../cli/flags/preview.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { CommandLineError } from '../../cli/options/command-line-error.ts';
 import { flag, optional, type Resolved } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup.ts';
-import { openRemoteDb } from '../../compose/remote-db.ts';
+import { missingDatabaseDirectory, openRemoteDb } from '../../compose/remote-db.ts';
+import { listMigrations } from '../../db/migrator.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
-import { setupVault } from '../../services/remote-db/setup-vault.ts';
+import { previewSetup, type SetupVaultPreview, setupVault } from '../../services/remote-db/setup-vault.ts';
 
 const OPTIONS = {
   encryptKeyFile: optional({
@@ -25,6 +28,7 @@ const OPTIONS = {
     description:
       'Gives a vault that has no keypairs yet another encryption key, as when the first one was lost. The old one is of no use after it.',
   }),
+  dryRun: dryRunFlag('Shows which tables and keys would be made, and makes none.'),
 };
 
 function check({ encryptKey, encryptKeyFile, ifNeeded, replaceKey }: Resolved<typeof OPTIONS>): void {
@@ -53,12 +57,21 @@ export default class RemoteDbSetup extends remoteDbCommand(OPTIONS, { check })<t
 
   async run() {
     const options = await this.resolve();
+    const directory = options.dryRun ? missingDatabaseDirectory(options) : undefined;
+    if (directory !== undefined) {
+      this.say(`Would make the embedded database at ${directory}.`);
+      const keyFile = options.encryptKey === undefined ? options.encryptKeyFile : undefined;
+      const isFresh = keyFile !== undefined && !existsSync(keyFile);
+      return this.preview({
+        migrations: listMigrations(),
+        created: true,
+        keyFile: isFresh ? keyFile : undefined,
+      });
+    }
     await using remote = await openRemoteDb(options);
-    const result = await setupVault(remote.database, {
-      ...options,
-      ref: remote.ref,
-      programVersion: this.config.version,
-    });
+    const setup = { ...options, ref: remote.ref, programVersion: this.config.version };
+    if (options.dryRun) return this.preview(await previewSetup(remote.database, setup));
+    const result = await setupVault(remote.database, setup);
     if (!result.created) {
       this.say('The remote database is configured already.');
     } else {
@@ -76,6 +89,16 @@ export default class RemoteDbSetup extends remoteDbCommand(OPTIONS, { check })<t
       keyFile,
       vaultPublicKey: verifyingKey && formatVaultPublicKey(verifyingKey),
     };
+  }
+
+  private preview({ migrations, created, keyFile }: SetupVaultPreview) {
+    if (migrations.length > 0) this.say(`Would migrate the database: ${migrations.join(', ')}.`);
+    if (created === false) this.say('The remote database is configured already.');
+    else if (created) {
+      const where = keyFile === undefined ? '' : `, saved to ${keyFile} file`;
+      this.say(`Would give the vault an encryption key${where}.`);
+    } else this.say('Whether the vault has an encryption key can be read after the migration only.');
+    return { migrations, created: created ?? false, keyFile, dryRun: true as const };
   }
 
   /** The only time it is shown; with --json it goes to stderr like all that is not the result. */

@@ -12,6 +12,7 @@ import {
   proxySettings,
 } from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
+import { dryRunFlag } from '../../cli/flags/preview.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { keystoreLocation } from '../../cli/keystore-location.ts';
 import { flag, optional } from '../../cli/options/option.ts';
@@ -24,11 +25,12 @@ import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../comp
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { countOf } from '../../lib/plural.ts';
 import { RecordTable } from '../../lib/record-table.ts';
 import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
-import { uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
+import { type UploadResult, uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
 import { findLatelyUsedKeys } from '../../services/staking/network-validators/find-used-keys.ts';
 import { vaultDirectory } from '../../settings/vault-directory.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
@@ -51,6 +53,9 @@ const OPTIONS = {
     description:
       'Uploads other keys or deposit data also when the next entry of the deposit data is registered already, which blocks the entries behind it.',
   }),
+  dryRun: dryRunFlag(
+    'Opens every keystore that is not stored yet, checks all that an upload checks, shows what it would store, and stores nothing.',
+  ),
   allowUnverifiedIpfs,
   ...IPFS_OPTIONS,
 };
@@ -66,6 +71,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
   async run() {
     const options = await this.resolve();
     keepYoungGenerationSmall();
+    const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const { network, address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
@@ -89,6 +95,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
         progress: this.progress('passing'),
         say: this.say,
         warn: this.warn,
+        whenInterrupted,
         fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
         fetchDepositDataPlace: async () =>
           fetchDepositDataPlace(await openNode(), address, network.contracts),
@@ -112,16 +119,33 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
         depositData,
         pruneShares: options.pruneShares,
         allowRegistered: options.allowRegistered,
+        check: options.dryRun,
         lockTimeoutMs: 10 * 60_000,
         keystores: keystoreLocation(options, vaultDir),
       },
     );
+    const { verifyingKey, preview, ...counts } = result;
+    if (options.dryRun) {
+      for (const line of linesOfPreview(result, options.pruneShares)) this.say(line);
+      return { ...counts, dryRun: options.dryRun };
+    }
     this.say(`Successfully uploaded keypairs and shares for the ${address} vault.`);
     this.hint(
       'Next: remote-db setup-web3signer, then setup-validator and setup-operator, wherever their files are used.',
     );
-    const { verifyingKey, ...counts } = result;
     this.hint(vaultPublicKeyHint(verifyingKey));
     return { ...counts, vaultPublicKey: formatVaultPublicKey(verifyingKey) };
   }
+}
+
+/** What an upload would do, for its --dry-run. */
+function linesOfPreview(result: UploadResult, prunesShares: boolean): string[] {
+  const { keystores, stored, oracles, threshold, preview } = result;
+  const { validatorsBefore, validatorsAfterwards, isOtherDepositData } = preview;
+  return [
+    `Would store ${countOf(stored, 'keypair')} with ${oracles} shares each (${threshold} of ${oracles} oracles); ${keystores - stored} of ${countOf(keystores, 'keystore')} are stored already.`,
+    `Readers would see ${countOf(validatorsAfterwards, 'validator')} instead of ${validatorsBefore}; an upload removes none.`,
+    isOtherDepositData ? 'The deposit data would be replaced.' : 'The deposit data would stay as it is.',
+    ...(prunesShares ? ['Shares of oracle sets that no key uses any more would be removed.'] : []),
+  ];
 }

@@ -20,6 +20,7 @@ export default class RemoteDbVerify extends remoteDbCommand(OPTIONS)<typeof RESU
   async run() {
     keepYoungGenerationSmall();
     const options = await this.resolve();
+    this.beginWork('Nothing was changed: this command only reads.');
     await using remote = await openRemoteDb(options, this.config.version);
     await using pool = createWorkerPool();
     const result = await verifyVault(

@@ -1,4 +1,5 @@
 import { transactionExample } from '../../cli/examples.ts';
+import { dryRunFlag } from '../../cli/flags/preview.ts';
 import {
   TRANSACTION_OPTIONS,
   transactionId,
@@ -16,6 +17,7 @@ import { askForReplacement } from '../../transactions/replace-transaction.ts';
 const OPTIONS = {
   ...TRANSACTION_OPTIONS,
   id: transactionId,
+  dryRun: dryRunFlag('Shows which transaction would be replaced, and asks nothing of the operator.'),
   maxFeePerGasGwei: optional({
     description:
       "What this transaction may offer per gas, in place of the operator's own maximum; up to what the operator was started with as --max-fee-per-gas-gwei-bump.",
@@ -28,7 +30,7 @@ export default class TxBump extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override examples = [transactionExample('bump', '--max-fee-per-gas-gwei 80')];
 
   async run() {
-    const { id, maxFeePerGasGwei, ...options } = await this.resolve();
+    const { id, maxFeePerGasGwei, dryRun, ...options } = await this.resolve();
     await using store = await openTransactionStore(
       { warn: this.warn },
       transactionStoreSettings(options),
@@ -37,13 +39,20 @@ export default class TxBump extends operatorCommand(OPTIONS)<typeof RESULT> {
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'bump',
+      check: dryRun,
       feeCeilingWei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei) * WEI_PER_GWEI,
     });
     const kind = foreignText(row.kind);
     this.say(
-      `The operator will replace transaction ${row.id} (${kind}, nonce ${row.nonce}) with a higher fee.`,
+      `The operator ${dryRun ? 'would' : 'will'} replace transaction ${row.id} (${kind}, nonce ${row.nonce}) with a higher fee.`,
     );
-    this.hint('It does so within a slot; one that does not run, when it is started.');
-    return { id: Number(row.id), kind, nonce: Number(row.nonce), request: 'bump' as const };
+    if (!dryRun) this.hint('It does so within a slot; one that does not run, when it is started.');
+    return {
+      id: Number(row.id),
+      kind,
+      nonce: Number(row.nonce),
+      request: 'bump' as const,
+      dryRun: dryRun || undefined,
+    };
   }
 }

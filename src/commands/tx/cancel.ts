@@ -1,4 +1,5 @@
 import { transactionExample } from '../../cli/examples.ts';
+import { dryRunFlag } from '../../cli/flags/preview.ts';
 import {
   TRANSACTION_OPTIONS,
   transactionId,
@@ -10,14 +11,18 @@ import { openTransactionStore } from '../../compose/transaction-store.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { askForReplacement } from '../../transactions/replace-transaction.ts';
 
-const OPTIONS = { ...TRANSACTION_OPTIONS, id: transactionId };
+const OPTIONS = {
+  ...TRANSACTION_OPTIONS,
+  id: transactionId,
+  dryRun: dryRunFlag('Shows which transaction would be cancelled, and asks nothing of the operator.'),
+};
 
 export default class TxCancel extends operatorCommand(OPTIONS)<typeof RESULT> {
   static override summary = 'Has the operator cancel a waiting transaction.';
   static override examples = [transactionExample('cancel')];
 
   async run() {
-    const { id, ...options } = await this.resolve();
+    const { id, dryRun, ...options } = await this.resolve();
     await using store = await openTransactionStore(
       { warn: this.warn },
       transactionStoreSettings(options),
@@ -26,12 +31,19 @@ export default class TxCancel extends operatorCommand(OPTIONS)<typeof RESULT> {
     const row = await askForReplacement(store.database, store.scope, {
       id: id === undefined ? undefined : BigInt(id),
       request: 'cancel',
+      check: dryRun,
     });
     const kind = foreignText(row.kind);
     this.say(
-      `The operator will cancel transaction ${row.id} (${kind}, nonce ${row.nonce}), if it still can.`,
+      `The operator ${dryRun ? 'would' : 'will'} cancel transaction ${row.id} (${kind}, nonce ${row.nonce}), if it still can.`,
     );
-    this.hint('It does so within a slot; one that does not run, when it is started.');
-    return { id: Number(row.id), kind, nonce: Number(row.nonce), request: 'cancel' as const };
+    if (!dryRun) this.hint('It does so within a slot; one that does not run, when it is started.');
+    return {
+      id: Number(row.id),
+      kind,
+      nonce: Number(row.nonce),
+      request: 'cancel' as const,
+      dryRun: dryRun || undefined,
+    };
   }
 }

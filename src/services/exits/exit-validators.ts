@@ -92,6 +92,8 @@ export interface ExitValidatorsDeps {
   readonly signer: Pick<SignerClient, 'signExit' | 'signExits'>;
   readonly loadCombiner: () => Promise<PointCombiner>;
   readonly progress: ProgressReporter;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface ExitValidatorsOptions {
@@ -127,6 +129,7 @@ export async function exitValidators(
   const keys = { loaded: options.loadedKeys, shares: knownShares(options.config) };
   let outage: string | undefined;
   for (const validator of options.validators) {
+    deps.whenInterrupted?.(describeSent(options.validators, outcomes));
     const identity = { index: validator.index, publicKey: toHex(validator.publicKey) };
     if (outage === undefined) {
       try {
@@ -140,8 +143,26 @@ export async function exitValidators(
     } else outcomes.push({ ...identity, result: 'failed', reason: 'not tried' });
     bar.advance();
   }
+  deps.whenInterrupted?.(
+    'Every exit was tried; run the command again with --dry-run to see which validators are left.',
+  );
   bar.finish();
   return outcomes;
+}
+
+/**
+ * What is sent cannot be taken back, and what is being sent may have arrived. The others are named: a number of validators would
+ * be counted anew.
+ */
+function describeSent(validators: readonly BeaconValidator[], outcomes: readonly ExitOutcome[]): string {
+  const sent = outcomes.filter(({ result }) => result !== 'failed').map(({ index }) => index);
+  const [next, ...others] = validators.slice(outcomes.length).map(({ index }) => index);
+  const done =
+    sent.length === 0
+      ? 'No exit was accepted yet'
+      : `Exits of validators ${nameList(sent)} were sent, for good`;
+  const left = others.length === 0 ? '' : ` Not sent: ${nameList(others)}.`;
+  return `${done}; that of validator ${next} may have been.${left} Go on with --indexes, which sends none twice; --count would exit so many others.`;
 }
 
 async function exitOne(
@@ -213,7 +234,12 @@ export function assertAllExited(outcomes: readonly ExitOutcome[]): void {
   );
   const hint = failed.find(outcome => outcome.hint !== undefined)?.hint;
   throw new ExternalError('exits-incomplete', `${exits} Failed: ${failures}`, {
-    hint: [hint, 'Run the command again: exits already made are not made twice.'].filter(Boolean).join('\n'),
+    hint: [
+      hint,
+      'Run the command again with --indexes of those that failed: exits already made are not made twice. With --count it would exit so many others.',
+    ]
+      .filter(Boolean)
+      .join('\n'),
   });
 }
 

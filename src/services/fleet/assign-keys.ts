@@ -37,12 +37,14 @@ export interface AssignKeysOptions {
   readonly isTrusted?: ((stored: StoredPlan, publicKeys: readonly Uint8Array[]) => boolean) | undefined;
   /** Is told the plan before it is stored; what it throws undoes everything. It must not use the database. */
   readonly accept?: ((plan: AssignmentPlan) => void) | undefined;
+  /** Decides, and stores nothing. */
+  readonly check?: boolean | undefined;
 }
 
 export interface AssignKeysResult {
   readonly vault: VaultFacts;
   readonly plan: AssignmentPlan;
-  /** Whether the plan was stored or changed now. */
+  /** Whether the plan was stored or changed now, or with `check` would be. */
   readonly isNew: boolean;
   readonly movedKeys: number;
 }
@@ -56,26 +58,48 @@ export interface AssignKeysResult {
  */
 export async function assignKeys(database: Database, options: AssignKeysOptions): Promise<AssignKeysResult> {
   const vault = await requireVault(database, options.ref);
-  const stored = await inSnapshot(database, async session => {
-    const plan = await findAssignmentPlan(session, vault.vaultId);
-    const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
-    return { plan, isRight: decide(vault, plan, publicKeys, options) === undefined };
-  });
-  if (stored.plan !== undefined && stored.isRight) {
-    return { vault, plan: stored.plan, isNew: false, movedKeys: 0 };
-  }
+  const { isStored, ...decided } = await inSnapshot(database, session =>
+    decideWithin(session, vault, options),
+  );
+  if (options.check || !decided.isNew) return decided;
   return inTransaction(database, transaction => storeDecided(transaction, vault, options)).catch(
     (error: unknown) => {
-      throw tellWhoMayStore(error, options, stored.plan !== undefined);
+      throw tellWhoMayStore(error, options, isStored);
     },
   );
 }
 
-/** Like {@link assignKeys}, as a part of a transaction that keeps every other writer of the vault out. */
+/** What would be stored, by what a session that only reads sees. */
+async function decideWithin(
+  session: Session,
+  vault: VaultFacts,
+  options: AssignKeysOptions,
+): Promise<AssignKeysResult & { readonly isStored: boolean }> {
+  const stored = await findAssignmentPlan(session, vault.vaultId);
+  const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
+  const decided = decide(vault, stored, publicKeys, options);
+  const plan = decided ?? stored;
+  if (plan === undefined) throw new Error('nothing is stored, and nothing was decided');
+  const movedKeys = stored && decided ? countMoves(stored.assignments, decided.assignments) : 0;
+  return { vault, plan, isNew: decided !== undefined, movedKeys, isStored: stored !== undefined };
+}
+
+/**
+ * Like {@link assignKeys}, as a part of a transaction that keeps every other writer of the vault out; with `check` one that
+ * reads is enough.
+ */
 export async function assignKeysWithin(
   transaction: Session,
   options: AssignKeysOptions,
 ): Promise<AssignKeysResult> {
+  if (options.check) {
+    const { isStored: _, ...decided } = await decideWithin(
+      transaction,
+      await requireVault(transaction, options.ref),
+      options,
+    );
+    return decided;
+  }
   return storeDecided(transaction, await requireVault(transaction, options.ref), options);
 }
 

@@ -1,7 +1,7 @@
 import type { StoredPlan } from '../../db/assignments.ts';
-import { type Database, inTransaction, type Session } from '../../db/database.ts';
+import { type Database, inSnapshot, inTransaction, type Session } from '../../db/database.ts';
 import { findStatement, storeStatement } from '../../db/statements.ts';
-import { lockVault, type Vault, vaultChanged } from '../../db/vaults.ts';
+import { lockVault, readVault, type Vault, vaultChanged } from '../../db/vaults.ts';
 import { assignContiguous, assignLikeReference, countMoves } from '../../domain/fleet/assignment.ts';
 import { planDigest } from '../../domain/fleet/fact-digests.ts';
 import { equalBytes } from '../../lib/bytes.ts';
@@ -52,7 +52,8 @@ export async function assignSignedKeys(
   using unlocked = await unlockVault(deps.database, options.ref, options.encryptKey);
   const vaultSigner = await openVaultSigner(deps.database, unlocked);
   const proven = await proveKeys(deps, unlocked, { verifyingKey: vaultSigner.signer.verifyingKey });
-  const assigned = await inTransaction(deps.database, transaction =>
+  const run = options.check ? inSnapshot : inTransaction;
+  const assigned = await run(deps.database, transaction =>
     assignAndSign(transaction, options, { unlocked, vaultSigner, proven }),
   );
   return {
@@ -71,13 +72,13 @@ async function assignAndSign(
 ): Promise<AssignKeysResult> {
   const { unlocked, vaultSigner, proven } = state;
   const { vaultId } = unlocked.vault;
-  const vault = await lockVault(transaction, vaultId);
+  const vault = await (options.check ? readVault : lockVault)(transaction, vaultId);
   if (vault?.manifestCounter !== proven.manifestCounter) throw vaultChanged('its manifest is another one');
   const history = readHistory(vaultSigner.signer, unlocked.context, {
     before: await findStatement(transaction, vaultId),
     isExpected: vaultSigner.fresh === undefined,
   });
-  const { ref, totalClients, likeReference, reassign } = options;
+  const { ref, totalClients, likeReference, reassign, check } = options;
   const isTrusted = (stored: StoredPlan, publicKeys: readonly Uint8Array[]) =>
     options.trustStored || mayBeSigned(history, stored, publicKeys);
   const assigned = await assignKeysWithin(transaction, {
@@ -86,8 +87,10 @@ async function assignAndSign(
     likeReference,
     reassign,
     isTrusted,
+    check,
   });
   const facts = digestFacts(await readProvenFacts(transaction, vault, { ref, proven }));
+  if (check) return assigned;
   const { manifestCounter, depositDataRoot } = vault;
   const signed = signFacts(history, { manifestCounter, depositDataRoot, facts }, planDigest(assigned.plan));
   await storeFreshKey(transaction, vaultId, vaultSigner);

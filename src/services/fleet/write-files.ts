@@ -10,6 +10,8 @@ export interface WriteFilesOptions {
   readonly check: boolean;
   /** Runs when the directory is there and nothing has been written yet; not with `check`. */
   readonly beforeWriting?: (() => Promise<void>) | undefined;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface WriteFilesResult {
@@ -31,6 +33,9 @@ export async function writeFiles(options: WriteFilesOptions): Promise<WriteFiles
   if (!check) {
     const directoryAttributes = { ...attributes, mode: directoryModeOf(attributes.mode) };
     await using target = await prepareDirectory(directory, directoryAttributes, present);
+    options.whenInterrupted?.(
+      `Each file in ${directory} is the old one or the new one. Run the same command again: it writes the others.`,
+    );
     await options.beforeWriting?.();
     await applyFileSet(target, files, plan, attributes);
   }

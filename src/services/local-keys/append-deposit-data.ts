@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { vaultCredentials } from '../../domain/consensus/deposit.ts';
 import { assertNotCompounding } from '../../domain/consensus/deposit-claims.ts';
 import {
@@ -45,6 +46,8 @@ export async function appendDepositData(
     if (!named.has(toHex(publicKey)))
       added.push(createDepositData({ secretKey, vault, network: options.network }));
     bar.advance();
+    // Signing holds up the thread: Ctrl-C is heard in between.
+    await nextTurn();
   }
   bar.finish();
 

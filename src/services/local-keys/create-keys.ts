@@ -9,7 +9,7 @@ import type { Network } from '../../networks/network.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import { appendDepositData } from './append-deposit-data.ts';
 import { depositDataPath } from './deposit-data-file.ts';
-import { type Keypair, writeKeystores } from './write-keystores.ts';
+import { countMissingKeystores, type Keypair, writeKeystores } from './write-keystores.ts';
 
 export interface CreateKeysDeps {
   readonly pool: WorkerPool;
@@ -19,6 +19,8 @@ export interface CreateKeysDeps {
   readonly assertHeld: () => void;
   /** Stores the index of the key after the last one; called when everything else is on disk. */
   readonly saveNextIndex: (index: number) => Promise<void>;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface CreateKeysOptions {
@@ -33,6 +35,8 @@ export interface CreateKeysOptions {
   readonly firstPublicKey: Uint8Array;
   readonly perKeystorePassword: boolean;
   readonly kdf: KeystoreKdf;
+  /** Derives and compares the keys, and writes nothing. */
+  readonly check?: boolean | undefined;
 }
 
 export interface CreatedKeys {
@@ -41,7 +45,7 @@ export interface CreatedKeys {
   readonly publicKeys: readonly Hex[];
   readonly keystoresDir: string;
   readonly depositDataFile: string;
-  /** How many keystores and deposits were missing and have been added. */
+  /** How many keystores and deposits were missing and have been added, or with `check` would be. */
   readonly addedKeystores: number;
   readonly addedDeposits: number;
   /** How many entries of other keys the deposit data has, which were made before. */
@@ -59,10 +63,26 @@ export async function createKeys(deps: CreateKeysDeps, options: CreateKeysOption
   try {
     const depositData = await appendDepositData(deps, options, keypairs);
     const keystoresDir = join(options.vaultDirectory, 'keystores');
-    const addedKeystores = await writeKeystores(deps, { ...options, keystoresDir, keypairs });
-    deps.assertHeld();
-    await depositData.write();
-    await deps.saveNextIndex(options.firstIndex + options.count);
+    const keystores = { ...options, keystoresDir, keypairs };
+    const { firstIndex, count } = options;
+    const nextIndex = firstIndex + count;
+    if (!options.check) {
+      deps.whenInterrupted?.(
+        `Keystores that were written already stay in ${keystoresDir}; no deposit data names them, and the next index is still ${firstIndex}. Run the same command again: it keeps them, and makes the others.`,
+      );
+    }
+    const addedKeystores = options.check
+      ? await countMissingKeystores(keystores)
+      : await writeKeystores(deps, keystores);
+    if (!options.check) {
+      deps.assertHeld();
+      deps.whenInterrupted?.(
+        `All keystores are in ${keystoresDir}. If mnemonic_next_index in config.json is ${nextIndex}, the deposit data has them, too, and nothing is left to do; if it is ${firstIndex}, run the same command again, which ends quickly.`,
+      );
+      await depositData.write();
+      await deps.saveNextIndex(nextIndex);
+      deps.whenInterrupted?.('All keystores and their deposit data were written; nothing is left to do.');
+    }
     return {
       vault: options.vault,
       firstIndex: options.firstIndex,

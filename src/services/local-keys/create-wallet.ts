@@ -16,6 +16,8 @@ export interface CreateWalletOptions {
   readonly vaultDirectory: string;
   /** The first public key of the vault's mnemonic, 48 bytes. */
   readonly firstPublicKey: Uint8Array;
+  /** Finds the address, and writes nothing. */
+  readonly check?: boolean | undefined;
 }
 
 export interface CreatedWallet {
@@ -31,7 +33,7 @@ export interface CreatedWallet {
  */
 export async function createVaultWallet(
   { warn }: { readonly warn: (message: string) => void },
-  { mnemonic, vault, vaultDirectory, firstPublicKey }: CreateWalletOptions,
+  { mnemonic, vault, vaultDirectory, firstPublicKey, check }: CreateWalletOptions,
 ): Promise<CreatedWallet> {
   const walletDir = join(vaultDirectory, 'wallet');
   const walletPath = join(walletDir, 'wallet.json');
@@ -42,6 +44,10 @@ export async function createVaultWallet(
   }
   if (!belongsToVault(mnemonic, firstPublicKey)) {
     warn(`the mnemonic is not the one of vault ${vault}; keep it, the wallet can only be recovered from it.`);
+  }
+  if (check) {
+    const { address } = await createWallet(mnemonic, generatePassword());
+    return { vault, address, walletDir };
   }
   await ensureDirectory(walletDir, { mode: 0o755 });
   const password = await readOrCreatePassword(join(walletDir, 'password.txt'));

@@ -2,12 +2,14 @@ import { assertClaimOfSomeVault } from '../../domain/consensus/deposit-claims.ts
 import { type DepositDataEntry, formatDepositData } from '../../domain/consensus/deposit-data.ts';
 import { fromHex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';
+import { isOtherFile, PUBLIC_FILE_MODE, writeFileAtomic } from '../../lib/files.ts';
 import { type DepositDataFile, readDepositData } from './deposit-data-file.ts';
 
 export interface MergedDepositData {
   readonly outputFile: string;
   readonly validators: number;
+  /** Whether the file was written, or would be, since it had something else in it. */
+  readonly isChanged: boolean;
 }
 
 /**
@@ -17,15 +19,22 @@ export interface MergedDepositData {
  */
 export async function mergeDepositData(
   { warn }: { readonly warn: (message: string) => void },
-  options: { readonly files: readonly string[]; readonly outputFile: string },
+  options: {
+    readonly files: readonly string[];
+    readonly outputFile: string;
+    /** Writes nothing. */
+    readonly check?: boolean | undefined;
+  },
 ): Promise<MergedDepositData> {
   const files = await Promise.all(options.files.map(file => readDepositData('', file)));
   for (const { path, entries } of files) for (const entry of entries) assertClaimOfSomeVault(entry, path);
   assertSameOrigin(files);
   const merged = interleave(files.map(file => file.entries));
   warnOfDuplicates(merged, warn);
-  await writeFileAtomic(options.outputFile, formatDepositData(merged), { mode: PUBLIC_FILE_MODE });
-  return { outputFile: options.outputFile, validators: merged.length };
+  const text = formatDepositData(merged);
+  const isChanged = await isOtherFile(options.outputFile, text);
+  if (!options.check) await writeFileAtomic(options.outputFile, text, { mode: PUBLIC_FILE_MODE });
+  return { outputFile: options.outputFile, validators: merged.length, isChanged };
 }
 
 function interleave(lists: readonly (readonly DepositDataEntry[])[]): DepositDataEntry[] {

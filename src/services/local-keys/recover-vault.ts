@@ -30,6 +30,8 @@ export interface RecoverVaultDeps {
     readonly mnemonicNextIndex: number;
     readonly firstPublicKey: Uint8Array;
   }) => Promise<void>;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface PresentConfig {
@@ -46,6 +48,8 @@ export interface RecoverVaultOptions {
   readonly kdf: KeystoreKdf;
   /** Keys in a row that are none of the vault's before the search ends. */
   readonly searchLimit: number;
+  /** Searches and compares, and writes nothing. */
+  readonly check?: boolean | undefined;
 }
 
 export interface RecoveredVault {
@@ -105,7 +109,7 @@ export async function recoverVault(
         `${notFound} of the vault's validators are not among the first ${found.searched} keys of the mnemonic; the search ended after ${options.searchLimit} keys in a row without one (--search-limit).`,
       );
     }
-    await using lock = await deps.lock();
+    await using lock = options.check ? undefined : await deps.lock();
     // Read again: another command may have made keys while these were searched.
     const present = await deps.findConfig();
     assertSameMnemonic(vault, present?.firstPublicKey, found.firstPublicKey);
@@ -113,12 +117,25 @@ export async function recoverVault(
       (found.keypairs.at(-1)?.index ?? -1) + 1,
       present?.mnemonicNextIndex ?? 0,
     );
-    const assertHeld = () => lock.assertHeld();
-    await writeBeside({ ...deps, assertHeld }, options, active);
-    assertHeld();
-    // Before the exchange: what a killed run leaves to do is then only that.
-    await deps.saveConfig({ mnemonicNextIndex, firstPublicKey: found.firstPublicKey });
-    const swap = await exchangeKeystores(options.vaultDirectory);
+    const write = async () => {
+      const assertHeld = () => lock?.assertHeld();
+      const beside = besideDirectory(options.vaultDirectory);
+      const { whenInterrupted } = deps;
+      whenInterrupted?.(
+        `The vault's files are as they were. Recovered keystores that were written already stay in ${beside}: run the same command again, and it goes on with the others.`,
+      );
+      await writeBeside({ ...deps, assertHeld }, options, active);
+      assertHeld();
+      whenInterrupted?.(
+        `All recovered keystores are written. If ${beside} is still there, run the same command again, which puts them in their place; if not, nothing is left to do.`,
+      );
+      // Before the exchange: what a killed run leaves to do is then only that.
+      await deps.saveConfig({ mnemonicNextIndex, firstPublicKey: found.firstPublicKey });
+      const exchanged = await exchangeKeystores(options.vaultDirectory);
+      whenInterrupted?.('The vault is recovered; nothing is left to do.');
+      return exchanged;
+    };
+    const swap = options.check ? await previewExchange(options.vaultDirectory) : await write();
     return {
       vault,
       registered: registered.length,
@@ -215,6 +232,14 @@ async function exchangeKeystores(
   return { keystoresDir, previousKeystoresDir };
 }
 
+/** What {@link exchangeKeystores} would do with the keystores that are there. */
+async function previewExchange(
+  vaultDirectory: string,
+): Promise<Pick<RecoveredVault, 'keystoresDir' | 'previousKeystoresDir'>> {
+  const keystoresDir = join(vaultDirectory, 'keystores');
+  return { keystoresDir, previousKeystoresDir: await nameAside(keystoresDir) };
+}
+
 function besideDirectory(vaultDirectory: string): string {
   return join(vaultDirectory, 'keystores.recovering');
 }
@@ -222,18 +247,26 @@ function besideDirectory(vaultDirectory: string): string {
 /** Keystores that are there may be of keys that the chain does not know yet: they are never removed. */
 async function moveAside(directory: string): Promise<string | undefined> {
   if (!existsSync(directory)) return undefined;
+  const aside = await nameAside(directory);
   try {
-    if ((await readdir(directory)).length === 0) {
-      await rmdir(directory);
-      return undefined;
-    }
-    for (let number = 1; ; number++) {
-      const aside = `${directory}.before-recover-${number}`;
-      if (existsSync(aside)) continue;
-      await rename(directory, aside);
-      return aside;
-    }
+    if (aside === undefined) await rmdir(directory);
+    else await rename(directory, aside);
+    return aside;
   } catch (error) {
     throw asFileError(error, directory, 'write');
+  }
+}
+
+/** The name that a directory of keystores is kept under; undefined where there is nothing to keep. */
+async function nameAside(directory: string): Promise<string | undefined> {
+  if (!existsSync(directory)) return undefined;
+  try {
+    if ((await readdir(directory)).length === 0) return undefined;
+  } catch (error) {
+    throw asFileError(error, directory, 'read');
+  }
+  for (let number = 1; ; number++) {
+    const aside = `${directory}.before-recover-${number}`;
+    if (!existsSync(aside)) return aside;
   }
 }

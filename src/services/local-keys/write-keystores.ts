@@ -55,9 +55,7 @@ export async function writeKeystores(
 ): Promise<number> {
   const { keystoresDir, keypairs } = options;
   await ensureDirectory(keystoresDir, { mode: 0o755 });
-  const existing = await readKeystoreDirectory(keystoresDir);
-  const known = new Set(existing.map(({ publicKey }) => toHex(publicKey)));
-  const missing = keypairs.filter(({ publicKey }) => !known.has(toHex(publicKey)));
+  const { existing, missing } = await findMissing(options);
   const shared = options.perKeystorePassword
     ? undefined
     : await sharedPassword(deps, keystoresDir, existing, missing);
@@ -87,6 +85,33 @@ export async function writeKeystores(
   return missing.length;
 }
 
+/**
+ * How many keystores {@link writeKeystores} would write.
+ * @throws OperatorError as it does
+ */
+export async function countMissingKeystores(
+  options: Pick<WriteKeystoresOptions, 'keystoresDir' | 'keypairs' | 'perKeystorePassword'>,
+): Promise<number> {
+  const { keystoresDir, perKeystorePassword } = options;
+  if (!existsSync(keystoresDir)) return options.keypairs.length;
+  const { existing, missing } = await findMissing(options);
+  const path = sharedPasswordPath(keystoresDir);
+  if (!perKeystorePassword && missing.length > 0 && !existsSync(path)) assertNoOrphan(path, existing);
+  return missing.length;
+}
+
+async function findMissing({
+  keystoresDir,
+  keypairs,
+}: Pick<WriteKeystoresOptions, 'keystoresDir' | 'keypairs'>): Promise<{
+  readonly existing: readonly KeystoreFile[];
+  readonly missing: readonly Keypair[];
+}> {
+  const existing = await readKeystoreDirectory(keystoresDir);
+  const known = new Set(existing.map(({ publicKey }) => toHex(publicKey)));
+  return { existing, missing: keypairs.filter(({ publicKey }) => !known.has(toHex(publicKey))) };
+}
+
 /** The directory's password, made when there is none and something needs it. */
 async function sharedPassword(
   { warn }: WriteKeystoresDeps,
@@ -101,19 +126,23 @@ async function sharedPassword(
     for (const warning of warnings) warn(warning);
     return value;
   }
-  const orphan = existing.find(file => file.passwordPath === undefined);
-  if (orphan !== undefined) {
-    throw new OperatorError(
-      'password-missing',
-      `${path} is missing, and ${orphan.path} can only be opened with it.`,
-      {
-        hint: 'Bring the file back, or move the keystores away: the command then writes them anew.',
-      },
-    );
-  }
+  assertNoOrphan(path, existing);
   const password = generatePassword();
   await createFileExclusive(path, password);
   return password;
+}
+
+/** Insists that no keystore needs the common password, which is not there. */
+function assertNoOrphan(path: string, existing: readonly KeystoreFile[]): void {
+  const orphan = existing.find(file => file.passwordPath === undefined);
+  if (orphan === undefined) return;
+  throw new OperatorError(
+    'password-missing',
+    `${path} is missing, and ${orphan.path} can only be opened with it.`,
+    {
+      hint: 'Bring the file back, or move the keystores away: the command then writes them anew.',
+    },
+  );
 }
 
 /** The staking deposit CLI's name: path of the key and seconds of its making. */

@@ -10,6 +10,8 @@ export interface StoreTarget {
   readonly unlocked: UnlockedVault;
   readonly oracleSet: OracleSet;
   readonly known: KnownRows;
+  /** Stores nothing: all is made as if it were to be stored. */
+  readonly check?: boolean | undefined;
 }
 
 /** Work of a usual keystore, in rounds of pbkdf2: some second. */
@@ -64,7 +66,11 @@ export class BatchWriter {
   }
 
   async #store(keypairs: readonly NewKeypair[]): Promise<void> {
-    const { unlocked, oracleSet, known } = this.#target;
+    const { unlocked, oracleSet, known, check } = this.#target;
+    if (check) {
+      this.#stored += keypairs.length;
+      return;
+    }
     const { vaultId, dataKeyId } = unlocked.vault;
     // Not before the keystores of the first batch were opened: a wrong password leaves nothing behind.
     if (!this.#isSetStored) await insertOracleSet(this.#database, vaultId, oracleSet);

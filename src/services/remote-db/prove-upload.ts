@@ -75,6 +75,15 @@ export async function proveUpload(
   }
 }
 
+/**
+ * Insists that rows which do not open can be made anew.
+ * @throws OperatorError 'rows-not-as-written' naming the keys that have no keystore here
+ */
+export function assertReplaceable(unopened: ReadonlySet<Hex>, { publicKeys }: KeystoreList): void {
+  const missing = [...unopened].filter(key => !publicKeys.has(fromHex(key, PUBLIC_KEY_LENGTH)));
+  if (missing.length > 0) throw notAsWritten(missing);
+}
+
 async function sealAnew(
   { pool, progress }: ProveUploadDeps,
   target: StoreTarget,

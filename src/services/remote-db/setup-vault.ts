@@ -1,6 +1,6 @@
 import { appendAuditEntry } from '../../db/audit-log.ts';
 import type { Database } from '../../db/database.ts';
-import { migrateDatabase } from '../../db/migrator.ts';
+import { listPendingMigrations, listSchemaSteps, migrateDatabase } from '../../db/migrator.ts';
 import {
   countKeypairs,
   findVaultFacts,
@@ -63,11 +63,7 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
     const verifyingKey = await checkKey(database, options, givenKey);
     return { migrations, created: false, encryptionKey: undefined, keyFile: undefined, verifyingKey };
   }
-  if (stored !== undefined) {
-    await requireVault(database, options.ref);
-    await refuseKeypairs(database, stored);
-    if (!options.replaceKey) throw keyKept(stored, options.ref);
-  }
+  if (stored !== undefined) await refuseSetUp(database, options, stored);
   const key = await provideKey(options, givenKey);
   await storeVault(database, options.ref, stored, key.text);
   const verifyingKey = await storeSigningKey(database, options.ref, key.text);
@@ -85,6 +81,52 @@ export async function setupVault(database: Database, options: SetupVaultOptions)
     keyFile: key.isFresh ? options.encryptKeyFile : undefined,
     verifyingKey,
   };
+}
+
+export interface SetupVaultPreview {
+  /** Migrations that would run. */
+  readonly migrations: readonly string[];
+  /** Whether the vault would get an encryption key; undefined where its row can be read only after the migrations. */
+  readonly created: boolean | undefined;
+  /** File that a fresh key would be written to. */
+  readonly keyFile: string | undefined;
+}
+
+/** What {@link setupVault} would do. Changes nothing. @throws OperatorError as it does */
+export async function previewSetup(
+  database: Database,
+  options: SetupVaultOptions,
+): Promise<SetupVaultPreview> {
+  const givenKey = await readGivenKey(options);
+  const migrations = await listPendingMigrations(database, options);
+  const keyFile = givenKey === undefined ? options.encryptKeyFile : undefined;
+  if (migrations.length > 0) {
+    const steps = await listSchemaSteps(database);
+    const isEmpty = steps === undefined || steps.length === 0;
+    return { migrations, created: isEmpty || undefined, keyFile: isEmpty ? keyFile : undefined };
+  }
+  const stored = await findVaultFacts(database, {
+    network: options.ref.network.name,
+    address: vaultContext(options.ref).vault,
+  });
+  if (stored === undefined) return { migrations, created: true, keyFile };
+  if (options.ifNeeded) {
+    await checkKey(database, options, givenKey);
+    return { migrations, created: false, keyFile: undefined };
+  }
+  await refuseSetUp(database, options, stored);
+  return { migrations, created: true, keyFile };
+}
+
+/** Refuses to give another key to a vault that has keypairs, or whose key is not to be replaced. */
+async function refuseSetUp(
+  database: Database,
+  { ref, replaceKey }: SetupVaultOptions,
+  stored: VaultFacts,
+): Promise<void> {
+  await requireVault(database, ref);
+  await refuseKeypairs(database, stored);
+  if (!replaceKey) throw keyKept(stored, ref);
 }
 
 async function storeSigningKey(database: Database, ref: VaultRef, encryptKey: string): Promise<Uint8Array> {

@@ -33,7 +33,7 @@ import {
   type UploadPlan,
 } from './plan-upload.ts';
 import { proveKeys } from './prove-keys.ts';
-import { type ProvenUpload, proveUpload } from './prove-upload.ts';
+import { assertReplaceable, type ProvenUpload, proveUpload } from './prove-upload.ts';
 import { type PlanState, planStateOf, readHistory, signFacts } from './statements/sign-facts.ts';
 import { openVaultSigner, type VaultSigner } from './statements/vault-signing-key.ts';
 import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
@@ -50,6 +50,8 @@ export interface UploadDeps extends NextEntryDeps {
   readonly fetchOracleSet: (accepted: AcceptedOracleSets) => Promise<OracleSet>;
   /** Lines of the manual. */
   readonly say: (line: string) => void;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface UploadOptions {
@@ -61,18 +63,28 @@ export interface UploadOptions {
   readonly pruneShares: boolean;
   /** Uploads other keys or deposit data also when the next entry of the deposit data is registered already. */
   readonly allowRegistered: boolean;
+  /** Goes through all of it, and stores nothing. */
+  readonly check?: boolean | undefined;
   /** How long another upload of this vault is waited for. */
   readonly lockTimeoutMs: number;
 }
 
+/** What readers see before and after an upload. */
+interface UploadPreview {
+  readonly validatorsBefore: number;
+  readonly validatorsAfterwards: number;
+  readonly isOtherDepositData: boolean;
+}
+
 export interface UploadResult {
   readonly keystores: number;
-  /** Keypairs whose key or shares were stored by this run; the others were complete. */
+  /** Keypairs whose key or shares were stored by this run, or with `check` would be; the others were complete. */
   readonly stored: number;
   readonly shares: number;
   readonly oracles: number;
   readonly threshold: number;
   readonly prunedShares: number;
+  readonly preview: UploadPreview;
   /** The key that has signed what readers see now, 32 bytes. */
   readonly verifyingKey: Uint8Array;
 }
@@ -123,14 +135,23 @@ async function uploadLocked(
   warnOfUnlistedKeys(deps, options, keystores);
 
   say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
-  const target = { unlocked, oracleSet, known };
+  const target = { unlocked, oracleSet, known, check: options.check };
+  if (!options.check) {
+    deps.whenInterrupted?.(
+      'Readers see what they saw before. Keypairs that were stored already stay in the database, seen by nobody: run the same command again, and it goes on with the others.',
+    );
+  }
   const { stored: added, unopened } = await storeMissing(deps, target, plan, keystores);
   const { visibleDigest } = state;
-  const proven = await proveUpload(deps, target, { plan, keystores, unopened, visibleDigest });
-  const { replacements } = proven;
+  const upload = { plan, keystores, unopened, visibleDigest };
+  // What was not stored cannot be read back: of a check, only one that would store nothing is proven from what readers would see.
+  const isUnstored = options.check && added + unopened.size > 0;
+  if (isUnstored) assertReplaceable(unopened, keystores);
+  const proven = isUnstored ? undefined : await proveUpload(deps, target, upload);
+  const replacements = proven?.replacements ?? [];
   if (replacements.length > 0) {
     deps.warn(
-      `The rows of ${replacements.length} validators in the remote db were not what was written; they are replaced from the keystores.`,
+      `The rows of ${replacements.length} validators in the remote db were not what was written; they ${options.check ? 'would be' : 'are'} replaced from the keystores.`,
     );
   }
   const { publicKeys: others } = await proveKeys(deps, unlocked, {
@@ -139,10 +160,20 @@ async function uploadLocked(
   });
   assertKnown(plan, { uploaded: keystores.publicKeys, proven: others });
   const stored = added + countReplacedOnly(plan, keystores, { unopened, replaced: replacements });
-  say('Uploading updates to the remote db...');
-  await accepted.settle();
-  await activate(deps, options, unlocked, { oracleSet, root, plan, stored, proven, vaultSigner });
-  const pruned = options.pruneShares ? (await pruneShares(database, vault.vaultId)).shares : 0;
+  let pruned = 0;
+  if (!options.check && proven !== undefined) {
+    say('Uploading updates to the remote db...');
+    deps.whenInterrupted?.(
+      'Readers see all of this upload by now, or what they saw before. Run the same command again: it does what is missing, if anything is.',
+    );
+    await accepted.settle();
+    await activate(deps, options, unlocked, { oracleSet, root, plan, stored, proven, vaultSigner });
+    deps.whenInterrupted?.(
+      `Readers see all of this upload.${options.pruneShares ? ' Shares that nobody uses may be there still: run the same command again.' : ' Nothing is left to do.'}`,
+    );
+    if (options.pruneShares) pruned = (await pruneShares(database, vault.vaultId)).shares;
+  }
+  const { depositDataRoot } = vault;
   return {
     keystores: keystores.length,
     stored,
@@ -150,6 +181,11 @@ async function uploadLocked(
     oracles: oracleSet.publicKeys.length,
     threshold: oracleSet.threshold,
     prunedShares: pruned,
+    preview: {
+      validatorsBefore: visible.length,
+      validatorsAfterwards: plan.activeAfterwards.length,
+      isOtherDepositData: depositDataRoot === null || !equalBytes(depositDataRoot, root),
+    },
     verifyingKey: vaultSigner.signer.verifyingKey,
   };
 }

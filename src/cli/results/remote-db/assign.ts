@@ -9,5 +9,6 @@ export const RESULT = z.strictObject({
     .describe('How many keys each validator client has, by its index.'),
   changed: member.changed,
   movedKeys: member.number('How many keys went from one validator client to another.'),
+  dryRun: member.dryRun,
   vaultPublicKey: member.vaultPublicKey,
 });

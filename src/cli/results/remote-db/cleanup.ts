@@ -12,4 +12,5 @@ export const RESULT = z.strictObject({
       assignments: member.number('How many assignments of keys to validator clients.'),
     })
     .describe('What was removed from the database.'),
+  dryRun: member.dryRun,
 });

@@ -9,5 +9,6 @@ export const RESULT = z.strictObject({
   keyFile: member
     .text('Path of the file that the new encryption key was written to; absent where none was written.')
     .optional(),
+  dryRun: member.dryRun,
   vaultPublicKey: member.vaultPublicKey,
 });

@@ -8,5 +8,6 @@ export const RESULT = z.strictObject({
   oracles: member.number('How many oracles the keys are shared among.'),
   threshold: member.number("How many shares make a validator's signature."),
   prunedShares: member.number('How many shares of unused oracle sets were removed.'),
+  dryRun: member.dryRun,
   vaultPublicKey: member.vaultPublicKey,
 });

@@ -31,6 +31,8 @@ export interface WriteValidatorConfigsOptions extends ClientSettings {
   readonly removals?: RemovalPolicy | undefined;
   /** The vault's public key: then only a plan that it has signed is written, and none older than what was written before. */
   readonly verifyingKey?: Uint8Array | undefined;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface WriteValidatorConfigsResult {
@@ -57,7 +59,7 @@ interface WrittenFile {
 
 /**
  * Writes the files of one validator client for Lighthouse, Teku and Prysm. Without the vault's public key the first call for a
- * vault stores the assignment of keys to clients; with it nothing is stored, and the plan must be signed.
+ * vault stores the assignment of keys to clients, unless it only checks; with it nothing is stored, and the plan must be signed.
  * @throws OperatorError of {@link assignKeys} or {@link readSignedPlan}, of the templates and of the files; DifferencesError
  *   of {@link chooseClientKeys}; UsageError for a bad URL or address
  */
@@ -132,9 +134,14 @@ async function readPlan(
   options: WriteValidatorConfigsOptions,
   accept: (plan: AssignmentPlan) => void,
 ): Promise<{ readonly plan: AssignmentPlan; readonly proven: ProvenStatement | undefined }> {
-  const { ref, totalClients, reassign, verifyingKey } = options;
+  const { ref, totalClients, reassign, verifyingKey, check } = options;
   if (verifyingKey !== undefined) return readSignedPlan(database, { ref, totalClients, verifyingKey });
+  if (!check) {
+    options.whenInterrupted?.(
+      `Files in ${options.directory} are as they were. Which keys each validator client runs may be stored by now; the same command uses it.`,
+    );
+  }
   // A brake that stops the files must not leave a plan behind either.
-  const { plan } = await assignKeys(database, { ref, totalClients, reassign, accept });
+  const { plan } = await assignKeys(database, { ref, totalClients, reassign, accept, check });
   return { plan, proven: undefined };
 }

@@ -9,6 +9,7 @@ import { DifferencesError, OperatorError } from '../../../lib/errors.ts';
 import {
   directoryModeOf,
   ensureDirectory,
+  isOtherFile,
   PUBLIC_FILE_MODE,
   readFileBytes,
   writeFileAtomic,
@@ -37,6 +38,8 @@ export interface WriteUnusedDepositsDeps {
   readonly isAtHand: ((publicKey: Uint8Array) => boolean) | undefined;
   /** Throws when a directory that is written to is another process' by now. */
   readonly assertHeld: () => void;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface WriteUnusedDepositsOptions {
@@ -50,6 +53,8 @@ export interface WriteUnusedDepositsOptions {
   readonly outputFile: string;
   /** Replaces the file also when it has entries that no deposit has used and that are not among the new ones. */
   readonly force: boolean;
+  /** Makes the deposit data, and writes nothing. */
+  readonly check?: boolean | undefined;
 }
 
 export interface UnusedDeposits {
@@ -64,6 +69,13 @@ export interface UnusedDeposits {
   readonly notAtHand: number;
   /** Where the deposit data is that stood in the file before; undefined when none was replaced. */
   readonly previousFile: string | undefined;
+  /** How the entries differ from those that stood in the file before. */
+  readonly changes: {
+    readonly added: number;
+    readonly removed: number;
+    /** Whether the file has other bytes, or with `check` would have. */
+    readonly isChanged: boolean;
+  };
 }
 
 /**
@@ -110,9 +122,19 @@ export async function writeUnusedDeposits(
       filterKeys(present, publicKey => isOpen(publicKey) && !wantedKeys.has(publicKey)),
     );
   }
+  const text = formatDepositData(wanted);
+  const changes = {
+    added: filterKeys(wantedKeys, publicKey => !present.has(publicKey)).length,
+    removed: filterKeys(present, publicKey => !wantedKeys.has(publicKey)).length,
+    isChanged: await isOtherFile(outputFile, text),
+  };
+  if (options.check) return { ...facts, root, validators: wanted.length, previousFile: undefined, changes };
   deps.assertHeld();
-  const previousFile = await replaceFile(outputFile, formatDepositData(wanted), present.length > 0);
-  return { ...facts, root, validators: wanted.length, previousFile };
+  deps.whenInterrupted?.(
+    `${outputFile} is the old one or the new one; the old one may be beside it. Run the same command again.`,
+  );
+  const previousFile = await replaceFile(outputFile, text, present.length > 0);
+  return { ...facts, root, validators: wanted.length, previousFile, changes };
 }
 
 /** Keys of the database for which there is no signed deposit here: whoever has their keystores can sign it. */

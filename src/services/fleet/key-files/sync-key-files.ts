@@ -44,6 +44,8 @@ export interface SyncKeyFilesOptions extends KeyFileOwner {
   readonly listShares?: (() => Promise<RecordTable>) | undefined;
   /** Is told at once what is worth knowing before anything is written. */
   readonly warn?: ((line: string) => void) | undefined;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
   /** Whether nothing is written, only compared. */
   readonly check: boolean;
   readonly attributes: FileAttributes;
@@ -112,6 +114,11 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
     const plan = await planFileSet(held, wanted, owned, attributes);
     const hashes = new Map(Array.from(wanted, ([name, content]) => [name, hashOf(content)]));
     const text = formatValidatorsRecord(record, { files: hashes, here });
+    if (!check) {
+      options.whenInterrupted?.(
+        `Each key file in ${directory} is the old one or the new one. Run the same command again before a signer reads them: it writes the others.`,
+      );
+    }
     if (!check) await applyKeyFiles(options, held, { wanted, owned, plan, record: text });
     const isKept = extra.length > 0;
     return {

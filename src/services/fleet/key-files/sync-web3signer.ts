@@ -40,6 +40,8 @@ export interface SyncWeb3SignerDeps {
   readonly progress: ProgressReporter;
   /** Lines of the manual. */
   readonly say: (line: string) => void;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
   readonly warn: (line: string) => void;
 }
 
@@ -86,6 +88,9 @@ export async function syncWeb3Signer(
   // Made for signers alone: the texts of all keys take several times as much as their bytes.
   if (deps.signers.length === 0) return { files, signers: [], disabled };
   const wanted = new Set(Array.from(rows.publicKeys(), toHex));
+  deps.whenInterrupted?.(
+    'The key files are written. Signers may not have read them yet: run the same command again, which reloads and compares them.',
+  );
   const signers = await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
   return { files, signers, disabled };
 }
@@ -169,6 +174,7 @@ async function writeKeys(
     listShares,
     vaultPublicKeys: options.adopt ? new Set(Array.from(await listShares(), toHex)) : undefined,
     warn: deps.warn,
+    whenInterrupted: deps.whenInterrupted,
   });
   if (!options.check) {
     // Keys that were kept beside the database's must be seen, and be decided about, by every run.

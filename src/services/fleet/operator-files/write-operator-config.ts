@@ -30,6 +30,8 @@ export interface WriteOperatorConfigOptions {
   readonly force?: boolean | undefined;
   /** The vault's public key: then only what it has signed is written, and nothing older than what was written before. */
   readonly verifyingKey?: Uint8Array | undefined;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface WriteOperatorConfigResult {
@@ -74,6 +76,7 @@ export async function writeOperatorConfig(
     files,
     attributes,
     check: options.check,
+    whenInterrupted: options.whenInterrupted,
     beforeWriting: proven && (() => recordSeen(recordPath, proven, attributes)),
   });
   return {

@@ -82,6 +82,22 @@ export async function removeObsoleteKeys(
   return removable.length;
 }
 
+/** The keys that {@link removeObsoleteKeys} would remove. */
+export async function findRemovableKeys(
+  { keymanager }: Pick<RemoveObsoleteKeysDeps, 'keymanager'>,
+  {
+    vaultDirectory,
+    protectedKeys,
+  }: { readonly vaultDirectory: string; readonly protectedKeys: ReadonlySet<Hex> },
+): Promise<Hex[]> {
+  const config = await findRemoteSignerConfig(vaultDirectory);
+  const needed = new Set(config?.validators.flatMap(({ shares }) => shares.map(toHex)));
+  const listed = await keymanager.listKeystores();
+  return [...(await readObsoleteKeys(vaultDirectory))].filter(
+    key => !protectedKeys.has(key) && !needed.has(key) && listed.get(key)?.isReadOnly === false,
+  );
+}
+
 /** What "existing keys" may be taken for as well: the keys that --split has brought into the signer. */
 function tellOfOwnKeys(
   warn: (message: string) => void,

@@ -1,5 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeymanagerClient } from '../../../clients/keymanager.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import { EXIT_PROOF, type ExitNetwork } from '../../../domain/consensus/exit-message.ts';
@@ -15,7 +16,13 @@ import type { OracleSet } from '../../../domain/protocol/oracle-config.ts';
 import { equalBytes, fromHex, type Hex, toHex, wipe } from '../../../lib/bytes.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { DifferencesError, ExternalError } from '../../../lib/errors.ts';
-import { asFileError, PUBLIC_FILE_MODE, syncDirectoryEntry, writeFileAtomic } from '../../../lib/files.ts';
+import {
+  asFileError,
+  isOtherFile,
+  PUBLIC_FILE_MODE,
+  syncDirectoryEntry,
+  writeFileAtomic,
+} from '../../../lib/files.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { isPlainLoopback } from '../../../lib/loopback.ts';
 import { nameList } from '../../../lib/name-list.ts';
@@ -40,6 +47,8 @@ export interface SetUpRemoteSignerDeps {
   readonly assertHeld: () => void;
   /** Whether the local keystores go; asked when all else is done. */
   readonly confirmRemoval: () => Promise<boolean>;
+  /** Takes what is to be said when the work is interrupted from now on. */
+  readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
 
 export interface SetUpRemoteSignerOptions {
@@ -50,6 +59,20 @@ export interface SetUpRemoteSignerOptions {
   readonly oracleSet: OracleSet | null;
   readonly removeExistingKeys: boolean;
   readonly settleMs?: number | undefined;
+}
+
+/** What {@link setUpRemoteSigner} would do. */
+export interface RemoteSignerPreview {
+  readonly validators: number;
+  readonly keys: number;
+  /** Keys that the signer does not have. */
+  readonly importedKeys: number;
+  /** Keystores that would be removed, if the user says so. */
+  readonly removedKeystores: number;
+  /** Keys that would be removed from the signer. */
+  readonly removedKeys: number;
+  readonly configPath: string;
+  readonly isConfigChanged: boolean;
 }
 
 export interface SetUpRemoteSignerResult {
@@ -77,19 +100,15 @@ export async function setUpRemoteSigner(
 ): Promise<SetUpRemoteSignerResult> {
   const { say } = deps;
   const { vaultDirectory, keystores, oracleSet } = options;
-  warnOfClearText(deps.keymanager.url, deps.warn);
-  const configPath = remoteSignerConfigPath(vaultDirectory);
-  const before = await findRemoteSignerConfig(vaultDirectory);
-  const kept = keptValidators(before, options);
-  // Read before any of these files goes; what cannot be read stops the run before it has changed anything.
-  const known = options.removeExistingKeys ? await listProtectedKeys(vaultDirectory) : [];
-  // A signer that is not there, or takes no keys, is told of before hours of key derivation.
-  await deps.keymanager.listKeystores();
+  const { configPath, before, kept, known } = await prepare(deps, options);
   const { keys, validators } = await makeKeys(deps, options);
   try {
     if (oracleSet !== null) {
       say(`Successfully generated ${keys.length} key shares for ${validators.length} private key(s)!`);
     }
+    deps.whenInterrupted?.(
+      'Keys that the signer has taken already stay there; configuration and local keystores are as they were. Run the same command again: it sends only what the signer lacks.',
+    );
     const { imported } = await importKeys(deps, { keys, settleMs: options.settleMs });
     await proveKeys(deps, options, keys);
     const what = oracleSet === null ? 'private keys' : 'key shares';
@@ -98,8 +117,14 @@ export async function setUpRemoteSigner(
     const config = { validators: [...kept, ...validators], oracleSet: oracleSetRef(oracleSet) };
     deps.assertHeld();
     const obsolete = await findObsolete(vaultDirectory, before, config);
+    deps.whenInterrupted?.(
+      `The signer has all keys. ${configPath} is the new one or the old one, and local keystores are still there. Run the same command again: it does what is left.`,
+    );
     await writeObsoleteKeys(vaultDirectory, obsolete);
     await writeFileAtomic(configPath, encodeRemoteSignerConfig(config), { mode: PUBLIC_FILE_MODE });
+    deps.whenInterrupted?.(
+      `The signer has all keys, and ${configPath} names them. Some of the local keystores, or of the signer's obsolete keys, may be removed already: run the same command again for the others.`,
+    );
     const removedKeystores = (await deps.confirmRemoval()) ? await removeKeystores(deps, keystores) : 0;
     if (removedKeystores > 0) say('Removed keystores from local filesystem.');
     const protectedKeys = new Set([...known, ...ownKeysOf(config)]);
@@ -127,8 +152,58 @@ export async function setUpRemoteSigner(
   }
 }
 
+/**
+ * Goes as far as {@link setUpRemoteSigner} does without changing signer or files: keystores are opened, and the signer is asked
+ * which keys it has.
+ * @throws OperatorError as it does before the import
+ */
+export async function previewRemoteSigner(
+  deps: Pick<SetUpRemoteSignerDeps, 'keymanager' | 'pool' | 'progress' | 'say' | 'warn'>,
+  options: SetUpRemoteSignerOptions,
+): Promise<RemoteSignerPreview> {
+  const { vaultDirectory, keystores, oracleSet } = options;
+  const { configPath, before, kept, known } = await prepare(deps, options);
+  const { keys, validators } = await makeKeys(deps, options);
+  wipe(keys.map(key => key.secretKey));
+  const config = { validators: [...kept, ...validators], oracleSet: oracleSetRef(oracleSet) };
+  const protectedKeys = new Set([...known, ...ownKeysOf(config)]);
+  const listed = await deps.keymanager.listKeystores();
+  const obsolete = options.removeExistingKeys ? await findObsolete(vaultDirectory, before, config) : [];
+  return {
+    validators: validators.length,
+    keys: keys.length,
+    importedKeys: keys.filter(({ publicKey }) => !listed.has(toHex(publicKey))).length,
+    removedKeystores: keystores.length,
+    removedKeys: [...obsolete].filter(key => !protectedKeys.has(key) && listed.get(key)?.isReadOnly === false)
+      .length,
+    configPath,
+    isConfigChanged: await isOtherFile(configPath, encodeRemoteSignerConfig(config)),
+  };
+}
+
+/** Checks and reads all that can be before a key is derived. */
+async function prepare(
+  { keymanager, warn }: Pick<SetUpRemoteSignerDeps, 'keymanager' | 'warn'>,
+  options: SetUpRemoteSignerOptions,
+): Promise<{
+  readonly configPath: string;
+  readonly before: RemoteSignerConfig | undefined;
+  readonly kept: RemoteSignerConfig['validators'];
+  readonly known: Iterable<Hex>;
+}> {
+  const { vaultDirectory } = options;
+  warnOfClearText(keymanager.url, warn);
+  const before = await findRemoteSignerConfig(vaultDirectory);
+  const kept = keptValidators(before, options);
+  // Read before any of these files goes; what cannot be read stops the run before it has changed anything.
+  const known = options.removeExistingKeys ? await listProtectedKeys(vaultDirectory) : [];
+  // A signer that is not there, or takes no keys, is told of before hours of key derivation.
+  await keymanager.listKeystores();
+  return { configPath: remoteSignerConfigPath(vaultDirectory), before, kept, known };
+}
+
 async function makeKeys(
-  { pool, progress }: SetUpRemoteSignerDeps,
+  { pool, progress }: Pick<SetUpRemoteSignerDeps, 'pool' | 'progress'>,
   { keystores, oracleSet }: SetUpRemoteSignerOptions,
 ): Promise<{ keys: TransportKey[]; validators: RemoteSignerConfig['validators'] }> {
   const bar = progress.start('Decrypting keystores\t\t\t', keystores.length, { lanes: pool.size });
@@ -162,6 +237,8 @@ async function makeKeys(
     wipe(secretKey);
     for (const share of shares) keys.push(share);
     validators.push({ publicKey, shares: shares.map(share => share.publicKey) });
+    // Splitting holds up the thread: Ctrl-C is heard in between.
+    await nextTurn();
   }
   return { keys, validators };
 }
