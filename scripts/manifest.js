@@ -28,7 +28,11 @@ await plugin.load();
 for (const command of Object.values(plugin.manifest.commands)) {
   command.relativePath = ['dist', ...command.relativePath].map(part => part.replace(/\.ts$/, '.js'));
 }
-const text = `${JSON.stringify(plugin.manifest, null, 2)}\n`;
+// oclif names them in the order in which it has read the folders, which another run may read in another one.
+const commands = Object.fromEntries(
+  Object.entries(plugin.manifest.commands).sort(([a], [b]) => (a < b ? -1 : 1)),
+);
+const text = `${JSON.stringify({ ...plugin.manifest, commands }, null, 2)}\n`;
 
 if (!process.argv.includes('--check')) {
   writeFileSync(file, text);
