@@ -1,4 +1,12 @@
-/** Bytes that are added to at their end. Twice as long an array is taken when one is full: none is kept for every piece. */
+/** So many bytes and more grow where they are. Fewer are copied sooner than the system is asked for room. */
+const GROWS_IN_PLACE = 1024 * 1024;
+/** How many times its size such an array may become without being copied. What is not used is no memory, but addresses only. */
+const RESERVE = 16;
+
+/**
+ * Bytes that are added to at their end. Twice as long an array is taken when a small one is full. A large one grows in place,
+ * by an eighth: to copy it would leave holes in the memory of the process that together are as large as it.
+ */
 export class GrowingBytes {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
@@ -13,11 +21,7 @@ export class GrowingBytes {
 
   append(piece: Uint8Array): void {
     const end = this.#length + piece.length;
-    if (end > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-    }
+    if (end > this.#bytes.length) this.#grow(end);
     this.#bytes.set(piece, this.#length);
     this.#length = end;
   }
@@ -25,5 +29,21 @@ export class GrowingBytes {
   /** A view of what has been added so far. */
   subarray(from = 0, to = this.#length): Uint8Array {
     return this.#bytes.subarray(from, Math.min(to, this.#length));
+  }
+
+  #grow(end: number): void {
+    const { buffer, length } = this.#bytes;
+    const wanted = Math.max(end, length < GROWS_IN_PLACE ? 2 * length : length + (length >>> 3));
+    if (buffer.resizable && wanted <= buffer.maxByteLength) {
+      // The array is as long as its buffer at any time.
+      buffer.resize(wanted);
+      return;
+    }
+    const larger =
+      wanted < GROWS_IN_PLACE
+        ? new Uint8Array(wanted)
+        : new Uint8Array(new ArrayBuffer(wanted, { maxByteLength: RESERVE * wanted }));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
   }
 }

@@ -2,6 +2,7 @@ import { type Keystore, memoryToDecrypt, workToDecrypt } from '../../domain/keys
 import { fromHex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { RecordTable } from '../../lib/record-table.ts';
+import { TextList } from '../../lib/text-list.ts';
 import { type KeystoreLocation, keystoreDuplicate, readEachKeystore } from './read-keystores.ts';
 
 /** Keystores of which no more is kept than where they are: all that is in those of 150,000 validators takes 300 MB. */
@@ -29,7 +30,7 @@ export async function listKeystores(
   warn: (message: string) => void,
 ): Promise<KeystoreList> {
   const publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
-  const paths: string[] = [];
+  const paths = new TextList();
   const passwords: string[] = [];
   const costs: Pick<KeystoreFacts, 'memoryBytes' | 'work'>[] = [];
   // Keystores of one maker cost the same.
@@ -44,7 +45,7 @@ export async function listKeystores(
   let duplicate: ReturnType<typeof keystoreDuplicate> | undefined;
   for await (const { path, keystore, password } of readEachKeystore(location, warn)) {
     const place = publicKeys.add(fromHex(keystore.pubkey, PUBLIC_KEY_LENGTH));
-    const other = paths[place];
+    const other = paths.at(place);
     // What is wrong with a later file is told first.
     if (other !== undefined) duplicate ??= keystoreDuplicate(keystore.pubkey, [other, path]);
     if (duplicate !== undefined) continue;
@@ -57,7 +58,7 @@ export async function listKeystores(
     length: paths.length,
     publicKeys,
     fileAt: place => {
-      const [path, password, cost] = [paths[place], passwords[place], costs[place]];
+      const [path, password, cost] = [paths.at(place), passwords[place], costs[place]];
       if (path === undefined || password === undefined || cost === undefined) {
         throw new RangeError(`there is no keystore ${place}`);
       }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { NewKeypair } from '../../db/keypairs.ts';
 import { writeSealedRecord } from '../../db/sealed-record.ts';
 import { equalBytes } from '../../lib/bytes.ts';
+import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { RecordTable } from '../../lib/record-table.ts';
 
@@ -11,17 +12,13 @@ import { RecordTable } from '../../lib/record-table.ts';
  */
 export class KnownRows {
   readonly #publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
-  #digests = new Uint8Array(64 * HASH_LENGTH);
+  readonly #digests = new GrowingBytes(64 * HASH_LENGTH);
 
   /** @param digest - {@link digestRows} of the validator's rows; of two the later one counts */
   add(publicKey: Uint8Array, digest: Uint8Array): void {
     const at = this.#publicKeys.add(publicKey) * HASH_LENGTH;
-    if (at + HASH_LENGTH > this.#digests.length) {
-      const larger = new Uint8Array(2 * this.#digests.length);
-      larger.set(this.#digests);
-      this.#digests = larger;
-    }
-    this.#digests.set(digest, at);
+    if (at === this.#digests.length) this.#digests.append(digest);
+    else this.#digests.subarray(at, at + HASH_LENGTH).set(digest);
   }
 
   has(publicKey: Uint8Array, digest: Uint8Array): boolean {

@@ -2,7 +2,7 @@ import type { Database } from '../../db/database.ts';
 import { listStoredKeypairs } from '../../db/keypairs.ts';
 import type { Vault } from '../../db/vaults.ts';
 import type { OracleSet } from '../../domain/protocol/oracle-config.ts';
-import { type Hex, toHex } from '../../lib/bytes.ts';
+import { concatBytes, type Hex, toHex } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
@@ -44,13 +44,13 @@ export async function planUpload(
     shareCount: oracles.length,
   });
   const states = new Uint8Array(keystores.length);
-  const afterwards = new GrowingBytes();
+  const others = new GrowingBytes();
   let seen = 0;
   for (const { publicKey, isActive, isComplete, isOfSet } of stored) {
     const place = keystores.publicKeys.placeOf(publicKey);
     if (place === undefined) {
       // By the manifest, and not by a column that anybody who writes to the database can set.
-      if (visible.has(publicKey)) afterwards.append(publicKey);
+      if (visible.has(publicKey)) others.append(publicKey);
       continue;
     }
     states[place] = stateOf({ isActive, isComplete });
@@ -62,16 +62,14 @@ export async function planUpload(
     if (state === FRESH) fresh.push(place);
     if (state === STALE) stale.append(keystores.publicKeys.at(place));
   }
-  const publicKeys = keystores.publicKeys.flat();
-  afterwards.append(publicKeys);
+  const uploaded = keystores.publicKeys.flat();
+  const all = others.length === 0 ? uploaded : concatBytes([others.subarray(), uploaded]);
+  const activeAfterwards = RecordTable.of(sortRecords(all, PUBLIC_KEY_LENGTH), PUBLIC_KEY_LENGTH);
   return {
-    publicKeys: sortRecords(publicKeys, PUBLIC_KEY_LENGTH),
+    publicKeys: others.length === 0 ? activeAfterwards.flat() : sortRecords(uploaded, PUBLIC_KEY_LENGTH),
     fresh,
     stale: stale.subarray(),
-    activeAfterwards: RecordTable.of(
-      sortRecords(afterwards.subarray(), PUBLIC_KEY_LENGTH),
-      PUBLIC_KEY_LENGTH,
-    ),
+    activeAfterwards,
     isVisible: seen === keystores.length,
   };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compareBytes, concatBytes } from '../../../src/lib/bytes.ts';
 import { GrowingBytes } from '../../../src/lib/growing-bytes.ts';
 import { RecordTable, sortRecords } from '../../../src/lib/record-table.ts';
+import { TextList } from '../../../src/lib/text-list.ts';
 
 const WIDTH = 8;
 /** Few different bytes, so that many are equal or nearly so. */
@@ -67,5 +68,42 @@ it('GrowingBytes gives back what was added to it', () => {
         expect(bytes.subarray()).toHaveLength(bytes.length);
       },
     ),
+  );
+});
+
+it('GrowingBytes of some size grows where it is: views stay good, and no array is left behind', () => {
+  const bytes = new GrowingBytes();
+  const piece = new Uint8Array(64 * 1024);
+  const fill = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      piece.fill(bytes.length / piece.length);
+      bytes.append(piece);
+    }
+  };
+  fill(32);
+  const early = bytes.subarray();
+  fill(200);
+  expect(bytes.subarray().buffer).toBe(early.buffer);
+  // An eighth more than what is in use, at most: twice as much is what an array of its own has on average.
+  expect(early.buffer.byteLength).toBeLessThanOrEqual(1.125 * bytes.length);
+  // More than the first one has addresses for.
+  fill(300);
+  const all = bytes.subarray();
+  expect(all).toHaveLength(532 * piece.length);
+  for (let i = 0; i < 532; i++) {
+    expect([all[i * piece.length], all[(i + 1) * piece.length - 1]]).toEqual([i & 255, i & 255]);
+  }
+  expect(early[31 * piece.length]).toBe(31);
+});
+
+it('TextList gives back each text at its place', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }), { maxLength: 60 }), given => {
+      const texts = new TextList();
+      for (const text of given) texts.push(text);
+      expect(texts.length).toBe(given.length);
+      expect(given.map((_, place) => texts.at(place))).toEqual(given);
+      expect([texts.at(-1), texts.at(given.length)]).toEqual([undefined, undefined]);
+    }),
   );
 });
