@@ -8,6 +8,7 @@ import { RecordTable } from '../lib/record-table.ts';
 import { inTransaction, type Session, tableOf } from './database.ts';
 import { intArray, rowsOf } from './flat-bytes.ts';
 import { listValidatorPublicKeys, readActiveKeypairs } from './keypairs.ts';
+import { readRecords } from './record-pages.ts';
 import { lockVault } from './vaults.ts';
 
 /** Length of a client's index in a record of the database. */
@@ -67,11 +68,13 @@ async function findPlanRows(session: Session, vaultId: number): Promise<StoredPl
 
 /** The stored assignments in the order of the public keys. */
 async function readAssignments(session: Session, vaultId: number): Promise<AssignmentRows> {
-  const { rows } = await sql<{ records: Uint8Array | null }>`
-    select string_agg(int4send(client_index) || public_key, ''::bytea order by public_key) as records
-    from ${tableOf(session, 'assignments')}
-    where vault_id = ${vaultId}`.execute(session.db);
-  return new AssignmentRows(rows[0]?.records ?? new Uint8Array(0));
+  const records = await readRecords(
+    session,
+    sql`
+      select int4send(client_index) || public_key as record, row_number() over (order by public_key) as place
+      from ${tableOf(session, 'assignments')} where vault_id = ${sql.lit(vaultId)}`,
+  );
+  return new AssignmentRows(records);
 }
 
 /** Assignments as one byte string, each made when it is asked for, with a view of its public key. */

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { toHex } from '../lib/bytes.ts';
 
 /**
  * Many byte strings of one length as one bytea parameter, cut apart in the database: the two drivers write bytea[] each
@@ -36,6 +37,11 @@ export function rowsOfFlat(
 ): RawBuilder<{ piece: Uint8Array; position: number }> {
   const piece = pieceAt(flat, length, sql.ref('position'));
   return sql`(select ${piece} as piece, position from generate_series(0, ${flat.length / length}::int - 1) as position)`;
+}
+
+/** Bytes in the text of a statement, for those that take no parameters, such as the declaration of a cursor. */
+export function byteaLiteral(bytes: Uint8Array): RawBuilder<Uint8Array> {
+  return sql`decode(${sql.lit(toHex(bytes).slice(2))}, 'hex')`;
 }
 
 /** Integers as one parameter that both drivers send alike. */

@@ -4,6 +4,7 @@ import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { GCM_NONCE_LENGTH, PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { type Session, tableOf } from './database.ts';
+import { planForWholeVault, readRecords } from './record-pages.ts';
 import { readSealedRecord, SEALED_RECORD_LENGTH, type StoredSecret, sealedRecord } from './sealed-record.ts';
 
 const DIGEST_PAGE_SIZE = 2_000;
@@ -92,13 +93,16 @@ export async function* pageManifestEntries(
  * Own rows of the validators that readers see, in public-key order: all of them, read to the end before anything else is
  * asked of the database, since an embedded one has one connection. 112 bytes each.
  */
-export async function listValidatorSecrets(session: Session, vaultId: number): Promise<Uint8Array> {
-  const { rows } = await sql<{ records: Uint8Array | null }>`
-    select string_agg(c.public_key || int4send(c.data_key_id) || c.nonce || c.ciphertext, ''::bytea order by c.public_key) as records
-    from ${tableOf(session, 'key_secrets')} c
-    join ${tableOf(session, 'keypairs')} k on k.vault_id = c.vault_id and k.public_key = c.public_key and k.active
-    where c.vault_id = ${vaultId}`.execute(session.db);
-  return rows[0]?.records ?? new Uint8Array(0);
+export function listValidatorSecrets(session: Session, vaultId: number): Promise<Uint8Array> {
+  return readRecords(
+    session,
+    sql`
+      select c.public_key || int4send(c.data_key_id) || c.nonce || c.ciphertext as record,
+        row_number() over (order by c.public_key) as place
+      from ${tableOf(session, 'key_secrets')} c
+      join ${tableOf(session, 'keypairs')} k on k.vault_id = c.vault_id and k.public_key = c.public_key and k.active
+      where c.vault_id = ${sql.lit(vaultId)}`,
+  );
 }
 
 interface Page {
@@ -161,18 +165,6 @@ function malformed(publicKey: Uint8Array): OperatorError {
     `The encrypted row of public key ${toHex(publicKey)} is not what was written for this vault: its length is wrong.`,
     { hint: 'Restore the database from a backup.' },
   );
-}
-
-// Right after an upload the server has no statistics of its tables, takes them for small, and joins row by row: 24 s where
-// hash joins take 0.7 s (120,000 keys).
-export async function planForWholeVault<T>(transaction: Session, run: () => Promise<T>): Promise<T> {
-  const set = (nestedLoops: string, fraction: string) =>
-    sql`select set_config('enable_nestloop', ${nestedLoops}, true),
-      set_config('cursor_tuple_fraction', ${fraction}, true)`.execute(transaction.db);
-  await set('off', '1');
-  const result = await run();
-  await set('on', '0.1');
-  return result;
 }
 
 function visibleSecrets(session: Session, vaultId: RawBuilder<number>) {

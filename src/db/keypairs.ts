@@ -1,8 +1,10 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { OperatorError } from '../lib/errors.ts';
 import { GCM_NONCE_LENGTH, GCM_TAG_LENGTH, PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { inTransaction, retryLostConnection, type Session, tableOf } from './database.ts';
-import { cut, flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import { byteaLiteral, cut, flatten, pieceAt, rowsOf } from './flat-bytes.ts';
+import { activeKeypairs } from './public-facts.ts';
+import { readRecords } from './record-pages.ts';
 import type { TableName } from './schema.ts';
 import { vaultRemoved } from './vaults.ts';
 
@@ -53,20 +55,24 @@ export function listStoredKeypairs(
   session: Session,
   options: { vaultId: number; oracleSetHash: Uint8Array; shareCount: number },
 ): Promise<Iterable<StoredKeypair>> {
-  const { vaultId, oracleSetHash, shareCount } = options;
+  const { vaultId, shareCount } = options;
+  const hash = byteaLiteral(options.oracleSetHash);
   return retryLostConnection(session, async () => {
-    const { rows } = await sql<{ records: Uint8Array | null }>`
-      select string_agg(k.public_key || set_byte('\\x00'::bytea, 0,
+    const records = await readRecords(
+      session,
+      sql`
+      select k.public_key || set_byte('\\x00'::bytea, 0,
           case when k.active then ${sql.lit(IS_ACTIVE)} else 0 end
-          + case when v.public_key is not null and coalesce(s.count, 0) = ${shareCount}::int
+          + case when v.public_key is not null and coalesce(s.count, 0) = ${sql.lit(shareCount)}
               then ${sql.lit(IS_COMPLETE)} else 0 end
-          + case when k.shares_set_hash = ${oracleSetHash}::bytea then ${sql.lit(IS_OF_SET)} else 0 end),
-        ''::bytea order by k.public_key) as records
+          + case when k.shares_set_hash = ${hash} then ${sql.lit(IS_OF_SET)} else 0 end) as record,
+        row_number() over (order by k.public_key) as place
       from ${tableOf(session, 'keypairs')} k
       left join ${tableOf(session, 'key_secrets')} v on v.vault_id = k.vault_id and v.public_key = k.public_key
-      left join (${completeShares(session, vaultId, oracleSetHash)}) s on s.parent_public_key = k.public_key
-      where k.vault_id = ${vaultId}`.execute(session.db);
-    return readStored(rows[0]?.records ?? new Uint8Array(0));
+      left join (${completeShares(session, vaultId, hash)}) s on s.parent_public_key = k.public_key
+      where k.vault_id = ${sql.lit(vaultId)}`,
+    );
+    return readStored(records);
   });
 }
 
@@ -113,11 +119,8 @@ export async function listActiveKeypairs({ db }: Session, vaultId: number): Prom
 /**
  * The validators of {@link listActiveKeypairs} as one byte string: each public key followed by the hash of its oracle set.
  */
-export async function readActiveKeypairs(session: Session, vaultId: number): Promise<Uint8Array> {
-  const { rows } = await sql<{ records: Uint8Array | null }>`
-    select string_agg(public_key || shares_set_hash, ''::bytea order by public_key) as records
-    from ${tableOf(session, 'keypairs')} where vault_id = ${vaultId} and active`.execute(session.db);
-  return rows[0]?.records ?? new Uint8Array(0);
+export function readActiveKeypairs(session: Session, vaultId: number): Promise<Uint8Array> {
+  return readRecords(session, activeKeypairs(session, vaultId));
 }
 
 /** How many keys readers are to see: each active validator's own and its shares. Counted without touching the secrets. */
@@ -290,12 +293,12 @@ function refuseDuplicates(error: unknown): never {
   throw error;
 }
 
-function completeShares(session: Session, vaultId: number, oracleSetHash: Uint8Array) {
+function completeShares(session: Session, vaultId: number, oracleSetHash: RawBuilder<unknown>) {
   return sql`
     select s.parent_public_key, count(*)::int as count
     from ${tableOf(session, 'key_shares')} s
     join ${tableOf(session, 'key_secrets')} c on c.vault_id = s.vault_id and c.public_key = s.public_key
-    where s.vault_id = ${vaultId} and s.oracle_set_hash = ${oracleSetHash}
+    where s.vault_id = ${sql.lit(vaultId)} and s.oracle_set_hash = ${oracleSetHash}
     group by s.parent_public_key`;
 }
 

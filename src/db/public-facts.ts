@@ -1,28 +1,25 @@
-import { randomBytes } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
 import { type Session, tableOf } from './database.ts';
-import { planForWholeVault } from './key-secrets.ts';
-
-// What is read of a whole fleet comes as byte strings, some thousand rows at a time: as rows of its own each of 330,000 shares
-// takes the client half a kilobyte.
+import { fetchEach, pageRecords } from './record-pages.ts';
 
 /** Length of a row of {@link pageVisibleShares}: public key of its parent, place as a big-endian number of 4 bytes, own public key. */
 export const VISIBLE_SHARE_LENGTH = 2 * PUBLIC_KEY_LENGTH + 4;
 
-const PAGE_SIZE = 6_000;
 /** Validators in one page of {@link pageSharedKeys}. */
 const SHARED_KEYS_PAGE_SIZE = 1_000;
 const PIECE_BYTES = 256 * 1024;
 
 /** The rows of `listActiveKeypairs`, each as public key and hash of its oracle set, page by page; to be called within a transaction. */
 export function pageActiveKeypairs(transaction: Session, vaultId: number): AsyncGenerator<Uint8Array> {
-  return pageRecords(
-    transaction,
-    sql`
-      select public_key || shares_set_hash as record, row_number() over (order by public_key) as place
-      from ${tableOf(transaction, 'keypairs')} where vault_id = ${sql.lit(vaultId)} and active`,
-  );
+  return pageRecords(transaction, activeKeypairs(transaction, vaultId));
+}
+
+/** The rows of `listActiveKeypairs` for {@link pageRecords}, each as public key and hash of its oracle set. */
+export function activeKeypairs(session: Session, vaultId: number): RawBuilder<unknown> {
+  return sql`
+    select public_key || shares_set_hash as record, row_number() over (order by public_key) as place
+    from ${tableOf(session, 'keypairs')} where vault_id = ${sql.lit(vaultId)} and active`;
 }
 
 /** The rows of `listVisibleShares` as records, page by page; to be called within a transaction. */
@@ -111,29 +108,4 @@ export async function openDocument(
 ): Promise<{ readonly length: number; readonly pieces: AsyncIterable<Uint8Array> }> {
   const stored = await findDocument(transaction, vaultId);
   return { length: stored?.length ?? 0, pieces: pageDocument(transaction, vaultId) };
-}
-
-/** @param rows - a query for `record` and its `place` from 1 */
-function pageRecords(transaction: Session, rows: RawBuilder<unknown>): AsyncGenerator<Uint8Array> {
-  const page = sql`(place - 1) / ${sql.lit(PAGE_SIZE)}`;
-  return fetchEach(
-    transaction,
-    sql`select string_agg(record, ''::bytea order by place) as bytes from (${rows}) visible group by ${page} order by ${page}`,
-  );
-}
-
-/** @param query - for `bytes`; read by a cursor, so that there is one plan and one sort for all of it */
-async function* fetchEach(transaction: Session, query: RawBuilder<unknown>): AsyncGenerator<Uint8Array> {
-  const { db } = transaction;
-  const cursor = sql.id(`public_facts_${randomBytes(8).toString('hex')}`);
-  await planForWholeVault(transaction, () =>
-    sql`declare ${cursor} no scroll cursor for ${query}`.execute(db),
-  );
-  for (;;) {
-    const { rows } = await sql<{ bytes: Uint8Array | null }>`fetch 1 from ${cursor}`.execute(db);
-    const [row] = rows;
-    if (row === undefined) break;
-    if (row.bytes !== null) yield row.bytes;
-  }
-  await sql`close ${cursor}`.execute(db);
 }

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activateUpload } from '../../../src/db/activate-upload.ts';
 import { type Database, inSnapshot } from '../../../src/db/database.ts';
 import { findDepositData } from '../../../src/db/deposit-data.ts';
+import { listValidatorSecrets } from '../../../src/db/key-secrets.ts';
 import { listVisibleShares } from '../../../src/db/key-shares.ts';
-import { insertKeypairs, listActiveKeypairs } from '../../../src/db/keypairs.ts';
+import { insertKeypairs, listActiveKeypairs, listStoredKeypairs } from '../../../src/db/keypairs.ts';
 import { insertOracleSet } from '../../../src/db/oracle-sets.ts';
 import {
   findDocument,
@@ -90,6 +91,25 @@ describe.each(BOTH_DATABASES)('public facts on $kind', ({ createUrl }) => {
       for (const page of [pageDocument, pageActiveKeypairs, pageVisibleShares])
         expect(await collect(page(session, vaultId))).toEqual([]);
     });
+  });
+
+  it('what is read of more validators than a page has is all there, in order, and all of them become visible', async () => {
+    // As many as no one statement activates.
+    const validators = 10_001;
+    const { vaultId, set } = await upload(validators, 1, '[]');
+    const keypairs = await listActiveKeypairs(database, vaultId);
+    expect(keypairs).toHaveLength(validators);
+    const states = { vaultId, oracleSetHash: set.hash, shareCount: 1 };
+    const stored = [...(await listStoredKeypairs(database, states))];
+    const seen = stored.filter(({ isActive, isComplete, isOfSet }) => isActive && isComplete && isOfSet);
+    expect(hashOf(concatBytes(seen.map(({ publicKey }) => publicKey)))).toBe(
+      hashOf(concatBytes(keypairs.map(({ publicKey }) => publicKey))),
+    );
+    const own = await listValidatorSecrets(database, vaultId);
+    const ownLength = own.length / validators;
+    expect(hashOf(concatBytes(keypairs.map((_, i) => own.subarray(i * ownLength, i * ownLength + 48))))).toBe(
+      hashOf(concatBytes(keypairs.map(({ publicKey }) => publicKey))),
+    );
   });
 
   it('public facts leave the connection usable when a reader stops early', async () => {
