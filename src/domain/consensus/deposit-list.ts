@@ -28,19 +28,32 @@ export interface DepositList {
   readonly claims: readonly DepositClaim[];
   /** The deposit data root that an entry names, 32 bytes; undefined when it names none. */
   rootNamedBy(index: number): Uint8Array | undefined;
+  /**
+   * Lets go of what only a check of the deposits needs, more than half of the list: signatures and named roots must not be asked
+   * for any more.
+   */
+  letGoOfProofs(): void;
   /** The text of all entries. */
   readonly text: DepositText;
 }
 
 const NONE = new Uint8Array(HASH_LENGTH);
 
+/** What a check of the deposits needs of them beside their keys. */
+interface DepositProofs {
+  readonly signatures: Uint8Array;
+  /** 1 for each entry that names its root. */
+  readonly hasRoot: Uint8Array;
+  readonly namedRoots: Uint8Array;
+}
+
 /** Takes the entries of a file, some at a time. */
 export class DepositListBuilder {
   readonly #path: string;
   readonly #publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
-  readonly #signatures = new GrowingBytes();
-  readonly #namedRoots = new GrowingBytes();
-  readonly #hasRoot = new GrowingBytes();
+  #signatures = new GrowingBytes();
+  #namedRoots = new GrowingBytes();
+  #hasRoot = new GrowingBytes();
   readonly #claims = new Map<string, DepositClaim>();
   readonly #writer = new DepositTextWriter();
   readonly #textHash = createHash('sha256');
@@ -67,19 +80,40 @@ export class DepositListBuilder {
 
   /** @param pieces - gives the text from its beginning, as `add` and `end` have returned it */
   build(pieces: DepositText['pieces']): DepositList {
-    const hasRoot = this.#hasRoot.subarray();
-    const namedRoots = this.#namedRoots.subarray();
+    const length = this.#hasRoot.length;
+    let held: DepositProofs | undefined = {
+      signatures: this.#signatures.subarray(),
+      hasRoot: this.#hasRoot.subarray(),
+      namedRoots: this.#namedRoots.subarray(),
+    };
+    const proofs = (): DepositProofs => {
+      // None would look like entries that name no root.
+      if (held === undefined)
+        throw new Error('the signatures and named roots of the deposit data were let go');
+      return held;
+    };
+    // The builder may be held as long as the list.
+    this.#signatures = new GrowingBytes();
+    this.#hasRoot = new GrowingBytes();
+    this.#namedRoots = new GrowingBytes();
     return {
       path: this.#path,
-      length: hasRoot.length,
+      length,
       publicKeys: this.#publicKeys,
-      signatures: this.#signatures.subarray(),
+      get signatures() {
+        return proofs().signatures;
+      },
       duplicate: this.#duplicate,
       claims: [...this.#claims.values()],
-      rootNamedBy: index =>
-        hasRoot[index] === 1
+      rootNamedBy: index => {
+        const { hasRoot, namedRoots } = proofs();
+        return hasRoot[index] === 1
           ? namedRoots.subarray(index * HASH_LENGTH, (index + 1) * HASH_LENGTH)
-          : undefined,
+          : undefined;
+      },
+      letGoOfProofs: () => {
+        held = undefined;
+      },
       text: { length: this.#textLength, digest: new Uint8Array(this.#textHash.digest()), pieces },
     };
   }

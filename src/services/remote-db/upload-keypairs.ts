@@ -120,6 +120,7 @@ async function uploadLocked(
   say(`Loading keystores from ${options.keystores.keystoresDir}...`);
   const keystores = await listKeystores(options.keystores, deps.warn);
   const root = await depositCheck.rootOf(await fetchRoot(deps, options));
+  depositData.letGoOfProofs();
   await assertNextIsFree(deps, {
     depositData,
     root,

@@ -149,4 +149,19 @@ describe('readDepositList', () => {
       code: 'file-missing',
     });
   });
+
+  it('readDepositList lets go of signatures and roots when they were checked, and never takes them for none', async ({
+    directory,
+  }) => {
+    const path = join(directory, 'deposit_data.json');
+    writeFileSync(path, JSON.stringify(many));
+    const list = await readDepositList(directory, path);
+    expect(list.signatures).toHaveLength(2_000 * 96);
+    list.letGoOfProofs();
+    expect(() => list.signatures).toThrow('let go');
+    expect(() => list.rootNamedBy(0)).toThrow('let go');
+    expect(list.publicKeys).toHaveLength(2_000);
+    const text = concatBytes(await collect(list.text.pieces()));
+    expect(`0x${createHash('sha256').update(text).digest('hex')}`).toBe(toHex(list.text.digest));
+  });
 });
