@@ -6,7 +6,7 @@ import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-operator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
-import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
+import { keepHeapSmall } from '../../lib/small-heap.ts';
 import {
   OPERATOR_REMOVAL_POLICIES,
   writeOperatorConfig,
@@ -39,7 +39,7 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
 
   async run() {
     const options = await this.resolve();
-    keepYoungGenerationSmall();
+    keepHeapSmall();
     const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const directory = options.outputDir ?? vaultDirectory(options.dataDir, options.vault);

@@ -22,7 +22,7 @@ import type { RESULT } from '../../cli/results/remote-db/setup-validator.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { shownSignerUrl } from '../../domain/fleet/validator-config.ts';
-import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
+import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
 
 const OPTIONS = {
@@ -104,7 +104,7 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
 
   async run() {
     const options = await this.resolve();
-    keepYoungGenerationSmall();
+    keepHeapSmall();
     const { validatorIndex, totalValidators } = options;
     const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);

@@ -27,7 +27,7 @@ import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { countOf } from '../../lib/plural.ts';
 import { RecordTable } from '../../lib/record-table.ts';
-import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
+import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
 import { type UploadResult, uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
@@ -70,7 +70,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
 
   async run() {
     const options = await this.resolve();
-    keepYoungGenerationSmall();
+    keepHeapSmall();
     const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const { network, address } = remote.ref;

@@ -6,7 +6,7 @@ import type { RESULT } from '../../cli/results/remote-db/verify.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { EXIT } from '../../lib/errors.ts';
-import { keepYoungGenerationSmall } from '../../lib/young-generation.ts';
+import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { verifyVault } from '../../services/remote-db/verify-vault.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
@@ -18,7 +18,7 @@ export default class RemoteDbVerify extends remoteDbCommand(OPTIONS)<typeof RESU
   static override examples = [remoteDbExample('verify --encrypt-key-file ./encrypt-key')];
 
   async run() {
-    keepYoungGenerationSmall();
+    keepHeapSmall();
     const options = await this.resolve();
     this.beginWork('Nothing was changed: this command only reads.');
     await using remote = await openRemoteDb(options, this.config.version);
