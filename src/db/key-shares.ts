@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { inTransaction, type Session, tableOf } from './database.ts';
+import { planForWholeVault } from './record-pages.ts';
 import type { TableName } from './schema.ts';
 import { lockVault } from './vaults.ts';
 
@@ -11,26 +12,31 @@ export interface VisibleShare {
   readonly publicKey: Uint8Array;
 }
 
-/** The shares that readers see, by parent and oracle: of each active validator those of its current set. */
-export async function listVisibleShares({ db }: Session, vaultId: number): Promise<VisibleShare[]> {
-  return db
-    .selectFrom('key_shares as s')
-    .innerJoin('keypairs as k', join =>
-      join
-        .onRef('k.vault_id', '=', 's.vault_id')
-        .onRef('k.public_key', '=', 's.parent_public_key')
-        .onRef('k.shares_set_hash', '=', 's.oracle_set_hash'),
-    )
-    .select([
-      's.parent_public_key as parentPublicKey',
-      's.share_index as shareIndex',
-      's.public_key as publicKey',
-    ])
-    .where('s.vault_id', '=', vaultId)
-    .where('k.active', '=', true)
-    .orderBy('s.parent_public_key')
-    .orderBy('s.share_index')
-    .execute();
+/**
+ * The shares that readers see, by parent and oracle: of each active validator those of its current set. To be called within a
+ * transaction: the server must not choose the join by its statistics, which may be those of a vault that was emptied.
+ */
+export function listVisibleShares(session: Session, vaultId: number): Promise<VisibleShare[]> {
+  return planForWholeVault(session, () =>
+    session.db
+      .selectFrom('key_shares as s')
+      .innerJoin('keypairs as k', join =>
+        join
+          .onRef('k.vault_id', '=', 's.vault_id')
+          .onRef('k.public_key', '=', 's.parent_public_key')
+          .onRef('k.shares_set_hash', '=', 's.oracle_set_hash'),
+      )
+      .select([
+        's.parent_public_key as parentPublicKey',
+        's.share_index as shareIndex',
+        's.public_key as publicKey',
+      ])
+      .where('s.vault_id', '=', vaultId)
+      .where('k.active', '=', true)
+      .orderBy('s.parent_public_key')
+      .orderBy('s.share_index')
+      .execute(),
+  );
 }
 
 /**
