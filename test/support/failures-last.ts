@@ -1,6 +1,6 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
-/** As much of an error as tells what happened. */
+/** Lines of an error that tell what happened. */
 const LINES = 12;
 
 /**
