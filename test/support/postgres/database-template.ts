@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
-import { createTestDatabase, databaseUrl, dropDatabase, runSql, type TestDatabase } from './postgres.ts';
+import {
+  copyDatabase,
+  createTestDatabase,
+  databaseUrl,
+  dropDatabase,
+  type TestDatabase,
+} from './postgres.ts';
 
 export interface DatabaseTemplate extends AsyncDisposable {
   /** A database of its own with what the template holds; a copy of files, so it costs little. */
@@ -25,7 +31,7 @@ export async function createDatabaseTemplate(
   return {
     clone: async () => {
       const name = `${template.name}_${randomBytes(4).toString('hex')}`;
-      await runSql(server, `create database ${name} template ${template.name}`);
+      await copyDatabase(server, name, template.name);
       return {
         url: databaseUrl(server, name),
         name,

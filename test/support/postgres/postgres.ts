@@ -22,11 +22,13 @@ export interface TestDatabase extends AsyncDisposable {
 export async function createTestDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
   const { url, template } = inject('postgres');
   const name = `stakewise_test_${process.pid}_${randomBytes(4).toString('hex')}`;
-  await runSql(
-    url,
-    `create database ${name} template ${options.migrated === false ? 'template1' : template}`,
-  );
+  await copyDatabase(url, name, options.migrated === false ? 'template1' : template);
   return { url: databaseUrl(url, name), name, [Symbol.asyncDispose]: () => dropDatabase(url, name) };
+}
+
+/** Makes a database with all that another one holds. To copy its files takes the server a third of what logging them does. */
+export async function copyDatabase(serverUrl: string, name: string, template: string): Promise<void> {
+  await runSql(serverUrl, `create database ${name} template ${template} strategy file_copy`);
 }
 
 /** The same server and role, another database. */
