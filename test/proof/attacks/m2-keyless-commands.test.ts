@@ -20,10 +20,10 @@ import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { readRemoteSignerFile } from '../../support/checkers/operator-files.ts';
 import { readSignerKeys } from '../../support/checkers/validator-clients.ts';
 import {
+  copyDatabase,
   createTestDatabase,
   databaseUrl,
   dropDatabase,
-  runSql,
   type TestDatabase,
 } from '../../support/postgres/postgres.ts';
 import { type CliRun, runCli } from '../../support/programs/cli.ts';
@@ -557,7 +557,7 @@ describe('M2 · what a database writer makes an operator work with', () => {
     const upload = ['upload-keypairs', '--execution-endpoints', scene.devnet.rpcUrl];
     await remoteDb(first.url, 'setup');
     const key = await remoteDb(first.url, ...upload);
-    await using kept = await copyDatabase(first);
+    await using kept = await keepCopy(first);
     expect(await remoteDb(first.url, 'assign', '--total-validators', '2')).toBe(key);
     const dataDir = join(scene.folder, 'signed');
     {
@@ -590,10 +590,10 @@ describe('M2 · what a database writer makes an operator work with', () => {
   });
 });
 
-async function copyDatabase(database: TestDatabase): Promise<TestDatabase> {
+async function keepCopy(database: TestDatabase): Promise<TestDatabase> {
   const server = inject('postgres').url;
   const name = `${database.name}_kept`;
-  await runSql(server, `create database ${name} template ${database.name}`);
+  await copyDatabase(server, name, database.name);
   return {
     url: databaseUrl(server, name),
     name,

@@ -6,7 +6,7 @@ import { inject, test } from 'vitest';
 import { deriveSecretKey, publicKeyOf } from '../../../../src/domain/keys/derivation.ts';
 import { mnemonicToSeed } from '../../../../src/domain/keys/mnemonic.ts';
 import { type Devnet, startDevnet } from '../../../devnet/devnet.ts';
-import { databaseUrl, dropDatabase, runSql } from '../../postgres/postgres.ts';
+import { copyDatabase, databaseUrl, dropDatabase } from '../../postgres/postgres.ts';
 import type { CliRun } from '../../programs/cli.ts';
 import { type StandingProgram, startStandingPrograms } from '../../programs/standing-program.ts';
 import { createCheapKeystore } from './keystore.ts';
@@ -91,7 +91,7 @@ export async function openWorkshop(
   const name = () => `stakewise_bad_${process.pid}_${randomBytes(4).toString('hex')}`;
   const createDatabase = async (template: string) => {
     const created = name();
-    await runSql(server, `create database ${created} template ${template}`);
+    await copyDatabase(server, created, template);
     return created;
   };
   const cloneDatabase = async (state: DatabaseState) => {
