@@ -13,9 +13,9 @@ const kind = (name: string, include: readonly string[], needsPostgres: boolean) 
 export default defineConfig({
   test: {
     reporters: ['default', './test/proof/attacks/attack-table.ts', './test/support/failures-last.ts'],
-    // Postgres, anvil and scrypt (256 MiB a derivation) share the machine with the tests: two files at a time.
+    // Postgres, anvil and scrypt (256 MiB a derivation) share the machine with the tests: three files at a time on two cores, as most of them wait now and then.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     // A test's own waits end before, and say what they last saw: see test/support/wait-until.ts.
     testTimeout: 240_000,
     hookTimeout: 240_000,
