@@ -1,7 +1,6 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { dryRunFlag } from '../../cli/flags/preview.ts';
-import { missingOptions } from '../../cli/options/command-line-error.ts';
-import { type CheckContext, flag, type Resolved } from '../../cli/options/option.ts';
+import { flag } from '../../cli/options/option.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/cleanup.ts';
 import { Aborted } from '../../cli/terminal/aborted.ts';
@@ -10,16 +9,13 @@ import { countOf } from '../../lib/plural.ts';
 import { cleanUpVault, countVault } from '../../services/remote-db/clean-up-vault.ts';
 
 const OPTIONS = {
-  yes: flag({ description: 'Removes without asking.' }),
+  yes: { ...flag({ description: 'Removes without asking.' }), unless: 'dryRun' },
   dryRun: dryRunFlag('Shows what would be removed, and removes nothing.'),
 };
 
-/** Told before the database is asked: what would be removed has to be confirmed. */
-function check({ yes, dryRun }: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): void {
-  if (!yes && !dryRun && !isAttended) throw missingOptions([{ flag: '--yes' }]);
-}
-
-export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, { check })<typeof RESULT> {
+export default class RemoteDbCleanup extends remoteDbCommand(OPTIONS, {
+  unattended: ['yes'],
+})<typeof RESULT> {
   static override summary = 'Removes all the entries for the vault from the database.';
   static override examples = [remoteDbExample('cleanup --dry-run'), remoteDbExample('cleanup')];
 

@@ -516,18 +516,27 @@ describe('what does not fit', () => {
     ]);
     const readyz = async () => {
       const response = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
-      return { status: response.status, report: await response.json() };
+      const report = (await response.json()) as { ready: boolean; waitsFor?: string };
+      return { status: response.status, report };
     };
     await operator.printed(`${scene.beacon.url} cannot be reached`);
-    expect(await readyz()).toMatchObject({
-      status: 503,
-      report: { ready: false, phase: 'starting', waitsFor: expect.stringContaining(scene.beacon.url) },
+    let seen: Awaited<ReturnType<typeof readyz>> | undefined;
+    const isToldOf = async (url: string) => {
+      seen = await readyz();
+      return String(seen.report.waitsFor).includes(url);
+    };
+    // The first failure is printed before the wait begins.
+    await waitUntil('a probe that names the beacon node', () => isToldOf(scene.beacon.url), {
+      lastSeen: () => JSON.stringify(seen),
     });
+    expect(seen).toMatchObject({ status: 503, report: { ready: false, phase: 'starting' } });
     scene.beacon.fault = undefined;
     await operator.printed(/is syncing: block \d+ of \d+, 17 behind\. Waiting\./);
     delete rpc.faults.syncing;
     await operator.printed('Started operator service');
-    expect((await readyz()).status).toBe(200);
+    await waitUntil('a probe that is ready', async () => (await readyz()).status === 200, {
+      lastSeen: () => operator.output,
+    });
 
     // Nothing answers any more: the pass under way cannot end, so the second signal ends it.
     rpc.faults.silent = true;
