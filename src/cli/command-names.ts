@@ -5,6 +5,14 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['start-hashi-vault', 'start'],
 ]);
 
+/** The option that names a file of variables: it may stand anywhere in a command line. */
+export const ENV_FILE_OPTION = '--env-file';
+
+/** Whether a word is that option, with or without its file behind a "=". */
+export function isEnvFileOption(word: string): boolean {
+  return word === ENV_FILE_OPTION || word.startsWith(`${ENV_FILE_OPTION}=`);
+}
+
 /** The command's own name; a word that is no other name of one comes back as it is. */
 export function ownName(word: string): string {
   return OTHER_NAMES.get(word) ?? word;

@@ -1,5 +1,5 @@
 import { canKeepKdfMemory, KDF_MALLOC } from '../lib/kdf-malloc.ts';
-import { beginAgain } from './begin-again.ts';
+import { beginAgain, type Restart } from './begin-again.ts';
 import { isHelpOption } from './command-names.ts';
 
 /** Commands whose own threads encrypt or decrypt keystores. `validators-exit` leaves it to a signer that it starts. */
@@ -11,10 +11,11 @@ const REMOTE_DB_COMMANDS = ['upload-keypairs'];
  * reads that at its start only. The variables stay in the environment, which says that it was done: these commands start no
  * other program.
  */
-export function keepKdfMemory(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
+export function keepKdfMemory(commandLine: readonly string[], restart: Restart): void {
+  const { environment } = restart;
   if (process.platform !== 'linux' || !derivesKeys(commandLine)) return;
   if (Object.keys(KDF_MALLOC).every(name => environment[name] !== undefined)) return;
-  if (canKeepKdfMemory()) beginAgain({ variables: KDF_MALLOC }, environment);
+  if (canKeepKdfMemory()) beginAgain({ variables: KDF_MALLOC }, restart);
 }
 
 /**

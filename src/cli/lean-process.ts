@@ -1,4 +1,4 @@
-import { beginAgain } from './begin-again.ts';
+import { beginAgain, type Restart } from './begin-again.ts';
 
 /**
  * What V8 is told for a process that runs for months and does little: to collect early instead of growing its heap, and to
@@ -26,10 +26,14 @@ export const EMBEDDED_FLAGS = ['--wasm-tier-up-filter=71'];
 const MALLOC_SETTINGS = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' };
 
 /** Begins again with those flags, as the same process: V8 reads them when it starts only. */
-export function becomeLean(commandLine: readonly string[], environment: NodeJS.ProcessEnv): void {
+export function becomeLean(
+  commandLine: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  restart: Restart,
+): void {
   if (LEAN_FLAGS.every(flag => process.execArgv.includes(flag))) return;
   const embedded = hasDatabaseUrl(commandLine, environment) ? [] : EMBEDDED_FLAGS;
-  beginAgain({ flags: [...LEAN_FLAGS, ...embedded], variables: MALLOC_SETTINGS }, environment);
+  beginAgain({ flags: [...LEAN_FLAGS, ...embedded], variables: MALLOC_SETTINGS }, restart);
 }
 
 /** Looked up before the command line is parsed: a wrong guess costs memory or speed, nothing else. */

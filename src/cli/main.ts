@@ -5,7 +5,9 @@ import { guardMemory } from '../lib/guard-memory.ts';
 import { packageRoot } from '../lib/package-root.ts';
 import { endAsFirstProcess } from '../lib/stop-signals.ts';
 import { completeEnvironment, processEnvironment, takeEnvironment } from '../settings/environment.ts';
-import { ownName } from './command-names.ts';
+import type { Restart } from './begin-again.ts';
+import { isEnvFileOption, ownName } from './command-names.ts';
+import type { EnvFiles } from './env-files.ts';
 import { keepKdfMemory } from './kdf-process.ts';
 import { becomeLean } from './lean-process.ts';
 import { tellOfLostOutput } from './terminal/lost-output.ts';
@@ -17,9 +19,13 @@ export async function main(): Promise<void> {
   guardMemory();
   endAsFirstProcess();
   tellOfLostOutput(process.stdout, process.stderr);
-  const argv = process.argv.slice(2);
-  if (ownName(argv[0] ?? '') === 'start') becomeLean(argv, processEnvironment());
-  keepKdfMemory(argv, processEnvironment());
+  const given = process.argv.slice(2);
+  const files = await readVariableFiles(given);
+  const argv = files?.argv ?? given;
+  const restart = restartWith(given, files);
+  completeEnvironment(files?.variables ?? {});
+  if (ownName(argv[0] ?? '') === 'start') becomeLean(argv, processEnvironment(), restart);
+  keepKdfMemory(argv, restart);
   const program = programName();
   // Overwrites the command line that `ps` shows, which may hold a secret.
   process.title = program;
@@ -32,7 +38,32 @@ export async function main(): Promise<void> {
   }
   nameUser();
   const { runProgram } = await import('./program.ts');
-  await runProgram({ program, argv, root, manifest, fromSource: extname(import.meta.filename) === '.ts' });
+  await runProgram({
+    program,
+    argv,
+    root,
+    manifest,
+    fromSource: extname(import.meta.filename) === '.ts',
+    variablePaths: files?.paths,
+    failure: files?.failure,
+  });
+}
+
+/** Files of `--env-file`, for which nothing is loaded where there is none; what is wrong with them is told where all errors are. */
+async function readVariableFiles(argv: readonly string[]): Promise<EnvFiles | undefined> {
+  if (!argv.some(isEnvFileOption)) return undefined;
+  const { readEnvFiles } = await import('./env-files.ts');
+  return readEnvFiles(argv, processEnvironment());
+}
+
+/**
+ * What this process is given if it begins again: files are read again, so that their secrets do not come into an environment that
+ * the kernel shows; what can be read once only, such as a pipe, is handed on there.
+ */
+function restartWith(argv: readonly string[], files: EnvFiles | undefined): Restart {
+  const environment = { ...processEnvironment() };
+  if (files === undefined || !files.isReadOnce) return { environment, argv };
+  return { environment: { ...environment, ...files.variables }, argv: files.argv };
 }
 
 /**

@@ -3,11 +3,15 @@ import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import type { z } from 'zod';
 import { oneLine, printable, printableMember } from '../lib/foreign-text.ts';
+import { jsonLogLine } from '../lib/log-format.ts';
 import { inTone } from '../lib/tones.ts';
 import { processEnvironment } from '../settings/environment.ts';
+import { GLOBAL_OPTIONS } from './flags/global.ts';
+import { logFormatOf } from './log-format.ts';
 import { oclifFlags } from './options/oclif-flags.ts';
 import type { OptionRules, Options, Resolved } from './options/option.ts';
-import { resolveOptions } from './options/resolve-options.ts';
+import { type OptionInput, resolveOptions } from './options/resolve-options.ts';
+import { variablePathsOf } from './program-config.ts';
 import type { ResultOf } from './result-members.ts';
 import { Aborted } from './terminal/aborted.ts';
 import { Interruption } from './terminal/interruption.ts';
@@ -29,6 +33,8 @@ abstract class OperatorCommand extends Command {
 
   readonly #progress: Progress[] = [];
   #interruption: Interruption | undefined;
+  /** Warnings about options that were given: a command may look at some of them first. */
+  readonly #warned = new Set<string>();
 
   constructor(argv: string[], config: Config) {
     super(argv, config);
@@ -43,16 +49,26 @@ abstract class OperatorCommand extends Command {
   ): Promise<Resolved<O>> {
     const { flags } = await this.parse();
     const prompter = this.prompter;
+    const given = this.inputOf(flags);
+    await resolveOptions({ logFormat: GLOBAL_OPTIONS.logFormat }, { ...given, prompter: undefined });
     const resolved = await resolveOptions(options, {
+      ...given,
       unattended,
       checkKnown: known => checkKnown?.(known as Partial<Resolved<O>>),
-      flags,
-      environment: processEnvironment(),
       prompter,
-      warn: this.warn,
     });
     check?.(resolved, { isAttended: prompter !== undefined });
     return resolved;
+  }
+
+  /** What options are resolved by, beside questions. */
+  protected inputOf(flags: OptionInput['flags']): Omit<OptionInput, 'prompter'> {
+    return {
+      flags,
+      environment: processEnvironment(),
+      variablePaths: variablePathsOf(this.config),
+      warn: line => this.warnOnce(line),
+    };
   }
 
   /** Questions to the user; undefined without a terminal. */
@@ -106,8 +122,15 @@ abstract class OperatorCommand extends Command {
   /** Warns of something that does not stop the command. */
   override warn(input: Error | string): Error | string {
     const line = typeof input === 'string' ? input : input.message;
-    process.stderr.write(`${inTone('warning', 'Warning: ', process.stderr)}${oneLine(line)}\n`);
+    if (logFormatOf(this.argv) === 'json') process.stderr.write(jsonLogLine('warn', {}, line));
+    else process.stderr.write(`${inTone('warning', 'Warning: ', process.stderr)}${oneLine(line)}\n`);
     return input;
+  }
+
+  private warnOnce(line: string): void {
+    if (this.#warned.has(line)) return;
+    this.#warned.add(line);
+    this.warn(line);
   }
 
   override logJson(json: unknown): void {
@@ -143,10 +166,15 @@ abstract class OperatorCommand extends Command {
  */
 export function operatorCommand<O extends Options>(options: O, rules: OptionRules<O> = {}) {
   abstract class DeclaredCommand<R extends z.ZodType> extends OperatorCommand {
-    static override flags = oclifFlags(options);
+    static override flags = { ...oclifFlags(options), ...oclifFlags(GLOBAL_OPTIONS) };
 
     /** The declared options. An accessor, which oclif leaves out of the manifest. */
     static get options(): O {
+      return options;
+    }
+
+    /** These and those of its group: all that the command resolves. */
+    static get allOptions(): Options {
       return options;
     }
 

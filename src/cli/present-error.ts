@@ -3,6 +3,7 @@ import { withoutSecrets } from '../lib/endpoint-url.ts';
 import type { ErrorCode } from '../lib/error-codes.ts';
 import { EXIT, type ExitCode, messageOf, OperatorError, stackOf } from '../lib/errors.ts';
 import { printable } from '../lib/foreign-text.ts';
+import { jsonLogLine } from '../lib/log-format.ts';
 import type { ERROR_RESULT } from './error-result.ts';
 import { didYouMean } from './nearest-name.ts';
 import { CommandLineError } from './options/command-line-error.ts';
@@ -15,6 +16,8 @@ export interface PresentedError {
   readonly exitCode: ExitCode;
   readonly text: string;
   readonly json: ResultOf<typeof ERROR_RESULT>;
+  /** The stack of a bug. */
+  readonly stack?: string | undefined;
 }
 
 export interface ErrorContext {
@@ -37,6 +40,12 @@ export function presentError(thrown: unknown, context: ErrorContext): PresentedE
   return { ...presented, text: `${presented.text}Code: ${presented.json.error.code}\n` };
 }
 
+/** The error as a line of a JSON log: all of it in one, with nothing beside it. */
+export function errorLogLine({ json, stack }: PresentedError): string {
+  const { message, ...fields } = json.error;
+  return jsonLogLine('fatal', stack === undefined ? fields : { ...fields, stack }, message);
+}
+
 function presentWithoutCode(thrown: unknown, context: ErrorContext): PresentedError {
   if (thrown instanceof Aborted) {
     const exitCode = thrown.isInterrupt ? EXIT.interrupted : EXIT.failed;
@@ -54,8 +63,9 @@ function presentWithoutCode(thrown: unknown, context: ErrorContext): PresentedEr
       `${usage}Error: ${error.message}${hint}`,
     );
   }
-  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stackOf(error)}`;
-  return present(EXIT.bug, 'internal-error', messageOf(error), undefined, text);
+  const stack = stackOf(error);
+  const text = `Error: this is a bug in the program, please report it with the lines below.\n${stack}`;
+  return { ...present(EXIT.bug, 'internal-error', messageOf(error), undefined, text), stack };
 }
 
 function present(

@@ -5,8 +5,10 @@ import { EXIT } from '../lib/errors.ts';
 import { assertNoDebugger } from '../lib/guard-memory.ts';
 import { startInTone } from '../lib/tones.ts';
 import { parseBoolean, readEnvironment } from '../settings/environment.ts';
-import { groupOptions } from './flags/remote-db.ts';
-import { presentError } from './present-error.ts';
+import { commandTree } from './command-tree.ts';
+import { logFormatOf } from './log-format.ts';
+import { errorLogLine, presentError } from './present-error.ts';
+import type { ProgramOptions } from './program-config.ts';
 import { routeArgv } from './route.ts';
 
 export interface ProgramStart {
@@ -18,13 +20,11 @@ export interface ProgramStart {
   readonly manifest: Interfaces.PJSON;
   /** Whether commands are loaded from `src` (Node strips their types) instead of from `dist`. */
   readonly fromSource: boolean;
+  /** The files of `--env-file` that variables came from, by the variables' names. */
+  readonly variablePaths?: ReadonlyMap<string, string> | undefined;
+  /** Why those files cannot be used. */
+  readonly failure?: unknown;
 }
-
-/** First words that other words follow; of one without options of its own, all options stand behind the command. */
-const GROUPS = new Map([
-  ['remote-db', groupOptions()],
-  ['tx', { valued: new Set<string>(), switches: new Set(['--json']) }],
-]);
 
 /** Runs one command line and sets the exit code; prints whatever fails. */
 export async function runProgram(start: ProgramStart): Promise<void> {
@@ -33,12 +33,13 @@ export async function runProgram(start: ProgramStart): Promise<void> {
   let config: Config | undefined;
   try {
     config = await loadConfig(start);
-    const commands = new Set(config.commandIDs.map(id => id.replaceAll(':', ' ')));
-    const route = routeArgv(start.argv, { commands, groups: GROUPS });
+    const tree = commandTree(config);
+    const route = routeArgv(start.argv, tree);
     words = route.words;
-    isGroup = !commands.has(words.join(' '));
+    isGroup = !tree.commands.has(words.join(' '));
     if (route.kind === 'help') await showHelp(config, words);
     else {
+      if (start.failure !== undefined) throw start.failure;
       // From its source the program is run by who works on it, with keys of no worth.
       if (!start.fromSource) await assertNoDebugger();
       await config.runCommand(words.join(':'), [...route.argv]);
@@ -48,20 +49,33 @@ export async function runProgram(start: ProgramStart): Promise<void> {
     const flags = Object.entries(config?.findCommand(words.join(':'))?.flags ?? {});
     const options = flags.flatMap(([name, { aliases = [] }]) => [name, ...aliases]);
     const context = { program: start.program, words, options, isGroup, isVerbose };
-    const { exitCode, text, json } = presentError(error, context);
-    if (hasSwitch(start.argv, ['--json'])) process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
-    process.stderr.write(startInTone('error', 'Error: ', text, process.stderr));
-    process.exitCode = exitCode;
+    const presented = presentError(error, context);
+    if (hasSwitch(start.argv, ['--json']))
+      process.stdout.write(`${JSON.stringify(presented.json, undefined, 2)}\n`);
+    process.stderr.write(
+      logFormatOf(start.argv) === 'json'
+        ? errorLogLine(presented)
+        : startInTone('error', 'Error: ', presented.text, process.stderr),
+    );
+    process.exitCode = presented.exitCode;
     return;
   }
   process.exitCode ??= EXIT.done;
 }
 
-async function loadConfig({ program, root, manifest, fromSource }: ProgramStart): Promise<Config> {
+async function loadConfig(start: ProgramStart): Promise<Config> {
+  const { program, root, manifest, fromSource, variablePaths } = start;
   // oclif would look for a TypeScript loader of its own beside dist.
   settings.enableAutoTranspile = false;
   const oclif = { ...manifest.oclif, bin: program, ...(fromSource ? { commands: './src/commands' } : {}) };
-  return Config.load({ root, pjson: { ...manifest, oclif }, ignoreManifest: fromSource, userPlugins: false });
+  const options: ProgramOptions = {
+    root,
+    pjson: { ...manifest, oclif },
+    ignoreManifest: fromSource,
+    userPlugins: false,
+    variablePaths,
+  };
+  return Config.load(options);
 }
 
 async function showHelp(config: Config, words: readonly string[]): Promise<void> {

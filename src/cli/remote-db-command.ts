@@ -18,6 +18,10 @@ export function remoteDbCommand<O extends Options>(
   abstract class DeclaredRemoteDbCommand<R extends z.ZodType> extends operatorCommand(options)<R> {
     static override baseFlags = REMOTE_DB_FLAGS;
 
+    static override get allOptions(): Options {
+      return { ...REMOTE_DB_OPTIONS, ...options };
+    }
+
     /** The group's options and the command's own, and who is warned; the group's questions come first. */
     protected override async resolve(): Promise<
       Resolved<typeof REMOTE_DB_OPTIONS & O> & { readonly warn: (line: string) => void }

@@ -105,6 +105,7 @@ function policyOf(given: StartGiven): OperatorPolicy {
     validatorsListTimeoutMs: given.genesisValidatorsIpfsTimeout,
     poolSize: given.poolSize,
     skipWaiting: given.skipStartupChecks,
+    once: given.once,
   };
 }
 

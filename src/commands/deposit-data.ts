@@ -68,6 +68,7 @@ const OPTIONS = {
   ...KEYSTORE_PASSWORD_OPTIONS,
   dbUrl: optionalDbUrl,
   dbSchema: REMOTE_DB_OPTIONS.dbSchema,
+  waitForDb: REMOTE_DB_OPTIONS.waitForDb,
   vaultPublicKey,
   remoteSignerUrl: optional(REMOTE_SIGNER_URL),
   ...SIGNER_CONNECTION_OPTIONS,

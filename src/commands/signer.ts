@@ -30,6 +30,7 @@ const OPTIONS = {
   ...KEY_SOURCE_OPTIONS,
   dbUrl: optionalDbUrl,
   dbSchema: REMOTE_DB_OPTIONS.dbSchema,
+  waitForDb: REMOTE_DB_OPTIONS.waitForDb,
   encryptKey: optional<SecretSetting>({
     description: 'The encryption key for the remote database.',
     env: 'REMOTE_DB_ENCRYPT_KEY',
@@ -76,7 +77,7 @@ export default class Signer extends operatorCommand(OPTIONS, { check: checkListe
 
   /** A key directory before keystores before HashiCorp Vault before the remote database. */
   private chooseKeys(given: Resolved<typeof OPTIONS>): KeySourceSettings {
-    const { keysDir, dbUrl, encryptKey, vault, network, dbSchema, dataDir } = given;
+    const { keysDir, dbUrl, encryptKey, vault, network, dbSchema, waitForDb, dataDir } = given;
     if (keysDir !== undefined) return { kind: 'key-files', directory: keysDir };
     const keys = chooseKeySource(given, this.hint);
     if (keys !== undefined) {
@@ -84,7 +85,7 @@ export default class Signer extends operatorCommand(OPTIONS, { check: checkListe
       return keys;
     }
     if (dbUrl !== undefined && encryptKey !== undefined && vault !== undefined)
-      return { kind: 'remote-db', db: { vault, dbUrl, network, dbSchema, dataDir }, encryptKey };
+      return { kind: 'remote-db', db: { vault, dbUrl, network, dbSchema, waitForDb, dataDir }, encryptKey };
     throw noKeySource(
       'Name one: --keystores-dir, --keys-dir, --hashi-vault-url, or --db-url-file with --encrypt-key-file and --vault.',
     );

@@ -16,6 +16,7 @@ export default class Start extends operatorCommand(OPTIONS, { check: checkStart 
       'start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com',
     ),
     example('start --remote-signer-url=http://remote-signer:9000 ...'),
+    example('start --once ...'),
   ];
 
   async run() {
@@ -35,8 +36,8 @@ export default class Start extends operatorCommand(OPTIONS, { check: checkStart 
       const settings = await operatorSettings(await this.resolve());
       // Loaded when it is known that there is something to run.
       const { runOperator } = await import('../compose/run-operator.ts');
-      await runOperator(settings, { version: this.config.version });
-      return { stopped: true };
+      const passes = await runOperator(settings, { version: this.config.version });
+      return { stopped: true, passes };
     } catch (error) {
       note(error);
       throw error;

@@ -163,8 +163,10 @@ async function openState(
   await using stack = new AsyncDisposableStack();
   if (settings.kind === 'remote') {
     const onWait = (what: string | undefined) => status.enter('starting', what);
-    const open = () => openRemoteDatabase(settings.remote, warn);
-    const database = stack.use(await waitOut(log, { signal, onWait }, open));
+    const open = () => openRemoteDatabase(settings.remote, warn, signal);
+    // Who says how long has it waited for that long, and not for ever.
+    const isBounded = settings.remote.waitForDb !== undefined;
+    const database = stack.use(await (isBounded ? open() : waitOut(log, { signal, onWait }, open)));
     await checkSchema(database, { programVersion: version });
     log.info('Connected to the remote database.');
     return owned(stack, { database });

@@ -14,13 +14,17 @@ export interface RemoteDb extends AsyncDisposable {
   readonly ref: VaultRef;
 }
 
-/** Opens the remote database of a command that migrates it, or finds it migrated. */
+/**
+ * Opens the remote database of a command that migrates it, or finds it migrated.
+ * @param signal - ends the waiting for a server
+ */
 export function openRemoteDatabase(
-  { dbUrl: { url, file, defaults }, dbSchema: schema }: DatabaseSettings,
+  { dbUrl: { url, file, defaults }, dbSchema: schema, waitForDb: waitMs }: DatabaseSettings,
   warn: RemoteDbSettings['warn'],
+  signal?: AbortSignal | undefined,
 ): Promise<Database> {
   const reloadUrl = file === undefined ? undefined : async () => (await readSecretFile(file)).value.trim();
-  return openDatabase({ url, defaults, schema, reloadUrl, warn });
+  return openDatabase({ url, defaults, schema, waitMs, signal, reloadUrl, warn });
 }
 
 /** The directory of an embedded database that is not there; to open it would make it. */

@@ -3,12 +3,14 @@ import { createChainReader } from '../clients/execution/chain-snapshot.ts';
 import { distinctEndpoints } from '../clients/execution/execution-node.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
+import { OperatorError } from '../lib/errors.ts';
 import { createServiceLogger } from '../lib/logger.ts';
 import { createScrubber } from '../lib/scrub.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
+import { runOnce, type SinglePass } from '../operator/loop/run-once.ts';
 import { lastBlockTime } from '../operator/loop/slot-grid.ts';
-import { startOperator } from '../operator/loop/start-operator.ts';
+import { type StartOperatorDeps, startOperator } from '../operator/loop/start-operator.ts';
 import { createOperatorMetrics } from '../operator/probes/metrics.ts';
 import { Outlook } from '../operator/probes/outlook.ts';
 import { startHealthServer } from '../operator/probes/probe-server.ts';
@@ -50,13 +52,15 @@ const STOP_MS = 9_000;
 const LATE_MS = 4_000;
 
 /**
- * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse.
+ * Runs the operator until SIGTERM or SIGINT: what is under way ends, and everything is released in reverse. With `once` it ends
+ * when every task has had its pass.
+ * @returns those passes; undefined without `once`
  * @throws what stops it before: UsageError and OperatorError for failures that waiting does not mend
  */
 export async function runOperator(
   settings: OperatorSettings,
   { version }: { readonly version: string },
-): Promise<void> {
+): Promise<readonly SinglePass[] | undefined> {
   const { policy, nodes, observability } = settings;
   const network = resolveNetwork(settings.vault.network);
   const ceilings = feeCeilings(policy, network);
@@ -81,6 +85,7 @@ export async function runOperator(
     onForce: why => log.warn(`Ends at once: ${why}`),
   });
   const context = { log, status, metrics, version, signal: stop.signal, lateSignal: stop.lateSignal };
+  let passes: readonly SinglePass[] | undefined;
   try {
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, observability.probes);
@@ -95,7 +100,7 @@ export async function runOperator(
     const signers = stack.use(
       await openSigning(context, { vault, signing, ceilings, log: observability.log }),
     );
-    await work(context, { ...counterparts, ...signers }, asked, {
+    passes = await work(context, { ...counterparts, ...signers }, asked, {
       vault: vault.vault,
       nodes,
       policy,
@@ -107,6 +112,10 @@ export async function runOperator(
     if (!stop.signal.aborted) throw scrubError(error, scrub);
   }
   log.info('Stopped');
+  if (!policy.once || passes !== undefined) return passes;
+  throw new OperatorError('passes-interrupted', 'Stopped before every task had its pass.', {
+    hint: 'What was sent is recorded: the next run follows it.',
+  });
 }
 
 /** Probes are answered from the beginning, so that a start that waits can be told from one that hangs. */
@@ -141,7 +150,7 @@ async function work(
   handles: OperatorHandles,
   asked: AskedCounterparts,
   settings: WorkSettings,
-): Promise<void> {
+): Promise<readonly SinglePass[] | undefined> {
   const { log, status, metrics, signal } = context;
   const { vault, nodes, policy, ceilings, exitKeys } = settings;
   const { network, database, wallet } = handles;
@@ -168,33 +177,33 @@ async function work(
   const pollMs = network.secondsPerSlot * 1000;
   const scope = { chainId: network.chainId, vault };
   const holder = `${hostname()} ${process.pid}`;
-  await startOperator(
-    {
-      log,
-      status,
-      metrics,
-      countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
-      holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
-      watching: watchingTasks(tasks, options),
-      act(lease) {
-        // Whoever acts now shows what is in the way.
-        lease.signal.addEventListener('abort', () => metrics.showRegistrationBlocked(undefined), {
-          once: true,
-        });
-        const deps = {
-          database,
-          lease,
-          log,
-          node: handles.node,
-          signer: wallet,
-          onBlock: metrics.showTransactionBlock,
-        };
-        const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
-        return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
-      },
+  const deps: StartOperatorDeps = {
+    log,
+    status,
+    metrics,
+    countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
+    holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
+    watching: watchingTasks(tasks, options),
+    act(lease) {
+      // Whoever acts now shows what is in the way.
+      lease.signal.addEventListener('abort', () => metrics.showRegistrationBlocked(undefined), {
+        once: true,
+      });
+      const deps = {
+        database,
+        lease,
+        log,
+        node: handles.node,
+        signer: wallet,
+        onBlock: metrics.showTransactionBlock,
+      };
+      const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
+      return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
     },
-    signal,
-  );
+  };
+  if (policy.once) return runOnce(deps, signal);
+  await startOperator(deps, signal);
+  return undefined;
 }
 
 /** What stands between one node's word and the oracles that exit shards are made for. */

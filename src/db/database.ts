@@ -5,6 +5,7 @@ import { isLostConnection } from './errors.ts';
 import { openPglite } from './pglite.ts';
 import { createPostgresPool } from './postgres-pool.ts';
 import { DEFAULT_SCHEMA, type Schema, type TableName } from './schema.ts';
+import { waitForServer } from './wait-for-server.ts';
 
 /** What the functions of this folder work on: a database, or one transaction of it. */
 export interface Session {
@@ -29,11 +30,15 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number | undefined;
   /** Default 10 s; the URL's connect_timeout comes first. */
   readonly connectTimeoutMs?: number | undefined;
+  /** How long a Postgres server that does not accept connections yet is waited for; not at all when left out. */
+  readonly waitMs?: number | undefined;
+  /** Ends that waiting. */
+  readonly signal?: AbortSignal | undefined;
   /** Reads the URL again when the server refuses the password: a file that is replaced when passwords rotate. */
   readonly reloadUrl?: (() => Promise<string>) | undefined;
   /**
    * Told once when a server beyond this machine is reached without proof that it is the right one, and when the embedded
-   * database takes longer to open because another process' lock has to be watched.
+   * database takes longer to open because another process' lock has to be watched; and of what is waited for.
    */
   readonly warn?: ((line: string) => void) | undefined;
 }
@@ -48,6 +53,26 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const url = parseDatabaseUrl(options.url, options.defaults);
+  const { waitMs = 0, signal, warn } = options;
+  if (url.kind === 'pglite' || waitMs <= 0) return connectDatabase(url, options);
+  return waitForServer(attemptMs => connectDatabase(shortenAttempt(url, options, attemptMs), options), {
+    waitMs,
+    signal,
+    tell: line => warn?.(line),
+  });
+}
+
+/** The same server, for which an attempt may not take longer than the time that is left. */
+function shortenAttempt(
+  url: Extract<DatabaseUrl, { kind: 'postgres' }>,
+  { connectTimeoutMs = CONNECT_TIMEOUT_MS }: DatabaseOptions,
+  attemptMs: number,
+): Extract<DatabaseUrl, { kind: 'postgres' }> {
+  const usualMs = url.connectTimeoutMs ?? connectTimeoutMs;
+  return { ...url, connectTimeoutMs: Math.ceil(Math.min(usualMs, attemptMs)) };
+}
+
+async function connectDatabase(url: DatabaseUrl, options: DatabaseOptions): Promise<Database> {
   const schema = options.schema ?? DEFAULT_SCHEMA;
   const root = new Kysely<Schema>({
     dialect: url.kind === 'pglite' ? await pgliteDialect(url, options) : postgresDialect(url, options),

@@ -131,12 +131,60 @@ export function translateConnectErrors(failures: readonly ConnectFailure[]): unk
   const rule = CONNECT_RULES[code ?? ''] ?? (isTlsFailure(error) ? TLS_FAILED : UNREACHABLE);
   const details = failures.map(one => describeFailure(one.error, one.endpoint)).join('\n');
   const message = `failed to connect to the database server with provided URL.\nDetails: ${details}\n`;
-  return new ExternalError(rule.code, message, {
+  return new ConnectError(rule.code, message, {
     hasLines: true,
     retryable: rule.code === 'db-unreachable' || code === '53300' || code === '57P03',
     hint: rule.hint?.(endpoint),
     cause: error,
+    reason: describeFailure(error, endpoint).split('\n', 1)[0] ?? '',
   });
+}
+
+/** Why no server of a URL could be connected to. */
+export class ConnectError extends ExternalError {
+  /** What the last server that was tried said, in one line without a full stop. */
+  readonly reason: string;
+
+  constructor(
+    code: ErrorCodeOf<'external'>,
+    message: string,
+    { reason, ...options }: ConstructorParameters<typeof ExternalError>[2] & { readonly reason: string },
+  ) {
+    super(code, message, options);
+    this.reason = reason;
+  }
+}
+
+/** SQLSTATEs and codes of Node with which a server that is starting, stopping, full or not there yet refuses a connection. */
+const NOT_YET = new Set([
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+  // No server of several is the primary one: one of them is about to be.
+  'WRONG_SESSION',
+]);
+
+/**
+ * Whether a server that could not be connected to may accept connections later by itself: it is not reached, does not answer, or
+ * says that it cannot yet. What it says of a role, its password, a database or the encryption stays as it is.
+ */
+export function mayAcceptLater(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false;
+  const { cause } = error;
+  const code = sqlStateOf(cause);
+  // The socket of a server that has not been started, and no file that is missing.
+  if (code === 'ENOENT') return cause instanceof Error && 'syscall' in cause && cause.syscall === 'connect';
+  if (code !== undefined) return NOT_YET.has(code);
+  return cause instanceof Error && LOST_MESSAGES.test(cause.message);
 }
 
 /** What a failed attempt to connect to the only server means for the user. */

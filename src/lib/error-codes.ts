@@ -28,6 +28,9 @@ export const ERROR_CODES = {
   aborted: {
     kinds: ['failure'],
   },
+  'another-operator': {
+    kinds: ['failure'],
+  },
   'approval-not-possible': {
     kinds: ['failure'],
   },
@@ -333,6 +336,7 @@ export const ERROR_CODES = {
   },
   'invalid-choice': {
     kinds: ['usage'],
+    shared: true,
   },
   'invalid-client-name': {
     kinds: ['usage'],
@@ -352,6 +356,9 @@ export const ERROR_CODES = {
   },
   'invalid-encryption-key': {
     kinds: ['failure'],
+  },
+  'invalid-env-file': {
+    kinds: ['usage'],
   },
   'invalid-execution-endpoint': {
     kinds: ['usage'],
@@ -558,6 +565,10 @@ export const ERROR_CODES = {
   'manifest-mismatch': {
     kinds: ['failure'],
   },
+  'missing-argument': {
+    kinds: ['usage'],
+    shared: true,
+  },
   'missing-command': {
     kinds: ['usage'],
   },
@@ -566,6 +577,7 @@ export const ERROR_CODES = {
   },
   'missing-value': {
     kinds: ['usage'],
+    shared: true,
   },
   'network-mismatch': {
     kinds: ['usage'],
@@ -697,6 +709,12 @@ export const ERROR_CODES = {
   },
   'out-of-range': {
     kinds: ['usage'],
+  },
+  'passes-failed': {
+    kinds: ['failure'],
+  },
+  'passes-interrupted': {
+    kinds: ['failure'],
   },
   'password-missing': {
     kinds: ['failure'],

@@ -16,6 +16,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Run the command again when you have the answer; nothing that it had not yet asked about was done.',
   },
+  'another-operator': {
+    meaning: '"start --once" found that another process acts for the vault, and did nothing for it.',
+    remedy: 'Leave it to that process, or stop it first.',
+  },
   'approval-not-possible': {
     meaning:
       'The oracles approve no validators in this way for a vault of this version: signatures of a validators manager go with version 2 and above.',
@@ -510,6 +514,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Give the key that "remote-db setup" printed for this vault; check --vault and --network as well.',
   },
+  'invalid-env-file': {
+    meaning: 'A file of --env-file is no text, so no variables can be read from it.',
+    remedy: 'Name a text file with one NAME=value a line, as .env.example is.',
+  },
   'invalid-execution-endpoint': {
     meaning: 'An execution endpoint is not an http or https URL.',
     remedy: 'Correct --execution-endpoints; several are separated by commas.',
@@ -799,6 +807,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Run "remote-db verify" for the details, find out who writes to the database, and restore it from a backup.',
   },
+  'missing-argument': {
+    meaning: 'A word that the command needs behind its name is missing.',
+    remedy: 'See "--help" of the command.',
+  },
   'missing-command': {
     meaning: 'A group of commands was named, and no command of it.',
     remedy: 'See the commands of the group with --help.',
@@ -1003,6 +1015,14 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'out-of-range': {
     meaning: 'A number is not in the range that the option takes.',
     remedy: 'Give a number in the range that the message names.',
+  },
+  'passes-failed': {
+    meaning: 'Tasks of "start --once" failed; the message names each, and the others have had their pass.',
+    remedy: 'Remove the reason that the message names; the next run tries again what failed.',
+  },
+  'passes-interrupted': {
+    meaning: '"start --once" was stopped by a signal before every task had its pass.',
+    remedy: 'Run it again: what was sent is recorded, and followed by the next run.',
   },
   'password-missing': {
     meaning: 'There is no password file of a keystore, so that it cannot be opened.',

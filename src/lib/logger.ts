@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { oneLine, printable } from './foreign-text.ts';
+import type { LogFormat } from './log-format.ts';
 import { inTone, type Tone } from './tones.ts';
 
 export type { Logger };
@@ -53,9 +54,6 @@ export function createCommandLogger(isVerbose: boolean, write?: (line: string) =
     { write: line => print(formatForUser(line, tint)) },
   );
 }
-
-export const LOG_FORMATS = ['plain', 'json'] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export interface ServiceLoggerOptions {
   readonly level: LogLevel;

@@ -43,8 +43,9 @@ export function trimmedForms(secret: string): string[] {
 /**
  * A warning when other users of this machine can read a secret's file, else undefined. Pipes and devices have no
  * permissions worth a warning.
+ * @throws OperatorError naming the path
  */
-async function permissionWarning(path: string): Promise<string | undefined> {
+export async function permissionWarning(path: string): Promise<string | undefined> {
   const stats = await stat(path).catch((error: unknown) => {
     throw asFileError(error, path, 'read');
   });

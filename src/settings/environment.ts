@@ -27,10 +27,12 @@ export function takeEnvironment(name: string): string | undefined {
   return value;
 }
 
-/** Gives variables that are not set a value, for libraries that look for them. */
+/** Gives variables that are not set, or empty, a value; libraries look for them as well. */
 export function completeEnvironment(values: Readonly<Record<string, string>>): void {
   const environment = processEnvironment();
-  for (const [name, value] of Object.entries(values)) environment[name] ??= value;
+  for (const [name, value] of Object.entries(values)) {
+    if (readEnvironment(name, environment) === undefined) environment[name] = value;
+  }
 }
 
 /** Booleans as click reads them: 1/true/t/yes/y/on and their opposites, in any case. @throws UsageError */

@@ -1,6 +1,7 @@
 import type { ProxySettings } from '../clients/proxy-rules.ts';
 import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
-import type { LogFormat, LogLevel } from '../lib/logger.ts';
+import type { LogFormat } from '../lib/log-format.ts';
+import type { LogLevel } from '../lib/logger.ts';
 import type { IpfsSettings, JwtSecret, NodeSettings } from './node-settings.ts';
 import type { DatabaseSettings } from './remote-db-settings.ts';
 import type { ExitSigningSettings } from './signing-settings.ts';
@@ -81,6 +82,8 @@ export interface OperatorPolicy {
   readonly poolSize: number | undefined;
   /** Whether the start goes on past nodes that are down or syncing. */
   readonly skipWaiting: boolean;
+  /** Whether every task has one pass only. */
+  readonly once: boolean;
 }
 
 /** What the operator shows of itself. */

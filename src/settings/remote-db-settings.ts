@@ -13,6 +13,8 @@ interface DatabaseUrlSetting {
 export interface DatabaseSettings {
   readonly dbUrl: DatabaseUrlSetting;
   readonly dbSchema: string | undefined;
+  /** How long a server that does not accept connections yet is waited for, in milliseconds. */
+  readonly waitForDb?: number | undefined;
 }
 
 /** What every `remote-db` command is told. */

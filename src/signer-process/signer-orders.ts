@@ -1,6 +1,7 @@
 import { isErrorCode, isErrorCodeOf } from '../lib/error-codes.ts';
 import { EXIT, type ExitCode, ExternalError, OperatorError, UsageError } from '../lib/errors.ts';
-import type { LogFormat, LogLevel } from '../lib/logger.ts';
+import type { LogFormat } from '../lib/log-format.ts';
+import type { LogLevel } from '../lib/logger.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
 
 /** The pipe between a command and the signer that it spawned: one JSON document a line, in both directions. */

@@ -105,6 +105,12 @@ describe('the help page of', () => {
         validators-exit        Performs a voluntary exit for active vault validators.
         recover                Recover vault data directory and keystores.
 
+      THIS PROGRAM
+        config                 Shows the options of a command line and where each
+                               value comes from.
+        completion             Prints a script that completes command lines in bash,
+                               zsh or fish.
+
       operator COMMAND --help shows the options of a command, docs/errors.md every error.
 
       "
@@ -147,6 +153,7 @@ describe('the help page of', () => {
       --network        -  NETWORK                           optional
       --db-url         -  REMOTE_DB_URL REMOTE_DB_URL_FILE  required
       --db-schema      -  REMOTE_DB_SCHEMA                  optional
+      --wait-for-db    -  WAIT_FOR_DB                       optional
       --data-dir       -  DATA_DIR                          optional
       --keystores-dir  -  KEYSTORES_DIR                     optional
       --verbose        v  VERBOSE                           switch"
@@ -262,6 +269,9 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --vault-public-key=HEX      The vault's public key, as remote-db setup,
                                     upload-keypairs, assign and verify print it: then
                                     only what its holder has signed is believed, and
@@ -279,6 +289,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       DESCRIPTION
         Writes the deposit data of the keys that no deposit has used yet.
@@ -345,6 +364,13 @@ describe('the help page of', () => {
                                     at most 4. [env: POOL_SIZE]
         --data-dir=DIRECTORY        Path where the data of vaults is. Default is
                                     ~/.stakewise. [env: DATA_DIR]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator create-keys
@@ -394,6 +420,13 @@ describe('the help page of', () => {
                                     if nothing stops it.
         --data-dir=DIRECTORY        Path where the data of vaults is. Default is
                                     ~/.stakewise. [env: DATA_DIR]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator create-wallet
@@ -435,6 +468,13 @@ describe('the help page of', () => {
                                     ~/.stakewise/<vault>/deposit_data.json.
         --data-dir=DIRECTORY        Path where the data of vaults is. Default is
                                     ~/.stakewise. [env: DATA_DIR]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator get-validators-root --vault 0x3320a...68
@@ -480,6 +520,13 @@ describe('the help page of', () => {
         --no-verify                 Skips mnemonic verification when provided.
         --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
                                     Default is ~/.stakewise. [env: DATA_DIR]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator init
@@ -623,6 +670,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator recover
@@ -778,6 +834,9 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
                                     Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -832,25 +891,10 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
 
       OPTIONS
-        --json                      Format output as json.
-        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
-                                    The network of the vault. Default is the network
-                                    specified at "init" command. [env: NETWORK]
-        --db-schema=TEXT            The Postgres schema of the tables. Default is
-                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
-        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
-                                    Default is ~/.stakewise. [env: DATA_DIR]
-        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
-                                    keystores. Default is the directory generated with
-                                    "create-keys" command. [env: KEYSTORES_DIR]
-        -v, --verbose               Enable debug mode. Default is false.
-                                    [env: VERBOSE]
         --role-prefix=TEXT          Begins the names of roles that are not named.
                                     Default is stakewise_.
         --uploader=TEXT             Name of the database role that sets up vaults,
                                     uploads keys, assigns them and cleans up.
-        --signer-sync=TEXT          Name of the database role that reads sealed keys:
-                                    setup-web3signer, verify, signer.
         --validator-config=TEXT     Name of the database role that writes files of
                                     public facts: setup-validator of a stored plan,
                                     setup-operator.
@@ -858,6 +902,41 @@ describe('the help page of', () => {
                                     start, tx list, tx bump, tx cancel.
         --auditor=TEXT              Name of the database role that reads the audit log
                                     and all that is public.
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --signer-sync=TEXT          Name of the database role that reads sealed keys:
+                                    setup-web3signer, verify, signer.
+
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       DESCRIPTION
         Prints SQL that gives every part of the program a database role with its
@@ -919,6 +998,9 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
                                     Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -972,6 +1054,9 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
                                     Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -1053,6 +1138,9 @@ describe('the help page of', () => {
       DATABASE
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --vault-public-key=HEX      The vault's public key, as remote-db setup,
                                     upload-keypairs, assign and verify print it: then
                                     only what its holder has signed is believed, and
@@ -1082,6 +1170,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-operator
@@ -1184,6 +1281,9 @@ describe('the help page of', () => {
       DATABASE
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --vault-public-key=HEX      The vault's public key, as remote-db setup,
                                     upload-keypairs, assign and verify print it: then
                                     only what its holder has signed is believed, and
@@ -1212,6 +1312,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-validator --validator-index 0 --total-validators 10 --web3signer-endpoint http://localhost:9000 --fee-recipient 0xb793c3D2Cec1d0F35fF88BCA7655B88A44669e4B --output-dir ./validator0
@@ -1355,6 +1464,9 @@ describe('the help page of', () => {
       DATABASE
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --vault-public-key=HEX      The vault's public key, as remote-db setup,
                                     upload-keypairs, assign and verify print it: then
                                     only what its holder has signed is believed, and
@@ -1396,6 +1508,15 @@ describe('the help page of', () => {
                                     A host name by which metrics may be asked for,
                                     beside localhost and 127.0.0.1; may be given
                                     several times.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --network mainnet setup-web3signer --encrypt-key-file ./encrypt-key --output-dir ./web3signer
@@ -1540,11 +1661,23 @@ describe('the help page of', () => {
       DATABASE
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
 
       OBSERVABILITY
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc upload-keypairs --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545
@@ -1610,6 +1743,9 @@ describe('the help page of', () => {
                                     specified at "init" command. [env: NETWORK]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
                                     Default is ~/.stakewise. [env: DATA_DIR]
         --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
@@ -1617,6 +1753,13 @@ describe('the help page of', () => {
                                     "create-keys" command. [env: KEYSTORES_DIR]
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc verify --encrypt-key-file ./encrypt-key
@@ -1736,6 +1879,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-signer-setup --vault 0x3320a...68 --remote-signer-url http://signer:9000 --execution-endpoints http://localhost:8545
@@ -1883,16 +2035,26 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --encrypt-key=TEXT          The encryption key for the remote database.
                                     [env: REMOTE_DB_ENCRYPT_KEY]
         --encrypt-key-file=FILE     File to read --encrypt-key from.
                                     [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
       OBSERVABILITY
-        --log-format=[plain|json]   How lines of the log are written. Default is
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
                                     plain. [env: LOG_FORMAT]
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc
@@ -1940,6 +2102,7 @@ describe('the help page of', () => {
       --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                         optional
       --db-url                     -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
       --db-schema                  -  REMOTE_DB_SCHEMA                                  optional
+      --wait-for-db                -  WAIT_FOR_DB                                       optional
       --encrypt-key                -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --pool-size                  -  POOL_SIZE                                         optional
       --log-format                 -  LOG_FORMAT                                        optional
@@ -2127,6 +2290,9 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is as long as it takes. [env: WAIT_FOR_DB]
         --vault-public-key=HEX      The vault's public key, as remote-db setup,
                                     upload-keypairs, assign and verify print it: then
                                     only what its holder has signed is believed, and
@@ -2155,6 +2321,10 @@ describe('the help page of', () => {
         --disable-validators-registration
                                     Registers no validators.
                                     [env: DISABLE_VALIDATORS_REGISTRATION]
+        --once                      Makes one pass of every task (registration,
+                                    rotation, harvest, …), follows what it has sent,
+                                    and ends: with 0 when all passed, also where there
+                                    was nothing to do.
 
       OBSERVABILITY
         --enable-metrics            Whether to enable metrics server. Disabled by
@@ -2167,7 +2337,8 @@ describe('the help page of', () => {
                                     Default is none. [env: METRICS_PREFIX]
         --health-port=INTEGER       Port of /livez and /readyz, on the metrics host.
                                     Default is none. [env: HEALTH_PORT]
-        --log-format=[plain|json]   How lines of the log are written. Default is
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
                                     plain. [env: LOG_FORMAT]
         --log-level=[FATAL|CRITICAL|ERROR|WARNING|INFO|DEBUG]
                                     The least that is logged. Default is INFO.
@@ -2177,10 +2348,18 @@ describe('the help page of', () => {
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
 
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
       EXAMPLES
         $ operator start --vault=0x3320a...68 --consensus-endpoints=https://consensus.com --execution-endpoints=https://execution.com
 
         $ operator start --remote-signer-url=http://remote-signer:9000 ...
+
+        $ operator start --once ...
 
       EXIT CODES
         0    done
@@ -2211,6 +2390,7 @@ describe('the help page of', () => {
       --database-dir                     -  DATABASE_DIR                                      optional
       --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
       --db-schema                        -  REMOTE_DB_SCHEMA                                  optional
+      --wait-for-db                      -  WAIT_FOR_DB                                       optional
       --vault-public-key                 -  VAULT_PUBLIC_KEY                                  optional
       --encrypt-key                      -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --deposit-data-file                -  DEPOSIT_DATA_FILE                                 optional
@@ -2254,6 +2434,7 @@ describe('the help page of', () => {
       --metrics-prefix                   -  METRICS_PREFIX                                    optional
       --health-port                      -  HEALTH_PORT                                       optional
       --skip-startup-checks              -  SKIP_STARTUP_CHECKS                               switch
+      --once                             -  -                                                 switch
       --log-format                       -  LOG_FORMAT                                        optional
       --log-level                        -  LOG_LEVEL                                         optional
       --termination-log                  -  TERMINATION_LOG                                   optional
@@ -2303,6 +2484,9 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --id=INTEGER                Number of the transaction, as "tx list" shows it.
                                     Default is the one that is under way.
         --dry-run, --check          Shows which transaction would be replaced, and
@@ -2313,6 +2497,13 @@ describe('the help page of', () => {
                                     of the operator's own maximum; up to what the
                                     operator was started with as
                                     --max-fee-per-gas-gwei-bump.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator tx bump --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --max-fee-per-gas-gwei 80
@@ -2335,6 +2526,7 @@ describe('the help page of', () => {
       --database-dir          -  DATABASE_DIR                      optional
       --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
       --db-schema             -  REMOTE_DB_SCHEMA                  optional
+      --wait-for-db           -  WAIT_FOR_DB                       optional
       --id                    -  -                                 optional
       --dry-run               -  -                                 switch
       --max-fee-per-gas-gwei  -  -                                 optional"
@@ -2371,6 +2563,9 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --id=INTEGER                Number of the transaction, as "tx list" shows it.
                                     Default is the one that is under way.
         --dry-run, --check          Shows which transaction would be cancelled, and
@@ -2433,7 +2628,17 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_URL_FILE]
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --limit=INTEGER             How many transactions are shown. Default is 20.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator tx list --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
@@ -2456,6 +2661,7 @@ describe('the help page of', () => {
       --database-dir  -  DATABASE_DIR                      optional
       --db-url        -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
       --db-schema     -  REMOTE_DB_SCHEMA                  optional
+      --wait-for-db   -  WAIT_FOR_DB                       optional
       --limit         -  -                                 optional"
     `);
   });
@@ -2576,6 +2782,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator validators-exit --vault 0x3320a...68 --consensus-endpoints http://localhost:5052 --count 3
@@ -2625,6 +2840,95 @@ describe('the help page of', () => {
       --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                     optional
       --verbose                    v  VERBOSE                                       switch"
     `);
+  });
+
+  it('config, and its options', async () => {
+    expect(await helpPage('config')).toMatchInlineSnapshot(`
+      "Shows the options of a command line and where each value comes from.
+
+      USAGE
+        $ operator config COMMAND [OPTIONS]
+
+      OPTIONS
+        --json                      Format output as json.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Shows the options of a command line and where each value comes from.
+
+        The command line, the environment, a file of --env-file, config.json of the
+        vault, or a default. Secrets are masked. Nothing is opened but the files
+        that hold values; a value that is invalid is refused as the command itself
+        refuses it.
+
+      EXAMPLES
+        $ operator config start --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc
+
+        $ operator config remote-db verify --env-file .env --json
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('config')).toMatchInlineSnapshot(`""`);
+  });
+
+  it('completion, and its options', async () => {
+    expect(await helpPage('completion')).toMatchInlineSnapshot(`
+      "Prints a script that completes command lines in bash, zsh or fish.
+
+      USAGE
+        $ operator completion SHELL [OPTIONS]
+
+      OPTIONS
+        --json                      Format output as json.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Prints a script that completes command lines in bash, zsh or fish.
+
+        It completes commands, options, words and paths, of "operator" and
+        "v3-operator". It has all of them in itself: no program is started when a
+        word is completed, and nothing is written. Print it again after an upgrade.
+
+      EXAMPLES
+        $ operator completion bash > ~/.operator-completion && echo '. ~/.operator-completion' >> ~/.bashrc
+
+        $ operator completion zsh > ~/.zfunc/_operator
+
+        $ operator completion fish > ~/.config/fish/completions/operator.fish
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('completion')).toMatchInlineSnapshot(`""`);
   });
 
   it('every command is among these', () => {

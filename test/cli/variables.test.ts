@@ -14,6 +14,7 @@ const BAD_VALUES: readonly (readonly [placeholder: RegExp, value: string])[] = [
   [/^switch$/, 'maybe'],
   [/^INTEGER$/, 'many'],
   [/^SECONDS$/, 'soon'],
+  [/^DURATION$/, 'soon'],
   [/^URL/, 'ftp://nowhere'],
   [/^\[/, 'neither'],
   [/^HOST:PORT$/, 'nowhere'],

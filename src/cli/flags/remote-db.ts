@@ -11,8 +11,10 @@ import {
 } from '../options/option.ts';
 import { address, text } from '../options/value-kinds.ts';
 import type { GroupOptions } from '../route.ts';
+import { logFormat } from './global.ts';
 import { keystoresDir } from './keystores.ts';
 import { verbose } from './nodes.ts';
+import { duration } from './timeout.ts';
 import { networkOfVault, newDataDir } from './vault.ts';
 
 const DB_URL: OptionSpec<DatabaseSettings['dbUrl']> = {
@@ -26,6 +28,14 @@ const DB_URL: OptionSpec<DatabaseSettings['dbUrl']> = {
 
 /** `--db-url` of commands that work without a remote database, too. */
 export const optionalDbUrl = optional<DatabaseSettings['dbUrl']>(DB_URL);
+
+const WAIT_FOR_DB =
+  'How long to wait for a database server that does not accept connections yet, such as 60s or 5m.';
+
+/** `--wait-for-db`: the program that starts the database often starts this one at the same time. */
+export function waitForDb(otherwise = 'Default is not to wait.'): Option<number | undefined> {
+  return optional({ description: `${WAIT_FOR_DB} ${otherwise}`, env: 'WAIT_FOR_DB', value: duration });
+}
 
 /** Heading of the group's options in help. */
 export const REMOTE_DB_GROUP = 'REMOTE-DB';
@@ -48,6 +58,7 @@ export const REMOTE_DB_OPTIONS = {
     env: 'REMOTE_DB_SCHEMA',
     value: text,
   }),
+  waitForDb: waitForDb(),
   dataDir: newDataDir,
   keystoresDir,
   verbose,
@@ -57,7 +68,7 @@ export const REMOTE_DB_OPTIONS = {
 export function groupOptions(): GroupOptions {
   const valued = new Set<string>();
   const switches = new Set<string>(['--json']);
-  for (const [key, option] of Object.entries<Option<unknown>>(REMOTE_DB_OPTIONS)) {
+  for (const [key, option] of Object.entries<Option<unknown>>({ ...REMOTE_DB_OPTIONS, logFormat })) {
     const words = option.presence === 'switch' ? switches : valued;
     words.add(`--${flagName(key)}`);
     if (option.char !== undefined) words.add(`-${option.char}`);

@@ -1,9 +1,10 @@
 import { parseJwtSecret } from '../../clients/execution/jwt.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../../lib/logger.ts';
+import { LOG_LEVELS, type LogLevel } from '../../lib/logger.ts';
 import type { JwtSecret } from '../../settings/node-settings.ts';
 import { defaulted, flag, optional, type Resolved, type ValueKind } from '../options/option.ts';
 import { choice, directory, file, fileOfVariable, integer, text } from '../options/value-kinds.ts';
+import { logFormat } from './global.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
 import {
   CONSENSUS_TIMEOUTS,
@@ -15,7 +16,7 @@ import {
   verbose,
 } from './nodes.ts';
 import { poolSize } from './pool-size.ts';
-import { optionalDbUrl, REMOTE_DB_OPTIONS } from './remote-db.ts';
+import { optionalDbUrl, REMOTE_DB_OPTIONS, waitForDb } from './remote-db.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from './signer.ts';
 import { timeout } from './timeout.ts';
 import { validatorType } from './validator-type.ts';
@@ -78,6 +79,7 @@ export const START_OPTIONS = {
   }),
   dbUrl: optionalDbUrl,
   dbSchema: REMOTE_DB_OPTIONS.dbSchema,
+  waitForDb: waitForDb('Default is as long as it takes.'),
   vaultPublicKey,
   encryptKey: optional({
     description: 'Encryption key of the remote database, for the built-in signer to read keys from it.',
@@ -180,11 +182,11 @@ export const START_OPTIONS = {
     description: 'Does not wait for nodes that are down or syncing.',
     env: 'SKIP_STARTUP_CHECKS',
   }),
-  logFormat: defaulted<LogFormat>(() => 'plain', {
-    description: 'How lines of the log are written. Default is plain.',
-    env: 'LOG_FORMAT',
-    value: choice(LOG_FORMATS),
+  once: flag({
+    description:
+      'Makes one pass of every task (registration, rotation, harvest, …), follows what it has sent, and ends: with 0 when all passed, also where there was nothing to do.',
   }),
+  logFormat,
   logLevel: defaulted<LogLevel>(() => 'INFO', {
     description: 'The least that is logged. Default is INFO.',
     env: 'LOG_LEVEL',

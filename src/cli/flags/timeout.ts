@@ -14,6 +14,18 @@ const seconds: ValueKind<number> = {
   },
 };
 
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A time with its unit, such as 60s, 5m or 1h; a number alone is in seconds. The value is in milliseconds. */
+export const duration: ValueKind<number> = {
+  placeholder: 'DURATION',
+  parse(value) {
+    const [, number, unit = 's'] = /^\s*(\d+(?:\.\d+)?)(ms|s|m|h)?\s*$/.exec(value) ?? [];
+    if (number !== undefined) return Math.min(Math.round(Number(number) * (UNITS_MS[unit] ?? 0)), LONGEST_MS);
+    throw new UsageError('invalid-timeout', `'${value}' is not a time such as 60s, 5m or 1h.`);
+  },
+};
+
 /**
  * An option for how long something may take; its value is in milliseconds.
  * @param description - the default is put behind it

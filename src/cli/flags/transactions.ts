@@ -2,6 +2,7 @@ import type { OperatorDatabaseSettings } from '../../settings/operator-settings.
 import type { VaultSettings } from '../../settings/vault-settings.ts';
 import { optional, type Resolved } from '../options/option.ts';
 import { integer } from '../options/value-kinds.ts';
+import { waitForDb } from './remote-db.ts';
 import { START_OPTIONS } from './start.ts';
 import { vault } from './vault.ts';
 
@@ -15,6 +16,7 @@ export const TRANSACTION_OPTIONS = {
   databaseDir,
   dbUrl,
   dbSchema,
+  waitForDb: waitForDb(),
 } as const;
 
 /** Which operator's transactions, of these options. */
@@ -28,11 +30,14 @@ export function transactionStoreSettings(given: Resolved<typeof TRANSACTION_OPTI
 
 /** Where an operator keeps its state: the remote database when it is named, else the embedded one. */
 export function operatorDatabase(
-  given: Pick<Resolved<typeof TRANSACTION_OPTIONS>, 'dbUrl' | 'dbSchema' | 'databaseDir' | 'dataDir'>,
+  given: Pick<
+    Resolved<typeof TRANSACTION_OPTIONS>,
+    'dbUrl' | 'dbSchema' | 'waitForDb' | 'databaseDir' | 'dataDir'
+  >,
 ): OperatorDatabaseSettings {
-  const { dbUrl, dbSchema, databaseDir, dataDir } = given;
+  const { dbUrl, dbSchema, waitForDb, databaseDir, dataDir } = given;
   if (dbUrl === undefined) return { kind: 'embedded', directory: databaseDir ?? dataDir };
-  return { kind: 'remote', remote: { dbUrl, dbSchema } };
+  return { kind: 'remote', remote: { dbUrl, dbSchema, waitForDb } };
 }
 
 /** `--id` of commands that change one. */

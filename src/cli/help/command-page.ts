@@ -62,8 +62,9 @@ export class CommandPage extends CommandHelp {
     const named = new Set(required.map(({ name }) => name));
     const shown = required.filter(({ name }) => !named.has(`${name}-file`));
     const words = shown.map(flag => labelOf(flag).replace(/^-\w, /, ''));
+    const args = Object.keys(this.command.args).map(name => name.toUpperCase());
     const lines = wrapWords(
-      ['$', this.config.bin, this.command.id, ...words, '[OPTIONS]'].join(' '),
+      ['$', this.config.bin, this.command.id, ...args, ...words, '[OPTIONS]'].join(' '),
       PAGE_COLUMNS - 3 * INDENT,
     );
     return lines.join(`\n${' '.repeat(2 * INDENT)}`);

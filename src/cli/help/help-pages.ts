@@ -13,6 +13,7 @@ const WORKFLOW: readonly (readonly [heading: string, names: readonly string[]])[
   ['KEYS FOR SIGNERS AND VALIDATOR CLIENTS', ['remote-db', 'remote-signer-setup', 'signer']],
   ['THE OPERATOR', ['start', 'tx']],
   ['LATER', ['validators-exit', 'recover']],
+  ['THIS PROGRAM', ['config', 'completion']],
 ];
 /** The same below a group. */
 const STEPS: readonly string[] = [

@@ -15,15 +15,16 @@ const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
   ['NODES', /^(execution|consensus|ipfs)-|-ipfs(-|$)|^oracle|^skip-startup-checks$/],
   ['SIGNING', /^(remote-signer|signer|keystores?|keys|hashi-vault)-|wallet|^exit-shards$|^pool-size$/],
   ['SERVER', /^(listen|socket|client-names|allow-unauthenticated|rate-limit)$|^tls-|^http-host|^only-/],
-  ['DATABASE', /^db-|^database-dir$|^vault-public-key$|^encrypt-key/],
-  ['TRANSACTIONS', /^max-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-registration$/],
+  ['DATABASE', /^db-|^wait-for-db$|^database-dir$|^vault-public-key$|^encrypt-key/],
+  ['TRANSACTIONS', /^max-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-registration$|^once$/],
   ['FILES', /^(output-dir|file-mode|owner|check|removals|layout|adopt|template-dir|force)$/],
   ['OBSERVABILITY', /^(enable-metrics|health-port|termination-log|verbose|json)$|^metrics-|^log-/],
+  ['VARIABLES', /^env-file$/],
 ];
 /** The heading of what no other one has. */
 const OWN_HEADING = 'OPTIONS';
 /** Options that need no headings between them. */
-const FEW = 12;
+const FEW = 14;
 
 /** Heading of options that must be given. */
 export const REQUIRED_GROUP = 'REQUIRED';

@@ -1,6 +1,7 @@
+import { withoutSecrets } from '../../lib/endpoint-url.ts';
 import { isErrorCodeOf } from '../../lib/error-codes.ts';
 import { OperatorError, UsageError } from '../../lib/errors.ts';
-import { readSecretFile } from '../../lib/secret.ts';
+import { permissionWarning, readSecretFile } from '../../lib/secret.ts';
 import { parseBoolean, readEnvironment } from '../../settings/environment.ts';
 import type { Prompter } from '../terminal/prompt.ts';
 import { CommandLineError, invalidValue, missingOptions } from './command-line-error.ts';
@@ -17,6 +18,8 @@ export interface OptionInput {
   /** Values parsed from argv: text, texts or true by flag name. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: NodeJS.ProcessEnv;
+  /** Files that variables came from, by their names. */
+  readonly variablePaths?: ReadonlyMap<string, string> | undefined;
   /** The prompter for missing values; undefined without a terminal. */
   readonly prompter: Prompter | undefined;
   readonly warn: (message: string) => void;
@@ -29,6 +32,8 @@ export interface OptionInput {
 interface GivenText {
   readonly text: string;
   readonly source: OptionSource;
+  /** The variable that it came from, or that named its file; of the command line it was none. */
+  readonly variable?: string | undefined;
   /** Named in errors: the option or the variable. */
   readonly name: string;
 }
@@ -61,6 +66,67 @@ export async function resolveOptions<O extends Options>(
   }
   // Built key by key from the same options whose types Resolved names.
   return values as Resolved<O>;
+}
+
+/** An option's value as it was given, and where. */
+export interface OptionTrace {
+  readonly key: string;
+  readonly option: Option<unknown>;
+  /** What was given, one text for each time; none where nothing was, and nothing stands for it. */
+  readonly texts: readonly string[];
+  readonly source: 'command-line' | 'variable' | 'default' | 'none';
+  /** Name of the option, of its file's option, or of the variable. */
+  readonly name?: string | undefined;
+  /** The file that the text was read from. */
+  readonly file?: string | undefined;
+}
+
+/**
+ * Where the values of options come from that {@link resolveOptions} would find without a terminal; nothing is asked for.
+ * @throws CommandLineError for an invalid value
+ */
+export async function traceOptions(options: Options, input: OptionInput): Promise<readonly OptionTrace[]> {
+  const traces: OptionTrace[] = [];
+  for (const [key, option] of Object.entries(options)) {
+    traces.push({ key, option, ...(await traceOption(key, option, input)) });
+  }
+  return traces;
+}
+
+type Trace = Omit<OptionTrace, 'key' | 'option'>;
+
+async function traceOption(key: string, option: Option<unknown>, input: OptionInput): Promise<Trace> {
+  if (option.presence === 'switch' || option.presence.startsWith('repeated'))
+    return traceWithoutFile(key, option, input);
+  // Once: what names a pipe cannot be read again.
+  const given = await readGiven(key, option, input);
+  if (given === undefined) return traceDefault(option.fallback?.());
+  await parseGiven(option, given);
+  const { text, source, variable, name } = given;
+  return {
+    texts: [text],
+    source: variable === undefined ? 'command-line' : 'variable',
+    name: variable ?? name,
+    file: source.kind === 'file' ? source.path : undefined,
+  };
+}
+
+/** The same of a switch, and of an option that may be given several times: no file is read for them. */
+async function traceWithoutFile(key: string, option: Option<unknown>, input: OptionInput): Promise<Trace> {
+  // Refused as the command refuses it.
+  const value = await readValue(key, option, input);
+  const flag = input.flags[flagName(key)];
+  if (flag === true) return { texts: ['true'], source: 'command-line', name: `--${flagName(key)}` };
+  if (Array.isArray(flag) && flag.length > 0)
+    return { texts: flag.map(String), source: 'command-line', name: `--${flagName(key)}` };
+  const variable = option.env === undefined ? undefined : readEnvironment(option.env, input.environment);
+  const isSwitch = option.presence === 'switch';
+  if (variable === undefined) return traceDefault(isSwitch ? 'false' : undefined);
+  return { texts: [isSwitch ? String(value) : variable], source: 'variable', name: option.env };
+}
+
+function traceDefault(text: string | undefined): Trace {
+  return text === undefined ? { texts: [], source: 'none' } : { texts: [text], source: 'default' };
 }
 
 async function readValue(key: string, option: Option<unknown>, input: OptionInput): Promise<unknown> {
@@ -111,7 +177,11 @@ async function readGiven(
   const fromFlag: GivenText | undefined =
     flag === undefined ? undefined : { text: flag, source: { kind: 'flag' }, name };
   const fromVariable: GivenText | undefined =
-    variable === undefined ? undefined : { text: variable, source: { kind: 'environment' }, name };
+    variable === undefined
+      ? undefined
+      : { text: variable, source: { kind: 'environment' }, name, variable: option.env };
+  if (fromFlag === undefined && fromVariable !== undefined && option.env !== undefined)
+    await warnOfReaders(option, option.env, fromVariable.text, input);
   if (!option.secret) return fromFlag ?? fromVariable;
 
   if (flag !== undefined && holdsSecret(option, flag)) {
@@ -128,9 +198,10 @@ async function readGiven(
   const fileName = fileVariable(option);
   const path = fileName === undefined ? undefined : readEnvironment(fileName, input.environment);
   if (fromVariable && path === undefined) return fromVariable;
+  const fromFile = await readFileText(fileName ?? name, path, input);
   return sameSecret(
     fromVariable && { ...fromVariable, name: option.env ?? name },
-    await readFileText(fileName ?? name, path, input),
+    fromFile && { ...fromFile, variable: fileName },
   );
 }
 
@@ -213,6 +284,19 @@ async function answer(
       if (option.value.hintsAtPrompt && error.hint !== undefined) prompter.print(`${error.hint}\n`);
     }
   }
+}
+
+/** Warns of a file of variables with a secret in it that others can read. */
+async function warnOfReaders(
+  option: Option<unknown>,
+  variable: string,
+  text: string,
+  { variablePaths, warn }: OptionInput,
+): Promise<void> {
+  const path = variablePaths?.get(variable);
+  const isSecret = holdsSecret(option, text) || withoutSecrets(text) !== text;
+  const warning = path === undefined || !isSecret ? undefined : await permissionWarning(path);
+  if (warning !== undefined) warn(warning);
 }
 
 function holdsSecret(option: Option<unknown>, text: string): boolean {

@@ -100,7 +100,8 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
       connections.use(openRemoteSigner(url, connection, options)),
     );
     const slashingDb =
-      options.slashingDbUrl && connections.use(await this.openSlashingDb(options.slashingDbUrl));
+      options.slashingDbUrl &&
+      connections.use(await this.openSlashingDb(options.slashingDbUrl, options.waitForDb));
     const { files, signers, disabled } = await syncWeb3Signer(
       {
         database: remote.database,
@@ -170,10 +171,11 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
   }
 
   private async openSlashingDb(
-    url: DatabaseSettings['dbUrl'],
+    dbUrl: DatabaseSettings['dbUrl'],
+    waitForDb: number | undefined,
   ): Promise<Awaited<ReturnType<typeof openSlashingDb>>> {
     try {
-      return await openSlashingDb(url, this.warn);
+      return await openSlashingDb({ dbUrl, waitForDb }, this.warn);
     } catch (error) {
       // What only opening it shows to be wrong with the URL, such as a file that it names.
       if (error instanceof UsageError && error.code === 'invalid-db-url')

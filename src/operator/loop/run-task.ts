@@ -49,7 +49,8 @@ export interface RunTaskDeps {
 const MAX_BACKOFF_INTERVALS = 5;
 const MAX_BACKOFF_MS = 60_000;
 
-const SYSTEM_CLOCK: Clock = {
+/** The process's own. */
+export const SYSTEM_CLOCK: Clock = {
   now: () => performance.now(),
   sleep: (durationMs, signal) => sleep(durationMs, undefined, { signal }).catch(() => undefined),
 };
@@ -75,8 +76,9 @@ export async function runTask(deps: RunTaskDeps, task: Task, signal: AbortSignal
   }
 }
 
-async function runPass(
-  { observer }: RunTaskDeps,
+/** Makes one pass. @returns why it failed; undefined when it did not */
+export async function runPass(
+  { observer }: Pick<RunTaskDeps, 'observer'>,
   clock: Clock,
   task: Task,
   signal: AbortSignal,
@@ -108,6 +110,12 @@ function nextBeginning(elapsedMs: number, intervalMs: number, failed: number): n
   return (Math.floor(earliestMs / intervalMs) + 1) * intervalMs - elapsedMs;
 }
 
+/** What a log says of a failure beside its message: what a user can act on, or the stack of a bug. */
+export function describeFailure(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof OperatorError)) return { err: error };
+  return { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) };
+}
+
 /** The same failure pass after pass is told the first, second, fourth, eighth … time. */
 function createFailureLog(log: RunTaskDeps['log']) {
   let last: string | undefined;
@@ -117,13 +125,7 @@ function createFailureLog(log: RunTaskDeps['log']) {
       const message = messageOf(error);
       repeated = message === last ? repeated + 1 : 1;
       last = message;
-      const isKnown = error instanceof OperatorError;
-      const fields = {
-        ...(isKnown && { code: error.code }),
-        ...(isKnown && error.hint !== undefined && { hint: error.hint }),
-        ...(failed > 1 && { failures: failed }),
-        ...(!isKnown && { err: error }),
-      };
+      const fields = { ...describeFailure(error), ...(failed > 1 && { failures: failed }) };
       if (Number.isInteger(Math.log2(repeated))) log.error(fields, message);
       else log.debug(fields, message);
     },

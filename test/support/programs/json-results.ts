@@ -17,6 +17,8 @@ export const RESULT_SCHEMAS = readdirSync(SCHEMAS)
  * {@link unseenResults}.
  */
 export const SHOWN_RESULTS: Readonly<Record<string, readonly string[]>> = {
+  'test/cli/completion.test.ts': ['completion'],
+  'test/cli/config.test.ts': ['config'],
   'test/cli/offline-commands.test.ts': [
     'create-keys',
     'create-wallet',

@@ -38,6 +38,7 @@ describe('groupOptions', () => {
       'DATABASE',
       'TRANSACTIONS',
       'OBSERVABILITY',
+      'VARIABLES',
     ]);
     expect(groups[0]?.flags.map(({ name }) => name)).toEqual([
       'vault',

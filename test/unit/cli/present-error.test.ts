@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CommandLineError } from '../../../src/cli/options/command-line-error.ts';
-import { presentError } from '../../../src/cli/present-error.ts';
+import { errorLogLine, presentError } from '../../../src/cli/present-error.ts';
 import { Aborted } from '../../../src/cli/terminal/aborted.ts';
 import { DifferencesError, ExternalError, OperatorError, UsageError } from '../../../src/lib/errors.ts';
 
@@ -33,8 +33,8 @@ describe('presentError', () => {
     'presentError ends the lines of %s with its code under --verbose, and leaves the document as it is',
     (error, text) => {
       const verbose = presentError(error, { ...context, isVerbose: true });
-      const { exitCode, json } = presentError(error, context);
-      expect(verbose).toEqual({ exitCode, json, text });
+      const { text: _, ...rest } = presentError(error, context);
+      expect(verbose).toEqual({ ...rest, text });
     },
   );
 
@@ -45,5 +45,11 @@ describe('presentError', () => {
     expect(bug.exitCode).toBe(70);
     expect(bug.text).toMatch(/bug in the program.*\nTypeError: x is undefined\n {4}at /);
     expect(bug.json).toEqual({ error: { code: 'internal-error', message: 'x is undefined' } });
+    expect(JSON.parse(errorLogLine(bug))).toMatchObject({
+      level: 'fatal',
+      code: 'internal-error',
+      msg: 'x is undefined',
+      stack: expect.stringMatching(/^TypeError: x is undefined\n {4}at /),
+    });
   });
 });

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createCommandLogger,
-  createServiceLogger,
-  type LogFormat,
-  type LogLevel,
-} from '../../../src/lib/logger.ts';
+import { jsonLogLine, type LogFormat } from '../../../src/lib/log-format.ts';
+import { createCommandLogger, createServiceLogger, type LogLevel } from '../../../src/lib/logger.ts';
 import { createScrubber, secretPartsOf } from '../../../src/lib/scrub.ts';
 
 function logTo(format: LogFormat, level: LogLevel = 'INFO', secrets: readonly string[] = []) {
@@ -42,6 +38,17 @@ describe('logger of the service', () => {
     const { log, lines } = logTo('json');
     log.child({ task: 'harvest' }).error({ err: new Error('no') }, 'failed');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error', task: 'harvest', msg: 'failed' });
+  });
+
+  it('jsonLogLine writes a line as createServiceLogger would, without anything in it that acts', () => {
+    const { log, lines } = logTo('json');
+    const text = 'a\u001b[31m text\nof others';
+    log.fatal({ code: 'x', hint: text, err: { stack: 'Error: no\n    at x' } }, text);
+    const line = jsonLogLine('fatal', { code: 'x', hint: text, err: { stack: 'Error: no\n    at x' } }, text);
+    expect(line.endsWith('\n')).toBe(true);
+    const [own, logged] = [line, lines[0] ?? ''].map(one => ({ ...JSON.parse(one), time: 'now' }));
+    expect(own).toEqual(logged);
+    expect(Object.keys(own)).toEqual(Object.keys(logged));
   });
 
   it('createServiceLogger knows the Python operator’s level WARNING, and writes nothing below it', () => {

@@ -9,7 +9,7 @@ import {
 } from '../../../../src/cli/flags/nodes.ts';
 import { SIGNER_OPTIONS } from '../../../../src/cli/flags/signer.ts';
 import { START_OPTIONS } from '../../../../src/cli/flags/start.ts';
-import { timeout } from '../../../../src/cli/flags/timeout.ts';
+import { duration, timeout } from '../../../../src/cli/flags/timeout.ts';
 import type { Option } from '../../../../src/cli/options/option.ts';
 import { ipfsGateways } from '../../../../src/cli/options/value-kinds.ts';
 
@@ -100,5 +100,24 @@ describe('IPFS gateways', () => {
       code: 'invalid-ipfs-gateway',
       message: expect.not.stringContaining('secret'),
     });
+  });
+});
+
+describe('a time with its unit', () => {
+  it.each([
+    ['60s', 60_000],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['300ms', 300],
+    ['1.5s', 1_500],
+    ['90', 90_000],
+    [' 0 ', 0],
+    ['99999999h', 2 ** 31 - 1],
+  ])('"%s" is %i ms', (text, expected) => {
+    expect(duration.parse(text, source)).toBe(expected);
+  });
+
+  it.each(['soon', '-1s', '1d', '1 s', 's', '1m30s', '1e3'])('"%s" is refused', text => {
+    expect(() => duration.parse(text, source)).toThrow(`'${text}' is not a time such as 60s, 5m or 1h.`);
   });
 });
