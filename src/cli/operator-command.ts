@@ -50,7 +50,7 @@ abstract class OperatorCommand extends Command {
     const { flags } = await this.parse();
     const prompter = this.prompter;
     const given = this.inputOf(flags);
-    await resolveOptions({ logFormat: GLOBAL_OPTIONS.logFormat }, { ...given, prompter: undefined });
+    await this.checkLogFormat(flags);
     const resolved = await resolveOptions(options, {
       ...given,
       unattended,
@@ -59,6 +59,12 @@ abstract class OperatorCommand extends Command {
     });
     check?.(resolved, { isAttended: prompter !== undefined });
     return resolved;
+  }
+
+  /** Refuses a format that is none before anything else is read. @throws CommandLineError */
+  protected async checkLogFormat(flags: OptionInput['flags']): Promise<void> {
+    const input = { ...this.inputOf(flags), prompter: undefined };
+    await resolveOptions({ logFormat: GLOBAL_OPTIONS.logFormat }, input);
   }
 
   /** What options are resolved by, beside questions. */

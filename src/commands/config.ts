@@ -25,6 +25,7 @@ export default class ShowConfig extends operatorCommand({})<typeof RESULT> {
   static override strict = false;
 
   async run() {
+    await this.checkLogFormat({});
     const route = routeArgv(withoutJson(this.argv), commandTree(this.config));
     if (route.kind === 'help')
       throw new CommandLineError('missing-argument', "Missing argument 'COMMAND'.", {

@@ -573,6 +573,13 @@ describe('the help page of', () => {
         --json                      Format output as json.
         --check, --dry-run          Writes nothing; exits with 3 when the merged file
                                     would change.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       DESCRIPTION
         Merges multiple deposit data files into one.
@@ -768,6 +775,9 @@ describe('the help page of', () => {
       DATABASE
         --db-schema=TEXT            The Postgres schema of the tables. Default is
                                     stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
         --encrypt-key=TEXT          The encryption key for the remote database: signs
                                     the plan, and all that is read without this key.
                                     [env: REMOTE_DB_ENCRYPT_KEY]
@@ -778,6 +788,15 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10
@@ -844,10 +863,17 @@ describe('the help page of', () => {
                                     "create-keys" command. [env: KEYSTORES_DIR]
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
-        --yes                       Removes without asking.
+        --yes                       Removes without asking. Not with --dry-run.
         --dry-run, --check          Shows what would be removed, and removes nothing.
                                     Exits as the command would: with 0 if nothing
                                     stops it.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc cleanup --dry-run
@@ -866,7 +892,7 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('remote-db cleanup')).toMatchInlineSnapshot(`
-      "--yes      -  -  switch
+      "--yes      -  -  switch unless --dryRun
       --dry-run  -  -  switch"
     `);
   });
@@ -1010,6 +1036,13 @@ describe('the help page of', () => {
                                     [env: VERBOSE]
         --dry-run, --check          Shows which steps would run, and runs none. Exits
                                     as the command would: with 0 if nothing stops it.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc migrate
@@ -1077,6 +1110,13 @@ describe('the help page of', () => {
         --dry-run, --check          Shows which tables and keys would be made, and
                                     makes none. Exits as the command would: with 0 if
                                     nothing stops it.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator remote-db --db-url=postgresql://postgres:postgres@localhost/operator --vault=0x8189aF89A7718C1baB5628399FC0ba50C6949bCc setup
@@ -2571,6 +2611,13 @@ describe('the help page of', () => {
         --dry-run, --check          Shows which transaction would be cancelled, and
                                     asks nothing of the operator. Exits as the command
                                     would: with 0 if nothing stops it.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       EXAMPLES
         $ operator tx cancel --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url
@@ -2593,6 +2640,7 @@ describe('the help page of', () => {
       --database-dir  -  DATABASE_DIR                      optional
       --db-url        -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
       --db-schema     -  REMOTE_DB_SCHEMA                  optional
+      --wait-for-db   -  WAIT_FOR_DB                       optional
       --id            -  -                                 optional
       --dry-run       -  -                                 switch"
     `);
