@@ -30,6 +30,7 @@ import { RecordTable } from '../../lib/record-table.ts';
 import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
 import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
+import { keystoreSource } from '../../services/remote-db/keystore-source.ts';
 import { type UploadResult, uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
 import { findLatelyUsedKeys } from '../../services/staking/network-validators/find-used-keys.ts';
 import { vaultDirectory } from '../../settings/vault-directory.ts';
@@ -121,29 +122,31 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
         allowRegistered: options.allowRegistered,
         check: options.dryRun,
         lockTimeoutMs: 10 * 60_000,
-        keystores: keystoreLocation(options, vaultDir),
+        command: 'remote-db upload-keypairs',
+        findKeys: () =>
+          keystoreSource(keystoreLocation(options, vaultDir), { say: this.say, warn: this.warn }),
       },
     );
-    const { verifyingKey, preview, ...counts } = result;
+    const { verifyingKey, preview, keys: keystores, ...counts } = result;
     if (options.dryRun) {
       for (const line of linesOfPreview(result, options.pruneShares)) this.say(line);
-      return { ...counts, dryRun: options.dryRun };
+      return { keystores, ...counts, dryRun: options.dryRun };
     }
     this.say(`Successfully uploaded keypairs and shares for the ${address} vault.`);
     this.hint(
       'Next: remote-db setup-web3signer, then setup-validator and setup-operator, wherever their files are used.',
     );
     this.hint(vaultPublicKeyHint(verifyingKey));
-    return { ...counts, vaultPublicKey: formatVaultPublicKey(verifyingKey) };
+    return { keystores, ...counts, vaultPublicKey: formatVaultPublicKey(verifyingKey) };
   }
 }
 
 /** What an upload would do, for its --dry-run. */
 function linesOfPreview(result: UploadResult, prunesShares: boolean): string[] {
-  const { keystores, stored, oracles, threshold, preview } = result;
+  const { keys, stored, oracles, threshold, preview } = result;
   const { validatorsBefore, validatorsAfterwards, isOtherDepositData } = preview;
   return [
-    `Would store ${countOf(stored, 'keypair')} with ${oracles} shares each (${threshold} of ${oracles} oracles); ${keystores - stored} of ${countOf(keystores, 'keystore')} are stored already.`,
+    `Would store ${countOf(stored, 'keypair')} with ${oracles} shares each (${threshold} of ${oracles} oracles); ${keys - stored} of ${countOf(keys, 'keystore')} are stored already.`,
     `Readers would see ${countOf(validatorsAfterwards, 'validator')} instead of ${validatorsBefore}; an upload removes none.`,
     isOtherDepositData ? 'The deposit data would be replaced.' : 'The deposit data would stay as it is.',
     ...(prunesShares ? ['Shares of oracle sets that no key uses any more would be removed.'] : []),

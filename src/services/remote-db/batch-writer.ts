@@ -19,6 +19,8 @@ export const USUAL_WORK = 2 ** 18;
 /** What a killed run loses of key derivations is bounded by this; keystores that cost nothing go many at a time. */
 const BATCH_WORK = 32 * USUAL_WORK;
 const BATCH_SIZE = 500;
+/** What a thread is given at a time: a usual keystore, or a tenth of a second of sealing. */
+export const JOB_SIZE = 64;
 
 /** Commits sealed keypairs batch by batch: one batch is being stored while the next one is filled. */
 export class BatchWriter {

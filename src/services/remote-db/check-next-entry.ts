@@ -1,7 +1,7 @@
 import type { DepositList } from '../../domain/consensus/deposit-list.ts';
 import { equalBytes, toHex } from '../../lib/bytes.ts';
 import { DifferencesError, ExternalError, messageOf } from '../../lib/errors.ts';
-import type { KeystoreList } from '../local-keys/keystore-list.ts';
+import type { KeySource } from './key-source.ts';
 import type { UploadedState } from './uploaded-state.ts';
 
 /** What is asked of the chain about a vault that takes its validators in the order of its deposit data. */
@@ -63,11 +63,11 @@ export async function assertNextIsFree(
 /** Whether readers will see other keys or other deposit data, and not only other shares. */
 export function changesVault(
   { vault, visible }: Pick<UploadedState, 'vault' | 'visible'>,
-  { root, keystores }: { readonly root: Uint8Array; readonly keystores: KeystoreList },
+  { root, keys }: { readonly root: Uint8Array; readonly keys: KeySource },
 ): boolean {
   const { depositDataRoot } = vault;
   if (depositDataRoot === null || !equalBytes(depositDataRoot, root)) return true;
-  const { publicKeys, length } = keystores;
+  const { publicKeys, length } = keys;
   for (let place = 0; place < length; place++) if (!visible.has(publicKeys.at(place))) return true;
   return false;
 }

@@ -7,13 +7,13 @@ import { OperatorError } from '../../lib/errors.ts';
 import { GrowingBytes } from '../../lib/growing-bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { RecordTable, sortRecords } from '../../lib/record-table.ts';
-import type { KeystoreList } from '../local-keys/keystore-list.ts';
+import type { KeySource } from './key-source.ts';
 
 /** What an upload has to store, and what readers will see after it. Public keys stand one after another. */
 export interface UploadPlan {
   /** All keys of this upload, sorted. */
   readonly publicKeys: Uint8Array;
-  /** Places of the keystores to decrypt, since the database has no such key. */
+  /** Places of the keys to open, since the database has no such key. */
   readonly fresh: readonly number[];
   /** Stored keys that lack shares of this oracle set: opened from the database, which costs no KDF. */
   readonly stale: Uint8Array;
@@ -24,7 +24,7 @@ export interface UploadPlan {
 }
 
 /**
- * Compares the keystores with the keypairs that the database has.
+ * Compares the keys of an upload with the keypairs that the database has.
  * @param upload.visible - the validators of the manifest
  */
 export async function planUpload(
@@ -32,22 +32,22 @@ export async function planUpload(
   { vaultId }: Vault,
   upload: {
     readonly oracleSet: OracleSet;
-    readonly keystores: KeystoreList;
+    readonly keys: KeySource;
     readonly visible: RecordTable;
   },
 ): Promise<UploadPlan> {
-  const { keystores, visible } = upload;
+  const { keys, visible } = upload;
   const { hash, publicKeys: oracles } = upload.oracleSet;
   const stored = await listStoredKeypairs(database, {
     vaultId,
     oracleSetHash: hash,
     shareCount: oracles.length,
   });
-  const states = new Uint8Array(keystores.length);
+  const states = new Uint8Array(keys.length);
   const others = new GrowingBytes();
   let seen = 0;
   for (const { publicKey, isActive, isComplete, isOfSet } of stored) {
-    const place = keystores.publicKeys.placeOf(publicKey);
+    const place = keys.publicKeys.placeOf(publicKey);
     if (place === undefined) {
       // By the manifest, and not by a column that anybody who writes to the database can set.
       if (visible.has(publicKey)) others.append(publicKey);
@@ -60,9 +60,9 @@ export async function planUpload(
   const fresh: number[] = [];
   for (const [place, state] of states.entries()) {
     if (state === FRESH) fresh.push(place);
-    if (state === STALE) stale.append(keystores.publicKeys.at(place));
+    if (state === STALE) stale.append(keys.publicKeys.at(place));
   }
-  const uploaded = keystores.publicKeys.flat();
+  const uploaded = keys.publicKeys.flat();
   const all = others.length === 0 ? uploaded : concatBytes([others.subarray(), uploaded]);
   const activeAfterwards = RecordTable.of(sortRecords(all, PUBLIC_KEY_LENGTH), PUBLIC_KEY_LENGTH);
   return {
@@ -70,11 +70,11 @@ export async function planUpload(
     fresh,
     stale: stale.subarray(),
     activeAfterwards,
-    isVisible: seen === keystores.length,
+    isVisible: seen === keys.length,
   };
 }
 
-/** What has to be done about a keystore. */
+/** What has to be done about a key. */
 const FRESH = 0;
 const STALE = 1;
 const COMPLETE = 2;
@@ -87,7 +87,7 @@ function stateOf({ isActive, isComplete }: { readonly isActive: boolean; readonl
 /** Replaced keys that had not been stored by this run before. */
 export function countReplacedOnly(
   { fresh, stale }: UploadPlan,
-  keystores: KeystoreList,
+  keys: KeySource,
   {
     unopened,
     replaced,
@@ -98,7 +98,7 @@ export function countReplacedOnly(
 ): number {
   if (replaced.length === 0) return 0;
   const counted = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const place of fresh) counted.add(keystores.publicKeys.at(place));
+  for (const place of fresh) counted.add(keys.publicKeys.at(place));
   for (let at = 0; at < stale.length; at += PUBLIC_KEY_LENGTH) {
     const publicKey = stale.subarray(at, at + PUBLIC_KEY_LENGTH);
     if (!unopened.has(toHex(publicKey))) counted.add(publicKey);

@@ -9,12 +9,12 @@ import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { nameList } from '../../lib/name-list.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import type { KeystoreFacts, KeystoreList } from '../local-keys/keystore-list.ts';
 import type { StoreTarget } from './batch-writer.ts';
 import { BrokenKeyFinder } from './find-broken-keys.ts';
+import type { KeySource } from './key-source.ts';
 import { digestRows } from './known-rows.ts';
 import type { UploadPlan } from './plan-upload.ts';
-import { sealKeystores } from './store-keypairs.ts';
+import { sealKeys } from './store-keypairs.ts';
 import { readValidatorRows } from './validator-rows.ts';
 
 export interface ProveUploadDeps {
@@ -25,7 +25,7 @@ export interface ProveUploadDeps {
 
 export interface UploadToProve {
   readonly plan: UploadPlan;
-  readonly keystores: KeystoreList;
+  readonly keys: KeySource;
   /** Keys of the upload whose stored row is known not to open. */
   readonly unopened: ReadonlySet<Hex>;
   /** SHA-256 over all rows that readers see, when every one of them is proven already. */
@@ -42,14 +42,14 @@ export interface ProvenUpload {
 /**
  * Proves all that an upload is about to seal: every row that readers will see, whoever wrote it and when. Rows that are byte
  * for byte what this run has sealed, or what the last upload has proven, are; every other one is opened. Of a validator of
- * this upload whose rows do not open, or do not fit together, all are made anew from its keystore, to be stored by the
+ * this upload whose rows do not open, or do not fit together, all are made anew from its key, to be stored by the
  * transaction that seals them.
  * @throws OperatorError 'rows-not-as-written' naming the keys that have no keystore here; 'vault-changed'
  */
 export async function proveUpload(
   deps: ProveUploadDeps,
   target: StoreTarget,
-  { plan, keystores, unopened, visibleDigest }: UploadToProve,
+  { plan, keys, unopened, visibleDigest }: UploadToProve,
 ): Promise<ProvenUpload> {
   // Nothing is to be changed, and all of it is proven: the transaction that seals it compares the rows with the digest.
   if (visibleDigest !== undefined && plan.isVisible && unopened.size === 0) {
@@ -60,14 +60,12 @@ export async function proveUpload(
   let broken: readonly Hex[] = [...unopened];
   for (;;) {
     const places = broken.map(publicKey =>
-      replaced.has(publicKey)
-        ? undefined
-        : keystores.publicKeys.placeOf(fromHex(publicKey, PUBLIC_KEY_LENGTH)),
+      replaced.has(publicKey) ? undefined : keys.publicKeys.placeOf(fromHex(publicKey, PUBLIC_KEY_LENGTH)),
     );
     const missing = broken.filter((_, i) => places[i] === undefined);
     if (missing.length > 0) throw notAsWritten(missing);
-    const files = places.flatMap(place => (place === undefined ? [] : keystores.fileAt(place)));
-    for (const keypair of await sealAnew(deps, target, files)) replacements.push(keypair);
+    const found = places.filter(place => place !== undefined);
+    for (const keypair of await sealAnew(deps, target, keys, found)) replacements.push(keypair);
     for (const publicKey of broken) replaced.add(publicKey);
     const preview = await readPreview(deps, target, plan, replacements);
     broken = preview.broken;
@@ -79,7 +77,7 @@ export async function proveUpload(
  * Insists that rows which do not open can be made anew.
  * @throws OperatorError 'rows-not-as-written' naming the keys that have no keystore here
  */
-export function assertReplaceable(unopened: ReadonlySet<Hex>, { publicKeys }: KeystoreList): void {
+export function assertReplaceable(unopened: ReadonlySet<Hex>, { publicKeys }: KeySource): void {
   const missing = [...unopened].filter(key => !publicKeys.has(fromHex(key, PUBLIC_KEY_LENGTH)));
   if (missing.length > 0) throw notAsWritten(missing);
 }
@@ -87,11 +85,12 @@ export function assertReplaceable(unopened: ReadonlySet<Hex>, { publicKeys }: Ke
 async function sealAnew(
   { pool, progress }: ProveUploadDeps,
   target: StoreTarget,
-  files: readonly KeystoreFacts[],
+  keys: KeySource,
+  places: readonly number[],
 ): Promise<NewKeypair[]> {
-  if (files.length === 0) return [];
-  const bar = progress.start('Encrypting keypairs', files.length, { lanes: pool.size });
-  const sealed = await sealKeystores(pool, target, files, bar);
+  if (places.length === 0) return [];
+  const bar = progress.start('Encrypting keypairs', places.length, { lanes: pool.size });
+  const sealed = await sealKeys(pool, target, keys.jobsOf(places), bar);
   bar.finish();
   return sealed;
 }

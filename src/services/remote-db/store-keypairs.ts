@@ -9,29 +9,27 @@ import { RecordTable } from '../../lib/record-table.ts';
 import { workAhead } from '../../lib/work-ahead.ts';
 import type { SealOutput, SealTarget } from '../../workers/jobs.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import type { KeystoreFacts } from '../local-keys/keystore-list.ts';
-import { BatchWriter, type StoreTarget, USUAL_WORK } from './batch-writer.ts';
+import { BatchWriter, JOB_SIZE, type StoreTarget } from './batch-writer.ts';
+import type { SealJob } from './key-source.ts';
 
 interface Deps {
   readonly database: Database;
   readonly pool: WorkerPool;
 }
 
-/** What a thread is given at a time: a usual keystore, or a tenth of a second of sealing. */
-const JOB_SIZE = 64;
 /** Jobs that are under way for every thread, beside the one whose result is stored: one is waiting when another is done. */
 const JOBS_PER_THREAD = 2;
 
-/** Decrypts keystores, splits and seals their keys, and commits them batch by batch. @returns how many were stored */
-export async function storeKeystores(
+/** Opens keys in threads, splits and seals them, and commits them batch by batch. @returns how many were stored */
+export async function storeKeys(
   deps: Deps,
   target: StoreTarget,
-  keystores: Iterable<KeystoreFacts>,
+  jobs: Iterable<SealJob>,
   bar: ProgressBar,
 ): Promise<number> {
   const writer = new BatchWriter(deps.database, target);
   try {
-    for await (const { keypairs, work } of sealEach(deps.pool, target, keystores)) {
+    for await (const { keypairs, work } of sealEach(deps.pool, target, jobs)) {
       await writer.add(keypairs, work);
       bar.advance(keypairs.length);
     }
@@ -41,15 +39,15 @@ export async function storeKeystores(
   return await writer.end();
 }
 
-/** Decrypts keystores and seals their keys with shares of the oracle set, without storing them. */
-export async function sealKeystores(
+/** Opens keys in threads and seals them with shares of the oracle set, without storing them. */
+export async function sealKeys(
   pool: WorkerPool,
   target: StoreTarget,
-  keystores: Iterable<KeystoreFacts>,
+  jobs: Iterable<SealJob>,
   bar: ProgressBar,
 ): Promise<NewKeypair[]> {
   const sealed: NewKeypair[] = [];
-  for await (const { keypairs } of sealEach(pool, target, keystores)) {
+  for await (const { keypairs } of sealEach(pool, target, jobs)) {
     for (const keypair of keypairs) sealed.push(keypair);
     bar.advance(keypairs.length);
   }
@@ -151,46 +149,20 @@ function* ownRows(records: Uint8Array, wanted: RecordTable): Generator<OwnRow> {
 
 interface SealedBatch {
   readonly keypairs: readonly NewKeypair[];
-  /** What it took to decrypt the keystores, in rounds of pbkdf2. */
+  /** What it took to open the keys, in rounds of pbkdf2. */
   readonly work: number;
 }
 
 async function* sealEach(
   pool: WorkerPool,
   target: StoreTarget,
-  keystores: Iterable<KeystoreFacts>,
+  jobs: Iterable<SealJob>,
 ): AsyncGenerator<SealedBatch, void, undefined> {
-  const seal = async (job: readonly KeystoreFacts[]) => {
-    const input = {
-      target: sealTargetOf(target),
-      keystores: job.map(({ path, password, publicKey }) => ({ path, password, publicKey })),
-    };
-    const sealed = await pool.sealKeystores(input, memoryOf(job));
-    const publicKeys = job.map(({ publicKey }) => publicKey);
-    return { keypairs: toKeypairs(sealed, publicKeys, target), work: workOf(job) };
+  const seal = async (job: SealJob) => {
+    const sealed = await job.run(pool, sealTargetOf(target));
+    return { keypairs: toKeypairs(sealed, job.publicKeys, target), work: job.work };
   };
-  yield* workAhead(jobsOf(keystores), seal, { inFlight: JOBS_PER_THREAD * pool.size + 1 });
-}
-
-/** Keystores in the order given, as many together as one job takes. */
-function* jobsOf(keystores: Iterable<KeystoreFacts>): Generator<readonly KeystoreFacts[]> {
-  let job: KeystoreFacts[] = [];
-  for (const keystore of keystores) {
-    job.push(keystore);
-    if (job.length < JOB_SIZE && workOf(job) < USUAL_WORK / 4) continue;
-    yield job;
-    job = [];
-  }
-  if (job.length > 0) yield job;
-}
-
-/** What the one takes that takes most: a thread decrypts one after another. */
-function memoryOf(keystores: readonly KeystoreFacts[]): number {
-  return keystores.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes), 0);
-}
-
-function workOf(keystores: readonly KeystoreFacts[]): number {
-  return keystores.reduce((sum, { work }) => sum + work, 0);
+  yield* workAhead(jobs, seal, { inFlight: JOBS_PER_THREAD * pool.size + 1 });
 }
 
 function* batches<T>(items: Iterable<T>, size: number): Generator<readonly T[]> {

@@ -14,8 +14,6 @@ import { equalBytes, type Hex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressReporter } from '../../lib/progress.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
-import { type KeystoreList, listKeystores } from '../local-keys/keystore-list.ts';
-import type { KeystoreLocation } from '../local-keys/read-keystores.ts';
 import {
   type AcceptedOracleSet,
   type AcceptedOracleSets,
@@ -25,6 +23,7 @@ import { auditActor } from './audit-actor.ts';
 import type { StoreTarget } from './batch-writer.ts';
 import { assertKeysAtHand, startDepositCheck } from './check-deposit-data.ts';
 import { assertNextIsFree, changesVault, type NextEntryDeps } from './check-next-entry.ts';
+import type { KeySource } from './key-source.ts';
 import {
   assertKnown,
   changedMeanwhile,
@@ -36,7 +35,7 @@ import { proveKeys } from './prove-keys.ts';
 import { assertReplaceable, type ProvenUpload, proveUpload } from './prove-upload.ts';
 import { type PlanState, planStateOf, readHistory, signFacts } from './statements/sign-facts.ts';
 import { openVaultSigner, type VaultSigner } from './statements/vault-signing-key.ts';
-import { storeKeystores, storeSharesAnew } from './store-keypairs.ts';
+import { storeKeys, storeSharesAnew } from './store-keypairs.ts';
 import { type UnlockedVault, unlockVault, type VaultRef } from './unlock-vault.ts';
 import { readUploadedState } from './uploaded-state.ts';
 
@@ -57,7 +56,8 @@ export interface UploadDeps extends NextEntryDeps {
 export interface UploadOptions {
   readonly ref: VaultRef;
   readonly encryptKey: string;
-  readonly keystores: KeystoreLocation;
+  /** Finds the keys to upload. */
+  readonly findKeys: () => Promise<KeySource>;
   readonly depositData: DepositList;
   /** Removes oracle sets that are no longer anybody's. */
   readonly pruneShares: boolean;
@@ -65,6 +65,8 @@ export interface UploadOptions {
   readonly allowRegistered: boolean;
   /** Goes through all of it, and stores nothing. */
   readonly check?: boolean | undefined;
+  /** What the audit log calls the command. */
+  readonly command: string;
   /** How long another upload of this vault is waited for. */
   readonly lockTimeoutMs: number;
 }
@@ -77,7 +79,7 @@ interface UploadPreview {
 }
 
 export interface UploadResult {
-  readonly keystores: number;
+  readonly keys: number;
   /** Keypairs whose key or shares were stored by this run, or with `check` would be; the others were complete. */
   readonly stored: number;
   readonly shares: number;
@@ -90,10 +92,10 @@ export interface UploadResult {
 }
 
 /**
- * Puts the vault's keystores and their shares of the current oracle set into the remote database. Batches are committed
+ * Puts the vault's keys and their shares of the current oracle set into the remote database. Batches are committed
  * as they are ready and seen by nobody; the last transaction makes all of it current at once. Can be killed anywhere
  * and run again.
- * @throws OperatorError for whatever is wrong with key, database, keystores, deposit data, chain or oracle configuration;
+ * @throws OperatorError for whatever is wrong with key, database, keys, deposit data, chain or oracle configuration;
  *   readers then see what they saw before
  */
 export async function uploadKeypairs(deps: UploadDeps, options: UploadOptions): Promise<UploadResult> {
@@ -117,50 +119,49 @@ async function uploadLocked(
   const vaultSigner = await openVaultSigner(database, unlocked);
   const provenRoot = state.provenRootOf(depositData.text.digest);
   using depositCheck = startDepositCheck(deps.pool, ref, { list: depositData, provenRoot });
-  say(`Loading keystores from ${options.keystores.keystoresDir}...`);
-  const keystores = await listKeystores(options.keystores, deps.warn);
+  const keys = await options.findKeys();
   const root = await depositCheck.rootOf(await fetchRoot(deps, options));
   depositData.letGoOfProofs();
   await assertNextIsFree(deps, {
     depositData,
     root,
-    isChange: changesVault(state, { root, keystores }),
+    isChange: changesVault(state, { root, keys }),
     isAllowed: options.allowRegistered,
   });
   say('Fetching oracles config...');
   const accepted = rememberLater(acceptedSets(deps, options, unlocked));
   const oracleSet = await deps.fetchOracleSet(accepted);
   const { vault, visible, known } = state;
-  const plan = await planUpload(database, vault, { oracleSet, keystores, visible });
+  const plan = await planUpload(database, vault, { oracleSet, keys, visible });
   assertKeysAtHand(depositData, plan.activeAfterwards);
-  warnOfUnlistedKeys(deps, options, keystores);
+  warnOfUnlistedKeys(deps, options, keys);
 
-  say(`Calculating and encrypting shares for ${keystores.length} keystores...`);
+  say(`Calculating and encrypting shares for ${keys.length} ${keys.noun}...`);
   const target = { unlocked, oracleSet, known, check: options.check };
   if (!options.check) {
     deps.whenInterrupted?.(
       'Readers see what they saw before. Keypairs that were stored already stay in the database, seen by nobody: run the same command again, and it goes on with the others.',
     );
   }
-  const { stored: added, unopened } = await storeMissing(deps, target, plan, keystores);
+  const { stored: added, unopened } = await storeMissing(deps, target, plan, keys);
   const { visibleDigest } = state;
-  const upload = { plan, keystores, unopened, visibleDigest };
+  const upload = { plan, keys, unopened, visibleDigest };
   // What was not stored cannot be read back: of a check, only one that would store nothing is proven from what readers would see.
   const isUnstored = options.check && added + unopened.size > 0;
-  if (isUnstored) assertReplaceable(unopened, keystores);
+  if (isUnstored) assertReplaceable(unopened, keys);
   const proven = isUnstored ? undefined : await proveUpload(deps, target, upload);
   const replacements = proven?.replacements ?? [];
   if (replacements.length > 0) {
     deps.warn(
-      `The rows of ${replacements.length} validators in the remote db were not what was written; they ${options.check ? 'would be' : 'are'} replaced from the keystores.`,
+      `The rows of ${replacements.length} validators in the remote db were not what was written; they ${options.check ? 'would be' : 'are'} replaced from the ${keys.noun}.`,
     );
   }
   const { publicKeys: others } = await proveKeys(deps, unlocked, {
     verifyingKey: vaultSigner.signer.verifyingKey,
-    except: keystores.publicKeys,
+    except: keys.publicKeys,
   });
-  assertKnown(plan, { uploaded: keystores.publicKeys, proven: others });
-  const stored = added + countReplacedOnly(plan, keystores, { unopened, replaced: replacements });
+  assertKnown(plan, { uploaded: keys.publicKeys, proven: others });
+  const stored = added + countReplacedOnly(plan, keys, { unopened, replaced: replacements });
   let pruned = 0;
   if (!options.check && proven !== undefined) {
     say('Uploading updates to the remote db...');
@@ -176,9 +177,9 @@ async function uploadLocked(
   }
   const { depositDataRoot } = vault;
   return {
-    keystores: keystores.length,
+    keys: keys.length,
     stored,
-    shares: keystores.length * oracleSet.publicKeys.length,
+    shares: keys.length * oracleSet.publicKeys.length,
     oracles: oracleSet.publicKeys.length,
     threshold: oracleSet.threshold,
     prunedShares: pruned,
@@ -237,34 +238,33 @@ function rememberLater(sets: AcceptedOracleSets): AcceptedOracleSets & { settle(
 function warnOfUnlistedKeys(
   deps: UploadDeps,
   { depositData }: UploadOptions,
-  { publicKeys, length }: KeystoreList,
+  { noun, publicKeys, length }: KeySource,
 ): void {
   let unlisted = 0;
   for (let place = 0; place < length; place++) {
     if (!depositData.publicKeys.has(publicKeys.at(place))) unlisted += 1;
   }
-  if (unlisted > 0) deps.warn(`${unlisted} of ${length} keystores are not in ${depositData.path}.`);
+  if (unlisted > 0) deps.warn(`${unlisted} of ${length} ${noun} are not in ${depositData.path}.`);
 }
 
 async function storeMissing(
   deps: UploadDeps,
   target: StoreTarget,
   { fresh, stale }: UploadPlan,
-  keystores: KeystoreList,
+  keys: KeySource,
 ): Promise<{ stored: number; unopened: ReadonlySet<Hex> }> {
   const total = fresh.length + stale.length / PUBLIC_KEY_LENGTH;
   if (total === 0) return { stored: 0, unopened: new Set() };
   const bar = deps.progress.start('Encrypting keypairs', total, { lanes: deps.pool.size });
   const { stored, unopened } = await storeSharesAnew(deps, target, stale, bar);
-  const files = fresh.values().map(place => keystores.fileAt(place));
-  const added = await storeKeystores(deps, target, files, bar);
+  const added = await storeKeys(deps, target, keys.jobsOf(fresh), bar);
   bar.finish();
   return { stored: stored + added, unopened };
 }
 
 async function activate(
   { database, warn }: UploadDeps,
-  { ref, depositData }: UploadOptions,
+  { ref, depositData, command }: UploadOptions,
   { vault, encryptionKey, context }: UnlockedVault,
   upload: {
     readonly oracleSet: OracleSet;
@@ -311,7 +311,7 @@ async function activate(
     assignNewKeys: (stored, newKeys) => assignAdded(stored.assignments, newKeys, stored.totalClients),
     audit: {
       actor: auditActor(),
-      command: 'remote-db upload-keypairs',
+      command,
       network: ref.network.name,
       vault: context.vault,
       counts: {

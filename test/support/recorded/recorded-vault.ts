@@ -12,6 +12,7 @@ import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { parseOracleConfig } from '../../../src/domain/protocol/oracle-document.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
+import { keystoreSource } from '../../../src/services/remote-db/keystore-source.ts';
 import { setupVault } from '../../../src/services/remote-db/setup-vault.ts';
 import type { VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';
 import { type UploadOptions, uploadKeypairs } from '../../../src/services/remote-db/upload-keypairs.ts';
@@ -105,7 +106,12 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
   const said: string[] = [];
   const warnings: string[] = [];
   const { keystoresDir, oracleSet = recordedOracleSet(), root = recordedRoot() } = upload;
-  const result = await uploadKeypairs(
+  const say = (line: string) => {
+    said.push(line);
+    upload.onSay?.(line);
+  };
+  const warn = (line: string) => void warnings.push(line);
+  const { keys: keystores, ...counts } = await uploadKeypairs(
     {
       database,
       pool,
@@ -114,23 +120,22 @@ export async function uploadRecorded(database: Database, pool: WorkerPool, uploa
       fetchDepositDataPlace: async () => null,
       isRegistered: async () => false,
       fetchOracleSet: async () => oracleSet,
-      say: line => {
-        said.push(line);
-        upload.onSay?.(line);
-      },
-      warn: line => void warnings.push(line),
+      say,
+      warn,
     },
     {
       ref: recordedRef,
       encryptKey: RECORDED_ENCRYPT_KEY,
       lockTimeoutMs: 10_000,
       depositData: depositListOf(upload.depositData ?? recordedDepositData()),
-      keystores: { keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] },
+      command: 'remote-db upload-keypairs',
+      findKeys: () =>
+        keystoreSource({ keystoresDir, passwordFiles: [join(keystoresDir, 'password.txt')] }, { say, warn }),
       pruneShares: upload.pruneShares ?? false,
       allowRegistered: false,
     },
   );
-  return { result, said, warnings };
+  return { result: { keystores, ...counts }, said, warnings };
 }
 
 /** Gives the recorded vault its recorded encryption key. */

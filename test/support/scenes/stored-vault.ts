@@ -9,6 +9,7 @@ import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
+import { keystoreSource } from '../../../src/services/remote-db/keystore-source.ts';
 import { setupVault } from '../../../src/services/remote-db/setup-vault.ts';
 import { uploadKeypairs } from '../../../src/services/remote-db/upload-keypairs.ts';
 import { createWorkerPool } from '../../../src/workers/pool.ts';
@@ -64,7 +65,12 @@ export async function storeTestVault(
         pruneShares: false,
         allowRegistered: false,
         lockTimeoutMs: 1_000,
-        keystores: { keystoresDir, passwordFiles: [] },
+        command: 'remote-db upload-keypairs',
+        findKeys: () =>
+          keystoreSource(
+            { keystoresDir, passwordFiles: [] },
+            { say: () => undefined, warn: () => undefined },
+          ),
         depositData: depositListOf({
           path: 'deposit data',
           entries: keys.map(secretKey => createDepositData({ secretKey, vault, network })),

@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../../../src/db/database.ts';
 import { countVaultRows } from '../../../../src/db/delete-vault.ts';
 import { deriveSecretKey } from '../../../../src/domain/keys/derivation.ts';
-import { listKeystores } from '../../../../src/services/local-keys/keystore-list.ts';
+import { type KeystoreFacts, listKeystores } from '../../../../src/services/local-keys/keystore-list.ts';
 import type { StoreTarget } from '../../../../src/services/remote-db/batch-writer.ts';
+import { keystoreJobs } from '../../../../src/services/remote-db/keystore-source.ts';
 import { KnownRows } from '../../../../src/services/remote-db/known-rows.ts';
-import { storeKeystores } from '../../../../src/services/remote-db/store-keypairs.ts';
+import { storeKeys } from '../../../../src/services/remote-db/store-keypairs.ts';
 import { unlockVault } from '../../../../src/services/remote-db/unlock-vault.ts';
 import { createWorkerPool, type WorkerPool } from '../../../../src/workers/pool.ts';
 import { BOTH_DATABASES } from '../../../support/postgres/both-databases.ts';
@@ -61,12 +62,20 @@ async function keystoresOf(number: number) {
   return Array.from({ length: number }, (_, place) => list.fileAt(place));
 }
 
+function storeKeystores(
+  deps: { readonly database: Database; readonly pool: WorkerPool },
+  target: StoreTarget,
+  keystores: readonly KeystoreFacts[],
+): Promise<number> {
+  return storeKeys(deps, target, keystoreJobs(keystores), bar);
+}
+
 async function targetIn(database: Database): Promise<StoreTarget> {
   const unlocked = await unlockVault(database, recordedRef, RECORDED_ENCRYPT_KEY);
   return { unlocked, oracleSet: inventOracleSet(3, 2), known: new KnownRows() };
 }
 
-describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
+describe.each(BOTH_DATABASES)('storeKeys on $kind', ({ createUrl }) => {
   async function open() {
     await using resources = new AsyncDisposableStack();
     const { url } = resources.use(await createUrl());
@@ -77,12 +86,12 @@ describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
   }
 
   it.each([1, JOB - 1, JOB, JOB + 1, BATCH, BATCH + 1, COUNT])(
-    'storeKeystores stores %i keystores with all their shares',
+    'storeKeys stores %i keystores with all their shares',
     async number => {
       await using vault = await open();
       const target = await targetIn(vault.database);
       expect(
-        await storeKeystores({ database: vault.database, pool }, target, await keystoresOf(number), bar),
+        await storeKeystores({ database: vault.database, pool }, target, await keystoresOf(number)),
       ).toBe(number);
       expect(await countVaultRows(vault.database, VAULT_ID)).toMatchObject({
         validators: number,
@@ -91,12 +100,7 @@ describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
         oracleSets: 1,
       });
       // All of them are there: the second time none is stored.
-      const again = storeKeystores(
-        { database: vault.database, pool },
-        target,
-        await keystoresOf(number),
-        bar,
-      );
+      const again = storeKeystores({ database: vault.database, pool }, target, await keystoresOf(number));
       expect(await again).toBe(0);
     },
   );
@@ -107,18 +111,13 @@ describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
     ['first of the second batch', BATCH, BATCH],
     ['last', COUNT - 1, BATCH],
   ] as const)(
-    'storeKeystores stops at the %s keystore with a wrong password, which it names; whole batches before it stay',
+    'storeKeys stops at the %s keystore with a wrong password, which it names; whole batches before it stay',
     async (_, place, kept) => {
       await using vault = await open();
       const target = await targetIn(vault.database);
       const keystores = await keystoresOf(COUNT);
       const wrong = { ...keystores[place], password: 'another' } as (typeof keystores)[number];
-      const stored = storeKeystores(
-        { database: vault.database, pool },
-        target,
-        keystores.with(place, wrong),
-        bar,
-      );
+      const stored = storeKeystores({ database: vault.database, pool }, target, keystores.with(place, wrong));
       await expect(stored).rejects.toMatchObject({
         code: 'keystore-wrong-password',
         message: expect.stringContaining(wrong.path),
@@ -131,7 +130,7 @@ describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
     },
   );
 
-  it('storeKeystores stops when a batch cannot be stored, after what was under way has ended', async () => {
+  it('storeKeys stops when a batch cannot be stored, after what was under way has ended', async () => {
     await using vault = await open();
     const target = await targetIn(vault.database);
     // No row may refer to a data key that is not there.
@@ -150,7 +149,6 @@ describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
       { database: vault.database, pool: watched },
       { ...target, unlocked: foreign },
       await keystoresOf(COUNT),
-      bar,
     );
     await expect(stored).rejects.toThrow(/foreign key|violates/);
     expect(running).toBe(0);
@@ -160,7 +158,7 @@ describe.each(BOTH_DATABASES)('storeKeystores on $kind', ({ createUrl }) => {
   });
 });
 
-it('storeKeystores refuses a keystore that names another key than when it was read first', async () => {
+it('storeKeys refuses a keystore that names another key than when it was read first', async () => {
   await using url = await createTestDatabase({ migrated: false });
   await using database = await openDatabase({ url: url.url });
   await setupRecorded(database);
@@ -169,7 +167,7 @@ it('storeKeystores refuses a keystore that names another key than when it was re
   if (first === undefined || second === undefined) throw new Error('no keystores');
   const moved = join(folder.path, 'moved.json');
   writeFileSync(moved, readFileSync(second.path));
-  const stored = storeKeystores({ database, pool }, target, [{ ...first, path: moved }], bar);
+  const stored = storeKeystores({ database, pool }, target, [{ ...first, path: moved }]);
   await expect(stored).rejects.toMatchObject({
     code: 'keystore-changed',
     message: expect.stringContaining(moved),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { KeystoreFacts } from '../../../../src/services/local-keys/keystore-list.ts';
+import { keystoreJobs } from '../../../../src/services/remote-db/keystore-source.ts';
 import { KnownRows } from '../../../../src/services/remote-db/known-rows.ts';
-import { sealKeystores } from '../../../../src/services/remote-db/store-keypairs.ts';
+import { sealKeys } from '../../../../src/services/remote-db/store-keypairs.ts';
 import type { UnlockedVault } from '../../../../src/services/remote-db/unlock-vault.ts';
 import type { WorkerPool } from '../../../../src/workers/pool.ts';
 
@@ -53,8 +54,8 @@ function keystoresOf(work: number, count: number): KeystoreFacts[] {
   return Array.from({ length: count }, () => facts);
 }
 
-describe('sealKeystores', () => {
-  it('sealKeystores seals the keys of 20,000 keystores for eleven oracles', async () => {
+describe('sealKeys', () => {
+  it('sealKeys seals the keys of 20,000 keystores for eleven oracles', async () => {
     const { pool, jobs } = idlePool();
     let shown = 0;
     const bar = {
@@ -63,21 +64,21 @@ describe('sealKeystores', () => {
       },
       finish() {},
     };
-    const sealed = await sealKeystores(pool, target(), keystoresOf(1, KEYSTORES), bar);
+    const sealed = await sealKeys(pool, target(), keystoreJobs(keystoresOf(1, KEYSTORES)), bar);
     expect(shown).toBe(KEYSTORES);
     expect(sealed).toHaveLength(KEYSTORES);
     expect(sealed.at(-1)?.shares).toHaveLength(ORACLES);
     expect(Math.max(...jobs)).toBe(64);
   });
 
-  it('sealKeystores gives a thread one keystore of the usual cost at a time, so that no thread waits for another', async () => {
+  it('sealKeys gives a thread one keystore of the usual cost at a time, so that no thread waits for another', async () => {
     const { pool, jobs } = idlePool();
     const keystores = [
       ...keystoresOf(USUAL_WORK, 3),
       ...keystoresOf(1, 65),
       ...keystoresOf(USUAL_WORK / 5, 3),
     ];
-    await sealKeystores(pool, target(), keystores, { advance() {}, finish() {} });
+    await sealKeys(pool, target(), keystoreJobs(keystores), { advance() {}, finish() {} });
     expect(jobs).toEqual([1, 1, 1, 64, 3, 1]);
   });
 });
