@@ -36,6 +36,8 @@ export interface DevnetOptions {
   /** Gives the vault a MEV escrow of its own. */
   readonly hasOwnMevEscrow?: boolean;
   readonly chainId?: number;
+  /** Deposits are signed for it; 4 bytes, {@link BEACON_CHAIN}'s by default. */
+  readonly genesisForkVersion?: Uint8Array;
   readonly name?: string;
   readonly rpcPort?: number;
   readonly ipfsPort?: number;
@@ -58,6 +60,8 @@ export interface Devnet extends AsyncDisposable {
   writeNetworkFile(path: string, changes?: Readonly<Record<string, unknown>>): Promise<void>;
   /** Another vault of the same protocol. */
   createVault(version: number, options?: { readonly hasOwnMevEscrow?: boolean }): Promise<string>;
+  /** Puts a vault of version 1 at an address that somebody has chosen. */
+  placeVault(address: string): Promise<void>;
   /** Somebody deposits so much ether in the vault. */
   depositEther(ether: number, vault?: string): Promise<void>;
   /** Gives an account so much ether, whatever it had: a hot wallet, or a vault whose validators' rewards arrive. */
@@ -117,6 +121,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     oracles = 4,
     threshold = 3,
     blockTime,
+    genesisForkVersion = BEACON_CHAIN.genesisForkVersion,
   } = options;
   await using resources = new AsyncDisposableStack();
   const { slotsPerEpoch = 32, hasOwnMevEscrow = false } = options;
@@ -143,6 +148,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     genesisTimestamp: genesis?.timestamp ?? 0,
     contracts: protocol.addresses,
     ipfsGateways: [ipfs.url],
+    genesisForkVersion,
   };
   const devnet = new RunningDevnet({
     anvil,
@@ -201,9 +207,11 @@ class RunningDevnet implements Devnet {
     this.protocol = protocol;
     this.#facts = facts;
     this.#noteVault(vault, vaultVersion, hasOwnMevEscrow);
-    this.deposits = createDepositLog(protocol, BEACON_CHAIN);
+    const { genesisForkVersion } = facts;
+    this.deposits = createDepositLog(protocol, { genesisForkVersion });
     const { deposits } = this;
-    const deps = { protocol, deposits, ipfs, currentSet: () => this.oracleSet };
+    const chain = { genesisForkVersion };
+    const deps = { protocol, deposits, ipfs, chain, currentSet: () => this.oracleSet };
     this.#servers = oracleServers === undefined ? undefined : createOracles(deps, oracleServers);
   }
 
@@ -238,6 +246,18 @@ class RunningDevnet implements Devnet {
     const vault = await this.protocol.createVault(version, options);
     this.#noteVault(vault, version, options.hasOwnMevEscrow ?? false);
     return vault;
+  }
+
+  async placeVault(address: string): Promise<void> {
+    const { protocol } = this;
+    const { provider, addresses } = protocol;
+    // Of a new vault only the admin, in the first slot, is in its storage; all else is in its code.
+    const model = await protocol.createVault(1);
+    await provider.send('anvil_setCode', [address, await provider.getCode(model)]);
+    const admin = await provider.send('eth_getStorageAt', [model, '0x0', 'latest']);
+    await provider.send('anvil_setStorageAt', [address, `0x${'0'.repeat(64)}`, admin]);
+    await protocol.send(protocol.at('VaultsRegistry', addresses.vaultsRegistry), 'addVault', address);
+    this.#noteVault(address, 1, false);
   }
 
   async depositEther(ether: number, vault = this.addresses.vault): Promise<void> {

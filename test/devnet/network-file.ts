@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { DepositChain, ExitChain } from './exit-signature.ts';
+import { type DepositChain, type ExitChain, hex } from './exit-signature.ts';
 import type { ProtocolAddresses } from './protocol.ts';
 
 export interface NetworkFacts {
@@ -11,6 +11,8 @@ export interface NetworkFacts {
   readonly genesisTimestamp: number;
   readonly contracts: ProtocolAddresses;
   readonly ipfsGateways: readonly string[];
+  /** 4 bytes; deposits are signed for it. */
+  readonly genesisForkVersion: Uint8Array;
 }
 
 /** Made up; Capella from the start. */
@@ -31,7 +33,7 @@ function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
     secondsPerSlot: facts.secondsPerSlot,
     slotsPerEpoch: facts.slotsPerEpoch,
     genesisTimestamp: facts.genesisTimestamp,
-    genesisForkVersion: '0x10000038',
+    genesisForkVersion: hex(facts.genesisForkVersion),
     genesisValidatorsRoot: `0x${'d3'.repeat(32)}`,
     capellaForkVersion: '0x40000038',
     capellaForkEpoch: Number(EXIT_EPOCH),

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { decrypt } from 'eciesjs';
 import { credentialsOf, DEPOSIT_GWEI, encodeEntry, isDepositSigned } from './deposit-data.ts';
 import type { DepositLog } from './deposit-log.ts';
-import { exitSigningRoot, hex, isSignedBy, unhex } from './exit-signature.ts';
+import { type DepositChain, exitSigningRoot, hex, isSignedBy, unhex } from './exit-signature.ts';
 import { hashDepositLeaf, isMultiProven } from './multi-proof.ts';
 import { BEACON_CHAIN, EXIT_EPOCH } from './network-file.ts';
 import { type ApprovalRequest, Refusal, type ShareRequest } from './oracle-requests.ts';
@@ -105,14 +105,17 @@ export function encodeEntries(vault: string, request: ApprovalRequest): readonly
 }
 
 /** Deposit signatures of a request for approval; throws Refusal. */
-export async function checkDepositSignatures(vault: string, request: ApprovalRequest): Promise<void> {
+export async function checkDepositSignatures(
+  chain: DepositChain,
+  vault: string,
+  request: ApprovalRequest,
+): Promise<void> {
   const withdrawalCredentials = credentialsOf(vault);
   for (const [i, key] of request.public_keys.entries()) {
     await setImmediate();
     const signature = unhex(request.deposit_signatures[i] ?? '');
     const deposit = { publicKey: unhex(key), withdrawalCredentials, amountGwei: DEPOSIT_GWEI, signature };
-    if (!isDepositSigned(deposit, BEACON_CHAIN))
-      throw new Refusal(`the deposit signature of ${key} is invalid`);
+    if (!isDepositSigned(deposit, chain)) throw new Refusal(`the deposit signature of ${key} is invalid`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Interface } from 'ethers/abi';
 import type { DepositLog } from './deposit-log.ts';
-import { hex, unhex } from './exit-signature.ts';
+import { type DepositChain, hex, unhex } from './exit-signature.ts';
 import type { Answer, ReceivedRequest } from './http-server.ts';
 import type { IpfsGateway } from './ipfs-gateway.ts';
 import {
@@ -36,6 +36,8 @@ export interface OraclesDeps {
   readonly protocol: Protocol;
   readonly deposits: DepositLog;
   readonly ipfs: IpfsGateway;
+  /** What deposits are signed for. */
+  readonly chain: DepositChain;
   /** The set that the keeper names. */
   readonly currentSet: () => OracleSet;
 }
@@ -178,7 +180,9 @@ class RunningOracles implements Oracles {
       await this.#requireDeadline(request.deadline);
       const head: string = (await protocol.provider.send('eth_getBlockByNumber', ['latest', false])).hash;
       await this.#once(['chain', head, text], () => checkRegistration(protocol, deposits, vault, request));
-      await this.#once(['deposits', text], () => checkDepositSignatures(vault.address, request));
+      await this.#once(['deposits', text], () =>
+        checkDepositSignatures(this.#deps.chain, vault.address, request),
+      );
       await this.#requireOwnShares(server, request, indexes, text);
     }
     const validators = Buffer.concat(encodeEntries(vault.address, request));
