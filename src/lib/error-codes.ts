@@ -890,6 +890,30 @@ export const ERROR_CODES = {
   'upload-incomplete': {
     kinds: ['failure'],
   },
+  'v3-key-malformed': {
+    kinds: ['failure'],
+  },
+  'v3-keys-broken': {
+    kinds: ['differences'],
+  },
+  'v3-no-deposit-data': {
+    kinds: ['failure'],
+  },
+  'v3-no-keys': {
+    kinds: ['failure'],
+  },
+  'v3-rows-without-vault': {
+    kinds: ['differences'],
+  },
+  'v3-tables-ambiguous': {
+    kinds: ['failure'],
+  },
+  'v3-tables-missing': {
+    kinds: ['failure'],
+  },
+  'v3-wrong-key': {
+    kinds: ['failure'],
+  },
   'validator-type-missing': {
     kinds: ['usage'],
   },

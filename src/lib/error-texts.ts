@@ -246,8 +246,8 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'deposit-data-other-keys': {
     meaning:
-      'The deposit data names public keys that have neither a keystore here nor a row in the remote db. Their validators could never exit.',
-    remedy: 'Add the missing keystores, or name the right file with --deposit-data-file.',
+      'The deposit data names public keys that are neither among those to upload nor in the remote db. Their validators could never exit.',
+    remedy: 'Upload the missing keys, too, or name the right file with --deposit-data-file.',
   },
   'deposit-data-other-network': {
     meaning: 'The deposit data was made for another network: its fork version is not that of this one.',
@@ -1282,6 +1282,44 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning:
       'Uploaded keypairs are missing in the remote db, or have not all their shares. Nothing was activated.',
     remedy: 'Run upload-keypairs again: it stores what is missing.',
+  },
+  'v3-key-malformed': {
+    meaning: "The encryption key of the Python operator's database is not 32 bytes in base64.",
+    remedy: 'Give the key that its "remote-db setup" has printed, as --from-encrypt-key-file.',
+  },
+  'v3-keys-broken': {
+    meaning:
+      "Keys in the Python operator's database, which stores nothing that would prove them, were decrypted and have other public keys than their rows say. Nothing was changed.",
+    remedy:
+      'Upload the keystores of the whole vault with "remote-db upload-keypairs" instead, or import the other keys alone with --skip-broken. A validator that is left out signs nothing.',
+  },
+  'v3-no-deposit-data': {
+    meaning:
+      "The Python operator's database has no deposit data of the vault: its versions 4 and 5 store none.",
+    remedy: 'Name the file with --deposit-data-file; "operator deposit-data" writes it from keystores.',
+  },
+  'v3-no-keys': {
+    meaning: "The Python operator's database has no key of this vault and network.",
+    remedy: 'Check --vault, --network and --from-db-url.',
+  },
+  'v3-rows-without-vault': {
+    meaning:
+      "Keys in the Python operator's database name no vault, as its versions 4 and 5 store them, so that they may be another vault's. Two signers with one key can get a validator slashed.",
+    remedy: 'If all of them are of this vault, repeat with --rows-without-vault.',
+  },
+  'v3-tables-ambiguous': {
+    meaning:
+      'The database of --from-db-url has tables of the Python operator for this network in several schemas.',
+    remedy: 'Say with --from-db-schema which of them is meant.',
+  },
+  'v3-tables-missing': {
+    meaning: 'The database of --from-db-url has no tables of the Python operator for this network.',
+    remedy: 'Check --from-db-url, --from-db-schema and --network.',
+  },
+  'v3-wrong-key': {
+    meaning:
+      "The encryption key of --from-encrypt-key opens no key in the Python operator's database: every public key that was derived is another one.",
+    remedy: 'Give the key that its "remote-db setup" has printed for these keys.',
   },
   'validator-type-missing': {
     meaning:

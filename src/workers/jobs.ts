@@ -49,6 +49,21 @@ export interface Jobs {
   };
   /** Verifies the signatures of deposits, and hashes them for the tree of the vault's deposit data. */
   checkDeposits: { input: DepositsToCheck; output: CheckedDeposits };
+  /** Decrypts keys of the Python operator, derives each public key and compares. */
+  checkV3Keys: {
+    input: V3Keys;
+    /** Places of the keys whose public key is another one, ascending. */
+    output: { readonly refused: readonly number[] };
+  };
+  /** Decrypts keys of the Python operator, and seals them and fresh shares of them. */
+  sealV3Keys: { input: V3Keys & { readonly target: SealTarget }; output: SealOutput };
+}
+
+/** Keys as the Python operator has encrypted them, and the 32 bytes that it has done it with. */
+export interface V3Keys {
+  readonly cipherKey: Uint8Array;
+  /** n records of `v3-key-record.ts`. */
+  readonly records: Uint8Array;
 }
 
 /** A keystore's file, and what is known of it already. */

@@ -22,6 +22,7 @@ import {
   type SealInput,
   type SealOutput,
   type SealTarget,
+  type V3Keys,
 } from './jobs.ts';
 import { MemoryGate } from './memory-gate.ts';
 import { ROW_WIDTH } from './seal-rows.ts';
@@ -100,6 +101,10 @@ export interface WorkerPool extends AsyncDisposable {
   shareAnew(target: SealTarget, rows: readonly SealedRow[]): Promise<Jobs['shareAnew']['output']>;
   /** Verifies signatures of deposits in one thread, and hashes the deposits for the tree. */
   checkDeposits(input: DepositsToCheck, signal?: AbortSignal): Promise<CheckedDeposits>;
+  /** Decrypts keys of the Python operator in one thread, derives each and compares. */
+  checkV3Keys(input: V3Keys): Promise<Jobs['checkV3Keys']['output']>;
+  /** Decrypts keys of the Python operator in one thread and seals them with fresh shares of them. */
+  sealV3Keys(input: Jobs['sealV3Keys']['input']): Promise<SealOutput>;
   /** {@link openKeys}, but a bad row stops nothing: it is told which these are. */
   openEach(input: RowsToOpen): Promise<OpenOutput>;
   /** Public keys of 48 bytes of secret keys of 32, both flat; zeros where a secret key is zero or above the group's order. */
@@ -142,6 +147,8 @@ export function createWorkerPool(
       memory().run(memoryBytes, () => threads.run('sealKeystores', input)),
     shareAnew: (target, rows) => threads.run('shareAnew', { target, rows: encodeRows(target, rows) }),
     checkDeposits: (input, signal) => threads.run('checkDeposits', input, { signal }),
+    checkV3Keys: input => threads.run('checkV3Keys', input),
+    sealV3Keys: input => threads.run('sealV3Keys', input),
     openEach: input => openEach(threads, input),
     derivePublicKeys: secretKeys => derivePublicKeys(threads, secretKeys),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),

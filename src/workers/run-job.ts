@@ -13,6 +13,7 @@ import {
 import { openRow, ROW_WIDTH, record, sealKeys, takeDataKey } from './seal-rows.ts';
 import type { JobHandlers } from './thread-messages.ts';
 import { checkDeposits, sealKeystores, shareAnew } from './upload-jobs.ts';
+import { checkV3Keys, sealV3Keys } from './v3-jobs.ts';
 
 /** What a worker does. Secrets of an input are overwritten, whatever comes of the job. */
 export const JOB_HANDLERS: JobHandlers<Jobs> = {
@@ -31,6 +32,8 @@ export const JOB_HANDLERS: JobHandlers<Jobs> = {
   sealKeystores,
   shareAnew,
   checkDeposits,
+  checkV3Keys,
+  sealV3Keys,
 };
 
 function deriveKeys({ seed, firstIndex, count }: Input<'derive'>): Output<'derive'> {

@@ -73,7 +73,8 @@ export function openRow(keyOf: ReadonlyMap<number, KeyObject>, row: Uint8Array):
   return undefined;
 }
 
-function isKeyOf(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
+/** Whether these 32 bytes are a secret key, and the one of this public key. */
+export function isKeyOf(secretKey: Uint8Array, publicKey: Uint8Array): boolean {
   try {
     return equalBytes(publicKeyOf(secretKey), publicKey);
   } catch {

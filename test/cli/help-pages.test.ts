@@ -129,6 +129,8 @@ describe('the help page of', () => {
                                key.
         upload-keypairs        Generates shares for the local keypairs, updates
                                configs in the remote DB.
+        import-v3-operator     Takes the keys of the Python operator's database, which
+                               stays as it is, into the remote DB.
         setup-web3signer       Retrieves web3signer private keys from the database.
         setup-validator        Creates validator configuration files for Lighthouse,
                                Prysm, and Teku clients to sign data using keys from
@@ -1609,6 +1611,167 @@ describe('the help page of', () => {
       --slashing-protection-db-url       -  -                                                 optional
       --slashing-protection-db-username  -  -                                                 optional
       --template-dir                     -  -                                                 optional"
+    `);
+  });
+
+  it('remote-db import-v3-operator, and its options', async () => {
+    expect(await helpPage('remote-db import-v3-operator')).toMatchInlineSnapshot(`
+      "Takes the keys of the Python operator's database, which stays as it is, into the remote DB.
+
+      USAGE
+        $ operator remote-db import-v3-operator --vault=ADDRESS --db-url-file=FILE
+            --from-db-url-file=FILE --from-encrypt-key-file=FILE
+            --encrypt-key-file=FILE --execution-endpoints=URL[,URL…] [OPTIONS]
+
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --from-db-url=URL           (required) The Python operator's database
+                                    (Postgres), which is read and never written; it
+                                    may be the one of --db-url. [env: FROM_DB_URL]
+        --from-db-url-file=FILE     File to read --from-db-url from.
+                                    [env: FROM_DB_URL_FILE]
+        --from-encrypt-key=TEXT     (required) The encryption key that the "remote-db
+                                    setup" of the Python operator has printed.
+                                    [env: FROM_ENCRYPT_KEY]
+        --from-encrypt-key-file=FILE
+                                    File to read --from-encrypt-key from.
+                                    [env: FROM_ENCRYPT_KEY_FILE]
+        --encrypt-key=TEXT          (required) The encryption key for the remote
+                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --execution-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached. Not with
+                                    --dry-run. [env: EXECUTION_ENDPOINTS]
+
+      OPTIONS
+        --from-db-schema=TEXT       The Postgres schema of the Python operator's
+                                    tables. Default is the only one that has such
+                                    tables. [env: FROM_DB_SCHEMA]
+        --dry-run, --check          Checks every key and the deposit data, and shows
+                                    what would be imported. Stores nothing. Exits as
+                                    the command would: with 0 if nothing stops it.
+        --skip-broken               Imports the other keys when some are not what
+                                    their public keys say. A validator that is left
+                                    out signs nothing.
+        --rows-without-vault        Takes rows that name no vault, as versions 4 and 5
+                                    store them, for those of this vault.
+        --allow-registered          Imports the keys also when the next entry of the
+                                    deposit data is registered already, which blocks
+                                    the entries behind it.
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+        --deposit-data-file=FILE    Path to the deposit_data.json file. Default is
+                                    what the Python operator has stored in its
+                                    database. [env: DEPOSIT_DATA_FILE]
+
+      NODES
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --oracle-set-hash=HASH      The only oracle set that is accepted, as 32 bytes
+                                    of hex; another one is refused. Default is what
+                                    the execution nodes agree on.
+                                    [env: ORACLE_SET_HASH]
+        --allow-unverified-ipfs     Takes an oracle configuration that no gateway can
+                                    prove. Not for mainnet.
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
+
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Takes the keys of the Python operator's database, which stays as it is, into
+        the remote DB.
+
+        Every key is decrypted, derived and compared with its public key before
+        anything is stored. The shares are made anew for the oracles of today.
+        docs/migration.md tells the whole way, and the way back.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc import-v3-operator --from-db-url-file ./old-db-url --from-encrypt-key-file ./old-encrypt-key --encrypt-key-file ./encrypt-key --dry-run
+
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc import-v3-operator --from-db-url-file ./old-db-url --from-encrypt-key-file ./old-encrypt-key --encrypt-key-file ./encrypt-key --execution-endpoints http://localhost:8545
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('remote-db import-v3-operator')).toMatchInlineSnapshot(`
+      "--from-db-url              -  FROM_DB_URL FROM_DB_URL_FILE                      required
+      --from-db-schema           -  FROM_DB_SCHEMA                                    optional
+      --from-encrypt-key         -  FROM_ENCRYPT_KEY FROM_ENCRYPT_KEY_FILE            required
+      --encrypt-key              -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
+      --execution-endpoints      -  EXECUTION_ENDPOINTS                               required unless --dryRun
+      --dry-run                  -  -                                                 switch
+      --skip-broken              -  -                                                 switch
+      --rows-without-vault       -  -                                                 switch
+      --deposit-data-file        -  DEPOSIT_DATA_FILE                                 optional
+      --allow-registered         -  -                                                 switch
+      --execution-timeout        -  EXECUTION_TIMEOUT                                 optional
+      --execution-retry-timeout  -  EXECUTION_RETRY_TIMEOUT                           optional
+      --oracle-set-hash          -  ORACLE_SET_HASH                                   optional
+      --pool-size                -  POOL_SIZE                                         optional
+      --allow-unverified-ipfs    -  -                                                 switch
+      --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
+      --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
     `);
   });
 

@@ -1,14 +1,14 @@
 import { type OptionSpec, optional, required, type ValueKind } from '../options/option.ts';
 
 /** Blanks and line ends around a key are none of it. */
-const key: ValueKind<string> = { placeholder: 'TEXT', parse: value => value.trim() };
+export const encryptionKey: ValueKind<string> = { placeholder: 'TEXT', parse: value => value.trim() };
 
 const SPEC: OptionSpec<string> = {
   description: 'The encryption key for the remote database.',
   env: 'REMOTE_DB_ENCRYPT_KEY',
   secret: true,
   hidden: true,
-  value: key,
+  value: encryptionKey,
 };
 
 /** `--encrypt-key`, `--encrypt-key-file` and their variables. */

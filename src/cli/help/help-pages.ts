@@ -19,6 +19,7 @@ const WORKFLOW: readonly (readonly [heading: string, names: readonly string[]])[
 const STEPS: readonly string[] = [
   'setup',
   'upload-keypairs',
+  'import-v3-operator',
   'setup-web3signer',
   'setup-validator',
   'setup-operator',

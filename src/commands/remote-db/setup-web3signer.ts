@@ -18,9 +18,9 @@ import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-web3signer.ts';
 import { prepareSignerConfig } from '../../cli/signer-config.ts';
 import { signerConnection } from '../../cli/signer-connection.ts';
+import { openForeignDb } from '../../compose/foreign-db.ts';
 import { openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
-import { openSlashingDb } from '../../compose/slashing-db.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { keysDisabled, WAY_BACK } from '../../domain/fleet/slashing-protection.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
@@ -173,9 +173,9 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
   private async openSlashingDb(
     dbUrl: DatabaseSettings['dbUrl'],
     waitForDb: number | undefined,
-  ): Promise<Awaited<ReturnType<typeof openSlashingDb>>> {
+  ): Promise<Awaited<ReturnType<typeof openForeignDb>>> {
     try {
-      return await openSlashingDb({ dbUrl, waitForDb }, this.warn);
+      return await openForeignDb({ dbUrl, waitForDb }, '--slashing-db-url', this.warn);
     } catch (error) {
       // What only opening it shows to be wrong with the URL, such as a file that it names.
       if (error instanceof UsageError && error.code === 'invalid-db-url')

@@ -19,20 +19,14 @@ import { flag, optional } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/upload-keypairs.ts';
-import { fetchDepositDataPlace, fetchDepositDataRoot } from '../../clients/execution/contracts/vault.ts';
-import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
-import { ipfsOptions, openExecutionNode, openHttp, openVoters } from '../../compose/nodes.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
+import { openUploadChain } from '../../compose/upload-chain.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
-import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { countOf } from '../../lib/plural.ts';
-import { RecordTable } from '../../lib/record-table.ts';
 import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { readDepositList } from '../../services/local-keys/read-deposit-list.ts';
-import { fetchOracleSet } from '../../services/oracles/fetch-oracle-set.ts';
 import { keystoreSource } from '../../services/remote-db/keystore-source.ts';
 import { type UploadResult, uploadKeypairs } from '../../services/remote-db/upload-keypairs.ts';
-import { findLatelyUsedKeys } from '../../services/staking/network-validators/find-used-keys.ts';
 import { vaultDirectory } from '../../settings/vault-directory.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
@@ -74,20 +68,20 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
     keepHeapSmall();
     const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
-    const { network, address } = remote.ref;
+    const { address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
     const depositData = await readDepositList(vaultDir, options.depositDataFile);
-    const execution = executionSettings(options);
-    const ipfs = ipfsOptions(ipfsSettings(options), network, this.warn);
-    const outward = { proxies: proxySettings(), endpoints: execution.endpoints, gateways: ipfs.gateways };
-    const http = openHttp(options, outward, this.hint);
-    await using resources = new AsyncDisposableStack();
-    let node: Promise<ExecutionNode> | undefined;
-    // Only when it is asked: a wrong encryption key or password is told of first, also where no node answers.
-    const openNode = () => {
-      node ??= openExecutionNode(http, execution, network).then(it => resources.use(it));
-      return node;
-    };
+    await using chain = openUploadChain(
+      {
+        ref: remote.ref,
+        execution: executionSettings(options),
+        ipfs: ipfsSettings(options),
+        proxies: proxySettings(),
+        oracleSetHash: options.oracleSetHash,
+        verbose: options.verbose,
+      },
+      { warn: this.warn, hint: this.hint },
+    );
     await using pool = createWorkerPool({ size: options.poolSize });
     const result = await uploadKeypairs(
       {
@@ -97,22 +91,7 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
         say: this.say,
         warn: this.warn,
         whenInterrupted,
-        fetchDepositDataRoot: async () => fetchDepositDataRoot(await openNode(), address, network.contracts),
-        fetchDepositDataPlace: async () =>
-          fetchDepositDataPlace(await openNode(), address, network.contracts),
-        isRegistered: async publicKey => {
-          const publicKeys = RecordTable.of(publicKey, PUBLIC_KEY_LENGTH);
-          const used = await findLatelyUsedKeys(await openNode(), { vault: address, network, publicKeys });
-          return used.length > 0;
-        },
-        fetchOracleSet: async accepted => {
-          const { voters } = resources.use(await openVoters(http, execution, network));
-          const { set } = await fetchOracleSet(
-            { node: await openNode(), voters, http, accepted, warn: this.warn, error: this.warn },
-            { contracts: network.contracts, ipfs, pinnedHash: options.oracleSetHash },
-          );
-          return set;
-        },
+        ...chain.asks,
       },
       {
         ref: remote.ref,

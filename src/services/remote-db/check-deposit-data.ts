@@ -134,15 +134,20 @@ async function hashDeposits(
 /**
  * Checks that every key of the deposit data is at hand: the operator stops at the first one that is not.
  * @param publicKeys - the keys that are
+ * @param noun - what the keys of the upload are called
  * @throws OperatorError 'deposit-data-other-keys'
  */
-export function assertKeysAtHand({ path, publicKeys: listed }: DepositList, publicKeys: RecordTable): void {
+export function assertKeysAtHand(
+  { path, publicKeys: listed }: DepositList,
+  publicKeys: RecordTable,
+  noun: string,
+): void {
   const missing: Uint8Array[] = [];
   for (const publicKey of listed) if (!publicKeys.has(publicKey)) missing.push(publicKey);
   if (missing.length === 0) return;
   throw new OperatorError(
     'deposit-data-other-keys',
-    `${path} does not match the keystores: ${missing.length} of its ${listed.length} public keys have neither a keystore nor a row in the remote db, first ${nameList(missing.map(toHex))}.`,
-    { hint: 'Add the missing keystores, or name the right file with --deposit-data-file.' },
+    `${path} does not match the ${noun}: ${missing.length} of its ${listed.length} public keys are neither among these nor in the remote db, first ${nameList(missing.map(toHex))}.`,
+    { hint: 'Upload the missing keys, too, or name the right file with --deposit-data-file.' },
   );
 }

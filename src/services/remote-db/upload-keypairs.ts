@@ -133,7 +133,7 @@ async function uploadLocked(
   const oracleSet = await deps.fetchOracleSet(accepted);
   const { vault, visible, known } = state;
   const plan = await planUpload(database, vault, { oracleSet, keys, visible });
-  assertKeysAtHand(depositData, plan.activeAfterwards);
+  assertKeysAtHand(depositData, plan.activeAfterwards, keys.noun);
   warnOfUnlistedKeys(deps, options, keys);
 
   say(`Calculating and encrypting shares for ${keys.length} ${keys.noun}...`);

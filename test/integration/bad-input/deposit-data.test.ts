@@ -182,7 +182,7 @@ const CASES: BadCase[] = [
     arrange: scene => scene.remove(scene.keystore(1)),
     exitCode: 1,
     code: 'deposit-data-other-keys',
-    message: `${FILE} does not match the keystores: 1 of its 3 public keys have neither a keystore nor a row in the remote db, first {key1}.`,
+    message: `${FILE} does not match the keystores: 1 of its 3 public keys are neither among these nor in the remote db, first {key1}.`,
   },
   {
     name: "another vault's deposit data when more keys are made",

@@ -189,7 +189,7 @@ const CASES: BadCase[] = [
     exitCode: 1,
     code: 'deposit-data-other-keys',
     message:
-      '{folder}/data/{VAULT}/deposit_data.json does not match the keystores: 1 of its 3 public keys have neither a keystore nor a row in the remote db, first {key1}.',
+      '{folder}/data/{VAULT}/deposit_data.json does not match the keystores: 1 of its 3 public keys are neither among these nor in the remote db, first {key1}.',
   },
   {
     name: 'a damaged keystore when more keys are made',

@@ -46,13 +46,13 @@ export function recordedDepositData(): { readonly path: string; readonly entries
 }
 
 /** The root that the recorded chain had for the vault. */
-function recordedRoot(): Uint8Array {
+export function recordedRoot(): Uint8Array {
   const path = '03-remote-db/oracles_and_chain_inputs.json';
   return fromHex(readRecordedJson<{ validators_root: string }>(path).validators_root, 32);
 }
 
 /** The oracles of the recorded configuration: three of four recover. */
-function recordedOracleSet(): OracleSet {
+export function recordedOracleSet(): OracleSet {
   const { config } = readRecordedJson<{ config: unknown }>('03-remote-db/oracles_and_chain_inputs.json');
   const parsed = parseOracleConfig(new TextEncoder().encode(JSON.stringify(config)));
   return {

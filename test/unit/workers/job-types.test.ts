@@ -25,6 +25,8 @@ it('the table of jobs names every job of the worker threads, and what goes in an
     | 'sealKeystores'
     | 'shareAnew'
     | 'checkDeposits'
+    | 'checkV3Keys'
+    | 'sealV3Keys'
   >();
   expectTypeOf<Input<'derive'>>().toEqualTypeOf<{
     readonly seed: Uint8Array;
@@ -44,7 +46,7 @@ it('the table of jobs asks a worker for a handler of every job that takes and gi
   expectTypeOf<keyof Handlers>().toEqualTypeOf<JobName>();
   expectTypeOf<Handlers['publicKeys']>().parameters.toEqualTypeOf<[Input<'publicKeys'>]>();
   expectTypeOf<Handlers['publicKeys']>().returns.toEqualTypeOf<Uint8Array | Promise<Uint8Array>>();
-  // @ts-expect-error: a worker that cannot do eight of the jobs
+  // @ts-expect-error: a worker that cannot do ten of the jobs
   const lacking: Handlers = { publicKeys: ({ secretKeys }) => secretKeys };
   // @ts-expect-error: a handler that gives something else than the table says
   const wrong: Pick<Handlers, 'encryptKeystore'> = { encryptKeystore: ({ secretKey }) => secretKey };
