@@ -92,6 +92,7 @@ export async function openCounterparts(
   const httpOf = (target: CallTarget): HttpDeps => ({ log, observe: metrics.observe(target), proxies });
   await using stack = new AsyncDisposableStack();
   const { database } = stack.use(await openState(context, settings.database, vault));
+  metrics.databaseUp.set(1);
   const rowsOf = settings.database.kind === 'remote' ? database : undefined;
   const sources = await openSources(log, { vault, facts }, { network, rowsOf });
   const nodes = openNodes(stack, context, settings.nodes, { network, httpOf });
@@ -252,8 +253,10 @@ export async function openSigning(
   const wallet = { ...files, vault, ceilings: walletCeilings(settings.ceilings) };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const progress = createLogProgress(log);
-  const onTrouble = (trouble: string | undefined) =>
+  const onTrouble = (trouble: string | undefined) => {
+    metrics.signerProcessUp.set(trouble === undefined ? 1 : 0);
     status.miss(trouble && `the signer's process, which holds the hot wallet: ${trouble}`);
+  };
   const child = stack.use(
     await waitOut(log, { signal, onWait }, () =>
       spawnSigner(
@@ -263,6 +266,7 @@ export async function openSigning(
       ),
     ),
   );
+  metrics.signerProcessUp.set(1);
   if (keys !== undefined) log.info(`Loaded ${child.keyCount} keys`);
   const client = stack.use(
     openSignerClient({

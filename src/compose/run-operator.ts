@@ -7,6 +7,7 @@ import { OperatorError } from '../lib/errors.ts';
 import { createServiceLogger } from '../lib/logger.ts';
 import { createScrubber } from '../lib/scrub.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import { runOnce, type SinglePass } from '../operator/loop/run-once.ts';
 import { lastBlockTime } from '../operator/loop/slot-grid.ts';
@@ -71,6 +72,12 @@ export async function runOperator(
     version,
     prefix: observability.metricsPrefix,
     network: network.name,
+    vault: settings.vault.vault,
+    limits: {
+      feeCeilingWei: ceilings.maxFeePerGasWei,
+      walletMinimumWei: network.minWalletBalanceGwei * WEI_PER_GWEI,
+      assetsPerValidatorWei: validatorAssetsWei(network),
+    },
   });
   log.info(`Starting operator service, version v${version}`);
   for (const note of observability.notes) log.info(note);
@@ -172,6 +179,7 @@ async function work(
     },
     asked,
   );
+  metrics.serviceStarted.set(1);
   const found = { facts, ipfs, oracleSets };
   const { tasks, options } = prepareTasks(context, handles, { vault, policy, exitKeys }, found);
   const pollMs = network.secondsPerSlot * 1000;
@@ -182,13 +190,10 @@ async function work(
     status,
     metrics,
     countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
-    holdLease: signal => holdLease({ database, log }, { ...scope, holder, signal }),
+    holdLease: signal =>
+      holdLease({ database, log, observer: metrics.lease }, { ...scope, holder, signal }),
     watching: watchingTasks(tasks, options),
     act(lease) {
-      // Whoever acts now shows what is in the way.
-      lease.signal.addEventListener('abort', () => metrics.showRegistrationBlocked(undefined), {
-        once: true,
-      });
       const deps = {
         database,
         lease,
@@ -196,6 +201,7 @@ async function work(
         node: handles.node,
         signer: wallet,
         onBlock: metrics.showTransactionBlock,
+        onPending: metrics.showTransactionPending,
       };
       const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
       return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };

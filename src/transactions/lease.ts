@@ -20,9 +20,20 @@ export interface Lease extends AsyncDisposable {
   isFresh(): boolean;
 }
 
+/** An observer of the lease: who asks for it asks the database every few seconds, whether or not there is work. */
+export interface LeaseObserver {
+  /** Whether the database has answered the last question about the lease. */
+  databaseAnswered(isAnswered: boolean): void;
+  /** This process has become the one that acts. */
+  leaseTaken(): void;
+  /** It has become the one that acts, or goes on being it. */
+  leaseRenewed(): void;
+}
+
 export interface LeaseDeps {
   readonly database: Database;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly observer?: LeaseObserver | undefined;
 }
 
 export interface LeaseOptions {
@@ -52,19 +63,33 @@ export async function holdLease(deps: LeaseDeps, options: LeaseOptions): Promise
   for (let look = 0; ; look++) {
     signal?.throwIfAborted();
     const startedAt = performance.now();
-    const epoch = await takeLease(deps.database, scope, { holder: options.holder, ttlMs }).catch(
-      (error: unknown) => {
-        if (look === 0) throw error;
-        deps.log.warn({ reason: messageOf(error) }, 'Cannot see who acts for the vault');
-        return undefined;
-      },
-    );
+    const epoch = await ask(deps, () =>
+      takeLease(deps.database, scope, { holder: options.holder, ttlMs }),
+    ).catch((error: unknown) => {
+      if (look === 0) throw error;
+      deps.log.warn({ reason: messageOf(error) }, 'Cannot see who acts for the vault');
+      return undefined;
+    });
     if (epoch !== undefined) {
       deps.log.info({ epoch: String(epoch) }, 'This process acts for the vault now');
+      deps.observer?.leaseTaken();
+      deps.observer?.leaseRenewed();
       return keepLease(deps, options, { scope, epoch, startedAt });
     }
     if (look === 0) await tellHolder(deps, scope);
     await pause(options.renewMs ?? RENEW_MS, signal);
+  }
+}
+
+/** Asks the database, and tells the observer whether it has answered. */
+async function ask<T>({ observer }: Pick<LeaseDeps, 'observer'>, question: () => Promise<T>): Promise<T> {
+  try {
+    const answer = await question();
+    observer?.databaseAnswered(true);
+    return answer;
+  } catch (error) {
+    observer?.databaseAnswered(false);
+    throw error;
   }
 }
 
@@ -74,7 +99,7 @@ async function tellHolder({ database, log }: LeaseDeps, scope: LeaseScope): Prom
 }
 
 function keepLease(
-  { database, log }: LeaseDeps,
+  { database, log, observer }: LeaseDeps,
   { ttlMs = TTL_MS, renewMs = RENEW_MS }: LeaseOptions,
   { scope, epoch, startedAt }: { scope: LeaseScope; epoch: bigint; startedAt: number },
 ): Lease {
@@ -96,10 +121,12 @@ function keepLease(
       if (released.signal.aborted || lost.signal.aborted) return;
       const begunAt = performance.now();
       try {
-        if (!(await renewLease(database, lease, ttlMs))) return lose('another process took the lease over');
+        const isRenewed = await ask({ observer }, () => renewLease(database, lease, ttlMs));
+        if (!isRenewed) return lose('another process took the lease over');
         // An answer that took longer than the term is worth nothing: the timer has said so, or is about to.
         if (performance.now() >= begunAt + ttlMs) continue;
         endsAt = begunAt + ttlMs;
+        observer?.leaseRenewed();
         clearTimeout(timer);
         timer = setTimeout(lose, endsAt - performance.now(), 'the lease could not be renewed in time');
       } catch (error) {

@@ -12,7 +12,12 @@ import type { FollowRules } from './decide-step.ts';
 import type { ExpectedCall, Shortfall } from './expected-funds.ts';
 import { IntentProofs } from './intent-proofs.ts';
 import type { Lease } from './lease.ts';
-import type { OnTransactionBlock, TransactionIntent, TransactionOutcome } from './transaction.ts';
+import type {
+  OnTransactionBlock,
+  OnTransactionPending,
+  TransactionIntent,
+  TransactionOutcome,
+} from './transaction.ts';
 import type { AttemptDeps } from './transaction-attempts.ts';
 import { TransactionFollower } from './transaction-follower.ts';
 import { TransactionSender } from './transaction-sender.ts';
@@ -45,6 +50,7 @@ export interface OutboxDeps {
   readonly lease: Lease;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly onBlock?: OnTransactionBlock | undefined;
+  readonly onPending?: OnTransactionPending | undefined;
 }
 
 export interface OutboxOptions {

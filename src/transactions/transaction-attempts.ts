@@ -13,7 +13,7 @@ import { OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { IntentProofs, JudgedTransaction } from './intent-proofs.ts';
 import { type Lease, leaseLost } from './lease.ts';
-import type { OnTransactionBlock } from './transaction.ts';
+import type { OnTransactionBlock, OnTransactionPending } from './transaction.ts';
 import type { Fees } from './transaction-fees.ts';
 
 export interface AttemptDeps {
@@ -24,6 +24,7 @@ export interface AttemptDeps {
   readonly lease: Lease;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly onBlock?: OnTransactionBlock | undefined;
+  readonly onPending?: OnTransactionPending | undefined;
 }
 
 /** Gas of a transfer of nothing. */

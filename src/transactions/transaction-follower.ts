@@ -48,6 +48,8 @@ interface Followed {
   readonly key: string;
   readonly isDone: FollowOptions['isDone'];
   watch: Watch;
+  /** Since when it is under way, once that has been told: milliseconds since 1970. */
+  pendingSinceMs: number | undefined;
 }
 
 /**
@@ -72,6 +74,8 @@ export class TransactionFollower {
   ): Promise<TransactionOutcome> {
     const row = await this.#findOwn(key);
     const followed = beginFollowing(key, isDone);
+    // Not by its row, which has the age of an earlier try.
+    this.#tellPending(row, followed, Date.now());
     await this.#send(row, followed, 'call', fees);
     return required(await this.#lookUntil(Number.POSITIVE_INFINITY, followed, signal));
   }
@@ -133,6 +137,7 @@ export class TransactionFollower {
   /** Records an end. @throws OperatorError 'lease-lost' */
   async close(row: StoredTransaction, end: TransactionEnd): Promise<void> {
     if (!(await closeTransaction(this.#deps.database, this.#ref, row.id, end))) throw leaseLost();
+    this.#deps.onPending?.(row.kind, undefined);
     const hash = end.minedHash && toHex(end.minedHash);
     const level = end.state === 'confirmed' ? 'info' : 'warn';
     this.#deps.log[level](
@@ -162,6 +167,7 @@ export class TransactionFollower {
 
   async #look(followed: Followed): Promise<TransactionOutcome | undefined> {
     const row = await this.#findOwn(followed.key);
+    this.#tellPending(row, followed, row.createdAt.getTime());
     const attempts = await this.#readAttemptsOf(row);
     const before = followed.watch;
     let view: FollowView = { ...attempts, nowMs: performance.now() };
@@ -171,6 +177,12 @@ export class TransactionFollower {
       if (step.kind !== 'ask') return this.#take(step, row, followed);
       view = { ...view, ...(await this.#ask(step, row, view, followed)) };
     }
+  }
+
+  #tellPending({ kind }: StoredTransaction, followed: Followed, sinceMs: number): void {
+    if (followed.pendingSinceMs !== undefined) return;
+    followed.pendingSinceMs = sinceMs;
+    this.#deps.onPending?.(kind, sinceMs);
   }
 
   /** The transaction of a key that this holder of the lease has begun or adopted. */
@@ -289,7 +301,7 @@ export class TransactionFollower {
 }
 
 function beginFollowing(key: string, isDone: FollowOptions['isDone']): Followed {
-  return { key, isDone, watch: newWatch(performance.now()) };
+  return { key, isDone, watch: newWatch(performance.now()), pendingSinceMs: undefined };
 }
 
 function callOf(row: StoredTransaction): SimulatedCall {

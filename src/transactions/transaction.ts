@@ -1,8 +1,11 @@
 import type { Hex } from '../lib/bytes.ts';
 
+/** What transactions are for. */
+export const TRANSACTION_KINDS = ['register-validators', 'update-exit-signatures', 'harvest'] as const;
+
 /** A call of a contract that must happen once. */
 export interface TransactionIntent {
-  readonly kind: 'register-validators' | 'update-exit-signatures' | 'harvest';
+  readonly kind: (typeof TRANSACTION_KINDS)[number];
   /** What makes two intents the same: of all with one key, only one ever becomes a transaction that succeeds. */
   readonly key: string;
   readonly to: string;
@@ -24,6 +27,11 @@ type TransactionBlock =
 
 /** Is told what a call of this kind waits for, and undefined when it goes on. */
 export type OnTransactionBlock = (kind: string, block: TransactionBlock | undefined) => void;
+
+/**
+ * Is told since when a transaction of this kind is under way (milliseconds since 1970), and undefined when it has ended.
+ */
+export type OnTransactionPending = (kind: string, sinceMs: number | undefined) => void;
 
 export type TransactionOutcome =
   | { readonly status: 'confirmed'; readonly hash: Hex; readonly blockNumber: number }

@@ -1,7 +1,7 @@
 import { OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Gauge } from '../../lib/metrics.ts';
 import type { Lease } from '../../transactions/lease.ts';
+import type { OperatorMetrics } from '../probes/metrics.ts';
 import type { OperatorStatus } from '../probes/status.ts';
 import { runTask, type Task, type TaskObserver } from './run-task.ts';
 import { waitOut } from './wait-out.ts';
@@ -9,7 +9,8 @@ import { waitOut } from './wait-out.ts';
 export interface StartOperatorDeps {
   readonly log: Logger;
   readonly status: OperatorStatus;
-  readonly metrics: TaskObserver & { readonly leader: Pick<Gauge, 'set'> };
+  readonly metrics: TaskObserver &
+    Pick<OperatorMetrics, 'leader' | 'leaseEnded' | 'expectTask' | 'taskEnded'>;
   /** Waits until this process is the one that acts for the vault. */
   readonly holdLease: (signal: AbortSignal) => Promise<Lease>;
   /** The moment, of the process's clock, from which the intervals of all tasks are counted. */
@@ -67,7 +68,7 @@ async function actOnce(deps: StartOperatorDeps, signal: AbortSignal): Promise<vo
     const isLost = held.signal.aborted || (error instanceof OperatorError && error.code === 'lease-lost');
     if (!isLost && !signal.aborted) throw error;
   } finally {
-    metrics.leader.set(0);
+    metrics.leaseEnded();
   }
 }
 
@@ -83,9 +84,13 @@ async function runTasks(
       metrics.passEnded(task, pass);
     },
   };
-  for (const { name } of tasks) status.expect(name);
+  for (const { name } of tasks) {
+    status.expect(name);
+    metrics.expectTask(name);
+  }
   const shared = { observer, countFrom: countFrom?.() };
   await Promise.all(
     tasks.map(task => runTask({ log: log.child({ task: task.name }), ...shared }, task, signal)),
   );
+  for (const { name } of tasks) metrics.taskEnded(name);
 }

@@ -13,17 +13,29 @@ export interface CountUnusedKeysDeps {
   readonly sources: OperatorSources;
   readonly signer: Pick<SignerClient, 'listPublicKeys'>;
   readonly networkValidators: Pick<NetworkValidators, 'findRegistered'>;
-  readonly metrics: Pick<OperatorMetrics, 'unusedValidatorKeys'>;
+  readonly metrics: Pick<
+    OperatorMetrics,
+    'unusedValidatorKeys' | 'signerReachable' | 'signerKeys' | 'configuredValidators' | 'unsignableValidators'
+  >;
   readonly outlook: Pick<Outlook, 'keysCounted'>;
+}
+
+export interface CountUnusedKeysOptions {
+  readonly network: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>;
+  /** Whether a remote signer is used: only it is to have all that its configuration names. */
+  readonly isRemoteSigner: boolean;
 }
 
 /** Deposit data of ten thousand validators takes a tenth of a second to read. */
 const READ_AGAIN_MS = 600_000;
 
-/** Shows how many validators of the deposit data can still be registered with the keys at hand. */
+/**
+ * Shows how many validators of the deposit data can still be registered with the keys at hand, and whether the signer has
+ * the keys that it should have: else nobody sees that before an exit is to be signed.
+ */
 export function countUnusedKeys(
   deps: CountUnusedKeysDeps,
-  { secondsPerSlot, slotsPerEpoch }: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>,
+  { network, isRemoteSigner }: CountUnusedKeysOptions,
 ): Task {
   // Flat: a view of its own for each key would stay for as long as the process lives.
   let known: { readonly at: number; readonly keys: Uint8Array } | undefined;
@@ -37,17 +49,35 @@ export function countUnusedKeys(
       keys.subarray(i * PUBLIC_KEY_LENGTH, (i + 1) * PUBLIC_KEY_LENGTH),
     );
   };
+  const listLoaded = async () => {
+    const { metrics, signer } = deps;
+    try {
+      const loaded = await signer.listPublicKeys();
+      metrics.signerReachable.set(1);
+      metrics.signerKeys.set(loaded.size);
+      return loaded;
+    } catch (error) {
+      metrics.signerReachable.set(0);
+      throw error;
+    }
+  };
   return {
     name: 'count-unused-keys',
-    intervalMs: secondsPerSlot * slotsPerEpoch * 1000,
+    intervalMs: network.secondsPerSlot * network.slotsPerEpoch * 1000,
     async run() {
       const [keys, loaded, config] = await Promise.all([
         readKeys(),
-        deps.signer.listPublicKeys(),
+        listLoaded(),
         deps.sources.remoteSigner.read(),
       ]);
-      const registered = await deps.networkValidators.findRegistered(keys);
       const signing = { loaded, shares: knownShares(config) };
+      const named = isRemoteSigner ? config?.validators.map(({ publicKey }) => publicKey) : undefined;
+      const configured = named ?? keys;
+      deps.metrics.configuredValidators.set(configured.length);
+      deps.metrics.unsignableValidators.set(
+        configured.filter(publicKey => !canSign(signing, publicKey)).length,
+      );
+      const registered = await deps.networkValidators.findRegistered(keys);
       const unused = keys.filter(
         publicKey => canSign(signing, publicKey) && !registered.has(toHex(publicKey)),
       );

@@ -25,6 +25,7 @@ import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
 import type { Outlook } from '../probes/outlook.ts';
 import type { OperatorSources } from '../sources.ts';
+import { checkOracles } from './check-oracles-task.ts';
 import { countUnusedKeys } from './count-unused-keys-task.ts';
 import { harvestVaultTask } from './harvest-task.ts';
 import { registerValidators } from './registration-task.ts';
@@ -67,12 +68,19 @@ export interface OperatorTasksOptions {
 }
 
 /** What is done all the time, whoever acts for the vault. */
-export function watchingTasks(deps: OperatorTasksDeps, { network }: OperatorTasksOptions): Task[] {
+export function watchingTasks(
+  deps: OperatorTasksDeps,
+  { network, isRemoteSigner, oraclesTimeoutMs }: OperatorTasksOptions,
+): Task[] {
   const withTaskLog = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
   return [
     watchChain(withTaskLog('watch-chain'), network),
     trackValidators(withTaskLog('track-validators'), network),
-    untilSynced(countUnusedKeys(deps, network)),
+    untilSynced(countUnusedKeys(deps, { network, isRemoteSigner })),
+    checkOracles(
+      { ...withTaskLog('check-oracles'), http: deps.http.oracle },
+      { network, timeoutMs: oraclesTimeoutMs },
+    ),
   ];
 }
 
@@ -219,6 +227,8 @@ function countTransactions(outbox: Outbox, metrics: OperatorMetrics): Outbox {
     async send(intent, options) {
       const outcome = await outbox.send(intent, options);
       metrics.transactions.inc({ kind: intent.kind, status: outcome.status });
+      if (intent.kind === 'register-validators' && outcome.status === 'confirmed')
+        metrics.lastRegistrationBlock.set(outcome.blockNumber);
       return outcome;
     },
   };

@@ -7,7 +7,7 @@ import type { OperatorMetrics } from '../probes/metrics.ts';
 
 export interface WatchChainDeps {
   readonly chain: Pick<ChainReader, 'readSnapshot'>;
-  readonly metrics: Pick<OperatorMetrics, 'blockNumber' | 'slotNumber' | 'walletBalance'>;
+  readonly metrics: Pick<OperatorMetrics, 'blockNumber' | 'slotNumber' | 'baseFee' | 'walletBalance'>;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -23,6 +23,7 @@ export function watchChain(
     async run(signal) {
       const snapshot = await chain.readSnapshot({ signal });
       metrics.blockNumber.set(snapshot.blockNumber);
+      metrics.baseFee.set(Number(snapshot.baseFeePerGasWei));
       const age = snapshot.timestamp - network.genesisTimestamp;
       metrics.slotNumber.set(Math.max(0, Math.floor(age / network.secondsPerSlot)));
       const balance = snapshot.walletBalanceWei;

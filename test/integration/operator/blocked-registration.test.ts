@@ -1,9 +1,9 @@
 // The task that registers validators, while something is in the way that no waiting mends; time is the test's.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OperatorError } from '../../../src/lib/errors.ts';
-import { createOperatorMetrics } from '../../../src/operator/probes/metrics.ts';
 import { Outlook } from '../../../src/operator/probes/outlook.ts';
 import { registerValidators } from '../../../src/operator/tasks/registration-task.ts';
+import { testMetrics } from '../../support/operator-metrics.ts';
 import { recordingLog } from '../../support/recording-log.ts';
 import { rootOf } from '../../support/scenes/growing-vault.ts';
 import {
@@ -23,7 +23,7 @@ afterAll(() => scene[Symbol.asyncDispose]());
 /** The task for a vault, whose deposit data is that of `vault.validators` when it is opened. */
 async function openTask(vault: SceneVault) {
   const { log, texts } = recordingLog();
-  const metrics = createOperatorMetrics({ version: '1.0.0', prefix: '', network: 'mainnet' });
+  const metrics = testMetrics();
   let opened = await scene.openRegistrar(vault, { deps: { log } });
   let failure: Error | undefined;
   const clock = { ms: Date.UTC(2026, 10, 29) };

@@ -145,6 +145,8 @@ describe('start with local keystores', () => {
         'task_last_success_timestamp_seconds{task="register-validators"}',
         'exit_shards_mode{mode="split"}',
         'registration_blocked{reason="root_mismatch"}',
+        'task_failures_total{task="register-validators"}',
+        'transaction_pending_since_timestamp_seconds{kind="register-validators"}',
         'transactions_total{kind="register-validators",status="confirmed"}',
         expect.stringMatching(
           /^request_duration_seconds_count\{target="oracle",server="http.*outcome="ok"\}$/,
@@ -177,6 +179,39 @@ describe('start with local keystores', () => {
     expect(found.get('wallet_balance')).toBeGreaterThan(9e18);
   });
 
+  it('the operator’s metrics say that the start is over, what was registered last, and that database and signer are there', async () => {
+    const found = await metrics();
+    expect(found.get('service_started')).toBe(1);
+    expect(found.get('last_registration_block')).toBeGreaterThan(0);
+    expect(found.get('last_registration_block')).toBeLessThanOrEqual(found.get('block_number') ?? 0);
+    expect(found.get('database_up')).toBe(1);
+    expect(found.get('signer_process_up')).toBe(1);
+    expect(found.get('signer_reachable')).toBe(1);
+    expect(found.get('signer_keys')).toBe(8);
+    expect(found.get('configured_validators')).toBe(8);
+    expect(found.get('unsignable_validators')).toBe(0);
+    expect(found.get(`vault_info{vault="${scene.vault}"}`)).toBe(1);
+    const now = Date.now() / 1000;
+    const renewed = found.get('lease_renewed_timestamp_seconds') ?? 0;
+    expect(now - renewed).toBeLessThan(30);
+    expect(found.get('lease_acquired_timestamp_seconds')).toBeLessThanOrEqual(renewed);
+    expect(found.get('transaction_pending_since_timestamp_seconds{kind="register-validators"}')).toBe(0);
+    expect(found.get('fee_ceiling_wei')).toBe(100e9);
+    expect(found.get('base_fee_wei')).toBeGreaterThanOrEqual(0);
+  });
+
+  it('the operator’s metrics count the oracles, those that answer and those that have to approve', async () => {
+    const { oracles } = scene.devnet;
+    const counts = async () => {
+      const found = await metrics();
+      return ['oracles', 'oracles_reachable'].map(name => found.get(name));
+    };
+    const all = oracles.servers.length;
+    await expect.poll(counts, { timeout: PATIENCE_MS }).toEqual([all, all]);
+    expect((await metrics()).get('oracles_required')).toBeLessThanOrEqual(all);
+    expect((await metrics()).get('oracles_required')).toBeGreaterThan(0);
+  });
+
   it('the operator’s health port has /livez and /readyz, and no metrics', async () => {
     expect(await probe('/livez')).toEqual({ status: 200, text: 'ok\n' });
     expect((await probe('/metrics')).status).toBe(404);
@@ -188,6 +223,7 @@ describe('start with local keystores', () => {
     const report = JSON.parse(ready.text);
     expect(report).toMatchObject({ ready: true, phase: 'running' });
     expect(report.tasks.map((task: { name: string }) => task.name).sort()).toEqual([
+      'check-oracles',
       'count-unused-keys',
       'register-validators',
       'rotate-exit-signatures',

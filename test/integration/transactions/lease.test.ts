@@ -88,6 +88,23 @@ describe('the lease', () => {
     expect(await isLeaseHeld(database, refOf(vault, 2n))).toBe(true);
   });
 
+  it('a lease tells that it was taken and is renewed, and whether the database answers', async () => {
+    const told: string[] = [];
+    const observer = {
+      databaseAnswered: (isAnswered: boolean) => void told.push(isAnswered ? 'answered' : 'silent'),
+      leaseTaken: () => void told.push('taken'),
+      leaseRenewed: () => void told.push('renewed'),
+    };
+    const own = await openDatabase({ url: server.url });
+    const options = { chainId: CHAIN_ID, vault: newVault(), holder: 'one', ttlMs: 3_000, renewMs: 20 };
+    await using _held = await holdLease({ database: own, log, observer }, options);
+    expect(told).toEqual(['answered', 'taken', 'renewed']);
+    await waitUntil('the lease to be renewed', () => told.length >= 5, { lastSeen: () => told });
+    expect(told.slice(3, 5)).toEqual(['answered', 'renewed']);
+    await own[Symbol.asyncDispose]();
+    await waitUntil('the database to be silent', () => told.includes('silent'), { lastSeen: () => told });
+  });
+
   it('a lease is one for each vault, and of a hundred that ask for it one gets it', async () => {
     await using _one = await hold(newVault());
     const vault = newVault();

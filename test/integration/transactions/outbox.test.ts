@@ -93,6 +93,31 @@ describe('the outbox', () => {
     expect(operator.blocks).toEqual(['harvest fee-ceiling', 'harvest goes on']);
   });
 
+  it('the outbox tells since when a transaction is under way: the process that began it, and the next one that finds it', async () => {
+    await scene.setAutomine(false);
+    const place = await scene.newPlace();
+    const beganAt = Date.now();
+    await using first = await startTestOperator(place);
+    const left = new AbortController();
+    const sent = first.outbox.send(intentOf(slot), { signal: left.signal });
+    await scene.untilPending(first, place, 1);
+    left.abort();
+    await expect(sent).rejects.toThrow();
+    const sinceMs = first.pending.at(-1)?.[1] ?? 0;
+    expect(first.pending).toEqual([['harvest', sinceMs]]);
+    expect(sinceMs).toBeGreaterThanOrEqual(beganAt);
+    expect(sinceMs).toBeLessThanOrEqual(Date.now());
+    await first[Symbol.asyncDispose]();
+
+    await using second = await startTestOperator(place, { reconcileWaitMs: 0 });
+    await second.outbox.reconcile(never());
+    const [row] = await listTransactions(second.database, scopeOf(place), 1);
+    expect(second.pending).toEqual([['harvest', row?.createdAt.getTime()]]);
+    await scene.mine();
+    await second.outbox.send(intentOf(slot), { signal: never() });
+    expect(second.pending.at(-1)).toEqual(['harvest', undefined]);
+  });
+
   it('the outbox replaces what is stuck under the same nonce, a tenth dearer, never above the ceiling', async () => {
     await scene.setAutomine(false);
     const place = await scene.newPlace();

@@ -7,7 +7,11 @@ import type { Logger } from '../../../src/lib/logger.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { holdLease, type Lease } from '../../../src/transactions/lease.ts';
 import { createOutbox, type Outbox, type OutboxOptions } from '../../../src/transactions/outbox.ts';
-import type { OnTransactionBlock, TransactionIntent } from '../../../src/transactions/transaction.ts';
+import type {
+  OnTransactionBlock,
+  OnTransactionPending,
+  TransactionIntent,
+} from '../../../src/transactions/transaction.ts';
 import { localMac } from './local-mac.ts';
 
 /** Where an operator of these tests works: everything that it needs to be started in a process of its own. */
@@ -29,6 +33,8 @@ export interface TestOperator extends AsyncDisposable {
   readonly lines: readonly string[];
   /** What it was told that calls wait for, a kind and a reason each, or `kind goes on`; the same in a row is there once. */
   readonly blocks: readonly string[];
+  /** Since when it was told that a transaction of a kind is under way, in ms since 1970; undefined when that has ended. */
+  readonly pending: readonly (readonly [kind: string, sinceMs: number | undefined])[];
 }
 
 const silent = () => undefined;
@@ -83,12 +89,25 @@ export async function startTestOperator(
     const told = `${kind} ${block ?? 'goes on'}`;
     if (blocks.at(-1) !== told) blocks.push(told);
   };
+  const pending: [string, number | undefined][] = [];
+  const onPending: OnTransactionPending = (kind, sinceMs) => {
+    if (pending.at(-1)?.[1] !== sinceMs) pending.push([kind, sinceMs]);
+  };
   const outbox = createOutbox(
-    { database, node, signer, lease, log, onBlock },
+    { database, node, signer, lease, log, onBlock, onPending },
     { chainId, vault, maxFeePerGasWei: 100n * GWEI, pollMs: 20, stuckAfterMs: 60_000, ...outboxOptions },
   );
   const open = stack.move();
-  return { database, node, lease, outbox, lines, blocks, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  return {
+    database,
+    node,
+    lease,
+    outbox,
+    lines,
+    blocks,
+    pending,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }
 
 /** Where the counter is. */

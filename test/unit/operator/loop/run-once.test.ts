@@ -4,6 +4,7 @@ import { runOnce } from '../../../../src/operator/loop/run-once.ts';
 import type { Task } from '../../../../src/operator/loop/run-task.ts';
 import type { StartOperatorDeps } from '../../../../src/operator/loop/start-operator.ts';
 import { createOperatorStatus } from '../../../../src/operator/probes/status.ts';
+import { testMetrics } from '../../../support/operator-metrics.ts';
 import { recordingLog } from '../../../support/recording-log.ts';
 
 /** What a run of these tasks does, step by step. */
@@ -21,7 +22,7 @@ function world(watching: readonly Task[], acting: readonly Task[]) {
   const deps: StartOperatorDeps = {
     log,
     status: createOperatorStatus(text => text),
-    metrics: { passBegan: () => {}, passEnded: () => {}, leader: { set: () => {} } },
+    metrics: testMetrics(),
     holdLease: async () => ({
       epoch: 1n,
       signal: new AbortController().signal,

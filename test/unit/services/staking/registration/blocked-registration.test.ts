@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../../../src/lib/error-codes.ts';
 import { EXIT, ExternalError, OperatorError } from '../../../../../src/lib/errors.ts';
-import { createOperatorMetrics } from '../../../../../src/operator/probes/metrics.ts';
 import {
   BLOCKED_REASONS,
   BlockedWatch,
   blockedByError,
   blockedByWait,
 } from '../../../../../src/services/staking/registration/blocked-registration.ts';
+import { testMetrics } from '../../../../support/operator-metrics.ts';
 import { recordingLog } from '../../../../support/recording-log.ts';
 
 const HOUR_MS = 3_600_000;
@@ -17,7 +17,7 @@ const failure = (code: ErrorCode) => new OperatorError(code, 'what is wrong', { 
 
 /** A watch over the metrics of an operator, at a time that the test sets. */
 function openWatch() {
-  const metrics = createOperatorMetrics({ version: '1.0.0', prefix: '', network: 'mainnet' });
+  const metrics = testMetrics();
   const { log, texts } = recordingLog();
   const clock = { ms: START_MS };
   const show = metrics.showRegistrationBlocked;
