@@ -1,4 +1,4 @@
-// A page of docs/ that is written from a table of the program: written anew, or with --check compared, so that it can be stale
+// A page of docs/, or another file, that is written from a table of the program: written anew, or with --check compared, so that it can be stale
 // nowhere. Another file than the page can be named, for the tests of these scripts.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -6,24 +6,25 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * Writes the page, or with --check says that it is stale and makes the process fail.
- * @param name - of the page in docs/
+ * @param name - of the page in its folder
  * @param script - of package.json, which writes it
+ * @param folder - below the project's. Default: docs
  */
-export function writeOrCheck(text, { name, script }) {
-  const { file, isCheck } = readArguments(name, process.argv.slice(2));
+export function writeOrCheck(text, { name, script, folder = 'docs' }) {
+  const { file, isCheck } = readArguments(`${folder}/${name}`, process.argv.slice(2));
   if (!isCheck) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   } else if (text !== readPage(file)) {
-    process.stderr.write(`docs/${name} is stale: run "npm run ${script}".\n`);
+    process.stderr.write(`${folder}/${name} is stale: run "npm run ${script}".\n`);
     process.exitCode = 1;
   }
 }
 
-function readArguments(name, words) {
+function readArguments(path, words) {
   const [named] = words.filter(word => !word.startsWith('--'));
   return {
-    file: named ?? fileURLToPath(new URL(`../docs/${name}`, import.meta.url)),
+    file: named ?? fileURLToPath(new URL(`../${path}`, import.meta.url)),
     isCheck: words.includes('--check'),
   };
 }
