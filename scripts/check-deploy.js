@@ -14,6 +14,7 @@ if (tools === undefined) {
 const filesOf = pattern => globSync(`deploy/prometheus/${pattern}`, { cwd: root }).sort();
 run(tools.promtool, ['check', 'rules', ...filesOf('*.rules.yml')]);
 run(tools.promtool, ['test', 'rules', ...filesOf('*.tests.yml')]);
+run(process.execPath, ['test/monitoring/main.ts', tools.prometheus]);
 
 function run(program, args) {
   const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
