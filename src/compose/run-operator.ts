@@ -190,8 +190,7 @@ async function work(
     status,
     metrics,
     countFrom: () => lastBlockTime(network, { now: performance.now(), unixMs: Date.now() }),
-    holdLease: signal =>
-      holdLease({ database, log, observer: metrics.lease }, { ...scope, holder, signal }),
+    holdLease: signal => holdLease({ database, log, observer: metrics.lease }, { ...scope, holder, signal }),
     watching: watchingTasks(tasks, options),
     act(lease) {
       const deps = {

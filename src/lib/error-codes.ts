@@ -724,6 +724,9 @@ export const ERROR_CODES = {
     kinds: ['differences', 'failure'],
     shared: true,
   },
+  'plan-would-change': {
+    kinds: ['differences'],
+  },
   'port-in-use': {
     kinds: ['failure'],
   },

@@ -743,7 +743,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning:
       'The number of validator clients that was given is not that of the plan; keys would move from one client to another. Nothing was changed.',
     remedy:
-      'Give the number of the plan. To change it, stop the clients that lose keys first, then run "remote-db assign --reassign".',
+      'Give the number of the plan. To change it, stop the clients that lose keys first, wait two epochs, then run "remote-db assign --reassign".',
   },
   'keystore-changed': {
     meaning: 'A keystore file names another public key than when it was read first, earlier in the same run.',
@@ -1034,6 +1034,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       "The plan of validator clients is not signed with the vault's key: it was stored or changed without the encryption key.",
     remedy:
       'Compare the plan with the files of the validator clients. If it is right, run "remote-db assign --encrypt-key-file" with --trust-stored; if not, stop all clients and use --reassign.',
+  },
+  'plan-would-change': {
+    meaning:
+      'The check of "remote-db assign" found that the stored plan of validator clients is not the one that the command would store, or that none is stored. Nothing was changed.',
+    remedy: 'Run the command without --check. Where keys would move, stop the clients that lose them first.',
   },
   'port-in-use': {
     meaning: 'The port of the health or metrics server is in use.',

@@ -803,6 +803,8 @@ describe('the help page of', () => {
       EXAMPLES
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10
 
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --check
+
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 3 --like-reference
 
         $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc assign --total-validators 10 --encrypt-key-file ./encrypt-key
@@ -823,6 +825,7 @@ describe('the help page of', () => {
       --like-reference     -  -                                                 switch
       --reference-version  -  -                                                 optional
       --reassign           -  -                                                 switch
+      --check              -  -                                                 switch
       --encrypt-key        -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --dry-run            -  -                                                 switch
       --trust-stored       -  -                                                 switch"
@@ -1306,7 +1309,7 @@ describe('the help page of', () => {
                                     File to read --client-identity-password from.
                                     [env: VALIDATOR_CLIENT_IDENTITY_PASSWORD_FILE]
         --reassign                  Lets keys move between validators when their
-                                    number changes.
+                                    number changes. Stop those that lose keys first.
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]

@@ -154,10 +154,14 @@ describe('the roles of "remote-db grants"', () => {
   it('remote-db assign needs the role uploader', async () => {
     expectRefused(await remoteDb('signer-sync', 'assign', '--total-validators', '2'), 'vaults');
     expectDone(await remoteDb('uploader', 'assign', '--total-validators', '3'));
+    // What a deployment asks before it starts another number of clients needs no more than their role.
+    expectDone(await remoteDb('validator-config', 'assign', '--total-validators', '3', '--check'));
+    const checked = await remoteDb('validator-config', 'assign', '--total-validators', '2', '--check');
+    expect(checked).toMatchObject({ exitCode: 3, stdout: '' });
     const moved = await remoteDb('validator-config', 'setup-validator', ...setupValidator(), '--reassign');
     expect(moved.exitCode).toBe(1);
     expect(moved.stderr).toContain(
-      'run "remote-db assign --total-validators 2 --reassign" with the uploader',
+      'stop the validator clients that lose keys, then run "remote-db assign --total-validators 2 --reassign" with the uploader',
     );
     expectDone(await remoteDb('uploader', 'assign', '--total-validators', '2', '--reassign'));
   });

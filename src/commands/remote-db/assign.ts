@@ -1,6 +1,6 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { signingEncryptKey } from '../../cli/flags/encrypt-key.ts';
-import { dryRunFlag } from '../../cli/flags/preview.ts';
+import { checkFlag } from '../../cli/flags/preview.ts';
 import { vaultPublicKeyHint } from '../../cli/flags/vault-public-key.ts';
 import { defaulted, flag, type Resolved, required } from '../../cli/options/option.ts';
 import { choice, integer } from '../../cli/options/value-kinds.ts';
@@ -9,7 +9,7 @@ import type { RESULT } from '../../cli/results/remote-db/assign.ts';
 import { openRemoteDb, type RemoteDb } from '../../compose/remote-db.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { assignKeys } from '../../services/fleet/assign-keys.ts';
+import { assertPlanStored, assignKeys } from '../../services/fleet/assign-keys.ts';
 import { assignSignedKeys } from '../../services/fleet/assign-signed-keys.ts';
 import { createWorkerPool } from '../../workers/pool.ts';
 
@@ -25,10 +25,10 @@ const OPTIONS = {
     value: choice(['1.0.1', '1.0.2']),
   }),
   reassign: flag({ description: 'Lets keys move between validators. Stop those that lose keys first.' }),
-  encryptKey: signingEncryptKey,
-  dryRun: dryRunFlag(
-    'Shows how many keys each validator would have and how many would move, and stores nothing.',
+  check: checkFlag(
+    'Shows how many keys each validator would have and how many would move. Stores nothing; exits with 3 when the plan would change.',
   ),
+  encryptKey: signingEncryptKey,
   trustStored: flag({
     description: 'Signs the stored plan although it was stored or changed without the encryption key.',
   }),
@@ -43,6 +43,7 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
   static override summary = 'Stores which validator runs which key.';
   static override examples = [
     remoteDbExample('assign --total-validators 10'),
+    remoteDbExample('assign --total-validators 10 --check'),
     remoteDbExample('assign --total-validators 3 --like-reference'),
     remoteDbExample('assign --total-validators 10 --encrypt-key-file ./encrypt-key'),
   ];
@@ -50,27 +51,31 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
   async run() {
     const options = await this.resolve();
     await using remote = await openRemoteDb(options, this.config.version);
-    const { plan, isNew, movedKeys, verifyingKey } = await this.assign(remote, options);
+    const assigned = await this.assign(remote, options);
+    const { plan, isNew, movedKeys, verifyingKey } = assigned;
     const counts = Array.from(
       { length: plan.totalClients },
       (_, client) => plan.assignments.filter(each => each.clientIndex === client).length,
     );
     const keysOfEach = `${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys`;
-    if (options.dryRun && isNew) {
+    if (options.check && isNew) {
       this.say(
         `Would assign ${plan.assignments.length} keys to ${plan.totalClients} validators (${keysOfEach}); ${movedKeys} keys would move.`,
       );
-    } else
-      this.say(
-        isNew
-          ? `Successfully assigned ${plan.assignments.length} keys to ${plan.totalClients} validators; ${movedKeys} keys moved.`
-          : `${plan.assignments.length} keys are assigned to ${plan.totalClients} validators already; nothing changed.`,
-      );
-    if (!options.dryRun)
+      if (verifyingKey !== undefined) this.hint("The plan would be signed with the vault's key.");
+      assertPlanStored(assigned);
+    }
+    this.say(
+      isNew
+        ? `Successfully assigned ${plan.assignments.length} keys to ${plan.totalClients} validators; ${movedKeys} keys moved.`
+        : `${plan.assignments.length} keys are assigned to ${plan.totalClients} validators already; nothing changed.`,
+    );
+    if (!options.check) {
       this.hint(
         'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
       );
-    if (options.dryRun && verifyingKey !== undefined)
+    }
+    if (options.check && verifyingKey !== undefined)
       this.hint("The plan would be signed with the vault's key.");
     else if (verifyingKey !== undefined) {
       this.hint(`Signed: ${keysOfEach}.`);
@@ -82,15 +87,15 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
       keysPerValidator: counts,
       changed: isNew,
       movedKeys,
-      dryRun: options.dryRun || undefined,
+      dryRun: options.check || undefined,
       // That of a first signature is made anew by each run.
-      vaultPublicKey: options.dryRun ? undefined : verifyingKey && formatVaultPublicKey(verifyingKey),
+      vaultPublicKey: options.check ? undefined : verifyingKey && formatVaultPublicKey(verifyingKey),
     };
   }
 
-  /** Stores the plan; with the encryption key it is signed, too. */
+  /** Stores the plan, or only compares it; with the encryption key it is signed, too. */
   private async assign(remote: RemoteDb, options: Resolved<typeof OPTIONS>) {
-    const { encryptKey, trustStored, reassign, dryRun: check } = options;
+    const { encryptKey, trustStored, reassign, check } = options;
     const plan = {
       ref: remote.ref,
       totalClients: options.totalValidators,

@@ -59,7 +59,10 @@ const OPTIONS = {
       'Folder with templates of your own: each *.eta in it makes a file, as docs/templates.md tells.',
     value: directory({ exists: true }),
   }),
-  reassign: flag({ description: 'Lets keys move between validators when their number changes.' }),
+  reassign: flag({
+    description:
+      'Lets keys move between validators when their number changes. Stop those that lose keys first.',
+  }),
   removals: defaulted(() => 'refuse', {
     description:
       "What to do when more than a tenth of the files' keys would be removed: refuse, keep them, or allow it.",
@@ -87,7 +90,7 @@ function check(options: Resolved<typeof OPTIONS>): void {
   if (options.reassign && options.vaultPublicKey !== undefined) {
     throw new CommandLineError(
       'contradiction',
-      'With --vault-public-key the plan is changed by "remote-db assign --reassign --encrypt-key-file" only, not by --reassign.',
+      'With --vault-public-key the plan is not changed here: stop the clients that lose keys, then run "remote-db assign --reassign --encrypt-key-file".',
     );
   }
 }

@@ -47,6 +47,8 @@ export interface AssignKeysResult {
   /** Whether the plan was stored or changed now, or with `check` would be. */
   readonly isNew: boolean;
   readonly movedKeys: number;
+  /** Validator clients of the plan that was stored before; undefined when none was. */
+  readonly clientsBefore: number | undefined;
 }
 
 /**
@@ -58,9 +60,8 @@ export interface AssignKeysResult {
  */
 export async function assignKeys(database: Database, options: AssignKeysOptions): Promise<AssignKeysResult> {
   const vault = await requireVault(database, options.ref);
-  const { isStored, ...decided } = await inSnapshot(database, session =>
-    decideWithin(session, vault, options),
-  );
+  const decided = await inSnapshot(database, session => decideWithin(session, vault, options));
+  const isStored = decided.clientsBefore !== undefined;
   if (options.check || !decided.isNew) return decided;
   return inTransaction(database, transaction => storeDecided(transaction, vault, options)).catch(
     (error: unknown) => {
@@ -74,14 +75,14 @@ async function decideWithin(
   session: Session,
   vault: VaultFacts,
   options: AssignKeysOptions,
-): Promise<AssignKeysResult & { readonly isStored: boolean }> {
+): Promise<AssignKeysResult> {
   const stored = await findAssignmentPlan(session, vault.vaultId);
   const publicKeys = await listValidatorPublicKeys(session, vault.vaultId);
   const decided = decide(vault, stored, publicKeys, options);
   const plan = decided ?? stored;
   if (plan === undefined) throw new Error('nothing is stored, and nothing was decided');
   const movedKeys = stored && decided ? countMoves(stored.assignments, decided.assignments) : 0;
-  return { vault, plan, isNew: decided !== undefined, movedKeys, isStored: stored !== undefined };
+  return { vault, plan, isNew: decided !== undefined, movedKeys, clientsBefore: stored?.totalClients };
 }
 
 /**
@@ -92,15 +93,10 @@ export async function assignKeysWithin(
   transaction: Session,
   options: AssignKeysOptions,
 ): Promise<AssignKeysResult> {
-  if (options.check) {
-    const { isStored: _, ...decided } = await decideWithin(
-      transaction,
-      await requireVault(transaction, options.ref),
-      options,
-    );
-    return decided;
-  }
-  return storeDecided(transaction, await requireVault(transaction, options.ref), options);
+  const vault = await requireVault(transaction, options.ref);
+  return options.check
+    ? decideWithin(transaction, vault, options)
+    : storeDecided(transaction, vault, options);
 }
 
 /** Decides again, now that every other writer is kept out. */
@@ -110,8 +106,10 @@ async function storeDecided(
   options: AssignKeysOptions,
 ): Promise<AssignKeysResult> {
   let movedKeys = 0;
+  let clientsBefore: number | undefined;
   const { plan, updated } = await updateAssignmentPlan(transaction, vault.vaultId, (current, publicKeys) => {
     const decided = decide(vault, current, publicKeys, options);
+    clientsBefore = current?.totalClients;
     movedKeys = current && decided ? countMoves(current.assignments, decided.assignments) : 0;
     return decided;
   });
@@ -125,7 +123,7 @@ async function storeDecided(
       counts: { clients: plan.totalClients, keys: plan.assignments.length, moved: movedKeys },
     });
   }
-  return { vault, plan, isNew: updated, movedKeys };
+  return { vault, plan, isNew: updated, movedKeys, clientsBefore };
 }
 
 /** The plan to store, or undefined where the stored one is right. Both are checked, and shown to who may refuse them. */
@@ -150,9 +148,12 @@ function tellWhoMayStore(error: unknown, options: AssignKeysOptions, isStored: b
   const why = isStored
     ? 'The stored plan of validator clients would change'
     : 'No plan of validator clients is stored yet';
-  const assign = `remote-db assign --total-validators ${options.totalClients}${options.reassign ? ' --reassign' : ''}`;
+  const assign = `remote-db assign --total-validators ${options.totalClients}`;
+  const next = options.reassign
+    ? `stop the validator clients that lose keys, then run "${assign} --reassign"`
+    : `run "${assign}"`;
   return new ExternalError(error.code, error.message, {
-    hint: `${why}: run "${assign}" with the uploader's role of "remote-db grants" first.`,
+    hint: `${why}: ${next} with the uploader's role of "remote-db grants" first.`,
     cause: error,
   });
 }
@@ -287,6 +288,36 @@ function keysWouldMove(stored: AssignmentPlan, totalClients: number, moves: numb
   return new DifferencesError(
     'keys-would-move',
     `The keys are assigned to ${stored.totalClients} validator clients; with ${totalClients}, ${moves} of ${stored.assignments.length} keys would move to another client.`,
-    { hint: 'Stop the clients that lose keys first, then repeat with --reassign.' },
+    {
+      hint: `Give --total-validators ${stored.totalClients}. To change it, stop the clients that lose keys first, wait two epochs, then run "remote-db assign --total-validators ${totalClients} --reassign".`,
+    },
+  );
+}
+
+/**
+ * Insists, after a check, that the plan is stored as it would be: what a deployment asks before it starts another number of
+ * validator clients.
+ * @throws DifferencesError 'plan-would-change'
+ */
+export function assertPlanStored({ plan, isNew, movedKeys, clientsBefore }: AssignKeysResult): void {
+  if (!isNew) return;
+  const { totalClients, assignments } = plan;
+  if (clientsBefore === undefined) {
+    throw new DifferencesError(
+      'plan-would-change',
+      `No plan of validator clients is stored yet; one for ${totalClients} would be.`,
+      { hint: `Run "remote-db assign --total-validators ${totalClients}".` },
+    );
+  }
+  const next = 'run the command without --check or --dry-run.';
+  throw new DifferencesError(
+    'plan-would-change',
+    `The stored plan of ${clientsBefore} validator clients would become one of ${totalClients}: ${movedKeys} of ${assignments.length} keys would move.`,
+    {
+      hint:
+        movedKeys === 0
+          ? `R${next.slice(1)}`
+          : `Stop the clients that lose keys first and wait two epochs, then ${next}`,
+    },
   );
 }

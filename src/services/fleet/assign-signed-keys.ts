@@ -61,6 +61,7 @@ export async function assignSignedKeys(
     plan: assigned.plan,
     isNew: assigned.isNew,
     movedKeys: assigned.movedKeys,
+    clientsBefore: assigned.clientsBefore,
     verifyingKey: vaultSigner.signer.verifyingKey,
   };
 }

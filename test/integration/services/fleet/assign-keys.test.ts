@@ -7,7 +7,11 @@ import { type Database, openDatabase, tableOf } from '../../../../src/db/databas
 import { listValidatorPublicKeys } from '../../../../src/db/keypairs.ts';
 import { planDigest, validatorsDigest } from '../../../../src/domain/fleet/fact-digests.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
-import { type AssignKeysOptions, assignKeys } from '../../../../src/services/fleet/assign-keys.ts';
+import {
+  type AssignKeysOptions,
+  assertPlanStored,
+  assignKeys,
+} from '../../../../src/services/fleet/assign-keys.ts';
 import { readSignerKeys } from '../../../support/checkers/validator-clients.ts';
 import {
   createDatabaseTemplate,
@@ -127,6 +131,38 @@ describe('a stored plan', () => {
     });
     expect(readdirSync(vault.path)).toEqual([]);
     expect((await assign(vault.database, { totalClients: 5, reassign: false })).plan).toEqual(first.plan);
+  });
+
+  it('assignKeys stores nothing for a check, and assertPlanStored says what it would have stored', async () => {
+    await using vault = await openUploaded();
+    const check = async (totalClients: number, reassign = false) => {
+      const plan = { ref: recordedRef, totalClients, reassign, check: true };
+      const decided = await assignKeys(vault.database, plan);
+      assertPlanStored(decided);
+      return decided;
+    };
+    await expect(check(5)).rejects.toMatchObject({
+      code: 'plan-would-change',
+      exitCode: 3,
+      message: 'No plan of validator clients is stored yet; one for 5 would be.',
+    });
+    const stored = await assign(vault.database, { totalClients: 5, reassign: false });
+    expect(stored.isNew).toBe(true);
+    expect(await check(5)).toEqual({ ...stored, isNew: false, clientsBefore: 5 });
+    await expect(check(4)).rejects.toMatchObject({
+      code: 'keys-would-move',
+      exitCode: 3,
+      hint: expect.stringMatching(
+        /stop the clients .* run "remote-db assign --total-validators 4 --reassign"/,
+      ),
+    });
+    await expect(check(4, true)).rejects.toMatchObject({
+      code: 'plan-would-change',
+      exitCode: 3,
+      message: 'The stored plan of 5 validator clients would become one of 4: 2 of 10 keys would move.',
+      hint: expect.stringMatching(/^Stop the clients that lose keys first/),
+    });
+    expect(await check(5)).toMatchObject({ plan: stored.plan });
   });
 
   it('assignKeys moves as few keys as can be when it may', async () => {
