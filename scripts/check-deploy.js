@@ -1,23 +1,36 @@
-// Holds what is deployed beside the program to the program: the alerts to promtool's tests, and dashboard and alerts to what a real
-// Prometheus makes of an operator at work. Needs prometheus and promtool: see fetch-prometheus.js.
-import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { findPrometheus } from './prometheus-tools.js';
+// Checks what is in deploy/ with the tools that read it in the field: Helm, the schemas of Kubernetes, promtool, docker-compose,
+// systemd-analyze. scripts/deploy-tools.sh installs them.
+//   npm run check:deploy [-- --tools FOLDER] [-- --write] [-- NAME …]
+// --write writes test/deploy/rendered anew, which tests without tools read. Names choose steps.
+import { chartSteps } from './deploy-checks/chart.js';
+import { createTools } from './deploy-checks/tools.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const tools = findPrometheus();
-if (tools === undefined) {
-  process.stderr.write('prometheus and promtool are not installed: run "npm run fetch:prometheus".\n');
-  process.exit(1);
-}
-const filesOf = pattern => globSync(`deploy/prometheus/${pattern}`, { cwd: root }).sort();
-run(tools.promtool, ['check', 'rules', ...filesOf('*.rules.yml')]);
-run(tools.promtool, ['test', 'rules', ...filesOf('*.tests.yml')]);
-run(process.execPath, ['test/monitoring/main.ts', tools.prometheus]);
+/** Each step has a name and `run`, which throws an Error that says what is wrong. Further checks are further steps. */
+const STEPS = [...chartSteps];
 
-function run(program, args) {
-  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
-  if (error !== undefined) throw error;
-  if (status !== 0) process.exit(status ?? 1);
+const args = process.argv.slice(2);
+const folder = args.includes('--tools') ? args.splice(args.indexOf('--tools'), 2)[1] : undefined;
+const isWriting = args.includes('--write');
+const names = args.filter(arg => arg !== '--write');
+const unknown = names.filter(name => !STEPS.some(step => step.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `No such step: ${unknown.join(', ')}. There are: ${STEPS.map(({ name }) => name).join(', ')}.\n`,
+  );
+  process.exit(2);
 }
+
+const tools = createTools(folder);
+let failed = 0;
+for (const { name, run } of STEPS) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  const beganAt = performance.now();
+  try {
+    await run({ tools, isWriting });
+    console.log(`ok      ${name} (${((performance.now() - beganAt) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED  ${name}\n${error.message.replace(/^/gm, '        ')}`);
+  }
+}
+if (failed > 0) process.exitCode = 1;
