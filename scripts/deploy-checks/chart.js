@@ -42,6 +42,8 @@ const REFUSED = [
   [['validators.groups.teku.indexOffset=1'], /lighthouse and teku both have index 1/],
   [['validators.groups.teku.client=nimbus'], /value must be one of 'lighthouse', 'teku', 'prysm'/],
   [['validators.groups.teku.image.tag='], /image consensys\/teku needs a tag or a digest/],
+  [['network=gnosis'], /prysm has no network gnosis/],
+  [['network=/networks/own.json'], /has no network \/networks\/own\.json/],
   [['consensusEndpoints=null'], /consensusEndpoints is required/],
 ];
 
