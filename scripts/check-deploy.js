@@ -4,10 +4,11 @@
 // --write writes test/deploy/rendered anew, which tests without tools read. Names choose steps.
 import { chartSteps } from './deploy-checks/chart.js';
 import { composeSteps } from './deploy-checks/compose.js';
+import { systemdSteps } from './deploy-checks/systemd.js';
 import { createTools } from './deploy-checks/tools.js';
 
 /** Each step has a name and `run`, which throws an Error that says what is wrong. Further checks are further steps. */
-const STEPS = [...chartSteps, ...composeSteps];
+const STEPS = [...chartSteps, ...composeSteps, ...systemdSteps];
 
 const args = process.argv.slice(2);
 const folder = args.includes('--tools') ? args.splice(args.indexOf('--tools'), 2)[1] : undefined;

@@ -22,6 +22,16 @@ describe('the packed tarball', () => {
       expect(started, path).not.toEqual([]);
       for (const [, shell, script] of started) expect([...modes.keys()]).toContain(shell ?? script);
     }
+    // What runs it elsewhere comes with it.
+    for (const path of [
+      'helm/stakewise/values.yaml',
+      'compose/compose.yaml',
+      'systemd/stakewise-operator.service',
+    ])
+      expect([...modes.keys()]).toContain(`deploy/${path}`);
+    // Secrets that docs/compose.md has put there are none of it.
+    const ignored = readFileSync(join(PROJECT_ROOT, 'deploy/compose/.gitignore'), 'utf8').split('\n');
+    for (const name of ['secrets/', 'data/', '.env']) expect(ignored).toContain(name);
     // It needs the source.
     expect(modes.has('bin/dev.js')).toBe(false);
   });
