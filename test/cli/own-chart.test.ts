@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isScalar, parseAllDocuments, visit } from 'yaml';
+import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import {
   readLighthouseDefinitions,
   readProposerConfig,
@@ -66,6 +66,29 @@ describe('what the chart renders', () => {
     for (const { spec } of workloadsOf(readManifests(join(RENDERED, file))))
       for (const volume of spec.template.spec.volumes)
         if (volume.name === 'keys') expect(volume.emptyDir).toMatchObject({ medium: 'Memory' });
+  });
+
+  it('Prometheus gets the chart’s parts under the jobs of the compose file, which the alert rules ask for', () => {
+    const compose = parse(
+      readFileSync(join(PROJECT_ROOT, 'deploy/compose/prometheus/prometheus.yml'), 'utf8'),
+    ) as {
+      scrape_configs: { job_name: string }[];
+    };
+    const jobs = readManifests(join(RENDERED, 'full.yaml'))
+      .filter(({ kind }) => kind === 'ServiceMonitor')
+      .map(
+        ({ spec }) =>
+          spec as { endpoints: { relabelings: { targetLabel: string; replacement: string }[] }[] },
+      )
+      .flatMap(({ endpoints }) => endpoints.flatMap(({ relabelings }) => relabelings))
+      .map(({ targetLabel, replacement }) => {
+        expect(targetLabel).toBe('job');
+        return replacement;
+      });
+    expect(jobs).toContain('stakewise-operator');
+    expect([...new Set(jobs)].toSorted()).toEqual(
+      compose.scrape_configs.map(each => each.job_name).toSorted(),
+    );
   });
 
   it('the only hook of the chart checks, and no command line of the chart moves a key', () => {
