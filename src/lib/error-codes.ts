@@ -622,6 +622,9 @@ export const ERROR_CODES = {
   'no-oracle-config': {
     kinds: ['external'],
   },
+  'no-probe-port': {
+    kinds: ['usage'],
+  },
   'no-registered-validators': {
     kinds: ['failure'],
   },
@@ -663,6 +666,9 @@ export const ERROR_CODES = {
   },
   'not-readable': {
     kinds: ['usage', 'failure'],
+  },
+  'not-ready': {
+    kinds: ['external'],
   },
   'not-validators-manager': {
     kinds: ['failure'],

@@ -884,6 +884,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The keeper contract has published no oracle configuration.',
     remedy: 'Check the network and the execution nodes.',
   },
+  'no-probe-port': {
+    meaning: 'The operator was not told to answer probes, or on a port that nobody can know.',
+    remedy: 'Give start and healthcheck the same --health-port (HEALTH_PORT), or --enable-metrics.',
+  },
   'no-registered-validators': {
     meaning: 'The vault has registered no validators, so that there is nothing to prove the mnemonic by.',
     remedy: 'Use "init" and "create-keys" for a new vault. Otherwise check vault and network.',
@@ -942,6 +946,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'not-readable': {
     meaning: 'This user may not read a file.',
     remedy: 'Check the owner and the mode of the file, and of the directories above it.',
+  },
+  'not-ready': {
+    meaning: 'The operator runs, and waits for something or fails in a task.',
+    remedy: 'The message says for what it waits; its log and /readyz say more.',
   },
   'not-validators-manager': {
     meaning: "The hot wallet is not the vault's validators manager, so that it cannot register validators.",

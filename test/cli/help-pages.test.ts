@@ -99,6 +99,8 @@ describe('the help page of', () => {
 
       THE OPERATOR
         start                  Start operator service
+        healthcheck            Asks the operator that runs on this machine, or in this
+                               container, whether it is alive.
         tx                     Shows and replaces the operator's transactions.
 
       LATER
@@ -451,6 +453,51 @@ describe('the help page of', () => {
       --mnemonic  -  MNEMONIC_FILE  required
       --dry-run   -  -              switch
       --data-dir  -  DATA_DIR       optional"
+    `);
+  });
+
+  it('healthcheck, and its options', async () => {
+    expect(await helpPage('healthcheck')).toMatchInlineSnapshot(`
+      "Asks the operator that runs on this machine, or in this container, whether it is alive.
+
+      USAGE
+        $ operator healthcheck [OPTIONS]
+
+      OPTIONS
+        --json                      Format output as json.
+        --ready                     Asks whether it can do its work (/readyz), not
+                                    only whether it runs (/livez).
+        --enable-metrics            Whether to enable metrics server. Disabled by
+                                    default. [env: ENABLE_METRICS]
+        --metrics-host=TEXT         The prometheus metrics host. Default is 127.0.0.1.
+                                    [env: METRICS_HOST]
+        --metrics-port=INTEGER      The prometheus metrics port. Default is 9100.
+                                    [env: METRICS_PORT]
+        --health-port=INTEGER       Port of /livez and /readyz, on the metrics host.
+                                    Default is none. [env: HEALTH_PORT]
+
+      DESCRIPTION
+        Asks the operator that runs on this machine, or in this container, whether
+        it is alive.
+
+        Takes the same options and variables as start, so that it finds the same
+        port. Ends with 0 when the operator answers, else with 1.
+
+      EXAMPLES
+        $ operator healthcheck --health-port=9101
+
+        $ operator healthcheck --ready
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
     `);
   });
 

@@ -16,6 +16,7 @@ import {
   verbose,
 } from './nodes.ts';
 import { poolSize } from './pool-size.ts';
+import { enableMetrics, healthPort, metricsHost, metricsPort } from './probes.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS, waitForDb } from './remote-db.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from './signer.ts';
 import { timeout } from './timeout.ts';
@@ -23,7 +24,6 @@ import { validatorType } from './validator-type.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
 
-const port = integer({ min: 0, max: 65_535 });
 const existingFile = file({ exists: true });
 const jwtSecret: ValueKind<JwtSecret> = {
   placeholder: 'TEXT',
@@ -154,30 +154,15 @@ export const START_OPTIONS = {
     value: choice(['auto', 'key-shares', 'split']),
   }),
   poolSize,
-  enableMetrics: flag({
-    description: 'Whether to enable metrics server. Disabled by default.',
-    env: 'ENABLE_METRICS',
-  }),
-  metricsHost: defaulted(() => '127.0.0.1', {
-    description: 'The prometheus metrics host. Default is 127.0.0.1.',
-    env: 'METRICS_HOST',
-    value: text,
-  }),
-  metricsPort: defaulted(() => '9100', {
-    description: 'The prometheus metrics port. Default is 9100.',
-    env: 'METRICS_PORT',
-    value: port,
-  }),
+  enableMetrics,
+  metricsHost,
+  metricsPort,
   metricsPrefix: optional({
     description: 'Comes before the names of metrics, with a "_". Default is none.',
     env: 'METRICS_PREFIX',
     value: metricsPrefix,
   }),
-  healthPort: optional({
-    description: 'Port of /livez and /readyz, on the metrics host. Default is none.',
-    env: 'HEALTH_PORT',
-    value: port,
-  }),
+  healthPort,
   skipStartupChecks: flag({
     description: 'Does not wait for nodes that are down or syncing.',
     env: 'SKIP_STARTUP_CHECKS',

@@ -566,6 +566,16 @@ describe('what does not fit', () => {
       lastSeen: () => JSON.stringify(seen),
     });
     expect(seen).toMatchObject({ status: 503, report: { ready: false, phase: 'starting' } });
+    // As a container's health check has it: by the operator's own variables.
+    const env = { HEALTH_PORT: String(healthPort), METRICS_HOST: '127.0.0.1' };
+    const alive = await runCli(['healthcheck', '--json'], { env });
+    expect(JSON.parse(alive.stdout)).toEqual({ url: `http://127.0.0.1:${healthPort}/livez` });
+    expect(alive.exitCode).toBe(0);
+    const waiting = await runCli(['healthcheck', '--ready'], { env });
+    expect(waiting.stderr).toContain(
+      `Error: The operator at http://127.0.0.1:${healthPort}/readyz is not ready: http://127.0.0.1:`,
+    );
+    expect(waiting.exitCode).toBe(1);
     scene.beacon.fault = undefined;
     await operator.printed(/is syncing: block \d+ of \d+, 17 behind\. Waiting\./);
     delete rpc.faults.syncing;
@@ -573,6 +583,7 @@ describe('what does not fit', () => {
     await waitUntil('a probe that is ready', async () => (await readyz()).status === 200, {
       lastSeen: () => operator.output,
     });
+    expect((await runCli(['healthcheck', '--ready'], { env })).exitCode).toBe(0);
 
     // Nothing answers any more: the pass under way cannot end, so the second signal ends it.
     rpc.faults.silent = true;
