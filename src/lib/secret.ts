@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { OperatorError } from './errors.ts';
 import { asFileError, readFileBytes } from './files.ts';
+import { isOnReadOnlyMount } from './read-only-mount.ts';
 import { decodeText } from './text.ts';
 
 export interface SecretFile {
@@ -42,7 +43,8 @@ export function trimmedForms(secret: string): string[] {
 
 /**
  * A warning when other users of this machine can read a secret's file, else undefined. Pipes and devices have no
- * permissions worth a warning.
+ * permissions worth a warning; nor has a file that only this process's own group can read besides, on a mount that nobody here can
+ * change: so Kubernetes mounts a secret for a pod with an fsGroup.
  * @throws OperatorError naming the path
  */
 export async function permissionWarning(path: string): Promise<string | undefined> {
@@ -50,6 +52,12 @@ export async function permissionWarning(path: string): Promise<string | undefine
     throw asFileError(error, path, 'read');
   });
   if (!stats.isFile() || (stats.mode & 0o044) === 0) return undefined;
+  const isForOwnGroup = (stats.mode & 0o004) === 0 && ownGroups().includes(stats.gid);
+  if (isForOwnGroup && (await isOnReadOnlyMount(path))) return undefined;
   const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
   return `${path} can be read by other users (mode ${mode}); chmod 600 keeps it private.`;
+}
+
+function ownGroups(): readonly (number | undefined)[] {
+  return [process.getegid?.(), ...(process.getgroups?.() ?? [])];
 }

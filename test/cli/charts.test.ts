@@ -9,7 +9,10 @@ import { readKeyDirectory } from '../support/checkers/web3signer.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../support/postgres/database-template.ts';
 import type { TestDatabase } from '../support/postgres/postgres.ts';
 import { type CliOptions, PROJECT_ROOT, runCli, temporaryDirectory } from '../support/programs/cli.ts';
+import { requireOtherUsers } from '../support/programs/namespaces.ts';
+import { inPod, makeEmptyDir, mountPodSecret } from '../support/programs/pod.ts';
 import { canRead } from '../support/programs/read-as.ts';
+import { runProcess } from '../support/programs/run-process.ts';
 import {
   fillWithRecordedVault,
   RECORDED_ENCRYPT_KEY,
@@ -17,6 +20,7 @@ import {
   recordedSecretKeys,
   writeKeystores,
 } from '../support/recorded/recorded-vault.ts';
+import { CHART_LINES, CLIENT_POD, MADE_BEFORE } from '../support/scenes/chart-lines.ts';
 
 const VAULT = RECORDED_VAULT.toLowerCase();
 const FEE_RECIPIENT = '0x48319f97e5da1233c21c48b80097c0fb7a20ff86';
@@ -290,6 +294,75 @@ describe('the v3-operator chart', () => {
     const run = await runPython(['setup-operator'], { env });
     expect(run.stderr).toContain("Error: Invalid value for 'VERBOSE': 'maybe' is not a valid boolean.\n");
     expect(run.exitCode).toBe(2);
+  });
+});
+
+describe('every init container of the charts, on the volume that a kubelet makes', () => {
+  beforeAll(requireOtherUsers);
+
+  it.each(CHART_LINES)(
+    'the line of the chart does its work, again as well, and the pod’s user reads what it wrote: $name',
+    async ({ pod, env, args, followedBy, read }) => {
+      using volume = mountVolume();
+      makeEmptyDir(volume.path, pod);
+      // `init` and `init-chown` make these before.
+      for (const made of MADE_BEFORE) mkdirSync(join(volume.path, made), { recursive: true });
+      const root = { uid: 0, fsGroup: pod.fsGroup };
+      const inVolume = (words: readonly string[]) => words.map(word => word.replaceAll('/data', volume.path));
+      const variables = Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`);
+      const line = [
+        'env',
+        'PYTHONPATH=.',
+        ...variables,
+        join(PROJECT_ROOT, 'bin/python'),
+        'src/main.py',
+        'remote-db',
+        ...args(database.url),
+      ];
+      for (const again of [false, true]) {
+        const run = await runProcess(inPod(root, [], inVolume(line)));
+        expect(run.exitCode, `${again}: ${run.stderr}`).toBe(0);
+        if (followedBy === undefined) continue;
+        const prepared = await runProcess(inPod(root, [], inVolume(['sh', '-c', followedBy])));
+        expect(prepared, prepared.stderr).toMatchObject({ exitCode: 0 });
+      }
+      for (const path of read) {
+        const reading = await runProcess(inPod(pod, [], ['grep', '-rc', '', join(volume.path, path)]));
+        expect(reading, reading.stderr).toMatchObject({ exitCode: 0, stderr: '' });
+        expect(reading.stdout).not.toBe('');
+      }
+      if (env?.REMOTE_DB_FILE_MODE === undefined) return;
+      // Closed to others, and the group is enough.
+      const stranger = { uid: STRANGER.uid, fsGroup: STRANGER.gid };
+      const [file = ''] = filesIn(join(volume.path, 'keystore')).filter(each => each.endsWith('.yaml'));
+      expect((await runProcess(inPod(stranger, [], ['cat', file]))).exitCode).toBe(1);
+    },
+  );
+
+  it('a secret that a kubelet has mounted for the pod’s group is read without a warning, and warned of where it can be changed', async () => {
+    using volume = mountVolume();
+    const secret = join(volume.path, 'secret');
+    mountPodSecret(secret, CLIENT_POD, { 'db-url': database.url });
+    makeEmptyDir(join(volume.path, 'data'), CLIENT_POD);
+    const line = [
+      join(PROJECT_ROOT, 'operator'),
+      'remote-db',
+      '--network',
+      'holesky',
+      '--vault',
+      VAULT,
+      '--db-url-file',
+      join(secret, 'db-url'),
+      'setup-operator',
+      '--data-dir',
+      join(volume.path, 'data'),
+    ];
+    const mounted = await runProcess(inPod(CLIENT_POD, [secret], line));
+    expect(mounted.stderr).not.toContain('can be read by other users');
+    expect(mounted.exitCode).toBe(0);
+    // The same files, where nothing keeps the group from changing them.
+    const writable = await runProcess(inPod(CLIENT_POD, [], line));
+    expect(writable.stderr).toContain('db-url can be read by other users (mode 0640)');
   });
 });
 

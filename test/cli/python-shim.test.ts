@@ -16,6 +16,11 @@ describe('python src/main.py', () => {
     expect(stderr).toBe('');
   });
 
+  it.each(['./src/main.py', '/app/src/main.py'])('python %s runs the program, too', async path => {
+    const { stdout } = await run(shim, [path, '--version'], { env: { PATH: process.env.PATH } });
+    expect(stdout).toBe((await readWith(['--version'])).stdout);
+  });
+
   it('python src/main.py remote-db warns of the file mode 0644 that the charts need', async () => {
     expect((await readWith(['remote-db', '--help'])).stderr).toContain('0644');
   });
@@ -25,7 +30,7 @@ describe('python src/main.py', () => {
     expect(stderr).toBe('');
   });
 
-  it.each([[['-c', 'print(1)']], [['src/other.py']], [[]]])(
+  it.each([[['-c', 'print(1)']], [['src/other.py']], [['other-src/main.py']], [[]]])(
     'bin/python refuses the arguments %j with exit code 2',
     async args => {
       await expect(run(shim, args)).rejects.toMatchObject({

@@ -1,24 +1,28 @@
 // The main containers of the v3-operator chart run `python src/main.py start …` with what its ConfigMap has: stakewise.md §6.3.
+// They run as a pod's do: uid 1001 in the pod's group, secrets on read-only mounts, root's and open to that group.
 // Its init containers, and those of the other charts, are in test/cli/charts.test.ts.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
-import { runCli } from '../../support/programs/cli.ts';
+import { PROJECT_ROOT, runCli } from '../../support/programs/cli.ts';
+import { requireOtherUsers } from '../../support/programs/namespaces.ts';
 import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { give, inPod, mountPodSecret, type PodUser } from '../../support/programs/pod.ts';
 import { spawnSignerProcess } from '../../support/programs/signer-process.ts';
 import {
   type OperatorScene,
   remoteDbArguments,
   startOperatorScene,
 } from '../../support/scenes/operator-scene.ts';
-import { mountSecret } from '../../support/scenes/secret-volume.ts';
 import { startVaultServer } from '../../support/servers/hashi-vault-server.ts';
 
 /** A pod's volume, and what runs beside it. */
 interface Pod {
   /** `/data/<vault>`. */
   readonly own: string;
+  /** Where its secrets are mounted. */
+  readonly secrets: string[];
   /** What the chart has in its volume and beside it is released with the pod. */
   readonly stack: AsyncDisposableStack;
 }
@@ -33,29 +37,34 @@ interface Container {
 }
 
 const SIGNER_KEYS = 4;
+/** `runAsUser` and `fsGroup` of the chart. */
+const USER: PodUser = { uid: 1001, fsGroup: 1001 };
 let scene: OperatorScene;
 beforeAll(async () => {
+  requireOtherUsers();
   scene = await startOperatorScene({ validators: SIGNER_KEYS });
+  chmodSync(scene.folder, 0o711);
+  chmodSync(scene.networkFile, 0o644);
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
 /** Has the files of a folder come from a secret, at another place or where they were. */
-function asSecret(own: string, folder: string, names: readonly string[], mount = folder): void {
+function asSecret({ own, secrets }: Pod, folder: string, names: readonly string[], mount = folder): void {
   const files = Object.fromEntries(names.map(name => [name, readFileSync(join(own, folder, name), 'utf8')]));
   for (const name of names) rmSync(join(own, folder, name));
   rmSync(join(own, mount), { recursive: true, force: mount !== '.' });
-  mkdirSync(join(own, mount), { recursive: true });
-  mountSecret(join(own, mount), files);
+  mountPodSecret(join(own, mount), USER, files);
+  secrets.push(join(own, mount));
 }
 
-function keystoresAsSecret({ own }: Pod): void {
-  asSecret(own, 'keystores', readdirSync(join(own, 'keystores')));
+function keystoresAsSecret(pod: Pod): void {
+  asSecret(pod, 'keystores', readdirSync(join(pod.own, 'keystores')));
 }
 
 /** The three secrets that the README of the chart has its users make. */
 async function ownSecrets(pod: Pod): Promise<Container> {
   keystoresAsSecret(pod);
-  asSecret(pod.own, '.', ['deposit_data.json'], 'deposit');
+  asSecret(pod, '.', ['deposit_data.json'], 'deposit');
   const depositData = join(pod.own, 'deposit', 'deposit_data.json');
   return {
     env: { DEPOSIT_DATA_FILE: depositData },
@@ -161,18 +170,23 @@ describe('the main container of the v3-operator chart', () => {
     ['HashiCorp Vault', hashiVault],
     ['extra flags', extraFlags],
   ])(
-    'start of the v3-operator chart runs without config.json, serves metrics at / and ends: %s',
+    'start of the v3-operator chart runs as its pod does, without config.json, serves metrics at / and ends: %s',
     async (name, prepare) => {
       const dataDir = scene.writeDataDir(`chart ${name}`.replaceAll(/\W+/g, '-'));
       const own = join(dataDir, scene.vault.toLowerCase());
       rmSync(join(own, 'config.json'));
-      asSecret(own, 'wallet', ['wallet.json', 'password.txt']);
       await using stack = new AsyncDisposableStack();
-      const { args = [], env, says } = await prepare({ own, stack });
+      const pod: Pod = { own, secrets: [], stack };
+      // `init-chown`, and what a kubelet mounts over it.
+      give(dataDir, USER.uid, USER.uid);
+      asSecret(pod, 'wallet', ['wallet.json', 'password.txt']);
+      const { args = [], env, says } = await prepare(pod);
       const port = String(await freePort());
-      await using operator = startOperatorProcess(args, {
-        program: 'bin/python',
-        words: ['src/main.py', 'start'],
+      const line = [join(PROJECT_ROOT, 'bin/python'), 'src/main.py', 'start', ...args];
+      const [program, ...words] = inPod(USER, pod.secrets, line);
+      await using operator = startOperatorProcess([], {
+        program: `/usr/bin/${program}`,
+        words,
         env: {
           PYTHONPATH: '.',
           DATA_DIR: dataDir,
@@ -193,6 +207,8 @@ describe('the main container of the v3-operator chart', () => {
       });
       await operator.printed('Started operator service');
       for (const line of says) expect(operator.output).toContain(line);
+      // Nobody can change the mode of a mounted secret.
+      expect(operator.output).not.toContain('can be read by other users');
       // The ceiling was set.
       expect(operator.output).not.toContain('--max-fee-per-gas-gwei');
       const metrics = await (await fetch(`http://127.0.0.1:${port}/`)).text();

@@ -1,7 +1,7 @@
 import { spawn as spawnProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
@@ -9,6 +9,8 @@ import { PATIENCE_MS } from '../wait-until.ts';
 import { checkJsonResult } from './json-results.ts';
 
 export const PROJECT_ROOT = join(import.meta.dirname, '../../..');
+/** What the tests run where they do not say: the launcher of the clone, or a program that was built of it. */
+export const PROGRAM = resolve(PROJECT_ROOT, process.env.OPERATOR_PROGRAM ?? 'operator');
 /** Thousands of processes run the same program: compiled once, each starts in two thirds of the time. */
 export const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/stakewise-operator');
 
@@ -41,8 +43,8 @@ function environment(options: CliOptions): Record<string, string> {
 }
 
 /** Path of a launcher at the root of the clone. */
-function launcher(program = 'operator'): string {
-  return join(PROJECT_ROOT, program);
+function launcher(program = PROGRAM): string {
+  return resolve(PROJECT_ROOT, program);
 }
 
 /** Runs a launcher without a terminal, as a script or a container does. What it prints with `--json` is checked by its schema. */

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { PATIENCE_MS, waitUntil } from '../wait-until.ts';
-import { PROJECT_ROOT } from './cli.ts';
+import { PROGRAM, PROJECT_ROOT } from './cli.ts';
 
 /** A launcher of `start`, running. */
 export interface OperatorProcess extends AsyncDisposable {
@@ -32,9 +32,9 @@ export interface OperatorProcessOptions {
 /** Starts `operator start` as a user would; nothing of this process's environment reaches it. */
 export function startOperatorProcess(
   args: readonly string[],
-  { env = {}, program = 'operator', words = ['start'] }: OperatorProcessOptions = {},
+  { env = {}, program = PROGRAM, words = ['start'] }: OperatorProcessOptions = {},
 ): OperatorProcess {
-  const child = spawn(join(PROJECT_ROOT, program), [...words, ...args], {
+  const child = spawn(resolve(PROJECT_ROOT, program), [...words, ...args], {
     cwd: PROJECT_ROOT,
     env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), LANG: 'C.UTF-8', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

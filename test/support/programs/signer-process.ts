@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { PROJECT_ROOT } from './cli.ts';
+import { PROGRAM, PROJECT_ROOT } from './cli.ts';
 
 /** Runs `operator signer` until it is disposed of; resolves when it listens. */
 export async function spawnSignerProcess(args: readonly string[]): Promise<AsyncDisposable> {
-  const child = spawn(join(PROJECT_ROOT, 'operator'), ['signer', ...args], {
+  const child = spawn(PROGRAM, ['signer', ...args], {
     cwd: PROJECT_ROOT,
     env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), LANG: 'C.UTF-8' },
     stdio: ['ignore', 'pipe', 'pipe'],
