@@ -570,7 +570,7 @@ describe('the tree', () => {
   it('no literal is spread into another literal in sources, tests and scripts', () => {
     const packed = /\.\.\.[{[]/;
     const everywhere = globSync(
-      ['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/**/*.{js,ts}'],
+      ['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/**/*.{js,cjs,ts}'],
       {
         cwd: root,
       },
@@ -609,7 +609,7 @@ describe('the tree', () => {
   it('doc comments begin with their subject: none with a preposition that completes a name', () => {
     const clipped =
       /\/\*\*\s+(?:\*\s+)?(?:Of|That|For|Whose|With|Without|In|Into|On|By|As|At|To|From|After|Before|Beside|Under)\b.*/g;
-    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/**/*.*'], {
+    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/**/*.{js,cjs,ts}'], {
       cwd: root,
     });
     const others = everywhere.filter(file => file !== 'test/architecture.test.ts');

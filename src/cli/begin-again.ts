@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
+import { givenNodeFlags, nodeCommand, ownWords } from '../lib/node-command.ts';
 
-/** Ignored from the first instruction on, before anything of this program runs. */
-const GUARD_FLAG = '--disable-sigusr1';
 /** Sets the limit of core dumps, which Node cannot, and becomes what it is given. */
 const SHELL = '/bin/sh';
 const WITHOUT_CORE_DUMPS = 'ulimit -c 0; exec "$0" "$@"';
@@ -26,12 +25,9 @@ export function beginAgain(
   },
   { environment, argv }: Restart,
 ): void {
-  const node = process.execPath;
-  const given = process.execArgv.filter(flag => flag !== GUARD_FLAG);
-  // Node would read the files of --env-file itself, wherever the option stands, were it not for the dashes.
-  const command = [node, GUARD_FLAG, ...(start.flags ?? []), ...given, '--', process.argv[1] ?? '', ...argv];
+  const command = nodeCommand([...(start.flags ?? []), ...givenNodeFlags()], ownWords(argv));
   const variables = { ...start.variables, ...environment };
   // Images without a shell have nothing that could read a core dump either.
   if (existsSync(SHELL)) process.execve?.(SHELL, [SHELL, '-c', WITHOUT_CORE_DUMPS, ...command], variables);
-  else process.execve?.(node, command, variables);
+  else process.execve?.(process.execPath, command, variables);
 }

@@ -9,6 +9,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, OperatorError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { nodeCommand } from '../lib/node-command.ts';
 import { startedFile } from '../lib/package-root.ts';
 import type { ProgressReporter } from '../lib/progress.ts';
 import type { SignerSettings } from '../settings/signer-settings.ts';
@@ -208,7 +209,7 @@ function launch(variables: SpawnOptions['variables']): ChildProcess {
     PASSED_VARIABLES.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
   const command = 'ulimit -c 0 && { echo 0 > /proc/self/coredump_filter; } 2> /dev/null; exec "$0" "$@"';
-  return spawn('/bin/sh', ['-c', command, process.execPath, '--disable-sigusr1', CHILD_FILE], {
+  return spawn('/bin/sh', ['-c', command, ...nodeCommand([], [CHILD_FILE])], {
     env: { ...environment, ...variables },
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   });

@@ -1,7 +1,7 @@
 // What is delivered beside the bundle: the packed files, and an installation without the tools of the build.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { it } from '../support/fixtures.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
@@ -34,6 +34,62 @@ describe('the packed tarball', () => {
     for (const name of ['secrets/', 'data/', '.env']) expect(ignored).toContain(name);
     // It needs the source.
     expect(modes.has('bin/dev.js')).toBe(false);
+  });
+});
+
+describe('what npm says of the lock file', () => {
+  it.for([
+    ['ls', '--all'],
+    ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev'],
+  ])('npm %s finds nothing wrong with the dependencies, whose list goes along with every release', args => {
+    const run = spawnSync('npm', [...args, '--package-lock-only'], { cwd: PROJECT_ROOT, encoding: 'utf8' });
+    expect(run.stderr).not.toMatch(/npm error/);
+    expect(run.status).toBe(0);
+    for (const name of ['@chainsafe/bls', '@chainsafe/blst']) expect(run.stdout).toContain(`${name}@`);
+  });
+});
+
+describe('the files of image, tarball and single executable', () => {
+  it('the delivered files run, are all that the bundle loads, and have no types, source maps, sources of C or other platforms', ({
+    directory,
+  }) => {
+    const folder = join(directory, 'program');
+    const script = join(PROJECT_ROOT, 'scripts/release/stage.js');
+    execFileSync(process.execPath, [script, folder], { stdio: 'ignore' });
+    const paths = readdirSync(folder, { recursive: true }).map(String);
+    expect(paths).toContain('node_modules/@electric-sql/pglite/dist/pglite.wasm');
+    expect(paths.filter(path => path.endsWith('.node'))).toHaveLength(1);
+    const texts = /(^|\/)(licen[cs]e[^/]*|SECURITY\.md)$/i;
+    const needless = paths.filter(path => /\.(map|d\.[cm]?ts|c|h|S|md)$/.test(path));
+    expect(needless.filter(path => !texts.test(path))).toEqual([]);
+    const bytes = paths.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
+    expect(bytes / 1e6).toBeLessThan(35);
+    // Nothing of the clone is found from there, but Node.
+    const env = { HOME: directory, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+    const options = { env, encoding: 'utf8' } as const;
+    const data = ['--data-dir', join(directory, 'data'), '--vault', `0x${'12'.repeat(20)}`];
+    const init = ['init', '--network', 'hoodi', '--language', 'english', '--no-verify', ...data];
+    writeFileSync(join(directory, 'words'), execFileSync(join(folder, 'operator'), init, options), {
+      mode: 0o600,
+    });
+    const create = [
+      'src/main.py',
+      'create-keys',
+      '--count',
+      '1',
+      '--mnemonic-file',
+      join(directory, 'words'),
+    ];
+    expect(execFileSync(join(folder, 'bin/python'), [...create, ...data], options)).toContain(
+      'Generated 1 keys',
+    );
+    // The licence of each package in it is named.
+    const licences = readFileSync(join(folder, 'THIRD-PARTY-LICENCES.txt'), 'utf8');
+    expect(licences).not.toContain('Licence: not stated');
+    for (const path of paths.filter(path => /node_modules\/(@[^/]+\/)?[^/@]+\/package\.json$/.test(path))) {
+      const { name, version } = JSON.parse(readFileSync(join(folder, path), 'utf8'));
+      expect(licences).toContain(`\n${name} ${version}\nLicence: `);
+    }
   });
 });
 
