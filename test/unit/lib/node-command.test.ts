@@ -8,13 +8,14 @@ describe('the command line of Node', () => {
       process.execPath,
       '--disable-sigusr1',
       '--no-maglev',
+      '--',
       'main.js',
       '--json',
     ]);
   });
 
   it('a process begins again from its script and arguments, with the options that it was given', () => {
-    expect(ownWords()).toEqual(process.argv.slice(1));
+    expect(ownWords(process.argv.slice(2))).toEqual(process.argv.slice(1));
     expect(givenNodeFlags()).not.toContain('--disable-sigusr1');
   });
 });

@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PROJECT_ROOT } from './cli.ts';
+
+interface ContainerRun {
+  readonly uid?: number;
+  /** Default: the group that the image gives to that user. */
+  readonly gid?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Folders of this machine, by their places in the container. */
+  readonly volumes?: Readonly<Record<string, string>>;
+}
+
+/** A container of the image that `scripts/image.sh` has built. */
+export interface ImageContainer extends Disposable {
+  /** Its entry point, as the image states it. */
+  readonly entryPoint: readonly string[];
+  readonly healthCheck: readonly string[];
+  readonly user: string;
+  /** The command line that runs a command in it. */
+  run(command: readonly string[], options?: ContainerRun): string[];
+  /** The same on a root file system that cannot be written to, with a `/tmp` of its own. */
+  runReadOnly(command: readonly string[], options?: ContainerRun): string[];
+}
+
+/** Fills a new root with mounts, and becomes a process in it: buildah's own "run" has no read-only root. */
+const READ_ONLY = `set -e
+root=$1 uid=$2; shift 2
+mount --bind "$root" /mnt
+mount -t tmpfs none /mnt/tmp
+chmod 1777 /mnt/tmp
+while [ "$1" != -- ]; do mkdir -p "/mnt$2"; mount --bind "$1" "/mnt$2"; shift 2; done
+shift
+mount -o remount,bind,ro /mnt
+mount --rbind /proc /mnt/proc
+mount --rbind /dev /mnt/dev
+exec chroot --userspec="$uid:$uid" --groups= /mnt "$@"`;
+
+/** @throws when there is no such image */
+export function openImage(): ImageContainer {
+  const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8'));
+  const image = `localhost/stakewise-operator:${version}`;
+  const buildah = (...args: string[]) => execFileSync('buildah', args, { encoding: 'utf8' }).trim();
+  const { config } = JSON.parse(buildah('inspect', '--type', 'image', image)).Docker;
+  const container = buildah('from', '--pull-never', image);
+  const root = buildah('mount', container);
+  const imageEnv = config.Env.map((entry: string) => entry);
+  return {
+    entryPoint: config.Entrypoint,
+    healthCheck: config.Healthcheck.Test,
+    user: config.User,
+    run: (command, { uid, gid, env = {}, volumes = {} } = {}) => [
+      'buildah',
+      'run',
+      '--isolation',
+      'chroot',
+      ...(uid === undefined ? [] : ['--user', gid === undefined ? String(uid) : `${uid}:${gid}`]),
+      ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+      ...Object.entries(volumes).flatMap(([place, folder]) => ['--volume', `${folder}:${place}`]),
+      container,
+      '--',
+      ...command,
+    ],
+    runReadOnly: (command, { uid = 65_534, env = {}, volumes = {} } = {}) => [
+      'unshare',
+      '--mount',
+      '--',
+      'sh',
+      '-c',
+      READ_ONLY,
+      'sh',
+      root,
+      String(uid),
+      ...Object.entries(volumes).flatMap(([place, folder]) => [folder, place]),
+      '--',
+      'env',
+      '-i',
+      ...imageEnv,
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      ...command,
+    ],
+    [Symbol.dispose]: () => {
+      buildah('umount', container);
+      buildah('rm', container);
+    },
+  };
+}
+
+/** The operator that a process has started, at whatever depth: a runtime stands between. */
+export function operatorBelow(pid: number): number | undefined {
+  const processes = readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(name => {
+      try {
+        const text = readFileSync(`/proc/${name}/stat`, 'latin1');
+        const [, parent] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+        return [
+          {
+            pid: Number(name),
+            parent: Number(parent),
+            name: text.slice(text.indexOf('(') + 1, text.lastIndexOf(')')),
+          },
+        ];
+      } catch {
+        // It has ended meanwhile.
+        return [];
+      }
+    });
+  const below = new Set([pid]);
+  for (const id of below) for (const one of processes) if (one.parent === id) below.add(one.pid);
+  return processes.find(one => below.has(one.pid) && /^(v3-)?operator$/.test(one.name))?.pid;
+}
