@@ -1,7 +1,7 @@
 // What is delivered beside the bundle: the packed files, and an installation without the tools of the build.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { it } from '../support/fixtures.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
@@ -55,18 +55,20 @@ describe('the files of image, tarball and single executable', () => {
   }) => {
     const folder = join(directory, 'program');
     const script = join(PROJECT_ROOT, 'scripts/release/stage.js');
-    execFileSync(process.execPath, [script, folder], { stdio: 'ignore' });
+    execFileSync(process.execPath, [script, folder, '--with-node'], { stdio: 'ignore' });
     const paths = readdirSync(folder, { recursive: true }).map(String);
     expect(paths).toContain('node_modules/@electric-sql/pglite/dist/pglite.wasm');
     expect(paths.filter(path => path.endsWith('.node'))).toHaveLength(1);
     const texts = /(^|\/)(licen[cs]e[^/]*|SECURITY\.md)$/i;
     const needless = paths.filter(path => /\.(map|d\.[cm]?ts|c|h|S|md)$/.test(path));
     expect(needless.filter(path => !texts.test(path))).toEqual([]);
-    const bytes = paths.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
+    const ownPaths = paths.filter(path => !path.startsWith('node_modules/node/'));
+    const bytes = ownPaths.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
     expect(bytes / 1e6).toBeLessThan(35);
-    // Nothing of the clone is found from there, but Node.
-    const env = { HOME: directory, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+    // Nothing of the clone is found from there, and of Nodes its own before another.
+    const env = { HOME: directory, PATH: '/usr/bin:/bin' };
     const options = { env, encoding: 'utf8' } as const;
+    expect(execFileSync(join(folder, 'operator'), ['--help'], options)).toContain(process.version);
     const data = ['--data-dir', join(directory, 'data'), '--vault', `0x${'12'.repeat(20)}`];
     const init = ['init', '--network', 'hoodi', '--language', 'english', '--no-verify', ...data];
     writeFileSync(join(directory, 'words'), execFileSync(join(folder, 'operator'), init, options), {
