@@ -5,7 +5,7 @@
 const { createHash, hash, randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const { registerHooks } = require('node:module');
-const { homedir, tmpdir } = require('node:os');
+const { tmpdir } = require('node:os');
 const { basename, dirname, isAbsolute, join, resolve } = require('node:path');
 const sea = require('node:sea');
 const { pathToFileURL } = require('node:url');
@@ -13,8 +13,7 @@ const { zstdDecompressSync } = require('node:zlib');
 
 /** `{ version, name, files: [{ path, at, size, sha256 }], started: [path] }`, written by build-binary.js. */
 const index = JSON.parse(sea.getAsset('index.json', 'utf8'));
-/** The kernel's numbers of users; Windows has none. */
-const me = process.geteuid?.();
+const me = process.geteuid();
 const GROUP_OR_OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 /** Two thirds of all bytes, which few commands use: looked at when it is loaded. */
@@ -64,9 +63,8 @@ function startedPart() {
 function places() {
   const { CACHE_DIRECTORY, XDG_CACHE_HOME, HOME } = process.env;
   const own = [CACHE_DIRECTORY?.split(':', 1)[0], XDG_CACHE_HOME, HOME && join(HOME, '.cache')];
-  if (process.platform === 'win32') own.push(join(homedir(), '.cache'));
   const found = own.filter(path => path && isAbsolute(path)).map(path => join(path, 'stakewise-operator'));
-  return [...found, join(tmpdir(), `stakewise-operator-${me ?? 'cache'}`)];
+  return [...found, join(tmpdir(), `stakewise-operator-${me}`)];
 }
 
 /** @returns the folder that has all files of this version as they were packed */
@@ -74,9 +72,7 @@ function unpack(bases) {
   const reasons = [];
   for (const base of bases) {
     try {
-      const folder = join(base, index.name);
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-      assertOurs(folder);
+      const folder = makeFolder(join(base, index.name));
       mend(folder, file => !isOfDatabase(file));
       registerHooks({
         resolve(name, context, next) {
@@ -95,15 +91,20 @@ function unpack(bases) {
   );
 }
 
-/** Whoever can write to a folder, or exchange it from above, could have this user run other code between check and use. */
-function assertOurs(folder) {
-  if (me === undefined) return;
-  for (let path = fs.realpathSync(folder); ; path = dirname(path)) {
+/**
+ * Whoever can write to a folder, or exchange it from above, could have this user run other code between check and use.
+ * @returns its path without links, which nobody else can lead elsewhere
+ */
+function makeFolder(wanted) {
+  fs.mkdirSync(wanted, { recursive: true, mode: 0o700 });
+  const folder = fs.realpathSync(wanted);
+  if (basename(folder) !== index.name) throw new Error(`${wanted} is a link to ${folder}`);
+  for (let path = folder; ; path = dirname(path)) {
     const { uid, mode } = fs.lstatSync(path);
     if (uid !== 0 && uid !== me) throw new Error(`${path} belongs to another user (uid ${uid})`);
     if ((mode & GROUP_OR_OTHERS_WRITE) !== 0 && (mode & STICKY) === 0)
       throw new Error(`${path} can be written by other users (mode ${(mode & 0o7777).toString(8)})`);
-    if (path === dirname(path)) return;
+    if (path === dirname(path)) return folder;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -38,6 +39,7 @@ const it = base.extend(
       spawnSync('/usr/bin/unshare', ['--net', '--', BINARY, ...args], {
         cwd: directory,
         env: { HOME: directory, PATH: '/nonexistent', ...env },
+        maxBuffer: 1 << 28,
         encoding: 'utf8',
       }),
 );
@@ -126,6 +128,20 @@ describe('the single executable', () => {
     expect(nowhere.stderr).toContain('can be written by other users (mode 777)');
     expect(nowhere.stderr).toContain('Set XDG_CACHE_HOME');
     expect(nowhere.status).toBe(1);
+  });
+
+  it('a link on the way to the folder for its files is followed once, so that it cannot lead elsewhere later', ({
+    runAlone,
+    directory,
+  }) => {
+    const own = join(directory, 'own');
+    mkdirSync(own, { mode: 0o700 });
+    const link = join(directory, 'link');
+    symlinkSync(own, link);
+    const help = runAlone(['--help'], { XDG_CACHE_HOME: link, NODE_DEBUG: 'esm' });
+    expect(help.status).toBe(0);
+    expect(help.stderr).toContain(`${own}/stakewise-operator/`);
+    expect(help.stderr).not.toContain(`${link}/`);
   });
 
   it('a folder for its files that another user has made is not used', ({ directory }) => {
