@@ -1,14 +1,15 @@
 // Checks what is in deploy/ with the tools that read it in the field: Helm, the schemas of Kubernetes, promtool, docker-compose,
-// systemd-analyze. scripts/deploy-tools.sh installs them.
+// systemd-analyze, Prometheus. scripts/deploy-tools.sh and, for Prometheus, "npm run fetch:prometheus" install them.
 //   npm run check:deploy [-- --tools FOLDER] [-- --write] [-- NAME …]
 // --write writes test/deploy/rendered anew, which tests without tools read. Names choose steps.
 import { chartSteps } from './deploy-checks/chart.js';
 import { composeSteps } from './deploy-checks/compose.js';
+import { monitoringSteps } from './deploy-checks/monitoring.js';
 import { systemdSteps } from './deploy-checks/systemd.js';
 import { createTools } from './deploy-checks/tools.js';
 
 /** Each step has a name and `run`, which throws an Error that says what is wrong. Further checks are further steps. */
-const STEPS = [...chartSteps, ...composeSteps, ...systemdSteps];
+const STEPS = [...chartSteps, ...composeSteps, ...systemdSteps, ...monitoringSteps];
 
 const args = process.argv.slice(2);
 const folder = args.includes('--tools') ? args.splice(args.indexOf('--tools'), 2)[1] : undefined;

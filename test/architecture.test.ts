@@ -609,9 +609,12 @@ describe('the tree', () => {
   it('doc comments begin with their subject: none with a preposition that completes a name', () => {
     const clipped =
       /\/\*\*\s+(?:\*\s+)?(?:Of|That|For|Whose|With|Without|In|Into|On|By|As|At|To|From|After|Before|Beside|Under)\b.*/g;
-    const everywhere = globSync(['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/**/*.{js,cjs,ts}'], {
-      cwd: root,
-    });
+    const everywhere = globSync(
+      ['src/**/*.ts', 'migrations/*.ts', 'test/**/*.{ts,mjs}', 'scripts/**/*.{js,cjs,ts}'],
+      {
+        cwd: root,
+      },
+    );
     const others = everywhere.filter(file => file !== 'test/architecture.test.ts');
     const found = others.flatMap(file =>
       [...readFileSync(join(root, file), 'utf8').matchAll(clipped)].map(

@@ -475,6 +475,13 @@ describe('the help page of', () => {
                                     [env: METRICS_PORT]
         --health-port=INTEGER       Port of /livez and /readyz, on the metrics host.
                                     Default is none. [env: HEALTH_PORT]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
 
       DESCRIPTION
         Asks the operator that runs on this machine, or in this container, whether
@@ -803,9 +810,6 @@ describe('the help page of', () => {
                                     default), or 1.0.2 and later (rounded up).
         --reassign                  Lets keys move between validators. Stop those that
                                     lose keys first.
-        --dry-run, --check          Shows how many keys each validator would have and
-                                    how many would move, and stores nothing. Exits as
-                                    the command would: with 0 if nothing stops it.
         --trust-stored              Signs the stored plan although it was stored or
                                     changed without the encryption key.
 
@@ -832,6 +836,11 @@ describe('the help page of', () => {
                                     [env: REMOTE_DB_ENCRYPT_KEY]
         --encrypt-key-file=FILE     File to read --encrypt-key from.
                                     [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+
+      FILES
+        --check, --dry-run          Shows how many keys each validator would have and
+                                    how many would move. Stores nothing; exits with 3
+                                    when the plan would change.
 
       OBSERVABILITY
         --json                      Format output as json.
@@ -874,7 +883,6 @@ describe('the help page of', () => {
       --reassign           -  -                                                 switch
       --check              -  -                                                 switch
       --encrypt-key        -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
-      --dry-run            -  -                                                 switch
       --trust-stored       -  -                                                 switch"
     `);
   });
