@@ -27,7 +27,7 @@ const BAD_VALUES: readonly (readonly [placeholder: RegExp, value: string])[] = [
 /** Texts, of which every one will do; what is looked for on the disk; what is checked by a sum. */
 const OTHERS = /^(TEXT|FILE|DIRECTORY|ADDRESS|HEX|NAME|PATH)/;
 /** The value may hold a password: it is not repeated. */
-const UNSPOKEN = ['REMOTE_DB_URL', 'SLASHING_DB_URL'];
+const UNSPOKEN = ['FROM_DB_URL', 'REMOTE_DB_URL', 'SLASHING_DB_URL'];
 
 /** It needs no database, and reads none of its group's variables. */
 const WITHOUT_GROUP = 'remote-db grants';

@@ -134,7 +134,7 @@ export default class RemoteDbImportV3Operator extends remoteDbCommand(OPTIONS)<t
       },
     );
     this.tell(report, address);
-    if (options.dryRun && isBroken(report)) process.exitCode = EXIT.differences;
+    if (options.dryRun && !options.skipBroken && isBroken(report)) process.exitCode = EXIT.differences;
     const { keys, malformed, counts, depositDataEntries, upload } = report;
     return {
       dryRun: options.dryRun,
