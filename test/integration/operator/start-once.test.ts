@@ -34,6 +34,7 @@ const ALL_TASKS = [
   'watch-chain',
   'track-validators',
   'count-unused-keys',
+  'check-oracles',
   'register-validators',
   'rotate-exit-signatures',
   'harvest-vault',
@@ -76,7 +77,7 @@ describe('start --once', () => {
     expect(await countRegistered()).toBe(before);
     expect(JSON.parse(run.stdout).error).toMatchObject({
       code: 'passes-failed',
-      message: expect.stringMatching(/^\d of 5 tasks failed: .*register-validators \(/),
+      message: expect.stringMatching(/^\d of 6 tasks failed: .*register-validators \(/),
     });
     const lines = run.stderr
       .trimEnd()
