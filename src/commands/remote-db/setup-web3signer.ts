@@ -25,7 +25,7 @@ import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { keysDisabled, WAY_BACK } from '../../domain/fleet/slashing-protection.ts';
 import { KEY_LAYOUTS } from '../../domain/fleet/web3signer-key-file.ts';
 import { DifferencesError, UsageError } from '../../lib/errors.ts';
-import { keepYoungGenerationSmall } from '../../lib/small-heap.ts';
+import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { syncWeb3Signer } from '../../services/fleet/key-files/sync-web3signer.ts';
 import { writeSignerConfig } from '../../services/fleet/key-files/write-signer-config.ts';
 import type { DatabaseSettings } from '../../settings/remote-db-settings.ts';
@@ -88,7 +88,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
   ];
 
   async run() {
-    keepYoungGenerationSmall();
+    keepHeapSmall();
     const options = await this.resolve();
     const connection = await signerConnection(options);
     const whenInterrupted = this.beginWork();
