@@ -129,9 +129,12 @@ const ANNOUNCED = [
 
 /** Lines that would make a reader stop. */
 function errorsIn(printed: string): string[] {
+  // "error" alone is a word of mnemonics, too.
+  const isTold = (line: string) =>
+    /(?:error|warning|fatal):/i.test(line) || /\b(?:ERROR|WARN|WARNING|FATAL)\b/.test(line);
   return withoutEscapes(printed)
     .split('\n')
-    .filter(line => /error|warning/i.test(line) && !ANNOUNCED.some(announced => announced.test(line)));
+    .filter(line => isTold(line) && !ANNOUNCED.some(announced => announced.test(line)));
 }
 
 const it = base.extend(
