@@ -1,5 +1,5 @@
 // Checks what is in deploy/ with the tools that read it in the field: Helm, the schemas of Kubernetes, promtool, docker-compose,
-// systemd-analyze, Prometheus. scripts/deploy-tools.sh and, for Prometheus, "npm run fetch:prometheus" install them.
+// systemd-analyze, Prometheus. scripts/deploy-tools.sh installs them.
 //   npm run check:deploy [-- --tools FOLDER] [-- --write] [-- NAME …]
 // --write writes test/deploy/rendered anew, which tests without tools read. Names choose steps.
 import { chartSteps } from './deploy-checks/chart.js';

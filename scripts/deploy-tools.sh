@@ -19,16 +19,17 @@ command -v docker-compose > /dev/null || missing+=("docker-compose=$DOCKER_COMPO
 command -v systemd-analyze > /dev/null || missing+=(systemd)
 command -v python3 > /dev/null || missing+=(python3)
 python3 -c 'import ensurepip' 2> /dev/null || missing+=(python3-venv)
-if [ ${#missing[@]} -gt 0 ] || [ ! -x "$tools/bin/promtool" ]; then apt-get update -qq; fi
+has_prometheus() { [ -x "$tools/bin/promtool" ] && [ -x "$tools/bin/prometheus" ]; }
+if [ ${#missing[@]} -gt 0 ] || ! has_prometheus; then apt-get update -qq; fi
 if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
 
-if [ ! -x "$tools/bin/promtool" ]; then
+if ! has_prometheus; then
   # Unpacked, not installed: the package would start a server.
   folder=$(mktemp -d)
   (cd "$folder" && apt-get download -qq "prometheus=$PROMETHEUS" && dpkg-deb -x prometheus_*.deb .)
-  install -m 0755 "$folder/usr/bin/promtool" "$tools/bin/promtool"
+  install -m 0755 "$folder/usr/bin/promtool" "$folder/usr/bin/prometheus" "$tools/bin"
   rm -rf "$folder"
 fi
 

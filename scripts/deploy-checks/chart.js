@@ -17,8 +17,17 @@ const valuesFiles = () =>
     .filter(name => name.endsWith('.yaml'))
     .map(name => join(VALUES, name));
 
-const render = (tools, values, { chart = CHART, more = [] } = {}) =>
-  tools.run('helm', ['template', RELEASE[0], chart, ...RELEASE.slice(1), '--values', values, ...more]);
+const templateArgs = (values, { chart = CHART, more = [] } = {}) => [
+  'template',
+  RELEASE[0],
+  chart,
+  ...RELEASE.slice(1),
+  '--values',
+  values,
+  ...more,
+];
+
+const render = (tools, values, options) => tools.run('helm', templateArgs(values, options));
 
 /** Values that would harm somebody or do nothing, each with what is said of it; on top of full.yaml. */
 const REFUSED = [
@@ -146,15 +155,8 @@ export const chartSteps = [
     name: 'helm-template-refuses',
     run: ({ tools }) => {
       for (const [settings, said] of REFUSED) {
-        const { status, stderr } = tools.attempt('helm', [
-          'template',
-          RELEASE[0],
-          CHART,
-          ...RELEASE.slice(1),
-          '--values',
-          join(VALUES, 'full.yaml'),
-          ...settings.flatMap(setting => ['--set', setting]),
-        ]);
+        const more = settings.flatMap(setting => ['--set', setting]);
+        const { status, stderr } = tools.attempt('helm', templateArgs(join(VALUES, 'full.yaml'), { more }));
         if (status === 0 || !said.test(stderr))
           throw new Error(
             `--set ${settings.join(' --set ')}: ${said} was to be said; exit code ${status}\n${stderr}`,
@@ -167,17 +169,10 @@ export const chartSteps = [
     run: async ({ tools }) => {
       for (const [name, state, said] of RUNNING) {
         await withCluster([[name, state]], async url => {
-          const args = [
-            'template',
-            RELEASE[0],
-            CHART,
-            ...RELEASE.slice(1),
-            '--values',
-            join(VALUES, 'full.yaml'),
-          ];
+          const more = ['--dry-run=server', '--kube-apiserver', url];
           const { status, stderr } = await tools.attemptBeside(
             'helm',
-            [...args, '--dry-run=server', '--kube-apiserver', url],
+            templateArgs(join(VALUES, 'full.yaml'), { more }),
             { env: { KUBECONFIG: '/dev/null' } },
           );
           const isRight = said === undefined ? status === 0 : status !== 0 && said.test(stderr);

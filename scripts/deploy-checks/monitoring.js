@@ -1,34 +1,26 @@
 // The alerts by promtool, and dashboard and alerts by what a real Prometheus makes of an operator at work.
 import { globSync } from 'node:fs';
-import { findPrometheus } from '../prometheus-tools.js';
 import { root } from './tools.js';
 
 const filesOf = pattern => globSync(`deploy/prometheus/${pattern}`, { cwd: root }).sort();
-
-function prometheus() {
-  const found = findPrometheus();
-  if (found === undefined)
-    throw new Error('prometheus and promtool are not installed: "npm run fetch:prometheus" does that.');
-  return found;
-}
 
 export const monitoringSteps = [
   {
     name: 'alert rules',
     run({ tools }) {
-      tools.run(prometheus().promtool, ['check', 'rules', ...filesOf('*.rules.yml')]);
+      tools.run('promtool', ['check', 'rules', ...filesOf('*.rules.yml')]);
     },
   },
   {
     name: 'every alert fires',
     run({ tools }) {
-      tools.run(prometheus().promtool, ['test', 'rules', ...filesOf('*.tests.yml')]);
+      tools.run('promtool', ['test', 'rules', ...filesOf('*.tests.yml')]);
     },
   },
   {
     name: 'every query of dashboard and alerts, asked of a Prometheus',
     run({ tools }) {
-      tools.run(process.execPath, ['test/monitoring/main.ts', prometheus().prometheus]);
+      tools.run(process.execPath, ['test/monitoring/main.ts', 'prometheus']);
     },
   },
 ];

@@ -5,6 +5,12 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['start-hashi-vault', 'start'],
 ]);
 
+/** The words of a command line that may be options: those before the first "--". */
+export function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end === -1 ? argv : argv.slice(0, end);
+}
+
 /** The option that names a file of variables: it may stand anywhere in a command line. */
 export const ENV_FILE_OPTION = '--env-file';
 

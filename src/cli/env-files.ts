@@ -4,7 +4,7 @@ import { UsageError } from '../lib/errors.ts';
 import { readFileBytes } from '../lib/files.ts';
 import { decodeText } from '../lib/text.ts';
 import { readEnvironment } from '../settings/environment.ts';
-import { ENV_FILE_OPTION } from './command-names.ts';
+import { ENV_FILE_OPTION, wordsBeforeDashes } from './command-names.ts';
 import { GLOBAL_OPTIONS } from './flags/global.ts';
 import { CommandLineError, invalidValue } from './options/command-line-error.ts';
 
@@ -55,8 +55,7 @@ export async function readEnvFiles(
 
 /** A command line without its `--env-file`, what these name, and whether the last one names nothing. */
 function takeEnvFileOptions(argv: readonly string[]) {
-  const end = argv.indexOf('--');
-  const words = end === -1 ? argv : argv.slice(0, end);
+  const words = wordsBeforeDashes(argv);
   const paths: string[] = [];
   const rest: string[] = [];
   let isNamed = false;

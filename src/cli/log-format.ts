@@ -1,5 +1,6 @@
 import type { LogFormat } from '../lib/log-format.ts';
 import { readEnvironment } from '../settings/environment.ts';
+import { wordsBeforeDashes } from './command-names.ts';
 import { GLOBAL_OPTIONS } from './flags/global.ts';
 
 const OPTION = '--log-format';
@@ -17,8 +18,7 @@ export function logFormatOf(argv: readonly string[]): LogFormat {
 }
 
 function optionOf(argv: readonly string[]): string | undefined {
-  const end = argv.indexOf('--');
-  const words = end === -1 ? argv : argv.slice(0, end);
+  const words = wordsBeforeDashes(argv);
   const at = words.findLastIndex(word => word === OPTION || word.startsWith(`${OPTION}=`));
   const word = words[at];
   return word === OPTION ? words[at + 1] : word?.slice(OPTION.length + 1);

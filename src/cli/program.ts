@@ -5,6 +5,7 @@ import { EXIT } from '../lib/errors.ts';
 import { assertNoDebugger } from '../lib/guard-memory.ts';
 import { startInTone } from '../lib/tones.ts';
 import { parseBoolean, readEnvironment } from '../settings/environment.ts';
+import { wordsBeforeDashes } from './command-names.ts';
 import { commandTree } from './command-tree.ts';
 import { logFormatOf } from './log-format.ts';
 import { errorLogLine, presentError } from './present-error.ts';
@@ -97,7 +98,6 @@ function wantsDetails(argv: readonly string[]): boolean {
 
 /** Whether a switch is given under one of its names, also where the rest of the command line is wrong. */
 function hasSwitch(argv: readonly string[], names: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  const words = end === -1 ? argv : argv.slice(0, end);
+  const words = wordsBeforeDashes(argv);
   return names.some(name => words.includes(name));
 }

@@ -1,5 +1,5 @@
 import type { ErrorCodeOf } from '../lib/error-codes.ts';
-import { isHelpOption, ownName } from './command-names.ts';
+import { isHelpOption, ownName, wordsBeforeDashes } from './command-names.ts';
 import { didYouMean } from './nearest-name.ts';
 import { CommandLineError } from './options/command-line-error.ts';
 
@@ -85,8 +85,7 @@ function assertCommand(words: readonly string[], { commands, groups }: CommandTr
 
 function routeCommand(words: readonly string[], argv: readonly string[], tree: CommandTree): Route {
   assertCommand(words, tree);
-  const end = argv.indexOf('--');
-  const asksForHelp = (end === -1 ? argv : argv.slice(0, end)).some(isHelpOption);
+  const asksForHelp = wordsBeforeDashes(argv).some(isHelpOption);
   return asksForHelp ? { kind: 'help', words } : { kind: 'command', words, argv };
 }
 

@@ -1,4 +1,5 @@
 import { Args } from '@oclif/core';
+import { wordsBeforeDashes } from '../cli/command-names.ts';
 import { commandTree } from '../cli/command-tree.ts';
 import { example } from '../cli/examples.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
@@ -46,6 +47,6 @@ export default class ShowConfig extends operatorCommand({})<typeof RESULT> {
 }
 
 function withoutJson(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf('--');
-  return argv.filter((word, index) => word !== '--json' || (end !== -1 && index > end));
+  const words = wordsBeforeDashes(argv);
+  return [...words.filter(word => word !== '--json'), ...argv.slice(words.length)];
 }

@@ -153,18 +153,21 @@ export default class DepositData extends operatorCommand(OPTIONS, { check })<typ
     const { previousFile, root, changes, ...counts } = written;
     const validators = countOf(counts.validators, 'validator');
     const what = `Deposit data of ${validators} that no deposit has used`;
-    if (given.check) this.say(fileLine({ what, path: outputFile, isChanged: changes.isChanged }, given));
+    if (changes !== undefined)
+      this.say(fileLine({ what, path: outputFile, isChanged: changes.isChanged }, given));
     else this.say(`${what} saved to ${outputFile} file`);
     this.say(`The validator deposit data Merkle tree root: ${root}`);
     if (counts.used > 0)
       this.hint(`Left out, since a deposit has used them already: ${countOf(counts.used, 'key')}.`);
     if (counts.signed > 0) this.hint(`Signed with keystores: ${countOf(counts.signed, 'entry', 'entries')}.`);
-    assertUnchanged(
-      given,
-      changes.isChanged,
-      `${outputFile} would change: entries of ${countOf(changes.added, 'key')} would come, and of ${changes.removed} go.`,
-    );
-    if (given.check) return { vault, root, depositDataFile: outputFile, ...counts };
+    if (changes !== undefined) {
+      assertUnchanged(
+        given,
+        changes.isChanged,
+        `${outputFile} would change: entries of ${countOf(changes.added, 'key')} would come, and of ${changes.removed} go.`,
+      );
+      return { vault, root, depositDataFile: outputFile, ...counts };
+    }
     if (previousFile !== undefined)
       this.hint(
         `What stood there before is in ${previousFile}: an operator that is restarted before the new root is set needs it.`,

@@ -11,7 +11,6 @@ import type { IpfsSettings, NodeSettings } from '../settings/node-settings.ts';
 import { ipfsOptions, openExecutionNode, openHttp, openVoters } from './nodes.ts';
 
 interface UploadChainSettings {
-  readonly ref: VaultRef;
   readonly execution: NodeSettings;
   readonly ipfs: IpfsSettings;
   readonly proxies: ProxySettings;
@@ -32,11 +31,11 @@ interface UploadChain extends AsyncDisposable {
  * where no node answers.
  */
 export function openUploadChain(
+  { network, address: vault }: VaultRef,
   settings: UploadChainSettings,
   { warn, hint }: { readonly warn: (line: string) => void; readonly hint: (line: string) => void },
 ): UploadChain {
-  const { ref, execution, proxies } = settings;
-  const { network, address: vault } = ref;
+  const { execution, proxies } = settings;
   const ipfs = ipfsOptions(settings.ipfs, network, warn);
   const outward = { proxies, endpoints: execution.endpoints, gateways: ipfs.gateways };
   const http = openHttp(settings, outward, hint);

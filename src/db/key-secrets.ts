@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { toHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { GCM_NONCE_LENGTH, PUBLIC_KEY_LENGTH } from '../lib/lengths.ts';
+import { declareCursor, fetchRows } from './cursor.ts';
 import { type Session, tableOf } from './database.ts';
 import { planForWholeVault, readRecords } from './record-pages.ts';
 import { readSealedRecord, SEALED_RECORD_LENGTH, type StoredSecret, sealedRecord } from './sealed-record.ts';
@@ -118,18 +119,15 @@ interface PagesOptions {
   readonly pageSize: number;
 }
 
-// A cursor: one plan and one sort for all pages, where a query per page would have the planner choose anew each time.
+// A cursor, since a query per page would have the planner choose anew each time.
 // The database joins a page's records: 120,000 rows of 8 columns are a million objects and 200 MB to the client.
 async function* pages(
   session: Session,
   vaultId: number,
   { record, length, order, pageSize }: PagesOptions,
 ): AsyncGenerator<Uint8Array> {
-  const cursor = sql.id(`active_secrets_${randomBytes(8).toString('hex')}`);
   const page = sql`(place - 1) / ${sql.lit(pageSize)}`;
-  await planForWholeVault(session, () =>
-    sql`
-      declare ${cursor} no scroll cursor for
+  const query = sql`
       select string_agg(record, ''::bytea order by place) as records,
         (array_agg(public_key) filter (where octet_length(record) <> ${sql.lit(length)}))[1] as malformed
       from (
@@ -137,16 +135,14 @@ async function* pages(
         ${visibleSecrets(session, sql.lit(vaultId))}
       ) visible
       group by ${page}
-      order by ${page}`.execute(session.db),
-  );
-  for (;;) {
-    const { rows } = await sql<Page>`fetch 1 from ${cursor}`.execute(session.db);
-    const [row] = rows;
-    if (row === undefined) break;
-    if (row.malformed !== null) throw malformed(row.malformed);
-    yield row.records;
+      order by ${page}`;
+  const cursor = await planForWholeVault(session, () => declareCursor(session, query));
+  for await (const rows of fetchRows<Page>(session, cursor, 1)) {
+    for (const row of rows) {
+      if (row.malformed !== null) throw malformed(row.malformed);
+      yield row.records;
+    }
   }
-  await sql`close ${cursor}`.execute(session.db);
 }
 
 function byPublicKey(pageSize: number): PagesOptions {

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { GrowingBytes } from '../lib/growing-bytes.ts';
+import { declareCursor, fetchRows } from './cursor.ts';
 import { inSnapshot, type Session } from './database.ts';
 
 // What is read of a whole fleet comes as byte strings, some thousand rows at a time: as rows of its own each of 330,000 shares
@@ -33,24 +33,16 @@ export async function readRecords(session: Session, rows: RawBuilder<unknown>): 
 
 /**
  * The byte strings of a query, one at a time; to be called within a transaction.
- * @param query - for `bytes`; read by a cursor, so that there is one plan and one sort for all of it
+ * @param query - for `bytes`
  */
 export async function* fetchEach(
   transaction: Session,
   query: RawBuilder<unknown>,
 ): AsyncGenerator<Uint8Array> {
-  const { db } = transaction;
-  const cursor = sql.id(`public_facts_${randomBytes(8).toString('hex')}`);
-  await planForWholeVault(transaction, () =>
-    sql`declare ${cursor} no scroll cursor for ${query}`.execute(db),
-  );
-  for (;;) {
-    const { rows } = await sql<{ bytes: Uint8Array | null }>`fetch 1 from ${cursor}`.execute(db);
-    const [row] = rows;
-    if (row === undefined) break;
-    if (row.bytes !== null) yield row.bytes;
+  const cursor = await planForWholeVault(transaction, () => declareCursor(transaction, query));
+  for await (const rows of fetchRows<{ bytes: Uint8Array | null }>(transaction, cursor, 1)) {
+    for (const { bytes } of rows) if (bytes !== null) yield bytes;
   }
-  await sql`close ${cursor}`.execute(db);
 }
 
 /**

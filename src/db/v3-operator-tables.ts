@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { V3_NONCE_LENGTH } from '../domain/fleet/v3-key-record.ts';
 import { fromHex } from '../lib/bytes.ts';
@@ -6,6 +5,7 @@ import { ExternalError, OperatorError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
 import { PUBLIC_KEY_LENGTH, SECRET_KEY_LENGTH } from '../lib/lengths.ts';
 import { nameList } from '../lib/name-list.ts';
+import { declareCursor, fetchRows } from './cursor.ts';
 import { type Database, inSnapshot, type Session } from './database.ts';
 
 // The tables of the Python operator's `remote-db`, which are in whichever schema its role's search path began with, mostly public:
@@ -193,18 +193,14 @@ async function* pageKeys(
 ): AsyncGenerator<readonly V3Row[], void, undefined> {
   const { ofVault, ofNoVault, isOwn } = conditionsOf(tables);
   const wanted = includes.ofNoVault ? sql`(${ofVault} or ${ofNoVault})` : ofVault;
-  const cursor = sql.id(`v3_keys_${randomBytes(8).toString('hex')}`);
-  await sql`
-    declare ${cursor} no scroll cursor for
-    select public_key, private_key, nonce from ${sql.id(tables.schema, tables.keypairs)}
-    where ${isOwn} and ${wanted}
-    order by (not ${ofVault}), public_key collate "C"`.execute(session.db);
-  for (;;) {
-    const { rows } = await sql<TextRow>`fetch ${sql.lit(PAGE_SIZE)} from ${cursor}`.execute(session.db);
-    if (rows.length === 0) break;
-    yield rows.map(readRow);
-  }
-  await sql`close ${cursor}`.execute(session.db);
+  const cursor = await declareCursor(
+    session,
+    sql`
+      select public_key, private_key, nonce from ${sql.id(tables.schema, tables.keypairs)}
+      where ${isOwn} and ${wanted}
+      order by (not ${ofVault}), public_key collate "C"`,
+  );
+  for await (const rows of fetchRows<TextRow>(session, cursor, PAGE_SIZE)) yield rows.map(readRow);
 }
 
 function readRow({ public_key, private_key, nonce }: TextRow): V3Row {

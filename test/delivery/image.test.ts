@@ -18,7 +18,7 @@ import {
   recordedSecretKeys,
   writeKeystores,
 } from '../support/recorded/recorded-vault.ts';
-import { CHART_LINES, MADE_BEFORE } from '../support/scenes/chart-lines.ts';
+import { CHART_LINES, MADE_BEFORE, OPERATOR_CONFIG_MAP } from '../support/scenes/chart-lines.ts';
 import { type OperatorScene, startOperatorScene } from '../support/scenes/operator-scene.ts';
 
 let image: ImageContainer;
@@ -112,21 +112,16 @@ describe('start in the image', () => {
     const port = String(await freePort());
     const healthPort = String(await freePort());
     const env = {
+      ...OPERATOR_CONFIG_MAP,
       PYTHONPATH: '.',
       DATA_DIR: '/data',
       DATABASE_DIR: '/data',
-      VERBOSE: 'False',
       NETWORK: scene.networkFile,
       VAULT: scene.vault.toLowerCase(),
-      HARVEST_VAULT: 'False',
       EXECUTION_ENDPOINTS: scene.devnet.rpcUrl,
       CONSENSUS_ENDPOINTS: scene.beacon.url,
-      ENABLE_METRICS: 'true',
-      METRICS_HOST: '0.0.0.0',
       METRICS_PORT: port,
       HEALTH_PORT: healthPort,
-      MAX_FEE_PER_GAS_GWEI: '70',
-      DISABLE_DEPOSIT_DATA_WARNINGS: 'False',
     };
     const check = () => runProcess(image.run(image.healthCheck.slice(1), { uid: 1001, env }));
     expect((await check()).exitCode).toBe(1);

@@ -1,6 +1,6 @@
 // Asks a real Prometheus, which scrapes an operator at work, every question of every panel and of every alert. The operator registers,
 // rotates and harvests on a local chain first: a panel that has no data then never has any.
-// Usage: node test/monitoring/main.ts PATH_OF_PROMETHEUS
+// Usage: node test/monitoring/main.ts PROMETHEUS (a program, by path or name)
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const JOB = 'stakewise-operator';
 const EXPECTED_TO_FIRE: readonly string[] = ['StakewiseKeysRunningOut'];
 
 const [program] = process.argv.slice(2);
-if (program === undefined) throw new Error('Usage: node test/monitoring/main.ts PATH_OF_PROMETHEUS');
+if (program === undefined) throw new Error('Usage: node test/monitoring/main.ts PROMETHEUS');
 const faults: string[] = [];
 await using stack = new AsyncDisposableStack();
 const scene = stack.use(await startOperatorScene({ validators: 8, oracles: 4, threshold: 3 }));

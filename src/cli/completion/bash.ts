@@ -1,3 +1,4 @@
+import { shellQuote } from '../../lib/shell-quote.ts';
 import {
   type CompletedProgram,
   type CompletedValue,
@@ -24,7 +25,10 @@ ${leads.map(lead => `      ' ${lead}') lead='${lead}:' ;;`).join('\n')}
     case "$command \${COMP_WORDS[i]}" in
 ${commands
   .filter(({ words }) => words !== '' && !leads.includes(words))
-  .map(({ words }) => `      ${quote(words.includes(' ') ? words : ` ${words}`)}) command=${quote(words)} ;;`)
+  .map(
+    ({ words }) =>
+      `      ${shellQuote(words.includes(' ') ? words : ` ${words}`)}) command=${shellQuote(words)} ;;`,
+  )
   .join('\n')}
     esac
   done
@@ -41,7 +45,7 @@ ${sharedOptions(program)
   .filter(({ option }) => option.value !== undefined)
   .map(
     ({ option, commands: takers }) =>
-      `    ${takers.map(words => quote(`${words} ${option.name}`)).join('|')}) ${setValue(option.value)} ;;`,
+      `    ${takers.map(words => shellQuote(`${words} ${option.name}`)).join('|')}) ${setValue(option.value)} ;;`,
   )
   .join('\n')}
     *) option='' ;;
@@ -52,7 +56,7 @@ ${commands
   .filter(({ words }) => !leads.includes(words))
   .map(({ words, argument }) => {
     const next = [...wordsBehind(program, words).map(({ name }) => name), ...(argument?.words ?? [])];
-    return `      ${quote(words)}) commands=${quote(next.join(' '))} ;;`;
+    return `      ${shellQuote(words)}) commands=${shellQuote(next.join(' '))} ;;`;
   })
   .join('\n')}
     esac
@@ -60,7 +64,7 @@ ${commands
 ${commands
   .map(
     ({ words, options }) =>
-      `      ${quote(words)}) options=${quote(options.map(({ name }) => name).join(' '))} ;;`,
+      `      ${shellQuote(words)}) options=${shellQuote(options.map(({ name }) => name).join(' '))} ;;`,
   )
   .join('\n')}
     esac
@@ -79,11 +83,7 @@ complete -F _stakewise_operator ${names.join(' ')}
 }
 
 function setValue(value: CompletedValue | undefined): string {
-  const words = `words=${quote((value?.words ?? []).join(' '))}`;
+  const words = `words=${shellQuote((value?.words ?? []).join(' '))}`;
   if (value?.paths === undefined) return words;
   return `${words} paths=${value.paths === 'files' ? 'f' : 'd'}`;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

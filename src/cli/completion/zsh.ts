@@ -1,3 +1,4 @@
+import { shellQuote } from '../../lib/shell-quote.ts';
 import { type CompletedProgram, sharedOptions, valuedOptions, wordsBehind } from './completed-program.ts';
 
 /** A script for zsh, to be sourced behind compinit or put into its fpath as `_operator`. */
@@ -20,7 +21,8 @@ ${leads.map(lead => `      (' ${lead}') lead='${lead}:' ;;`).join('\n')}
 ${commands
   .filter(({ words }) => words !== '' && !leads.includes(words))
   .map(
-    ({ words }) => `      (${quote(words.includes(' ') ? words : ` ${words}`)}) command=${quote(words)} ;;`,
+    ({ words }) =>
+      `      (${shellQuote(words.includes(' ') ? words : ` ${words}`)}) command=${shellQuote(words)} ;;`,
   )
   .join('\n')}
     esac
@@ -37,8 +39,8 @@ ${commands
 ${sharedOptions(program)
   .filter(({ option }) => option.value !== undefined)
   .map(({ option, commands: takers }) => {
-    const pattern = takers.map(words => quote(`${words} ${option.name}`)).join('|');
-    const values = (option.value?.words ?? []).map(quote).join(' ');
+    const pattern = takers.map(words => shellQuote(`${words} ${option.name}`)).join('|');
+    const values = (option.value?.words ?? []).map(shellQuote).join(' ');
     return `    (${pattern}) values=(${values}) paths=${option.value?.paths ?? 'none'} ;;`;
   })
   .join('\n')}
@@ -54,16 +56,18 @@ ${sharedOptions(program)
 ${commands
   .filter(({ words }) => !leads.includes(words))
   .map(({ words, argument }) => {
-    const next = wordsBehind(program, words).map(({ name, description }) => quote(`${name}:${description}`));
-    return `    (${quote(words)}) found=(${[...next, ...(argument?.words ?? []).map(quote)].join(' ')}) ;;`;
+    const next = wordsBehind(program, words).map(({ name, description }) =>
+      shellQuote(`${name}:${description}`),
+    );
+    return `    (${shellQuote(words)}) found=(${[...next, ...(argument?.words ?? []).map(shellQuote)].join(' ')}) ;;`;
   })
   .join('\n')}
   esac
   case "$at" in
 ${commands
   .map(({ words, options }) => {
-    const described = options.map(({ name, description }) => quote(`${name}:${description}`));
-    return `    (${quote(words)}) options=(${described.join(' ')}) ;;`;
+    const described = options.map(({ name, description }) => shellQuote(`${name}:${description}`));
+    return `    (${shellQuote(words)}) options=(${described.join(' ')}) ;;`;
   })
   .join('\n')}
   esac
@@ -75,8 +79,4 @@ else
   compdef _stakewise_operator ${names.join(' ')}
 fi
 `;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

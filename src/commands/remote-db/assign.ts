@@ -58,28 +58,23 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
       (_, client) => plan.assignments.filter(each => each.clientIndex === client).length,
     );
     const keysOfEach = `${counts.slice(0, 20).join(', ')}${counts.length > 20 ? ', …' : ''} keys`;
-    if (options.check && isNew) {
-      this.say(
-        `Would assign ${plan.assignments.length} keys to ${plan.totalClients} validators (${keysOfEach}); ${movedKeys} keys would move.`,
-      );
+    const keys = `${plan.assignments.length} keys`;
+    const validators = `${plan.totalClients} validators`;
+    if (!isNew) this.say(`${keys} are assigned to ${validators} already; nothing changed.`);
+    else if (options.check)
+      this.say(`Would assign ${keys} to ${validators} (${keysOfEach}); ${movedKeys} keys would move.`);
+    else this.say(`Successfully assigned ${keys} to ${validators}; ${movedKeys} keys moved.`);
+    if (options.check) {
       if (verifyingKey !== undefined) this.hint("The plan would be signed with the vault's key.");
       assertPlanStored(assigned);
-    }
-    this.say(
-      isNew
-        ? `Successfully assigned ${plan.assignments.length} keys to ${plan.totalClients} validators; ${movedKeys} keys moved.`
-        : `${plan.assignments.length} keys are assigned to ${plan.totalClients} validators already; nothing changed.`,
-    );
-    if (!options.check) {
+    } else {
       this.hint(
         'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
       );
-    }
-    if (options.check && verifyingKey !== undefined)
-      this.hint("The plan would be signed with the vault's key.");
-    else if (verifyingKey !== undefined) {
-      this.hint(`Signed: ${keysOfEach}.`);
-      this.hint(vaultPublicKeyHint(verifyingKey));
+      if (verifyingKey !== undefined) {
+        this.hint(`Signed: ${keysOfEach}.`);
+        this.hint(vaultPublicKeyHint(verifyingKey));
+      }
     }
     return {
       totalValidators: plan.totalClients,

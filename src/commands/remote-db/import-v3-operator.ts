@@ -4,11 +4,8 @@ import {
   allowUnverifiedIpfs,
   EXECUTION_TIMEOUTS,
   executionEndpoints,
-  executionSettings,
   IPFS_OPTIONS,
-  ipfsSettings,
   oracleSetHash,
-  proxySettings,
 } from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
 import { dryRunFlag } from '../../cli/flags/preview.ts';
@@ -18,6 +15,7 @@ import { flag, optional, requiredUnless } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/import-v3-operator.ts';
+import { uploadChainSettings } from '../../cli/upload-chain-settings.ts';
 import { openForeignDb } from '../../compose/foreign-db.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { openUploadChain } from '../../compose/upload-chain.ts';
@@ -97,17 +95,10 @@ export default class RemoteDbImportV3Operator extends remoteDbCommand(OPTIONS)<t
       options.depositDataFile === undefined
         ? undefined
         : await readDepositList(vaultDir, options.depositDataFile);
-    await using chain = openUploadChain(
-      {
-        ref: remote.ref,
-        execution: executionSettings(options),
-        ipfs: ipfsSettings(options),
-        proxies: proxySettings(),
-        oracleSetHash: options.oracleSetHash,
-        verbose: options.verbose,
-      },
-      { warn: this.warn, hint: this.hint },
-    );
+    await using chain = openUploadChain(remote.ref, uploadChainSettings(options), {
+      warn: this.warn,
+      hint: this.hint,
+    });
     await using pool = createWorkerPool({ size: options.poolSize });
     const report = await importV3Operator(
       {

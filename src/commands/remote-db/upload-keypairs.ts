@@ -5,11 +5,8 @@ import {
   allowUnverifiedIpfs,
   EXECUTION_TIMEOUTS,
   executionEndpoints,
-  executionSettings,
   IPFS_OPTIONS,
-  ipfsSettings,
   oracleSetHash,
-  proxySettings,
 } from '../../cli/flags/nodes.ts';
 import { poolSize } from '../../cli/flags/pool-size.ts';
 import { dryRunFlag } from '../../cli/flags/preview.ts';
@@ -19,6 +16,7 @@ import { flag, optional } from '../../cli/options/option.ts';
 import { file } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/upload-keypairs.ts';
+import { uploadChainSettings } from '../../cli/upload-chain-settings.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
 import { openUploadChain } from '../../compose/upload-chain.ts';
 import { formatVaultPublicKey } from '../../domain/fleet/statement.ts';
@@ -71,17 +69,10 @@ export default class RemoteDbUploadKeypairs extends remoteDbCommand(OPTIONS)<typ
     const { address } = remote.ref;
     const vaultDir = vaultDirectory(options.dataDir, address);
     const depositData = await readDepositList(vaultDir, options.depositDataFile);
-    await using chain = openUploadChain(
-      {
-        ref: remote.ref,
-        execution: executionSettings(options),
-        ipfs: ipfsSettings(options),
-        proxies: proxySettings(),
-        oracleSetHash: options.oracleSetHash,
-        verbose: options.verbose,
-      },
-      { warn: this.warn, hint: this.hint },
-    );
+    await using chain = openUploadChain(remote.ref, uploadChainSettings(options), {
+      warn: this.warn,
+      hint: this.hint,
+    });
     await using pool = createWorkerPool({ size: options.poolSize });
     const result = await uploadKeypairs(
       {

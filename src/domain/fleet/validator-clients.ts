@@ -1,3 +1,4 @@
+import { shellQuote } from '../../lib/shell-quote.ts';
 import type { ClientSettings } from './validator-config.ts';
 
 /** Files of a validator client, in the order in which they are reported. */
@@ -118,5 +119,5 @@ function pathIn({ directory }: ClientFlagSettings, file: ValidatorFile): string 
 
 /** A word of a command line as a shell takes it. */
 export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuote(word);
 }

@@ -1,7 +1,7 @@
 import { messageOf, OperatorError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { describeFailure, runPass, SYSTEM_CLOCK, type Task, type TaskObserver } from './run-task.ts';
-import type { StartOperatorDeps } from './start-operator.ts';
+import { observerOf, type StartOperatorDeps } from './start-operator.ts';
 
 /** What came of the only pass of a task. */
 export interface SinglePass {
@@ -66,18 +66,18 @@ class Passes {
 
   /** @throws the signal's reason when it is aborted before the last of them has ended */
   async run(tasks: readonly Task[], signal: AbortSignal): Promise<void> {
-    const { log, status, metrics } = this.#deps;
+    const { log, status } = this.#deps;
+    const shown = observerOf(this.#deps);
     for (const { name } of tasks) status.expect(name);
     for (const task of tasks) {
       signal.throwIfAborted();
       const taskLog = log.child({ task: task.name });
       let waitsFor: string | undefined;
       const observer: TaskObserver = {
-        passBegan: name => status.passBegan(name),
+        ...shown,
         passEnded(name, pass) {
           waitsFor = pass.waitsFor;
-          status.passEnded(name, pass);
-          metrics.passEnded(name, pass);
+          shown.passEnded(name, pass);
         },
       };
       const error = await runPass({ observer }, SYSTEM_CLOCK, task, signal);

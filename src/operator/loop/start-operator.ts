@@ -72,25 +72,26 @@ async function actOnce(deps: StartOperatorDeps, signal: AbortSignal): Promise<vo
   }
 }
 
-async function runTasks(
-  { log, status, metrics, countFrom }: StartOperatorDeps,
-  tasks: readonly Task[],
-  signal: AbortSignal,
-): Promise<void> {
-  const observer: TaskObserver = {
+async function runTasks(deps: StartOperatorDeps, tasks: readonly Task[], signal: AbortSignal): Promise<void> {
+  const { log, status, metrics, countFrom } = deps;
+  for (const { name } of tasks) {
+    status.expect(name);
+    metrics.expectTask(name);
+  }
+  const shared = { observer: observerOf(deps), countFrom: countFrom?.() };
+  await Promise.all(
+    tasks.map(task => runTask({ log: log.child({ task: task.name }), ...shared }, task, signal)),
+  );
+  for (const { name } of tasks) metrics.taskEnded(name);
+}
+
+/** Shows each pass in the probes and in the figures. */
+export function observerOf({ status, metrics }: Pick<StartOperatorDeps, 'status' | 'metrics'>): TaskObserver {
+  return {
     passBegan: task => status.passBegan(task),
     passEnded: (task, pass) => {
       status.passEnded(task, pass);
       metrics.passEnded(task, pass);
     },
   };
-  for (const { name } of tasks) {
-    status.expect(name);
-    metrics.expectTask(name);
-  }
-  const shared = { observer, countFrom: countFrom?.() };
-  await Promise.all(
-    tasks.map(task => runTask({ log: log.child({ task: task.name }), ...shared }, task, signal)),
-  );
-  for (const { name } of tasks) metrics.taskEnded(name);
 }

@@ -66,15 +66,11 @@ export async function createKeys(deps: CreateKeysDeps, options: CreateKeysOption
     const keystores = { ...options, keystoresDir, keypairs };
     const { firstIndex, count } = options;
     const nextIndex = firstIndex + count;
-    if (!options.check) {
+    const write = async () => {
       deps.whenInterrupted?.(
         `Keystores that were written already stay in ${keystoresDir}; no deposit data names them, and the next index is still ${firstIndex}. Run the same command again: it keeps them, and makes the others.`,
       );
-    }
-    const addedKeystores = options.check
-      ? await countMissingKeystores(keystores)
-      : await writeKeystores(deps, keystores);
-    if (!options.check) {
+      const added = await writeKeystores(deps, keystores);
       deps.assertHeld();
       deps.whenInterrupted?.(
         `All keystores are in ${keystoresDir}. If mnemonic_next_index in config.json is ${nextIndex}, the deposit data has them, too, and nothing is left to do; if it is ${firstIndex}, run the same command again, which ends quickly.`,
@@ -82,7 +78,9 @@ export async function createKeys(deps: CreateKeysDeps, options: CreateKeysOption
       await depositData.write();
       await deps.saveNextIndex(nextIndex);
       deps.whenInterrupted?.('All keystores and their deposit data were written; nothing is left to do.');
-    }
+      return added;
+    };
+    const addedKeystores = options.check ? await countMissingKeystores(keystores) : await write();
     return {
       vault: options.vault,
       firstIndex: options.firstIndex,

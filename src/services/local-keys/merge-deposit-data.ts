@@ -8,7 +8,7 @@ import { type DepositDataFile, readDepositData } from './deposit-data-file.ts';
 export interface MergedDepositData {
   readonly outputFile: string;
   readonly validators: number;
-  /** Whether the file was written, or would be, since it had something else in it. */
+  /** Whether the file was written, or with `check` has something else in it than it would get. */
   readonly isChanged: boolean;
 }
 
@@ -32,9 +32,10 @@ export async function mergeDepositData(
   const merged = interleave(files.map(file => file.entries));
   warnOfDuplicates(merged, warn);
   const text = formatDepositData(merged);
-  const isChanged = await isOtherFile(options.outputFile, text);
-  if (!options.check) await writeFileAtomic(options.outputFile, text, { mode: PUBLIC_FILE_MODE });
-  return { outputFile: options.outputFile, validators: merged.length, isChanged };
+  const result = { outputFile: options.outputFile, validators: merged.length };
+  if (options.check) return { ...result, isChanged: await isOtherFile(options.outputFile, text) };
+  await writeFileAtomic(options.outputFile, text, { mode: PUBLIC_FILE_MODE });
+  return { ...result, isChanged: true };
 }
 
 function interleave(lists: readonly (readonly DepositDataEntry[])[]): DepositDataEntry[] {

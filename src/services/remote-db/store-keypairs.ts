@@ -2,6 +2,7 @@ import type { Database } from '../../db/database.ts';
 import { listValidatorSecrets } from '../../db/key-secrets.ts';
 import type { NewKeypair, SealedKey } from '../../db/keypairs.ts';
 import { NONCE_LENGTH, SEALED_LENGTH } from '../../domain/keys/envelope.ts';
+import { batches } from '../../lib/batches.ts';
 import { type Hex, toHex } from '../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { ProgressBar } from '../../lib/progress.ts';
@@ -163,17 +164,6 @@ async function* sealEach(
     return { keypairs: toKeypairs(sealed, job.publicKeys, target), work: job.work };
   };
   yield* workAhead(jobs, seal, { inFlight: JOBS_PER_THREAD * pool.size + 1 });
-}
-
-function* batches<T>(items: Iterable<T>, size: number): Generator<readonly T[]> {
-  let batch: T[] = [];
-  for (const item of items) {
-    batch.push(item);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function sealTargetOf({ unlocked: { context, vault, dataKey }, oracleSet }: StoreTarget): SealTarget {

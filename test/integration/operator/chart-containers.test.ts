@@ -10,6 +10,7 @@ import { requireOtherUsers } from '../../support/programs/namespaces.ts';
 import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { give, inPod, mountPodSecret, type PodUser } from '../../support/programs/pod.ts';
 import { spawnSignerProcess } from '../../support/programs/signer-process.ts';
+import { OPERATOR_CONFIG_MAP } from '../../support/scenes/chart-lines.ts';
 import {
   type OperatorScene,
   remoteDbArguments,
@@ -188,20 +189,15 @@ describe('the main container of the v3-operator chart', () => {
         program: `/usr/bin/${program}`,
         words,
         env: {
+          ...OPERATOR_CONFIG_MAP,
           PYTHONPATH: '.',
           DATA_DIR: dataDir,
           DATABASE_DIR: dataDir,
-          VERBOSE: 'False',
           NETWORK: scene.networkFile,
           VAULT: scene.vault.toLowerCase(),
-          HARVEST_VAULT: 'False',
           EXECUTION_ENDPOINTS: scene.devnet.rpcUrl,
           CONSENSUS_ENDPOINTS: scene.beacon.url,
-          ENABLE_METRICS: 'true',
-          METRICS_HOST: '0.0.0.0',
           METRICS_PORT: port,
-          MAX_FEE_PER_GAS_GWEI: '70',
-          DISABLE_DEPOSIT_DATA_WARNINGS: 'False',
           ...env,
         },
       });

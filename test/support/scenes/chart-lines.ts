@@ -53,19 +53,23 @@ const setupValidator =
 const PREPARE =
   'mkdir -p /data/lighthouse/validators && cp /data/validator_definitions.yml /data/lighthouse/validators/validator_definitions.yml && cat /data/signer_keys.yml > /data/config && chown -R 1001:1001 /data';
 const setupOperator = (url: string) => [...group(url), 'setup-operator'];
-/** What the ConfigMap of the v3-operator chart has for an init container. */
-const operatorEnv = (depositData: string) => ({
-  DATA_DIR: '/data',
-  DATABASE_DIR: '/data',
+/** What the ConfigMap of the v3-operator chart has in every installation. */
+export const OPERATOR_CONFIG_MAP = {
   VERBOSE: 'False',
-  NETWORK: 'holesky',
-  VAULT,
   HARVEST_VAULT: 'False',
   ENABLE_METRICS: 'true',
   METRICS_HOST: '0.0.0.0',
-  METRICS_PORT: '9100',
   MAX_FEE_PER_GAS_GWEI: '70',
   DISABLE_DEPOSIT_DATA_WARNINGS: 'False',
+};
+/** What it has for an init container. */
+const operatorEnv = (depositData: string) => ({
+  ...OPERATOR_CONFIG_MAP,
+  DATA_DIR: '/data',
+  DATABASE_DIR: '/data',
+  NETWORK: 'holesky',
+  VAULT,
+  METRICS_PORT: '9100',
   DEPOSIT_DATA_FILE: `/data/${VAULT}/${depositData}`,
 });
 /** Folders that the containers before make below `/data`. */

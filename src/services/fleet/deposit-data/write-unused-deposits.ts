@@ -69,13 +69,15 @@ export interface UnusedDeposits {
   readonly notAtHand: number;
   /** Where the deposit data is that stood in the file before; undefined when none was replaced. */
   readonly previousFile: string | undefined;
-  /** How the entries differ from those that stood in the file before. */
-  readonly changes: {
-    readonly added: number;
-    readonly removed: number;
-    /** Whether the file has other bytes, or with `check` would have. */
-    readonly isChanged: boolean;
-  };
+  /** How the entries differ from those that stand in the file, of a `check` alone. */
+  readonly changes?:
+    | {
+        readonly added: number;
+        readonly removed: number;
+        /** Whether the file would have other bytes. */
+        readonly isChanged: boolean;
+      }
+    | undefined;
 }
 
 /**
@@ -123,18 +125,20 @@ export async function writeUnusedDeposits(
     );
   }
   const text = formatDepositData(wanted);
-  const changes = {
-    added: filterKeys(wantedKeys, publicKey => !present.has(publicKey)).length,
-    removed: filterKeys(present, publicKey => !wantedKeys.has(publicKey)).length,
-    isChanged: await isOtherFile(outputFile, text),
-  };
-  if (options.check) return { ...facts, root, validators: wanted.length, previousFile: undefined, changes };
+  const written = { ...facts, root, validators: wanted.length };
+  if (options.check) {
+    const changes = {
+      added: filterKeys(wantedKeys, publicKey => !present.has(publicKey)).length,
+      removed: filterKeys(present, publicKey => !wantedKeys.has(publicKey)).length,
+      isChanged: await isOtherFile(outputFile, text),
+    };
+    return { ...written, previousFile: undefined, changes };
+  }
   deps.assertHeld();
   deps.whenInterrupted?.(
     `${outputFile} is the old one or the new one; the old one may be beside it. Run the same command again.`,
   );
-  const previousFile = await replaceFile(outputFile, text, present.length > 0);
-  return { ...facts, root, validators: wanted.length, previousFile, changes };
+  return { ...written, previousFile: await replaceFile(outputFile, text, present.length > 0) };
 }
 
 /** Keys of the database for which there is no signed deposit here: whoever has their keystores can sign it. */

@@ -118,8 +118,8 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
       options.whenInterrupted?.(
         `Each key file in ${directory} is the old one or the new one. Run the same command again before a signer reads them: it writes the others.`,
       );
+      await applyKeyFiles(options, held, { wanted, owned, plan, record: text });
     }
-    if (!check) await applyKeyFiles(options, held, { wanted, owned, plan, record: text });
     const isKept = extra.length > 0;
     return {
       keyCount: options.keys.length + extra.length,

@@ -55,7 +55,7 @@ export async function removeObsoleteKeys(
   const listed = await keymanager.listKeystores();
   tellOfOwnKeys(warn, [...splitBefore, ...splitKeysOf(config)], listed);
   if (obsolete.length === 0) return 0;
-  const removable = obsolete.filter(key => listed.get(key)?.isReadOnly === false);
+  const removable = removableOf(obsolete, listed);
   nameEach(
     obsolete.filter(key => listed.get(key)?.isReadOnly === true),
     key => warn(`Key ${key} is obsolete, but the signer reads it from a file of its own: remove it there.`),
@@ -92,10 +92,17 @@ export async function findRemovableKeys(
 ): Promise<Hex[]> {
   const config = await findRemoteSignerConfig(vaultDirectory);
   const needed = new Set(config?.validators.flatMap(({ shares }) => shares.map(toHex)));
-  const listed = await keymanager.listKeystores();
-  return [...(await readObsoleteKeys(vaultDirectory))].filter(
-    key => !protectedKeys.has(key) && !needed.has(key) && listed.get(key)?.isReadOnly === false,
-  );
+  const remembered = [...(await readObsoleteKeys(vaultDirectory))];
+  const obsolete = remembered.filter(key => !protectedKeys.has(key) && !needed.has(key));
+  return removableOf(obsolete, await keymanager.listKeystores());
+}
+
+/** Those of the keys that the signer has, and can remove. */
+export function removableOf(
+  keys: readonly Hex[],
+  listed: ReadonlyMap<Hex, { readonly isReadOnly: boolean }>,
+): Hex[] {
+  return keys.filter(key => listed.get(key)?.isReadOnly === false);
 }
 
 /** What "existing keys" may be taken for as well: the keys that --split has brought into the signer. */

@@ -34,7 +34,7 @@ import { importKeys, type TransportKey } from './import-keys.ts';
 import { readObsoleteKeys, writeObsoleteKeys } from './obsolete-keys-file.ts';
 import { listProtectedKeys } from './protected-keys.ts';
 import { findRemoteSignerConfig, remoteSignerConfigPath } from './remote-signer-config-file.ts';
-import { removeObsoleteKeys, splitKeysOf } from './remove-obsolete-keys.ts';
+import { removableOf, removeObsoleteKeys, splitKeysOf } from './remove-obsolete-keys.ts';
 
 export interface SetUpRemoteSignerDeps {
   readonly keymanager: KeymanagerClient;
@@ -174,8 +174,10 @@ export async function previewRemoteSigner(
     keys: keys.length,
     importedKeys: keys.filter(({ publicKey }) => !listed.has(toHex(publicKey))).length,
     removedKeystores: keystores.length,
-    removedKeys: [...obsolete].filter(key => !protectedKeys.has(key) && listed.get(key)?.isReadOnly === false)
-      .length,
+    removedKeys: removableOf(
+      [...obsolete].filter(key => !protectedKeys.has(key)),
+      listed,
+    ).length,
     configPath,
     isConfigChanged: await isOtherFile(configPath, encodeRemoteSignerConfig(config)),
   };

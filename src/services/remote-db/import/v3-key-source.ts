@@ -1,4 +1,5 @@
-import { V3_KEY_LENGTH } from '../../../domain/fleet/v3-key-record.ts';
+import { V3_KEY_LENGTH, v3KeyAt } from '../../../domain/fleet/v3-key-record.ts';
+import { batches } from '../../../lib/batches.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import { workAhead } from '../../../lib/work-ahead.ts';
@@ -45,35 +46,24 @@ export async function findForeignV3Keys(
 
 /** Keys of the Python operator, each of which was checked, as the keys of an upload. */
 export function v3KeySource({ cipherKey, records }: V3Keys): KeySource {
-  const publicKeys = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (let at = 0; at < records.length; at += V3_KEY_LENGTH) {
-    publicKeys.add(records.subarray(at, at + PUBLIC_KEY_LENGTH));
-  }
+  const publicKeys = RecordTable.from(publicKeysOf(records), PUBLIC_KEY_LENGTH);
   return {
     noun: "keys of the Python operator's database",
     length: publicKeys.length,
     publicKeys,
-    jobsOf: places => jobsOf({ cipherKey, records }, places),
+    jobsOf: places => batches(places, JOB_SIZE).map(job => sealJob({ cipherKey, records }, job)),
   };
 }
 
-function* jobsOf(keys: V3Keys, places: Iterable<number>): Generator<SealJob> {
-  let job: number[] = [];
-  for (const place of places) {
-    job.push(place);
-    if (job.length < JOB_SIZE) continue;
-    yield sealJob(keys, job);
-    job = [];
-  }
-  if (job.length > 0) yield sealJob(keys, job);
+function* publicKeysOf(records: Uint8Array): Generator<Uint8Array> {
+  for (let place = 0; place < records.length / V3_KEY_LENGTH; place++)
+    yield v3KeyAt(records, place).publicKey;
 }
 
 function sealJob(keys: V3Keys, places: readonly number[]): SealJob {
   const records = recordsAt(keys.records, places);
   return {
-    publicKeys: places.map((_, i) =>
-      records.subarray(i * V3_KEY_LENGTH, i * V3_KEY_LENGTH + PUBLIC_KEY_LENGTH),
-    ),
+    publicKeys: [...publicKeysOf(records)],
     work: 0,
     run: (pool, target) => pool.sealV3Keys({ target, cipherKey: keys.cipherKey, records }),
   };
