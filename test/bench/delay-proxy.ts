@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { listenOnLoopback } from '../devnet/listen.ts';
 
 /** A TCP proxy whose answers come later: a server that is `delayMs` away. */
 export async function startDelayProxy(
@@ -16,11 +17,9 @@ export async function startDelayProxy(
     upstream.on('data', chunk => setTimeout(() => client.write(chunk), delayMs));
     upstream.on('end', () => setTimeout(() => client.end(), delayMs));
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const port = await listenOnLoopback(server);
   return {
-    port: address.port,
+    port,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise(resolve => server.close(resolve));

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { freePort } from '../devnet/listen.ts';
 import { readLighthouseDefinitions, readSignerKeys } from '../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
 import { type CliRun, PROJECT_ROOT, runCli } from '../support/programs/cli.ts';
@@ -13,7 +14,7 @@ import {
   readComposeFile,
   serviceCommand,
 } from '../support/programs/compose-file.ts';
-import { freePort, startOperatorProcess } from '../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { listOptionVariables } from '../support/programs/option-variables.ts';
 import { spawnSignerProcess } from '../support/programs/signer-process.ts';
 import { commandOfUnit, readUnit } from '../support/programs/systemd-unit.ts';

@@ -1,11 +1,11 @@
 // What "config" says of a command line: every value and where it comes from, and no secret.
 
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
+import { listenOnLoopback } from '../devnet/listen.ts';
 import { it } from '../support/fixtures.ts';
 import { type CliOptions, PROJECT_ROOT, runCli } from '../support/programs/cli.ts';
 import { unseenResults } from '../support/programs/json-results.ts';
@@ -171,9 +171,7 @@ describe('"config"', () => {
       visitors += 1;
       socket.destroy();
     });
-    await once(trap.listen(0, '127.0.0.1'), 'listening');
-    const address = trap.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const port = await listenOnLoopback(trap);
     const env = {
       HOME: directory,
       VAULT,

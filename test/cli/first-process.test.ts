@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { listenOnLoopback } from '../devnet/listen.ts';
 import { it } from '../support/fixtures.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
 import { inContainer, requireNamespaces } from '../support/programs/namespaces.ts';
@@ -27,9 +28,7 @@ let port = 0;
 beforeAll(async () => {
   requireNamespaces();
   silent = createServer(() => undefined);
-  await once(silent.listen(0, '127.0.0.1'), 'listening');
-  const address = silent.address();
-  port = typeof address === 'object' && address !== null ? address.port : 0;
+  port = await listenOnLoopback(silent);
 });
 afterAll(() => void silent.close());
 

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
+import { freePort } from '../devnet/listen.ts';
 import {
   readLighthouseDefinitions,
   readProposerConfig,
@@ -12,7 +13,7 @@ import {
 } from '../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../support/checkers/web3signer.ts';
 import { type CliRun, PROJECT_ROOT, runCli } from '../support/programs/cli.ts';
-import { freePort, startOperatorProcess } from '../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import {
   type MountedPod,
   mountPod,

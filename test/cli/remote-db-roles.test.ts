@@ -5,11 +5,12 @@ import { openDatabase } from '../../src/db/database.ts';
 import { takeLease } from '../../src/db/leases.ts';
 import { authenticateIntent, recordAttempt, recordIntent } from '../../src/db/transactions.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
+import { freePort } from '../devnet/listen.ts';
 import { createRolesDatabase, type RolesDatabase } from '../support/postgres/database-roles.ts';
 import { runSql } from '../support/postgres/postgres.ts';
 import { type CliRun, runCli } from '../support/programs/cli.ts';
 import { unseenResults } from '../support/programs/json-results.ts';
-import { freePort, startOperatorProcess } from '../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { spawnSignerProcess } from '../support/programs/signer-process.ts';
 import { type OperatorScene, startOperatorScene } from '../support/scenes/operator-scene.ts';
 

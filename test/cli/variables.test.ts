@@ -1,9 +1,9 @@
 // What the environment tells a command is known to be right before anything is opened: the tables of options say what is.
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../devnet/listen.ts';
 import { runCli, temporaryDirectory } from '../support/programs/cli.ts';
 import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { listOptionVariables } from '../support/programs/option-variables.ts';
@@ -43,6 +43,7 @@ const badValues = commands.flatMap(([words, variables]) =>
 
 /** A server that nobody is to reach, and directories in which nobody is to write. */
 let trap: Server;
+let port = 0;
 let visitors = 0;
 const folder = temporaryDirectory();
 
@@ -51,7 +52,7 @@ beforeAll(async () => {
     visitors += 1;
     socket.destroy();
   });
-  await once(trap.listen(0, '127.0.0.1'), 'listening');
+  port = await listenOnLoopback(trap);
   mkdirSync(join(folder.path, 'tmp'));
 });
 afterAll(() => {
@@ -61,8 +62,6 @@ afterAll(() => {
 
 /** All that the commands need to go on and open what is in the trap. */
 function setting(): Record<string, string> {
-  const address = trap.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   const url = `http://127.0.0.1:${port}`;
   return {
     HOME: folder.path,

@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect } from 'vitest';
+import { freePort } from '../devnet/listen.ts';
 import { it } from '../support/postgres/fixtures.ts';
 import { runCli } from '../support/programs/cli.ts';
-import { freePort, startOperatorProcess } from '../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const GROUP = ['remote-db', '--vault', VAULT, '--network', 'hoodi'];

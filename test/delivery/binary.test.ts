@@ -15,14 +15,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect } from 'vitest';
+import { freePort } from '../devnet/listen.ts';
 import { it as base } from '../support/fixtures.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
 import { asUser, requireOtherUsers } from '../support/programs/namespaces.ts';
-import {
-  freePort,
-  type OperatorProcess,
-  startOperatorProcess,
-} from '../support/programs/operator-process.ts';
+import { type OperatorProcess, startOperatorProcess } from '../support/programs/operator-process.ts';
 import { startOperatorScene } from '../support/scenes/operator-scene.ts';
 import { waitUntil } from '../support/wait-until.ts';
 

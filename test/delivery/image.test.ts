@@ -3,14 +3,11 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../devnet/listen.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../support/programs/cli.ts';
 import { type ImageContainer, openImage, operatorBelow } from '../support/programs/image.ts';
-import {
-  freePort,
-  type OperatorProcess,
-  startOperatorProcess,
-} from '../support/programs/operator-process.ts';
+import { type OperatorProcess, startOperatorProcess } from '../support/programs/operator-process.ts';
 import { give, makeEmptyDir } from '../support/programs/pod.ts';
 import { runProcess } from '../support/programs/run-process.ts';
 import {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { Devnet } from '../devnet/devnet.ts';
-import { freePort } from '../support/programs/operator-process.ts';
+import { freePort } from '../devnet/listen.ts';
 import { checkDeposits } from './check-operator.ts';
 import { expectEqual } from './expectations.ts';
 import { type Run, secondsSince, startProgram } from './runner.ts';

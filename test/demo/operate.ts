@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { Devnet } from '../devnet/devnet.ts';
-import { freePort } from '../support/programs/operator-process.ts';
+import { freePort } from '../devnet/listen.ts';
 import { liveThrough } from './operator-life.ts';
 import { type Chapter, type Run, startProgram } from './runner.ts';
 

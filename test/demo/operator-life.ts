@@ -1,8 +1,8 @@
 import { parseEther } from 'ethers/utils';
 import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { Devnet } from '../devnet/devnet.ts';
+import { freePort } from '../devnet/listen.ts';
 import type { VaultLog } from '../devnet/vault-log.ts';
-import { freePort } from '../support/programs/operator-process.ts';
 import { checkDeposits, checkExits, readApprovedExits } from './check-operator.ts';
 import { expectEqual } from './expectations.ts';
 import { type RunningProgram, secondsSince, startProgram } from './runner.ts';

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './listen.ts';
 
 export interface AnvilOptions {
   readonly chainId: number;
@@ -24,7 +25,7 @@ export interface Anvil extends AsyncDisposable {
 const TIED_TO_PARENT = 'exec 3<&0; (read -r _ <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
 
 /** Starts anvil on loopback; it mines a block for every transaction until it is told another pace. */
-export async function startAnvil({ chainId, port = 0, slotsPerEpoch }: AnvilOptions): Promise<Anvil> {
+export async function startAnvil({ chainId, port, slotsPerEpoch }: AnvilOptions): Promise<Anvil> {
   const anvil = spawn(
     '/bin/sh',
     [
@@ -35,7 +36,7 @@ export async function startAnvil({ chainId, port = 0, slotsPerEpoch }: AnvilOpti
       '--host',
       '127.0.0.1',
       '--port',
-      `${port}`,
+      `${port ?? (await freePort())}`,
       '--chain-id',
       `${chainId}`,
       '--slots-in-an-epoch',

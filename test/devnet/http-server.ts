@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { listenOnLoopback } from './listen.ts';
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -28,7 +28,7 @@ export interface LoopbackServer extends AsyncDisposable {
  */
 export async function startServer(
   answer: (request: ReceivedRequest) => Answer | 'reset' | 'hang' | Promise<Answer | 'reset' | 'hang'>,
-  { port = 0, maxBytes }: { readonly port?: number; readonly maxBytes?: number } = {},
+  { port, maxBytes }: { readonly port?: number; readonly maxBytes?: number } = {},
 ): Promise<LoopbackServer> {
   const requests: ReceivedRequest[] = [];
   const serve = async (incoming: IncomingMessage, response: ServerResponse) => {
@@ -56,11 +56,9 @@ export async function startServer(
   const server = createServer((incoming, response) => {
     serve(incoming, response).catch((error: unknown) => response.destroy(error as Error));
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  const listening = await listenOnLoopback(server, port);
   return {
-    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : port}`,
+    url: `http://127.0.0.1:${listening}`,
     requests,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

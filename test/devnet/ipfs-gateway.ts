@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -6,6 +5,7 @@ import { CarWriter } from '@ipld/car/writer';
 import { importBytes } from 'ipfs-unixfs-importer';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
 import { CID } from 'multiformats/cid';
+import { listenOnLoopback } from './listen.ts';
 
 /**
  * What the gateway does wrong: `down` cuts every connection, `slow` never answers, `missing` knows no document,
@@ -46,7 +46,7 @@ interface StoredDocument {
 }
 
 /** An IPFS gateway on loopback: plain documents, single blocks (`?format=raw`) and archives (`?format=car`). */
-export async function startIpfsGateway({ port = 0 }: { readonly port?: number } = {}): Promise<IpfsGateway> {
+export async function startIpfsGateway({ port }: { readonly port?: number } = {}): Promise<IpfsGateway> {
   const documents = new Map<string, StoredDocument>();
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -55,15 +55,13 @@ export async function startIpfsGateway({ port = 0 }: { readonly port?: number } 
       response.destroy(error as Error),
     );
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  const listening = await listenOnLoopback(server, port);
   const stop = async () => {
     server.closeAllConnections();
     if (server.listening) await new Promise(resolve => server.close(resolve));
   };
   const gateway: IpfsGateway = {
-    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : port}`,
+    url: `http://127.0.0.1:${listening}`,
     fault: undefined,
     requests,
     add: async (document, options = {}) => {

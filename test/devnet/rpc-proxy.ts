@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
+import { listenOnLoopback } from './listen.ts';
 import { type OracleLie, tellLie } from './rpc-lies.ts';
 import { asOfBlock, isNewerThan } from './rpc-past.ts';
 
@@ -63,11 +63,9 @@ export async function startRpcProxy(nodeUrl: string, faults: RpcFaults = {}): Pr
     bodies++;
     answer(nodeUrl, proxy, request, response).catch((error: unknown) => response.destroy(error as Error));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  const port = await listenOnLoopback(server);
   const proxy: RpcProxy = {
-    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
+    url: `http://127.0.0.1:${port}`,
     faults,
     methods,
     get bodies() {

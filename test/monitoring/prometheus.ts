@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { freePort } from '../support/programs/operator-process.ts';
+import { freePort } from '../devnet/listen.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /** A Prometheus of the test's own. */

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect } from 'vitest';
 import { createDevnetCommands } from '../devnet/commands.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
+import { freePort } from '../devnet/listen.ts';
 import { disposedAfterTest } from '../support/fixtures.ts';
 import { it as base } from '../support/postgres/fixtures.ts';
 import {
@@ -16,11 +17,7 @@ import {
   runOnTerminal,
   withoutEscapes,
 } from '../support/programs/cli.ts';
-import {
-  freePort,
-  type OperatorProcess,
-  startOperatorProcess,
-} from '../support/programs/operator-process.ts';
+import { type OperatorProcess, startOperatorProcess } from '../support/programs/operator-process.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const README = readFileSync(join(PROJECT_ROOT, 'README.md'), 'utf8');

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { describe } from 'vitest';
+import { freePort } from '../../devnet/listen.ts';
 import { databaseUrl, roleUrl, runSql } from '../../support/postgres/postgres.ts';
 import {
   type BadCase,
@@ -49,7 +49,7 @@ const CONNECTION: BadCase[] = [
     args: operator,
     arrange: async scene => {
       const url = new URL(scene.url);
-      url.port = String(await closedPort());
+      url.port = String(await freePort());
       url.password = PASSWORD;
       scene.write(scene.path('db-url'), url.href);
       return [PASSWORD];
@@ -301,14 +301,6 @@ async function useRole(scene: Scene, grant: string): Promise<string[]> {
   }
   scene.write(scene.path('db-url'), roleUrl(scene.url, role, PASSWORD));
   return [PASSWORD];
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise(resolve => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 1;
 }
 
 describe('connection', () => {

@@ -1,14 +1,13 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { bodyJson, bodyText, HttpStatusError, requestHttp } from '../../../src/clients/http.ts';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 
 async function serve(listener: RequestListener): Promise<AsyncDisposable & { readonly host: string }> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  const server = createServer(listener);
+  const port = await listenOnLoopback(server);
   return {
-    host: `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
+    host: `127.0.0.1:${port}`,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise(resolve => server.close(resolve));

@@ -18,6 +18,7 @@ import { withVaultLock } from '../../../src/db/locks.ts';
 import { checkSchema, migrateDatabase } from '../../../src/db/migrator.ts';
 import { findVault, listVaults } from '../../../src/db/vaults.ts';
 import { packageRoot } from '../../../src/lib/package-root.ts';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 import { createPgliteUrl } from '../../support/postgres/pglite.ts';
 import {
   createTestDatabase,
@@ -130,10 +131,8 @@ describe('a connection', () => {
   });
 
   it('openDatabase gives up a server that never answers', async () => {
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const address = silent.address();
-    const port = typeof address === 'object' ? address?.port : 0;
+    const silent = createServer(() => undefined);
+    const port = await listenOnLoopback(silent);
     const opening = openDatabase({ url: `postgresql://u:p@127.0.0.1:${port}/d`, connectTimeoutMs: 300 });
     await expect(opening).rejects.toMatchObject({
       code: 'db-unreachable',

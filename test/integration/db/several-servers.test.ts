@@ -1,9 +1,10 @@
 // What a URL with several hosts leads to: one of them is the primary server, one is a standby, one is away.
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Database, openDatabase } from '../../../src/db/database.ts';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 import { type PostgresServer, startOwnPostgresServer } from '../../support/postgres/postgres-server.ts';
 
 const NOBODY = '127.0.0.1:1';
@@ -75,9 +76,8 @@ describe('the hosts of a database URL', () => {
   });
 
   it('a host that says nothing is given up after connect_timeout, and the next one is taken', async () => {
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const { port } = silent.address() as AddressInfo;
+    const silent = createServer(() => undefined);
+    const port = await listenOnLoopback(silent);
     expect(await reached(urlOf([`127.0.0.1:${port}`, primary], '?connect_timeout=1'))).toBe(primary);
     silent.close();
   });
@@ -144,10 +144,9 @@ async function startFront(host: string): Promise<AsyncDisposable & { readonly ho
     }
     client.pipe(server).pipe(client);
   });
-  await once(front.listen(0, '127.0.0.1'), 'listening');
-  const address = front.address() as AddressInfo;
+  const listening = await listenOnLoopback(front);
   return {
-    host: `127.0.0.1:${address.port}`,
+    host: `127.0.0.1:${listening}`,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       if (!front.listening) return;

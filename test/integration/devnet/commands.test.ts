@@ -9,9 +9,9 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { createDevnetCommands, type DevnetCommands } from '../../devnet/commands.ts';
 import { depositTreeRoot } from '../../devnet/deposit-data.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
+import { freePort, listenOnLoopback } from '../../devnet/listen.ts';
 import { it } from '../../support/fixtures.ts';
 import { PROJECT_ROOT } from '../../support/programs/cli.ts';
-import { freePort } from '../../support/programs/operator-process.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const SECONDS_PER_EPOCH = 32;
@@ -148,9 +148,8 @@ describe('npm run devnet', () => {
   it.each(['rpc-port', 'ipfs-port', 'beacon-port'])(
     'a port that is in use is told in a sentence with its option: --%s',
     async option => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as { readonly port: number };
+      const server = createServer();
+      const port = await listenOnLoopback(server);
       try {
         const others = ['rpc-port', 'ipfs-port', 'beacon-port'].filter(name => name !== option);
         const free = await Promise.all(others.map(async name => [`--${name}`, String(await freePort())]));

@@ -4,10 +4,11 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../devnet/listen.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import { PROJECT_ROOT, runCli } from '../../support/programs/cli.ts';
 import { requireOtherUsers } from '../../support/programs/namespaces.ts';
-import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { give, inPod, mountPodSecret, type PodUser } from '../../support/programs/pod.ts';
 import { spawnSignerProcess } from '../../support/programs/signer-process.ts';
 import { OPERATOR_CONFIG_MAP } from '../../support/scenes/chart-lines.ts';

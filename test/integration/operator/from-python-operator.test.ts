@@ -6,6 +6,7 @@ import { encryptKeystoreJson, Wallet } from 'ethers/wallet';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { BeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
+import { freePort } from '../../devnet/listen.ts';
 import { readSignerKeys } from '../../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../../support/checkers/web3signer.ts';
 import { it } from '../../support/postgres/fixtures.ts';
@@ -13,7 +14,7 @@ import { runSql } from '../../support/postgres/postgres.ts';
 import { dumpDatabase } from '../../support/postgres/snapshot.ts';
 import { type CliRun, runCli } from '../../support/programs/cli.ts';
 import { unseenResults } from '../../support/programs/json-results.ts';
-import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { spawnSignerProcess } from '../../support/programs/signer-process.ts';
 import { fillWithPythonVault } from '../../support/recorded/python-database.ts';
 import {

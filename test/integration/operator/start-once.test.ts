@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../devnet/listen.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import { runCli } from '../../support/programs/cli.ts';
-import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 
 /** Ether of one validator. */

@@ -1,15 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../devnet/listen.ts';
 import { startRpcProxy } from '../../devnet/rpc-proxy.ts';
 import { createTestDatabase } from '../../support/postgres/postgres.ts';
 import { runCli } from '../../support/programs/cli.ts';
 import { checkJsonResult, unseenResults } from '../../support/programs/json-results.ts';
-import {
-  freePort,
-  type OperatorProcess,
-  startOperatorProcess,
-} from '../../support/programs/operator-process.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../support/programs/operator-process.ts';
 import {
   KEYSTORE_PASSWORD,
   type OperatorScene,

@@ -3,17 +3,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { startServer } from '../../devnet/http-server.ts';
 import { startKeymanager } from '../../devnet/keymanager.ts';
+import { freePort } from '../../devnet/listen.ts';
 import { BEACON_CHAIN } from '../../devnet/network-file.ts';
 import { createOracleKey, describeOracleSet, type OracleKey } from '../../devnet/oracle-set.ts';
 import type { OracleLie } from '../../devnet/rpc-lies.ts';
 import { type RpcFaults, type RpcProxy, startRpcProxy } from '../../devnet/rpc-proxy.ts';
 import { createTestDatabase, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
 import { runCli } from '../../support/programs/cli.ts';
-import {
-  freePort,
-  type OperatorProcess,
-  startOperatorProcess,
-} from '../../support/programs/operator-process.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
 import {
   ORACLES,

@@ -9,6 +9,7 @@ import { encryptKeystoreJson, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSigner } from '../../../src/compose/signer.ts';
 import { startHealthServer } from '../../../src/operator/probes/probe-server.ts';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 import { writeKeyFile } from '../../integration/signer/built-in.ts';
 import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
 import { firstLineOf } from '../../support/programs/first-line.ts';
@@ -272,9 +273,8 @@ describe('L1 · bodies for the hot wallet', () => {
 /** What a listener of one's own does, that this file's waits can fail at all. */
 describe('L1 · the measurements', () => {
   it('local user: says nothing to a server without limits → the connection lasts as long as the test waits', async () => {
-    const server = createServer(socket => sockets.push(socket)).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as { port: number };
+    const server = createServer(socket => sockets.push(socket));
+    const port = await listenOnLoopback(server);
     expect(await lifetimeOf(port, '', 1_000)).toBeGreaterThan(990);
     server.close();
   });

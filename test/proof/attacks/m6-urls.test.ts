@@ -6,10 +6,11 @@ import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { startBeaconNode } from '../../devnet/beacon-node.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
+import { freePort } from '../../devnet/listen.ts';
 import { startRequestProxy } from '../../support/faults/request-proxy.ts';
 import { createTestDatabase, roleUrl, runSql, type TestDatabase } from '../../support/postgres/postgres.ts';
 import { type CliRun, runCli, temporaryDirectory } from '../../support/programs/cli.ts';
-import { freePort, startOperatorProcess } from '../../support/programs/operator-process.ts';
+import { startOperatorProcess } from '../../support/programs/operator-process.ts';
 import {
   type OperatorScene,
   remoteDbArguments,

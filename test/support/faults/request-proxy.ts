@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 
 /** One place in a program's talk with its HTTP servers: the n-th request, counted from 1 over all of them. */
 export interface RequestPoint {
@@ -65,18 +65,16 @@ export async function startRequestProxy(options: {
         // The other end was killed, or the server cut the connection.
         serve(number, new URL(url), incoming, outgoing).catch(() => outgoing.destroy());
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
+      return { server, port: await listenOnLoopback(server) };
     }),
   );
   return {
-    urls: listening.map(server => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    urls: listening.map(({ port }) => `http://127.0.0.1:${port}`),
     get reached() {
       return reached;
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(listening.map(close));
+      await Promise.all(listening.map(({ server }) => close(server)));
     },
   };
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 import { type Message, MessageReader } from './message-reader.ts';
 
 /** One place in a conversation with Postgres: the n-th statement, counted from 1 over all connections. */
@@ -96,11 +97,10 @@ export async function startWireProxy(options: {
       else if (answers.read(chunk).some(({ type }) => type === 'Z')) reach(withheld);
     });
   });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
+  const port = await listenOnLoopback(proxy);
   const url = new URL(options.serverUrl);
   url.hostname = '127.0.0.1';
-  url.port = String((proxy.address() as AddressInfo).port);
+  url.port = String(port);
   url.searchParams.set('sslmode', 'disable');
   return {
     url: url.href,

@@ -11,10 +11,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '../../devnet/listen.ts';
 import { type Identity, provideBinaries, serverIdentity } from './postgres-binaries.ts';
 
 export interface PostgresServer extends AsyncDisposable {
@@ -231,13 +231,4 @@ function temporaryDirectory(): string {
 function isOpenToAll(directory: string): boolean {
   const isOpen = (statSync(directory).mode & 0o001) !== 0;
   return isOpen && (directory === dirname(directory) || isOpenToAll(dirname(directory)));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise(resolve => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 import { MessageReader } from '../faults/message-reader.ts';
 
 /** A pooler of transactions, as PgBouncer with pool_mode=transaction. */
@@ -86,9 +87,9 @@ export async function startTransactionPooler(serverUrl: string): Promise<Transac
       assign();
     });
   });
-  await once(pooler.listen(0, '127.0.0.1'), 'listening');
+  const port = await listenOnLoopback(pooler);
   const url = new URL(serverUrl);
-  url.port = String((pooler.address() as AddressInfo).port);
+  url.port = String(port);
   url.searchParams.set('sslmode', 'disable');
   return {
     url: url.href,

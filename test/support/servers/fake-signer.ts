@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 import { readKeyDirectory } from '../checkers/web3signer.ts';
 
 export interface FakeSigner extends AsyncDisposable {
@@ -55,10 +55,8 @@ export async function startFakeSigner(
     } else if (line === 'GET /reload') answer(200, reloadState());
     else if (line === 'GET /api/v1/eth2/publicKeys') answer(200, [...loaded, ...foreign]);
     else answer(404, {});
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  const port = await listenOnLoopback(server);
   return {
     url: `http://127.0.0.1:${port}`,
     requests,

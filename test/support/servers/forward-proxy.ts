@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 
 /** A forward proxy, the only way out for those who use it. */
 export interface ForwardProxy extends AsyncDisposable {
@@ -52,8 +53,7 @@ export async function startForwardProxy({ names, credentials }: ProxyOptions): P
     far.on('error', () => socket.destroy());
     socket.on('error', () => far.destroy());
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   const login =
     credentials === undefined
       ? ''

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 
 interface RecordedVaultEntry {
   readonly name: string;
@@ -45,9 +45,7 @@ export async function startVaultServer(
     const { status, headers, text } = resolve(list[Math.min(count, list.length - 1)]);
     response.writeHead(status, headers).end(text);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   return {
     url: `http://127.0.0.1:${port}`,
     received,

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { listenOnLoopback } from '../../devnet/listen.ts';
 
 export interface SeenRequest {
   readonly method: string;
@@ -63,11 +64,8 @@ export async function startServer(
   server.on('tlsClientError', () => {});
   const directory = options.onSocket ? await mkdtemp(join(tmpdir(), 'signer-')) : undefined;
   const socketPath = directory && join(directory, 'signer.sock');
-  if (socketPath) server.listen(socketPath);
-  else server.listen(options.port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const port = socketPath === undefined ? await listenOnLoopback(server, options.port) : undefined;
+  if (socketPath) await once(server.listen(socketPath), 'listening');
   return {
     url: socketPath ? `unix:${socketPath}` : `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     seen,

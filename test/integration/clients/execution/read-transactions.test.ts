@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { ExecutionNode } from '../../../../src/clients/execution/execution-node.ts';
 import { broadcastTransaction, estimateCall } from '../../../../src/clients/execution/read-transactions.ts';
+import { listenOnLoopback } from '../../../devnet/listen.ts';
 
 const CALL = { from: `0x${'1'.repeat(40)}`, to: `0x${'2'.repeat(40)}`, data: '0x' } as const;
 
@@ -17,8 +16,7 @@ async function startRefusingNode(error: object) {
     );
     response.end(JSON.stringify(answers));
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const endpoint = `http://127.0.0.1:${await listenOnLoopback(server)}`;
   const node = new ExecutionNode(
     {},
     { endpoints: [endpoint], chainId: 1, timeoutMs: 5_000, retryTimeoutMs: 0 },

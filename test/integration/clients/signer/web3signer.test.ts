@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +6,7 @@ import {
   listSignerPublicKeys,
   reloadSigner,
 } from '../../../../src/clients/signer/web3signer.ts';
+import { listenOnLoopback } from '../../../devnet/listen.ts';
 
 interface Exchange {
   readonly name: string;
@@ -45,11 +45,10 @@ async function startSigner(
     seen.push(line);
     const { status, body } = script[line]?.(request) ?? recorded('GET /config').response;
     response.writeHead(status).end(body);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  });
+  const port = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
+    url: `http://127.0.0.1:${port}`,
     seen,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
