@@ -65,6 +65,17 @@ export function writeSealedRecord({ kind, nonce, ciphertext, ...row }: StoredSec
   return record;
 }
 
+/** Length of a record's head, which {@link readPublicKey} and {@link isValidatorRecord} read. */
+export const RECORD_HEAD_LENGTH = OFFSET.parent;
+
+/** Moves the heads of records to the front, one after another, over what stood there. @returns how many bytes they are */
+export function moveHeadsToFront(records: Uint8Array): number {
+  let end = 0;
+  for (let at = 0; at < records.length; at += SEALED_RECORD_LENGTH, end += RECORD_HEAD_LENGTH)
+    records.copyWithin(end, at, at + RECORD_HEAD_LENGTH);
+  return end;
+}
+
 /** The public key of the validator to whom a record's row belongs: its own, or that of which it is a share. A view of it. */
 export function readValidatorKey(record: Uint8Array): Uint8Array {
   const isShare = ((record[0] ?? 0) & IS_SHARE) !== 0;

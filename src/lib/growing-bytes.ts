@@ -31,6 +31,14 @@ export class GrowingBytes {
     return this.#bytes.subarray(from, Math.min(to, this.#length));
   }
 
+  /** Lets go of what stands behind the first so many bytes; views of it are to be used no longer. */
+  truncate(length: number): void {
+    this.#length = Math.min(length, this.#length);
+    const { buffer } = this.#bytes;
+    if (buffer.resizable) buffer.resize(this.#length);
+    else this.#bytes = this.#bytes.slice(0, this.#length);
+  }
+
   #grow(end: number): void {
     const { buffer, length } = this.#bytes;
     const wanted = Math.max(end, length < GROWS_IN_PLACE ? 2 * length : length + (length >>> 3));

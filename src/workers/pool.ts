@@ -242,31 +242,33 @@ async function sealKeypairs(
 }
 
 async function openKeys(threads: JobThreads, input: RowsToOpen, onProgress?: Progress): Promise<Uint8Array> {
-  const { rows } = input;
-  const parts = await mapBounded(
-    chunks(rows.length, OPEN_CHUNK),
-    async ({ from, to }) => {
-      const { secretKeys, refused } = await openChunk(threads, input, from, to);
-      const [first] = refused;
-      if (first === undefined) return secretKeys;
-      wipe(secretKeys);
-      const [row] = rows.slice(from + first, from + first + 1);
-      throw rowTampered(row?.publicKey ?? new Uint8Array(0));
-    },
-    {
-      concurrency: threads.size,
-      onProgress: chunkProgress(rows.length, OPEN_CHUNK, onProgress),
-      discard: wipe,
-    },
-  );
-  return joinSecrets(parts);
+  const { length } = input.rows;
+  const secretKeys = new Uint8Array(length * SECRET_KEY_WIDTH);
+  try {
+    await mapBounded(
+      chunks(length, OPEN_CHUNK),
+      async ({ from, to }) => {
+        const rows = input.rows.slice(from, to);
+        const opened = await openChunk(threads, input, rows);
+        const [refused] = opened.refused;
+        if (refused === undefined) secretKeys.set(opened.secretKeys, from * SECRET_KEY_WIDTH);
+        wipe(opened.secretKeys);
+        if (refused !== undefined) throw rowTampered(rows[refused]?.publicKey ?? new Uint8Array(0));
+      },
+      { concurrency: threads.size, onProgress: chunkProgress(length, OPEN_CHUNK, onProgress) },
+    );
+    return secretKeys;
+  } catch (error) {
+    wipe(secretKeys);
+    throw error;
+  }
 }
 
 async function openEach(threads: JobThreads, input: RowsToOpen): Promise<OpenOutput> {
   const parts = await mapBounded(
     chunks(input.rows.length, OPEN_CHUNK),
     async ({ from, to }) => {
-      const { secretKeys, refused } = await openChunk(threads, input, from, to);
+      const { secretKeys, refused } = await openChunk(threads, input, input.rows.slice(from, to));
       return { secretKeys, refused: refused.map(place => from + place) };
     },
     { concurrency: threads.size, discard: ({ secretKeys }) => wipe(secretKeys) },
@@ -279,11 +281,10 @@ async function openEach(threads: JobThreads, input: RowsToOpen): Promise<OpenOut
 
 function openChunk(
   threads: JobThreads,
-  { dataKeys, vault, rows }: RowsToOpen,
-  from: number,
-  to: number,
+  { dataKeys, vault }: RowsToOpen,
+  rows: readonly SealedRow[],
 ): Promise<OpenOutput> {
-  return threads.run('open', { dataKeys, rows: encodeRows(vault, rows.slice(from, to)) });
+  return threads.run('open', { dataKeys, rows: encodeRows(vault, rows) });
 }
 
 async function derivePublicKeys(threads: JobThreads, secretKeys: Uint8Array): Promise<Uint8Array> {

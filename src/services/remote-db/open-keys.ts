@@ -19,7 +19,7 @@ export interface OpenedKeys extends Disposable {
 
 /**
  * Opens every visible row of the vault, derives its public key and compares, and checks the whole against the manifest.
- * One bad row stops everything.
+ * One bad row stops everything. What is sealed of the rows is let go of then.
  * @throws OperatorError 'row-tampered' naming the public key, 'manifest-mismatch'
  */
 export async function openKeys(
@@ -39,6 +39,7 @@ export async function openKeys(
     wipe(secretKeys);
     throw error;
   }
+  rows.forgetSealed();
   const keys = Array.from({ length: rows.length }, (_, index) => new OpenedKey(rows, secretKeys, index));
   return { keys, [Symbol.dispose]: () => wipe(secretKeys) };
 }

@@ -4,6 +4,8 @@ import { pageActiveRecords } from '../../db/key-secrets.ts';
 import type { StoredSecret } from '../../db/sealed-record.ts';
 import {
   isValidatorRecord,
+  moveHeadsToFront,
+  RECORD_HEAD_LENGTH,
   readManifestEntry,
   readPublicKey,
   readSealedRecord,
@@ -11,6 +13,7 @@ import {
 } from '../../db/sealed-record.ts';
 import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
+import { GrowingBytes } from '../../lib/growing-bytes.ts';
 
 const PAGE_SIZE = 2_000;
 
@@ -28,6 +31,11 @@ export interface VisibleRows {
   manifestEntries(): Iterable<ManifestEntry>;
   /** SHA-256 over the whole of every row, ciphertexts included. */
   digest(): Uint8Array;
+  /**
+   * Lets go of what is sealed when all rows were opened: the public keys and kinds stay, a quarter of the memory, and the digest.
+   * Rows and manifest entries cannot be asked for any more.
+   */
+  forgetSealed(): void;
 }
 
 /**
@@ -38,39 +46,48 @@ export function readVisibleRows(database: Database, vaultId: number): Promise<Vi
   return inSnapshot(database, async snapshot => {
     const vault = await readVault(snapshot, vaultId);
     if (vault === undefined) throw vaultRemoved();
-    const pages: Uint8Array[] = [];
-    let length = 0;
-    for await (const page of pageActiveRecords(snapshot, { vaultId, pageSize: PAGE_SIZE })) {
-      pages.push(page);
-      length += page.length / SEALED_RECORD_LENGTH;
-    }
-    return visibleRows(vault, pages, length);
+    const bytes = new GrowingBytes();
+    for await (const page of pageActiveRecords(snapshot, { vaultId, pageSize: PAGE_SIZE }))
+      bytes.append(page);
+    return visibleRows(vault, bytes);
   });
 }
 
-function visibleRows(vault: Vault, pages: readonly Uint8Array[], length: number): VisibleRows {
-  // All pages but the last one are full.
-  const rowAt = (index: number) => {
-    const offset = (index % PAGE_SIZE) * SEALED_RECORD_LENGTH;
-    const page = pages[Math.floor(index / PAGE_SIZE)] ?? new Uint8Array(0);
-    return page.subarray(offset, offset + SEALED_RECORD_LENGTH);
-  };
+function visibleRows(vault: Vault, bytes: GrowingBytes): VisibleRows {
+  const length = bytes.length / SEALED_RECORD_LENGTH;
+  let width = SEALED_RECORD_LENGTH;
+  let digest: Uint8Array | undefined;
+  const rowAt = (index: number) => bytes.subarray(width * index, width * (index + 1));
   function* records() {
     for (let index = 0; index < length; index++) yield rowAt(index);
   }
+  const assertSealed = () => {
+    if (width !== SEALED_RECORD_LENGTH) throw new Error('what is sealed of the rows was let go of');
+  };
+  const readDigest = () => {
+    digest ??= new Uint8Array(createHash('sha256').update(bytes.subarray()).digest());
+    return digest;
+  };
   return {
     vault,
     length,
-    slice: (from, to) =>
-      Array.from({ length: Math.min(to, length) - from }, (_, i) => readSealedRecord(rowAt(from + i))),
+    slice(from, to) {
+      assertSealed();
+      return Array.from({ length: Math.min(to, length) - from }, (_, i) => readSealedRecord(rowAt(from + i)));
+    },
     publicKeyAt: index => readPublicKey(rowAt(index)),
     isShareAt: index => !isValidatorRecord(rowAt(index)),
     publicKeys: () => records().map(readPublicKey),
-    manifestEntries: () => records().map(readManifestEntry),
-    digest() {
-      const hash = createHash('sha256');
-      for (const page of pages) hash.update(page);
-      return new Uint8Array(hash.digest());
+    manifestEntries() {
+      assertSealed();
+      return records().map(readManifestEntry);
+    },
+    digest: readDigest,
+    forgetSealed() {
+      assertSealed();
+      readDigest();
+      bytes.truncate(moveHeadsToFront(bytes.subarray()));
+      width = RECORD_HEAD_LENGTH;
     },
   };
 }

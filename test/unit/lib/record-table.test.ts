@@ -96,6 +96,18 @@ it('GrowingBytes of some size grows where it is: views stay good, and no array i
   expect(early[31 * piece.length]).toBe(31);
 });
 
+it.each([100, 4 * 1024 * 1024])('GrowingBytes of %i bytes gives room back and grows again', length => {
+  const bytes = new GrowingBytes();
+  bytes.append(new Uint8Array(length).fill(7));
+  bytes.truncate(10);
+  expect(bytes.length).toBe(10);
+  expect(bytes.subarray()).toEqual(new Uint8Array(10).fill(7));
+  expect(bytes.subarray().buffer.byteLength).toBe(10);
+  bytes.append(new Uint8Array(length).fill(8));
+  expect(bytes.length).toBe(length + 10);
+  expect([bytes.subarray(9)[0], bytes.subarray(10)[0], bytes.subarray().at(-1)]).toEqual([7, 8, 8]);
+});
+
 it('TextList gives back each text at its place', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }), { maxLength: 60 }), given => {

@@ -198,8 +198,8 @@ async function applyKeyFiles(
     readonly wanted: ReadonlyMap<string, Uint8Array>;
     readonly owned: readonly string[];
     readonly plan: FileSetPlan;
-    /** Text of the record of validators. */
-    readonly record: string;
+    /** Content of the record of validators. */
+    readonly record: Uint8Array;
   },
 ): Promise<void> {
   const { attributes } = options;
