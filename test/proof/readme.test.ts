@@ -1,121 +1,18 @@
 // The README's code blocks as a reader would run them: all of them, in their order, as they stand there. What stands for the
 // reader's own machines (addresses, ports, the folder on tmpfs) is exchanged; nothing else is.
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { describe, expect } from 'vitest';
 import { createDevnetCommands } from '../devnet/commands.ts';
 import { type Devnet, startDevnet } from '../devnet/devnet.ts';
 import { freePort } from '../devnet/listen.ts';
+import { type CodeBlock, commandLines, readMarkdownPage } from '../support/documentation/markdown-page.ts';
+import { ReaderShell } from '../support/documentation/reader-shell.ts';
 import { disposedAfterTest } from '../support/fixtures.ts';
 import { it as base } from '../support/postgres/fixtures.ts';
-import {
-  COMPILE_CACHE,
-  type DialogueStep,
-  PROJECT_ROOT,
-  runOnTerminal,
-  withoutEscapes,
-} from '../support/programs/cli.ts';
-import { type OperatorProcess, startOperatorProcess } from '../support/programs/operator-process.ts';
+import { type DialogueStep, PROJECT_ROOT, withoutEscapes } from '../support/programs/cli.ts';
+import type { OperatorProcess } from '../support/programs/operator-process.ts';
 import { waitUntil } from '../support/wait-until.ts';
-
-const README = readFileSync(join(PROJECT_ROOT, 'README.md'), 'utf8');
-
-interface Block {
-  /** Heading above it. */
-  readonly heading: string;
-  readonly code: string;
-}
-
-function readBlocks(markdown: string): Block[] {
-  let heading = '';
-  const blocks: Block[] = [];
-  for (const [, title, code] of markdown.matchAll(/^#+ ([^\n]+)$|^```bash\n(.*?)^```$/gms)) {
-    if (title !== undefined) heading = title;
-    if (code !== undefined) blocks.push({ heading, code });
-  }
-  return blocks;
-}
-
-/** The command lines of a block, continued ones joined. */
-function linesOf(code: string): string[] {
-  return code
-    .replaceAll(/\\\n\s*/g, '')
-    .split('\n')
-    .filter(line => line !== '');
-}
-
-/** A shell that goes on from block to block: a folder that stands for the clone, a home, and what was exported. */
-class Shell {
-  readonly folder: string;
-  readonly env: Record<string, string>;
-  readonly #exchanged: readonly (readonly [string, string])[];
-
-  constructor(folder: string, exchanged: readonly (readonly [string, string])[]) {
-    this.folder = join(folder, 'clone');
-    const home = join(folder, 'home');
-    mkdirSync(this.folder);
-    mkdirSync(home);
-    for (const program of ['operator', 'v3-operator']) {
-      symlinkSync(join(PROJECT_ROOT, program), join(this.folder, program));
-    }
-    this.env = {
-      PATH: process.env.PATH ?? '',
-      HOME: home,
-      LANG: 'C.UTF-8',
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
-    };
-    this.#exchanged = exchanged;
-  }
-
-  /** The text with what stands in it for a reader's own machines exchanged. */
-  own(code: string): string {
-    return this.#exchanged.reduce((all, [from, to]) => all.replaceAll(from, to), code);
-  }
-
-  /** Runs a block, and keeps what it exports. @returns what was printed */
-  async run(code: string): Promise<string> {
-    const script = `set -euo pipefail\n${this.own(code)}\nenv -0 >&3`;
-    const child = spawn('bash', ['-c', script], {
-      cwd: this.folder,
-      env: this.env,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    });
-    const streams = [child.stdout, child.stderr, child.stdio[3]] as NodeJS.ReadableStream[];
-    const ended = new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject).once('close', resolve);
-    });
-    const [[stdout = '', stderr = '', variables = ''], exitCode] = await Promise.all([
-      Promise.all(streams.map(stream => text(stream))),
-      ended,
-    ]);
-    expect(exitCode, `${code}\n${stdout}${stderr}`).toBe(0);
-    expect(errorsIn(stderr), code).toEqual([]);
-    for (const variable of variables.split('\0')) {
-      const at = variable.indexOf('=');
-      if (at > 0) this.env[variable.slice(0, at)] = variable.slice(at + 1);
-    }
-    return stdout;
-  }
-
-  /** Runs a line of a launcher on a terminal. @returns what the terminal showed */
-  async answer(line: string, dialogue: readonly DialogueStep[]): Promise<string> {
-    const [launcher = '', ...args] = this.own(line).split(' ');
-    expect(launcher).toBe('./operator');
-    const { screen, exitCode } = await runOnTerminal(args, dialogue, { cwd: this.folder, env: this.env });
-    expect(exitCode, `${line}\n${screen}`).toBe(0);
-    expect(errorsIn(screen), line).toEqual([]);
-    return screen;
-  }
-
-  /** Starts a line of a launcher that goes on until it is stopped. */
-  start(line: string): OperatorProcess {
-    const [launcher = '', command = '', ...args] = this.own(line).split(' ');
-    expect(launcher).toBe('./operator');
-    return startOperatorProcess(args, { env: this.env, words: [command] });
-  }
-}
 
 /** Warnings that the README announces. */
 const ANNOUNCED = [
@@ -123,16 +20,6 @@ const ANNOUNCED = [
   /^Warning: \d+ of \d+ keystores are not in /,
   /^Warning: This validator client gets \d+ keys beside the \d+ in its files/,
 ];
-
-/** Lines that would make a reader stop. */
-function errorsIn(printed: string): string[] {
-  // "error" alone is a word of mnemonics, too.
-  const isTold = (line: string) =>
-    /(?:error|warning|fatal):/i.test(line) || /\b(?:ERROR|WARN|WARNING|FATAL)\b/.test(line);
-  return withoutEscapes(printed)
-    .split('\n')
-    .filter(line => isTold(line) && !ANNOUNCED.some(announced => announced.test(line)));
-}
 
 const it = base.extend(
   'devnet',
@@ -164,8 +51,8 @@ function shownWords(screen: string): string {
 }
 
 describe('README', () => {
-  const blocks = readBlocks(README);
-  const of = (heading: string | RegExp): Block[] =>
+  const blocks = readMarkdownPage('README.md').blocks.filter(({ language }) => language === 'bash');
+  const of = (heading: string | RegExp): CodeBlock[] =>
     blocks.filter(block =>
       typeof heading === 'string' ? block.heading === heading : heading.test(block.heading),
     );
@@ -187,17 +74,20 @@ describe('README', () => {
       await using resources = new AsyncDisposableStack();
       const memory = mkdtempSync('/dev/shm/stakewise-readme-');
       resources.defer(() => rmSync(memory, { recursive: true }));
-      const shell = new Shell(directory, ownMachines(memory, empty.url, signerPort));
+      const shell = new ReaderShell(directory, {
+        exchanged: ownMachines(memory, empty.url, signerPort),
+        announced: ANNOUNCED,
+      });
       await using beacon = await devnet.startBeaconNode();
       await using world = createDevnetCommands(devnet, 32);
-      const told: Block[] = [];
+      const told: CodeBlock[] = [];
       const next = (heading: string): string[] => {
         const block = blocks.find(candidate => candidate.heading === heading && !told.includes(candidate));
         if (block === undefined) throw new Error(`the README has no further block under ${heading}`);
         told.push(block);
-        return linesOf(block.code);
+        return commandLines(block.code);
       };
-      const vaultFolder = join(shell.env.HOME ?? '', '.stakewise', devnet.addresses.vault.toLowerCase());
+      const vaultFolder = join(shell.home, '.stakewise', devnet.addresses.vault.toLowerCase());
       const depositData = join(vaultFolder, 'deposit_data.json');
 
       // The reader's own values.
@@ -262,7 +152,7 @@ describe('README', () => {
       await shell.run(next(grows).join('\n'));
       expect(keysOfClient()).toBe(8);
       await signer.stop();
-      await using again = shell.start(linesOf(of('3. The signer host')[1]?.code ?? '').join('\n'));
+      await using again = shell.start(commandLines(of('3. The signer host')[1]?.code ?? '').join('\n'));
       await again.printed('Signing exits');
       await world.run('deposit 160');
       await registerAll(devnet, 15, () => shell.start(start));

@@ -69,7 +69,7 @@ export default class RemoteDbAssign extends remoteDbCommand(OPTIONS, { check })<
       assertPlanStored(assigned);
     } else {
       this.hint(
-        'Next: remote-db setup-validator for every validator. A stored plan is not a lock: see README.',
+        'Next: remote-db setup-validator for every validator. A stored plan is not a lock: docs/validator-clients.md.',
       );
       if (verifyingKey !== undefined) {
         this.hint(`Signed: ${keysOfEach}.`);

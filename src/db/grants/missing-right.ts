@@ -10,7 +10,7 @@ export function hintOfMissingRight(message: string): string {
   const grant = Object.entries(TABLE_GRANTS).find(([name]) => name === table)?.[1];
   const who = grant === undefined ? '' : ` There, ${describe(grant)}.`;
   return (
-    'Use the role of "remote-db grants" that this command needs (see README), or run its SQL again: ' +
+    'Use the role of "remote-db grants" that this command needs (docs/databases.md), or run its SQL again: ' +
     `"remote-db migrate" adds tables.${who}`
   );
 }

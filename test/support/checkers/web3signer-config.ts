@@ -42,6 +42,11 @@ const OPTIONS = new Map<string, readonly [since: string, until?: string]>([
   ['eth2.slashing-protection-pruning-enabled', ['21.1']],
 ]);
 
+/** Names of all options, as they stand on the command line: those behind `eth2` without it. */
+export const WEB3SIGNER_OPTIONS: readonly string[] = [...OPTIONS.keys()].map(name =>
+  name.replace(/^eth2\./, ''),
+);
+
 /** Options of several values: a list is joined with commas. */
 const LISTS = new Set(['http-host-allowlist', 'metrics-host-allowlist', 'metrics-category']);
 const NUMBERS = [
