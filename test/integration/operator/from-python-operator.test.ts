@@ -1,11 +1,8 @@
 // The whole way of docs/migration.md: from a recorded database of the Python operator, and the key folder that its Web3Signer
 // has read, to an operator of this program that registers the vault's validators.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encryptKeystoreJson, Wallet } from 'ethers/wallet';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { BeaconNode } from '../../devnet/beacon-node.ts';
-import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { freePort } from '../../devnet/listen.ts';
 import { readSignerKeys } from '../../support/checkers/validator-clients.ts';
 import { readKeyDirectory } from '../../support/checkers/web3signer.ts';
@@ -21,72 +18,36 @@ import {
   RECORDED_ENCRYPT_KEY,
   RECORDED_VAULT,
   recordedDepositData,
-  recordedRoot,
 } from '../../support/recorded/recorded-vault.ts';
-import { readRecorded, recordedPath } from '../../support/recorded/vectors.ts';
+import { readRecorded } from '../../support/recorded/vectors.ts';
+import {
+  type PythonOperatorScene,
+  RECORDED_KEYS,
+  startPythonOperatorScene,
+  writePythonFiles,
+} from '../../support/scenes/python-operator.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const CLIENTS = 3;
-const KEYS = 10;
 const STAKE = 32;
-const WALLET_PASSWORD = 'wallet-pa55word';
 
-let devnet: Devnet;
-let beacon: BeaconNode;
+let scene: PythonOperatorScene;
 beforeAll(async () => {
-  // The recorded deposit data is for this vault on this chain.
-  devnet = await startDevnet({
-    genesisForkVersion: Uint8Array.of(0x01, 0x01, 0x70, 0x00),
-    oracleServers: {},
-    blockTime: 1,
-    slotsPerEpoch: 2,
-  });
-  beacon = await devnet.startBeaconNode();
-  await devnet.placeVault(RECORDED_VAULT);
-  await devnet.setDepositDataRoot(recordedRoot(), RECORDED_VAULT);
+  scene = await startPythonOperatorScene();
 });
-afterAll(async () => {
-  await beacon[Symbol.asyncDispose]();
-  await devnet[Symbol.asyncDispose]();
-});
-
-/** What the Python operator has left: its hot wallet, and the key folder of its Web3Signer. */
-async function writeOldFiles(folder: string, networkFile: string) {
-  const dataDir = join(folder, 'data');
-  const own = join(dataDir, RECORDED_VAULT.toLowerCase());
-  const keyFolder = join(folder, 'web3signer');
-  mkdirSync(join(own, 'wallet'), { recursive: true });
-  mkdirSync(keyFolder);
-  const wallet = new Wallet(`0x${'5a'.repeat(32)}`);
-  const account = { address: wallet.address, privateKey: wallet.privateKey };
-  const cheap = { scrypt: { N: 1024, r: 8, p: 1 } };
-  const secret = { mode: 0o600 };
-  writeFileSync(
-    join(own, 'wallet/wallet.json'),
-    await encryptKeystoreJson(account, WALLET_PASSWORD, cheap),
-    secret,
-  );
-  writeFileSync(join(own, 'wallet/password.txt'), WALLET_PASSWORD, secret);
-  const [entry] = recordedDepositData().entries;
-  const first_public_key = `0x${entry?.json.pubkey}`;
-  writeFileSync(
-    join(own, 'config.json'),
-    JSON.stringify({ network: networkFile, mnemonic_next_index: KEYS, first_public_key }),
-  );
-  const recorded = recordedPath('03-remote-db/3-web3signer');
-  for (const name of readdirSync(recorded)) copyFileSync(join(recorded, name), join(keyFolder, name));
-  await devnet.setBalance(wallet.address, 10n ** 19n);
-  return { dataDir, own, keyFolder };
-}
+afterAll(() => scene[Symbol.asyncDispose]());
 
 describe('the way from the Python operator', () => {
   it('the recorded database goes over, its clients keep their keys, and the operator registers with them', async ({
     directory,
     empty,
   }) => {
+    const { devnet, beacon } = scene;
     const networkFile = join(directory, 'network.json');
     await devnet.writeNetworkFile(networkFile);
-    const { dataDir, own, keyFolder } = await writeOldFiles(directory, networkFile);
+    const dataDir = join(directory, 'data');
+    const keyFolder = join(directory, 'web3signer');
+    const own = await writePythonFiles(devnet, { dataDir, keyFolder, networkFile });
     const secretFile = (name: string, text: string) => {
       writeFileSync(join(directory, name), `${text}\n`, { mode: 0o600 });
       return join(directory, name);
@@ -145,9 +106,9 @@ describe('the way from the Python operator', () => {
     // The validators' files are taken over; those of the old shares are named.
     const synced = await remoteDb('setup-web3signer', '--adopt', ...encryptKey, '--output-dir', keyFolder);
     const strays = readdirSync(keyFolder).filter(name => /^key_\d+\.yaml$/.test(name));
-    expect(strays).toHaveLength(4 * KEYS);
+    expect(strays).toHaveLength(4 * RECORDED_KEYS);
     expect(synced.stderr).toContain(strays.length.toString());
-    expect(readKeyDirectory(keyFolder).publicKeys.size).toBe(KEYS + 8 * KEYS);
+    expect(readKeyDirectory(keyFolder).publicKeys.size).toBe(RECORDED_KEYS + 8 * RECORDED_KEYS);
     await remoteDb('setup-operator');
     for (const { stdout, stderr } of runs) expect(stdout + stderr).not.toContain(RECORDED_ENCRYPT_KEY);
 
@@ -157,7 +118,7 @@ describe('the way from the Python operator', () => {
     const local = ['--vault', RECORDED_VAULT, '--data-dir', dataDir, '--db-url-file', url];
     const outward = ['--consensus-endpoints', beacon.url, '--remote-signer-url', `http://${address}`];
     await using operator = startOperatorProcess([...local, ...node, ...outward]);
-    await operator.printed(`Using remote signer at http://${address} for ${KEYS} public keys`);
+    await operator.printed(`Using remote signer at http://${address} for ${RECORDED_KEYS} public keys`);
     await operator.printed('Started operator service');
     await devnet.depositEther(2 * STAKE, RECORDED_VAULT);
     await operator.printed('Successfully registered validators');
@@ -175,6 +136,7 @@ describe('the way from the Python operator', () => {
     directory,
     empty,
   }) => {
+    const { devnet } = scene;
     const networkFile = join(directory, 'network.json');
     await devnet.writeNetworkFile(networkFile);
     await fillWithPythonVault(empty.url, { network: devnet.name });
