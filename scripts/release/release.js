@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { manifest, root } from './app-files.js';
+import { manifest, productionPackages, root } from './app-files.js';
 import { thirdPartyLicences } from './licences.js';
 import { HERE, PLATFORMS } from './platforms.js';
 
@@ -65,20 +65,24 @@ function packTarball(name) {
   }
 }
 
-/** @returns the production packages of the lock file, and Node, as CycloneDX */
+/**
+ * `npm sbom --omit dev` leaves out what the program needs and a development dependency needs, too. So npm is shown a package without any.
+ * @returns the production packages of the lock file, and Node, as CycloneDX
+ */
 function listComponents() {
-  const sbom = JSON.parse(
-    run('npm', [
-      'sbom',
-      '--sbom-format',
-      'cyclonedx',
-      '--sbom-type',
-      'application',
-      '--omit',
-      'dev',
-      '--package-lock-only',
-    ]),
-  );
+  const { devDependencies: _, ...own } = manifest;
+  const folder = mkdtempSync(join(tmpdir(), 'stakewise-parts-'));
+  let sbom;
+  try {
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(own));
+    const lock = { name: own.name, version, lockfileVersion: 3, requires: true };
+    lock.packages = { '': own, ...Object.fromEntries(productionPackages()) };
+    writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
+    const kind = ['--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
+    sbom = JSON.parse(run('npm', ['sbom', ...kind, '--package-lock-only'], { cwd: folder }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   // npm names it after the folder.
   sbom.metadata.component.name = manifest.name;
   const node = manifest.devDependencies.node;
