@@ -29,7 +29,7 @@ describe('python, as the charts and scripts call it', () => {
     'python %s runs the program in the image, as a user without a name',
     async path => {
       const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8'));
-      const run = await runProcess(image.run(['python', path, '--version'], { uid: 1001 }));
+      const run = await image.runToEnd(['python', path, '--version'], { uid: 1001 });
       expect(run).toEqual({ stdout: `operator, version ${version}\n`, stderr: '', exitCode: 0 });
     },
   );
@@ -62,16 +62,15 @@ describe('the init containers of the charts', () => {
       const line = ['python', 'src/main.py', 'remote-db', ...args(database.url)];
       const variables = { PYTHONPATH: '.', ...env };
       const volumes = { '/data': data };
-      const run = await runProcess(image.run(line, { uid: 0, env: variables, volumes }));
+      const run = await image.runToEnd(line, { uid: 0, env: variables, volumes });
       expect(run.exitCode, run.stderr).toBe(0);
       if (followedBy !== undefined) {
-        const next = await runProcess(image.run(['sh', '-c', followedBy], { uid: 0, volumes }));
+        const next = await image.runToEnd(['sh', '-c', followedBy], { uid: 0, volumes });
         expect(next.exitCode, next.stderr).toBe(0);
       }
       for (const path of read) {
-        const reading = await runProcess(
-          image.run(['grep', '-rc', '', `/data/${path}`], { uid: pod.uid, gid: pod.fsGroup, volumes }),
-        );
+        const reader = { uid: pod.uid, gid: pod.fsGroup, volumes };
+        const reading = await image.runToEnd(['grep', '-rc', '', `/data/${path}`], reader);
         expect(reading.exitCode, reading.stderr).toBe(0);
         expect(reading.stdout).not.toBe('');
       }
@@ -120,7 +119,7 @@ describe('start in the image', () => {
       METRICS_PORT: port,
       HEALTH_PORT: healthPort,
     };
-    const check = () => runProcess(image.run(image.healthCheck.slice(1), { uid: 1001, env }));
+    const check = () => image.runToEnd(image.healthCheck.slice(1), { uid: 1001, env });
     expect((await check()).exitCode).toBe(1);
     await using operator = startContainer(
       image.run(['python', 'src/main.py', 'start'], { uid: 1001, env, volumes: volumesOf(dataDir) }),
@@ -149,7 +148,7 @@ describe('start in the image', () => {
     ];
     const volumes = volumesOf(dataDir);
     const env = { HEALTH_PORT: '' };
-    const refused = await runProcess(image.run(line, { volumes, env }));
+    const refused = await image.runToEnd(line, { volumes, env });
     expect(refused.stderr).toContain('--user 1000:1000');
     expect(refused.exitCode).toBe(1);
     await using operator = startContainer(image.run(line, { uid: 1000, volumes, env }));

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROJECT_ROOT } from './cli.ts';
+import { type CliRun, PROJECT_ROOT, temporaryDirectory } from './cli.ts';
+import { runProcess } from './run-process.ts';
 
 interface ContainerRun {
   readonly uid?: number;
@@ -18,7 +19,9 @@ export interface ImageContainer extends Disposable {
   readonly entryPoint: readonly string[];
   readonly healthCheck: readonly string[];
   readonly user: string;
-  /** The command line that runs a command in it. */
+  /** Runs a command in it to its end. */
+  runToEnd(command: readonly string[], options?: ContainerRun): Promise<CliRun>;
+  /** The command line that runs a command in it. What the command writes last may get lost: see `runToEnd`. */
   run(command: readonly string[], options?: ContainerRun): string[];
   /** The same on a root file system that cannot be written to, with a `/tmp` of its own. */
   runReadOnly(command: readonly string[], options?: ContainerRun): string[];
@@ -37,6 +40,12 @@ mount --rbind /proc /mnt/proc
 mount --rbind /dev /mnt/dev
 exec chroot --userspec="$uid:$uid" --groups= /mnt "$@"`;
 
+/**
+ * Writes into files of a mounted folder: buildah hands on by itself what a command writes, and does not wait until all of it is through
+ * when the command has ended.
+ */
+const INTO_FILES = 'exec "$@" > /output/stdout 2> /output/stderr';
+
 /** @throws when there is no such image */
 export function openImage(): ImageContainer {
   const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8'));
@@ -46,22 +55,39 @@ export function openImage(): ImageContainer {
   const container = buildah('from', '--pull-never', image);
   const root = buildah('mount', container);
   const imageEnv = config.Env.map((entry: string) => entry);
+  const run: ImageContainer['run'] = (command, { uid, gid, env = {}, volumes = {} } = {}) => [
+    'buildah',
+    'run',
+    '--isolation',
+    'chroot',
+    ...(uid === undefined ? [] : ['--user', gid === undefined ? String(uid) : `${uid}:${gid}`]),
+    ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+    ...Object.entries(volumes).flatMap(([place, folder]) => ['--volume', `${folder}:${place}`]),
+    container,
+    '--',
+    ...command,
+  ];
   return {
     entryPoint: config.Entrypoint,
     healthCheck: config.Healthcheck.Test,
     user: config.User,
-    run: (command, { uid, gid, env = {}, volumes = {} } = {}) => [
-      'buildah',
-      'run',
-      '--isolation',
-      'chroot',
-      ...(uid === undefined ? [] : ['--user', gid === undefined ? String(uid) : `${uid}:${gid}`]),
-      ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-      ...Object.entries(volumes).flatMap(([place, folder]) => ['--volume', `${folder}:${place}`]),
-      container,
-      '--',
-      ...command,
-    ],
+    run,
+    runToEnd: async (command, options = {}) => {
+      using output = temporaryDirectory();
+      chmodSync(output.path, 0o755);
+      const files = ['stdout', 'stderr'].map(name => join(output.path, name));
+      for (const file of files) {
+        writeFileSync(file, '');
+        // Whoever the command is run as.
+        chmodSync(file, 0o666);
+      }
+      const volumes = { ...options.volumes, '/output': output.path };
+      const line = run(['sh', '-c', INTO_FILES, 'sh', ...command], { ...options, volumes });
+      const { exitCode, stderr: ofBuildah } = await runProcess(line);
+      const [stdout = '', stderr = ''] = files.map(file => readFileSync(file, 'utf8'));
+      // Of another exit code than 0 buildah has a word of its own.
+      return { stdout, stderr: stderr === '' && stdout === '' ? ofBuildah : stderr, exitCode };
+    },
     runReadOnly: (command, { uid = 65_534, env = {}, volumes = {} } = {}) => [
       'unshare',
       '--mount',
