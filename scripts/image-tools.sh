@@ -1,13 +1,4 @@
 #!/bin/sh
-# Installs, on Debian, what scripts/image.sh needs: by name, from Debian's own packages, whose release pins their versions.
+# Installs, on Debian 12 as root, what scripts/image.sh needs: by name and version, from Debian's own packages.
 set -eu
-[ "$(id -u)" = 0 ] || { echo 'Run this as root.' >&2; exit 1; }
-export DEBIAN_FRONTEND=noninteractive
-missing=
-for pair in buildah:buildah mmdebstrap:mmdebstrap unshare:util-linux; do
-  command -v "${pair%%:*}" > /dev/null || missing="$missing ${pair#*:}"
-done
-[ -n "$missing" ] || exit 0
-apt-get update -qq
-# shellcheck disable=SC2086 # Names of packages, one a word.
-apt-get install -qq --yes --no-install-recommends $missing ca-certificates > /dev/null
+exec "$(dirname -- "$0")/need-commands.sh" 'buildah:buildah=1.28.2*' 'mmdebstrap:mmdebstrap=1.3.5-*' 'unshare:util-linux=2.38.1-*'

@@ -24,9 +24,12 @@ debian=localhost/stakewise-debian:$suite
 node_image=localhost/stakewise-node:$suite
 work=$here/release/image
 max_mb=340
+# Who vouches for the registry, where it is one of your own.
+authorities=$(npm config get cafile)
+[ "$authorities" != null ] && [ "$authorities" != undefined ] || authorities=${NODE_EXTRA_CA_CERTS:-}
+authorities_inside=/etc/npm-authorities.pem
 mkdir -p "$work"
-# Where this runs in a container itself, no namespaces can be nested.
-export BUILDAH_ISOLATION=chroot
+. scripts/buildah-settings.sh
 
 # As the official slim image: no pages, no translations, no package lists. Of another architecture the packages are unpacked and
 # not set up, since that runs programs of theirs: enough for the program, which needs a C library and a shell.
@@ -62,21 +65,21 @@ make_node() {
 
 # How npm reaches its registry from here is no part of the image.
 npm_settings() {
-  for key in registry cafile; do
-    value=$(npm config get "$key")
-    [ "$value" = null ] || [ "$value" = undefined ] || echo "$key=$value"
-  done
+  registry=$(npm config get registry)
+  [ "$registry" = undefined ] || echo "registry=$registry"
+  [ -z "$authorities" ] || echo "cafile=$authorities_inside"
 }
 
 build() {
   echo "== $image"
   npm_settings > "$work/npmrc"
+  [ -z "$authorities" ] || set -- --volume "$authorities:$authorities_inside:ro"
   # Docker's format: OCI's has no health check.
   buildah bud --quiet --format docker --layers=false --tag "$image" \
     --build-arg BUILDPLATFORM=linux/amd64 --build-arg "TARGETARCH=$arch" \
     --build-arg "NODE_IMAGE=$node_image" --build-arg "DEBIAN_IMAGE=$debian-$arch" --pull-never \
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-    --secret "id=npmrc,src=$work/npmrc" --volume /etc/ssl/certs:/etc/ssl/certs:ro . > /dev/null
+    --secret "id=npmrc,src=$work/npmrc" "$@" . > /dev/null
 }
 
 # This buildah finds no base image of another architecture by its name, so the bases are labelled as this machine's.

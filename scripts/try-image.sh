@@ -3,4 +3,5 @@
 # "start" on a read-only root file system. Needs root.
 set -eu
 cd "$(dirname -- "$0")/.."
+. scripts/buildah-settings.sh
 exec npx vitest run --config vitest.delivery.config.ts test/delivery/image.test.ts "$@"
