@@ -11,7 +11,7 @@ import { BEACON_CHAIN } from '../devnet/network-file.ts';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 import { startVaultServer, type VaultAnswer } from '../support/servers/hashi-vault-server.ts';
 import { check } from './measure.ts';
-import { type Fleet, type FleetSize, numberedKey, prepareFleet } from './scale/fleet.ts';
+import { type Fleet, type FleetSize, numberedKey, prepareFleet, readSize } from './scale/fleet.ts';
 import { runMeasured } from './scale/measured-program.ts';
 
 const SIZES = process.env.FLEETS || '1000x11,10000x11,30000x11,150000x2';
@@ -32,12 +32,6 @@ interface StoredFleet {
   readonly dataDir: string;
   /** The vault's own folder in the data directory. */
   readonly vaultFolder: string;
-}
-
-function readSize(text: string): FleetSize {
-  const [validators = 0, oracles = 0] = text.split('x').map(Number);
-  check(validators > 0 && oracles > 1, `a size is given as 1000x11, not as ${text}`);
-  return { validators, oracles, threshold: Math.floor((oracles * 2) / 3) + 1 };
 }
 
 async function benchFleet(size: FleetSize): Promise<void> {

@@ -7,6 +7,7 @@ import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { createCheapKeystore } from '../../support/scenes/bad-input/keystore.ts';
+import { check } from '../measure.ts';
 
 const PASSWORD = 'a password';
 
@@ -14,6 +15,13 @@ export interface FleetSize {
   readonly validators: number;
   readonly oracles: number;
   readonly threshold: number;
+}
+
+/** A size as the command line has it, as in `1000x11`: so many validators and oracles. */
+export function readSize(text: string): FleetSize {
+  const [validators = 0, oracles = 0] = text.split('x').map(Number);
+  check(validators > 0 && oracles > 1, `a size is given as 1000x11, not as ${text}`);
+  return { validators, oracles, threshold: Math.floor((oracles * 2) / 3) + 1 };
 }
 
 /** A vault on a devnet and the keystores of its validators, which cost nothing to open. */

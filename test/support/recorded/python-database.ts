@@ -39,15 +39,11 @@ export async function fillWithPythonVault(
 ): Promise<void> {
   const keypairs = readRecordedJson<KeypairRow[]>('03-remote-db/2-after-upload-keypairs.json');
   const configs = readRecordedJson<ConfigRow[]>('03-remote-db/2-after-upload-configs.json');
-  // psql's own commands, and the owner, who is not here.
-  const schema = readRecorded('03-remote-db/ddl.sql').replaceAll(/^\\.*$|^ALTER TABLE .* OWNER TO .*$/gm, '');
-  const rename = (sql: string) => sql.replaceAll('holesky_', `${network}_`);
+  const rename = renamerOf(network);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(rename(schema));
-    // pg_dump empties it.
-    await client.query('set search_path to public');
+    await createTables(client, network);
     for (const row of keypairs) {
       await client.query(rename('insert into holesky_keypairs values ($1, $2, $3, $4, $5)'), [
         row.vault,
@@ -68,6 +64,19 @@ export async function fillWithPythonVault(
   } finally {
     await client.end();
   }
+}
+
+/** Makes the tables of version 1.0, as they were recorded, empty. */
+async function createTables(client: pg.Client, network: string): Promise<void> {
+  // psql's own commands, and the owner, who is not here.
+  const schema = readRecorded('03-remote-db/ddl.sql').replaceAll(/^\\.*$|^ALTER TABLE .* OWNER TO .*$/gm, '');
+  await client.query(renamerOf(network)(schema));
+  // pg_dump empties it.
+  await client.query('set search_path to public');
+}
+
+function renamerOf(network: string): (sql: string) => string {
+  return sql => sql.replaceAll('holesky_', `${network}_`);
 }
 
 const WITHOUT_SHARES = [
@@ -112,19 +121,53 @@ function omac(key: Uint8Array, message: Buffer): Buffer {
 export async function addPythonKeys(url: string, vault: string, records: readonly Buffer[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const hex = (bytes: Buffer) => `0x${bytes.toString('hex')}`;
   try {
-    await client.query(
-      `insert into holesky_keypairs (vault, public_key, private_key, nonce)
-       select $1, * from unnest($2::text[], $3::text[], $4::text[])`,
-      [
-        vault,
-        records.map(record => hex(record.subarray(0, 48))),
-        records.map(record => hex(record.subarray(64))),
-        records.map(record => hex(record.subarray(48, 64))),
-      ],
-    );
+    await insertKeys(client, { network: 'holesky', vault, records });
   } finally {
     await client.end();
   }
+}
+
+/** Fills an empty database with the keys and the deposit data of a vault, as versions 1.1 to 3 store them. */
+export async function storePythonVault(
+  url: string,
+  vault: PythonVaultKeys & { readonly depositData: string },
+): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const rename = renamerOf(vault.network);
+  try {
+    await createTables(client, vault.network);
+    for (const change of CHANGES['1.1 to 3']) await client.query(rename(change));
+    await insertKeys(client, vault);
+    await client.query(rename("insert into holesky_configs values ($1, 'deposit_data.json', $2)"), [
+      vault.vault,
+      vault.depositData,
+    ]);
+  } finally {
+    await client.end();
+  }
+}
+
+interface PythonVaultKeys {
+  /** What the tables' names begin with. */
+  readonly network: string;
+  /** Checksummed. */
+  readonly vault: string;
+  /** What {@link encryptV3Record} has made. */
+  readonly records: readonly Buffer[];
+}
+
+async function insertKeys(client: pg.Client, { network, vault, records }: PythonVaultKeys): Promise<void> {
+  const hex = (bytes: Buffer) => `0x${bytes.toString('hex')}`;
+  await client.query(
+    `insert into ${network}_keypairs (vault, public_key, private_key, nonce)
+     select $1, * from unnest($2::text[], $3::text[], $4::text[])`,
+    [
+      vault,
+      records.map(record => hex(record.subarray(0, 48))),
+      records.map(record => hex(record.subarray(64))),
+      records.map(record => hex(record.subarray(48, 64))),
+    ],
+  );
 }

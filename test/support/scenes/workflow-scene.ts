@@ -10,6 +10,7 @@ import type { VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import { type ProcessRun, runRemoteDbIn } from '../faults/killed-process.ts';
 import { startStandingPrograms } from '../programs/standing-program.ts';
+import { encryptV3Record, storePythonVault } from '../recorded/python-database.ts';
 import { createCheapKeystore } from './bad-input/keystore.ts';
 
 export const ORACLES = 3;
@@ -30,6 +31,10 @@ export interface WorkflowFixture extends AsyncDisposable {
   readonly keyArgs: readonly string[];
   /** Command line of `upload-keypairs` with the keystores of the first `count` validators. */
   uploadArgs(count: number): string[];
+  /** Stores the first `count` validators in an empty database as the Python operator does. */
+  storeAsPython(databaseUrl: string, count: number): Promise<void>;
+  /** Command line of `import-v3-operator` from such a database. */
+  importArgs(sourceUrl: string): string[];
   setupWeb3SignerArgs(directory: string, ...more: readonly string[]): string[];
   setupValidatorArgs(client: number, clients: number, directory: string): string[];
   /** Runs a `remote-db` command to its end. */
@@ -61,6 +66,7 @@ export async function startWorkflow(
   const seed = new Uint8Array(32).fill(7);
   const secretKeys = Array.from({ length: validators }, (_, index) => deriveSecretKey(seed, index));
   const keystores = new Set<number>();
+  const pythonKey = new Uint8Array(32).fill(9);
 
   const vaultArgs = ['--vault', vault, '--network', networkFile, '--data-dir', join(folder, 'data')];
   const keyArgs = ['--encrypt-key-file', join(folder, 'encrypt-key')];
@@ -99,6 +105,32 @@ export async function startWorkflow(
       '--deposit-data-file',
       join(keyFolder(count), 'deposit_data.json'),
     ],
+    storeAsPython: (databaseUrl, count) =>
+      storePythonVault(databaseUrl, {
+        network: network.name,
+        vault,
+        records: secretKeys.slice(0, count).map(key => encryptV3Record(pythonKey, key)),
+        depositData: readFileSync(join(keyFolder(count), 'deposit_data.json'), 'utf8'),
+      }),
+    importArgs: sourceUrl => {
+      const secretFile = (name: string, text: string) => {
+        writeFileSync(join(folder, name), text, { mode: 0o600 });
+        return join(folder, name);
+      };
+      return [
+        'import-v3-operator',
+        ...vaultArgs,
+        ...keyArgs,
+        '--from-db-url-file',
+        secretFile('python-db-url', sourceUrl),
+        '--from-encrypt-key-file',
+        secretFile('python-encrypt-key', Buffer.from(pythonKey).toString('base64')),
+        '--execution-endpoints',
+        devnet.rpcUrl,
+        '--pool-size',
+        '1',
+      ];
+    },
     setupWeb3SignerArgs: (directory, ...more) => [
       'setup-web3signer',
       ...vaultArgs,
