@@ -3,6 +3,7 @@ import { accessSync, constants, fstatSync, lstatSync, readdirSync, unlinkSync } 
 import type { DatabaseSync } from 'node:sqlite';
 import { messageOf, OperatorError } from '../errors.ts';
 import { codeOf } from '../file-errors.ts';
+import { loadSqlite, sqliteResultOf } from '../sqlite.ts';
 import { createLockFile } from './lock-files.ts';
 
 /** A lock on a file that the kernel keeps for this process: it ends with the process, however that ends. */
@@ -96,27 +97,10 @@ function lockExclusively(path: string): DatabaseSync | undefined {
     return database;
   } catch (error) {
     database?.close();
-    const result = resultOf(error);
+    const result = sqliteResultOf(error);
     if (result === BUSY || result === IO_ERROR) return undefined;
     if (result === undefined) throw error;
     throw notALockFile(path, messageOf(error), error);
-  }
-}
-
-/** The result code of SQLite, without what its extended form says beyond. */
-function resultOf(error: unknown): number | undefined {
-  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return undefined;
-  return error.errcode & 0xff;
-}
-
-/** Loaded for the first lock only; some releases of Node 24 say of it that it is experimental, which helps no user. */
-function loadSqlite(): typeof import('node:sqlite') {
-  const { emitWarning } = process;
-  process.emitWarning = () => undefined;
-  try {
-    return process.getBuiltinModule('node:sqlite');
-  } finally {
-    process.emitWarning = emitWarning;
   }
 }
 
