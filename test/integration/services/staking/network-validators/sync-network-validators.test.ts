@@ -6,13 +6,6 @@ import {
 } from '../../../../../src/clients/execution/execution-node.ts';
 import { type Database, openDatabase } from '../../../../../src/db/database.ts';
 import { migrateDatabase } from '../../../../../src/db/migrator.ts';
-import { signMessage } from '../../../../../src/domain/consensus/bls.ts';
-import {
-  type Deposit,
-  depositDataRoot,
-  vaultCredentials,
-} from '../../../../../src/domain/consensus/deposit.ts';
-import { depositSigningRoot } from '../../../../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../../../../src/domain/keys/derivation.ts';
 import { concatBytes, fromHex, toHex } from '../../../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../../../src/lib/units.ts';
@@ -22,13 +15,16 @@ import {
 } from '../../../../../src/services/staking/network-validators/network-validators.ts';
 import type { SyncOptions } from '../../../../../src/services/staking/network-validators/sync-network-validators.ts';
 import { type Devnet, startDevnet } from '../../../../devnet/devnet.ts';
-import { mined } from '../../../../devnet/mined.ts';
 import { startRpcProxy } from '../../../../devnet/rpc-proxy.ts';
 import { createPgliteUrl } from '../../../../support/postgres/pglite.ts';
 import { createTestDatabase } from '../../../../support/postgres/postgres.ts';
+import {
+  DEPOSIT_FORK_VERSION,
+  type DepositOptions,
+  depositKey,
+  makeDeposit,
+} from '../../../../support/scenes/chain-deposits.ts';
 import { startServer } from '../../../../support/servers/http-server.ts';
-
-const FORK_VERSION = fromHex('0x10000038', 4);
 
 let devnet: Devnet;
 const databases = new AsyncDisposableStack();
@@ -70,29 +66,10 @@ afterAll(async () => {
   await devnet.stop();
 });
 
-function key(index: number): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => (i === 31 ? index + 1 : 7));
-}
+const key = depositKey;
 
-async function deposit(
-  secretKey: Uint8Array,
-  options: { amountGwei?: bigint; signedBy?: Uint8Array; signature?: Uint8Array } = {},
-): Promise<number> {
-  const message = {
-    publicKey: publicKeyOf(secretKey),
-    withdrawalCredentials: vaultCredentials(fromHex(devnet.addresses.vault)),
-    amountGwei: options.amountGwei ?? 32n * GWEI,
-  };
-  const root = depositSigningRoot(message, FORK_VERSION);
-  const signature = options.signature ?? signMessage(options.signedBy ?? secretKey, root);
-  const whole: Deposit = { ...message, signature };
-  const contract = devnet.protocol.at('DepositContract', devnet.addresses.depositContract);
-  const sent = await contract
-    .getFunction('deposit')
-    .send(whole.publicKey, whole.withdrawalCredentials, signature, depositDataRoot(whole), {
-      value: whole.amountGwei * GWEI,
-    });
-  return (await mined(devnet.protocol.provider, sent)).blockNumber;
+function deposit(secretKey: Uint8Array, options: DepositOptions = {}): Promise<number> {
+  return makeDeposit(devnet, secretKey, options);
 }
 
 async function connect(url = devnet.rpcUrl): Promise<ExecutionNode> {
@@ -109,7 +86,7 @@ function networkOf(changes: Partial<SyncOptions['network']> = {}): SyncOptions['
   return {
     chainId: 1_000_000 + chains++,
     contracts: { ...devnet.addresses },
-    genesisForkVersion: FORK_VERSION,
+    genesisForkVersion: DEPOSIT_FORK_VERSION,
     genesisValidatorsIpfsHash: '',
     ipfsGateways: [devnet.ipfs.url],
     ...changes,
