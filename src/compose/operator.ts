@@ -4,8 +4,8 @@ import type { HttpDeps } from '../clients/http.ts';
 import { openSignerClient, type SignerClient } from '../clients/signer/signer-client.ts';
 import { socketUrl } from '../clients/signer/signer-endpoint.ts';
 import { openWalletSigner, type WalletSigner } from '../clients/signer/wallet-signer.ts';
-import { type Database, openDatabase } from '../db/database.ts';
-import { checkSchema, migrateDatabase } from '../db/migrator.ts';
+import type { Database } from '../db/database.ts';
+import { checkSchema } from '../db/migrator.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { directoryModeOf, ensureDirectory, SECRET_FILE_MODE } from '../lib/files.ts';
@@ -34,7 +34,7 @@ import { type SpawnOptions, spawnSigner } from '../signer-process/spawn-signer.t
 import { type FeeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
 import { type OutwardSettings, openToldProxies } from './nodes.ts';
 import { openRemoteDatabase } from './remote-db.ts';
-import { embeddedDatabasePath } from './transaction-store.ts';
+import { embeddedDatabasePath, openEmbeddedDatabase } from './transaction-store.ts';
 
 export interface OperatorContext {
   readonly log: Logger;
@@ -173,8 +173,7 @@ async function openState(
     return owned(stack, { database });
   }
   const path = embeddedDatabasePath(settings.directory, vault);
-  const database = stack.use(await openDatabase({ url: `pglite:${path}`, warn }));
-  await migrateDatabase(database, { programVersion: version });
+  const database = stack.use(await openEmbeddedDatabase(path, { warn, programVersion: version }));
   log.info(`Connected to database ${path}.`);
   return owned(stack, { database });
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, openDatabase } from '../db/database.ts';
 import type { LeaseScope } from '../db/leases.ts';
-import { checkSchema } from '../db/migrator.ts';
+import { checkSchema, migrateDatabase } from '../db/migrator.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
@@ -28,6 +28,41 @@ export interface TransactionStore extends AsyncDisposable {
 /** Directory of an operator's embedded database. */
 export function embeddedDatabasePath(directory: string, vault: string): string {
   return join(vaultDirectory(directory, vault), 'operator-db');
+}
+
+/**
+ * Opens the database in which an operator will keep its state, as its start does: an embedded one is made where there is none, and
+ * migrated, since it belongs to this program; a remote one has to have been migrated by its owner.
+ * @throws OperatorError 'db-in-use' while another process has the embedded one open
+ */
+export async function openOperatorDatabase(
+  { warn }: { readonly warn: (line: string) => void },
+  { vault, database: settings }: TransactionStoreSettings,
+  programVersion: string,
+): Promise<Database> {
+  if (settings.kind === 'embedded') {
+    return openEmbeddedDatabase(embeddedDatabasePath(settings.directory, vault.vault), {
+      warn,
+      programVersion,
+    });
+  }
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await openRemoteDatabase(settings.remote, warn));
+  await checkSchema(database, { programVersion });
+  stack.move();
+  return database;
+}
+
+/** Opens an operator's embedded database, which is made where there is none, and migrates it. */
+export async function openEmbeddedDatabase(
+  path: string,
+  { warn, programVersion }: { readonly warn: (line: string) => void; readonly programVersion: string },
+): Promise<Database> {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await openDatabase({ url: `pglite:${path}`, warn }));
+  await migrateDatabase(database, { programVersion });
+  stack.move();
+  return database;
 }
 
 /**

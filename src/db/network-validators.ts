@@ -66,26 +66,32 @@ export function findDepositCursor(
  * begun.
  * @param start.syncedBlock - one before the first block to be read
  * @param start.publicKeys - 48 bytes each, in pieces, so that not all of them need to be there at once
+ * @param start.position - number of the next deposit, and block of the last one, where they are known
+ * @returns whether this was the beginning
  */
-export async function insertDepositCursor(
+export function insertDepositCursor(
   session: Session,
   { chainId, depositContract }: RegistryRef,
-  start: { readonly syncedBlock: number; readonly publicKeys: Iterable<readonly Uint8Array[]> },
-): Promise<void> {
-  await inTransaction(session, async transaction => {
+  start: {
+    readonly syncedBlock: number;
+    readonly publicKeys: Iterable<readonly Uint8Array[]>;
+    readonly position?: { readonly nextDepositIndex: bigint; readonly lastDepositBlock: number } | undefined;
+  },
+): Promise<boolean> {
+  return inTransaction(session, async transaction => {
     const inserted = await transaction.db
       .insertInto('deposit_registries')
       .values({
         chain_id: BigInt(chainId),
         deposit_contract: depositContract,
         synced_block: BigInt(start.syncedBlock),
-        next_deposit_index: null,
-        last_deposit_block: null,
+        next_deposit_index: start.position?.nextDepositIndex ?? null,
+        last_deposit_block: start.position && BigInt(start.position.lastDepositBlock),
       })
       .onConflict(conflict => conflict.columns(['chain_id', 'deposit_contract']).doNothing())
       .returning('registry_id')
       .executeTakeFirst();
-    if (inserted === undefined) return;
+    if (inserted === undefined) return false;
     let added = 0;
     for (const publicKeys of start.publicKeys) {
       added += await insertKeys(transaction, inserted.registry_id, publicKeys);
@@ -95,6 +101,7 @@ export async function insertDepositCursor(
       .set({ validator_count: BigInt(added) })
       .where('registry_id', '=', inserted.registry_id)
       .execute();
+    return true;
   });
 }
 

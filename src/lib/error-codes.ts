@@ -679,6 +679,15 @@ export const ERROR_CODES = {
   'one-signer-only': {
     kinds: ['usage'],
   },
+  'operator-db-differs': {
+    kinds: ['differences'],
+  },
+  'operator-db-malformed': {
+    kinds: ['failure'],
+  },
+  'operator-db-unreadable': {
+    kinds: ['failure'],
+  },
   'operator-facts-changed': {
     kinds: ['failure'],
   },
@@ -725,6 +734,9 @@ export const ERROR_CODES = {
   'password-missing': {
     kinds: ['failure'],
     shared: true,
+  },
+  'pending-deposits-not-served': {
+    kinds: ['external'],
   },
   'plan-not-signed': {
     kinds: ['differences', 'failure'],

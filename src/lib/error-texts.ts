@@ -964,6 +964,22 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'Keys are to be imported, and several remote signers are named.',
     remedy: 'Give one --remote-signer-url.',
   },
+  'operator-db-differs': {
+    meaning:
+      'The operator.db of the Python operator is not what nodes and snapshot say: a row is no validator, a validator or deposit is in no row, or its last block is not final yet. Nothing was stored.',
+    remedy:
+      'Try again once where a deposit was made just now, and wait until the last block is final. Otherwise leave the import out: start reads the validators from the chain.',
+  },
+  'operator-db-malformed': {
+    meaning:
+      'A row of the operator.db of the Python operator is no public key with a block number, or stands there twice.',
+    remedy: 'Leave the import out: start reads the validators from the chain.',
+  },
+  'operator-db-unreadable': {
+    meaning:
+      'The file of --operator-db is no SQLite database that the Python operator has made for this network, is damaged, or is being written.',
+    remedy: 'Check --operator-db and --network. Stop the Python operator and wait until it has ended.',
+  },
   'operator-facts-changed': {
     meaning:
       'The oracles, shares or deposit data in the remote db are not those of the last upload: rows were removed, added or changed.',
@@ -1036,6 +1052,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'There is no password file of a keystore, so that it cannot be opened.',
     remedy:
       'Bring the password file back, or move the keystores away: "create-keys" and "recover" then write them anew.',
+  },
+  'pending-deposits-not-served': {
+    meaning:
+      'The consensus node does not tell the pending deposits of the beacon chain, which it does from Electra on.',
+    remedy: 'Name another consensus node, or leave the import out.',
   },
   'plan-not-signed': {
     meaning:

@@ -29,6 +29,7 @@ import { fillWithPythonVault } from '../support/recorded/python-database.ts';
 import { RECORDED_ENCRYPT_KEY, RECORDED_VAULT } from '../support/recorded/recorded-vault.ts';
 import {
   RECORDED_KEYS,
+  readForeignValidator,
   startPythonOperatorScene,
   writePythonFiles,
 } from '../support/scenes/python-operator.ts';
@@ -288,7 +289,9 @@ describe('docs/migration.md', () => {
       EXECUTION_ENDPOINTS: devnet.rpcUrl,
       CONSENSUS_ENDPOINTS: beacon.url,
     });
-    const [secrets, lookAt, take, keep, write, work, ...none] = blocksOf('migration').map(({ code }) => code);
+    const [secrets, lookAt, take, keep, write, work, scan, ...none] = blocksOf('migration').map(
+      ({ code }) => code,
+    );
     expect(none).toEqual([]);
     for (const code of [secrets, lookAt, take, keep]) await shell.run(code ?? '');
     const signerKeys = readFileSync(join(shell.folder, 'validator0/signer_keys.yml'), 'utf8');
@@ -298,6 +301,8 @@ describe('docs/migration.md', () => {
     await using _signer = await spawnSignerProcess([...source, '--listen', `127.0.0.1:${port}`]);
     const [setup = '', start = ''] = commandLines(work ?? '');
     await shell.run(setup);
+    await readForeignValidator(devnet, join(dataDir, RECORDED_VAULT.toLowerCase(), 'operator.db'));
+    await shell.run(scan ?? '');
     await using operator = shell.start(start);
     await operator.printed('Started operator service');
     expect((await operator.stop()).exitCode).toBe(0);

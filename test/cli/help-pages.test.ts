@@ -98,6 +98,9 @@ describe('the help page of', () => {
                                API.
 
       THE OPERATOR
+        import-operator-db     Takes over the network's validators that the Python
+                               operator has read, so that start need not read them
+                               again.
         start                  Start operator service
         healthcheck            Asks the operator that runs on this machine, or in this
                                container, whether it is alive.
@@ -2368,6 +2371,153 @@ describe('the help page of', () => {
       --pool-size                  -  POOL_SIZE                                         optional
       --log-format                 -  LOG_FORMAT                                        optional
       --verbose                    v  VERBOSE                                           switch"
+    `);
+  });
+
+  it('import-operator-db, and its options', async () => {
+    expect(await helpPage('import-operator-db')).toMatchInlineSnapshot(`
+      "Takes over the network's validators that the Python operator has read, so that start need not read them again.
+
+      USAGE
+        $ operator import-operator-db --operator-db=FILE --vault=ADDRESS
+            --execution-endpoints=URL[,URL…] --consensus-endpoints=URL[,URL…]
+            [OPTIONS]
+
+      REQUIRED
+        --operator-db=FILE          (required) Path of the Python operator's
+                                    operator.db, in its vault's folder or its
+                                    --database-dir. It is only read; that operator
+                                    must have ended.
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+        --execution-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
+        --consensus-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: CONSENSUS_ENDPOINTS]
+
+      OPTIONS
+        --dry-run, --check          Compares everything with the chain and stores
+                                    nothing. Exits as the command would: with 0 if
+                                    nothing stops it.
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      NODES
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --genesis-validators-ipfs-timeout=SECONDS
+                                    Time limit of the network's list of validators,
+                                    which is fetched from IPFS once, in seconds.
+                                    Default is 300.
+                                    [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
+
+      SIGNING
+        --pool-size=INTEGER         Number of threads. Default is the number of cores,
+                                    at most 4. [env: POOL_SIZE]
+
+      DATABASE
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Takes over the network's validators that the Python operator has read, so
+        that start need not read them again.
+
+        No row is believed: each is compared with the validators of the beacon chain
+        and its pending deposits, and so is each of these with the rows; those of
+        the snapshot that StakeWise publishes, whose bytes its CID proves, must be
+        among them, and so must the deposits of the last week. Exits with 3 when
+        something differs, and stores nothing then. Run it before the first "start",
+        with the same --db-url or --database-dir.
+
+      EXAMPLES
+        $ operator import-operator-db --operator-db ./operator.db --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('import-operator-db')).toMatchInlineSnapshot(`
+      "--operator-db                      -  -                                 required
+      --vault                            -  VAULT                             required
+      --network                          -  NETWORK                           optional
+      --data-dir                         -  DATA_DIR                          optional
+      --database-dir                     -  DATABASE_DIR                      optional
+      --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
+      --db-schema                        -  REMOTE_DB_SCHEMA                  optional
+      --wait-for-db                      -  WAIT_FOR_DB                       optional
+      --execution-endpoints              -  EXECUTION_ENDPOINTS               required
+      --execution-timeout                -  EXECUTION_TIMEOUT                 optional
+      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT           optional
+      --consensus-endpoints              -  CONSENSUS_ENDPOINTS               required
+      --consensus-timeout                -  CONSENSUS_TIMEOUT                 optional
+      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT           optional
+      --ipfs-fetch-endpoints             -  IPFS_FETCH_ENDPOINTS              optional
+      --genesis-validators-ipfs-timeout  -  GENESIS_VALIDATORS_IPFS_TIMEOUT   optional
+      --dry-run                          -  -                                 switch
+      --pool-size                        -  POOL_SIZE                         optional
+      --verbose                          v  VERBOSE                           switch"
     `);
   });
 

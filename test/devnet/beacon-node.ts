@@ -7,7 +7,7 @@ export type BeaconClient = 'lighthouse' | 'teku' | 'prysm' | 'lodestar' | 'nimbu
 
 /**
  * What the node does wrong: `down` cuts every connection, `hanging` never answers, `garbage` is no JSON, `no-post` knows
- * the query form of validators only, `before-electra` serves no pending withdrawals, `half` knows every other validator.
+ * the query form of validators only, `before-electra` serves no pending withdrawals and deposits, `half` knows every other validator.
  */
 type BeaconFault =
   | 'down'
@@ -33,6 +33,13 @@ interface BeaconValidator {
   hasPendingPartialWithdrawal: boolean;
 }
 
+interface PendingDeposit {
+  readonly publicKey: Uint8Array;
+  readonly withdrawalCredentials: Uint8Array;
+  readonly amountGwei: bigint;
+  readonly signature: Uint8Array;
+}
+
 export interface BeaconNode extends AsyncDisposable {
   readonly url: string;
   readonly requests: readonly ReceivedRequest[];
@@ -42,6 +49,8 @@ export interface BeaconNode extends AsyncDisposable {
   /** Status of validators that a deposit makes: of a node that follows a chain. */
   newStatus: string;
   readonly validators: readonly BeaconValidator[];
+  /** Deposits that the chain has taken and not applied yet; their signatures are not looked at. */
+  readonly pendingDeposits: PendingDeposit[];
   /** Validators with a valid exit that is in no block yet. */
   readonly pool: ReadonlySet<bigint>;
   addValidator(
@@ -113,6 +122,7 @@ export async function startBeaconNode(
     headEpoch: 1000n,
     newStatus: 'active_ongoing',
     validators,
+    pendingDeposits: [],
     pool,
     addValidator(publicKey, facts = {}) {
       const validator: BeaconValidator = {
@@ -231,6 +241,17 @@ function route(
         })),
       );
     }
+    case 'GET /eth/v1/beacon/states/head/pending_deposits':
+      if (node.fault === 'before-electra') return refusal(400, 'state is not electra');
+      return data(
+        node.pendingDeposits.map(deposit => ({
+          pubkey: hex(deposit.publicKey),
+          withdrawal_credentials: hex(deposit.withdrawalCredentials),
+          amount: String(deposit.amountGwei),
+          signature: hex(deposit.signature),
+          slot: String(clock.headSlot),
+        })),
+      );
     case 'POST /eth/v1/beacon/pool/voluntary_exits':
       return takeExit(node, chain, body);
     default:

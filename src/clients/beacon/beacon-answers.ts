@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fromHex } from '../../lib/bytes.ts';
-import { HASH_LENGTH, PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 
 const MAX_UINT64 = 2n ** 64n - 1n;
 const uint64 = z
@@ -71,6 +71,18 @@ export const validatorsAnswer = z.object({
 
 export const pendingPartialWithdrawalsAnswer = z.object({
   data: z.array(z.object({ validator_index: uint64 })),
+});
+
+export const pendingDepositsAnswer = z.object({
+  execution_optimistic: z.boolean().default(false),
+  data: z.array(
+    z.object({
+      pubkey: bytes(PUBLIC_KEY_LENGTH),
+      withdrawal_credentials: bytes(HASH_LENGTH),
+      amount: uint64,
+      signature: bytes(SIGNATURE_LENGTH),
+    }),
+  ),
 });
 
 /** How nodes word a refusal. */

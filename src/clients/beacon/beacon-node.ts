@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Deposit } from '../../domain/consensus/deposit.ts';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, UsageError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
@@ -16,6 +17,7 @@ import {
 import {
   depositContractAnswer,
   genesisAnswer,
+  pendingDepositsAnswer,
   pendingPartialWithdrawalsAnswer,
   refusalAnswer,
   syncingAnswer,
@@ -58,11 +60,11 @@ export type ExitAnswer =
 const POST_BATCH = 1000;
 /** `maxItems` of the specification for ids in a query. */
 const GET_BATCH = 64;
-/** 1,000 validators are some 0.5 MB; all pending withdrawals of a chain may be 10 MB. */
+/** 1,000 validators are some 0.5 MB; all pending withdrawals of a chain may be 10 MB, all pending deposits 40 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Answers of nodes that do not know the POST form of the validators query (Grandine, older Prysm and Lighthouse, proxies). */
 const NO_POST: ReadonlySet<number> = new Set([404, 405, 415, 501]);
-/** Answers of nodes that do not serve pending withdrawals, or of a state before Electra. */
+/** Answers of nodes that do not serve pending withdrawals or deposits, or of a state before Electra. */
 const NOT_SERVED: ReadonlySet<number> = new Set([400, 404, 405, 501]);
 /**
  * Lodestar: VOLUNTARY_EXIT_ERROR_ALREADY_EXISTS; Prysm: "has already submitted an exit"; Nimbus: "already voluntarily
@@ -195,6 +197,29 @@ export class BeaconNode {
   }
 
   /**
+   * Deposits that the chain has taken and not applied yet (EIP-6110 and EIP-7251), those to validators that it has among them. Their
+   * signatures may be invalid.
+   * @returns undefined from a node that does not serve them, and before Electra
+   */
+  fetchPendingDeposits(): Promise<readonly Deposit[] | undefined> {
+    return this.#failover.ask(async endpoint => {
+      const response = await this.#request(endpoint, {
+        path: '/eth/v1/beacon/states/head/pending_deposits',
+        isExpected: status => status === 200 || NOT_SERVED.has(status),
+      });
+      if (response.status !== 200) return undefined;
+      const { data, execution_optimistic } = parseAnswer(pendingDepositsAnswer, response, endpoint);
+      if (execution_optimistic) throw optimistic(endpoint);
+      return data.map(({ pubkey, withdrawal_credentials, amount, signature }) => ({
+        publicKey: pubkey,
+        withdrawalCredentials: withdrawal_credentials,
+        amountGwei: amount,
+        signature,
+      }));
+    });
+  }
+
+  /**
    * Gives a voluntary exit to the pool of one node. It may be given again: nodes differ in what they answer then.
    * @param exit.signature - 96 bytes, verified by the caller
    */
@@ -257,9 +282,7 @@ export class BeaconNode {
     const response = await this.#request(endpoint, { path: '/eth/v1/node/syncing' });
     const state = parseAnswer(syncingAnswer, response, endpoint).data;
     if (state.is_syncing) throw notReady(endpoint, `it is syncing, ${state.sync_distance} slots behind`);
-    if (state.is_optimistic) {
-      throw notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
-    }
+    if (state.is_optimistic) throw optimistic(endpoint);
     if (state.el_offline) throw notReady(endpoint, 'its execution node is offline');
     return state;
   }
@@ -288,9 +311,7 @@ export class BeaconNode {
 
 function readValidators(response: HttpResponse, endpoint: string): BeaconValidator[] {
   const { data, execution_optimistic } = parseAnswer(validatorsAnswer, response, endpoint);
-  if (execution_optimistic) {
-    throw notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
-  }
+  if (execution_optimistic) throw optimistic(endpoint);
   return data.map(({ index, status, validator }) => ({
     index,
     status,
@@ -309,6 +330,10 @@ function parseAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, endpoint: 
     `${describeEndpoint(endpoint)} does not answer as a beacon node does: ${describeFault(answer.fault)}.`,
     { cause: answer.fault.cause },
   );
+}
+
+function optimistic(endpoint: string): ExternalError {
+  return notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
 }
 
 function notReady(endpoint: string, reason: string): ExternalError {

@@ -23,6 +23,7 @@ import { readRecorded } from '../../support/recorded/vectors.ts';
 import {
   type PythonOperatorScene,
   RECORDED_KEYS,
+  readForeignValidator,
   startPythonOperatorScene,
   writePythonFiles,
 } from '../../support/scenes/python-operator.ts';
@@ -116,11 +117,41 @@ describe('the way from the Python operator', () => {
     const source = ['--network', networkFile, '--keys-dir', keyFolder];
     await using _signer = await spawnSignerProcess([...source, '--listen', address]);
     const local = ['--vault', RECORDED_VAULT, '--data-dir', dataDir, '--db-url-file', url];
-    const outward = ['--consensus-endpoints', beacon.url, '--remote-signer-url', `http://${address}`];
+    const consensus = ['--consensus-endpoints', beacon.url];
+    const operatorDb = join(own, 'operator.db');
+    const lastBlock = await readForeignValidator(devnet, operatorDb);
+    const fromOperatorDb = [
+      'import-operator-db',
+      '--operator-db',
+      operatorDb,
+      ...node,
+      ...consensus,
+      '--json',
+    ];
+    const stored = { dryRun: false, validators: 1, lastBlock, imported: true };
+    const imported = await runCli([...fromOperatorDb, ...local]);
+    expect(imported.exitCode, imported.stderr).toBe(0);
+    expect(JSON.parse(imported.stdout)).toEqual(stored);
+    // Into an embedded database, too, which is made for it, and which has it then.
+    const embedded = [
+      '--vault',
+      RECORDED_VAULT,
+      '--data-dir',
+      dataDir,
+      '--database-dir',
+      join(directory, 'db'),
+    ];
+    const first = await runCli([...fromOperatorDb, ...embedded]);
+    expect(first.exitCode, first.stderr).toBe(0);
+    expect(JSON.parse(first.stdout)).toEqual(stored);
+    const second = await runCli([...fromOperatorDb, ...embedded]);
+    expect(JSON.parse(second.stdout)).toEqual({ ...stored, imported: false, knownToBlock: lastBlock });
+    const outward = [...consensus, '--remote-signer-url', `http://${address}`];
     await using operator = startOperatorProcess([...local, ...node, ...outward]);
     await operator.printed(`Using remote signer at http://${address} for ${RECORDED_KEYS} public keys`);
     await operator.printed('Started operator service');
     await devnet.depositEther(2 * STAKE, RECORDED_VAULT);
+    await operator.printed('start index=1');
     await operator.printed('Successfully registered validators');
     await waitUntil(
       'two validators in the vault’s log',
@@ -174,6 +205,6 @@ describe('the way from the Python operator', () => {
   });
 });
 
-it('remote-db import-v3-operator has shown its result with --json as its schema says', () => {
+it('remote-db import-v3-operator and import-operator-db have shown their results with --json as their schemas say', () => {
   expect(unseenResults(import.meta.filename)).toEqual([]);
 });

@@ -42,7 +42,10 @@ export const SHOWN_RESULTS: Readonly<Record<string, readonly string[]>> = {
   'test/cli/signer.test.ts': ['signer'],
   'test/cli/signing-commands.test.ts': ['validators-exit'],
   'test/cli/transactions.test.ts': ['tx-bump', 'tx-cancel', 'tx-list'],
-  'test/integration/operator/from-python-operator.test.ts': ['remote-db-import-v3-operator'],
+  'test/integration/operator/from-python-operator.test.ts': [
+    'import-operator-db',
+    'remote-db-import-v3-operator',
+  ],
   'test/integration/operator/start.test.ts': ['healthcheck', 'start'],
   'test/integration/services/fleet/deposit-data/deposit-data.test.ts': ['deposit-data'],
   'test/integration/services/genesis-vault.test.ts': ['recover'],

@@ -1,13 +1,18 @@
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encryptKeystoreJson, Wallet } from 'ethers/wallet';
+import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
 import type { BeaconNode } from '../../devnet/beacon-node.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
+import { writeOperatorDb } from '../recorded/operator-db.ts';
 import { RECORDED_VAULT, recordedDepositData, recordedRoot } from '../recorded/recorded-vault.ts';
 import { recordedPath } from '../recorded/vectors.ts';
+import { waitUntil } from '../wait-until.ts';
+import { depositKey, makeDeposit } from './chain-deposits.ts';
 
 /** Keys of the recorded vault. */
 export const RECORDED_KEYS = 10;
+const FORK_VERSION = Uint8Array.of(0x01, 0x01, 0x70, 0x00);
 const WALLET_PASSWORD = 'wallet-pa55word';
 
 export interface PythonOperatorScene extends AsyncDisposable {
@@ -20,7 +25,7 @@ export async function startPythonOperatorScene(): Promise<PythonOperatorScene> {
   await using resources = new AsyncDisposableStack();
   const devnet = resources.use(
     await startDevnet({
-      genesisForkVersion: Uint8Array.of(0x01, 0x01, 0x70, 0x00),
+      genesisForkVersion: FORK_VERSION,
       oracleServers: {},
       blockTime: 1,
       slotsPerEpoch: 2,
@@ -63,4 +68,24 @@ export async function writePythonFiles(
   for (const name of readdirSync(recorded)) copyFileSync(join(recorded, name), join(keyFolder, name));
   await devnet.setBalance(wallet.address, 10n ** 19n);
   return own;
+}
+
+/**
+ * Has somebody else deposit a validator, and writes an `operator.db` in which the Python operator has read it.
+ * @returns the block of the deposit, which is final
+ */
+export async function readForeignValidator(devnet: Devnet, path: string): Promise<number> {
+  const block = await makeDeposit(devnet, depositKey(0), { forkVersion: FORK_VERSION });
+  const { provider } = devnet.protocol;
+  let finalized = 0;
+  await waitUntil(
+    `block ${block} to be final`,
+    async () => {
+      finalized = (await provider.getBlock('finalized'))?.number ?? 0;
+      return finalized >= block;
+    },
+    { lastSeen: () => `block ${finalized}` },
+  );
+  writeOperatorDb(path, devnet.name, [{ publicKey: publicKeyOf(depositKey(0)), block }]);
+  return block;
 }

@@ -172,7 +172,15 @@ async function beginSync(
 export async function findValidatorsSnapshot(
   { http, log }: Pick<SyncDeps, 'http' | 'log'>,
   network: Pick<Network, 'genesisValidatorsIpfsHash' | 'ipfsGateways'>,
-  limits: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  {
+    otherwise = 'all deposits are read from the chain',
+    ...limits
+  }: {
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal | undefined;
+    /** What is done without it, for the warning. */
+    readonly otherwise?: string | undefined;
+  },
 ) {
   const { genesisValidatorsIpfsHash: ipfsHash, ipfsGateways: gateways } = network;
   if (ipfsHash === '') return undefined;
@@ -180,9 +188,7 @@ export async function findValidatorsSnapshot(
     return await fetchValidatorsSnapshot(http, ipfsHash, { gateways, ...limits });
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    log?.warn(
-      `The snapshot of the network's validators is not used, all deposits are read from the chain: ${messageOf(error)}`,
-    );
+    log?.warn(`The snapshot of the network's validators is not used, ${otherwise}: ${messageOf(error)}`);
     return undefined;
   }
 }
@@ -202,6 +208,7 @@ async function findNewValidators(
   return [...new Map(valid.map(({ publicKey }) => [toHex(publicKey), publicKey])).values()];
 }
 
-function registryOf({ chainId, contracts }: CursorOptions['network']) {
+/** The registry of a network's deposits. */
+export function registryOf({ chainId, contracts }: CursorOptions['network']) {
   return { chainId, depositContract: fromHex(contracts.depositContract, ADDRESS_LENGTH) };
 }

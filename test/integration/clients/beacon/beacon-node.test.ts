@@ -149,6 +149,20 @@ describe('a node', () => {
     expect(await client.fetchPendingPartialWithdrawals()).toBeUndefined();
   });
 
+  it('the beacon client tells the pending deposits if the node serves them', async () => {
+    const deposit = {
+      publicKey: new Uint8Array(48).fill(1),
+      withdrawalCredentials: new Uint8Array(32).fill(2),
+      amountGwei: 32_000_000_000n,
+      signature: new Uint8Array(96).fill(3),
+    };
+    node.pendingDeposits.push(deposit);
+    const client = await connect();
+    expect(await client.fetchPendingDeposits()).toEqual([deposit]);
+    node.fault = 'before-electra';
+    expect(await client.fetchPendingDeposits()).toBeUndefined();
+  });
+
   it('connectBeaconNode needs an endpoint', async () => {
     await expect(connect({ endpoints: [] })).rejects.toMatchObject({ code: 'no-consensus-endpoint' });
   });
