@@ -1,8 +1,8 @@
 import { keccak256, Signature } from 'ethers/crypto';
-import { TypedDataEncoder } from 'ethers/hash';
 import { computeAddress, recoverAddress, Transaction } from 'ethers/transaction';
 import { z } from 'zod';
-import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { managerApprovalPreimage } from '../../domain/protocol/manager-approval.ts';
+import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { HASH_LENGTH, RECOVERABLE_SIGNATURE_LENGTH } from '../../lib/lengths.ts';
@@ -61,12 +61,6 @@ export interface WalletSignerOptions {
 }
 
 const TIMEOUT_MS = 30_000;
-const VAULT_VALIDATORS = {
-  VaultValidators: [
-    { name: 'validatorsRegistryRoot', type: 'bytes32' },
-    { name: 'validators', type: 'bytes' },
-  ],
-};
 const publicKeysAnswer = z.array(z.string().regex(/^0x[0-9a-f]{128}$/i));
 const macAnswer = z.string().regex(/^0x[0-9a-f]{64}$/);
 const signatureAnswer = z.string().regex(/^0x[0-9a-f]{128}(1b|1c)$/i);
@@ -129,19 +123,20 @@ class WalletConnection implements WalletSigner {
   }
 
   async signVaultValidators(approval: VaultValidatorsMessage): Promise<Uint8Array> {
-    const { chainId, vault } = approval;
-    const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
-    const message = {
-      validatorsRegistryRoot: toHex(approval.validatorsRegistryRoot),
-      validators: toHex(approval.validators),
-    };
-    const preimage = concatBytes([
-      Uint8Array.of(0x19, 0x01),
-      fromHex(TypedDataEncoder.hashDomain(domain)),
-      fromHex(TypedDataEncoder.hashStruct('VaultValidators', VAULT_VALIDATORS, message)),
-    ]);
+    const { chainId, vault, validatorsRegistryRoot, validators } = approval;
+    const preimage = managerApprovalPreimage({
+      chainId,
+      vault,
+      occasion: validatorsRegistryRoot,
+      validators,
+    });
     // The members, not their hash: the signer sees what it signs.
-    const request = { chainId, vault, ...message };
+    const request = {
+      chainId,
+      vault,
+      validatorsRegistryRoot: toHex(validatorsRegistryRoot),
+      validators: toHex(validators),
+    };
     const signature = await this.#signBytes(preimage, '/api/v1/stakewise/sign/vault-validators', request);
     return fromHex(signature.serialized, RECOVERABLE_SIGNATURE_LENGTH);
   }

@@ -1,3 +1,4 @@
+import { type Hex, toHex } from '../../lib/bytes.ts';
 import { findInvalidSignatures } from './bls.ts';
 import { type Deposit, depositMessageRoot } from './deposit.ts';
 import { computeDomain, computeSigningRoot, DOMAIN } from './signing-root.ts';
@@ -32,4 +33,34 @@ export function findInvalidDeposits(deposits: readonly Deposit[], genesisForkVer
 /** Whether the beacon chain would accept a deposit's signature. */
 export function verifyDepositSignature(deposit: Deposit, genesisForkVersion: Uint8Array): boolean {
   return findInvalidDeposits([deposit], genesisForkVersion).length === 0;
+}
+
+/** Body of Web3Signer's request to sign a deposit, in its own names. */
+export interface DepositSignRequest {
+  readonly deposit: {
+    readonly pubkey: Hex;
+    readonly withdrawal_credentials: Hex;
+    /** Gwei in decimals. */
+    readonly amount: string;
+    readonly genesis_fork_version: Hex;
+  };
+  readonly signing_root: Hex;
+  readonly type: 'DEPOSIT';
+}
+
+/** What a signer is asked with for a deposit's signature: `POST /api/v1/eth2/sign/{public key}`. */
+export function createDepositSignRequest(
+  deposit: Omit<Deposit, 'signature'>,
+  genesisForkVersion: Uint8Array,
+): DepositSignRequest {
+  return {
+    deposit: {
+      pubkey: toHex(deposit.publicKey),
+      withdrawal_credentials: toHex(deposit.withdrawalCredentials),
+      amount: String(deposit.amountGwei),
+      genesis_fork_version: toHex(genesisForkVersion),
+    },
+    signing_root: toHex(depositSigningRoot(deposit, genesisForkVersion)),
+    type: 'DEPOSIT',
+  };
 }

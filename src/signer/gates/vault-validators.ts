@@ -1,7 +1,7 @@
-import { TypedDataEncoder } from 'ethers/hash';
 import { z } from 'zod';
 import { depositDataRoot, depositOfVault } from '../../domain/consensus/deposit.ts';
-import { concatBytes, equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { managerApprovalPreimage } from '../../domain/protocol/manager-approval.ts';
+import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
 import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { Refusal } from '../http/refusal.ts';
 import { readRequestMembers } from '../http/wallet-request.ts';
@@ -19,12 +19,6 @@ interface ApprovedValidators {
   readonly validators: number;
 }
 
-const TYPES = {
-  VaultValidators: [
-    { name: 'validatorsRegistryRoot', type: 'bytes32' },
-    { name: 'validators', type: 'bytes' },
-  ],
-};
 /** Key, deposit signature and root of the deposit; there are longer ones for other credentials, which nobody asks for. */
 const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH + HASH_LENGTH;
 /** A number is no root: a hash does not begin with so many zeros. */
@@ -63,18 +57,7 @@ export function readVaultValidators(
   }
   const validators = fromHex(request.data.validators);
   requireOwnDeposits(validators, fromHex(vault, ADDRESS_LENGTH));
-  const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
-  const preimage = concatBytes([
-    Uint8Array.of(0x19, 0x01),
-    fromHex(TypedDataEncoder.hashDomain(domain), HASH_LENGTH),
-    fromHex(
-      TypedDataEncoder.hashStruct('VaultValidators', TYPES, {
-        validatorsRegistryRoot: root,
-        validators,
-      }),
-      HASH_LENGTH,
-    ),
-  ]);
+  const preimage = managerApprovalPreimage({ chainId, vault, occasion: root, validators });
   return { preimage, validators: validators.length / ENTRY_LENGTH };
 }
 

@@ -18,6 +18,11 @@ const proofVaultAbi = new Interface([
 const managedVaultAbi = new Interface([
   `function registerValidators(${APPROVAL}, bytes validatorsManagerSignature)`,
 ]);
+/** Version 5: approved by the manager's signature, or sent by the manager, who gives none. */
+const compoundingVaultAbi = new Interface([
+  'function fundValidators(bytes validators, bytes validatorsManagerSignature)',
+  'function withdrawValidators(bytes validators, bytes validatorsManagerSignature) payable',
+]);
 /** Vaults of every version. */
 const vaultAbi = new Interface([
   'function withdrawableAssets() view returns (uint256)',
@@ -34,7 +39,7 @@ const registryAbi = new Interface([
 export interface ApprovedValidators {
   /** Root of the deposit contract that the oracles signed, 32 bytes. */
   readonly registryRoot: Uint8Array;
-  /** Entries of 176 bytes, one after another. */
+  /** Entries of 176 bytes, or of 184 with amounts, one after another. */
   readonly validators: Uint8Array;
   readonly approval: Approval;
 }
@@ -65,9 +70,41 @@ export function encodeRegistryRegistration(
   return encodeProven(registryAbi, [vault, approvalTuple(approval)], proof);
 }
 
-/** A vault of version 2 to 5 registers validators for its manager, who sends this and so need not sign it. */
-export function encodeManagedRegistration(approval: ApprovedValidators): Hex {
-  return managedVaultAbi.encodeFunctionData('registerValidators', [approvalTuple(approval), '0x']) as Hex;
+/** The signature of a validators manager who sends the transaction, and so need not sign what it does. */
+const NO_SIGNATURE = new Uint8Array();
+
+/**
+ * A vault of version 2 to 5 registers validators for its manager.
+ * @param signature - of the manager, 65 bytes; default: none, for a manager who sends this
+ */
+export function encodeManagedRegistration(
+  approval: ApprovedValidators,
+  signature: Uint8Array = NO_SIGNATURE,
+): Hex {
+  return managedVaultAbi.encodeFunctionData('registerValidators', [
+    approvalTuple(approval),
+    toHex(signature),
+  ]) as Hex;
+}
+
+/**
+ * A vault of version 5 adds to the stake of its validators.
+ * @param entries - see `encodeTopUps`
+ * @param signature - as that of {@link encodeManagedRegistration}
+ */
+export function encodeFunding(entries: Uint8Array, signature: Uint8Array = NO_SIGNATURE): Hex {
+  const values = [toHex(entries), toHex(signature)];
+  return compoundingVaultAbi.encodeFunctionData('fundValidators', values) as Hex;
+}
+
+/**
+ * A vault of version 5 asks for withdrawals of its validators; the fees are the value of the transaction.
+ * @param entries - see `encodeWithdrawals`
+ * @param signature - as that of {@link encodeManagedRegistration}
+ */
+export function encodeWithdrawalRequests(entries: Uint8Array, signature: Uint8Array = NO_SIGNATURE): Hex {
+  const values = [toHex(entries), toHex(signature)];
+  return compoundingVaultAbi.encodeFunctionData('withdrawValidators', values) as Hex;
 }
 
 /** A vault harvests, through the DepositDataRegistry: so that one call of the registry does this and registers. */
