@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VALIDATOR_STATUSES } from '../../domain/consensus/validator-state.ts';
 import { fromHex } from '../../lib/bytes.ts';
 import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 
@@ -13,20 +14,6 @@ const bytes = (length: number) =>
     .string()
     .regex(new RegExp(`^0x[0-9a-fA-F]{${2 * length}}$`), `must be 0x and ${length} bytes of hex`)
     .transform(text => fromHex(text, length));
-
-/** Statuses of the beacon node API, in the order in which a validator takes them. */
-const VALIDATOR_STATUSES = [
-  'pending_initialized',
-  'pending_queued',
-  'active_ongoing',
-  'active_exiting',
-  'active_slashed',
-  'exited_unslashed',
-  'exited_slashed',
-  'withdrawal_possible',
-  'withdrawal_done',
-] as const;
-export type ValidatorStatus = (typeof VALIDATOR_STATUSES)[number];
 
 // Answers of the beacon node API (ethereum/beacon-APIs), the members in use.
 

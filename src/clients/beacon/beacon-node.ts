@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Deposit } from '../../domain/consensus/deposit.ts';
+import type { ValidatorStatus } from '../../domain/consensus/validator-state.ts';
 import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
 import { ExternalError, UsageError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
@@ -21,7 +22,6 @@ import {
   pendingPartialWithdrawalsAnswer,
   refusalAnswer,
   syncingAnswer,
-  type ValidatorStatus,
   validatorsAnswer,
 } from './beacon-answers.ts';
 
