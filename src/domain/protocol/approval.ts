@@ -1,5 +1,6 @@
 import { TypedDataEncoder } from 'ethers/hash';
-import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { concatBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { compareBigints } from '../../lib/compare.ts';
 import { OperatorError } from '../../lib/errors.ts';
 import { HASH_LENGTH } from '../../lib/lengths.ts';
 
@@ -18,6 +19,14 @@ export interface OracleApproval {
   readonly deadline: bigint;
   /** 65 bytes: r, s, v. */
   readonly signature: Uint8Array;
+}
+
+/** An approval whose signature is that of the oracle. */
+export interface ApprovalVote extends OracleApproval {
+  readonly oracle: {
+    /** Checksummed. */
+    readonly address: string;
+  };
 }
 
 /** Approvals as the keeper takes them. */
@@ -71,6 +80,8 @@ export interface ApprovalRequestOptions {
   /** Unix seconds. */
   readonly deadline: bigint;
   readonly authority: RegistrationAuthority;
+  /** Amounts of validators with 0x02 credentials, in the order of the validators; undefined for 0x01, with 32 ETH each. */
+  readonly amountsGwei?: readonly bigint[] | undefined;
 }
 
 /** Body of a registration's request, in the oracles' own names and order. */
@@ -89,8 +100,8 @@ export interface ApprovalRequest {
   readonly proof_indexes?: readonly number[] | null | undefined;
   /** Vaults of version 2 and later. */
   readonly validators_manager_signature?: Hex | null | undefined;
-  /** Vaults of version 5 that their manager registers for; null for validators of 32 ETH with 0x01 credentials. */
-  readonly amounts?: null | undefined;
+  /** Vaults of version 5 that their manager registers for, in gwei; null for validators of 32 ETH with 0x01 credentials. */
+  readonly amounts?: readonly number[] | null | undefined;
 }
 
 /**
@@ -125,7 +136,19 @@ type AuthorityMembers = Pick<
   'proof' | 'proof_flags' | 'proof_indexes' | 'validators_manager_signature' | 'amounts'
 >;
 
-function authorityMembers({ vault, vaultVersion, authority }: ApprovalRequestOptions): AuthorityMembers {
+function authorityMembers({
+  vault,
+  vaultVersion,
+  authority,
+  amountsGwei,
+}: ApprovalRequestOptions): AuthorityMembers {
+  const isByDepositData = authority.kind === 'proof' || vaultVersion < 5;
+  if (amountsGwei !== undefined && isByDepositData) {
+    throw new OperatorError(
+      'approval-not-possible',
+      `Oracles approve of validators with 0x02 credentials for the managers of vaults of version 5 only, not by a ${authority.kind} of the vault ${vault} of version ${vaultVersion}.`,
+    );
+  }
   if (authority.kind === 'proof') {
     return {
       proof: authority.proof.map(toHex),
@@ -137,7 +160,7 @@ function authorityMembers({ vault, vaultVersion, authority }: ApprovalRequestOpt
   if (authority.kind === 'manager-signature' && vaultVersion >= 2) {
     const validators_manager_signature = toHex(authority.signature);
     return vaultVersion >= 5
-      ? { validators_manager_signature, amounts: null }
+      ? { validators_manager_signature, amounts: amountsGwei?.map(Number) ?? null }
       : { proof: null, proof_flags: null, proof_indexes: null, validators_manager_signature };
   }
   throw new OperatorError(
@@ -183,4 +206,25 @@ export function keeperDigest(
 ): Uint8Array {
   const domain = { name: 'KeeperOracles', version: '1', chainId, verifyingContract: keeper };
   return fromHex(TypedDataEncoder.hash(domain, types, message), HASH_LENGTH);
+}
+
+/** Votes for the same document and the same deadline, the largest such group; empty when there are no votes. */
+export function findLargestGroup<Vote extends ApprovalVote>(votes: readonly Vote[]): readonly Vote[] {
+  const groups = Map.groupBy(votes, ({ ipfsHash, deadline }) => `${deadline} ${ipfsHash}`);
+  return groups.values().reduce((most, group) => (group.length > most.length ? group : most), []);
+}
+
+/**
+ * Joins votes of one group in the order of the oracles' addresses as numbers, since the keeper refuses any other: as many as it
+ * asks for, and no more.
+ * @returns undefined when there are fewer
+ */
+export function joinApprovals(group: readonly ApprovalVote[], threshold: number): Approval | undefined {
+  const [first] = group;
+  if (first === undefined || group.length < threshold) return undefined;
+  const ordered = [...group]
+    .sort((a, b) => compareBigints(BigInt(a.oracle.address), BigInt(b.oracle.address)))
+    .slice(0, threshold);
+  const { ipfsHash, deadline } = first;
+  return { ipfsHash, deadline, signatures: concatBytes(ordered.map(vote => vote.signature)) };
 }

@@ -20,6 +20,12 @@ export interface OracleConfig {
   readonly signatureValidityPeriodMs: number;
   readonly validatorsApprovalBatchLimit: number;
   readonly validatorsExitRotationBatchLimit: number;
+  /** How long a validator is active before oracles or its operator exit it; undefined in a document that does not say. */
+  readonly validatorMinActiveEpochs?: number | undefined;
+  /** How long an operator may leave withdrawals undone before oracles exit whole validators. */
+  readonly forceWithdrawalsPeriodMs?: number | undefined;
+  /** What is reserved for osToken redemptions, of what they need by today's rate, in ten thousandths: above 10,000. */
+  readonly osTokenRedeemMultiplierBps?: number | undefined;
 }
 
 /** The oracles that key shares are made for. */

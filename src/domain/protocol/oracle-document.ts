@@ -22,7 +22,13 @@ const documentSchema = z.object({
   signature_validity_period: z.int().min(0),
   validators_approval_batch_limit: count,
   validators_exit_rotation_batch_limit: count,
+  validator_min_active_epochs: z.int().min(0).optional(),
+  force_withdrawals_period: z.int().min(0).optional(),
+  os_token_redeem_multiplier_bps: z.int().min(0).optional(),
 });
+
+/** What the protocol has decided on where the document says nothing, or zero. */
+const DEFAULTS = { forceWithdrawalsPeriodSeconds: 86_400, osTokenRedeemMultiplierBps: 10_023 };
 
 /**
  * Reads the oracle configuration document (StakeWise V3: IPFS JSON of the keeper's last ConfigUpdated event).
@@ -38,8 +44,7 @@ export function parseOracleConfig(document: Uint8Array): OracleConfig {
   const threshold = fields.data.exit_signature_recover_threshold;
   requireDistinctKeys(oracles);
   if (threshold > oracles.length) {
-    throw new ExternalError(
-      'oracle-config-threshold',
+    throw thresholdError(
       `The oracle configuration asks for ${threshold} shares (exit_signature_recover_threshold), but names only ${oracles.length} oracles.`,
     );
   }
@@ -50,7 +55,37 @@ export function parseOracleConfig(document: Uint8Array): OracleConfig {
     signatureValidityPeriodMs: fields.data.signature_validity_period * 1000,
     validatorsApprovalBatchLimit: fields.data.validators_approval_batch_limit,
     validatorsExitRotationBatchLimit: fields.data.validators_exit_rotation_batch_limit,
+    validatorMinActiveEpochs: fields.data.validator_min_active_epochs,
+    forceWithdrawalsPeriodMs:
+      (fields.data.force_withdrawals_period || DEFAULTS.forceWithdrawalsPeriodSeconds) * 1000,
+    osTokenRedeemMultiplierBps:
+      fields.data.os_token_redeem_multiplier_bps || DEFAULTS.osTokenRedeemMultiplierBps,
   };
+}
+
+/**
+ * Refuses a configuration by which the oracles can never approve, or with whose approvals they could not recover an exit.
+ * @param minOracles - `Keeper.validatorsMinOracles`
+ * @throws ExternalError `oracle-config-threshold`
+ */
+export function requireApprovable(
+  { oracles, exitSignatureRecoverThreshold }: Pick<OracleConfig, 'oracles' | 'exitSignatureRecoverThreshold'>,
+  minOracles: number,
+): void {
+  if (minOracles > oracles.length) {
+    throw thresholdError(
+      `The keeper asks for the approvals of ${minOracles} oracles, but the oracle configuration names only ${oracles.length}.`,
+    );
+  }
+  if (exitSignatureRecoverThreshold > minOracles) {
+    throw thresholdError(
+      `The oracle configuration asks for ${exitSignatureRecoverThreshold} shares (exit_signature_recover_threshold), but the keeper for the approvals of only ${minOracles} oracles.`,
+    );
+  }
+}
+
+function thresholdError(message: string): ExternalError {
+  return new ExternalError('oracle-config-threshold', message);
 }
 
 function parseJson(document: Uint8Array): unknown {

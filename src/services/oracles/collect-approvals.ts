@@ -1,7 +1,12 @@
-import type { Approval, OracleApproval } from '../../domain/protocol/approval.ts';
+import {
+  type Approval,
+  type ApprovalVote,
+  findLargestGroup,
+  joinApprovals,
+  type OracleApproval,
+} from '../../domain/protocol/approval.ts';
 import type { Oracle } from '../../domain/protocol/oracle-config.ts';
 import type { recoverSigner } from '../../domain/protocol/recovered-signer.ts';
-import { concatBytes } from '../../lib/bytes.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 
@@ -24,11 +29,6 @@ export interface CollectApprovalsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A vote that counts. */
-interface Vote extends OracleApproval {
-  readonly oracle: Oracle;
-}
-
 /**
  * Asks all oracles at once and ends with the first group of as many as the keeper asks for that name the same document
  * and the same deadline. Only a signature that is the asked oracle's own counts; an oracle that is down, slow, silent or
@@ -46,19 +46,21 @@ export async function collectApprovals(
   const end = new AbortController();
   const time = AbortSignal.timeout(timeoutMs);
   const ended = AbortSignal.any([end.signal, time, ...(signal === undefined ? [] : [signal])]);
-  const groups = new Map<string, Vote[]>();
+  const votes: ApprovalVote[] = [];
   const digestOf = onceEach(options.digestOf);
   const checked: VoteChecks = { now: options.now, digestOf, recoverSigner };
   const replies = new Map<Oracle, string>();
   try {
-    const group = await new Promise<readonly Vote[] | undefined>(resolve => {
+    const approval = await new Promise<Approval | undefined>(resolve => {
       ended.addEventListener('abort', () => resolve(undefined), { once: true });
-      const settle = (oracle: Oracle, reply: string, vote?: Vote) => {
+      const settle = (oracle: Oracle, reply: string, vote?: ApprovalVote) => {
         if (ended.aborted) return;
         replies.set(oracle, reply);
-        const group = vote === undefined ? undefined : addVote(groups, vote);
-        if (group !== undefined && group.length >= threshold) resolve(group);
-        else if (largest(groups) + oracles.length - replies.size < threshold) resolve(undefined);
+        if (vote !== undefined) votes.push(vote);
+        const group = findLargestGroup(votes);
+        const approval = joinApprovals(group, threshold);
+        if (approval !== undefined) resolve(approval);
+        else if (group.length + oracles.length - replies.size < threshold) resolve(undefined);
       };
       if (oracles.length < threshold) resolve(undefined);
       for (const oracle of oracles) {
@@ -78,8 +80,8 @@ export async function collectApprovals(
       }
     });
     signal?.throwIfAborted();
-    if (group === undefined) throw new NotEnoughApprovalsError(options, replies, largest(groups));
-    return joinVotes(group);
+    if (approval !== undefined) return approval;
+    throw new NotEnoughApprovalsError(options, replies, findLargestGroup(votes).length);
   } finally {
     end.abort();
   }
@@ -106,7 +108,7 @@ function checkVote(
   oracle: Oracle,
   answer: OracleApproval,
   { digestOf, now, recoverSigner }: VoteChecks,
-): Vote | string {
+): ApprovalVote | string {
   const { ipfsHash, deadline } = answer;
   if (deadline < now) return `its deadline ${deadline} has passed`;
   const signer = recoverSigner(digestOf(ipfsHash, deadline), answer.signature);
@@ -115,26 +117,8 @@ function checkVote(
   return { oracle, ipfsHash, deadline, signature: signer.signature };
 }
 
-function describeVote({ ipfsHash, deadline }: Vote): string {
+function describeVote({ ipfsHash, deadline }: ApprovalVote): string {
   return `approved ${ipfsHash} until ${deadline}`;
-}
-
-function addVote(groups: Map<string, Vote[]>, vote: Vote): readonly Vote[] {
-  const key = `${vote.deadline} ${vote.ipfsHash}`;
-  const group = [...(groups.get(key) ?? []), vote];
-  groups.set(key, group);
-  return group;
-}
-
-function largest(groups: ReadonlyMap<string, readonly Vote[]>): number {
-  return groups.values().reduce((most, group) => Math.max(most, group.length), 0);
-}
-
-/** Joins votes in the order of the oracles' addresses as numbers: the keeper refuses any other. */
-function joinVotes(group: readonly Vote[]): Approval {
-  const ordered = [...group].sort((a, b) => (BigInt(a.oracle.address) < BigInt(b.oracle.address) ? -1 : 1));
-  const [{ ipfsHash, deadline } = { ipfsHash: '', deadline: 0n }] = ordered;
-  return { ipfsHash, deadline, signatures: concatBytes(ordered.map(vote => vote.signature)) };
 }
 
 /** Fewer oracles than the keeper asks for have approved of the same. They may do so later. */

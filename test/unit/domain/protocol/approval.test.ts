@@ -112,6 +112,17 @@ describe('the request of a registration', () => {
     expect(body.amounts).toBeNull();
   });
 
+  it('createApprovalRequest writes the amounts of validators with 0x02 credentials for managers of version 5 only', () => {
+    const amountsGwei = [32_000_000_000n];
+    const request = createApprovalRequest({ ...options, vaultVersion: 5, authority: manager, amountsGwei });
+    expect(request.amounts).toEqual([32_000_000_000]);
+    const refusal = expect.objectContaining({ code: 'approval-not-possible' });
+    expect(() =>
+      createApprovalRequest({ ...options, vaultVersion: 4, authority: manager, amountsGwei }),
+    ).toThrow(refusal);
+    expect(() => createApprovalRequest({ ...options, vaultVersion: 5, amountsGwei })).toThrow(refusal);
+  });
+
   it('createApprovalRequest refuses a request for which the oracles have no members', () => {
     expect(() => createApprovalRequest({ ...options, authority: manager })).toThrow(
       expect.objectContaining({ code: 'approval-not-possible' }),

@@ -44,6 +44,28 @@ describe('parseOracleConfig', () => {
     });
   });
 
+  it('parseOracleConfig takes the protocol’s own decisions where the document says nothing of them, or zero', () => {
+    const decided = { forceWithdrawalsPeriodMs: 86_400_000, osTokenRedeemMultiplierBps: 10_023 };
+    const silent = configWith({
+      force_withdrawals_period: undefined,
+      os_token_redeem_multiplier_bps: undefined,
+      validator_min_active_epochs: undefined,
+    });
+    expect(parseOracleConfig(silent)).toMatchObject({ ...decided, validatorMinActiveEpochs: undefined });
+    const zero = configWith({ force_withdrawals_period: 0, os_token_redeem_multiplier_bps: 0 });
+    expect(parseOracleConfig(zero)).toMatchObject(decided);
+    const said = configWith({
+      force_withdrawals_period: 43_200,
+      os_token_redeem_multiplier_bps: 10_500,
+      validator_min_active_epochs: 0,
+    });
+    expect(parseOracleConfig(said)).toMatchObject({
+      forceWithdrawalsPeriodMs: 43_200_000,
+      osTokenRedeemMultiplierBps: 10_500,
+      validatorMinActiveEpochs: 0,
+    });
+  });
+
   it('parseOracleConfig takes public keys without 0x and the legacy endpoint', () => {
     const oracle = { public_key: first.public_key.slice(2), endpoint: 'https://oracle.example/v1' };
     const config = parseOracleConfig(
