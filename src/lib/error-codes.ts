@@ -751,6 +751,9 @@ export const ERROR_CODES = {
   'program-too-old': {
     kinds: ['failure'],
   },
+  'redeemable-positions-invalid': {
+    kinds: ['external'],
+  },
   'registration-would-revert': {
     kinds: ['external'],
   },

@@ -1078,6 +1078,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'A newer version of this program has changed the tables in the database, and this version would not understand them.',
     remedy: 'Install the newer version; nothing was changed.',
   },
+  'redeemable-positions-invalid': {
+    meaning:
+      'The list of positions that osToken redemptions go by cannot be read, or is not the one that the redeemer has the Merkle root of. What has to stay in the vault for them is not known, and nothing is staked.',
+    remedy:
+      'Check the IPFS gateways and the execution nodes: one of them does not tell the truth, or is behind.',
+  },
   'registration-would-revert': {
     meaning:
       'The registration of validators was tried on the node and would be refused by the contract. Nothing was sent.',
