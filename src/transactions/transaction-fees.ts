@@ -53,6 +53,43 @@ export function warnOfDefaultCeiling(network: {
   return `No transaction offers more than ${network.maxFeePerGasGwei} gwei per gas, the default of ${network.name}: while the base fee is above that, nothing is registered, rotated or harvested. --max-fee-per-gas-gwei sets another ceiling.`;
 }
 
+/** A tenth of a gwei: no finer than people write priority fees. */
+const PRIORITY_FEE_STEP_WEI = WEI_PER_GWEI / 10n;
+
+/**
+ * Priority fee of a transaction that is to be in one of the next blocks even when they are full: what most of the last blocks'
+ * transactions have paid, on average, to a tenth of a gwei where it is above one.
+ * @param options.rewardsWei - what a high percentile of each of the last blocks has paid (`eth_feeHistory`); where there are none,
+ *   the node's advice counts
+ * @param options.minWei - what the network's proposers ask for
+ */
+export function highPriorityFeeWei({
+  rewardsWei,
+  advisedWei,
+  minWei,
+}: {
+  readonly rewardsWei: readonly bigint[];
+  /** `eth_maxPriorityFeePerGas` of the node. */
+  readonly advisedWei: bigint;
+  readonly minWei: bigint;
+}): bigint {
+  if (rewardsWei.length === 0) return max(advisedWei, minWei);
+  const meanWei = rewardsWei.reduce((sum, reward) => sum + reward, 0n) / BigInt(rewardsWei.length);
+  return max(meanWei > WEI_PER_GWEI ? roundHalfToEven(meanWei, PRIORITY_FEE_STEP_WEI) : meanWei, minWei);
+}
+
+function roundHalfToEven(wei: bigint, step: bigint): bigint {
+  const steps = wei / step;
+  const rest = 2n * (wei % step);
+  const isUp = rest > step || (rest === step && steps % 2n === 1n);
+  return (isUp ? steps + 1n : steps) * step;
+}
+
+/** Whether a transaction that need not be hurried waits for the base fee to fall: twice of it and the priority fee reach the ceiling. */
+export function isFeeTooHigh({ baseFeePerGasWei, priorityFeeWei }: FeeMarket, ceilingWei: bigint): boolean {
+  return 2n * baseFeePerGasWei + priorityFeeWei >= ceilingWei;
+}
+
 /**
  * Fees with which a transaction gets into one of the next blocks: twice the base fee, so that six full blocks in a row do
  * not price it out, but never above the ceiling.

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
-import { chooseFees, feeCeilings, raiseFees } from '../../../src/transactions/transaction-fees.ts';
+import {
+  chooseFees,
+  feeCeilings,
+  highPriorityFeeWei,
+  raiseFees,
+} from '../../../src/transactions/transaction-fees.ts';
 
 const wei = fc.bigInt({ min: 0n, max: 1_000n * GWEI });
 const fees = fc
@@ -18,6 +23,23 @@ describe('chooseFees', () => {
       maxFeeWei: 15n * GWEI,
       maxPriorityFeeWei: 15n * GWEI,
     });
+  });
+});
+
+describe('highPriorityFeeWei', () => {
+  it('a mean of just between two tenths of a gwei goes to the even one, and none is below what the network asks for', () => {
+    const feeOf = (tenths: readonly number[], minWei = 0n) =>
+      highPriorityFeeWei({
+        rewardsWei: tenths.map(one => BigInt(Math.round(one * 100)) * (GWEI / 1000n)),
+        advisedWei: 3n,
+        minWei,
+      });
+    expect(feeOf([12.5, 12.5])).toBe(12n * (GWEI / 10n));
+    expect(feeOf([13.5, 13.5])).toBe(14n * (GWEI / 10n));
+    expect(feeOf([12.49, 12.52])).toBe(13n * (GWEI / 10n));
+    expect(feeOf([9.87])).toBe(987n * (GWEI / 1000n));
+    expect(feeOf([9.87], GWEI)).toBe(GWEI);
+    expect([feeOf([]), feeOf([], GWEI)]).toEqual([3n, GWEI]);
   });
 });
 

@@ -30,7 +30,14 @@ export function ethereumVaultVersion(
 }
 
 /** Vaults that have no validators of their own, but shares of other vaults. */
-const META_VAULTS = ['EthMetaVault', 'EthPrivMetaVault', 'GnoMetaVault', 'GnoPrivMetaVault'];
+const META_VAULTS = [
+  'EthMetaVault',
+  'EthPrivMetaVault',
+  'EthErc20MetaVault',
+  'EthPrivErc20MetaVault',
+  'GnoMetaVault',
+  'GnoPrivMetaVault',
+];
 
 /**
  * The name of a kind of vault that registers no validators; undefined for others.
