@@ -579,6 +579,9 @@ export const ERROR_CODES = {
     kinds: ['usage'],
     shared: true,
   },
+  'network-incomplete': {
+    kinds: ['failure'],
+  },
   'network-mismatch': {
     kinds: ['usage'],
   },

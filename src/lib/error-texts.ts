@@ -823,6 +823,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'An option was given without the value that it takes.',
     remedy: 'Write the value behind the option.',
   },
+  'network-incomplete': {
+    meaning:
+      'A task needs a contract or a value that the network does not name: the message says which member it is.',
+    remedy:
+      'For a network file, add the member. A built-in network lacks what the protocol has not deployed there: switch the task off.',
+  },
   'network-mismatch': {
     meaning: 'NETWORK names another network than the one that the vault was initialised for.',
     remedy: 'Unset NETWORK, or name the data directory of the other network with --data-dir.',

@@ -7,6 +7,14 @@ export const NETWORK_NAMES = ['mainnet', 'hoodi', 'gnosis', 'chiado', 'holesky',
 type NetworkName = (typeof NETWORK_NAMES)[number];
 
 const MULTICALL3 = '0xcA11bde05977b3631167028862bE2a173976CA11';
+/** The system contracts of Electra: EIP-7002 and EIP-7251 give them one address on every chain. */
+const REQUEST_CONTRACTS = {
+  withdrawalRequests: '0x00000961Ef480Eb55e80D19ad83579A64c007002',
+  consolidationRequests: '0x0000BBdDc7CE488642fb579F8B00f3a590007251',
+} as const;
+const CONSOLIDATIONS_CHECKER = '0x033E5BaE5bdc459CBb7d388b41a9d62020Be810F';
+const ETH_MAX_VALIDATOR_BALANCE_GWEI = 300_000_000_000n;
+const GNOSIS_MAX_VALIDATOR_BALANCE_GWEI = 1_800_000_000_000n;
 export const PUBLIC_IPFS_GATEWAYS = [
   'https://ipfs.io',
   'https://stakewise.myfilebase.com',
@@ -51,6 +59,7 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     contracts: {
       keeper: '0x6B5815467da09DaA7DC83Db21c9239d98Bb487b5',
       keeperGenesisBlock: 18470089,
+      keeperCheckpoint: { block: 25934000, configUpdatedBlock: 25093055 },
       depositContract: '0x00000000219ab540356cBB839Cbe05303d7705Fa',
       depositContractGenesisBlock: 11052983,
       vaultsRegistry: '0x3a0008a588772446f6e656133C2D5029CC4FC20E',
@@ -60,9 +69,19 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
       genesisVault: '0xAC0F906E433d58FA868F936E8A43230473652885',
       v2Pool: '0xC874b064f465bdD6411D45734b56fac750Cda29A',
       v2PoolEscrow: '0x2296e122c1a20Fca3CAc3371357BdAd3be0dF079',
+      ...REQUEST_CONTRACTS,
+      validatorsChecker: '0x508e82B5119CCfB923C387d62D2Ae7B56Df79906',
+      consolidationsChecker: CONSOLIDATIONS_CHECKER,
+      osTokenRedeemer: '0xc43A7b16A7a167c0318390Cba16787C11e9e1FD0',
+      osTokenVaultController: '0x2A261e60FB14586B474C208b1B7AC6D0f5000306',
     },
     maxFeePerGasGwei: 10n,
     genesisValidatorsIpfsHash: 'bafybeih7iqn3ke2cydzctd6bmg5j3xyjdhpg352lvzhxd2fld7h2erzpuu',
+    maxValidatorBalanceGwei: ETH_MAX_VALIDATOR_BALANCE_GWEI,
+    vaultValidatorsDump: {
+      ipfsHash: 'bafybeigywptyz3lo7pb4rby2gwagdamyeahw2yklijupwfxqjjzfuqebpm',
+      block: 25934000,
+    },
   },
   hoodi: {
     ...ethereum,
@@ -79,6 +98,7 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     contracts: {
       keeper: '0xA7D1Ac9D6F32B404C75626874BA56f7654c1dC0f',
       keeperGenesisBlock: 94074,
+      keeperCheckpoint: { block: 3584000, configUpdatedBlock: 1279009 },
       depositContract: '0x00000000219ab540356cBB839Cbe05303d7705Fa',
       depositContractGenesisBlock: 0,
       vaultsRegistry: '0xf16fea93D3253A401C3f73B0De890C6586740B25',
@@ -87,9 +107,19 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
       depositDataRegistry: '0x93a3f880E07B27dacA6Ef2d3C23E77DBd6294487',
       genesisVault: '0xba447498DC4c169f2b4f427B2c4D532320457E89',
       v2PoolEscrow: '0x291Fa5849215847081B475450cBE5De46CfD4fAE',
+      ...REQUEST_CONTRACTS,
+      validatorsChecker: '0xF1b78B96212DCcbf8F34A83535e58864311Fb9eB',
+      consolidationsChecker: CONSOLIDATIONS_CHECKER,
+      osTokenRedeemer: '0x3A422b2433f28CD123a8DE665887f7a040BF0258',
+      osTokenVaultController: '0x140Fc69Eabd77fFF91d9852B612B2323256f7Ac1',
     },
     maxFeePerGasGwei: 10n,
     genesisValidatorsIpfsHash: 'bafybeihgdexvx4oca6proa5adhcumf66zo5ugy5oppunsh2wnlo4ejnxgm',
+    maxValidatorBalanceGwei: ETH_MAX_VALIDATOR_BALANCE_GWEI,
+    vaultValidatorsDump: {
+      ipfsHash: 'bafkreihalltsgohglgsphglrbmbcnvbuohgwfqa5r5wnnsgiic53zpkliy',
+      block: 3584000,
+    },
   },
   gnosis: {
     ...gnosisChain,
@@ -106,6 +136,7 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
     contracts: {
       keeper: '0xcAC0e3E35d3BA271cd2aaBE688ac9DB1898C26aa',
       keeperGenesisBlock: 34778552,
+      keeperCheckpoint: { block: 48148000, configUpdatedBlock: 42392284 },
       depositContract: '0x0B98057eA310F4d31F2a452B414647007d1645d9',
       depositContractGenesisBlock: 19469076,
       vaultsRegistry: '0x7d014B3C6ee446563d4e0cB6fBD8C3D0419867cB',
@@ -115,8 +146,18 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
       genesisVault: '0x4b4406Ed8659D03423490D8b62a1639206dA0A7a',
       v2Pool: '0x2f99472b727e15EECf9B9eFF9F7481B85d3b4444',
       v2PoolEscrow: '0xfc9B67b6034F6B306EA9Bd8Ec1baf3eFA2490394',
+      ...REQUEST_CONTRACTS,
+      validatorsChecker: '0x80353898B72417AC5701a9809A9eF63F691BdE86',
+      consolidationsChecker: CONSOLIDATIONS_CHECKER,
+      osTokenRedeemer: '0xB790391ee99b9193Ebb80022bf127d24Bac586c4',
+      osTokenVaultController: '0x60B2053d7f2a0bBa70fe6CDd88FB47b579B9179a',
     },
     genesisValidatorsIpfsHash: 'bafybeih5addmhcgkuwliowdu5in3y2o5jtcayazol4mgi2jmcgm3dkxqpu',
+    maxValidatorBalanceGwei: GNOSIS_MAX_VALIDATOR_BALANCE_GWEI,
+    vaultValidatorsDump: {
+      ipfsHash: 'bafybeicl67j5kcvn5lzhydi5pmp5wjnot23topveijwggodb2ueay2qk5a',
+      block: 48148000,
+    },
   },
   chiado: {
     ...gnosisChain,
@@ -141,6 +182,9 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
       depositDataRegistry: '0xFAce8504462AEb9BB6ae7Ecb206BD7B1EdF7956D',
       genesisVault: '0xF82f6E46d0d0a9536b9CA4bc480372EeaFcd9E6c',
       v2PoolEscrow: '0x928F9a91E674C886Cae0c377670109aBeF7e19d6',
+      ...REQUEST_CONTRACTS,
+      consolidationsChecker: CONSOLIDATIONS_CHECKER,
+      osTokenVaultController: '0x5518052f2d898f062ee59964004A560F24E2eE7d',
     },
     genesisValidatorsIpfsHash: 'bafybeihkagspdbjaj4n5an4q5gzwyc6y3zu5s7xwjc5d7oqvzh7c4v4lfe',
   },
@@ -168,6 +212,8 @@ export const BUILT_IN: Readonly<Record<NetworkName, Network>> = {
       depositDataRegistry: '0xAC0F906E433d58FA868F936E8A43230473652885',
       genesisVault: '0x8A94e1d22D83990205843cda08376d16F150c9bb',
       v2PoolEscrow: '0xA9f21D016E2846BC9Be972Cf45d9e410283c971e',
+      ...REQUEST_CONTRACTS,
+      osTokenVaultController: '0x7BbC1733ee018f103A9a9052a18fA9273255Cf36',
     },
     genesisValidatorsIpfsHash: 'bafybeifg4pobtkdhav577d354d6j4wga3krvrnz3zbviqbm7rfqewh6foy',
   },

@@ -16,6 +16,7 @@ const bytes = (length: number) =>
     .regex(/^0x/i, 'must begin with 0x')
     .transform((text, context) => attempt(context, () => fromHex(text, length)));
 const count = z.int().min(0);
+const GWEI_PER_ETHER = 1_000_000_000;
 
 const networkFileSchema = z.strictObject({
   name: z
@@ -37,6 +38,13 @@ const networkFileSchema = z.strictObject({
   contracts: z.strictObject({
     keeper: address,
     keeperGenesisBlock: count,
+    keeperCheckpoint: z
+      .strictObject({ block: count, configUpdatedBlock: count })
+      .refine(
+        ({ block, configUpdatedBlock }) => configUpdatedBlock <= block,
+        'has an event after its last block',
+      )
+      .optional(),
     depositContract: address,
     depositContractGenesisBlock: count,
     vaultsRegistry: address,
@@ -46,6 +54,12 @@ const networkFileSchema = z.strictObject({
     genesisVault: address.optional(),
     v2Pool: address.optional(),
     v2PoolEscrow: address.optional(),
+    validatorsChecker: address.optional(),
+    consolidationsChecker: address.optional(),
+    withdrawalRequests: address.optional(),
+    consolidationRequests: address.optional(),
+    osTokenRedeemer: address.optional(),
+    osTokenVaultController: address.optional(),
   }),
   minWalletBalanceGwei: count.default(Number(ETH_MIN_WALLET_BALANCE_GWEI)).transform(BigInt),
   maxFeePerGasGwei: z.int().min(1).default(Number(ethereum.maxFeePerGasGwei)).transform(BigInt),
@@ -53,6 +67,13 @@ const networkFileSchema = z.strictObject({
     .array(z.string().transform((text, context) => attempt(context, () => parseIpfsGateway(text))))
     .default(PUBLIC_IPFS_GATEWAYS),
   genesisValidatorsIpfsHash: z.string().default(''),
+  maxValidatorBalanceGwei: z
+    .int()
+    .min(32 * GWEI_PER_ETHER)
+    .max(2048 * GWEI_PER_ETHER)
+    .transform(BigInt)
+    .optional(),
+  vaultValidatorsDump: z.strictObject({ ipfsHash: z.string().min(1), block: count }).optional(),
 });
 
 /**

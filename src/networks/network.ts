@@ -23,12 +23,32 @@ export interface Network {
   readonly ipfsGateways: readonly string[];
   /** CID of the dump of validators before the StakeWise deployment, or empty. */
   readonly genesisValidatorsIpfsHash: string;
+  /** How much a validator with 0x02 credentials is given at most, unless the operator is told otherwise; mGNO on Gnosis. */
+  readonly maxValidatorBalanceGwei?: bigint | undefined;
+  /** The validators of all vaults up to a block, so that a node need not have older logs. */
+  readonly vaultValidatorsDump?: VaultValidatorsDump | undefined;
+}
+
+/** A document on IPFS with what vaults have registered; `clients/ipfs/vault-validators-dump.ts` says its form. */
+interface VaultValidatorsDump {
+  readonly ipfsHash: string;
+  /** Last block of which it has the registrations. */
+  readonly block: number;
+}
+
+/** What is known of the keeper's events up to a block, so that a node need not have older logs. */
+interface KeeperCheckpoint {
+  /** Last block of which it is known. */
+  readonly block: number;
+  /** Block of the last `ConfigUpdated` event up to it. */
+  readonly configUpdatedBlock: number;
 }
 
 /** Checksummed addresses. */
 interface NetworkContracts {
   readonly keeper: string;
   readonly keeperGenesisBlock: number;
+  readonly keeperCheckpoint?: KeeperCheckpoint | undefined;
   readonly depositContract: string;
   readonly depositContractGenesisBlock: number;
   readonly vaultsRegistry: string;
@@ -38,6 +58,15 @@ interface NetworkContracts {
   readonly genesisVault?: string | undefined;
   readonly v2Pool?: string | undefined;
   readonly v2PoolEscrow?: string | undefined;
+  /** Tells how much the exit queue of a vault of version 5 lacks: the release with four arguments. */
+  readonly validatorsChecker?: string | undefined;
+  readonly consolidationsChecker?: string | undefined;
+  /** The system contract that takes requests for withdrawals (EIP-7002). */
+  readonly withdrawalRequests?: string | undefined;
+  /** The system contract that takes requests for consolidations (EIP-7251). */
+  readonly consolidationRequests?: string | undefined;
+  readonly osTokenRedeemer?: string | undefined;
+  readonly osTokenVaultController?: string | undefined;
 }
 
 /** Whether a vault (checksummed) is the one that took over the validators of the StakeWise V2 pool. */

@@ -58,6 +58,10 @@ describe('network files', () => {
     });
     expect(network.contracts.depositContract).toBe(KEEPER);
     expect(network.contracts.genesisVault).toBeUndefined();
+    expect(network.contracts.validatorsChecker).toBeUndefined();
+    expect(network.contracts.keeperCheckpoint).toBeUndefined();
+    expect(network.maxValidatorBalanceGwei).toBeUndefined();
+    expect(network.vaultValidatorsDump).toBeUndefined();
   });
 
   it.each([
@@ -72,6 +76,15 @@ describe('network files', () => {
     ['contracts.keeper', '0x12', /contracts\.keeper: Invalid Ethereum address/],
     ['contracts.multicall', undefined, /contracts\.multicall: /],
     ['contracts.keper', KEEPER, /contracts: .*keper/],
+    ['contracts.withdrawalRequests', '0x12', /contracts\.withdrawalRequests: Invalid Ethereum address/],
+    [
+      'contracts.keeperCheckpoint',
+      { block: 5, configUpdatedBlock: 6 },
+      /contracts\.keeperCheckpoint: has an event after its last block/,
+    ],
+    ['maxValidatorBalanceGwei', 31_999_999_999, /maxValidatorBalanceGwei: is less than 32000000000/],
+    ['maxValidatorBalanceGwei', 2_048_000_000_001, /maxValidatorBalanceGwei: is more than 2048000000000/],
+    ['vaultValidatorsDump', { ipfsHash: '', block: 1 }, /vaultValidatorsDump\.ipfsHash: is empty/],
     ['surprise', 1, /surprise/],
     ['ipfsGateways', ['ftp://x'], /ipfsGateways\.0: expected an http or https URL/],
   ])('parseNetworkFile names the field and the file when it refuses %s = %s', (path, value, message) => {
@@ -79,6 +92,30 @@ describe('network files', () => {
     expect(() => parseNetworkFile(withField(path, value), '/x/devnet.json')).toThrow(
       'Network file /x/devnet.json: ',
     );
+  });
+
+  it('parseNetworkFile takes what vaults of version 5 need', () => {
+    const contracts = {
+      ...FILE.contracts,
+      keeperCheckpoint: { block: 9, configUpdatedBlock: 7 },
+      validatorsChecker: KEEPER,
+      consolidationsChecker: KEEPER,
+      withdrawalRequests: KEEPER,
+      consolidationRequests: KEEPER,
+      osTokenRedeemer: KEEPER,
+      osTokenVaultController: KEEPER.toLowerCase(),
+    };
+    const file = {
+      ...FILE,
+      contracts,
+      maxValidatorBalanceGwei: 2_048_000_000_000,
+      vaultValidatorsDump: { ipfsHash: 'bafy', block: 9 },
+    };
+    expect(parseNetworkFile(JSON.stringify(file), 'f')).toMatchObject({
+      contracts: { ...contracts, depositContract: KEEPER, osTokenVaultController: KEEPER },
+      maxValidatorBalanceGwei: 2_048_000_000_000n,
+      vaultValidatorsDump: { ipfsHash: 'bafy', block: 9 },
+    });
   });
 
   it('resolveNetwork reads a network file from disk, and names one that is missing or no JSON', ({
