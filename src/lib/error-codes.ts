@@ -42,10 +42,16 @@ export const ERROR_CODES = {
     kinds: ['failure'],
     shared: true,
   },
+  'beacon-chain-reorganised': {
+    kinds: ['external'],
+  },
   'beacon-node-not-ready': {
     kinds: ['external'],
   },
   'beacon-node-unavailable': {
+    kinds: ['external'],
+  },
+  'beacon-query-not-served': {
     kinds: ['external'],
   },
   'body-too-large': {

@@ -38,6 +38,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Restore the database from a backup. Without one, stop the validator clients, then run "remote-db assign --reassign".',
   },
+  'beacon-chain-reorganised': {
+    meaning:
+      'While the state of one block was read from a beacon node, the node took another block for that slot. Nothing of what was read is used.',
+    remedy: 'Nothing is to be done: it is read again from the new head.',
+  },
   'beacon-node-not-ready': {
     meaning: 'A beacon node is reached, but it is not synced or refuses to answer for now.',
     remedy: 'Wait until it is synced, or name another one with --consensus-endpoints.',
@@ -45,6 +50,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'beacon-node-unavailable': {
     meaning: 'All beacon nodes failed, each in another way; the message has what each of them said.',
     remedy: "Check --consensus-endpoints, and see the nodes' logs.",
+  },
+  'beacon-query-not-served': {
+    meaning:
+      'No beacon node answers which deposits, withdrawals or consolidations wait on the beacon chain. Without that nothing is withdrawn or topped up.',
+    remedy:
+      'Update the beacon node to a release that knows Electra, or name another one with --consensus-endpoints.',
   },
   'body-too-large': {
     meaning:

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { Deposit } from '../../domain/consensus/deposit.ts';
 import type { ValidatorStatus } from '../../domain/consensus/validator-state.ts';
-import { equalBytes, type Hex, toHex } from '../../lib/bytes.ts';
-import { ExternalError, UsageError } from '../../lib/errors.ts';
+import { equalBytes, fromHex, type Hex, toHex } from '../../lib/bytes.ts';
+import { ExternalError, messageOf, UsageError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { describeFault, matchSchema } from '../../lib/match-schema.ts';
 import { Failover } from '../failover.ts';
 import {
@@ -56,16 +57,41 @@ export type ExitAnswer =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly reason: string; readonly isAlreadyKnown: boolean };
 
+/** One endpoint that has proven its chain, for questions whose answers have to fit together. */
+export interface BeaconEndpoint {
+  /** What stands in messages: without path and credentials. */
+  readonly name: string;
+  /** @throws ExternalError `beacon-node-not-ready` */
+  requireSynced(): Promise<void>;
+  /**
+   * Asks for a path, by POST when there is a body.
+   * @returns undefined for a status that is `absent`
+   * @throws ExternalError `invalid-answer` and what the request fails with
+   */
+  ask<T>(schema: z.ZodType<T>, path: string, options?: BeaconQuestion<T>): Promise<T | undefined>;
+}
+
+interface BeaconQuestion<T> {
+  readonly body?: string | undefined;
+  /** Statuses that say that there is no answer. */
+  readonly absent?: ReadonlySet<number> | undefined;
+  /**
+   * Reads the answer's bytes where the node has SSZ for it, which is a third of the JSON and takes no parsing.
+   * @throws RangeError when they are not what was asked for
+   */
+  readonly readSsz?: ((bytes: Uint8Array) => T) | undefined;
+}
+
 /** Nimbus takes 16,384 ids, other nodes more; a failed request of this size is soon sent again. */
 const POST_BATCH = 1000;
 /** `maxItems` of the specification for ids in a query. */
-const GET_BATCH = 64;
+export const GET_BATCH = 64;
 /** 1,000 validators are some 0.5 MB; all pending withdrawals of a chain may be 10 MB, all pending deposits 40 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Answers of nodes that do not know the POST form of the validators query (Grandine, older Prysm and Lighthouse, proxies). */
-const NO_POST: ReadonlySet<number> = new Set([404, 405, 415, 501]);
+export const NO_POST: ReadonlySet<number> = new Set([404, 405, 415, 501]);
 /** Answers of nodes that do not serve pending withdrawals or deposits, or of a state before Electra. */
-const NOT_SERVED: ReadonlySet<number> = new Set([400, 404, 405, 501]);
+export const NOT_SERVED: ReadonlySet<number> = new Set([400, 404, 405, 501]);
 /**
  * Lodestar: VOLUNTARY_EXIT_ERROR_ALREADY_EXISTS; Prysm: "has already submitted an exit"; Nimbus: "already voluntarily
  * exited"; Teku: "Exit is not the first one for validator".
@@ -115,6 +141,44 @@ export class BeaconNode {
   /** What stands in messages: the endpoint in use, without path and credentials. */
   get endpoint(): string {
     return this.#failover.endpoint;
+  }
+
+  get slotsPerEpoch(): number {
+    return this.#options.slotsPerEpoch;
+  }
+
+  /**
+   * Has all questions of `read` answered by one endpoint. When one of them fails, all are put to the next endpoint from the
+   * beginning; so `read` must not do anything that cannot be done twice.
+   */
+  readFromOne<T>(read: (endpoint: BeaconEndpoint) => Promise<T>): Promise<T> {
+    return this.#failover.ask(endpoint => read(this.#open(endpoint)));
+  }
+
+  #open(endpoint: string): BeaconEndpoint {
+    return {
+      name: describeEndpoint(endpoint),
+      requireSynced: async () => {
+        await this.#requireSynced(endpoint);
+      },
+      ask: async (schema, path, { body, absent, readSsz } = {}) => {
+        const response = await this.#request(endpoint, {
+          path,
+          method: body === undefined ? 'GET' : 'POST',
+          body,
+          accept: readSsz && 'application/octet-stream, application/json;q=0.5',
+          isExpected: status => status === 200 || absent?.has(status) === true,
+        });
+        if (response.status !== 200) return undefined;
+        const isSsz = /^application\/octet-stream\b/i.test(String(response.headers['content-type'] ?? ''));
+        if (readSsz === undefined || !isSsz) return parseAnswer(schema, response, endpoint);
+        try {
+          return readSsz(response.body);
+        } catch (error) {
+          throw invalidAnswer(endpoint, messageOf(error), error);
+        }
+      },
+    };
   }
 
   /** Epoch of the head of the chain. @throws ExternalError `beacon-node-not-ready` when no endpoint is synced */
@@ -211,10 +275,10 @@ export class BeaconNode {
       const { data, execution_optimistic } = parseAnswer(pendingDepositsAnswer, response, endpoint);
       if (execution_optimistic) throw optimistic(endpoint);
       return data.map(({ pubkey, withdrawal_credentials, amount, signature }) => ({
-        publicKey: pubkey,
-        withdrawalCredentials: withdrawal_credentials,
+        publicKey: fromHex(pubkey, PUBLIC_KEY_LENGTH),
+        withdrawalCredentials: fromHex(withdrawal_credentials, HASH_LENGTH),
         amountGwei: amount,
-        signature,
+        signature: fromHex(signature, SIGNATURE_LENGTH),
       }));
     });
   }
@@ -289,15 +353,19 @@ export class BeaconNode {
 
   async #request(
     endpoint: string,
-    request: Pick<HttpRequest, 'method' | 'isExpected'> & { path: string; body?: string | undefined },
+    request: Pick<HttpRequest, 'method' | 'isExpected'> & {
+      path: string;
+      body?: string | undefined;
+      accept?: string | undefined;
+    },
   ): Promise<HttpResponse> {
-    const { path, body, ...rest } = request;
+    const { path, body, accept = 'application/json', ...rest } = request;
     return await requestHttp(this.#deps, {
       ...rest,
       body,
       url: `${endpoint.replace(/\/+$/, '')}${path}`,
       headers: {
-        accept: 'application/json',
+        accept,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       timeoutMs: this.#options.timeoutMs,
@@ -325,10 +393,14 @@ function readValidators(response: HttpResponse, endpoint: string): BeaconValidat
 function parseAnswer<T>(schema: z.ZodType<T>, response: HttpResponse, endpoint: string): T {
   const answer = matchSchema(schema, bodyJson(response, endpoint));
   if (answer.success) return answer.data;
-  throw new ExternalError(
+  throw invalidAnswer(endpoint, describeFault(answer.fault), answer.fault.cause);
+}
+
+function invalidAnswer(endpoint: string, what: string, cause: unknown): ExternalError {
+  return new ExternalError(
     'invalid-answer',
-    `${describeEndpoint(endpoint)} does not answer as a beacon node does: ${describeFault(answer.fault)}.`,
-    { cause: answer.fault.cause },
+    `${describeEndpoint(endpoint)} does not answer as a beacon node does: ${what}.`,
+    { cause },
   );
 }
 
@@ -336,12 +408,16 @@ function optimistic(endpoint: string): ExternalError {
   return notReady(endpoint, 'its head is optimistic: the execution node has not verified it');
 }
 
+/** A node that is there, but must not be asked yet. @param name - the endpoint as messages call it */
+export function notReadyError(name: string, reason: string): ExternalError {
+  return new ExternalError('beacon-node-not-ready', `${name} is not ready: ${reason}.`, {
+    retryable: true,
+    hint: 'Wait until it is synced, or name another with --consensus-endpoints.',
+  });
+}
+
 function notReady(endpoint: string, reason: string): ExternalError {
-  return new ExternalError(
-    'beacon-node-not-ready',
-    `${describeEndpoint(endpoint)} is not ready: ${reason}.`,
-    { retryable: true, hint: 'Wait until it is synced, or name another with --consensus-endpoints.' },
-  );
+  return notReadyError(describeEndpoint(endpoint), reason);
 }
 
 /** The node's own words. */
