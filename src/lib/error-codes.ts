@@ -65,6 +65,9 @@ export const ERROR_CODES = {
     kinds: ['failure'],
     shared: true,
   },
+  'chain-heads-differ': {
+    kinds: ['external'],
+  },
   'client-names-without-ca': {
     kinds: ['usage'],
   },

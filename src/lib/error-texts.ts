@@ -71,6 +71,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'A server of this program cannot listen on the address or socket that it was given. The reason of the operating system is in the message.',
     remedy: 'Choose an address of this machine and a port above 1023, or free the one that is in use.',
   },
+  'chain-heads-differ': {
+    meaning:
+      'The execution node has another block than the beacon node at the same height: one of them is behind, or on a branch that is being given up.',
+    remedy:
+      'Nothing is to be done if it passes within minutes. Else check whether both nodes are of the network, and synced.',
+  },
   'client-names-without-ca': {
     meaning:
       '--client-names is given, and no --tls-client-ca: without certificates, clients have no names that could be compared.',

@@ -1,5 +1,5 @@
 import type { Interface } from 'ethers/abi';
-import { isCallException } from 'ethers/utils';
+import { isCallException, isError } from 'ethers/utils';
 import { ExternalError, OperatorError } from '../../../lib/errors.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 
@@ -47,6 +47,11 @@ export async function readContract(
   }
 }
 
+/** Whether a call reverted, or was answered by another contract than was meant, or by none: as ethers tells of both. */
+export function isContractFailure(error: unknown): error is Error & { readonly shortMessage: string } {
+  return isCallException(error) || isError(error, 'BAD_DATA');
+}
+
 /**
  * @throws OperatorError `contract-not-found` when no code is at the address
  */
@@ -54,7 +59,8 @@ export async function requireContractCode(node: ExecutionNode, name: string, add
   if ((await node.getCode(address)) === '0x') throw missingContract(node, name, address);
 }
 
-function missingContract(node: ExecutionNode, name: string, address: string): OperatorError {
+/** No code is at the address of a contract. @param name - how messages call it */
+export function missingContract(node: ExecutionNode, name: string, address: string): OperatorError {
   return new OperatorError(
     'contract-not-found',
     `There is no ${name} contract at ${address} on chain ${node.chainId} (${node.endpoint}).`,

@@ -53,6 +53,25 @@ export async function readContracts(
   });
 }
 
+/** Calls that go into one multicall of many: 1,000 hashes are 0.2 MB of a request. */
+const PIECE = 1_000;
+
+/**
+ * {@link readContracts} for many views: a call for each thousand, one after another.
+ * @throws ExternalError `contract-call-failed`
+ */
+export async function readContractsInPieces(
+  node: ExecutionNode,
+  calls: readonly ViewCall[],
+  where: MulticallOptions,
+): Promise<(readonly unknown[])[]> {
+  const pieces: (readonly unknown[])[][] = [];
+  for (let from = 0; from < calls.length; from += PIECE) {
+    pieces.push(await readContracts(node, calls.slice(from, from + PIECE), where));
+  }
+  return pieces.flat();
+}
+
 /** The call that tells an account's balance, for multicalls that have it. */
 export function balanceCall(multicall: string, account: string): ViewCall {
   return {
