@@ -44,6 +44,8 @@ const approvalAnswer = z.object({
   signature: z.string().regex(/^(0x)?[0-9a-f]{130}$/i, 'must be 65 bytes of hex'),
   deadline: z.int().min(0),
 });
+/** The exits that an oracle has begun: the members in use. */
+const exitsAnswer = z.array(z.object({ index: z.int().min(0) }));
 const statusAnswer = z.object({
   exit_signature_block_number: z.int().min(0).nullable(),
   validators: z.array(z.object({ index: z.int().min(0) })),
@@ -117,6 +119,54 @@ export async function fetchSignaturesStatus(
     oracle,
     answers.flatMap(answer => (answer.status === 'rejected' ? [answer.reason] : [])),
   );
+}
+
+/**
+ * Indexes of the validators, of all vaults, that an oracle is about to exit: the first answer of its replicas.
+ * @throws ExternalError when no replica answers, naming each and what it said
+ */
+export function fetchExits(
+  deps: HttpDeps,
+  oracle: Oracle,
+  options: OracleCallOptions,
+): Promise<ReadonlySet<bigint>> {
+  return askReplicas(oracle, options, async (endpoint, call) => {
+    const url = joinPath(endpoint, 'exits');
+    const answer = await requestOracle(deps, url, { ...call, maxBytes: MAX_STATUS_BYTES });
+    return new Set(parseAnswer(exitsAnswer, answer).map(({ index }) => BigInt(index)));
+  });
+}
+
+/** What one oracle says of the exits that it has begun, or why it says nothing. */
+export interface ExitsAnswer {
+  /** Its address, which tells oracles apart. */
+  readonly oracle: string;
+  readonly exits:
+    | { readonly indexes: ReadonlySet<bigint>; readonly error?: undefined }
+    | { readonly indexes?: undefined; readonly error: unknown };
+}
+
+/**
+ * Asks all oracles at once for the exits that they have begun; what counts is for the caller to decide.
+ * @returns one answer for each oracle, in the order of the configuration
+ * @throws the signal's reason
+ */
+export async function fetchExitsOfAll(
+  deps: HttpDeps,
+  oracles: readonly Oracle[],
+  options: OracleCallOptions,
+): Promise<readonly ExitsAnswer[]> {
+  const answers = await Promise.all(
+    oracles.map(async (oracle): Promise<ExitsAnswer> => {
+      try {
+        return { oracle: oracle.address, exits: { indexes: await fetchExits(deps, oracle, options) } };
+      } catch (error) {
+        return { oracle: oracle.address, exits: { error } };
+      }
+    }),
+  );
+  options.signal?.throwIfAborted();
+  return answers;
 }
 
 /** Whether an oracle is there: any of its replicas answers at the URL of its configuration. @throws ExternalError */
