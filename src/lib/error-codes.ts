@@ -478,6 +478,9 @@ export const ERROR_CODES = {
   'invalid-vault-public-key': {
     kinds: ['usage'],
   },
+  'invalid-vault-validators-dump': {
+    kinds: ['external'],
+  },
   'ipfs-document-too-large': {
     kinds: ['external'],
   },

@@ -685,6 +685,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Copy it from what "remote-db setup", "upload-keypairs", "assign" or "verify" prints: 0x and 64 hex digits.',
   },
+  'invalid-vault-validators-dump': {
+    meaning:
+      'The dump of what all vaults have registered, which the network names by its IPFS hash, is not in the form of such a dump.',
+    remedy:
+      'Check vaultValidatorsDump of the network file, or leave it out: then the vault is asked by its log.',
+  },
   'ipfs-document-too-large': {
     meaning: 'An IPFS document is larger than any of its kind.',
     remedy: 'A gateway may lie: name other gateways in IPFS_FETCH_ENDPOINTS.',
@@ -1106,6 +1112,8 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'The list of positions that osToken redemptions go by cannot be read, or is not the one that the redeemer has the Merkle root of. What has to stay in the vault for them is not known, and nothing is staked.',
     remedy:
       'Check the IPFS gateways and the execution nodes: one of them does not tell the truth, or is behind.',
+      'The document with the positions that the redeemer of osToken may redeem is not in the form of such a document. What is to be kept for them cannot be told.',
+    remedy: 'Ask the protocol about it. Until then nothing is staked that might be needed.',
   },
   'registration-would-revert': {
     meaning:
