@@ -574,6 +574,9 @@ export const ERROR_CODES = {
   'lock-lost': {
     kinds: ['failure'],
   },
+  'logs-pruned': {
+    kinds: ['external'],
+  },
   'manifest-mismatch': {
     kinds: ['failure'],
   },

@@ -824,6 +824,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'Another process has taken over the lock while this one stood still. This one changes nothing more.',
     remedy: 'Run one of the two only. If both were to run, see what the other one has done.',
   },
+  'logs-pruned': {
+    meaning:
+      'The execution node does not have an event that is known to be on the chain: it keeps the logs of later blocks only. Without it nobody can tell who the oracles are.',
+    remedy:
+      'Name an execution node that keeps the logs of the block in the message with --execution-endpoints, alone or beside the one at hand.',
+  },
   'manifest-mismatch': {
     meaning:
       'The rows of the vault in the remote db are not those of its manifest: keys were removed, added, exchanged or restored from an older state.',

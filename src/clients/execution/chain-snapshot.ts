@@ -7,6 +7,7 @@ import {
   createStateReader,
   type StateReader,
 } from './chain-state.ts';
+import type { KeeperRef } from './contracts/keeper.ts';
 import {
   findKeeperEvents,
   followKeeperEvents,
@@ -35,7 +36,7 @@ export interface ChainReader {
 }
 
 export interface ChainReaderOptions extends ChainStateOptions {
-  readonly contracts: ChainStateOptions['contracts'] & { readonly keeperGenesisBlock: number };
+  readonly contracts: ChainStateOptions['contracts'] & KeeperRef;
   /** How long what was read is shared: about half a slot. */
   readonly maxAgeMs: number;
   /** Milliseconds of a clock that never goes back. */
@@ -164,5 +165,6 @@ async function findEventsAgain(
 }
 
 function refer({ contracts, vault }: ChainReaderOptions) {
-  return { keeper: contracts.keeper, keeperGenesisBlock: contracts.keeperGenesisBlock, vault };
+  const { keeper, keeperGenesisBlock, keeperCheckpoint } = contracts;
+  return { keeper, keeperGenesisBlock, keeperCheckpoint, vault };
 }

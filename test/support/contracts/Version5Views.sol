@@ -95,6 +95,15 @@ contract ViewedKeeper {
         address indexed caller, address indexed vault, uint256 nonce, string exitSignaturesIpfsHash
     );
 
+    event RewardsUpdated(
+        address indexed caller,
+        bytes32 indexed rewardsRoot,
+        uint256 avgRewardPerSecond,
+        uint64 updateTimestamp,
+        uint64 nonce,
+        string rewardsIpfsHash
+    );
+
     mapping(address vault => bool) public isCollateralized;
 
     function collateralize(address vault) external {
@@ -103,6 +112,10 @@ contract ViewedKeeper {
 
     function updateConfig(string calldata ipfsHash) external {
         emit ConfigUpdated(ipfsHash);
+    }
+
+    function updateRewards(bytes32 root, string calldata ipfsHash) external {
+        emit RewardsUpdated(msg.sender, root, 0, 0, 1, ipfsHash);
     }
 
     function updateExitSignatures(address vault, string calldata ipfsHash) external {

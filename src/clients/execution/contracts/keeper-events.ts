@@ -4,7 +4,7 @@ import { HASH_LENGTH } from '../../../lib/lengths.ts';
 import type { ExecutionNode } from '../execution-node.ts';
 import { findLastLog } from '../log-search.ts';
 import { type RawLog, walkLogs } from '../log-walk.ts';
-import { keeperAbi } from './keeper.ts';
+import { findLastConfigLog, type KeeperRef, keeperAbi } from './keeper.ts';
 
 /** The keeper's last events up to a block; null where there has been none. */
 export interface KeeperEvents {
@@ -19,9 +19,7 @@ export interface KeeperEvents {
   readonly exitSignatures: { readonly ipfsHash: string; readonly blockNumber: number } | null;
 }
 
-export interface KeeperEventsRef {
-  readonly keeper: string;
-  readonly keeperGenesisBlock: number;
+export interface KeeperEventsRef extends KeeperRef {
   readonly vault: string;
 }
 
@@ -42,16 +40,27 @@ export async function findKeeperEvents(
 ): Promise<KeeperEvents> {
   const found = await Promise.all(
     options.kinds.map(async kind => {
-      const log = await findLastLog(node, {
-        address: ref.keeper,
-        topics: topicsOf(kind, ref),
-        fromBlock: ref.keeperGenesisBlock,
-        toBlock: options.toBlock,
-      });
+      const log = await findLastEventLog(node, ref, kind, options.toBlock);
       return log === null ? { [kind]: null } : readEvent(kind, log);
     }),
   );
   return Object.assign({}, options.known, ...found);
+}
+
+/**
+ * Log of the last event of a kind. Behind the network's checkpoint all blocks are searched first. Up to it there is one
+ * configuration to ask for, and no update of exit signatures that counts: they are of years before. Rewards are some hours old,
+ * so that a node need not have what is before it, unless nobody has published any since.
+ */
+async function findLastEventLog(node: ExecutionNode, ref: KeeperEventsRef, kind: Kind, toBlock: number) {
+  if (kind === 'config') return await findLastConfigLog(node, ref, toBlock);
+  const { keeper, keeperGenesisBlock, keeperCheckpoint } = ref;
+  const search = { address: keeper, topics: topicsOf(kind, ref) };
+  const late = { ...search, fromBlock: (keeperCheckpoint?.block ?? keeperGenesisBlock - 1) + 1, toBlock };
+  const log = await findLastLog(node, late);
+  if (log !== null || kind === 'exitSignatures' || keeperCheckpoint === undefined) return log;
+  const lastBlock = Math.min(keeperCheckpoint.block, toBlock);
+  return await findLastLog(node, { ...search, fromBlock: keeperGenesisBlock, toBlock: lastBlock });
 }
 
 /** The events after those of a range of blocks, which is read in one request where the node takes it. */

@@ -27,6 +27,8 @@ export const keeperAbi = new Interface([
 export interface KeeperRef {
   readonly keeper: string;
   readonly keeperGenesisBlock: number;
+  /** What is known of its events up to a block: a node need not have older logs than that, but of one block. */
+  readonly keeperCheckpoint?: { readonly block: number; readonly configUpdatedBlock: number } | undefined;
 }
 
 /**
@@ -43,20 +45,48 @@ export async function fetchConfigIpfsHash(node: ExecutionNode, ref: KeeperRef): 
  * The keeper's last ConfigUpdated event.
  * @param options.toBlock - default: the head
  * @returns null when there was none
- * @throws OperatorError `contract-not-found`; ExternalError `invalid-answer` for an event that the keeper cannot have made
+ * @throws OperatorError `contract-not-found`; ExternalError `invalid-answer` for an event that the keeper cannot have made,
+ *   `logs-pruned` when the node lacks the one that the network's checkpoint knows of
  */
 export async function fetchConfigEvent(
   node: ExecutionNode,
-  { keeper, keeperGenesisBlock }: KeeperRef,
+  ref: KeeperRef,
   options: { readonly toBlock?: number | undefined } = {},
 ): Promise<ConfigEvent | null> {
-  await requireContractCode(node, 'keeper', keeper);
-  const topics = keeperAbi.encodeFilterTopics('ConfigUpdated', []).flatMap(topic => topic ?? []);
-  const search = { address: keeper, topics, fromBlock: keeperGenesisBlock, toBlock: options.toBlock };
-  const log = await findLastLog(node, search);
+  await requireContractCode(node, 'keeper', ref.keeper);
+  const log = await findLastConfigLog(node, ref, options.toBlock ?? (await node.getBlockNumber()));
   if (log === null) return null;
   const { blockNumber, blockHash, index: logIndex } = log;
   return { ipfsHash: readIpfsHash(node, log), blockNumber, blockHash: blockHash as Hex, logIndex };
+}
+
+/**
+ * Log of the keeper's last ConfigUpdated event up to a block. Behind the network's checkpoint all blocks are searched; up to it
+ * there is one event to ask for, whose block is known.
+ * @returns null when there was none
+ * @throws ExternalError `logs-pruned` when the node does not have that event
+ */
+export async function findLastConfigLog(
+  node: ExecutionNode,
+  { keeper, keeperGenesisBlock, keeperCheckpoint }: KeeperRef,
+  toBlock: number,
+): Promise<Log | null> {
+  const topics = keeperAbi.encodeFilterTopics('ConfigUpdated', []).flatMap(topic => topic ?? []);
+  const search = { address: keeper, topics, toBlock };
+  if (keeperCheckpoint === undefined || toBlock < keeperCheckpoint.configUpdatedBlock) {
+    return await findLastLog(node, { ...search, fromBlock: keeperGenesisBlock });
+  }
+  const { block, configUpdatedBlock } = keeperCheckpoint;
+  const late = await findLastLog(node, { ...search, fromBlock: block + 1 });
+  if (late !== null) return late;
+  const known = { ...search, fromBlock: configUpdatedBlock, toBlock: configUpdatedBlock };
+  const log = await findLastLog(node, known);
+  if (log !== null) return log;
+  throw new ExternalError(
+    'logs-pruned',
+    `${node.endpoint} does not have the keeper's ConfigUpdated event of block ${configUpdatedBlock}, the last one up to block ${block}.`,
+    { hint: 'It has pruned its logs: name a node in --execution-endpoints that keeps those of this block.' },
+  );
 }
 
 function readIpfsHash(
