@@ -1118,8 +1118,6 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'The list of positions that osToken redemptions go by cannot be read, or is not the one that the redeemer has the Merkle root of. What has to stay in the vault for them is not known, and nothing is staked.',
     remedy:
       'Check the IPFS gateways and the execution nodes: one of them does not tell the truth, or is behind.',
-      'The document with the positions that the redeemer of osToken may redeem is not in the form of such a document. What is to be kept for them cannot be told.',
-    remedy: 'Ask the protocol about it. Until then nothing is staked that might be needed.',
   },
   'registration-would-revert': {
     meaning:
