@@ -336,10 +336,12 @@ function answerToRepeated(node: BeaconNode, { index, exitEpoch }: BeaconValidato
   }
 }
 
-function data(body: unknown): Answer {
+/** An answer of the beacon API. */
+export function data(body: unknown): Answer {
   return { status: 200, body: { data: body } };
 }
 
-function refusal(status: number, message: string): Answer {
+/** A refusal of the beacon API. */
+export function refusal(status: number, message: string): Answer {
   return { status, body: { code: status, message } };
 }

@@ -44,9 +44,9 @@ export function isDepositSigned(deposit: Deposit, chain: DepositChain): boolean 
   return isSignedBy(deposit.publicKey, depositSigningRoot(deposit, chain), deposit.signature);
 }
 
-/** 0x01 credentials of a vault. */
-export function credentialsOf(vault: string): Buffer {
-  return Buffer.concat([Uint8Array.of(1), Buffer.alloc(11), unhex(vault)]);
+/** Credentials of a vault: 0x01, or 0x02 for a validator whose stake compounds. */
+export function credentialsOf(vault: string, prefix: 1 | 2 = 1): Buffer {
+  return Buffer.concat([Uint8Array.of(prefix), Buffer.alloc(11), unhex(vault)]);
 }
 
 /** The 176 bytes that register a validator of 32 ETH. */
@@ -54,6 +54,27 @@ export function encodeEntry(vault: string, publicKey: Uint8Array, signature: Uin
   const withdrawalCredentials = credentialsOf(vault);
   const root = depositDataRoot({ publicKey, withdrawalCredentials, amountGwei: DEPOSIT_GWEI, signature });
   return Buffer.concat([publicKey, signature, root]);
+}
+
+/** The 184 bytes that register, or top up, a validator with 0x02 credentials. */
+export function encodeCompoundingEntry(
+  vault: string,
+  publicKey: Uint8Array,
+  signature: Uint8Array,
+  amountGwei: bigint,
+): Buffer {
+  const withdrawalCredentials = credentialsOf(vault, 2);
+  const root = depositDataRoot({ publicKey, withdrawalCredentials, amountGwei, signature });
+  const amount = Buffer.alloc(8);
+  amount.writeBigUInt64BE(amountGwei);
+  return Buffer.concat([publicKey, signature, root, amount]);
+}
+
+/** The 56 bytes that withdraw so much from a validator; 0 for all of it. */
+export function encodeWithdrawal(publicKey: Uint8Array, amountGwei: bigint): Buffer {
+  const amount = Buffer.alloc(8);
+  amount.writeBigUInt64BE(amountGwei);
+  return Buffer.concat([publicKey, amount]);
 }
 
 /** An entry of a deposit_data.json, bare hex. */

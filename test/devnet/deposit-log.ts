@@ -16,15 +16,20 @@ export interface DepositLog {
   listValidators(): Promise<readonly DepositedValidator[]>;
   /** Takes this key's deposit without a look at its signature. */
   vouchFor(publicKey: Uint8Array): void;
+  /** Whether the beacon chain makes a validator of a deposit. */
+  isSigned(deposit: Deposit): boolean;
 }
 
 const depositContract = new Interface([
   'event DepositEvent(bytes pubkey, bytes withdrawal_credentials, bytes amount, bytes signature, bytes index)',
 ]);
 
-interface Log {
+interface DepositEvent {
   readonly topics: string[];
   readonly data: string;
+}
+
+interface Log extends DepositEvent {
   readonly blockNumber: string;
 }
 
@@ -39,7 +44,7 @@ export function createDepositLog({ provider, addresses }: Protocol, chain: Depos
     | { readonly head: string; readonly validators: Promise<readonly DepositedValidator[]> }
     | undefined;
 
-  const isValid = (deposit: Deposit): boolean => {
+  const isSigned = (deposit: Deposit): boolean => {
     if (vouched.has(hex(deposit.publicKey))) return true;
     const { publicKey, withdrawalCredentials, signature, amountGwei } = deposit;
     const name = `${hex(publicKey)}${hex(withdrawalCredentials)}${hex(signature)}${amountGwei}`;
@@ -55,7 +60,7 @@ export function createDepositLog({ provider, addresses }: Protocol, chain: Depos
     for (const log of logs) {
       const deposit = parseDeposit(log);
       const name = hex(deposit.publicKey);
-      if (validators.has(name) || !isValid(deposit)) continue;
+      if (validators.has(name) || !isSigned(deposit)) continue;
       const index = BigInt(validators.size);
       validators.set(name, { ...deposit, index, blockNumber: Number(log.blockNumber) });
     }
@@ -69,10 +74,12 @@ export function createDepositLog({ provider, addresses }: Protocol, chain: Depos
       return await current.validators;
     },
     vouchFor: publicKey => void vouched.add(hex(publicKey)),
+    isSigned,
   };
 }
 
-function parseDeposit({ topics, data }: Log): Deposit {
+/** The deposit that an event of the deposit contract tells of. */
+export function parseDeposit({ topics, data }: DepositEvent): Deposit {
   const fields = depositContract.parseLog({ topics, data })?.args;
   return {
     publicKey: unhex(fields?.pubkey),

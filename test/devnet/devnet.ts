@@ -5,8 +5,13 @@ import { parseEther, toQuantity } from 'ethers/utils';
 import { type Anvil, startAnvil } from './anvil.ts';
 import { type BeaconNode, startBeaconNode } from './beacon-node.ts';
 import { compileContracts } from './compile.ts';
+import { type Deposit, depositDataRoot } from './deposit-data.ts';
 import { createDepositLog, type DepositLog } from './deposit-log.ts';
 import { type DirectValidator, registerDirectly } from './direct-registration.ts';
+import { type ElectraChain, followElectra } from './electra-chain.ts';
+import { type ElectraNode, startElectraNode } from './electra-node.ts';
+import type { ElectraOptions } from './electra-state.ts';
+import { hex } from './exit-signature.ts';
 import { type IpfsGateway, startIpfsGateway } from './ipfs-gateway.ts';
 import { mined } from './mined.ts';
 import { BEACON_CHAIN, type NetworkFacts, writeNetworkFile } from './network-file.ts';
@@ -18,9 +23,17 @@ import {
   SIGNATURE_VALIDITY_PERIOD,
 } from './oracle-set.ts';
 import { createOracles, type Oracles, type OraclesOptions } from './oracles.ts';
-import { deployProtocol, type Protocol, type ProtocolAddresses } from './protocol.ts';
+import {
+  deployProtocol,
+  type ElectraAddresses,
+  type Protocol,
+  type ProtocolAddresses,
+  REQUEST_QUEUES,
+} from './protocol.ts';
+import type { QueueName } from './request-queues.ts';
 import { type Distribution, distributeRewards, type EarnedRewards, type TotalRewards } from './rewards.ts';
 import { readVaultLog, type VaultLog } from './vault-log.ts';
+import { type CompoundingValidator, registerCompounding } from './vault-registration.ts';
 
 export interface DevnetOptions {
   /** 1: root and index in the vault; 2 to 5: validators manager. Another number makes a vault nobody supports. */
@@ -35,6 +48,8 @@ export interface DevnetOptions {
   readonly oracleServers?: OraclesOptions;
   /** Gives the vault a MEV escrow of its own. */
   readonly hasOwnMevEscrow?: boolean;
+  /** Adds request queues, checker and redeemer, names them in the network file, and gives `startElectraNode` its chain. */
+  readonly electra?: boolean | ElectraOptions;
   readonly chainId?: number;
   /** Deposits are signed for it; 4 bytes, {@link BEACON_CHAIN}'s by default. */
   readonly genesisForkVersion?: Uint8Array;
@@ -48,6 +63,8 @@ export interface Devnet extends AsyncDisposable {
   readonly chainId: number;
   readonly name: string;
   readonly addresses: ProtocolAddresses & { readonly vault: string };
+  /** The addresses that a devnet with `electra` has beyond the others. */
+  readonly electraAddresses: ElectraAddresses;
   readonly ipfs: IpfsGateway;
   readonly protocol: Protocol;
   /** The set that the keeper names, with its secret keys. */
@@ -94,6 +111,18 @@ export interface Devnet extends AsyncDisposable {
   publishOracleConfig(document: string | Uint8Array | Record<string, unknown>): Promise<string>;
   /** A beacon node whose validators are those of the chain's deposits. */
   startBeaconNode(options?: { readonly port?: number }): Promise<BeaconNode>;
+  /** A beacon node with Electra's rules over this chain: of a devnet with `electra`. All of them are of one beacon chain. */
+  startElectraNode(options?: { readonly port?: number }): Promise<ElectraNode>;
+  /** The beacon chain of these nodes. */
+  readonly beacon: ElectraChain;
+  /** Goes on to the beginning of the epoch that is so many after this one, and mines a block there. */
+  passEpochs(epochs: number): Promise<void>;
+  /** Registers validators with 0x02 credentials in a vault of version 5 as its manager would, with the keeper's approval. */
+  registerCompounding(validators: readonly CompoundingValidator[], vault?: string): Promise<void>;
+  /** Somebody deposits for a key, of whomever it is. */
+  depositForKey(deposit: Deposit): Promise<void>;
+  /** Somebody sends requests of their own to one of the request queues, all in one block, and pays for them. */
+  sendRequests(queue: QueueName, requests: readonly Uint8Array[]): Promise<void>;
   /** Makes the keeper point at anything. */
   publishConfigHash(configIpfsHash: string): Promise<void>;
   mine(blocks: number): Promise<void>;
@@ -138,6 +167,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   resources.use(ipfs);
   const protocol = await deployProtocol(anvil.rpcUrl, artifacts);
   resources.defer(() => protocol.provider.destroy());
+  const rules = options.electra === true ? {} : (options.electra ?? false);
+  const electra = rules === false ? undefined : await protocol.addElectra();
   const vault = await protocol.createVault(vaultVersion, { hasOwnMevEscrow });
   const genesis = await protocol.provider.getBlock(0);
   const facts: NetworkFacts = {
@@ -147,6 +178,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     secondsPerSlot: blockTime ?? 1,
     genesisTimestamp: genesis?.timestamp ?? 0,
     contracts: protocol.addresses,
+    ...(electra === undefined ? {} : { electra: electra.addresses }),
     ipfsGateways: [ipfs.url],
     genesisForkVersion,
   };
@@ -162,6 +194,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   });
   resources.defer(() => devnet.stopOracles());
   await devnet.updateOracles({ count: oracles, threshold });
+  if (rules !== false) await devnet.beginBeaconChain(rules);
   if (blockTime !== undefined) {
     await protocol.provider.send('evm_setIntervalMining', [blockTime]);
     protocol.pace.isPaced = true;
@@ -195,6 +228,7 @@ class RunningDevnet implements Devnet {
   readonly #servers: Oracles | undefined;
   #keys: readonly OracleKey[] = [];
   #oracleSet: OracleSet | undefined;
+  #beacon: ElectraChain | undefined;
   #resources: AsyncDisposableStack | undefined;
 
   constructor(parts: Parts) {
@@ -232,6 +266,27 @@ class RunningDevnet implements Devnet {
   get oracles(): Oracles {
     if (this.#servers === undefined) throw new Error('the devnet was started without oracleServers');
     return this.#servers;
+  }
+
+  get electraAddresses(): ElectraAddresses {
+    return this.#electra().addresses;
+  }
+
+  get beacon(): ElectraChain {
+    if (this.#beacon === undefined) throw new Error('the devnet was started without electra');
+    return this.#beacon;
+  }
+
+  async beginBeaconChain(rules: ElectraOptions): Promise<void> {
+    const { genesisTimestamp, secondsPerSlot, slotsPerEpoch } = this.#facts;
+    const clock = { genesisTimestamp, secondsPerSlot, slotsPerEpoch };
+    this.#beacon = await followElectra(this.protocol, this.deposits, { ...clock, rules });
+  }
+
+  #electra() {
+    const { electra } = this.protocol;
+    if (electra === undefined) throw new Error('the devnet was started without electra');
+    return electra;
   }
 
   async stopOracles(): Promise<void> {
@@ -387,6 +442,51 @@ class RunningDevnet implements Devnet {
     });
   }
 
+  async startElectraNode(options: { readonly port?: number } = {}): Promise<ElectraNode> {
+    const { genesisTimestamp, slotsPerEpoch, chainId, contracts } = this.#facts;
+    const { depositContract } = contracts;
+    const facts = { genesisTimestamp, slotsPerEpoch, chainId, depositContract, exitChain: BEACON_CHAIN };
+    return await startElectraNode(this.beacon, { ...facts, ...options });
+  }
+
+  async passEpochs(epochs: number): Promise<void> {
+    const { genesisTimestamp, secondsPerSlot, slotsPerEpoch } = this.#facts;
+    const { state, timestamp } = await this.beacon.sync();
+    const slot = (state.epoch + epochs) * slotsPerEpoch;
+    await this.passSeconds(Math.max(genesisTimestamp + slot * secondsPerSlot - timestamp, 0));
+    await this.beacon.sync();
+  }
+
+  async registerCompounding(
+    validators: readonly CompoundingValidator[],
+    vault = this.addresses.vault,
+  ): Promise<void> {
+    const { protocol, deposits, ipfs, oracleSet } = this;
+    const registered = await registerCompounding({ protocol, deposits, ipfs, oracleSet }, vault, validators);
+    for (const { ipfsHash, document } of registered) this.#servers?.addExits(ipfsHash, document);
+  }
+
+  async depositForKey(deposit: Deposit): Promise<void> {
+    const { protocol, addresses } = this;
+    const { publicKey, withdrawalCredentials, signature, amountGwei } = deposit;
+    const value = amountGwei * 10n ** 9n;
+    await this.setBalance(protocol.owner.address, value + parseEther('10000'));
+    const contract = protocol.at('DepositContract', addresses.depositContract);
+    const root = depositDataRoot(deposit);
+    await protocol.send(contract, 'deposit', publicKey, withdrawalCredentials, signature, root, { value });
+  }
+
+  async sendRequests(queue: QueueName, requests: readonly Uint8Array[]): Promise<void> {
+    const { protocol } = this;
+    const stranger = protocol.at('Stranger', this.#electra().stranger);
+    const value = parseEther('1000');
+    await this.setBalance(protocol.owner.address, value + parseEther('10000'));
+    // What it takes depends on whether the block before has ended when it is mined.
+    const gasLimit = 200_000n + 150_000n * BigInt(requests.length);
+    const { address } = REQUEST_QUEUES[queue];
+    await protocol.send(stranger, 'send', address, requests.map(hex), { value, gasLimit });
+  }
+
   async publishConfigHash(configIpfsHash: string): Promise<void> {
     const keeper = this.protocol.at('Keeper', this.addresses.keeper);
     await this.protocol.send(keeper, 'updateConfig', configIpfsHash);
@@ -416,7 +516,8 @@ class RunningDevnet implements Devnet {
         transactions.push(await provider.send('debug_getRawTransaction', [hash]));
       }
     }
-    await provider.send('anvil_reorg', [blocks, []]);
+    const replace = async () => void (await provider.send('anvil_reorg', [blocks, []]));
+    await (this.#beacon?.goBackTo(head - blocks, replace) ?? replace());
     for (const transaction of transactions) {
       const hash = await provider.send('eth_sendRawTransaction', [transaction]);
       // The chain answers before it mines, and who reads at once may read what was before.

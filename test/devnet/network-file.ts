@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type DepositChain, type ExitChain, hex } from './exit-signature.ts';
-import type { ProtocolAddresses } from './protocol.ts';
+import type { ElectraAddresses, ProtocolAddresses } from './protocol.ts';
 
 export interface NetworkFacts {
   readonly name: string;
@@ -10,6 +10,8 @@ export interface NetworkFacts {
   /** Unix seconds. */
   readonly genesisTimestamp: number;
   readonly contracts: ProtocolAddresses;
+  /** Named in the file only when they are there. */
+  readonly electra?: ElectraAddresses;
   readonly ipfsGateways: readonly string[];
   /** 4 bytes; deposits are signed for it. */
   readonly genesisForkVersion: Uint8Array;
@@ -24,6 +26,9 @@ export const BEACON_CHAIN: ExitChain & DepositChain = {
 /** The epoch that exits are signed for. */
 export const EXIT_EPOCH = 0n;
 
+/** What mainnet has. */
+const MAX_VALIDATOR_BALANCE_GWEI = 300_000_000_000;
+
 /** The `--network` file of a devnet. */
 function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
   return {
@@ -37,7 +42,8 @@ function describeNetwork(facts: NetworkFacts): Record<string, unknown> {
     genesisValidatorsRoot: `0x${'d3'.repeat(32)}`,
     capellaForkVersion: '0x40000038',
     capellaForkEpoch: Number(EXIT_EPOCH),
-    contracts: facts.contracts,
+    contracts: { ...facts.contracts, ...facts.electra },
+    ...(facts.electra === undefined ? {} : { maxValidatorBalanceGwei: MAX_VALIDATOR_BALANCE_GWEI }),
     minWalletBalanceGwei: 30_000_000,
     maxFeePerGasGwei: 100,
     ipfsGateways: facts.ipfsGateways,

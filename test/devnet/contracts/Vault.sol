@@ -5,7 +5,7 @@ import {Errors} from "./Errors.sol";
 import {HarvestParams, IDepositContract, IKeeper, IMevEscrow} from "./Interfaces.sol";
 import {OwnMevEscrow} from "./OwnMevEscrow.sol";
 
-/// What vaults of every version have in common, in small: one share is one wei, nobody leaves.
+/// What vaults of every version have in common, in small: one share is one wei and nobody leaves, before version 5.
 abstract contract Vault {
     struct Setup {
         address admin;
@@ -62,7 +62,7 @@ abstract contract Vault {
         return _deposit(receiver, referrer);
     }
 
-    function _deposit(address receiver, address referrer) private returns (uint256 shares) {
+    function _deposit(address receiver, address referrer) internal virtual returns (uint256 shares) {
         _totalAssets += msg.value;
         emit Deposited(msg.sender, receiver, msg.value, msg.value, referrer);
         return msg.value;
@@ -72,11 +72,11 @@ abstract contract Vault {
         return _totalAssets;
     }
 
-    function totalShares() external view returns (uint256) {
+    function totalShares() external view virtual returns (uint256) {
         return _totalAssets;
     }
 
-    function withdrawableAssets() public view returns (uint256) {
+    function withdrawableAssets() public view virtual returns (uint256) {
         return address(this).balance;
     }
 
@@ -89,6 +89,10 @@ abstract contract Vault {
         if (!harvested) return;
         if (mevEscrow != _sharedMevEscrow) assetsDelta += int256(OwnMevEscrow(payable(mevEscrow)).harvest());
         else if (unlockedMevDelta > 0) IMevEscrow(mevEscrow).harvest(unlockedMevDelta);
+        _takeHarvest(assetsDelta);
+    }
+
+    function _takeHarvest(int256 assetsDelta) internal virtual {
         _totalAssets = uint256(int256(_totalAssets) + assetsDelta);
     }
 
