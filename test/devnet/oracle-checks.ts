@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { decrypt } from 'eciesjs';
-import { credentialsOf, DEPOSIT_GWEI, encodeEntry, isDepositSigned } from './deposit-data.ts';
+import {
+  credentialsOf,
+  DEPOSIT_GWEI,
+  encodeCompoundingEntry,
+  encodeEntry,
+  isDepositSigned,
+} from './deposit-data.ts';
 import type { DepositLog } from './deposit-log.ts';
 import { type DepositChain, exitSigningRoot, hex, isSignedBy, unhex } from './exit-signature.ts';
 import { hashDepositLeaf, isMultiProven } from './multi-proof.ts';
@@ -97,11 +103,14 @@ function checkManager(chainId: number, vault: VaultFacts, request: ApprovalReque
   }
 }
 
-/** 176 bytes of each validator, in the order of the request. */
+/** 176 bytes of each validator, or 184 where the request names amounts, in its order. */
 export function encodeEntries(vault: string, request: ApprovalRequest): readonly Buffer[] {
-  return request.public_keys.map((key, i) =>
-    encodeEntry(vault, unhex(key), unhex(request.deposit_signatures[i] ?? '')),
-  );
+  return request.public_keys.map((key, i) => {
+    const signature = unhex(request.deposit_signatures[i] ?? '');
+    const amount = request.amounts?.[i];
+    if (amount === undefined) return encodeEntry(vault, unhex(key), signature);
+    return encodeCompoundingEntry(vault, unhex(key), signature, BigInt(amount));
+  });
 }
 
 /** Deposit signatures of a request for approval; throws Refusal. */
@@ -110,11 +119,13 @@ export async function checkDepositSignatures(
   vault: string,
   request: ApprovalRequest,
 ): Promise<void> {
-  const withdrawalCredentials = credentialsOf(vault);
+  const { amounts = null } = request;
+  const withdrawalCredentials = credentialsOf(vault, amounts === null ? 1 : 2);
   for (const [i, key] of request.public_keys.entries()) {
     await setImmediate();
     const signature = unhex(request.deposit_signatures[i] ?? '');
-    const deposit = { publicKey: unhex(key), withdrawalCredentials, amountGwei: DEPOSIT_GWEI, signature };
+    const amountGwei = BigInt(amounts?.[i] ?? DEPOSIT_GWEI);
+    const deposit = { publicKey: unhex(key), withdrawalCredentials, amountGwei, signature };
     if (!isDepositSigned(deposit, chain)) throw new Refusal(`the deposit signature of ${key} is invalid`);
   }
 }
@@ -182,7 +193,8 @@ async function requireRecoverable(
   }
 }
 
-function openShard(secretKey: Uint8Array, shard: string): Uint8Array | undefined {
+/** The signature of a shard; undefined when it is not for this key. */
+export function openShard(secretKey: Uint8Array, shard: string): Uint8Array | undefined {
   try {
     return decrypt(secretKey, unhex(shard));
   } catch {

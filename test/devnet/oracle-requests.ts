@@ -41,10 +41,12 @@ const noProof = { proof: z.null(), proof_flags: z.null(), proof_indexes: z.null(
 const version1 = z.strictObject({ ...registration, ...proof });
 const byProof = z.strictObject({ ...registration, ...proof, validators_manager_signature: z.null() });
 const byManager = z.strictObject({ ...registration, ...noProof, validators_manager_signature: bytes(65) });
+/** Gwei of validators with 0x02 credentials, each as the vault takes it; null for 0x01. */
+const amount = z.int().min(32_000_000_000).max(2_048_000_000_000);
 const version5ByManager = z.strictObject({
   ...registration,
   validators_manager_signature: bytes(65),
-  amounts: z.null(),
+  amounts: z.array(amount).nullable(),
 });
 
 const rotationSchema = z.strictObject(shares);
@@ -60,6 +62,7 @@ export interface ApprovalRequest extends ShareRequest {
   readonly proof_flags?: readonly boolean[] | null;
   readonly proof_indexes?: readonly number[] | null;
   readonly validators_manager_signature?: string | null;
+  readonly amounts?: readonly number[] | null;
 }
 
 /** An oracle's no: the status of its answer, and why. */
@@ -104,11 +107,20 @@ function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   throw new Refusal(`${where}: ${issue?.message}`);
 }
 
-function sized<T extends ShareRequest & { readonly deposit_signatures?: readonly string[] }>(request: T): T {
+/** The contract tells the kind of a batch by its length, and refuses one that 176 and 184 divide. */
+const AMBIGUOUS_LENGTH = 4048;
+
+function sized<T extends ShareRequest & Partial<Pick<ApprovalRequest, 'deposit_signatures' | 'amounts'>>>(
+  request: T,
+): T {
   const count = request.public_keys.length;
-  const lists = [request.public_key_shards, request.exit_signature_shards, request.deposit_signatures];
+  const { public_key_shards, exit_signature_shards, deposit_signatures, amounts } = request;
+  const lists = [public_key_shards, exit_signature_shards, deposit_signatures, amounts ?? undefined];
   if (lists.some(list => list !== undefined && list.length !== count)) {
     throw new Refusal('the lists of validators have different lengths');
+  }
+  if (amounts !== undefined && (count * (amounts === null ? 176 : 184)) % AMBIGUOUS_LENGTH === 0) {
+    throw new Refusal(`${count} entries are as long as others of the other kind`);
   }
   if (new Set(request.public_keys).size !== count) throw new Refusal('a public key is there twice');
   return request;

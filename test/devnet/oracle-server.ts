@@ -23,6 +23,8 @@ export interface OracleFaults {
   exitSignatureBlock?: number | null;
   /** Says that these are outdated. */
   outdatedIndexes?: readonly number[];
+  /** Names these validators as exiting, whichever are; an answer of this status has none; `garbage` is no list. */
+  exits?: readonly number[] | { readonly status: number } | 'garbage';
 }
 
 interface OracleReplica {

@@ -9,6 +9,7 @@ import {
   checkShares,
   encodeEntries,
   fingerprint,
+  openShard,
   readVault,
 } from './oracle-checks.ts';
 import {
@@ -57,6 +58,8 @@ export interface Oracles extends AsyncDisposable {
   /** The answers to requests, in the order in which they were given. */
   readonly decisions: readonly OracleDecision[];
   instant: boolean;
+  /** Indexes of the validators that the oracles are exiting: what each tells, unless it lies. */
+  exiting: readonly number[];
   /** Called before a request is looked at: a place to change the chain or to kill who asks. */
   onRequest: ((server: OracleServer, request: ReceivedRequest) => void | Promise<void>) | undefined;
   /** Starts the servers of an oracle and gives it their addresses. */
@@ -80,6 +83,9 @@ export interface ExitDocument {
   }[];
 }
 
+/** The point at infinity: what stands for the share of a validator that was not registered here. */
+const NO_SHARE = Buffer.concat([Uint8Array.of(0xc0), Buffer.alloc(95)]);
+
 const events = new Interface([
   'event ValidatorsApproval(address indexed vault, string exitSignaturesIpfsHash)',
   'event ExitSignaturesUpdated(address indexed caller, address indexed vault, uint256 nonce, string exitSignaturesIpfsHash)',
@@ -97,6 +103,7 @@ export function createOracles(deps: OraclesDeps, options: OraclesOptions = {}): 
 
 class RunningOracles implements Oracles {
   instant: boolean;
+  exiting: readonly number[] = [];
   onRequest: Oracles['onRequest'];
   readonly decisions: OracleDecision[] = [];
   readonly #deps: OraclesDeps;
@@ -160,7 +167,7 @@ class RunningOracles implements Oracles {
       case 'GET /':
         return { status: 200, body: await this.#vote() };
       case 'GET /exits':
-        return { status: 200, body: [] };
+        return this.#tellExits(server);
       case 'POST /':
         return await this.#approve(server, readJson(request));
       case 'POST /signatures':
@@ -321,6 +328,26 @@ class RunningOracles implements Oracles {
         validators: indexes.map(index => ({ index })),
       },
     };
+  }
+
+  #tellExits({ key, faults }: OracleServer): Answer {
+    const { exits = this.exiting } = faults;
+    if (exits === 'garbage') return { status: 200, body: { exits: this.exiting } };
+    if ('status' in exits) throw new Refusal('not today', exits.status);
+    const place = this.#deps.currentSet().oracles.findIndex(({ address }) => address === key.address);
+    const shares = exits.map(index => this.#openShare(index, place) ?? NO_SHARE);
+    return {
+      status: 200,
+      body: exits.map((index, i) => ({ index, exit_signature_share: hex(shares[i] ?? NO_SHARE) })),
+    };
+  }
+
+  /** This oracle's share of a validator's exit, when its last approval was given here. */
+  #openShare(index: number, place: number): Uint8Array | undefined {
+    const known = [...this.#exits.values()].flatMap(({ validators }) => validators);
+    const shard = known.findLast(validator => validator.index === index)?.exit_signature_shards[place];
+    const oracle = this.#deps.currentSet().oracles[place];
+    return shard === undefined || oracle === undefined ? undefined : openShard(oracle.secretKey, shard);
   }
 
   /** The health answer: the last vote for rewards. */
