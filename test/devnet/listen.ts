@@ -39,9 +39,13 @@ export async function listenOnLoopback(server: Server, port = 0): Promise<number
   }
 }
 
+let last = randomInt(PORTS_PER_WORKER);
+
+/** One after another: a client that has kept a connection to a server that is gone would use it for the next one at its port. */
 function ownPort(): number {
   const worker = Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS;
-  return FIRST_PORT + worker * PORTS_PER_WORKER + randomInt(PORTS_PER_WORKER);
+  last = (last + 1) % PORTS_PER_WORKER;
+  return FIRST_PORT + worker * PORTS_PER_WORKER + last;
 }
 
 async function listens(server: Server, port: number): Promise<boolean> {

@@ -15,5 +15,5 @@ export async function fetchRedeemablePositions(
   ipfsHash: string,
   options: Pick<IpfsOptions, 'gateways' | 'timeoutMs' | 'signal'>,
 ): Promise<readonly RedeemablePosition[]> {
-  return parseRedeemablePositions(await fetchIpfsDocument(deps, ipfsHash, options));
+  return parseRedeemablePositions(await fetchIpfsDocument(deps, ipfsHash, options), ipfsHash);
 }

@@ -16,25 +16,31 @@ export interface RedeemablePosition {
 }
 
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'must be an address');
+const MAX_UINT256 = 2n ** 256n - 1n;
 const documentSchema = z.array(
   z.object({
     owner: address,
     vault: address,
-    leaf_shares: z.string().regex(/^\d{1,78}$/, 'must be a whole number in quotes'),
+    leaf_shares: z
+      .string()
+      .regex(/^\d{1,78}$/, 'must be a whole number in quotes')
+      .transform(BigInt)
+      .refine(shares => shares <= MAX_UINT256, 'must be below 2^256'),
   }),
 );
 
 /**
  * Reads the redeemer's list of positions (IPFS JSON of `redeemablePositions()`), in its order: redemptions go by it.
+ * @param ipfsHash - the list as errors name it
  * @throws ExternalError `redeemable-positions-invalid`
  */
-export function parseRedeemablePositions(document: Uint8Array): RedeemablePosition[] {
-  const checked = matchSchema(documentSchema, parseJson(document));
-  if (!checked.success) throw invalidPositions(describeFault(checked.fault), checked.fault.cause);
+export function parseRedeemablePositions(document: Uint8Array, ipfsHash = ''): RedeemablePosition[] {
+  const checked = matchSchema(documentSchema, parseJson(document, ipfsHash));
+  if (!checked.success) throw invalidPositions(describeFault(checked.fault), ipfsHash, checked.fault.cause);
   return checked.data.map(({ owner, vault, leaf_shares }) => ({
     owner: fromHex(owner, ADDRESS_LENGTH),
     vault: fromHex(vault, ADDRESS_LENGTH),
-    leafShares: BigInt(leaf_shares),
+    leafShares: leaf_shares,
   }));
 }
 
@@ -155,18 +161,15 @@ export function redemptionReserveWei({
   return osTokenAssetsWei(ownShares, rate);
 }
 
-function parseJson(document: Uint8Array): unknown {
+function parseJson(document: Uint8Array, ipfsHash: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(document));
   } catch (error) {
-    throw invalidPositions(`it is not JSON: ${messageOf(error)}`, error);
+    throw invalidPositions(`it is not JSON: ${messageOf(error)}`, ipfsHash, error);
   }
 }
 
-function invalidPositions(fault: string, cause?: unknown): ExternalError {
-  return new ExternalError(
-    'redeemable-positions-invalid',
-    `The list of osToken positions to redeem is not valid: ${fault}.`,
-    { cause },
-  );
+function invalidPositions(fault: string, ipfsHash = '', cause?: unknown): ExternalError {
+  const list = `The list of osToken positions to redeem${ipfsHash && ` (${ipfsHash})`}`;
+  return new ExternalError('redeemable-positions-invalid', `${list} is not valid: ${fault}.`, { cause });
 }

@@ -13,5 +13,5 @@ export const REQUEST_CONTRACTS = {
   },
 } as const;
 
-/** Whose calls at the end of a block take requests out of the queues. */
+/** The caller that takes requests out of the queues at the end of a block. */
 export const SYSTEM_ADDRESS = '0xfffffffffffffffffffffffffffffffffffffffe';

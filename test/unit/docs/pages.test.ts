@@ -139,7 +139,7 @@ describe('the pages of the documentation', () => {
       ).toEqual([]);
     }
     const languages = new Set(blocks.map(({ language }) => language));
-    expect([...languages].sort()).toEqual(['', 'bash', 'hcl', 'ini', 'json', 'promql', 'text', 'yaml']);
+    expect([...languages].sort()).toEqual(['', 'bash', 'hcl', 'ini', 'json', 'promql', 'text', 'ts', 'yaml']);
   });
 
   it('the configuration of Web3Signer in docs/remote-signers.md is one that it takes', () => {

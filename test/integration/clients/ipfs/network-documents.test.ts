@@ -4,7 +4,7 @@ import {
   fetchDumpedValidators,
   readDumpedValidators,
 } from '../../../../src/clients/ipfs/vault-validators-dump.ts';
-import { concatBytes } from '../../../../src/lib/bytes.ts';
+import { concatBytes, fromHex } from '../../../../src/lib/bytes.ts';
 import { type IpfsGateway, startIpfsGateway } from '../../../devnet/ipfs-gateway.ts';
 
 const VAULT = '0xA1A1a1a1A1A1A1A1A1a1a1a1a1a1A1A1a1A1a1a1';
@@ -88,8 +88,8 @@ describe('redeemable positions', () => {
     ];
     const ipfsHash = await gateway.add(JSON.stringify(document));
     expect(await fetchRedeemablePositions({}, ipfsHash, options())).toEqual([
-      { owner: '0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB', vault: VAULT, leafShares: 2n ** 255n },
-      { owner: VAULT, vault: '0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB', leafShares: 0n },
+      { owner: fromHex(OTHER, 20), vault: fromHex(VAULT, 20), leafShares: 2n ** 255n },
+      { owner: fromHex(VAULT, 20), vault: fromHex(OTHER, 20), leafShares: 0n },
     ]);
   });
 

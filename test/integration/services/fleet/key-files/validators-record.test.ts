@@ -34,11 +34,9 @@ it('formatValidatorsRecord writes sorted lines that are read again, and remember
       const text = Buffer.from(formatValidatorsRecord(before, { files, here: here(second) })).toString();
       const now = new Set(second.map(toHex));
       const gone = first.map(toHex).filter(key => !now.has(key));
-      const lines = [
-        `file ${'09'.repeat(32)} b.yaml`,
-        ...gone.map(key => `gone ${key}`),
-        ...[...now].map(key => `here ${key}`),
-      ];
+      const lines = [`file ${'09'.repeat(32)} b.yaml`];
+      for (const key of gone) lines.push(`gone ${key}`);
+      for (const key of now) lines.push(`here ${key}`);
       expect(text).toBe(
         lines
           .map(line => `${line}\n`)
