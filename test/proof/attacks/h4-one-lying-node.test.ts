@@ -414,156 +414,132 @@ describe('H4 · the oracle set of a running operator', () => {
     await until('the registration', operator, async () => (await registered()) === before + 1);
   }
 
-  it(
-    "one node: names the attacker's set while the operator runs → the old one stays in use, with a warning and a metric; an honest change is taken up",
-    async () => {
-      const { operator, metricsUrl } = await start(scene.writeDataDir('two-nodes'), 2);
+  it("one node: names the attacker's set while the operator runs → the old one stays in use, with a warning and a metric; an honest change is taken up", async () => {
+    const { operator, metricsUrl } = await start(scene.writeDataDir('two-nodes'), 2);
+    await using _stopped = operator;
+    await operator.printed('Started operator service');
+    await register(operator);
+    expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(0);
+    // With nothing new the second node is not asked at all.
+    const idle = node(1).bodies;
+    await register(operator);
+    expect(node(1).bodies).toBe(idle);
+
+    node(0).faults.lies = await lieOf(scene.devnet, attacker);
+    await operator.printed(
+      /WARNING +\[oracle-set\] A new oracle set is not confirmed, 0x[0-9a-f]{64} stays in use/,
+    );
+    expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(1);
+    await register(operator);
+    // Also what would be rotated is sent to nobody else.
+    let statusesAsked = 0;
+    scene.devnet.oracles.onRequest = (_, { path }) => {
+      if (path.includes('signatures')) statusesAsked++;
+    };
+    await until('another pass of the rotation', operator, async () => statusesAsked > 0);
+    scene.devnet.oracles.onRequest = undefined;
+    expect(attacker.requests).toEqual([]);
+
+    mend(node(0).faults);
+    await until(
+      'the end of the doubt',
+      operator,
+      async () => (await metric(metricsUrl, 'oracle_set_unconfirmed')) === 0,
+    );
+    const next = await scene.devnet.updateOracles({ count: 4, threshold: 3, replace: true });
+    await operator.printed(`to ${hashOf(next)}`);
+    expect(operator.output).toMatch(/WARNING +\[oracle-set\] Oracle set changed from 0x[0-9a-f]{64} to /);
+    expect(await metric(metricsUrl, 'oracle_set_changes_total')).toBe(1);
+    await register(operator);
+    expect(attacker.requests).toEqual([]);
+  });
+
+  it('one node: of three lies from the beginning → it is named and left out, the honest set is used', async () => {
+    const lie = await lieOf(scene.devnet, attacker);
+    await scene.devnet.mine(3);
+    node(0).faults.lies = lie;
+    const { operator, metricsUrl } = await start(scene.writeDataDir('three-nodes'), 3);
+    await using _stopped = operator;
+    await operator.printed('Started operator service');
+    expect(operator.output).toMatch(
+      new RegExp(`ERROR +\\[oracle-set\\] The execution endpoint ${node(0).url} contradicts the others`),
+    );
+    const asked = node(0).bodies;
+    await register(operator);
+    expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(0);
+    // Left out: nothing but what was under way.
+    expect(node(0).bodies - asked).toBeLessThanOrEqual(2);
+    expect(attacker.requests).toEqual([]);
+  });
+
+  it('one node: lies before anything was accepted → the operator waits, and starts when the nodes agree; then it starts with one node out', async () => {
+    const dataDir = scene.writeDataDir('from-nothing');
+    node(0).faults.lies = await lieOf(scene.devnet, attacker);
+    {
+      const { operator, metricsUrl } = await start(dataDir, 2);
       await using _stopped = operator;
-      await operator.printed('Started operator service');
-      await register(operator);
-      expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(0);
-      // With nothing new the second node is not asked at all.
-      const idle = node(1).bodies;
-      await register(operator);
-      expect(node(1).bodies).toBe(idle);
-
-      node(0).faults.lies = await lieOf(scene.devnet, attacker);
-      await operator.printed(
-        /WARNING +\[oracle-set\] A new oracle set is not confirmed, 0x[0-9a-f]{64} stays in use/,
-      );
-      expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(1);
-      await register(operator);
-      // Also what would be rotated is sent to nobody else.
-      let statusesAsked = 0;
-      scene.devnet.oracles.onRequest = (_, { path }) => {
-        if (path.includes('signatures')) statusesAsked++;
-      };
-      await until('another pass of the rotation', operator, async () => statusesAsked > 0);
-      scene.devnet.oracles.onRequest = undefined;
-      expect(attacker.requests).toEqual([]);
-
-      mend(node(0).faults);
-      await until(
-        'the end of the doubt',
-        operator,
-        async () => (await metric(metricsUrl, 'oracle_set_unconfirmed')) === 0,
-      );
-      const next = await scene.devnet.updateOracles({ count: 4, threshold: 3, replace: true });
-      await operator.printed(`to ${hashOf(next)}`);
-      expect(operator.output).toMatch(/WARNING +\[oracle-set\] Oracle set changed from 0x[0-9a-f]{64} to /);
-      expect(await metric(metricsUrl, 'oracle_set_changes_total')).toBe(1);
-      await register(operator);
-      expect(attacker.requests).toEqual([]);
-    },
-    120 * SECONDS,
-  );
-
-  it(
-    'one node: of three lies from the beginning → it is named and left out, the honest set is used',
-    async () => {
-      const lie = await lieOf(scene.devnet, attacker);
-      await scene.devnet.mine(3);
-      node(0).faults.lies = lie;
-      const { operator, metricsUrl } = await start(scene.writeDataDir('three-nodes'), 3);
-      await using _stopped = operator;
-      await operator.printed('Started operator service');
-      expect(operator.output).toMatch(
-        new RegExp(`ERROR +\\[oracle-set\\] The execution endpoint ${node(0).url} contradicts the others`),
-      );
-      const asked = node(0).bodies;
-      await register(operator);
-      expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(0);
-      // Left out: nothing but what was under way.
-      expect(node(0).bodies - asked).toBeLessThanOrEqual(2);
-      expect(attacker.requests).toEqual([]);
-    },
-    90 * SECONDS,
-  );
-
-  it(
-    'one node: lies before anything was accepted → the operator waits, and starts when the nodes agree; then it starts with one node out',
-    async () => {
-      const dataDir = scene.writeDataDir('from-nothing');
-      node(0).faults.lies = await lieOf(scene.devnet, attacker);
-      {
-        const { operator, metricsUrl } = await start(dataDir, 2);
-        await using _stopped = operator;
-        await operator.printed(/No oracle set is in use yet, and none is confirmed/);
-        expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(1);
-        expect(operator.output).not.toContain('Started operator service');
-        mend(node(0).faults);
-        await operator.printed('Started operator service');
-        expect((await operator.stop()).exitCode).toBe(0);
-      }
-      node(1).faults.down = true;
-      const { operator } = await start(dataDir, 2);
-      await using _stopped = operator;
-      await operator.printed('Started operator service');
-      await register(operator);
-      expect(attacker.requests).toEqual([]);
-    },
-    120 * SECONDS,
-  );
-
-  it(
-    "database writer: calls the attacker's set accepted → not believed, whatever node says the same",
-    async () => {
-      await using database = await createTestDatabase();
-      const lie = await lieOf(scene.devnet, attacker);
-      const network = scene.networkFile;
-      await runSql(
-        database.url,
-        `insert into stakewise_operator.accepted_oracle_sets (chain_id, vault, accepted_by, keeper, oracle_set_hash,
-           config_ipfs_hash, event_block, event_block_hash, mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [
-          scene.devnet.chainId,
-          Buffer.from(scene.vault.slice(2), 'hex'),
-          `wallet ${scene.wallet}`,
-          Buffer.from(scene.devnet.addresses.keeper.slice(2), 'hex'),
-          Buffer.from(hashOf({ oracles: attacker.keys, threshold: 3 }).slice(2), 'hex'),
-          lie.event?.ipfsHash,
-          lie.event?.blockNumber,
-          Buffer.from(String(lie.event?.blockHash).slice(2), 'hex'),
-          randomBytes(32),
-        ],
-      );
-      node(0).faults.lies = lie;
-      const db = ['--db-url', database.url, '--network', network];
-      const { operator } = await start(scene.writeDataDir('written'), 2, ...db);
-      await using _stopped = operator;
-      await operator.printed('it is not believed');
       await operator.printed(/No oracle set is in use yet, and none is confirmed/);
+      expect(await metric(metricsUrl, 'oracle_set_unconfirmed')).toBe(1);
       expect(operator.output).not.toContain('Started operator service');
       mend(node(0).faults);
       await operator.printed('Started operator service');
-      await register(operator);
-      expect(attacker.requests).toEqual([]);
-    },
-    90 * SECONDS,
-  );
+      expect((await operator.stop()).exitCode).toBe(0);
+    }
+    node(1).faults.down = true;
+    const { operator } = await start(dataDir, 2);
+    await using _stopped = operator;
+    await operator.printed('Started operator service');
+    await register(operator);
+    expect(attacker.requests).toEqual([]);
+  });
 
-  it(
-    'one node: names another set than the pinned one → start ends with both hashes, exit 1',
-    async () => {
-      const pin = `0x${randomBytes(32).toString('hex')}`;
-      const { operator } = await start(scene.writeDataDir('pinned'), 2, '--oracle-set-hash', pin);
-      await using _stopped = operator;
-      expect(await operator.ended).toBe(1);
-      expect(operator.output).toContain(`oracle set is ${hashOf(scene.devnet.oracleSet)}`);
-      expect(operator.output).toContain(`not ${pin} of --oracle-set-hash`);
-    },
-    60 * SECONDS,
-  );
+  it("database writer: calls the attacker's set accepted → not believed, whatever node says the same", async () => {
+    await using database = await createTestDatabase();
+    const lie = await lieOf(scene.devnet, attacker);
+    const network = scene.networkFile;
+    await runSql(
+      database.url,
+      `insert into stakewise_operator.accepted_oracle_sets (chain_id, vault, accepted_by, keeper, oracle_set_hash,
+           config_ipfs_hash, event_block, event_block_hash, mac) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [
+        scene.devnet.chainId,
+        Buffer.from(scene.vault.slice(2), 'hex'),
+        `wallet ${scene.wallet}`,
+        Buffer.from(scene.devnet.addresses.keeper.slice(2), 'hex'),
+        Buffer.from(hashOf({ oracles: attacker.keys, threshold: 3 }).slice(2), 'hex'),
+        lie.event?.ipfsHash,
+        lie.event?.blockNumber,
+        Buffer.from(String(lie.event?.blockHash).slice(2), 'hex'),
+        randomBytes(32),
+      ],
+    );
+    node(0).faults.lies = lie;
+    const db = ['--db-url', database.url, '--network', network];
+    const { operator } = await start(scene.writeDataDir('written'), 2, ...db);
+    await using _stopped = operator;
+    await operator.printed('it is not believed');
+    await operator.printed(/No oracle set is in use yet, and none is confirmed/);
+    expect(operator.output).not.toContain('Started operator service');
+    mend(node(0).faults);
+    await operator.printed('Started operator service');
+    await register(operator);
+    expect(attacker.requests).toEqual([]);
+  });
 
-  it(
-    'one node: is the only one of an operator → start says what it decides, and the operator works',
-    async () => {
-      const { operator } = await start(scene.writeDataDir('one-node'), 1);
-      await using _stopped = operator;
-      await operator.printed(/WARNING .*Only one execution endpoint is given: it alone decides/);
-      await operator.printed('Started operator service');
-      await register(operator);
-    },
-    60 * SECONDS,
-  );
+  it('one node: names another set than the pinned one → start ends with both hashes, exit 1', async () => {
+    const pin = `0x${randomBytes(32).toString('hex')}`;
+    const { operator } = await start(scene.writeDataDir('pinned'), 2, '--oracle-set-hash', pin);
+    await using _stopped = operator;
+    expect(await operator.ended).toBe(1);
+    expect(operator.output).toContain(`oracle set is ${hashOf(scene.devnet.oracleSet)}`);
+    expect(operator.output).toContain(`not ${pin} of --oracle-set-hash`);
+  });
+
+  it('one node: is the only one of an operator → start says what it decides, and the operator works', async () => {
+    const { operator } = await start(scene.writeDataDir('one-node'), 1);
+    await using _stopped = operator;
+    await operator.printed(/WARNING .*Only one execution endpoint is given: it alone decides/);
+    await operator.printed('Started operator service');
+    await register(operator);
+  });
 });
