@@ -264,7 +264,7 @@ create table transactions (
   fee_ceiling_wei bigint,
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default clock_timestamp(),
-  value_wei bigint not null default 0,
+  value_wei numeric(78,0) not null default 0,
   bump_ceiling_wei bigint,
   mac bytea,
   constraint transactions_bump_ceiling_wei_check CHECK ((bump_ceiling_wei > 0)),
@@ -282,7 +282,8 @@ create table transactions (
   constraint transactions_request_check CHECK ((request = ANY (ARRAY['bump'::text, 'cancel'::text]))),
   constraint transactions_sender_check CHECK ((octet_length(sender) = 20)),
   constraint transactions_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'sent'::text, 'confirmed'::text, 'reverted'::text, 'abandoned'::text, 'cancelled'::text]))),
-  constraint transactions_value_wei_check CHECK ((value_wei >= 0)),
+  constraint transactions_value_wei_check CHECK ((value_wei >= (0)::numeric)),
+  constraint transactions_value_wei_limit CHECK ((value_wei < '115792089237316195423570985008687907853269984665640564039457584007913129639936'::numeric)),
   constraint transactions_vault_check CHECK ((octet_length(vault) = 20)),
   constraint transactions_pkey PRIMARY KEY (transaction_id),
   constraint transactions_chain_id_vault_intent_key_key UNIQUE (chain_id, vault, intent_key)

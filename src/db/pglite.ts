@@ -3,7 +3,7 @@ import { messageOf, OperatorError } from '../lib/errors.ts';
 import { type BusyMessage, type FileLock, type FileLockOptions, lockFile } from '../lib/locks/file-lock.ts';
 import { translateQueryError } from './errors.ts';
 import { makePrivate, resolveDatabaseDirectory } from './pglite-directory.ts';
-import { BIGINT } from './type-oids.ts';
+import { BIGINT, NUMERIC } from './type-oids.ts';
 
 /**
  * Postgres' own defaults are those of a server: 128 MB of buffers alone, all of it resident. One process with one connection
@@ -43,7 +43,7 @@ export async function openPglite(path: string, lockOptions: FileLockOptions = {}
     const { PGlite } = await import('@electric-sql/pglite');
     const pglite = await PGlite.create({
       dataDir: directory,
-      parsers: { [BIGINT]: BigInt },
+      parsers: { [BIGINT]: BigInt, [NUMERIC]: BigInt },
       startParams: [...PGlite.defaultStartParams, ...SETTINGS.flatMap(setting => ['-c', setting])],
     });
     // What it has made just now may be anybody's to read and write.

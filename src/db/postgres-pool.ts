@@ -18,7 +18,7 @@ import {
 import { findPassword, ownPasswordFile, type PasswordPlace } from './password-file.ts';
 import { wrapClient } from './pooled-client.ts';
 import { requireSession, roundsOf, type WantedSession } from './target-session.ts';
-import { BIGINT, BYTEA } from './type-oids.ts';
+import { BIGINT, BYTEA, NUMERIC } from './type-oids.ts';
 
 type PostgresUrl = Extract<DatabaseUrl, { kind: 'postgres' }>;
 
@@ -265,10 +265,10 @@ function endpointOf(connectionString: string | undefined): Endpoint {
   }
 }
 
-// bytea as plain bytes of their own (pg's are parts of a shared pool), bigint as bigint: the same as from PGlite.
+// bytea as plain bytes of their own (pg's are parts of a shared pool), whole numbers as bigint: the same as from PGlite.
 function typeParserOf(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
   if (oid === BYTEA && format !== 'binary') return parseBytea;
-  if (oid === BIGINT && format !== 'binary') return BigInt;
+  if ((oid === BIGINT || oid === NUMERIC) && format !== 'binary') return BigInt;
   return pg.types.getTypeParser(oid, format === 'binary' ? 'text' : format);
 }
 

@@ -128,7 +128,7 @@ export async function recordIntent(
     insert into ${tableOf(session, 'transactions')} as t (chain_id, vault, kind, intent_key, lease_epoch, sender, nonce,
       recipient, call_data, value_wei, gas_limit, deadline, bump_ceiling_wei, state)
     select ${lease.chainId}::bigint, ${lease.vault}::bytea, ${kind}::text, ${key}::text, ${lease.epoch}::bigint,
-      ${sender}::bytea, ${nonce}::bigint, ${recipient}::bytea, ${data}::bytea, ${valueWei}::bigint,
+      ${sender}::bytea, ${nonce}::bigint, ${recipient}::bytea, ${data}::bytea, ${valueWei}::numeric,
       ${gasLimit}::bigint, ${deadline ?? null}::bigint, ${bumpCeilingWei}::bigint, 'intended'
     from held
     on conflict (chain_id, vault, intent_key) do update set

@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { describe, expect } from 'vitest';
 import { MIGRATIONS } from '../../../migrations/index.ts';
 import { openDatabase } from '../../../src/db/database.ts';
 import { checkSchema, listSchemaSteps, type Migration, migrateDatabase } from '../../../src/db/migrator.ts';
+import { findTransactionById } from '../../../src/db/transactions.ts';
 import { packageRoot } from '../../../src/lib/package-root.ts';
 import { it } from '../../support/postgres/fixtures.ts';
 import { createTestDatabase, runSql } from '../../support/postgres/postgres.ts';
@@ -69,6 +70,46 @@ describe('migrateDatabase', () => {
     await expect(checkSchema(database, VERSION)).rejects.toMatchObject({ code: 'db-schema-missing' });
     expect(await migrateDatabase(database, VERSION)).toEqual(ALL);
   });
+});
+
+/** What the steps up to this one have made, as programs before the next one left it. */
+function stepsUpTo(name: string): Readonly<Record<string, Migration>> {
+  const steps = Object.entries(MIGRATIONS);
+  return Object.fromEntries(steps.slice(0, steps.findIndex(([step]) => step === name) + 1));
+}
+
+describe('0009-transaction-value', () => {
+  const SCOPE = { chainId: 1, vault: new Uint8Array(20).fill(7) };
+  const INSERT = `insert into stakewise_operator.transactions (chain_id, vault, kind, intent_key, lease_epoch, sender, nonce,
+      recipient, call_data, value_wei, gas_limit, state)
+    values (1, $1, 'harvest', $2, 1, $1, 0, $1, '', $3, 21000, 'abandoned') returning transaction_id`;
+  const LARGEST = 2n ** 256n - 1n;
+
+  for (const kind of ['Postgres', 'PGlite']) {
+    it(`rows of a database from before 0009 keep the ether of their transactions, and larger amounts fit (${kind})`, async ({
+      empty,
+      pglite,
+    }) => {
+      await using database = await openDatabase({ url: kind === 'Postgres' ? empty.url : pglite.url });
+      await migrateDatabase(database, { ...VERSION, migrations: stepsUpTo('0008-upload-proofs') });
+      const insert = async (key: string, valueWei: string) => {
+        const { rows } = await database.db.executeQuery<{ transaction_id: bigint }>(
+          CompiledQuery.raw(INSERT, [Buffer.from(SCOPE.vault), key, valueWei]),
+        );
+        return rows[0]?.transaction_id ?? 0n;
+      };
+      const readValue = async (id: bigint) => (await findTransactionById(database, SCOPE, id))?.valueWei;
+      const amounts = [0n, 1n, 2n ** 63n - 1n];
+      const ids = await Promise.all(amounts.map(one => insert(`old ${one}`, String(one))));
+      await expect(insert('too large', String(2n ** 63n))).rejects.toThrow();
+      expect(await migrateDatabase(database, VERSION)).toEqual(['0009-transaction-value']);
+      expect(await Promise.all(ids.map(readValue))).toEqual(amounts);
+      expect(await readValue(await insert('larger', String(LARGEST)))).toBe(LARGEST);
+      for (const refused of ['-1', 'NaN', String(LARGEST + 1n)]) {
+        await expect(insert(refused, refused)).rejects.toThrow('check');
+      }
+    });
+  }
 });
 
 describe('checkSchema', () => {
