@@ -12,6 +12,8 @@ export interface BeginView extends BeginFacts {
 export interface BeginFacts {
   /** Whether the call has been done, by the contract's own state; false where nobody can tell. */
   readonly isDone?: boolean | undefined;
+  /** Whether the occasion of the call has passed; false for one that has none. */
+  readonly isOutdated?: boolean | undefined;
   /** What the call would do now. */
   readonly estimate?: CallEstimate | undefined;
   /** What the recorded forms of the wallet's next nonce offer. */
@@ -33,7 +35,7 @@ export type BeginStep =
 /** Says whether a call is worth a transaction now. An `ask` is answered by the same call with the fact in the view. */
 export function decideBegin(
   { deadline, valueWei = 0n }: Pick<TransactionIntent, 'deadline' | 'valueWei'>,
-  { account, isDone, estimate, recordedFees }: BeginView,
+  { account, isDone, isOutdated, estimate, recordedFees }: BeginView,
   { maxFeePerGasWei }: Pick<FeeCeilings, 'maxFeePerGasWei'>,
 ): BeginStep {
   if (deadline !== undefined && account.block.timestamp >= deadline) {
@@ -41,6 +43,8 @@ export function decideBegin(
   }
   if (isDone === undefined) return { kind: 'ask', fact: 'isDone' };
   if (isDone) return { kind: 'refuse', outcome: { status: 'already-done' } };
+  if (isOutdated === undefined) return { kind: 'ask', fact: 'isOutdated' };
+  if (isOutdated) return { kind: 'refuse', outcome: { status: 'outdated' } };
   if (estimate === undefined) return { kind: 'ask', fact: 'estimate' };
   if (estimate.status === 'reverts') {
     const { reason, data } = estimate;

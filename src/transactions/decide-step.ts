@@ -19,6 +19,8 @@ export interface AskedFacts {
   readonly nonceTaker?: Hex | 'unknown' | undefined;
   /** Whether the call has been done, by the contract's own state; false where nobody can tell. */
   readonly isDone?: boolean | undefined;
+  /** Whether the occasion of the call has passed; false for one that has none. */
+  readonly isOutdated?: boolean | undefined;
   /** Why the call reverted in the block of its receipt. */
   readonly revertReason?: string | undefined;
   /** The vault that has the turn to use the wallet's nonce: this one or another. */
@@ -205,8 +207,8 @@ function decideMove(
 }
 
 /**
- * Offers more, unless it would be for nothing: what could only revert now, and what no operator with this wallet has
- * recorded, is taken back instead. Not from another vault, whose turn the wallet is by now.
+ * Offers more, unless it would be for nothing: what could only revert now, whose occasion has passed, or what no operator
+ * with this wallet has recorded, is taken back instead. Not from another vault, whose turn the wallet is by now.
  */
 function decideReplacement(
   row: JudgedTransaction,
@@ -227,6 +229,8 @@ function decideReplacement(
   if (!row.isProven || isTakenBack) return decideFees(row, view, moving, rules, 'cancel');
   if (view.isDone === undefined) return { step: { kind: 'ask', fact: 'isDone' }, watch: moving };
   if (view.isDone) return decideFees(row, view, moving, rules, 'cancel');
+  if (view.isOutdated === undefined) return { step: { kind: 'ask', fact: 'isOutdated' }, watch: moving };
+  if (view.isOutdated) return decideFees(row, view, moving, rules, 'cancel');
   if (view.wouldRevert === undefined) return { step: { kind: 'ask', fact: 'wouldRevert' }, watch: moving };
   return decideFees(row, view, moving, rules, view.wouldRevert ? 'cancel' : 'raise-fee');
 }

@@ -8,6 +8,8 @@ export interface ExpectedCall {
   readonly kind: TransactionIntent['kind'];
   /** How many validators it is about. */
   readonly validators: number;
+  /** Ether that goes with it. Default: none. */
+  readonly valueWei?: bigint | undefined;
 }
 
 /** What a call would have taken that the wallet could not pay for. */
@@ -35,10 +37,11 @@ export function describeShortfall(
 /** What every transaction costs. */
 const TRANSACTION_GAS = 21_000n;
 /**
- * Gas that one validator takes at least: in the deposit contract a log of 700 bytes, a node of the tree, the count, and a call
- * with ether. A signature of an oracle, and the vault's own work, are not counted: what is less than this can pay for nothing.
+ * Gas that one validator takes at least where something is deposited for it: in the deposit contract a log of 700 bytes, a
+ * node of the tree, the count, and a call with ether. A signature of an oracle, and the vault's own work, are not counted:
+ * what is less than this can pay for nothing.
  */
-const REGISTRATION_GAS = 30_000n;
+const DEPOSIT_GAS = 30_000n;
 /** What a call that could not be paid for says of the next one holds so long: another one may take less gas. */
 const REMEMBERED_MS = 3_600_000;
 
@@ -48,7 +51,7 @@ const REMEMBERED_MS = 3_600_000;
  * wallet. False says nothing: the call itself is estimated before it is sent.
  */
 export function isShortOf(
-  { kind, validators }: ExpectedCall,
+  { kind, validators, valueWei = 0n }: ExpectedCall,
   { block, priorityFeeWei, balanceWei }: Pick<AccountView, 'block' | 'priorityFeeWei' | 'balanceWei'>,
   {
     ceilings,
@@ -67,7 +70,8 @@ export function isShortOf(
   const isAlike = last?.kind === kind && validators >= last.validators;
   const isFresh = last !== undefined && nowMs - last.atMs < REMEMBERED_MS && balanceWei <= last.balanceWei;
   const known = isAlike && isFresh ? last.gasLimit : 0n;
-  const perValidator = kind === 'register-validators' ? REGISTRATION_GAS * BigInt(validators) : 0n;
+  const hasDeposits = kind === 'register-validators' || kind === 'fund-validators';
+  const perValidator = hasDeposits ? DEPOSIT_GAS * BigInt(validators) : 0n;
   const least = TRANSACTION_GAS + perValidator;
-  return balanceWei < (known > least ? known : least) * fees.maxFeeWei;
+  return balanceWei < (known > least ? known : least) * fees.maxFeeWei + valueWei;
 }

@@ -58,7 +58,8 @@ export async function sendAttempt(
   const attempt = { hash, nonce: row.nonce, purpose, raw: bytes, ...fees, mac };
   if (!(await recordAttempt(deps.database, ref, row.id, attempt))) throw leaseLost();
   const fields = { kind: row.kind, hash: toHex(hash), nonce: String(row.nonce), purpose };
-  deps.log.info({ ...fields, maxFeeWei: String(fees.maxFeeWei) }, 'Sending transaction');
+  const valueWei = purpose === 'call' && row.valueWei > 0n ? String(row.valueWei) : undefined;
+  deps.log.info({ ...fields, valueWei, maxFeeWei: String(fees.maxFeeWei) }, 'Sending transaction');
   return broadcast(deps, ref, raw);
 }
 

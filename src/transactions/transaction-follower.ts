@@ -34,19 +34,19 @@ import {
 import { isCallOf, type JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
 import { findHighestFees } from './recorded-fees.ts';
-import type { TransactionOutcome } from './transaction.ts';
+import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
 import { type AttemptDeps, broadcast, sendAttempt } from './transaction-attempts.ts';
 import type { Fees } from './transaction-fees.ts';
 
-interface FollowOptions {
-  readonly signal: AbortSignal;
-  readonly isDone?: (() => Promise<boolean>) | undefined;
-}
+type FollowOptions = { readonly signal: AbortSignal } & AskedOfIntent;
+
+/** What only whoever wants the call can tell. */
+type AskedOfIntent = Pick<TransactionIntent, 'isDone' | 'isOutdated'>;
 
 /** One transaction while it is followed. */
 interface Followed {
   readonly key: string;
-  readonly isDone: FollowOptions['isDone'];
+  readonly intent: AskedOfIntent;
   watch: Watch;
   /** Since when it is under way, once that has been told: milliseconds since 1970. */
   pendingSinceMs: number | undefined;
@@ -70,10 +70,10 @@ export class TransactionFollower {
   /** Signs and sends the first form of a recorded intent, and follows it. */
   async start(
     key: string,
-    { fees, signal, isDone }: FollowOptions & { readonly fees: Fees },
+    { fees, signal, ...intent }: FollowOptions & { readonly fees: Fees },
   ): Promise<TransactionOutcome> {
     const row = await this.#findOwn(key);
-    const followed = beginFollowing(key, isDone);
+    const followed = beginFollowing(key, intent);
     // Not by its row, which has the age of an earlier try.
     this.#tellPending(row, followed, Date.now());
     await this.#send(row, followed, 'call', fees);
@@ -89,9 +89,9 @@ export class TransactionFollower {
   followFor(
     waitMs: number,
     key: string,
-    { signal, isDone }: FollowOptions,
+    { signal, ...intent }: FollowOptions,
   ): Promise<TransactionOutcome | undefined> {
-    return this.#lookUntil(waitMs, beginFollowing(key, isDone), signal);
+    return this.#lookUntil(waitMs, beginFollowing(key, intent), signal);
   }
 
   /**
@@ -204,14 +204,16 @@ export class TransactionFollower {
     step: AskStep,
     row: JudgedTransaction,
     view: FollowView,
-    { isDone }: Followed,
+    { intent }: Followed,
   ): Promise<AskedFacts> {
     const { database, node } = this.#deps;
     switch (step.fact) {
       case 'nonceTaker':
         return this.#askNonceTaker(row, view);
       case 'isDone':
-        return { isDone: (await isDone?.()) === true };
+        return { isDone: (await intent.isDone?.(view.block.number)) === true };
+      case 'isOutdated':
+        return { isOutdated: (await intent.isOutdated?.(view.block.number)) === true };
       case 'revertReason':
         return { revertReason: await explainRevert(node, callOf(row), step.blockNumber) };
       case 'turn': {
@@ -300,8 +302,8 @@ export class TransactionFollower {
   }
 }
 
-function beginFollowing(key: string, isDone: FollowOptions['isDone']): Followed {
-  return { key, isDone, watch: newWatch(performance.now()), pendingSinceMs: undefined };
+function beginFollowing(key: string, intent: AskedOfIntent): Followed {
+  return { key, intent, watch: newWatch(performance.now()), pendingSinceMs: undefined };
 }
 
 function callOf(row: StoredTransaction): SimulatedCall {

@@ -114,7 +114,8 @@ export class TransactionSender {
     }
     // Also one whose end is no longer what was recorded: its nonce decides.
     await this.#adopt(row, { reopen: true });
-    return this.#follower.follow(row.key, { signal, isDone: intent.isDone });
+    const { isDone, isOutdated } = intent;
+    return this.#follower.follow(row.key, { signal, isDone, isOutdated });
   }
 
   /** @param replaces - number of a row of this key that has done nothing */
@@ -140,8 +141,8 @@ export class TransactionSender {
         if (await this.#mustWaitForRival(view)) return 'wait';
         signal.throwIfAborted();
         await this.#record(intent, account.nonce, step.gasLimit, replaces);
-        const { key, isDone } = intent;
-        return this.#follower.start(key, { fees: step.fees, signal, isDone });
+        const { key, isDone, isOutdated } = intent;
+        return this.#follower.start(key, { fees: step.fees, signal, isDone, isOutdated });
       }
     }
   }
@@ -170,11 +171,17 @@ export class TransactionSender {
     }
   }
 
-  async #ask(fact: keyof BeginFacts, intent: TransactionIntent, { nonce }: AccountView): Promise<BeginFacts> {
+  async #ask(
+    fact: keyof BeginFacts,
+    intent: TransactionIntent,
+    { nonce, block }: AccountView,
+  ): Promise<BeginFacts> {
     const { database, node, signer } = this.#deps;
     switch (fact) {
       case 'isDone':
-        return { isDone: (await intent.isDone?.()) ?? false };
+        return { isDone: (await intent.isDone?.(block.number)) ?? false };
+      case 'isOutdated':
+        return { isOutdated: (await intent.isOutdated?.(block.number)) ?? false };
       case 'estimate': {
         const { to, data, valueWei = 0n } = intent;
         return { estimate: await estimateCall(node, { from: signer.address, to, data, valueWei }) };

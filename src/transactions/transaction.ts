@@ -1,12 +1,21 @@
 import type { Hex } from '../lib/bytes.ts';
 
 /** What transactions are for. */
-export const TRANSACTION_KINDS = ['register-validators', 'update-exit-signatures', 'harvest'] as const;
+export const TRANSACTION_KINDS = [
+  'register-validators',
+  'update-exit-signatures',
+  'harvest',
+  'fund-validators',
+  'withdraw-validators',
+] as const;
 
 /** A call of a contract that must happen once. */
 export interface TransactionIntent {
   readonly kind: (typeof TRANSACTION_KINDS)[number];
-  /** What makes two intents the same: of all with one key, only one ever becomes a transaction that succeeds. */
+  /**
+   * What makes two intents the same: of all with one key, only one ever becomes a transaction that succeeds. A call that is
+   * right more than once has its occasion in its key, see `keyOfOccasion`.
+   */
   readonly key: string;
   readonly to: string;
   readonly data: Hex;
@@ -17,8 +26,16 @@ export interface TransactionIntent {
   /** Unix seconds on the chain's clock: in a later block the contract refuses the call. */
   readonly deadline?: bigint | undefined;
   /** Whether the contract's own state says that it has been done: by somebody else, or before a database was lost. */
-  readonly isDone?: (() => Promise<boolean>) | undefined;
+  readonly isDone?: IsSoAt | undefined;
+  /**
+   * Whether the chain has moved past the occasion that the call was planned for, so that another plan has to be made: it is
+   * not sent then, and taken back while it waits. Asked after `isDone`, before anything is signed.
+   */
+  readonly isOutdated?: IsSoAt | undefined;
 }
+
+/** @param head - block that a node has told of: what the answer is read from is not to be older */
+type IsSoAt = (head: number) => Promise<boolean>;
 
 /** Why a call waits to be sent, or to get into a block, although nothing has failed. */
 type TransactionBlock =
@@ -41,5 +58,7 @@ export type TransactionOutcome =
   /** The deadline has passed, before or after the transaction was sent; it can do nothing any more. */
   | { readonly status: 'expired' }
   | { readonly status: 'already-done' }
+  /** Its occasion has passed: it never happens, and is to be planned anew. */
+  | { readonly status: 'outdated' }
   /** Another transaction took the nonce (`tx cancel`, or another program with this wallet): the call never happens. */
   | { readonly status: 'cancelled'; readonly hash: Hex | undefined };

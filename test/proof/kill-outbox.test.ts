@@ -1,6 +1,7 @@
 // An operator is killed with kill −9 before every statement on the wire to Postgres and every request to the
 // node; whoever comes next ends with one transaction. And it is held up at each of them instead, for so long that another
-// operator takes over and sends, and then goes on: one transaction.
+// operator takes over and sends, and then goes on: one transaction. The same of withdrawals, which whoever comes next plans
+// again, alike or for other amounts: one of the two plans happens.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -11,6 +12,14 @@ import { startRpcGate } from '../support/faults/rpc-gate.ts';
 import { startWireProxy } from '../support/faults/wire-proxy.ts';
 import { runSql } from '../support/postgres/postgres.ts';
 import { PROJECT_ROOT } from '../support/programs/cli.ts';
+import {
+  deployOperationsVault,
+  occasionNow,
+  REQUEST_FEE_WEI,
+  toldBy,
+  type WithdrawalWork,
+  withdrawalIntentOf,
+} from '../support/scenes/operations-vault.ts';
 import { type OutboxChain, startOutboxChain } from '../support/scenes/outbox-chain.ts';
 import { countOf, intentOf, type OutboxPlace, startTestOperator } from '../support/scenes/outbox-scene.ts';
 
@@ -29,9 +38,9 @@ async function newPlace(): Promise<{ place: OutboxPlace; slot: number }> {
   return { place: await scene.newPlace(), slot };
 }
 
-function startChild(place: OutboxPlace, slot: number): ChildProcess {
+function startChild(place: OutboxPlace, work: number | WithdrawalWork): ChildProcess {
   const file = join(PROJECT_ROOT, 'test/support/faults/outbox-child.ts');
-  return spawn(process.execPath, [file, JSON.stringify(place), String(slot)], {
+  return spawn(process.execPath, [file, JSON.stringify(place), JSON.stringify(work)], {
     cwd: PROJECT_ROOT,
     env: {
       PATH: process.env.PATH,
@@ -85,7 +94,7 @@ async function runTo(
   kind: 'statement' | 'request',
   number: number,
   place: OutboxPlace,
-  slot: number,
+  work: number | WithdrawalWork,
   atPoint: (child: ChildProcess) => Promise<boolean>,
 ) {
   let child: ChildProcess | undefined;
@@ -100,7 +109,7 @@ async function runTo(
     serverUrl: place.databaseUrl,
     ...(kind === 'statement' && { point: { number, when: 'before' }, hold: reach }),
   });
-  child = startChild({ ...place, databaseUrl: wire.url, rpcUrl: gate.url }, slot);
+  child = startChild({ ...place, databaseUrl: wire.url, rpcUrl: gate.url }, work);
   return { ...(await endOf(child)), reached };
 }
 
@@ -159,6 +168,98 @@ describe('an operator that sends a transaction', () => {
         return run.reached !== undefined;
       });
       console.log(`outbox: held up before ${count} × ${kind}`);
+      expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
+    },
+  );
+});
+
+/** A vault with nothing planned yet, and the withdrawals that its operator is to request. */
+async function newWithdrawals(): Promise<{ place: OutboxPlace; work: WithdrawalWork }> {
+  const place = await scene.newPlace();
+  await deployOperationsVault(scene.chain, place.vault);
+  await using operator = await startTestOperator(place, { holder: 'who plans' });
+  return { place, work: { amountGwei: 5, occasion: await occasionNow(operator.node, place.vault) } };
+}
+
+/** The next operator starts, and requests what it has planned before it knew what became of the other one's. */
+async function takeOverWithdrawals(place: OutboxPlace, work: WithdrawalWork): Promise<string> {
+  await expireLease(place);
+  await using next = await startTestOperator(place, { holder: 'the next one' });
+  const { signal } = new AbortController();
+  await next.outbox.reconcile(signal);
+  return (await next.outbox.send(withdrawalIntentOf(next.node, place, work), { signal })).status;
+}
+
+async function expectOneEffect(place: OutboxPlace, amounts: readonly number[]): Promise<void> {
+  const told = await toldBy(scene.chain, place.vault);
+  const plans = amounts.map(amount => [
+    `ValidatorWithdrawalSubmitted 0x01 ${amount}`,
+    'ValidatorWithdrawalSubmitted 0x02 0',
+  ]);
+  expect(plans).toContainEqual(told);
+  expect(await scene.chain.getBalance(place.vault), 'wei for the requests').toBe(2n * REQUEST_FEE_WEI);
+  expect(await scene.nonceOf(place), 'transactions').toBe(1);
+}
+
+const PLANS = [
+  ['alike', 5, ['confirmed']],
+  ['for another amount', 6, ['confirmed', 'outdated']],
+] as const;
+
+describe('an operator that requests withdrawals', () => {
+  it.each(KINDS.flatMap(kind => PLANS.map(plan => [kind, ...plan] as const)))(
+    'withdrawals are requested once, their operator being killed before each %s in turn, and they being planned again %s',
+    { timeout: 240_000 },
+    async (kind, _, amountGwei, outcomes) => {
+      const seen = new Set<string>();
+      const count = await forEveryPoint(LANES, async number => {
+        const { place, work } = await newWithdrawals();
+        const run = await runTo(kind, number, place, work, async child => {
+          child.kill('SIGKILL');
+          return false;
+        });
+        try {
+          if (run.reached === undefined) expect(run, run.stderr).toMatchObject({ how: 0 });
+          else expect(run.how).toBe('SIGKILL');
+          const status = await takeOverWithdrawals(place, { ...work, amountGwei });
+          expect(outcomes).toContain(status);
+          seen.add(status);
+          await expectOneEffect(place, [5, amountGwei]);
+        } catch (error) {
+          throw new Error(`killed before ${kind} ${number}: ${run.reached}`, { cause: error });
+        }
+        return run.reached !== undefined;
+      });
+      console.log(`withdrawals: killed before ${count} × ${kind}`);
+      expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
+      expect([...seen].sort()).toEqual(outcomes);
+    },
+  );
+
+  it.each(KINDS)(
+    'withdrawals are requested once, their operator being held up before each %s until another one has planned other ones',
+    { timeout: 240_000 },
+    async kind => {
+      const count = await forEveryPoint(LANES, async number => {
+        const { place, work } = await newWithdrawals();
+        const other = { ...work, amountGwei: 6 };
+        const run = await runTo(kind, number, place, work, async child => {
+          child.kill('SIGSTOP');
+          await takeOverWithdrawals(place, other);
+          child.kill('SIGCONT');
+          return true;
+        });
+        try {
+          await takeOverWithdrawals(place, other);
+          await expectOneEffect(place, [5, 6]);
+        } catch (error) {
+          throw new Error(`held up before ${kind} ${number}: ${run.reached}\n${run.stderr}`, {
+            cause: error,
+          });
+        }
+        return run.reached !== undefined;
+      });
+      console.log(`withdrawals: held up before ${count} × ${kind}`);
       expect(count).toBeGreaterThan(kind === 'statement' ? 10 : 4);
     },
   );

@@ -37,7 +37,7 @@ export const METRIC_LABELS = {
   mode: { source: 'the two ways of making exit shards', atMost: 2 },
   reason: { source: 'BLOCKED_REASONS; fee_ceiling of a transaction', atMost: BLOCKED_REASONS.length },
   kind: { source: 'TRANSACTION_KINDS', atMost: TRANSACTION_KINDS.length + 1 },
-  status: { source: 'what becomes of a transaction (TransactionOutcome)', atMost: 6 },
+  status: { source: 'what becomes of a transaction (TransactionOutcome)', atMost: 7 },
 } as const satisfies Readonly<Record<string, LabelBound>>;
 
 export type MetricLabel = keyof typeof METRIC_LABELS;

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonRpcProvider } from 'ethers';
+import { type JsonRpcProvider, Transaction } from 'ethers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listOpenTransactions, listTransactions, requestReplacement } from '../../../src/db/transactions.ts';
+import { toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
+import { runSql } from '../../support/postgres/postgres.ts';
 import {
   addressOf,
   loseDatabase,
@@ -306,5 +308,98 @@ describe('the outbox', () => {
     const second = await operator.outbox.send(intentOf(slot), { signal: never() });
     expect(second).toMatchObject({ status: 'confirmed', hash: 'hash' in first ? first.hash : '' });
     expect([await countOf(chain, slot), await scene.nonceOf(place)]).toEqual([1, 1]);
+  });
+});
+
+describe('the outbox sends ether', () => {
+  const VALUE_WEI = 10n ** 15n;
+  const sinkFor = async () => {
+    const place = await scene.newPlace();
+    // It takes whatever comes.
+    await chain.send('anvil_setCode', [place.vault, '0x00']);
+    return { place, intent: intentOf(slot, { to: place.vault, valueWei: VALUE_WEI }) };
+  };
+
+  it('the outbox sends the ether of a call with it, and again with every higher fee', async () => {
+    await scene.setAutomine(false);
+    const { place, intent } = await sinkFor();
+    await using operator = await startTestOperator(place, { stuckAfterMs: 60, maxFeePerGasWei: 5n * GWEI });
+    const sent = operator.outbox.send(intent, { signal: never() });
+    await scene.untilPending(operator, place, 3);
+    await scene.mine();
+    expect(await sent).toMatchObject({ status: 'confirmed' });
+    const [row] = await listTransactions(operator.database, scopeOf(place), 1);
+    expect(row).toMatchObject({ valueWei: VALUE_WEI, state: 'confirmed' });
+    const values = (row?.attempts ?? []).map(({ raw }) => Transaction.from(toHex(raw)).value);
+    expect(values.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(values)).toEqual(new Set([VALUE_WEI]));
+    expect([await chain.getBalance(place.vault), await scene.nonceOf(place)]).toEqual([VALUE_WEI, 1]);
+  });
+
+  it('the outbox takes a call back without its ether', async () => {
+    await scene.setAutomine(false);
+    const { place, intent } = await sinkFor();
+    await using operator = await startTestOperator(place);
+    const sent = operator.outbox.send(intent, { signal: never() });
+    await scene.untilPending(operator, place);
+    const [row] = await listOpenTransactions(operator.database, scopeOf(place));
+    await requestReplacement(operator.database, scopeOf(place), row?.id ?? 0n, { request: 'cancel' });
+    await scene.untilPending(operator, place, 2);
+    await scene.mine();
+    expect(await sent).toMatchObject({ status: 'cancelled' });
+    expect([await chain.getBalance(place.vault), await scene.nonceOf(place)]).toEqual([0n, 1]);
+  });
+
+  it('the outbox sends nothing from a wallet that has the gas and not the ether', async () => {
+    const { place, intent } = await sinkFor();
+    await using operator = await startTestOperator(place);
+    await chain.send('anvil_setBalance', [addressOf(place), `0x${(10n ** 17n).toString(16)}`]);
+    const asked = { ...intent, valueWei: 10n ** 17n - 1n };
+    await expect(operator.outbox.send(asked, { signal: never() })).rejects.toMatchObject({
+      code: 'insufficient-funds',
+    });
+    expect(await listTransactions(operator.database, scopeOf(place), 1)).toEqual([]);
+    expect(await operator.outbox.send(intent, { signal: never() })).toMatchObject({ status: 'confirmed' });
+  });
+
+  it('the outbox sends more ether than fits a bigint of the database', async () => {
+    const { place, intent } = await sinkFor();
+    const valueWei = 2n ** 64n + 1n;
+    await chain.send('anvil_setBalance', [addressOf(place), `0x${(2n * valueWei).toString(16)}`]);
+    await using operator = await startTestOperator(place);
+    expect(await operator.outbox.send({ ...intent, valueWei }, { signal: never() })).toMatchObject({
+      status: 'confirmed',
+    });
+    expect(await chain.getBalance(place.vault)).toBe(valueWei);
+  });
+
+  it('the outbox signs nothing of a row whose ether was changed in the database', async () => {
+    await scene.setAutomine(false);
+    const { place, intent } = await sinkFor();
+    {
+      const stop = new AbortController();
+      await using operator = await startTestOperator(place);
+      const sent = operator.outbox.send(intent, { signal: stop.signal });
+      await scene.untilPending(operator, place);
+      stop.abort();
+      await expect(sent).rejects.toThrow();
+    }
+    await runSql(
+      place.databaseUrl,
+      `update stakewise_operator.transactions set value_wei = ${10n ** 18n}, request = 'bump'
+      where vault = '\\x${place.vault.slice(2)}'`,
+    );
+    await chain.send('anvil_dropAllTransactions', []);
+    await using next = await startTestOperator(place, { stuckAfterMs: 60, reconcileWaitMs: 400 });
+    await next.outbox.reconcile(never());
+    const [row] = await listTransactions(next.database, scopeOf(place), 1);
+    for (const { raw } of row?.attempts ?? []) {
+      const { to, value } = Transaction.from(toHex(raw));
+      expect(value, `a form to ${to}`).toBe(to === addressOf(place) ? 0n : VALUE_WEI);
+    }
+    await scene.mine();
+    await scene.setAutomine(true);
+    await next.outbox.send(intent, { signal: never() });
+    expect(await chain.getBalance(place.vault)).toBe(VALUE_WEI);
   });
 });

@@ -52,6 +52,7 @@ export function localSigner(secretKey: string): WalletSigner {
           nonce: unsigned.nonce,
           to: unsigned.to,
           data: unsigned.data,
+          value: unsigned.valueWei ?? 0n,
           gasLimit: unsigned.gasLimit,
           maxFeePerGas: unsigned.maxFeePerGasWei,
           maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,

@@ -19,7 +19,7 @@ const atSecond = (timestamp: bigint) =>
 const withBaseFee = (baseFeePerGasWei: bigint) =>
   accountWith({ block: { number: 100, timestamp: 1_000n, baseFeePerGasWei } });
 
-const NOT_DONE = { isDone: false };
+const NOT_DONE = { isDone: false, isOutdated: false };
 const PASSES = { ...NOT_DONE, estimate: { status: 'passes', gas: 50_000n } } as const;
 const NOTHING_RECORDED = { ...PASSES, recordedFees: { own: undefined, all: undefined } };
 const recorded = (maxFeeWei: bigint, maxPriorityFeeWei: bigint) => ({
@@ -58,6 +58,17 @@ const TABLE: readonly (readonly [title: string, begin: Begin])[] = [
   [
     'a call that has been done is not sent',
     { view: { isDone: true }, step: { kind: 'refuse', outcome: { status: 'already-done' } } },
+  ],
+  [
+    'of a call that has not been done it asks whether its occasion has passed',
+    { view: { isDone: false }, step: { kind: 'ask', fact: 'isOutdated' } },
+  ],
+  [
+    'a call whose occasion has passed is not sent',
+    {
+      view: { ...PASSES, isOutdated: true },
+      step: { kind: 'refuse', outcome: { status: 'outdated' } },
+    },
   ],
   ['a call that has not been done is simulated', { view: NOT_DONE, step: { kind: 'ask', fact: 'estimate' } }],
   [

@@ -109,6 +109,7 @@ const world: fc.Arbitrary<World> = fc.record({
   answers: fc.record({
     nonceTaker: fc.oneof(fc.constant('unknown' as const), fc.integer({ min: 1, max: 14 }).map(hashNumber)),
     isDone: fc.boolean(),
+    isOutdated: fc.boolean(),
     revertReason: fc.constant('no'),
     turn: fc.constantFrom('ours' as const, 'theirs' as const),
     wouldRevert: fc.boolean(),
@@ -210,11 +211,12 @@ describe('decideStep in every world', () => {
   it('decideStep offers more only for a call that is proven, not done and worth it', () => {
     inEveryWorld(({ row, answers }, { decision: { step } }) => {
       if (step.kind !== 'raise-fee') return;
-      const { isDone, wouldRevert, turn } = answers;
+      const { isDone, isOutdated, wouldRevert, turn } = answers;
       const { isProven } = row;
-      expect({ isProven, isDone, wouldRevert, turn }).toEqual({
+      expect({ isProven, isDone, isOutdated, wouldRevert, turn }).toEqual({
         isProven: true,
         isDone: false,
+        isOutdated: false,
         wouldRevert: false,
         turn: 'ours',
       });
@@ -266,6 +268,7 @@ describe('decideStep over a transaction’s whole life', () => {
             answers: {
               nonceTaker: 'unknown',
               isDone: false,
+              isOutdated: false,
               revertReason: 'no',
               turn: 'ours',
               wouldRevert: false,

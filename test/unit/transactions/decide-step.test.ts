@@ -21,7 +21,13 @@ const RULES: FollowRules = {
 };
 const STUCK: Partial<FollowView> = { nowMs: 48_000 };
 /** What is known by the time that a fee is chosen for a call that is worth it. */
-const WORTH_IT: Partial<FollowView> = { ...STUCK, turn: 'ours', isDone: false, wouldRevert: false };
+const WORTH_IT: Partial<FollowView> = {
+  ...STUCK,
+  turn: 'ours',
+  isDone: false,
+  isOutdated: false,
+  wouldRevert: false,
+};
 const MARKET = { baseFeePerGasWei: 10n * GWEI, priorityFeeWei: GWEI };
 const OFFERED = { maxFeeWei: 20n * GWEI, maxPriorityFeeWei: 2n * GWEI };
 const PRICED: Partial<FollowView> = {
@@ -427,9 +433,25 @@ const REPLACEMENTS: Table = [
     { view: { ...STUCK, turn: 'ours' }, step: { kind: 'ask', fact: 'isDone' }, remembers: MOVED },
   ],
   [
-    'a call that has not been done is simulated',
+    'of a call that has not been done it asks whether its occasion has passed',
     {
       view: { ...STUCK, turn: 'ours', isDone: false },
+      step: { kind: 'ask', fact: 'isOutdated' },
+      remembers: MOVED,
+    },
+  ],
+  [
+    'a call whose occasion has passed is taken back',
+    {
+      view: { ...PRICED, isOutdated: true, wouldRevert: undefined },
+      step: { kind: 'cancel', fees: RAISED },
+      remembers: MOVED,
+    },
+  ],
+  [
+    'a call that has not been done is simulated',
+    {
+      view: { ...STUCK, turn: 'ours', isDone: false, isOutdated: false },
       step: { kind: 'ask', fact: 'wouldRevert' },
       remembers: MOVED,
     },

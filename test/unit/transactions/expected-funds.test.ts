@@ -55,6 +55,24 @@ describe('isShortOf', () => {
       { expected: { kind: 'update-exit-signatures', validators: 9 } },
       false,
     ],
+    [
+      'one wei less than the gas and the ether of withdrawals',
+      21_000n * FEE + 6n,
+      { expected: { kind: 'withdraw-validators', validators: 2, valueWei: 7n } },
+      true,
+    ],
+    [
+      'the gas and the ether of withdrawals',
+      21_000n * FEE + 7n,
+      { expected: { kind: 'withdraw-validators', validators: 2, valueWei: 7n } },
+      false,
+    ],
+    [
+      'one wei less than two top-ups take',
+      least - 1n,
+      { expected: { ...registration, kind: 'fund-validators' } },
+      true,
+    ],
     ['an empty wallet above the ceiling of fees', 0n, { baseFeePerGasWei: 200n * GWEI }, false],
     ['as little as did not do the last time', UNPAID.balanceWei, { last: UNPAID }, true],
     [

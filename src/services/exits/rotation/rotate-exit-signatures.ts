@@ -247,6 +247,7 @@ function restartBecause(
 const RESTARTS = {
   expired: 'the approval of the exit signatures expired before its transaction was mined',
   'already-done': 'the exit signatures were updated by another transaction',
+  outdated: 'the chain has moved past these exit signatures',
   cancelled: 'the transaction of the exit signatures was cancelled',
   'oracles-replaced': 'the oracles were replaced while it was under way',
 };

@@ -33,6 +33,7 @@ export type HarvestOutcome =
 const RESTARTS = {
   expired: 'the harvest expired',
   'already-done': 'the vault was harvested by another transaction',
+  outdated: 'the chain has moved past this harvest',
   cancelled: 'the transaction of the harvest was cancelled',
 };
 

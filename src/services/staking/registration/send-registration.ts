@@ -67,6 +67,8 @@ function judge(batch: RegistrationBatch, outcome: TransactionOutcome): SentRegis
       return { status: 'registered', publicKeys, hash: outcome.hash };
     case 'already-done':
       return { status: 'registered', publicKeys, hash: undefined };
+    case 'outdated':
+      return { status: 'restarted', reason: 'the chain has moved past this registration' };
     case 'expired':
       return { status: 'restarted', reason: 'the deadline of the approval has passed' };
     case 'cancelled':

@@ -268,9 +268,9 @@ describe('exit signatures', () => {
     outcome = { status: 'already-done' };
     expect(await rotate()).toMatchObject({ status: 'restarted', outdated: 1 });
     const [intent] = intents;
-    expect(await intent?.isDone?.()).toBe(false);
+    expect(await intent?.isDone?.(0)).toBe(false);
     nonce++;
-    expect(await intent?.isDone?.()).toBe(true);
+    expect(await intent?.isDone?.(0)).toBe(true);
   });
 
   it.each<[TransactionOutcome, string]>([

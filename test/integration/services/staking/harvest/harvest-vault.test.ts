@@ -82,9 +82,9 @@ describe('a harvest', () => {
       reward: CONSENSUS + UNLOCKED + LOCKED,
       unlockedMevReward: UNLOCKED,
     });
-    expect(await intent?.isDone?.()).toBe(false);
+    expect(await intent?.isDone?.(0)).toBe(false);
     canHarvest = false;
-    expect(await intent?.isDone?.()).toBe(true);
+    expect(await intent?.isDone?.(0)).toBe(true);
   });
 
   it('harvestVault sends and fetches nothing when the keeper says that there is nothing to harvest', async () => {
