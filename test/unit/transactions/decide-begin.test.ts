@@ -60,7 +60,7 @@ const TABLE: readonly (readonly [title: string, begin: Begin])[] = [
     { view: { isDone: true }, step: { kind: 'refuse', outcome: { status: 'already-done' } } },
   ],
   [
-    'of a call that has not been done it asks whether its occasion has passed',
+    'a call that has not been done may have had its occasion: that is asked next',
     { view: { isDone: false }, step: { kind: 'ask', fact: 'isOutdated' } },
   ],
   [

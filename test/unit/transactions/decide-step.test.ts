@@ -433,7 +433,7 @@ const REPLACEMENTS: Table = [
     { view: { ...STUCK, turn: 'ours' }, step: { kind: 'ask', fact: 'isDone' }, remembers: MOVED },
   ],
   [
-    'of a call that has not been done it asks whether its occasion has passed',
+    'a call that has not been done may have had its occasion: that is asked next',
     {
       view: { ...STUCK, turn: 'ours', isDone: false },
       step: { kind: 'ask', fact: 'isOutdated' },

@@ -23,7 +23,7 @@ export type ValidatorOperationKind = keyof typeof EVENTS;
 export interface ValidatorOperation {
   /** Lower case. */
   readonly publicKey: Hex;
-  /** As in the call, also on Gnosis: gwei of the validator's balance. 0 for the withdrawal of all of it. */
+  /** Gwei of the validator's balance, as in the call, also on Gnosis. 0 for the withdrawal of all of it. */
   readonly amountGwei: bigint;
 }
 
