@@ -87,6 +87,10 @@ export const listedTransaction = z
       32,
       'Hash of the form that is in a block, else of the latest one; absent before anything was signed.',
     ).optional(),
+    valueWei: z
+      .string()
+      .regex(/^\d+$/)
+      .describe('What the transaction sends along of the chain’s currency, in wei.'),
     maxFeePerGasGwei: z
       .string()
       .regex(/^\d+\.\d{3}$/)

@@ -13,6 +13,8 @@ export interface TransactionSummary {
   readonly nonce: number;
   /** Hash of the form that is in a block, else of the latest one; undefined before anything was signed. */
   readonly hash: Hex | undefined;
+  /** Ether that goes with it, in wei; decimal, since it may be too much for a number of JSON. */
+  readonly valueWei: string;
   readonly maxFeePerGasGwei: string | undefined;
   readonly attempts: number;
   readonly request: StoredTransaction['request'];
@@ -37,6 +39,7 @@ export const TRANSACTION_HEADINGS = [
   'KIND',
   'STATE',
   'NONCE',
+  'VALUE WEI',
   'GWEI',
   'BLOCK',
   'HASH',
@@ -45,13 +48,15 @@ export const TRANSACTION_HEADINGS = [
 
 /** A transaction as a row of a table; its hash is shortened, as the row has to fit a terminal. */
 export function transactionRow(transaction: TransactionSummary): string[] {
-  const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;
+  const { id, kind, state, nonce, hash, valueWei, maxFeePerGasGwei, request, reason, block, updatedAt } =
+    transaction;
   return [
     String(id),
     updatedAt.slice(0, 19).replace('T', ' '),
     kind,
     state,
     String(nonce),
+    valueWei === '0' ? '' : valueWei,
     maxFeePerGasGwei ?? '',
     block === undefined ? '' : String(block),
     hash === undefined ? '' : `${hash.slice(0, 10)}…${hash.slice(-4)}`,
@@ -61,11 +66,13 @@ export function transactionRow(transaction: TransactionSummary): string[] {
 
 /** A transaction in one line for people. */
 export function describeTransaction(transaction: TransactionSummary): string {
-  const { id, kind, state, nonce, hash, maxFeePerGasGwei, request, reason, block, updatedAt } = transaction;
+  const { id, kind, state, nonce, hash, valueWei, maxFeePerGasGwei, request, reason, block, updatedAt } =
+    transaction;
   return [
     `${id}  ${updatedAt}  ${kind}  ${state}  nonce ${nonce}`,
     ...(hash === undefined ? [] : [hash]),
     ...(block === undefined ? [] : [`block ${block}`]),
+    ...(valueWei === '0' ? [] : [`sends ${valueWei} wei`]),
     ...(maxFeePerGasGwei === undefined ? [] : [`up to ${maxFeePerGasGwei} gwei`]),
     ...(request === undefined ? [] : [`${request} asked for`]),
     ...(reason === undefined ? [] : [reason]),
@@ -82,6 +89,7 @@ function summarize(row: StoredTransaction): TransactionSummary {
     state: row.state,
     nonce: Number(row.nonce),
     hash: hash && toHex(hash),
+    valueWei: String(row.valueWei),
     maxFeePerGasGwei: last && formatGwei(last.maxFeeWei),
     attempts: row.attempts.length,
     request: row.request,

@@ -57,7 +57,7 @@ describe('a transaction that was sent', () => {
       data: new Uint8Array(4),
       gasLimit: 90_000n,
       deadline: undefined,
-      valueWei: 0n,
+      valueWei: 12n,
       bumpCeilingWei: 80_000_000_000n,
     };
     id = (await recordIntent(database, lease, intent)) ?? 0n;
@@ -75,7 +75,7 @@ describe('a transaction that was sent', () => {
   it('tx list shows a transaction with its nonce, its hash and its fee', async () => {
     const listed = await tx('list');
     expect(listed.stdout).toMatch(
-      /^1 {2}\d{4}-\S+Z {2}harvest {2}sent {2}nonce 4 {2}0x(01){32} {2}up to 12\.500 gwei\n$/,
+      /^1 {2}\d{4}-\S+Z {2}harvest {2}sent {2}nonce 4 {2}0x(01){32} {2}sends 12 wei {2}up to 12\.500 gwei\n$/,
     );
   });
 

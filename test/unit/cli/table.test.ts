@@ -22,6 +22,7 @@ describe('renderTable', () => {
       state: 'confirmed',
       nonce: 12,
       hash: `0x12345678${'0'.repeat(52)}abcd`,
+      valueWei: '4712',
       maxFeePerGasGwei: '1.288',
       attempts: 1,
       request: undefined,
@@ -30,9 +31,11 @@ describe('renderTable', () => {
       updatedAt: '2026-11-29T07:05:11.123Z',
     });
     const [heading, line = ''] = renderTable(TRANSACTION_HEADINGS, [row]);
-    expect(heading).toMatch(/^ID {2}UPDATED {2,}KIND {2,}STATE {2,}NONCE {2,}GWEI {2,}BLOCK {2,}HASH$/);
+    expect(heading).toMatch(
+      /^ID {2}UPDATED {2,}KIND {2,}STATE {2,}NONCE {2,}VALUE WEI {2,}GWEI {2,}BLOCK {2,}HASH$/,
+    );
     expect(line).toBe(
-      '3   2026-11-29 07:05:11  register-validators  confirmed  12     1.288  4711   0x12345678…abcd',
+      '3   2026-11-29 07:05:11  register-validators  confirmed  12     4712       1.288  4711   0x12345678…abcd',
     );
   });
 });
