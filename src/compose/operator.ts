@@ -19,13 +19,15 @@ import type { OperatorStatus } from '../operator/probes/status.ts';
 import { fileSources, findDatabaseSources, type OperatorSources } from '../operator/sources.ts';
 import { findDepositDataPath } from '../services/local-keys/deposit-data-file.ts';
 import { seenStatementPath } from '../services/remote-db/statements/seen-statement.ts';
-import type {
-  NamedFile,
-  ObservabilitySettings,
-  OperatorDatabaseSettings,
-  OperatorFactsSettings,
-  OperatorNodesSettings,
-  OperatorSettings,
+import {
+  type NamedFile,
+  type ObservabilitySettings,
+  type OperationsPolicy,
+  type OperatorDatabaseSettings,
+  type OperatorFactsSettings,
+  type OperatorNodesSettings,
+  type OperatorSettings,
+  walletOperations,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings, WalletSettings } from '../settings/signer-settings.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
@@ -232,6 +234,7 @@ function chooseDepositData(
 interface SignerProcessSettings {
   readonly vault: OperatorSettings['vault'];
   readonly ceilings: FeeCeilings;
+  readonly policy: OperationsPolicy;
   readonly log: ObservabilitySettings['log'];
 }
 
@@ -249,7 +252,12 @@ export async function openSigning(
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
   const { vault, network } = settings.vault;
-  const wallet = { ...files, vault, ceilings: walletCeilings(settings.ceilings) };
+  const wallet = {
+    ...files,
+    vault,
+    ceilings: walletCeilings(settings.ceilings),
+    operations: walletOperations(settings.policy),
+  };
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const progress = createLogProgress(log);
   const onTrouble = (trouble: string | undefined) => {

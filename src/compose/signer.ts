@@ -14,10 +14,12 @@ import type {
   KeySourceSettings,
   SecretSetting,
   SignerSettings,
+  WalletOperationsSettings,
   WalletSettings,
 } from '../settings/signer-settings.ts';
 import { createExitGate } from '../signer/gates/exit-gate.ts';
 import { createRateLimiter } from '../signer/gates/rate-limit.ts';
+import type { VaultOperations } from '../signer/gates/vault-operations.ts';
 import { createWalletGate } from '../signer/gates/wallet-gate.ts';
 import {
   createRequestHandler,
@@ -111,7 +113,7 @@ async function openValidators(
 async function openWalletSigning(
   stack: AsyncDisposableStack,
   { chainId, contracts }: Network,
-  { vault, ceilings, ...files }: WalletSettings,
+  { vault, ceilings, operations, ...files }: WalletSettings,
   listen: ListenAddress,
   log: Logger,
 ): Promise<WalletSigning> {
@@ -129,8 +131,16 @@ async function openWalletSigning(
     depositDataRegistry: contracts.depositDataRegistry,
     maxFeePerGasWei: BigInt(ceilings.maxFeePerGasWei),
     maxGas: BigInt(ceilings.gas),
+    operations: operations && walletOperations(operations),
   });
   return { wallet, gate, forOperator };
+}
+
+function walletOperations({
+  funding,
+  maxWithdrawalRequestFeeWei: feeWei,
+}: WalletOperationsSettings): VaultOperations {
+  return { funding, maxWithdrawalRequestFeeWei: feeWei === undefined ? undefined : BigInt(feeWei) };
 }
 
 function openKeySource(

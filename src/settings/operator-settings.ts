@@ -2,8 +2,10 @@ import type { ProxySettings } from '../clients/proxy-rules.ts';
 import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
 import type { LogFormat } from '../lib/log-format.ts';
 import type { LogLevel } from '../lib/logger.ts';
+import { WEI_PER_GWEI } from '../lib/units.ts';
 import type { IpfsSettings, JwtSecret, NodeSettings } from './node-settings.ts';
 import type { DatabaseSettings } from './remote-db-settings.ts';
+import type { WalletOperationsSettings } from './signer-settings.ts';
 import type { ExitSigningSettings } from './signing-settings.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
@@ -59,8 +61,28 @@ export interface OperatorSigningSettings extends ExitSigningSettings {
 /** Prefix of the withdrawal credentials that validators are registered with; there is one type that this program registers. */
 export type ValidatorType = '0x01';
 
+/** What the operator does with validators that the vault has. */
+export interface OperationsPolicy {
+  /** Whether validators are topped up. */
+  readonly fund: boolean;
+  /** Whether withdrawals from validators are requested. */
+  readonly withdraw: boolean;
+  /** What goes with each request to withdraw at most. */
+  readonly maxWithdrawalRequestFeeGwei: bigint;
+}
+
+/** What the wallet may sign of it: what is not done is not signed either, whoever asks. */
+export function walletOperations({
+  fund,
+  withdraw,
+  maxWithdrawalRequestFeeGwei,
+}: OperationsPolicy): WalletOperationsSettings {
+  const maxFeeWei = maxWithdrawalRequestFeeGwei * WEI_PER_GWEI;
+  return { funding: fund, maxWithdrawalRequestFeeWei: withdraw ? String(maxFeeWei) : undefined };
+}
+
 /** What the operator does for the vault, and within which bounds. */
-export interface OperatorPolicy {
+export interface OperatorPolicy extends OperationsPolicy {
   /** Whether validators are registered. */
   readonly register: boolean;
   /** Undefined when nobody has said it. */

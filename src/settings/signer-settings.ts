@@ -41,6 +41,15 @@ export interface WalletSettings {
   readonly vault: string;
   /** Ceilings above which the wallet signs no transaction; decimal. */
   readonly ceilings: { readonly maxFeePerGasWei: string; readonly gas: string };
+  /** What it may sign for validators that the vault has. Default: nothing. */
+  readonly operations?: WalletOperationsSettings | undefined;
+}
+
+/** Top-ups and withdrawals that the wallet may sign, each off unless it is switched on. */
+export interface WalletOperationsSettings {
+  readonly funding: boolean;
+  /** What may go with each request to withdraw; decimal. Without it none is signed. */
+  readonly maxWithdrawalRequestFeeWei?: string | undefined;
 }
 
 /** All that a signer is told; plain data. */

@@ -2732,6 +2732,16 @@ describe('the help page of', () => {
         --disable-validators-registration
                                     Registers no validators.
                                     [env: DISABLE_VALIDATORS_REGISTRATION]
+        --disable-validators-funding
+                                    Tops up no validators: the hot wallet signs no
+                                    such call. [env: DISABLE_VALIDATORS_FUNDING]
+        --disable-withdrawals       Requests no withdrawals from validators: the hot
+                                    wallet signs no such call.
+                                    [env: DISABLE_WITHDRAWALS]
+        --max-withdrawal-request-fee-gwei=INTEGER
+                                    What the hot wallet pays for each request to
+                                    withdraw from a validator at most. Default is
+                                    1000. [env: MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
         --once                      Makes one pass of every task (registration,
                                     rotation, harvest, …), follows what it has sent,
                                     and ends: with 0 when all passed, also where there
@@ -2814,6 +2824,9 @@ describe('the help page of', () => {
       --harvest-vault                    -  HARVEST_VAULT                                     switch
       --vault-min-balance-gwei           -  VAULT_MIN_BALANCE_GWEI                            optional
       --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                   switch
+      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
+      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
+      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
       --validator-type                   -  VALIDATOR_TYPE                                    optional
       --remote-signer-url                -  REMOTE_SIGNER_URL                                 optional
       --signer-ca                        -  SIGNER_CA                                         optional
@@ -2852,11 +2865,8 @@ describe('the help page of', () => {
       --verbose                          v  VERBOSE                                           switch
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
       --concurrency                      -  CONCURRENCY                                       optional
-      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
-      --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
       --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
       --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
-      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
       --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
       --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --no-confirm                       -  -                                                 switch

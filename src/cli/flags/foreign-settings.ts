@@ -57,18 +57,6 @@ export const FOREIGN_OPTIONS = {
     decision: 'ignored',
     why: 'The number of threads is --pool-size here.',
   },
-  disableValidatorsFunding: {
-    env: 'DISABLE_VALIDATORS_FUNDING',
-    isSwitch: true,
-    decision: 'ignored',
-    why: NO_TOP_UPS,
-  },
-  disableWithdrawals: {
-    env: 'DISABLE_WITHDRAWALS',
-    isSwitch: true,
-    decision: 'ignored',
-    why: NO_WITHDRAWALS,
-  },
   graphEndpoint: { env: 'GRAPH_ENDPOINT', decision: 'ignored', why: NO_SUBGRAPH },
   maxValidatorBalanceGwei: {
     env: 'MAX_VALIDATOR_BALANCE_GWEI',
@@ -76,11 +64,6 @@ export const FOREIGN_OPTIONS = {
     decision: 'refused',
     why: 'Every validator gets 32 ETH (1 GNO on Gnosis), and is never topped up.',
     instead: 'Leave it out if that is what you want, or stay with the Python operator.',
-  },
-  maxWithdrawalRequestFeeGwei: {
-    env: 'MAX_WITHDRAWAL_REQUEST_FEE_GWEI',
-    decision: 'ignored',
-    why: NO_WITHDRAWALS,
   },
   minDepositAmountGwei: {
     env: 'MIN_DEPOSIT_AMOUNT_GWEI',

@@ -139,6 +139,20 @@ export const START_OPTIONS = {
     description: 'Registers no validators.',
     env: 'DISABLE_VALIDATORS_REGISTRATION',
   }),
+  disableValidatorsFunding: flag({
+    description: 'Tops up no validators: the hot wallet signs no such call.',
+    env: 'DISABLE_VALIDATORS_FUNDING',
+  }),
+  disableWithdrawals: flag({
+    description: 'Requests no withdrawals from validators: the hot wallet signs no such call.',
+    env: 'DISABLE_WITHDRAWALS',
+  }),
+  maxWithdrawalRequestFeeGwei: defaulted(() => '1000', {
+    description:
+      'What the hot wallet pays for each request to withdraw from a validator at most. Default is 1000.',
+    env: 'MAX_WITHDRAWAL_REQUEST_FEE_GWEI',
+    value: integer({ min: 1 }),
+  }),
   validatorType,
   ...SIGNER_OPTIONS,
   ...KEY_SOURCE_OPTIONS,

@@ -16,7 +16,10 @@ const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
   ['SIGNING', /^(remote-signer|signer|keystores?|keys|hashi-vault)-|wallet|^exit-shards$|^pool-size$/],
   ['SERVER', /^(listen|socket|client-names|allow-unauthenticated|rate-limit)$|^tls-|^http-host|^only-/],
   ['DATABASE', /^db-|^wait-for-db$|^database-dir$|^vault-public-key$|^encrypt-key/],
-  ['TRANSACTIONS', /^max-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-registration$|^once$/],
+  [
+    'TRANSACTIONS',
+    /^max-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-|^disable-withdrawals$|^max-withdrawal-|^once$/,
+  ],
   ['FILES', /^(output-dir|file-mode|owner|check|removals|layout|adopt|template-dir|force)$/],
   ['OBSERVABILITY', /^(enable-metrics|health-port|termination-log|verbose|json)$|^metrics-|^log-/],
   ['VARIABLES', /^env-file$/],

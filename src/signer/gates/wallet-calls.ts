@@ -1,5 +1,6 @@
 import { FunctionFragment, Interface } from 'ethers/abi';
 import { Refusal } from '../http/refusal.ts';
+import { requireFunding, requireWithdrawals, type VaultOperations } from './vault-operations.ts';
 
 /** The contracts and the vault that calls may go to: addresses in any case. */
 export interface CallParties {
@@ -7,16 +8,30 @@ export interface CallParties {
   readonly keeper: string;
   /** The validators manager of vaults of version 2 to 4 that name no other, and of later ones that name it. */
   readonly depositDataRegistry?: string | undefined;
+  /** Default: none. */
+  readonly operations?: VaultOperations | undefined;
 }
 
 /** One row of the table: what the wallet may call, and how much ether may go with it. */
-interface AllowedCall {
+type AllowedCall = (FixedValue | ValueByArguments) & {
   readonly signature: string;
-  readonly maxValueWei: bigint;
   /** Whether the first argument is a vault, and has to be this one: the contract does the same for any. */
   readonly namesVault?: true | undefined;
   /** Whether the only argument is a list of calls of the same contract, each of which must be a row of its own. */
   readonly isBatch?: true | undefined;
+};
+
+interface FixedValue {
+  readonly maxValueWei: bigint;
+  /** Looks at the arguments. @throws Refusal */
+  readonly require?: ((values: readonly unknown[]) => void) | undefined;
+}
+
+/** The ether that may go with the call hangs on its arguments. */
+interface ValueByArguments {
+  readonly maxValueWei: 'by-arguments';
+  /** Looks at the arguments and at the ether. @throws Refusal */
+  readonly require: (values: readonly unknown[], valueWei: bigint) => void;
 }
 
 /** A contract, and all that the wallet calls there. */
@@ -39,6 +54,29 @@ const VAULT_CALLS: readonly AllowedCall[] = [
   { signature: `updateState(${HARVEST})`, maxValueWei: 0n },
   BATCH,
 ];
+
+/** What a vault of version 5 (3 on Gnosis) does with validators that it has, each as far as it was switched on. */
+function operationCalls(
+  vault: string,
+  { funding = false, maxWithdrawalRequestFeeWei }: VaultOperations,
+): AllowedCall[] {
+  const calls: AllowedCall[] = [];
+  if (funding) {
+    calls.push({
+      signature: 'fundValidators(bytes, bytes)',
+      maxValueWei: 0n,
+      require: values => requireFunding(vault, values),
+    });
+  }
+  if (maxWithdrawalRequestFeeWei !== undefined) {
+    calls.push({
+      signature: 'withdrawValidators(bytes, bytes)',
+      maxValueWei: 'by-arguments',
+      require: (values, valueWei) => requireWithdrawals(maxWithdrawalRequestFeeWei, values, valueWei),
+    });
+  }
+  return calls;
+}
 
 const REGISTRY_CALLS: readonly AllowedCall[] = [
   { signature: `registerValidator(address, ${APPROVAL}, bytes32[])`, maxValueWei: 0n, namesVault: true },
@@ -74,9 +112,15 @@ export type CallCheck = (call: WalletCall) => string;
  * The table of what the wallet may call: receiver × function × ether. Whatever is not in it is refused, and arguments
  * that are written otherwise than this program writes them, since a contract may read them in another way.
  */
-export function createCallCheck({ vault, keeper, depositDataRegistry }: CallParties): CallCheck {
+export function createCallCheck({
+  vault,
+  keeper,
+  depositDataRegistry,
+  operations = {},
+}: CallParties): CallCheck {
+  const vaultCalls = [...VAULT_CALLS, ...operationCalls(vault, operations)];
   const receivers: readonly Receiver[] = [
-    { name: 'vault', address: vault, calls: VAULT_CALLS },
+    { name: 'vault', address: vault, calls: vaultCalls },
     { name: 'keeper', address: keeper, calls: KEEPER_CALLS },
     ...(depositDataRegistry === undefined
       ? []
@@ -111,12 +155,14 @@ function openReceiver(
     const found = bySelector.get(data.slice(0, 10));
     if (found === undefined || (isInner && found.call.isBatch)) throw refusedCall(where, data);
     const { call, fragment } = found;
-    if (valueWei > call.maxValueWei) {
+    if (call.maxValueWei !== 'by-arguments' && valueWei > call.maxValueWei) {
       throw refused(
         `This signer signs no call of ${where} with selector ${data.slice(0, 10)} that sends ${valueWei} wei; ${call.maxValueWei} may be sent.`,
       );
     }
-    const [first] = decodeStrictly(fragment, data, where);
+    const values = decodeStrictly(fragment, data, where);
+    call.require?.(values, valueWei);
+    const [first] = values;
     if (call.namesVault && String(first).toLowerCase() !== vault.toLowerCase()) {
       throw refused(
         // Three addresses, in less than the 200 characters that are shown of another process' words.

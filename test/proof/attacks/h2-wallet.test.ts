@@ -500,6 +500,40 @@ describe('H2 · the wallet’s process is asked by an operator that was taken ov
     },
   );
 
+  it('operator’s own process: wants the hot wallet to pay more for withdrawals than it was started with, or to send it elsewhere → refused', async () => {
+    const maxWithdrawalRequestFeeWei = String(1_000n * GWEI);
+    const open = await scene.newPlace({ operations: { funding: true, maxWithdrawalRequestFeeWei } });
+    const data = encode(vaultAbi, 'withdrawValidators', [toHex(new Uint8Array(2 * 56).fill(1, 56)), '0x']);
+    const most = 2_000n * GWEI;
+    const base = { ...baseOf({}), to: open.vault, data, valueWei: most };
+    const ask = (change: Partial<UnsignedTransaction>) =>
+      open.signer.signTransaction({ ...base, ...change }).then(
+        raw => `signed: ${Transaction.from(raw).value} wei`,
+        (error: Error) => error.message,
+      );
+    expect(await ask({})).toBe(`signed: ${most} wei`);
+    for (const change of [
+      { valueWei: most + 1n },
+      { valueWei: 0n },
+      { to: STRANGER },
+      { to: KEEPER },
+      { to: REGISTRY },
+      { to: open.wallet },
+      { data: '0x' as Hex },
+      { data: harvestOf(open, 'x').data },
+      { data: encode(vaultAbi, 'multicall', [[data]]) },
+      { data: encode(vaultAbi, 'multicall', [[data]]), valueWei: 0n },
+      { data: encode(vaultAbi, 'withdrawValidators', [toHex(new Uint8Array(2 * 56)), '0x']) },
+      { data: encode(vaultAbi, 'withdrawValidators', [toHex(new Uint8Array(57)), '0x']) },
+    ]) {
+      expect(await ask(change)).toContain('412');
+    }
+    // What was not switched on is not signed at all.
+    expect(await place.signer.signTransaction({ ...base, to: place.vault }).catch(String)).toContain(
+      '0xd40a902f',
+    );
+  });
+
   it('operator’s own process: wants the hot wallet to sign what the vault needs, and to take it back → signed', async () => {
     const approval = [`0x${'22'.repeat(32)}`, 1n, '0x', '0x', 'Qm'];
     const approvals = '(bytes32, uint256, bytes, bytes, string)';

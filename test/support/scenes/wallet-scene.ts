@@ -7,6 +7,7 @@ import { encryptKeystoreJson, getAddress, hexlify, JsonRpcProvider, parseEther, 
 import { openWalletSigner, type WalletSigner } from '../../../src/clients/signer/wallet-signer.ts';
 import { encodeUpdateState } from '../../../src/domain/protocol/rewards.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
+import type { WalletOperationsSettings } from '../../../src/settings/signer-settings.ts';
 import { spawnSigner } from '../../../src/signer-process/spawn-signer.ts';
 import type { OutboxOptions } from '../../../src/transactions/outbox.ts';
 import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
@@ -32,7 +33,11 @@ export interface WalletPlace extends OutboxPlace {
 export interface WalletScene extends AsyncDisposable {
   readonly chain: JsonRpcProvider;
   /** Default: a new wallet, and a new vault. */
-  newPlace(options?: { readonly secretKey?: string; readonly vault?: string }): Promise<WalletPlace>;
+  newPlace(options?: {
+    readonly secretKey?: string;
+    readonly vault?: string;
+    readonly operations?: WalletOperationsSettings;
+  }): Promise<WalletPlace>;
   startOperator(place: WalletPlace, options?: Partial<OutboxOptions>): Promise<TestOperator>;
   /** What somebody with a password of the database does, past the program. */
   sql(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
@@ -56,8 +61,11 @@ export async function startWalletScene(): Promise<WalletScene> {
 
   const open = stack.move();
   const newPlace: WalletScene['newPlace'] = async options => {
-    const { secretKey = hexlify(randomBytes(32)), vault = getAddress(hexlify(randomBytes(20))) } =
-      options ?? {};
+    const {
+      secretKey = hexlify(randomBytes(32)),
+      vault = getAddress(hexlify(randomBytes(20))),
+      operations,
+    } = options ?? {};
     const wallet = new Wallet(secretKey);
     await chain.send('anvil_setCode', [vault, COUNTER_CODE]);
     await chain.send('anvil_setBalance', [wallet.address, `0x${parseEther('10').toString(16)}`]);
@@ -70,7 +78,7 @@ export async function startWalletScene(): Promise<WalletScene> {
     const { socketPath } = open.use(
       await spawnSigner(
         { log: silent },
-        { network: 'mainnet', wallet: { file, passwordFile, vault, ceilings } },
+        { network: 'mainnet', wallet: { file, passwordFile, vault, ceilings, operations } },
         // Refusals are what these tests are about: the answers tell them.
         { logLevel: 'WARNING' },
       ),

@@ -51,7 +51,7 @@ const givenValueOf = ({ isSwitch, harmlessUpToGwei }: ForeignOption) =>
 
 describe('settings of other generations of the Python operator', () => {
   it('each of them is decided with a reason in full sentences, and what is refused says what to do instead', () => {
-    expect(options).toHaveLength(12);
+    expect(options).toHaveLength(9);
     // Those of the newest releases, three families among them, and one of the relayer.
     expect(variables).toHaveLength(34 - 1 + 4);
     for (const { decision, why, instead } of rows) {
@@ -118,10 +118,7 @@ describe('settings of other generations of the Python operator', () => {
   });
 
   it.each(['false', '0', 'no', 'Off'])('a switch whose variable says %s is not given', async value => {
-    const { refuse, ignored } = await give(
-      {},
-      { RUN_NODES: value, CLAIM_FEE_SPLITTER: value, DISABLE_WITHDRAWALS: value },
-    );
+    const { refuse, ignored } = await give({}, { RUN_NODES: value, CLAIM_FEE_SPLITTER: value });
     expect(ignored).toEqual([]);
     expect(refuse).not.toThrow();
   });
