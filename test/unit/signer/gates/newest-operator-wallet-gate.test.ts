@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   encodeCalls,
   encodeFunding,
-  encodeWithdrawals,
+  encodeWithdrawalRequests,
 } from '../../../../src/clients/execution/contracts/vault-calldata.ts';
 import { encodeUpdateState } from '../../../../src/domain/protocol/rewards.ts';
 import { fromHex, type Hex } from '../../../../src/lib/bytes.ts';
@@ -65,7 +65,7 @@ describe('the gate of the wallet, and what the newest Python operator sends', ()
     expect(cases.length).toBeGreaterThan(0);
     for (const { network, encoded } of cases) {
       const entries = fromHex(encoded);
-      const call = encodeWithdrawals(entries);
+      const call = encodeWithdrawalRequests(entries);
       const most = MAX_FEE_WEI * BigInt(entries.length / 56);
       expect(judge(network, call, most)).toBe('withdrawValidators');
       expect(() => judge(network, call, most + 1n)).toThrow('may be sent for each');
@@ -75,7 +75,7 @@ describe('the gate of the wallet, and what the newest Python operator sends', ()
 
   it.each([
     ['vault.fundValidators', encodeFunding],
-    ['vault.withdrawValidators', encodeWithdrawals],
+    ['vault.withdrawValidators', encodeWithdrawalRequests],
   ] as const)('%s is written as the newest Python operator writes it', (name, encode) => {
     const call = calls[name];
     const [entries = ''] = (call?.args ?? []) as readonly string[];

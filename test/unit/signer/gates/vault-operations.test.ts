@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   encodeCalls,
   encodeFunding,
-  encodeWithdrawals,
+  encodeWithdrawalRequests,
 } from '../../../../src/clients/execution/contracts/vault-calldata.ts';
 import { depositDataRoot } from '../../../../src/domain/consensus/deposit.ts';
 import { encodeUpdateState } from '../../../../src/domain/protocol/rewards.ts';
@@ -86,7 +86,7 @@ function changed(bytes: Uint8Array, at: number, by: Uint8Array | number[]): Uint
 
 describe('the gate of the wallet, of validators that the vault has', () => {
   const FUND = encodeFunding(funding);
-  const WITHDRAW = encodeWithdrawals(withdrawals);
+  const WITHDRAW = encodeWithdrawalRequests(withdrawals);
   const raw = (name: string, bytes: Uint8Array, signature = '0x') =>
     abi.encodeFunctionData(name, [toHex(bytes), signature]);
   const AMOUNT_AT = 184 - 8;
