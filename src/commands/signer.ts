@@ -8,7 +8,7 @@ import { START_OPTIONS } from '../cli/flags/start.ts';
 import { networkOfVault, newDataDir } from '../cli/flags/vault.ts';
 import { listenSettings } from '../cli/listen-settings.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
-import { optional, type Resolved } from '../cli/options/option.ts';
+import { flag, optional, type Resolved } from '../cli/options/option.ts';
 import { address, directory, integer } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/signer.ts';
 import { openSigner, untilStopped } from '../compose/signer.ts';
@@ -26,6 +26,11 @@ const OPTIONS = {
   keysDir: optional({
     description: 'Directory of Web3Signer key files, as "remote-db setup-web3signer" writes it.',
     value: directory({ exists: true }),
+  }),
+  signDeposits: flag({
+    description:
+      'Signs deposits, too: of 32 to 2,048 ETH, to the withdrawal credentials of the vault (--vault) and to no others.',
+    env: 'SIGNER_SIGN_DEPOSITS',
   }),
   ...KEY_SOURCE_OPTIONS,
   dbUrl: optionalDbUrl,
@@ -47,21 +52,34 @@ const OPTIONS = {
   verbose,
 };
 
-export default class Signer extends operatorCommand(OPTIONS, { check: checkListener })<typeof RESULT> {
-  static override summary = "Signs exits, and nothing else, over Web3Signer's HTTP API.";
+/** @throws UsageError for options that do not go together */
+function checkSigner(given: Resolved<typeof OPTIONS>): void {
+  checkListener(given);
+  if (!given.signDeposits || given.vault !== undefined) return;
+  throw new UsageError(
+    'sign-deposits-without-vault',
+    '--sign-deposits signs deposits of one vault only, and no --vault is named.',
+  );
+}
+
+export default class Signer extends operatorCommand(OPTIONS, { check: checkSigner })<typeof RESULT> {
+  static override summary =
+    "Signs exits, and deposits of one vault where it is told to, and nothing else, over Web3Signer's HTTP API.";
   static override examples = [
     example('signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc'),
     example('signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock'),
+    example('signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --sign-deposits'),
   ];
 
   async run() {
     const given = await this.resolve();
     const keys = this.chooseKeys(given);
     const network = given.network ?? (await networkOf(given));
-    const { poolSize, verbose } = given;
+    const { poolSize, verbose, vault } = given;
+    const deposits = given.signDeposits && vault !== undefined ? { vault } : undefined;
     const level = verbose ? 'DEBUG' : 'INFO';
     const log = createServiceLogger({ level, format: given.logFormat, scrub: line => line });
-    const settings = { network, keys, poolSize, ...listenSettings(given) };
+    const settings = { network, keys, poolSize, deposits, ...listenSettings(given) };
     await using signer = await openSigner(settings, {
       log,
       warn: this.warn,
@@ -69,6 +87,7 @@ export default class Signer extends operatorCommand(OPTIONS, { check: checkListe
     });
     // Listened for first: whoever reads the line may answer with SIGTERM at once.
     const stopped = untilStopped(['SIGTERM', 'SIGINT']);
+    if (deposits !== undefined) this.say(`Signing deposits of vault ${deposits.vault}, too`);
     this.say(`Signing exits with ${signer.keyCount} keys on ${signer.address}`);
     await stopped;
     this.say('Stopping');

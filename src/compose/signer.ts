@@ -17,6 +17,7 @@ import type {
   WalletOperationsSettings,
   WalletSettings,
 } from '../settings/signer-settings.ts';
+import { createDepositGate } from '../signer/gates/deposit-gate.ts';
 import { createExitGate } from '../signer/gates/exit-gate.ts';
 import { createRateLimiter } from '../signer/gates/rate-limit.ts';
 import type { VaultOperations } from '../signer/gates/vault-operations.ts';
@@ -94,7 +95,7 @@ export async function openSigner(settings: SignerSettings, deps: SignerDeps): Pr
 async function openValidators(
   stack: AsyncDisposableStack,
   network: Network,
-  { poolSize, rateLimit, onlyValidatorIndexes }: SignerSettings,
+  { poolSize, rateLimit, onlyValidatorIndexes, deposits }: SignerSettings,
   keys: KeySourceSettings,
   { log, warn, progress }: SignerDeps,
 ): Promise<ValidatorSigning> {
@@ -103,11 +104,14 @@ async function openValidators(
   );
   const source = openKeySource(keys, poolSize, warn);
   const ring = stack.use(await openKeyRing({ source, threads, log, progress }));
-  const gate = createExitGate(network, {
-    validatorIndexes: onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt)),
-    limiter: rateLimit && createRateLimiter(rateLimit),
-  });
-  return { ring, gate };
+  // One limit for all that is signed.
+  const limiter = rateLimit && createRateLimiter(rateLimit);
+  const validatorIndexes = onlyValidatorIndexes && new Set(onlyValidatorIndexes.map(BigInt));
+  return {
+    ring,
+    gate: createExitGate(network, { validatorIndexes, limiter }),
+    deposits: deposits && createDepositGate(network, { ...deposits, limiter }),
+  };
 }
 
 async function openWalletSigning(

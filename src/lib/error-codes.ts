@@ -826,6 +826,9 @@ export const ERROR_CODES = {
   'shares-outdated': {
     kinds: ['failure'],
   },
+  'sign-deposits-without-vault': {
+    kinds: ['usage'],
+  },
   'signer-busy': {
     kinds: ['external'],
   },
@@ -833,6 +836,9 @@ export const ERROR_CODES = {
     kinds: ['failure'],
   },
   'signer-lacks-keys': {
+    kinds: ['external'],
+  },
+  'signer-refused-deposit': {
     kinds: ['external'],
   },
   'signer-refused-exit': {

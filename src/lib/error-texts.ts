@@ -1204,6 +1204,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Run "remote-db upload-keypairs" and "remote-db setup-operator" again, or "remote-signer-setup"; then have the signer read its keys.',
   },
+  'sign-deposits-without-vault': {
+    meaning:
+      '--sign-deposits (SIGNER_SIGN_DEPOSITS) is given to "signer", and no --vault: it signs deposits to the withdrawal credentials of one vault only.',
+    remedy: 'Name the vault with --vault, or leave --sign-deposits out.',
+  },
   'signer-busy': {
     meaning: 'The signer, or a proxy in front of it, is overloaded or starting.',
     remedy: 'Wait. Ask it with fewer requests at once (--signer-concurrency) if it goes on.',
@@ -1216,6 +1221,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'After its reload, Web3Signer lacks keys that were written for it.',
     remedy:
       'Check that it reads this directory and may read its files (--file-mode, --owner); its log names files that it refuses.',
+  },
+  'signer-refused-deposit': {
+    meaning:
+      'A signer refused to sign a deposit: it is not told to (the built-in one), or it computes another signing root since its --network is not the network of the vault.',
+    remedy:
+      'Start "signer" with --sign-deposits and the vault; of a Web3Signer look at its --network and its log.',
   },
   'signer-refused-exit': {
     meaning: 'The signer refuses to sign an exit: it computes another signing root.',

@@ -74,6 +74,8 @@ export interface SignerSettings {
   /** Decimal. */
   readonly onlyValidatorIndexes?: readonly string[] | undefined;
   readonly rateLimit?: RateLimit | undefined;
+  /** The vault whose deposits are signed, too; none is when left out. */
+  readonly deposits?: { readonly vault: string } | undefined;
   /** Signing threads, and threads that open keys at a load. */
   readonly poolSize?: number | undefined;
 }

@@ -11,10 +11,16 @@ export interface OptionGroup<F extends HelpFlag> {
 
 /** Headings of options that have none of their own, in the order of help, and which options stand below each. */
 const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
-  ['VAULT', /^(vault|network|data-dir|deposit-data-file|validator-type)$/],
+  [
+    'VAULT',
+    /^(vault|network|data-dir|deposit-data-file|validator-type)$/,
+  ],
   ['NODES', /^(execution|consensus|ipfs)-|-ipfs(-|$)|^oracle|^skip-startup-checks$/],
   ['SIGNING', /^(remote-signer|signer|keystores?|keys|hashi-vault)-|wallet|^exit-shards$|^pool-size$/],
-  ['SERVER', /^(listen|socket|client-names|allow-unauthenticated|rate-limit)$|^tls-|^http-host|^only-/],
+  [
+    'SERVER',
+    /^(listen|socket|client-names|allow-unauthenticated|rate-limit|sign-deposits)$|^tls-|^http-host|^only-/,
+  ],
   ['DATABASE', /^db-|^wait-for-db$|^database-dir$|^vault-public-key$|^encrypt-key/],
   [
     'TRANSACTIONS',

@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { findInvalidSignatures, type SignatureSet, verifySignature } from '../../domain/consensus/bls.ts';
+import type { Deposit } from '../../domain/consensus/deposit.ts';
+import { depositSigningRoot } from '../../domain/consensus/deposit-signature.ts';
 import { type ExitMessage, type ExitNetwork, exitSigningRoot } from '../../domain/consensus/exit-message.ts';
 import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import { EndpointUrl } from '../../lib/endpoint-url.ts';
@@ -16,6 +18,7 @@ import {
   requestSigner,
   type SignerEndpoint,
 } from './signer-endpoint.ts';
+import type { SigningRefusal } from './signer-errors.ts';
 import { createSignerFleet, type SignerFleet } from './signer-fleet.ts';
 import type { SignerTls } from './signer-tls.ts';
 import {
@@ -48,6 +51,28 @@ interface ExitToSign extends ExitMessage {
   readonly network: ExitNetwork;
 }
 
+/** A deposit to be signed by the key of its validator. */
+export type DepositToSign = Omit<Deposit, 'signature'>;
+
+/** A message as a signer is asked to sign it. */
+interface MessageToSign {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The signing root, 32 bytes: what the signature is verified against. */
+  readonly message: Uint8Array;
+  readonly body: string;
+  /** What messages call it. */
+  readonly what: string;
+  readonly refusal: SigningRefusal;
+}
+
+/** How signatures are asked for. */
+interface SignOptions {
+  /** One by one as they come, or together at the end, which is cheaper by far. */
+  readonly verify?: 'each' | 'batch' | undefined;
+  readonly onSigned?: (() => void) | undefined;
+}
+
 /** How long an answer is waited for. */
 interface Times {
   readonly timeoutMs: number;
@@ -59,10 +84,10 @@ const DEFAULT_CONCURRENCY = 64;
 const VERIFY_SLICE = 256;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const signatureAnswer = z.object({ signature: z.string().regex(/^(0x)?[0-9a-fA-F]{192}$/) });
-const EXIT_HEADERS = { accept: 'application/json', 'content-type': 'application/json' };
+const SIGN_HEADERS = { accept: 'application/json', 'content-type': 'application/json' };
 
 /** A signature, and the signer that gave it. */
-interface SignedExit extends SignatureSet {
+interface SignedMessage extends SignatureSet {
   readonly endpoint: SignerEndpoint;
 }
 
@@ -137,7 +162,7 @@ export class SignerClient implements AsyncDisposable {
    * @throws ExternalError `key-not-loaded`, `signer-refused-exit`, `invalid-signature` or that of the connection
    */
   async signExit(exit: ExitToSign): Promise<Uint8Array> {
-    return (await this.#sign(exit, { isVerified: true })).signature;
+    return (await this.#sign(() => exitMessage(exit), { isVerified: true })).signature;
   }
 
   /**
@@ -145,23 +170,40 @@ export class SignerClient implements AsyncDisposable {
    * which is cheaper by far where many are over one message (the key shares of a validator).
    * @throws the first error; what has not been sent by then is not sent any more
    */
-  async signExits(
-    exits: readonly ExitToSign[],
-    options: {
-      readonly verify?: 'each' | 'batch' | undefined;
-      readonly onSigned?: (() => void) | undefined;
-    } = {},
+  signExits(exits: readonly ExitToSign[], options: SignOptions = {}): Promise<Uint8Array[]> {
+    return this.#signAll(
+      exits.map(exit => () => exitMessage(exit)),
+      options,
+    );
+  }
+
+  /**
+   * Signatures of deposits (Web3Signer's `DEPOSIT`) in their order, by the validators' whole keys: shares of them sign none. Every one of
+   * them is verified against the root of the deposit that was asked for, so that none is used that the beacon chain would not take.
+   * @param options.genesisForkVersion - of the network, 4 bytes
+   * @throws ExternalError `key-not-loaded`, `signer-refused-deposit`, `invalid-signature` or that of the connection; the
+   *   first error, and what has not been sent by then is not sent any more
+   */
+  signDeposits(
+    deposits: readonly DepositToSign[],
+    { genesisForkVersion }: { readonly genesisForkVersion: Uint8Array },
   ): Promise<Uint8Array[]> {
+    const messages = deposits.map(deposit => () => depositMessage(deposit, genesisForkVersion));
+    return this.#signAll(messages, { verify: 'batch' });
+  }
+
+  /** @param messages - each is made when it is its turn */
+  async #signAll(messages: readonly (() => MessageToSign)[], options: SignOptions): Promise<Uint8Array[]> {
     const isVerified = options.verify !== 'batch';
     const batch = new AbortController();
-    const signOne = async (exit: ExitToSign): Promise<SignedExit> => {
-      const signed = await this.#sign(exit, { isVerified, batch: batch.signal });
+    const signOne = async (make: () => MessageToSign): Promise<SignedMessage> => {
+      const signed = await this.#sign(make, { isVerified, batch: batch.signal });
       options.onSigned?.();
       return signed;
     };
     try {
-      const signed = await Promise.all(exits.map(signOne));
-      return isVerified ? signed.map(({ signature }) => signature) : this.#verifyTogether(exits, signed);
+      const signed = await Promise.all(messages.map(signOne));
+      return isVerified ? signed.map(({ signature }) => signature) : this.#verifyTogether(messages, signed);
     } finally {
       // After a failure, those that still wait for their turn are not sent any more.
       batch.abort();
@@ -178,51 +220,45 @@ export class SignerClient implements AsyncDisposable {
    * @param options.batch - ends the wait for a turn
    */
   #sign(
-    exit: ExitToSign,
+    make: () => MessageToSign,
     options: { readonly isVerified: boolean; readonly batch?: AbortSignal | undefined },
-  ): Promise<SignedExit> {
+  ): Promise<SignedMessage> {
     return this.#limit(async () => {
       options.batch?.throwIfAborted();
-      const message = exitSigningRoot(exit, exit.network);
-      const body = exitBody(exit, message);
+      const message = make();
       const { timeoutMs, signal } = this.#times;
-      return retry(
-        () =>
-          this.#fleet.run(endpoint => this.#signAt(endpoint, exit, { message, body }, options.isVerified)),
-        {
-          timeoutMs,
-          minDelayMs: 100,
-          maxDelayMs: 2_000,
-          signal,
-          isRetryable: error => isBusy(error, this.#hasAnswered),
-        },
-      );
+      return retry(() => this.#fleet.run(endpoint => this.#signAt(endpoint, message, options.isVerified)), {
+        timeoutMs,
+        minDelayMs: 100,
+        maxDelayMs: 2_000,
+        signal,
+        isRetryable: error => isBusy(error, this.#hasAnswered),
+      });
     });
   }
 
-  async #signAt(
-    endpoint: SignerEndpoint,
-    exit: ExitToSign,
-    { message, body }: { readonly message: Uint8Array; readonly body: string },
-    isVerified: boolean,
-  ): Promise<SignedExit> {
-    const signature = await requestSignature(endpoint, exit, body, this.#times);
+  async #signAt(endpoint: SignerEndpoint, asked: MessageToSign, isVerified: boolean): Promise<SignedMessage> {
+    const signature = await requestSignature(endpoint, asked, this.#times);
     this.#hasAnswered = true;
-    const signed = { publicKey: exit.publicKey, message, signature, endpoint };
+    const { publicKey, message } = asked;
+    const signed = { publicKey, message, signature, endpoint };
     if (isVerified && !verifySignature(signed)) throw new InvalidSignatureError(signed);
     return signed;
   }
 
   /** Names a culprit by asking again: a signer of a fleet that answers rightly makes up for one that does not. */
-  async #verifyTogether(exits: readonly ExitToSign[], signed: readonly SignedExit[]): Promise<Uint8Array[]> {
+  async #verifyTogether(
+    messages: readonly (() => MessageToSign)[],
+    signed: readonly SignedMessage[],
+  ): Promise<Uint8Array[]> {
     const signatures = signed.map(({ signature }) => signature);
     for (const place of await findInvalidPlaces(signed)) {
       const invalid = signed[place];
-      const exit = exits[place];
-      if (invalid === undefined || exit === undefined) continue;
+      const make = messages[place];
+      if (invalid === undefined || make === undefined) continue;
       this.#fleet.distrust(invalid.endpoint);
       this.#log?.warn(new InvalidSignatureError(invalid).message);
-      signatures[place] = (await this.#sign(exit, { isVerified: true })).signature;
+      signatures[place] = (await this.#sign(make, { isVerified: true })).signature;
     }
     return signatures;
   }
@@ -246,11 +282,13 @@ function distinct(urls: readonly (EndpointUrl | string)[]): EndpointUrl[] {
 }
 
 /** The request as Web3Signer takes it; with Capella on both sides of the fork it is right under every version's rules. */
-function exitBody({ validatorIndex, epoch, network }: ExitToSign, signingRoot: Uint8Array): string {
+function exitMessage(exit: ExitToSign): MessageToSign {
+  const { publicKey, validatorIndex, epoch, network } = exit;
+  const message = exitSigningRoot(exit, network);
   const version = toHex(network.capellaForkVersion);
-  return JSON.stringify({
+  const body = JSON.stringify({
     type: 'VOLUNTARY_EXIT',
-    signing_root: toHex(signingRoot),
+    signing_root: toHex(message),
     fork_info: {
       fork: {
         previous_version: version,
@@ -261,24 +299,42 @@ function exitBody({ validatorIndex, epoch, network }: ExitToSign, signingRoot: U
     },
     voluntary_exit: { epoch: String(epoch), validator_index: String(validatorIndex) },
   });
+  const what = `the exit of validator ${validatorIndex}`;
+  return { publicKey, message, body, what, refusal: 'signer-refused-exit' };
 }
 
-/** Repeated once when the socket was reset: signing an exit twice is harmless. */
+/** A deposit has no fork: its domain is that of genesis, on every chain. */
+function depositMessage(deposit: DepositToSign, genesisForkVersion: Uint8Array): MessageToSign {
+  const { publicKey, withdrawalCredentials, amountGwei } = deposit;
+  const message = depositSigningRoot(deposit, genesisForkVersion);
+  const body = JSON.stringify({
+    type: 'DEPOSIT',
+    signing_root: toHex(message),
+    deposit: {
+      pubkey: toHex(publicKey),
+      withdrawal_credentials: toHex(withdrawalCredentials),
+      amount: String(amountGwei),
+      genesis_fork_version: toHex(genesisForkVersion),
+    },
+  });
+  const what = `a deposit of ${amountGwei} gwei`;
+  return { publicKey, message, body, what, refusal: 'signer-refused-deposit' };
+}
+
+/** Repeated once when the socket was reset: signing the same message twice is harmless. */
 async function requestSignature(
   endpoint: SignerEndpoint,
-  { publicKey, validatorIndex }: ExitToSign,
-  body: string,
+  { publicKey, body, what, refusal }: MessageToSign,
   times: Times,
 ): Promise<Uint8Array> {
   const key = toHex(publicKey);
-  const signing = { publicKey: key, what: `the exit of validator ${validatorIndex}` };
   const send = () =>
     requestSigner(endpoint, {
       method: 'POST',
       path: `/api/v1/eth2/sign/${key}`,
-      headers: EXIT_HEADERS,
+      headers: SIGN_HEADERS,
       body,
-      signing,
+      signing: { publicKey: key, what, refusal },
       ...times,
       maxBytes: MAX_ANSWER_BYTES,
       isExpected: status => status === 200,
@@ -324,9 +380,9 @@ function warnOfFailures(answers: readonly unknown[], log: SignerClientOptions['l
   if (failures.length < answers.length) for (const failure of failures) log?.warn(messageOf(failure));
 }
 
-/** A signer answered with a signature that is not one of the key over the exit. */
+/** A signer answered with a signature that is not one of the key over the message. */
 class InvalidSignatureError extends ExternalError {
-  constructor({ endpoint, publicKey }: SignedExit) {
+  constructor({ endpoint, publicKey }: SignedMessage) {
     super(
       'invalid-signature',
       `${endpoint.name} answered with a signature that is not valid for key ${toHex(publicKey)}.`,

@@ -1,5 +1,6 @@
 import type { ErrorCodeOf } from '../../lib/error-codes.ts';
 import { ExternalError } from '../../lib/errors.ts';
+import { foreignText } from '../../lib/foreign-text.ts';
 import { HttpStatusError } from '../http.ts';
 
 interface Explanation {
@@ -9,20 +10,28 @@ interface Explanation {
   readonly retryable?: boolean | undefined;
 }
 
+/** Codes of a signer's refusal to sign, by what it was asked for. */
+export type SigningRefusal = Extract<
+  ErrorCodeOf<'external'>,
+  'signer-refused-exit' | 'signer-refused-deposit'
+>;
+
 /** What was asked of a signer: for messages. */
 export interface SignerRequestSubject {
   /** What messages call the signer. */
   readonly name: string;
   readonly path: string;
   /** The key and what is signed, when a signature was asked for. */
-  readonly signing?: { readonly publicKey: string; readonly what: string } | undefined;
+  readonly signing?:
+    | { readonly publicKey: string; readonly what: string; readonly refusal: SigningRefusal }
+    | undefined;
 }
 
 const WRONG_SIGNER = 'Check that the URL is that of a Web3Signer in eth2 mode.';
 
 /**
  * An answer that is not the expected one, as an error that says what to change.
- * @returns ExternalError `key-not-loaded`, `signer-refused-exit`, `signer-busy`, `body-too-large` or `web3signer-refused`
+ * @returns ExternalError `key-not-loaded`, `signer-refused-exit`, `signer-refused-deposit`, `signer-busy`, `body-too-large` or `web3signer-refused`
  */
 export function explainSignerStatus(error: HttpStatusError, subject: SignerRequestSubject): ExternalError {
   const { code, message, hint, retryable } = explanationOf(error, subject);
@@ -38,7 +47,10 @@ function explanationOf(error: HttpStatusError, subject: SignerRequestSubject): E
   switch (error.status) {
     case 400:
     case 500:
-      return signing === undefined ? { ...generic, hint: 'Its log says why.' } : refusedRoot(error, subject);
+      if (signing === undefined) return { ...generic, hint: 'Its log says why.' };
+      return signing.refusal === 'signer-refused-deposit'
+        ? refusedDeposit(error, subject)
+        : refusedRoot(error, subject);
     case 401:
       return { ...generic, hint: 'A proxy in front of it asks for credentials: put them into the URL.' };
     case 403:
@@ -59,6 +71,8 @@ function explanationOf(error: HttpStatusError, subject: SignerRequestSubject): E
         hint: 'Something between changes the Accept header of requests, such as a proxy.',
       };
     case 412:
+      // Deposits are no matter of the slashing protection: this is the built-in signer, which says why.
+      if (signing?.refusal === 'signer-refused-deposit') return refusedDeposit(error, subject);
       return {
         ...generic,
         hint: 'The signer’s slashing protection refuses: its database is that of another network, or the validator is disabled there.',
@@ -90,6 +104,16 @@ function refusedRoot({ status }: HttpStatusError, { name, signing }: SignerReque
     code: 'signer-refused-exit',
     message: `${name} refused ${signing?.what} with key ${signing?.publicKey} (HTTP status ${status}).`,
     hint: 'It computes another signing root when its --network is not the network of the vault; its log says why.',
+  };
+}
+
+/** The built-in signer says why; Web3Signer has a phrase of HTTP's only. */
+function refusedDeposit(error: HttpStatusError, { name, signing }: SignerRequestSubject): Explanation {
+  const words = foreignText(new TextDecoder().decode(error.body));
+  return {
+    code: 'signer-refused-deposit',
+    message: `${name} refused ${signing?.what} with key ${signing?.publicKey} (HTTP status ${error.status}): ${words}`,
+    hint: 'The built-in signer signs deposits with --sign-deposits only, and those of its --vault; a Web3Signer computes another signing root when its --network is not that of the vault.',
   };
 }
 

@@ -128,7 +128,8 @@ function isFaultOfSigner(error: unknown): boolean {
 
 /** A signer that computes another root must not be papered over by asking another one. */
 function mayAskAnother(error: unknown): boolean {
-  return error instanceof ExternalError && error.code !== 'signer-refused-exit';
+  if (!(error instanceof ExternalError)) return false;
+  return error.code !== 'signer-refused-exit' && error.code !== 'signer-refused-deposit';
 }
 
 /** The error of all: a refusal that will not go away by itself tells more than an outage beside it. */

@@ -18,12 +18,32 @@ export interface DepositEntry {
   readonly signature: Uint8Array;
 }
 
-/** What a StakeWise vault deposits for a validator with 0x01 credentials. */
+/** What a StakeWise vault deposits for a validator with 0x01 credentials, and the least with 0x02; on Gnosis 1 GNO counts as 32. */
 export const DEPOSIT_AMOUNT_GWEI = 32_000_000_000n;
+
+/**
+ * Prefix of a validator's withdrawal credentials: with 0x01 it has 32 ETH, and what is more is paid out; with 0x02 (EIP-7251) its
+ * balance grows up to 2,048 ETH.
+ */
+export type ValidatorType = '0x01' | '0x02';
+
+/** Most that a validator with 0x02 credentials earns on: MAX_EFFECTIVE_BALANCE_ELECTRA. */
+export const MAX_DEPOSIT_GWEI = 2_048_000_000_000n;
 
 /** 0x01 withdrawal credentials of an execution address of 20 bytes. */
 export function vaultCredentials(vault: Uint8Array): Uint8Array {
-  return concatBytes([Uint8Array.of(1), new Uint8Array(11), vault]);
+  return credentialsOfType('0x01', vault);
+}
+
+/** Withdrawal credentials by which validators of this type pay to a vault of 20 bytes. */
+export function credentialsOfType(type: ValidatorType, vault: Uint8Array): Uint8Array {
+  return concatBytes([Uint8Array.of(type === '0x01' ? 1 : 2), new Uint8Array(11), vault]);
+}
+
+/** Whether a vault can make a new validator's deposit of this amount: 32 ETH with 0x01 credentials, 32 to 2,048 ETH with 0x02. */
+export function isDepositOfVault(amountGwei: bigint, type: ValidatorType): boolean {
+  if (type === '0x01') return amountGwei === DEPOSIT_AMOUNT_GWEI;
+  return amountGwei >= DEPOSIT_AMOUNT_GWEI && amountGwei <= MAX_DEPOSIT_GWEI;
 }
 
 /** 0x02 withdrawal credentials of an execution address of 20 bytes: what the validator earns is staked again (EIP-7251). */

@@ -4,7 +4,7 @@ import { VoluntaryExit } from '../../domain/consensus/ssz.ts';
 import { equalBytes, toHex } from '../../lib/bytes.ts';
 import type { ExitRequest } from '../http/exit-request.ts';
 import { Refusal } from '../http/refusal.ts';
-import type { RateLimiter } from './rate-limit.ts';
+import { type RateLimiter, requireRate } from './rate-limit.ts';
 
 /** The part of a network that the signer goes by. */
 export interface SignerNetwork extends ExitNetwork {
@@ -82,10 +82,5 @@ function requireAllowed({ exit }: ExitRequest, { validatorIndexes, limiter }: Si
     const message = `This signer signs for the validator indexes of --only-validator-indexes only, not for ${exit.validatorIndex}.`;
     throw new Refusal(412, message, { told: true });
   }
-  const answer = limiter?.() ?? { allowed: true };
-  if (answer.allowed) return;
-  throw new Refusal(429, 'The rate limit of this signer is reached.', {
-    told: true,
-    headers: { 'retry-after': String(Math.ceil(answer.retryAfterMs / 1000)) },
-  });
+  requireRate(limiter);
 }

@@ -1,4 +1,5 @@
 import type { RateLimit } from '../../settings/signer-settings.ts';
+import { Refusal } from '../http/refusal.ts';
 
 /** Takes one signature's allowance. */
 export type RateLimiter = () =>
@@ -20,4 +21,14 @@ export function createRateLimiter(
     available -= 1;
     return { allowed: true };
   };
+}
+
+/** Takes one signature's allowance where there is a limit. @throws Refusal that says when there is one again */
+export function requireRate(limiter: RateLimiter | undefined): void {
+  const answer = limiter?.() ?? { allowed: true };
+  if (answer.allowed) return;
+  throw new Refusal(429, 'The rate limit of this signer is reached.', {
+    told: true,
+    headers: { 'retry-after': String(Math.ceil(answer.retryAfterMs / 1000)) },
+  });
 }

@@ -4,13 +4,13 @@ import { messageOf } from '../../lib/errors.ts';
 import { isAskedByPage, readHost } from '../../lib/http-caller.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { DepositGate } from '../gates/deposit-gate.ts';
 import type { ExitGate } from '../gates/exit-gate.ts';
 import { readVaultValidators, type VaultValidatorsPolicy } from '../gates/vault-validators.ts';
 import type { WalletGate } from '../gates/wallet-gate.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { isMacPurpose, type RecordMac } from '../keys/record-mac.ts';
 import type { SigningWallet } from '../keys/signing-wallet.ts';
-import { EXIT_TYPE, readExitRequest } from './exit-request.ts';
 import {
   accepts,
   answer,
@@ -24,6 +24,7 @@ import {
 } from './http-answers.ts';
 import { Refusal } from './refusal.ts';
 import { BodyReader } from './request-body.ts';
+import { readSignRequest, type SignRequest } from './sign-request.ts';
 import type { SignerMetrics } from './signer-metrics.ts';
 import { readWalletRequest } from './wallet-request.ts';
 
@@ -31,6 +32,8 @@ import { readWalletRequest } from './wallet-request.ts';
 export interface ValidatorSigning {
   readonly ring: KeyRing;
   readonly gate: ExitGate;
+  /** Which deposits may be signed; without it none is. */
+  readonly deposits: DepositGate | undefined;
 }
 
 /** The hot wallet, and what it may sign. */
@@ -69,8 +72,8 @@ interface Route {
 const MAC_PATH = '/api/v1/stakewise/mac/';
 const APPROVAL_PATH = '/api/v1/stakewise/sign/vault-validators';
 const SIGN_PATHS = ['/api/v1/eth2/sign/', '/api/v1/eth1/sign/'] as const;
-/** A request for an exit has less than a tenth of it. */
-const MAX_EXIT_BYTES = 8 * 1024;
+/** A request for an exit or a deposit has less than a tenth of it. */
+const MAX_MESSAGE_BYTES = 8 * 1024;
 /** Nodes take transactions of 128 KiB, seven hundred validators: twice as much in hex, and as much again for what stands beside. */
 const MAX_WALLET_BYTES = 512 * 1024;
 /** Enough for two thousand exits at once. */
@@ -193,18 +196,18 @@ function signRoute(deps: Listener, path: string): Route | undefined {
   const { validators, wallet, log } = deps;
   const isWallet = prefix === '/api/v1/eth1/sign/';
   const publicKey = canonicalKey(identifier, isWallet ? 64 : PUBLIC_KEY_LENGTH);
-  const exits = validators && {
-    maxBytes: MAX_EXIT_BYTES,
+  const messages = validators && {
+    maxBytes: MAX_MESSAGE_BYTES,
     isAlwaysText: false,
     make: (request: IncomingMessage, body: Uint8Array) =>
-      signExit(log, validators, publicKey, { request, body }),
+      signMessage(log, validators, publicKey, { request, body }),
   };
   const transactions = wallet && {
     maxBytes: MAX_WALLET_BYTES,
     isAlwaysText: true,
     make: async (_: IncomingMessage, body: Uint8Array) => signWithWallet(log, wallet, publicKey, body),
   };
-  const signing: Signing | undefined = isWallet ? transactions : exits;
+  const signing: Signing | undefined = isWallet ? transactions : messages;
   if (signing === undefined) return undefined;
   return {
     methods: { POST: (request, response) => sign(deps, publicKey, signing, request, response) },
@@ -296,26 +299,32 @@ function approveValidators(
   return signature;
 }
 
-async function signExit(
+async function signMessage(
   log: SignerDeps['log'],
-  { ring, gate }: ValidatorSigning,
+  { ring, gate, deposits }: ValidatorSigning,
   publicKey: string | undefined,
   { request, body }: { readonly request: IncomingMessage; readonly body: Uint8Array },
 ): Promise<string> {
   if (/^\s*multipart\/form-data/i.test(request.headers['content-type'] ?? ''))
     throw new Refusal(400, 'the body is a form');
-  const exitRequest = readExitRequest(body);
+  const message = readSignRequest(body, { signsDeposits: deposits !== undefined });
   if (publicKey === undefined || !ring.has(publicKey)) throw new Refusal(404, 'there is no such key');
-  const root = gate(exitRequest);
-  const signature = await ring.sign(publicKey, root);
+  const root = message.type === 'DEPOSIT' ? deposits?.(message.deposit, publicKey) : gate(message.exit);
+  const signature = root && (await ring.sign(publicKey, root));
   if (signature === undefined) throw new Refusal(404, 'there is no such key');
-  const { validatorIndex, epoch } = exitRequest.exit;
   // Before the answer: no signature leaves without its line.
-  log.info(
-    { key: publicKey, type: EXIT_TYPE, validatorIndex: String(validatorIndex), epoch: String(epoch) },
-    'signed',
-  );
+  log.info({ key: publicKey, type: message.type, ...describe(message) }, 'signed');
   return toHex(signature);
+}
+
+/** What the log says of a message that was signed. */
+function describe(message: SignRequest): Readonly<Record<string, string>> {
+  if (message.type === 'DEPOSIT') {
+    const { withdrawalCredentials, amountGwei } = message.deposit;
+    return { credentials: toHex(withdrawalCredentials), amountGwei: String(amountGwei) };
+  }
+  const { validatorIndex, epoch } = message.exit.exit;
+  return { validatorIndex: String(validatorIndex), epoch: String(epoch) };
 }
 
 /** Lower-case 0x hex of a public key in any of the spellings that Web3Signer takes; undefined when it is none. */
