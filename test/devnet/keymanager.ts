@@ -1,3 +1,4 @@
+import { depositSigningRoot } from './deposit-data.ts';
 import { type ExitChain, exitSigningRoot, hex, sign, unhex } from './exit-signature.ts';
 import { type Answer, type ReceivedRequest, startServer } from './http-server.ts';
 import { decryptKeystoreV4 } from './keystore-v4.ts';
@@ -54,7 +55,7 @@ interface State {
   readonly current: () => Pick<Keymanager, 'fault' | 'importDelayMs' | 'diesAfter'>;
 }
 
-/** A Web3Signer with a key manager, in small: imports keystores, lists, deletes, and signs exits. On loopback. */
+/** A Web3Signer with a key manager, in small: imports keystores, lists, deletes, and signs exits and deposits. On loopback. */
 export async function startKeymanager(chain: ExitChain, { port = 0 } = {}): Promise<Keymanager> {
   const state: State = {
     chain,
@@ -106,7 +107,7 @@ async function route(state: State, request: ReceivedRequest): Promise<Answer | '
   if (signing) {
     const signer = state.current();
     if (signer.diesAfter !== undefined) signer.diesAfter--;
-    return signExit(state, (signing[1] ?? '').toLowerCase(), body);
+    return signMessage(state, (signing[1] ?? '').toLowerCase(), body);
   }
   const names = fault === 'empty-list' ? [] : [...state.keys.keys()];
   switch (`${method} ${path}`) {
@@ -174,9 +175,39 @@ function deleteKeys(state: State, body: string): Answer {
   return { status: 200, body: { data, slashing_protection: '{"metadata":{},"data":[]}' } };
 }
 
-function signExit(state: State, publicKey: string, body: string): Answer {
+function signMessage(state: State, publicKey: string, body: string): Answer {
   const key = state.keys.get(publicKey);
   if (key === undefined) return { status: 404, body: 'Not Found' };
+  const { type } = JSON.parse(body) as { type: string };
+  if (type === 'DEPOSIT') return signDeposit(state, key, body);
+  return signExit(state, { publicKey, key }, body);
+}
+
+/** Signs as Web3Signer does: whatever the credentials and the amount, with the fork version that the request names. */
+function signDeposit(state: State, { secretKey }: LoadedKey, body: string): Answer {
+  const { deposit, signing_root } = JSON.parse(body) as {
+    deposit: { pubkey: string; withdrawal_credentials: string; amount: string; genesis_fork_version: string };
+    signing_root: string;
+  };
+  const root = depositSigningRoot(
+    {
+      publicKey: unhex(deposit.pubkey),
+      withdrawalCredentials: unhex(deposit.withdrawal_credentials),
+      amountGwei: BigInt(deposit.amount),
+    },
+    { genesisForkVersion: unhex(deposit.genesis_fork_version) },
+  );
+  if (hex(root) !== signing_root) return { status: 500, body: 'Internal Server Error' };
+  const { fault } = state.current();
+  const signer = fault === 'wrong-key' ? Buffer.alloc(32, 7) : secretKey;
+  return { status: 200, body: { signature: hex(sign(signer, root)) } };
+}
+
+function signExit(
+  state: State,
+  { publicKey, key }: { readonly publicKey: string; readonly key: LoadedKey },
+  body: string,
+): Answer {
   const request = JSON.parse(body) as {
     type: string;
     signing_root: string;

@@ -48,15 +48,7 @@ export function isDepositOfVault(amountGwei: bigint, type: ValidatorType): boole
 
 /** 0x02 withdrawal credentials of an execution address of 20 bytes: what the validator earns is staked again (EIP-7251). */
 export function compoundingCredentials(vault: Uint8Array): Uint8Array {
-  return concatBytes([Uint8Array.of(2), new Uint8Array(11), vault]);
-}
-
-/** Kinds of validators, by the first byte of their withdrawal credentials. */
-export type ValidatorType = '0x01' | '0x02';
-
-/** Withdrawal credentials by which validators of this type pay to a vault of 20 bytes. */
-export function credentialsOfType(type: ValidatorType, vault: Uint8Array): Uint8Array {
-  return type === '0x01' ? vaultCredentials(vault) : compoundingCredentials(vault);
+  return credentialsOfType('0x02', vault);
 }
 
 /** An entry as the deposit that the vault will make of it, whatever the file says of credentials and amount. */
