@@ -1,8 +1,18 @@
 import { z } from 'zod';
-import { depositDataRoot, depositOfVault } from '../../domain/consensus/deposit.ts';
+import {
+  credentialsOfType,
+  depositDataRoot,
+  isDepositOfVault,
+  type ValidatorType,
+} from '../../domain/consensus/deposit.ts';
 import { managerApprovalPreimage } from '../../domain/protocol/manager-approval.ts';
+import {
+  type DecodedEntry,
+  decodeRegistrations,
+  ENTRY_LENGTHS,
+} from '../../domain/protocol/validator-entries.ts';
 import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
+import { ADDRESS_LENGTH, HASH_LENGTH } from '../../lib/lengths.ts';
 import { Refusal } from '../http/refusal.ts';
 import { readRequestMembers } from '../http/wallet-request.ts';
 
@@ -19,8 +29,6 @@ interface ApprovedValidators {
   readonly validators: number;
 }
 
-/** Key, deposit signature and root of the deposit; there are longer ones for other credentials, which nobody asks for. */
-const ENTRY_LENGTH = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH + HASH_LENGTH;
 /** A number is no root: a hash does not begin with so many zeros. */
 const ROOT_PREFIX_LENGTH = 16;
 
@@ -56,26 +64,34 @@ export function readVaultValidators(
     );
   }
   const validators = fromHex(request.data.validators);
-  requireOwnDeposits(validators, fromHex(vault, ADDRESS_LENGTH));
-  const preimage = managerApprovalPreimage({ chainId, vault, occasion: root, validators });
-  return { preimage, validators: validators.length / ENTRY_LENGTH };
+  const count = requireOwnDeposits(validators, fromHex(vault, ADDRESS_LENGTH));
+  return {
+    preimage: managerApprovalPreimage({ chainId, vault, occasion: root, validators }),
+    validators: count,
+  };
 }
 
-function requireOwnDeposits(validators: Uint8Array, vault: Uint8Array): void {
-  if (validators.length === 0 || validators.length % ENTRY_LENGTH !== 0) {
-    throw refused(`Validators to approve of have ${ENTRY_LENGTH} bytes each, not ${validators.length}.`);
+/** @returns how many deposits there are */
+function requireOwnDeposits(validators: Uint8Array, vault: Uint8Array): number {
+  const found = validators.length === 0 ? undefined : decodeRegistrations(validators);
+  if (found === undefined) {
+    throw refused(
+      `Validators to approve of have ${ENTRY_LENGTHS['0x01']} bytes each, not ${validators.length}, or ${ENTRY_LENGTHS['0x02']} with amounts, and no length that both could have.`,
+    );
   }
-  for (let from = 0; from < validators.length; from += ENTRY_LENGTH) {
-    const entry = validators.subarray(from, from + ENTRY_LENGTH);
-    const publicKey = entry.subarray(0, PUBLIC_KEY_LENGTH);
-    const signature = entry.subarray(PUBLIC_KEY_LENGTH, PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH);
-    const root = depositDataRoot(depositOfVault({ publicKey, signature }, vault));
-    if (!equalBytes(root, entry.subarray(PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH))) {
-      throw refused(
-        `The deposit of the validator ${toHex(publicKey)} is not one of 32 ETH to the vault's own withdrawal credentials.`,
-      );
-    }
-  }
+  for (const entry of found.entries) requireOwnDeposit(found.type, entry, vault);
+  return found.entries.length;
+}
+
+function requireOwnDeposit(type: ValidatorType, entry: DecodedEntry, vault: Uint8Array): void {
+  const { publicKey, signature, amountGwei } = entry;
+  const withdrawalCredentials = credentialsOfType(type, vault);
+  const root = depositDataRoot({ publicKey, signature, amountGwei, withdrawalCredentials });
+  if (isDepositOfVault(amountGwei, type) && equalBytes(root, entry.depositDataRoot)) return;
+  const amount = type === '0x01' ? '32 ETH' : '32 to 2,048 ETH';
+  throw refused(
+    `The deposit of the validator ${toHex(publicKey)} is not one of ${amount} to the vault's own withdrawal credentials.`,
+  );
 }
 
 function refused(reason: string): Refusal {
