@@ -18,26 +18,20 @@ here. Each of them is decided by one rule:
 An empty value is not given, whether it is an option's or a variable's; nor is a switch whose variable is \`false\`.
 `;
 
-const VALIDATOR_TYPE = [
-  '`--validator-type`, `VALIDATOR_TYPE`',
-  '`0x01` taken, `0x02` refused',
-  'Validators are registered with 0x01 credentials and 32 ETH each. On a vault of version 5 whose validators manager is the hot wallet, `--validator-type 0x01` has to be said: the newest Python operator would register `0x02` there.',
-];
-
 const options = Object.entries(FOREIGN_OPTIONS).map(([key, row]) => {
   const names = [`--${flagName(key)}`, row.env].filter(name => name !== undefined);
-  return [names.map(name => `\`${name}\``).join(', '), decisionOf(row), reasonOf(row)];
+  return [names.map(name => `\`${name}\``).join(', '), row.decision, reasonOf(row)];
 });
 const variables = Object.entries(FOREIGN_VARIABLES).map(([name, row]) => [
   `\`${name}\``,
-  decisionOf(row),
+  row.decision,
   reasonOf(row),
 ]);
 
 const page = `${INTRODUCTION}
 ## Options
 
-${tableOf('option, variable', [...options, VALIDATOR_TYPE])}
+${tableOf('option, variable', options)}
 ## Variables
 
 A name that ends in \`*\` stands for all variables that begin like it and have no line of their own.
@@ -45,10 +39,6 @@ A name that ends in \`*\` stands for all variables that begin like it and have n
 ${tableOf('variable', variables)}`;
 
 writeOrCheck(page, { name: 'python-operator-settings.md', script: 'settings' });
-
-function decisionOf({ decision, harmlessUpToGwei }) {
-  return harmlessUpToGwei === undefined ? decision : `ignored up to ${harmlessUpToGwei}, refused above`;
-}
 
 function reasonOf({ why, instead }) {
   const reason = asMarkdown(why);

@@ -19,6 +19,9 @@ import { type StartGiven, terminationLog } from './flags/start.ts';
 import { operatorDatabase } from './flags/transactions.ts';
 import { signerConnection } from './signer-connection.ts';
 
+/** 10 ETH: that of the newest Python operator. */
+const DEFAULT_MIN_DEPOSIT_GWEI = 10_000_000_000;
+
 /**
  * What `start` was told, as the composition takes it.
  * @throws UsageError 'network-missing', 'no-key-source', 'hashi-vault-incomplete'; OperatorError 'vault-not-initialised', or
@@ -91,10 +94,14 @@ function keysOfDatabase(given: StartGiven): KeySourceSettings | undefined {
 }
 
 function policyOf(given: StartGiven): OperatorPolicy {
-  const { maxFeePerGasGwei, maxFeePerGasGweiBump } = given;
+  const { maxFeePerGasGwei, maxFeePerGasGweiBump, maxValidatorBalanceGwei } = given;
   return {
     register: !given.disableValidatorsRegistration,
     validatorType: given.validatorType,
+    maxValidatorBalanceGwei:
+      maxValidatorBalanceGwei === undefined ? undefined : BigInt(maxValidatorBalanceGwei),
+    minDepositAmountGwei: BigInt(given.minDepositAmountGwei ?? DEFAULT_MIN_DEPOSIT_GWEI),
+    isRemoteSignerExclusive: given.remoteSignerExclusive,
     harvest: given.harvestVault,
     fund: !given.disableValidatorsFunding,
     withdraw: !given.disableWithdrawals,

@@ -236,6 +236,8 @@ interface SignerProcessSettings {
   readonly ceilings: FeeCeilings;
   readonly policy: OperationsPolicy;
   readonly log: ObservabilitySettings['log'];
+  /** Whether validators are registered, whose deposits the built-in signer may have to sign. */
+  readonly isRegistering: boolean;
 }
 
 /**
@@ -258,6 +260,7 @@ export async function openSigning(
     ceilings: walletCeilings(settings.ceilings),
     operations: walletOperations(settings.policy),
   };
+  const deposits = keys !== undefined && settings.isRegistering ? { vault } : undefined;
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const progress = createLogProgress(log);
   const onTrouble = (trouble: string | undefined) => {
@@ -268,7 +271,7 @@ export async function openSigning(
     await waitOut(log, { signal, onWait }, () =>
       spawnSigner(
         { log },
-        { network, keys, poolSize, wallet },
+        { network, keys, poolSize, wallet, deposits },
         { signal, progress, onTrouble, ...signerLog(settings.log) },
       ),
     ),

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { createChainReader } from '../clients/execution/chain-snapshot.ts';
+import { fetchLateRegistrations } from '../clients/execution/contracts/vault-registrations.ts';
 import { distinctEndpoints } from '../clients/execution/execution-node.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
@@ -9,9 +10,11 @@ import { createScrubber } from '../lib/scrub.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
+import { KeySupply, RECENT_DAYS } from '../operator/key-supply.ts';
 import { runOnce, type SinglePass } from '../operator/loop/run-once.ts';
 import { lastBlockTime } from '../operator/loop/slot-grid.ts';
 import { type StartOperatorDeps, startOperator } from '../operator/loop/start-operator.ts';
+import { findOwnKeys } from '../operator/own-keys.ts';
 import { createOperatorMetrics } from '../operator/probes/metrics.ts';
 import { Outlook } from '../operator/probes/outlook.ts';
 import { startHealthServer } from '../operator/probes/probe-server.ts';
@@ -20,6 +23,7 @@ import { askCounterparts } from '../operator/startup/ask-counterparts.ts';
 import {
   type AskedCounterparts,
   checkStartup,
+  type FoundDepositData,
   type StartupFacts,
 } from '../operator/startup/check-startup.ts';
 import {
@@ -31,9 +35,18 @@ import {
 import { openAcceptedOracleSets } from '../services/oracles/accepted-oracle-sets.ts';
 import { OracleSetGuard } from '../services/oracles/oracle-set-guard.ts';
 import { createNetworkValidators } from '../services/staking/network-validators/network-validators.ts';
-import { chooseRegistrationMode } from '../services/staking/registration/choose-registration-mode.ts';
-import { requireValidatorType } from '../services/staking/registration/require-validator-type.ts';
-import { validatorAssetsWei } from '../services/staking/registration/vault-version.ts';
+import {
+  chooseRegistrationMode,
+  DEFAULT_VALIDATOR_TYPE,
+} from '../services/staking/registration/choose-registration-mode.ts';
+import type { OwnKeys } from '../services/staking/registration/own-keys.ts';
+import type { StakingOptions } from '../services/staking/registration/register-validators.ts';
+import type { RegistrationMode } from '../services/staking/registration/registration-mode.ts';
+import {
+  defaultMaxValidatorBalanceGwei,
+  ethereumVaultVersion,
+  validatorAssetsWei,
+} from '../services/staking/registration/vault-version.ts';
 import type {
   OperatorNodesSettings,
   OperatorPolicy,
@@ -41,6 +54,7 @@ import type {
   ProbeSettings,
 } from '../settings/operator-settings.ts';
 import type { ExitKeysSettings } from '../settings/signing-settings.ts';
+import { vaultDirectory } from '../settings/vault-directory.ts';
 import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
 import { type FeeCeilings, feeCeilings, warnOfDefaultCeiling } from '../transactions/transaction-fees.ts';
@@ -105,7 +119,14 @@ export async function runOperator(
       { network, vault: vault.vault, isRegistering: policy.register, signal: context.signal },
     );
     const signers = stack.use(
-      await openSigning(context, { vault, signing, ceilings, policy, log: observability.log }),
+      await openSigning(context, {
+        vault,
+        signing,
+        ceilings,
+        policy,
+        log: observability.log,
+        isRegistering: policy.register,
+      }),
     );
     passes = await work(context, { ...counterparts, ...signers }, asked, {
       vault: vault.vault,
@@ -113,6 +134,8 @@ export async function runOperator(
       policy,
       ceilings,
       exitKeys: signing.exitKeys,
+      vaultDirectory: vaultDirectory(vault.dataDir, vault.vault),
+      isDepositDataNamed: facts.depositDataFile?.isThere === true,
     });
   } catch (error) {
     // What the stop itself has interrupted is no failure.
@@ -150,6 +173,9 @@ interface WorkSettings {
   readonly policy: OperatorPolicy;
   readonly ceilings: FeeCeilings;
   readonly exitKeys: ExitKeysSettings;
+  readonly vaultDirectory: string;
+  /** Whether somebody has named a file of deposit data, which is there. */
+  readonly isDepositDataNamed: boolean;
 }
 
 async function work(
@@ -180,8 +206,8 @@ async function work(
     asked,
   );
   metrics.serviceStarted.set(1);
-  const found = { facts, ipfs, oracleSets };
-  const { tasks, options } = prepareTasks(context, handles, { vault, policy, exitKeys }, found);
+  const found = { facts, ipfs, oracleSets, depositData: asked.depositData };
+  const { tasks, options } = await prepareTasks(context, handles, settings, found);
   const pollMs = network.secondsPerSlot * 1000;
   const scope = { chainId: network.chainId, vault };
   const holder = `${hostname()} ${process.pid}`;
@@ -257,14 +283,23 @@ function createOracleSetGuard(
   );
 }
 
-function prepareTasks(
-  { log, metrics }: OperatorContext,
+/** What is found out before the tasks are made. */
+interface FoundAtStart {
+  readonly facts: StartupFacts;
+  readonly ipfs: IpfsOptions;
+  readonly oracleSets: OracleSetGuard;
+  readonly depositData: FoundDepositData;
+}
+
+async function prepareTasks(
+  { log, metrics, status }: OperatorContext,
   handles: OperatorHandles,
-  { vault, policy, exitKeys }: Pick<WorkSettings, 'vault' | 'policy' | 'exitKeys'>,
-  found: { readonly facts: StartupFacts; readonly ipfs: IpfsOptions; readonly oracleSets: OracleSetGuard },
-): { readonly tasks: OperatorTasksDeps; readonly options: OperatorTasksOptions } {
+  settings: WorkSettings,
+  found: FoundAtStart,
+): Promise<{ readonly tasks: OperatorTasksDeps; readonly options: OperatorTasksOptions }> {
   const { facts, ipfs, oracleSets } = found;
-  const { network, database, node, wallet, sources } = handles;
+  const { vault, policy, exitKeys } = settings;
+  const { network, database, node, wallet } = handles;
   const { contracts, secondsPerSlot } = network;
   const { vaultVersion } = facts;
   const chain = createChainReader(node, {
@@ -274,15 +309,25 @@ function prepareTasks(
     wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
-  const registrationMode = policy.register
-    ? chooseRegistrationMode(
-        { source: sources.depositData, wallet, now: Date.now },
-        { ...facts, vault, network },
-      )
-    : undefined;
-  if (registrationMode !== undefined && policy.validatorType === undefined) {
-    requireValidatorType(registrationMode, { vault, vaultVersion, network });
+  const registration = policy.register ? await prepareRegistration(handles, settings, found) : undefined;
+  const { ownKeys } = registration ?? {};
+  if (ownKeys !== undefined) {
+    log.info(
+      `Validators of type ${registration?.staking.type} are registered with keys of ${ownKeys.source}`,
+    );
   }
+  const keySupply =
+    ownKeys &&
+    new KeySupply({
+      log: log.child({ task: 'count-unused-keys' }),
+      show: status.showKeys,
+      now: () => performance.now(),
+      countRecent: async () => {
+        const blocks = Math.floor((RECENT_DAYS * 86_400) / secondsPerSlot);
+        const fromBlock = Math.max(0, (await node.getBlockNumber()) - blocks);
+        return (await fetchLateRegistrations(node, vault, fromBlock)).size;
+      },
+    });
   const networkValidators = createNetworkValidators(
     { database, node, http: handles.http.ipfs, log: log.child({ task: 'track-validators' }) },
     {
@@ -296,12 +341,14 @@ function prepareTasks(
     { currency: network.currency, assetsPerValidatorWei: validatorAssetsWei(network) },
   );
   return {
-    tasks: { ...handles, log, metrics, outlook, chain, ipfs, networkValidators, oracleSets },
+    tasks: { ...handles, log, metrics, outlook, chain, ipfs, networkValidators, oracleSets, keySupply },
     options: {
       network,
       vault,
       vaultVersion,
-      registrationMode,
+      registrationMode: registration?.mode,
+      ownKeys,
+      staking: registration?.staking,
       harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },
       exitShards: policy.exitShards,
       isRemoteSigner: exitKeys.kind === 'remote',
@@ -311,6 +358,52 @@ function prepareTasks(
       harvest: policy.harvest,
     },
   };
+}
+
+/**
+ * How validators are registered, and what they get. A vault of version 5 may do without deposit data.
+ * @throws OperatorError 'deposit-data-missing', 'signer-keys-unknown', and those of `chooseRegistrationMode`
+ */
+async function prepareRegistration(
+  { network, wallet, signer, sources }: OperatorHandles,
+  { vault, policy, exitKeys, vaultDirectory, isDepositDataNamed }: WorkSettings,
+  { facts, depositData }: FoundAtStart,
+): Promise<{
+  readonly mode: RegistrationMode;
+  readonly staking: StakingOptions;
+  readonly ownKeys: OwnKeys | undefined;
+}> {
+  const { validatorType } = policy;
+  const hasDepositData = depositData.entries > 0;
+  const isVersion5 = ethereumVaultVersion(network, vault, facts.vaultVersion) >= 5;
+  const mayUseKeys =
+    isVersion5 && facts.validatorsManager === wallet.address && !(hasDepositData && validatorType === '0x01');
+  const ownKeys = mayUseKeys
+    ? await findOwnKeys(
+        { sources },
+        {
+          vault,
+          vaultDirectory,
+          signer:
+            exitKeys.kind === 'remote'
+              ? exitKeys
+              : { kind: 'built-in', hasRows: exitKeys.keys.kind === 'remote-db' },
+          depositData: { isThere: hasDepositData, isNamed: isDepositDataNamed },
+          isExclusive: policy.isRemoteSignerExclusive,
+        },
+      )
+    : undefined;
+  const mode = chooseRegistrationMode(
+    { source: sources.depositData, wallet, now: Date.now, signerKeys: ownKeys && { keys: ownKeys, signer } },
+    { ...facts, vault, network, isVersion5, validatorType, hasDepositData },
+  );
+  if (mode.kind !== 'signer-keys' && depositData.missing !== undefined) throw depositData.missing;
+  const staking = {
+    type: mode.kind === 'signer-keys' ? (validatorType ?? DEFAULT_VALIDATOR_TYPE) : '0x01',
+    maxValidatorBalanceGwei: policy.maxValidatorBalanceGwei ?? defaultMaxValidatorBalanceGwei(network),
+    minDepositAmountGwei: policy.minDepositAmountGwei,
+  } as const;
+  return { mode, staking, ownKeys };
 }
 
 /** What stops the process is printed and written to files: not with a secret in it. */

@@ -835,6 +835,9 @@ export const ERROR_CODES = {
   'signer-crashed': {
     kinds: ['failure'],
   },
+  'signer-keys-unknown': {
+    kinds: ['failure'],
+  },
   'signer-lacks-keys': {
     kinds: ['external'],
   },
@@ -961,9 +964,6 @@ export const ERROR_CODES = {
   },
   'v3-wrong-key': {
     kinds: ['failure'],
-  },
-  'validator-type-missing': {
-    kinds: ['usage'],
   },
   'validator-type-unsupported': {
     kinds: ['usage'],

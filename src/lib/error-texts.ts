@@ -1217,6 +1217,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The built-in signer, a process of its own, ended before it was ready.',
     remedy: 'See the lines that it printed before; the machine may be out of memory.',
   },
+  'signer-keys-unknown': {
+    meaning:
+      'Validators of a vault of version 5 are to be registered with keys of a remote signer, which may have keys of other vaults, and nothing says which of them are this vault’s.',
+    remedy:
+      'Name them with --deposit-data-file, by the remote database (--db-url), by remote_signer_config.json or by keystores in the vault’s directory; or say --remote-signer-exclusive when the signer has keys of this vault only.',
+  },
   'signer-lacks-keys': {
     meaning: 'After its reload, Web3Signer lacks keys that were written for it.',
     remedy:
@@ -1407,16 +1413,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       "The encryption key of --from-encrypt-key opens no key in the Python operator's database: every public key that was derived is another one.",
     remedy: 'Give the key that its "remote-db setup" has printed for these keys.',
   },
-  'validator-type-missing': {
-    meaning:
-      'The vault takes validators of two types from its validators manager. This program registers 0x01 (32 ETH each), the newest Python operator would register 0x02, and nobody has said which are wanted.',
-    remedy:
-      'Give --validator-type 0x01 or VALIDATOR_TYPE=0x01 if validators of 32 ETH are what you want, or --disable-validators-registration.',
-  },
   'validator-type-unsupported': {
-    meaning: 'Validators of type 0x02 (compounding) are asked for, which this program does not register.',
+    meaning:
+      '--validator-type (VALIDATOR_TYPE) asks for 0x02, and the vault takes validators of 0x01 only: it is older than version 5, registers by deposit data, or the hot wallet is not its validators manager.',
     remedy:
-      'Give --validator-type 0x01 if validators of 32 ETH are what you want; else stay with the newest Python operator.',
+      'Leave it out or give 0x01; for 0x02 have the vault upgraded, and the hot wallet set as its validators manager.',
   },
   'validators-disabled': {
     meaning:

@@ -1,4 +1,5 @@
 import type { ProxySettings } from '../clients/proxy-rules.ts';
+import type { ValidatorType } from '../domain/consensus/deposit.ts';
 import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
 import type { LogFormat } from '../lib/log-format.ts';
 import type { LogLevel } from '../lib/logger.ts';
@@ -58,9 +59,6 @@ export interface OperatorSigningSettings extends ExitSigningSettings {
   readonly poolSize: number | undefined;
 }
 
-/** Prefix of the withdrawal credentials that validators are registered with; there is one type that this program registers. */
-export type ValidatorType = '0x01';
-
 /** What the operator does with validators that the vault has. */
 export interface OperationsPolicy {
   /** Whether validators are topped up. */
@@ -87,6 +85,12 @@ export interface OperatorPolicy extends OperationsPolicy {
   readonly register: boolean;
   /** Undefined when nobody has said it. */
   readonly validatorType: ValidatorType | undefined;
+  /** What a validator with 0x02 credentials gets at most; default: that of the network. */
+  readonly maxValidatorBalanceGwei: bigint | undefined;
+  /** The least for which anything is staked. */
+  readonly minDepositAmountGwei: bigint;
+  /** Whether somebody vouches for it that the remote signer has keys of this vault only. */
+  readonly isRemoteSignerExclusive: boolean;
   readonly harvest: boolean;
   readonly exitShards: ExitShardMode;
   /** Default: the network's. */

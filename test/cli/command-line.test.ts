@@ -107,6 +107,11 @@ describe('a wrong command line', () => {
     ],
     [
       ['signer', '--network', 'hoodi'],
+      ['--sign-deposits'],
+      '--sign-deposits signs deposits of one vault only, and no --vault is named.',
+    ],
+    [
+      ['signer', '--network', 'hoodi'],
       ['--client-names', 'operator'],
       'Clients have names where they show certificates: --client-names goes with --tls-client-ca.',
     ],
@@ -126,8 +131,8 @@ describe('a wrong command line', () => {
   );
 
   it.each([
-    [['--validator-type', '0x02'], {}, /'--validator-type': 0x02 is refused/],
-    [[], { VALIDATOR_TYPE: '0x02' }, /'--validator-type': 0x02 is refused/],
+    [['--validator-type', '0x03'], {}, /'--validator-type'/],
+    [[], { VALIDATOR_TYPE: '0x03' }, /'--validator-type'/],
     [['--relayer-endpoint', 'http://planted:9'], {}, /--relayer-endpoint \(RELAYER_ENDPOINT\) is refused/],
     [[], { RELAYER_ENDPOINT: 'http://planted:9' }, /--relayer-endpoint \(RELAYER_ENDPOINT\) is refused/],
     [[], { RELAYER_TIMEOUT: '10' }, /RELAYER_TIMEOUT is refused/],
@@ -135,8 +140,12 @@ describe('a wrong command line', () => {
     [[], { RUN_NODES: 'true' }, /--run-nodes \(RUN_NODES\) is refused/],
     [[], { WALLET_PRIVATE_KEY: '0xplanted' }, /WALLET_PRIVATE_KEY is refused/],
     [['--claim-fee-splitter'], {}, /--claim-fee-splitter \(CLAIM_FEE_SPLITTER\) is refused/],
-    [['--max-validator-balance-gwei', '300000000000'], {}, /--max-validator-balance-gwei .* is refused/],
-    [[], { MIN_DEPOSIT_AMOUNT_GWEI: '64000000000' }, /--min-deposit-amount-gwei .* is refused/],
+    [
+      ['--max-validator-balance-gwei', '2048000000001'],
+      {},
+      /'--max-validator-balance-gwei': .* is not in the range/,
+    ],
+    [[], { MIN_DEPOSIT_AMOUNT_GWEI: '0' }, /'--min-deposit-amount-gwei': .* is not in the range/],
   ])(
     'start refuses what asks for another program, in any of its names, with exit code 2 and no question before: %j %j',
     async (options, env, message) => {

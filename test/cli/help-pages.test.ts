@@ -94,8 +94,8 @@ describe('the help page of', () => {
         remote-db              Manages Postgres database encrypted keystores.
         remote-signer-setup    Generates and uploads private key shares to a remote
                                signer.
-        signer                 Signs exits, and nothing else, over Web3Signer's HTTP
-                               API.
+        signer                 Signs exits, and deposits of one vault where it is told
+                               to, and nothing else, over Web3Signer's HTTP API.
 
       THE OPERATOR
         import-operator-db     Takes over the network's validators that the Python
@@ -2199,7 +2199,7 @@ describe('the help page of', () => {
 
   it('signer, and its options', async () => {
     expect(await helpPage('signer')).toMatchInlineSnapshot(`
-      "Signs exits, and nothing else, over Web3Signer's HTTP API.
+      "Signs exits, and deposits of one vault where it is told to, and nothing else, over Web3Signer's HTTP API.
 
       USAGE
         $ operator signer [OPTIONS]
@@ -2287,6 +2287,9 @@ describe('the help page of', () => {
                                     Signs exits of these validators only.
         --rate-limit=COUNT/UNIT     At most so many signatures in a time, such as
                                     60/min or 20/h.
+        --sign-deposits             Signs deposits, too: of 32 to 2,048 ETH, to the
+                                    withdrawal credentials of the vault (--vault) and
+                                    to no others. [env: SIGNER_SIGN_DEPOSITS]
 
       DATABASE
         --db-url=URL                The Postgres DB connection URL, for example
@@ -2325,6 +2328,8 @@ describe('the help page of', () => {
 
         $ operator signer --network mainnet --keys-dir ./web3signer --socket ./run/signer.sock
 
+        $ operator signer --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --sign-deposits
+
       EXIT CODES
         0    done
         1    failed
@@ -2351,6 +2356,7 @@ describe('the help page of', () => {
       --only-validator-indexes     -  -                                                 optional
       --rate-limit                 -  -                                                 optional
       --keys-dir                   -  -                                                 optional
+      --sign-deposits              -  SIGNER_SIGN_DEPOSITS                              switch
       --keystores-dir              -  KEYSTORES_DIR                                     optional
       --keystores-password-file    -  KEYSTORES_PASSWORD_FILE                           optional
       --keystores-password-dir     -  KEYSTORES_PASSWORD_DIR                            optional
@@ -2551,10 +2557,21 @@ describe('the help page of', () => {
         --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
                                     file generated with "create-keys" command.
                                     [env: DEPOSIT_DATA_FILE]
-        --validator-type=[0x01]     Type of the withdrawal credentials that validators
-                                    are registered with. Has to be given for a vault
+        --validator-type=[0x01|0x02]
+                                    Type of the withdrawal credentials that validators
+                                    are registered with. Default is 0x02 for a vault
                                     of version 5 whose validators manager is the hot
-                                    wallet. [env: VALIDATOR_TYPE]
+                                    wallet; all others take 0x01 only.
+                                    [env: VALIDATOR_TYPE]
+        --max-validator-balance-gwei=INTEGER
+                                    What a validator of type 0x02 gets at most, in
+                                    gwei. Default is 300000000000 (300 ETH), on Gnosis
+                                    1800000000000 (56.25 GNO).
+                                    [env: MAX_VALIDATOR_BALANCE_GWEI]
+        --min-deposit-amount-gwei=INTEGER
+                                    With less in the vault nothing is staked, in gwei.
+                                    Default is 10000000000 (10 ETH).
+                                    [env: MIN_DEPOSIT_AMOUNT_GWEI]
 
       NODES
         --consensus-timeout=SECONDS
@@ -2612,6 +2629,12 @@ describe('the help page of', () => {
         --wallet-password-file=FILE
                                     Another name of --hot-wallet-password-file.
                                     [env: WALLET_PASSWORD_FILE]
+        --remote-signer-exclusive   Says that the remote signer has keys of this vault
+                                    only: each that no deposit has used is registered.
+                                    Not needed where the remote database,
+                                    remote_signer_config.json, deposit data or
+                                    keystores name the keys of the vault.
+                                    [env: REMOTE_SIGNER_EXCLUSIVE]
         --remote-signer-url=URL[,URL…]
                                     The base URL of the remote signer, e.g.
                                     http://signer:9000, or unix:PATH of its socket;
@@ -2828,6 +2851,9 @@ describe('the help page of', () => {
       --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
       --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
       --validator-type                   -  VALIDATOR_TYPE                                    optional
+      --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
+      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --remote-signer-exclusive          -  REMOTE_SIGNER_EXCLUSIVE                           switch
       --remote-signer-url                -  REMOTE_SIGNER_URL                                 optional
       --signer-ca                        -  SIGNER_CA                                         optional
       --signer-cert                      -  SIGNER_CERT                                       optional
@@ -2866,8 +2892,7 @@ describe('the help page of', () => {
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
       --concurrency                      -  CONCURRENCY                                       optional
       --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
-      --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
-      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
       --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --no-confirm                       -  -                                                 switch
       --relayer-endpoint                 -  RELAYER_ENDPOINT                                  optional

@@ -6,7 +6,7 @@ import { UsageError } from '../../lib/errors.ts';
 import { processEnvironment, readEnvironment } from '../../settings/environment.ts';
 import { FOREIGN_GROUP } from '../help/option-groups.ts';
 import { flag, flagName, type Option, type OptionSpec, optional, type ValueKind } from '../options/option.ts';
-import { integer, text } from '../options/value-kinds.ts';
+import { text } from '../options/value-kinds.ts';
 
 /** What is done about a setting that means nothing here, and why. */
 export interface ForeignSetting {
@@ -15,8 +15,6 @@ export interface ForeignSetting {
   readonly why: string;
   /** What to do instead, in full sentences; of every one that is refused. */
   readonly instead?: string | undefined;
-  /** Largest value, in gwei, that asks for no more than what is done here: it is refused above that, and ignored up to it. */
-  readonly harmlessUpToGwei?: number | undefined;
 }
 
 /** The same of an option. */
@@ -24,9 +22,6 @@ export interface ForeignOption extends ForeignSetting {
   readonly env?: string | undefined;
   readonly isSwitch?: true | undefined;
 }
-
-/** What one validator takes, in gwei: 32 ETH; on Gnosis 1 GNO, which is counted as 32 there. */
-const STAKE_GWEI = 32_000_000_000;
 
 const NO_TOP_UPS = 'No validator is topped up.';
 const NO_WITHDRAWALS = 'No withdrawals are requested.';
@@ -58,20 +53,6 @@ export const FOREIGN_OPTIONS = {
     why: 'The number of threads is --pool-size here.',
   },
   graphEndpoint: { env: 'GRAPH_ENDPOINT', decision: 'ignored', why: NO_SUBGRAPH },
-  maxValidatorBalanceGwei: {
-    env: 'MAX_VALIDATOR_BALANCE_GWEI',
-    harmlessUpToGwei: STAKE_GWEI,
-    decision: 'refused',
-    why: 'Every validator gets 32 ETH (1 GNO on Gnosis), and is never topped up.',
-    instead: 'Leave it out if that is what you want, or stay with the Python operator.',
-  },
-  minDepositAmountGwei: {
-    env: 'MIN_DEPOSIT_AMOUNT_GWEI',
-    harmlessUpToGwei: STAKE_GWEI,
-    decision: 'refused',
-    why: 'A validator is registered as soon as the vault has 32 ETH (1 GNO on Gnosis) for it, and not only from a larger amount on.',
-    instead: 'Leave it out; --vault-min-balance-gwei keeps assets in the vault.',
-  },
   minDepositDelay: { env: 'MIN_DEPOSIT_DELAY', decision: 'ignored', why: NO_TOP_UPS },
   noConfirm: { isSwitch: true, decision: 'ignored', why: 'Nothing is asked when this program starts.' },
   relayerEndpoint: { env: 'RELAYER_ENDPOINT', decision: 'refused', why: NO_RELAYER, instead: OWN_KEYS },
@@ -132,7 +113,7 @@ export const FOREIGN_VARIABLES: Readonly<Record<string, ForeignSetting>> = {
   RELAYER_TIMEOUT: { decision: 'refused', why: NO_RELAYER, instead: OWN_KEYS },
   REMOTE_SIGNER_PUBLIC_KEYS_URL: {
     decision: 'ignored',
-    why: 'Which validators are registered is said by the deposit data; which of their keys are there, by the remote signer itself.',
+    why: 'Which keys are the vault’s is said by the deposit data, the remote database or the files beside the keystores; which of them are there, by the remote signer itself.',
   },
   REMOTE_SIGNER_UPLOAD_CHUNK_SIZE: {
     decision: 'ignored',
@@ -161,13 +142,12 @@ export const FOREIGN_OPTION_FLAGS = Object.fromEntries(
 ) as { readonly [K in keyof typeof FOREIGN_OPTIONS]: Option<unknown> };
 
 function declare(row: ForeignOption): Option<unknown> {
-  const { env, decision, why, harmlessUpToGwei: limit } = row;
-  const limited = limit === undefined ? 'Refused.' : `Refused above ${limit}.`;
+  const { env, decision, why } = row;
   const spec: Omit<OptionSpec<unknown>, 'value'> = decision === 'ignored'
     ? { env, description: 'Accepted, and ignored.', helpGroup: FOREIGN_GROUP }
-    : { env, description: `${limited} ${why}`, helpGroup: FOREIGN_GROUP };
+    : { env, description: `Refused. ${why}`, helpGroup: FOREIGN_GROUP };
   if (row.isSwitch) return flag(spec);
-  return optional({ ...spec, value: unlessEmpty<unknown>(limit === undefined ? text : integer({ min: 0 })) });
+  return optional({ ...spec, value: unlessEmpty<unknown>(text) });
 }
 
 /** A value that may be empty, and is not given then, as an empty variable is not. */
@@ -226,9 +206,7 @@ function findGiven(
   const options = Object.entries<ForeignOption>(FOREIGN_OPTIONS).flatMap(([key, row]) => {
     const value = given[key];
     if (value === undefined || value === false) return [];
-    const isHarmless = row.harmlessUpToGwei !== undefined && Number(value) <= row.harmlessUpToGwei;
-    const decision = isHarmless ? 'ignored' : row.decision;
-    return [{ ...row, decision, name: `--${flagName(key)}` } as const];
+    return [{ ...row, name: `--${flagName(key)}` }];
   });
   const ofOptions = new Set(Object.values<ForeignOption>(FOREIGN_OPTIONS).map(({ env }) => env));
   const variables = Object.keys(environment)

@@ -19,8 +19,8 @@ import { poolSize } from './pool-size.ts';
 import { enableMetrics, healthPort, metricsHost, metricsPort } from './probes.ts';
 import { optionalDbUrl, REMOTE_DB_OPTIONS, waitForDb } from './remote-db.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from './signer.ts';
+import { STAKING_OPTIONS } from './staking.ts';
 import { timeout } from './timeout.ts';
-import { validatorType } from './validator-type.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
 
@@ -153,7 +153,7 @@ export const START_OPTIONS = {
     env: 'MAX_WITHDRAWAL_REQUEST_FEE_GWEI',
     value: integer({ min: 1 }),
   }),
-  validatorType,
+  ...STAKING_OPTIONS,
   ...SIGNER_OPTIONS,
   ...KEY_SOURCE_OPTIONS,
   oraclesValidatorsTimeout: timeout(

@@ -35,6 +35,7 @@ export function stakeableGwei({
 /**
  * Amounts of new validators: 32 ETH each for 0x01; for 0x02 as many full ones as there can be, and one with the rest if that
  * is enough for a validator.
+ * @param assetsGwei - in gwei of the beacon chain
  * @param options.limit - how many at most; default: all
  */
 export function splitDeposits(

@@ -1,4 +1,5 @@
 import { messageOf } from '../../lib/errors.ts';
+import type { ValidatorKeys } from '../key-supply.ts';
 import type { PassOutcome, TaskObserver } from '../loop/run-task.ts';
 
 type Phase = 'starting' | 'standby' | 'running' | 'stopping';
@@ -10,6 +11,8 @@ interface StatusReport {
   /** What it waits for while it starts or stands by, or what it lacks for its work; else null. */
   readonly waitsFor: string | null;
   readonly tasks: readonly TaskReport[];
+  /** Where validators are registered with keys of the signer, how many are left. */
+  readonly validatorKeys?: ValidatorKeys | undefined;
 }
 
 interface TaskReport {
@@ -28,6 +31,8 @@ export interface OperatorStatus extends TaskObserver {
   enter(phase: Phase, waitsFor?: string): void;
   /** Something without which nothing can be done is missing, until it is there again (undefined). */
   miss(what: string | undefined): void;
+  /** Shows how many validator keys are left. */
+  showKeys(keys: ValidatorKeys): void;
   /** Shows a task before its first pass. */
   expect(task: string): void;
   report(): StatusReport;
@@ -53,6 +58,7 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
   let phase: Phase = 'starting';
   let waitsFor: string | undefined;
   let missing: string | undefined;
+  let validatorKeys: ValidatorKeys | undefined;
   const stateOf = (name: string): TaskState => {
     const state = tasks.get(name) ?? {
       running: false,
@@ -72,6 +78,9 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
     miss(what) {
       missing = what;
     },
+    showKeys(keys) {
+      validatorKeys = keys;
+    },
     expect: name => void stateOf(name),
     passBegan(name) {
       stateOf(name).running = true;
@@ -88,6 +97,7 @@ export function createOperatorStatus(scrub: (text: string) => string): OperatorS
         phase,
         waitsFor: lacks === undefined ? null : scrub(lacks),
         tasks: [...tasks].map(([name, state]) => describeTask(name, state)),
+        ...(validatorKeys && { validatorKeys }),
       };
     },
   };

@@ -6,6 +6,7 @@ import {
   type CheckStartupDeps,
   type CheckStartupOptions,
   checkDepositData,
+  mayDoWithoutDepositData,
   readVaultFacts,
 } from './check-startup.ts';
 
@@ -35,13 +36,17 @@ export async function askCounterparts(
       return undefined;
     }
   };
-  if (isRegistering) await checkDepositData(deps);
+  const depositData = isRegistering ? await checkDepositData(deps) : { entries: 0, missing: undefined };
   log.info('Checking connection to consensus nodes...');
   const consensus = await ask(() => checkBeaconNodes(log, deps.beaconNodes, network));
   log.info('Checking connection to execution nodes...');
   const execution = await ask(() => checkExecutionNodes(log, deps.executionNodes, network));
   const facts = execution && (await ask(() => readVaultFacts(node, vault, network)));
+  // Where it is not known which vault it is, that is found out when the nodes are up.
+  const { missing } = depositData;
+  if (missing !== undefined && facts && !mayDoWithoutDepositData(facts.answer, vault, network)) throw missing;
   return {
+    depositData,
     isConsensusUp: consensus !== undefined,
     isExecutionUp: execution !== undefined,
     facts: facts?.answer,

@@ -17,6 +17,7 @@ import { countOf } from '../../lib/plural.ts';
 import { formatEther, WEI_PER_GWEI } from '../../lib/units.ts';
 import type { Network } from '../../networks/network.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
+import { ethereumVaultVersion } from '../../services/staking/registration/vault-version.ts';
 import { passOver, waitOut } from '../loop/wait-out.ts';
 import type { OperatorStatus } from '../probes/status.ts';
 import type { OperatorSources } from '../sources.ts';
@@ -64,6 +65,14 @@ export interface AskedCounterparts {
   readonly isConsensusUp: boolean;
   readonly isExecutionUp: boolean;
   readonly facts: StartupFacts | undefined;
+  readonly depositData: FoundDepositData;
+}
+
+/** The deposit data that there is, which vaults of version 5 can do without. */
+export interface FoundDepositData {
+  readonly entries: number;
+  /** The error that there is none; undefined where there is some, or nobody has looked. */
+  readonly missing: OperatorError | undefined;
 }
 
 /**
@@ -109,14 +118,34 @@ export async function readVaultFacts(
   return { vaultVersion, vaultId, validatorsManager, hasOwnMevEscrow: escrow !== contracts.sharedMevEscrow };
 }
 
-/** Reads the deposit data, and says how much there is. @throws OperatorError naming what is wrong with it */
+/**
+ * Reads the deposit data, and says how much there is.
+ * @throws OperatorError naming what is wrong with it
+ */
 export async function checkDepositData({
   log,
   sources,
-}: Pick<CheckStartupDeps, 'log' | 'sources'>): Promise<void> {
+}: Pick<CheckStartupDeps, 'log' | 'sources'>): Promise<FoundDepositData> {
   const { name } = sources.depositData;
-  const entries = await sources.depositData.read();
-  log.info(`Found deposit data of ${countOf(entries.length, 'validator')} in ${name}`);
+  try {
+    const entries = await sources.depositData.read();
+    log.info(`Found deposit data of ${countOf(entries.length, 'validator')} in ${name}`);
+    return { entries: entries.length, missing: undefined };
+  } catch (error) {
+    if (error instanceof OperatorError && error.code === 'deposit-data-missing')
+      return { entries: 0, missing: error };
+    throw error;
+  }
+}
+
+/** Whether a vault may take validators without deposit data: one of version 5 that names a validators manager of its own. */
+export function mayDoWithoutDepositData(
+  { vaultVersion, validatorsManager }: StartupFacts,
+  vault: string,
+  network: Network,
+): boolean {
+  if (ethereumVaultVersion(network, vault, vaultVersion) < 5 || validatorsManager === null) return false;
+  return validatorsManager !== network.contracts.depositDataRegistry;
 }
 
 async function checkWallet(

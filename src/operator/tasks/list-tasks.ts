@@ -18,9 +18,14 @@ import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts'
 import { fetchHarvestParams } from '../../services/staking/harvest/fetch-harvest-params.ts';
 import { harvestVault } from '../../services/staking/harvest/harvest-vault.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
-import { ValidatorRegistrar } from '../../services/staking/registration/register-validators.ts';
+import type { OwnKeys } from '../../services/staking/registration/own-keys.ts';
+import {
+  type StakingOptions,
+  ValidatorRegistrar,
+} from '../../services/staking/registration/register-validators.ts';
 import type { RegistrationMode } from '../../services/staking/registration/registration-mode.ts';
 import type { Outbox } from '../../transactions/outbox.ts';
+import type { KeySupply } from '../key-supply.ts';
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
 import type { Outlook } from '../probes/outlook.ts';
@@ -47,6 +52,8 @@ export interface OperatorTasksDeps {
   readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
   readonly ipfs: IpfsOptions;
   readonly oracleSets: Pick<OracleSetGuard, 'configFor'>;
+  /** Is told of the validator keys that are left where they come from the signer. */
+  readonly keySupply?: KeySupply | undefined;
 }
 
 export interface OperatorTasksOptions {
@@ -64,19 +71,23 @@ export interface OperatorTasksOptions {
   readonly oraclesTimeoutMs: number;
   /** How validators are registered; undefined when none are to be. */
   readonly registrationMode: RegistrationMode | undefined;
+  /** The keys that are registered without deposit data. */
+  readonly ownKeys?: OwnKeys | undefined;
+  /** What new validators get. */
+  readonly staking?: StakingOptions | undefined;
   readonly harvest: boolean;
 }
 
 /** What is done all the time, whoever acts for the vault. */
 export function watchingTasks(
   deps: OperatorTasksDeps,
-  { network, isRemoteSigner, oraclesTimeoutMs }: OperatorTasksOptions,
+  { network, isRemoteSigner, oraclesTimeoutMs, ownKeys }: OperatorTasksOptions,
 ): Task[] {
   const withTaskLog = (task: string) => ({ ...deps, log: deps.log.child({ task }) });
   return [
     watchChain(withTaskLog('watch-chain'), network),
     trackValidators(withTaskLog('track-validators'), network),
-    untilSynced(countUnusedKeys(deps, { network, isRemoteSigner })),
+    untilSynced(countUnusedKeys({ ...deps, supply: deps.keySupply }, { network, isRemoteSigner, ownKeys })),
     checkOracles(
       { ...withTaskLog('check-oracles'), http: deps.http.oracle },
       { network, timeoutMs: oraclesTimeoutMs },

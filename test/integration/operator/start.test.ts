@@ -341,11 +341,6 @@ describe('start with the hot wallet as validators manager', () => {
     const urlFile = join(managed.folder, 'db-url');
     writeFileSync(urlFile, database.url, { mode: 0o600 });
     const args = [...managed.args, '--db-url-file', urlFile];
-    // The newest Python operator would register compounding validators.
-    const unsaid = await runCli(['start', ...args]);
-    expect(unsaid.stderr).toContain('the newest Python operator would register 0x02.');
-    expect(unsaid.stderr).toContain('--validator-type 0x01');
-    expect(unsaid.exitCode).toBe(2);
     await using operator = startOperatorProcess([...args, '--validator-type', '0x01']);
     await operator.printed('Started operator service');
     await managed.devnet.depositEther(STAKE);

@@ -6,6 +6,7 @@ import type { NoBatch } from './registration-mode.ts';
 
 /** Why no validator will be registered until somebody does something, as the metric names it. */
 export const BLOCKED_REASONS = [
+  'deposit_not_signed',
   'fee_ceiling',
   'invalid_deposit_data',
   'invalid_deposit_signature',
@@ -36,9 +37,11 @@ const REASONS_OF_MODES: Readonly<Record<NoBatch['code'], BlockedReason>> = {
   'deposit-data-root-mismatch': 'root_mismatch',
   'deposit-data-used-up': 'keys_used_up',
   'deposit-data-bad-signature': 'invalid_deposit_signature',
+  'deposit-not-signed': 'deposit_not_signed',
   'key-not-in-signer': 'key_not_in_signer',
   'key-already-registered': 'next_entry_registered',
   'not-validators-manager': 'not_validators_manager',
+  'signer-keys-used-up': 'keys_used_up',
 };
 const REASONS_OF_WAITS: Readonly<Partial<Record<RegistrationWaitCode, BlockedReason>>> = {
   ...REASONS_OF_MODES,

@@ -9,6 +9,8 @@ export interface RegistrationState {
   readonly minVaultBalanceWei: bigint;
   /** What the vault's assets lose to one validator. */
   readonly assetsPerValidatorWei: bigint;
+  /** Number of validators that the assets are enough for, where not each takes the same. */
+  readonly affordable?: number | undefined;
   /** Largest number of validators that the oracles approve at once. */
   readonly batchLimit: number;
   /** What is waited for where the vault takes no validators before a harvest; undefined where it does. */
@@ -53,7 +55,10 @@ export function stakeableWei({
 
 /** What one pass does: assets come first, since a vault without any waits for nothing else. */
 export function decideRegistration(state: RegistrationState): RegistrationDecision {
-  const affordable = stakeableWei(state) / state.assetsPerValidatorWei;
+  const affordable =
+    state.affordable === undefined
+      ? stakeableWei(state) / state.assetsPerValidatorWei
+      : BigInt(state.affordable);
   if (affordable === 0n || state.batchLimit === 0) return { status: 'idle' };
   if (state.harvestWaitsFor !== undefined) {
     return { status: 'waiting', code: 'harvest-not-possible', waitsFor: state.harvestWaitsFor };

@@ -9,6 +9,7 @@ import {
 import type { DepositEntry } from '../../../domain/consensus/deposit.ts';
 import { buildDepositTree, type DepositTree } from '../../../domain/protocol/deposit-tree.ts';
 import { encodeUpdateState, type HarvestParams } from '../../../domain/protocol/rewards.ts';
+import { largestBatch } from '../../../domain/protocol/validator-entries.ts';
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { HASH_LENGTH } from '../../../lib/lengths.ts';
 import { type DepositEntries, placesFrom, toNextValidator, usedUp } from './deposit-entries.ts';
@@ -27,6 +28,8 @@ export interface DepositDataModeOptions {
   readonly vault: string;
   /** Where root and index are, and whom the transaction goes to; null for a vault of version 1, which has them itself. */
   readonly registry: string | null;
+  /** Whether the vault takes entries of two lengths, and refuses what could be of either: version 5. */
+  readonly takesBothTypes?: boolean | undefined;
 }
 
 interface Indexed {
@@ -90,7 +93,9 @@ export function createDepositDataMode(
       const current = await findCurrent(facts);
       if (!('tree' in current)) return current;
       const places = await choosePlaces(deposits, current, planOptions);
-      return Array.isArray(places) ? createBatch(options, current, places) : places;
+      if (!Array.isArray(places)) return places;
+      const count = options.takesBothTypes ? largestBatch('0x01', places.length) : places.length;
+      return createBatch(options, current, places.slice(0, count));
     },
   };
 }
@@ -135,6 +140,7 @@ function createBatch(
   const { proof, proofFlags, leafIndexes, contractIndexes } = tree.proveEntries(places);
   const contractProof = { indexes: contractIndexes, proofFlags, proof };
   return {
+    type: '0x01',
     validators: places.flatMap(place => entries[place] ?? []).map(toNextValidator),
     encoded: concatBytes(places.map(place => tree.validatorAt(place))),
     authorize: async () => ({

@@ -1,4 +1,4 @@
-import { type DepositEntry, depositOfVault } from '../../../domain/consensus/deposit.ts';
+import { DEPOSIT_AMOUNT_GWEI, type DepositEntry, depositOfVault } from '../../../domain/consensus/deposit.ts';
 import { findInvalidDeposits } from '../../../domain/consensus/deposit-signature.ts';
 import { packDeposits } from '../../../domain/consensus/packed-deposits.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
@@ -80,7 +80,7 @@ export function placesFrom(
 }
 
 export function toNextValidator({ publicKey, signature }: DepositEntry): NextValidator {
-  return { publicKey, depositSignature: signature };
+  return { publicKey, depositSignature: signature, amountGwei: DEPOSIT_AMOUNT_GWEI };
 }
 
 /** Every entry is of a validator that the chain has. */

@@ -82,11 +82,10 @@ export class ExitShardMaker {
         validatorIndex: firstIndex + BigInt(i),
       })),
     });
-    const made = shards.map(({ publicKey, publicKeyShards, encryptedShards }, i) => ({
-      publicKey,
-      publicKeyShards,
-      encryptedShards,
-      depositSignature: validators[i]?.depositSignature ?? new Uint8Array(),
+    const made = validators.map((validator, i) => ({
+      publicKeyShards: shards[i]?.publicKeyShards ?? [],
+      encryptedShards: shards[i]?.encryptedShards ?? [],
+      ...validator,
     }));
     this.#last = { key, made };
     return made;

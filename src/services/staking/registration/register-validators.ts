@@ -5,6 +5,7 @@ import type { ExecutionNode } from '../../../clients/execution/execution-node.ts
 import type { HttpDeps } from '../../../clients/http.ts';
 import { postApproval } from '../../../clients/oracle.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
+import type { ValidatorType } from '../../../domain/consensus/deposit.ts';
 import {
   type Approval,
   type ApprovalRequest,
@@ -13,10 +14,12 @@ import {
 } from '../../../domain/protocol/approval.ts';
 import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
+import { splitDeposits } from '../../../domain/protocol/staking-plan.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { nameList } from '../../../lib/name-list.ts';
+import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
@@ -30,7 +33,7 @@ import { ExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
 import { isBatch, type NoBatch, type RegistrationBatch, type RegistrationMode } from './registration-mode.ts';
 import { type SentRegistration, sendRegistration } from './send-registration.ts';
 import { findStakeableAssets } from './stakeable-assets.ts';
-import { ethereumVaultVersion, validatorAssetsWei } from './vault-version.ts';
+import { ethereumVaultVersion, stakePerToken, validatorAssetsWei } from './vault-version.ts';
 
 export interface RegisterValidatorsDeps {
   readonly mode: RegistrationMode;
@@ -64,6 +67,17 @@ export interface RegisterValidatorsOptions {
   readonly oraclesTimeoutMs: number;
   /** What stays in the vault and is not staked. Default: nothing. */
   readonly minVaultBalanceWei?: bigint | undefined;
+  /** What the validators get. Default: 32 ETH each, with 0x01 credentials. */
+  readonly staking?: StakingOptions | undefined;
+}
+
+/** What new validators get. */
+export interface StakingOptions {
+  readonly type: ValidatorType;
+  /** Most of a validator with 0x02 credentials; gwei of the beacon chain. */
+  readonly maxValidatorBalanceGwei: bigint;
+  /** The least for which anything is registered; gwei of the beacon chain. */
+  readonly minDepositAmountGwei: bigint;
 }
 
 export type RegistrationOutcome = {
@@ -148,7 +162,8 @@ export class ValidatorRegistrar {
       maxFeePerGasGwei,
     };
     const stakeableAssetsWei = stakeableWei(state);
-    const decision = decideRegistration(state);
+    const amountsGwei = this.#splitAssets(stakeableAssetsWei, state.batchLimit);
+    const decision = decideRegistration({ ...state, affordable: amountsGwei.length });
     switch (decision.status) {
       case 'idle':
         await this.#deps.mode.prepare(snapshot, state.batchLimit);
@@ -157,10 +172,19 @@ export class ValidatorRegistrar {
         return { ...decision, stakeableAssetsWei };
       case 'register': {
         const round = { snapshot, config, harvest: assets.harvest, signal };
-        const step = await this.#registerOnceSynced(round, decision.count);
+        const step = await this.#registerOnceSynced(round, amountsGwei.slice(0, decision.count));
         return { ...step, stakeableAssetsWei };
       }
     }
+  }
+
+  /** Amounts of the validators that the vault's assets are enough for, as many as are approved at once. */
+  #splitAssets(stakeableAssetsWei: bigint, limit: number): readonly bigint[] {
+    const { network, staking } = this.#options;
+    const assetsGwei = (stakeableAssetsWei * stakePerToken(network)) / WEI_PER_GWEI;
+    if (staking !== undefined && assetsGwei < staking.minDepositAmountGwei) return [];
+    const { type = '0x01', maxValidatorBalanceGwei = 0n } = staking ?? {};
+    return splitDeposits(assetsGwei, { type, maxValidatorBalanceGwei, limit });
   }
 
   async #readSnapshot(signal: AbortSignal): Promise<ChainSnapshot> {
@@ -175,9 +199,12 @@ export class ValidatorRegistrar {
   }
 
   /** The first sync of the network's validators takes its time; that is no failure. */
-  async #registerOnceSynced(round: Round, limit: number): Promise<RegistrationWait | SentRegistration> {
+  async #registerOnceSynced(
+    round: Round,
+    amountsGwei: readonly bigint[],
+  ): Promise<RegistrationWait | SentRegistration> {
     try {
-      return await this.#register(round, limit);
+      return await this.#register(round, amountsGwei);
     } catch (error) {
       if (!(error instanceof ExternalError) || error.code !== 'network-validators-not-synced') throw error;
       const waitsFor = 'the validators of the network to be read for the first time';
@@ -185,9 +212,12 @@ export class ValidatorRegistrar {
     }
   }
 
-  /** Registers up to `limit` validators, from the choice of the batch to the transaction. */
-  async #register(round: Round, limit: number): Promise<RegistrationWait | SentRegistration> {
-    const chosen = await this.#chooseBatch(round, limit);
+  /** Registers validators of up to these amounts, from the choice of the batch to the transaction. */
+  async #register(
+    round: Round,
+    amountsGwei: readonly bigint[],
+  ): Promise<RegistrationWait | SentRegistration> {
+    const chosen = await this.#chooseBatch(round, amountsGwei);
     if (!('batch' in chosen)) return { status: 'waiting', ...chosen };
     const { batch, firstIndex } = chosen;
     const unpaid = await this.#waitForFunds(batch);
@@ -209,8 +239,12 @@ export class ValidatorRegistrar {
     return await sendRegistration(this.#deps, { vault: this.#options.vault, ...round, approval }, batch);
   }
 
-  async #chooseBatch({ snapshot, config }: Round, limit: number): Promise<ChosenBatch | NoBatch> {
+  async #chooseBatch(
+    { snapshot, config }: Round,
+    amountsGwei: readonly bigint[],
+  ): Promise<ChosenBatch | NoBatch> {
     const { mode, signer, networkValidators } = this.#deps;
+    const limit = amountsGwei.length;
     const [loadedKeys, firstIndex] = await Promise.all([
       signer.listPublicKeys(),
       networkValidators.nextValidatorIndex(snapshot),
@@ -218,6 +252,8 @@ export class ValidatorRegistrar {
     const batch = await this.#shardMaker.choose({ config, loadedKeys, limit }, isAtHand =>
       mode.planBatch(snapshot, {
         limit,
+        amountsGwei,
+        loadedKeys,
         isAtHand,
         findRegistered: keys => networkValidators.findRegistered(keys),
       }),
@@ -251,6 +287,7 @@ export class ValidatorRegistrar {
       validatorIndex: firstIndex,
       validators,
       authority,
+      amountsGwei: batch.type === '0x02' ? batch.validators.map(({ amountGwei }) => amountGwei) : undefined,
     });
   }
 

@@ -1,15 +1,18 @@
 import type { ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
 import type { ApprovedValidators } from '../../../clients/execution/contracts/vault-calldata.ts';
+import type { ValidatorType } from '../../../domain/consensus/deposit.ts';
 import type { RegistrationAuthority } from '../../../domain/protocol/approval.ts';
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import type { Hex } from '../../../lib/bytes.ts';
 
-/** A validator that the vault registers next, with the deposit signature of the vault's deposit data. */
+/** A validator that the vault registers next, with a deposit signature of the vault's deposit data, or of the signer. */
 export interface NextValidator {
   /** 48 bytes. */
   readonly publicKey: Uint8Array;
   /** 96 bytes. */
   readonly depositSignature: Uint8Array;
+  /** Gwei of the beacon chain; 32 ETH with 0x01 credentials. */
+  readonly amountGwei: bigint;
 }
 
 /** A call of a contract that the hot wallet sends. */
@@ -25,6 +28,10 @@ export type RegistrationFacts = Pick<ChainSnapshot, 'vault'>;
 export interface PlanBatchOptions {
   /** Largest number of validators. */
   readonly limit: number;
+  /** Amounts of the next validators, as many as the limit; where they are left out, 32 ETH each. */
+  readonly amountsGwei?: readonly bigint[] | undefined;
+  /** What the signer has loaded, lower case; looked at by modes that have it sign deposits. */
+  readonly loadedKeys?: ReadonlySet<Hex> | undefined;
   /** Whether the signer can sign the exit of the validator with this public key. */
   readonly isAtHand: (publicKey: Uint8Array) => boolean;
   /** Which of these public keys the deposit contract has taken a deposit for, lower case. */
@@ -35,7 +42,12 @@ export interface PlanBatchOptions {
 export interface RegistrationBatch {
   /** The validators in the order of registration, at least one. */
   readonly validators: readonly NextValidator[];
-  /** The validators' entries of 176 bytes: public key, deposit signature, deposit data root. The oracles sign these. */
+  /** The credentials that all of them get. */
+  readonly type: ValidatorType;
+  /**
+   * The validators' entries of 176 bytes: public key, deposit signature, deposit data root; with 0x02 credentials of 184, the
+   * last of which are the amount. The oracles sign these.
+   */
   readonly encoded: Uint8Array;
   /**
    * What tells the oracles that these validators are the vault's choice.
@@ -53,9 +65,11 @@ export interface NoBatch {
     | 'deposit-data-root-mismatch'
     | 'deposit-data-used-up'
     | 'deposit-data-bad-signature'
+    | 'deposit-not-signed'
     | 'key-not-in-signer'
     | 'key-already-registered'
-    | 'not-validators-manager';
+    | 'not-validators-manager'
+    | 'signer-keys-used-up';
   /** Names the thing and the value; the same text as long as nothing changes. */
   readonly waitsFor: string;
 }
@@ -65,7 +79,7 @@ export interface NoBatch {
  * {@link chooseRegistrationMode}.
  */
 export interface RegistrationMode {
-  readonly kind: 'deposit-data' | 'validators-manager';
+  readonly kind: 'deposit-data' | 'validators-manager' | 'signer-keys';
   /**
    * Does ahead what does not depend on assets: reads the deposit data, builds its tree, verifies the deposit signatures
    * that come next. Cheap when nothing has changed.

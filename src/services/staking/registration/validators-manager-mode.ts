@@ -1,28 +1,10 @@
-import {
-  encodeCalls,
-  encodeManagedRegistration,
-} from '../../../clients/execution/contracts/vault-calldata.ts';
-import type { WalletSigner } from '../../../clients/signer/wallet-signer.ts';
-import { type DepositEntry, depositDataRoot, depositOfVault } from '../../../domain/consensus/deposit.ts';
-import { encodeUpdateState } from '../../../domain/protocol/rewards.ts';
-import { concatBytes, toHex } from '../../../lib/bytes.ts';
+import type { DepositEntry } from '../../../domain/consensus/deposit.ts';
+import { largestBatch } from '../../../domain/protocol/validator-entries.ts';
+import { toHex } from '../../../lib/bytes.ts';
+import type { DepositDataModeOptions } from './deposit-data-mode.ts';
 import { type DepositEntries, placesFrom, toNextValidator, usedUp } from './deposit-entries.ts';
-import {
-  type NoBatch,
-  noBatch,
-  type PlanBatchOptions,
-  type RegistrationBatch,
-  type RegistrationFacts,
-  type RegistrationMode,
-} from './registration-mode.ts';
-
-export interface ValidatorsManagerModeOptions {
-  /** Checksummed. */
-  readonly vault: string;
-  readonly chainId: number;
-}
-
-type Wallet = Pick<WalletSigner, 'address' | 'signVaultValidators'>;
+import { createManagedBatch, findStranger, type ManagedVault, type ManagerWallet } from './managed-batch.ts';
+import { type NoBatch, noBatch, type PlanBatchOptions, type RegistrationMode } from './registration-mode.ts';
 
 /** How many entries are looked up at once when those before are registered. */
 const LOOKUP_PAGE = 1000;
@@ -32,8 +14,8 @@ const LOOKUP_PAGE = 1000;
  * cannot be used are passed over. The deposit data serves its deposit signatures only.
  */
 export function createValidatorsManagerMode(
-  { deposits, wallet }: { readonly deposits: DepositEntries; readonly wallet: Wallet },
-  options: ValidatorsManagerModeOptions,
+  { deposits, wallet }: { readonly deposits: DepositEntries; readonly wallet: ManagerWallet },
+  options: ManagedVault & Pick<DepositDataModeOptions, 'takesBothTypes'>,
 ): RegistrationMode {
   /** Entries before this place were registered when last looked at. */
   let firstOpen: { readonly entries: readonly DepositEntry[]; readonly place: number } | undefined;
@@ -67,22 +49,11 @@ export function createValidatorsManagerMode(
       const places = await choosePlaces(planOptions);
       if (!Array.isArray(places)) return places;
       const entries = await deposits.current();
-      const chosen = places.flatMap(place => entries[place] ?? []);
-      return createBatch(wallet, options, chosen, deposits.vault);
+      const count = options.takesBothTypes ? largestBatch('0x01', places.length) : places.length;
+      const chosen = places.slice(0, count).flatMap(place => entries[place] ?? []);
+      return createManagedBatch(wallet, options, { type: '0x01', validators: chosen.map(toNextValidator) });
     },
   };
-}
-
-function findStranger(
-  { vault: state }: RegistrationFacts,
-  vault: string,
-  wallet: string,
-): NoBatch | undefined {
-  if (state.validatorsManager === wallet) return undefined;
-  return noBatch(
-    'not-validators-manager',
-    `the hot wallet ${wallet} to be the validators manager of vault ${vault} again; it is ${state.validatorsManager}`,
-  );
 }
 
 interface Scan {
@@ -137,40 +108,4 @@ function explain(deposits: DepositEntries, entries: readonly DepositEntry[], sca
     );
   }
   return usedUp(deposits, entries);
-}
-
-function createBatch(
-  wallet: Wallet,
-  { vault, chainId }: ValidatorsManagerModeOptions,
-  entries: readonly DepositEntry[],
-  vaultBytes: Uint8Array,
-): RegistrationBatch {
-  const encoded = concatBytes(
-    entries.flatMap(entry => [
-      entry.publicKey,
-      entry.signature,
-      depositDataRoot(depositOfVault(entry, vaultBytes)),
-    ]),
-  );
-  return {
-    validators: entries.map(toNextValidator),
-    encoded,
-    authorize: async validatorsRegistryRoot => ({
-      kind: 'manager-signature',
-      signature: await wallet.signVaultValidators({
-        chainId,
-        vault,
-        validatorsRegistryRoot,
-        validators: encoded,
-      }),
-    }),
-    // The manager itself sends it, and so need not sign it a second time.
-    encodeCall: (approved, harvest) => ({
-      to: vault,
-      data: encodeCalls([
-        ...(harvest ? [encodeUpdateState(harvest)] : []),
-        encodeManagedRegistration(approved),
-      ]),
-    }),
-  };
 }

@@ -1,7 +1,9 @@
 import { id } from 'ethers/hash';
 import { toHex } from '../../../lib/bytes.ts';
-import { WEI_PER_ETHER } from '../../../lib/units.ts';
+import { WEI_PER_ETHER, WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
+
+const GWEI_PER_ETHER = WEI_PER_ETHER / WEI_PER_GWEI;
 
 /** Gnosis stakes GNO, its chain's own currency is another. */
 function isGnosis({ currency }: Pick<Network, 'currency'>): boolean {
@@ -11,6 +13,16 @@ function isGnosis({ currency }: Pick<Network, 'currency'>): boolean {
 /** What a vault's assets lose to one validator: 32 ETH, or 1 GNO, which the deposit contract counts as 32. */
 export function validatorAssetsWei(network: Pick<Network, 'currency'>): bigint {
   return (isGnosis(network) ? 1n : 32n) * WEI_PER_ETHER;
+}
+
+/** Gwei of the beacon chain for one of the vault's: Gnosis counts 1 GNO as 32. */
+export function stakePerToken(network: Pick<Network, 'currency'>): bigint {
+  return isGnosis(network) ? 32n : 1n;
+}
+
+/** What a validator with 0x02 credentials gets at most unless somebody says something else: 300 ETH, or 1800 on Gnosis (56.25 GNO). */
+export function defaultMaxValidatorBalanceGwei(network: Pick<Network, 'currency'>): bigint {
+  return (isGnosis(network) ? 1800n : 300n) * GWEI_PER_ETHER;
 }
 
 /**

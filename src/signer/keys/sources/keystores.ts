@@ -1,5 +1,6 @@
 import { concatBytes, fromHex, wipe } from '../../../lib/bytes.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { compareNumberedPaths } from '../../../lib/numbered-path.ts';
 import { type KeystoreLocation, readKeystores } from '../../../services/local-keys/read-keystores.ts';
 import { createWorkerPool } from '../../../workers/pool.ts';
 import type { KeySource } from '../key-ring.ts';
@@ -17,9 +18,10 @@ export function keystoreSource(
     description: `keystores of ${options.keystoresDir}`,
     load: async progress => {
       const only = options.onlyPublicKeys && new Set(options.onlyPublicKeys);
-      const files = (await readKeystores(options, deps.warn)).filter(
-        ({ keystore }) => only?.has(`0x${keystore.pubkey.toLowerCase()}`) ?? true,
-      );
+      // Listed so: what asks for the next key gets that of the next index.
+      const files = (await readKeystores(options, deps.warn))
+        .filter(({ keystore }) => only?.has(`0x${keystore.pubkey.toLowerCase()}`) ?? true)
+        .sort((a, b) => compareNumberedPaths(a.keystore.path, b.keystore.path));
       await using pool = createWorkerPool({ size: options.poolSize });
       const bar = progress?.start('Decrypting keystores', files.length, { lanes: pool.size });
       const secretKeys = await pool.decryptKeystores(

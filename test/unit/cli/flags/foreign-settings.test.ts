@@ -11,7 +11,7 @@ import {
   listIgnored,
   refuseForeign,
 } from '../../../../src/cli/flags/foreign-settings.ts';
-import { validatorType } from '../../../../src/cli/flags/validator-type.ts';
+import { STAKING_OPTIONS } from '../../../../src/cli/flags/staking.ts';
 import { flagName } from '../../../../src/cli/options/option.ts';
 import { resolveOptions } from '../../../../src/cli/options/resolve-options.ts';
 import { it } from '../../../support/fixtures.ts';
@@ -24,7 +24,7 @@ const rows = [...options, ...variables].map(([, row]) => row);
 /** The settings as a command line and an environment give them. */
 async function give(flags: Record<string, unknown>, environment: Record<string, string> = {}) {
   const given = await resolveOptions(
-    { ...FOREIGN_OPTION_FLAGS, validatorType },
+    { ...FOREIGN_OPTION_FLAGS, ...STAKING_OPTIONS },
     { flags, environment, prompter: undefined, warn: () => undefined },
   );
   return {
@@ -46,12 +46,11 @@ function refusalOf(name: string) {
 /** A name of a variable in the place of a family's. */
 const nameOf = (row: string) => row.replace('*', 'ANYTHING');
 /** A value that an option takes. */
-const givenValueOf = ({ isSwitch, harmlessUpToGwei }: ForeignOption) =>
-  isSwitch ? 'true' : String((harmlessUpToGwei ?? 0) + 1);
+const givenValueOf = ({ isSwitch }: ForeignOption) => (isSwitch ? 'true' : '1');
 
 describe('settings of other generations of the Python operator', () => {
   it('each of them is decided with a reason in full sentences, and what is refused says what to do instead', () => {
-    expect(options).toHaveLength(9);
+    expect(options).toHaveLength(7);
     // Those of the newest releases, three families among them, and one of the relayer.
     expect(variables).toHaveLength(34 - 1 + 4);
     for (const { decision, why, instead } of rows) {
@@ -86,17 +85,29 @@ describe('settings of other generations of the Python operator', () => {
     else expect(refuse).not.toThrow();
   });
 
-  it.each(['--max-validator-balance-gwei', '--min-deposit-amount-gwei'])(
-    '%s is ignored up to the 32 ETH of every validator, refused above, and no text',
-    async option => {
-      const name = option.slice(2);
-      const harmless = await give({ [name]: '32000000000' });
-      expect(harmless.ignored).toEqual([option]);
-      expect(harmless.refuse).not.toThrow();
-      expect((await give({ [name]: '32000000001' })).refuse).toThrow(refusalOf(option));
-      await expect(give({ [name]: 'all' })).rejects.toMatchObject({ code: 'invalid-integer', exitCode: 2 });
-    },
-  );
+  it.each<readonly [string, string, string]>([
+    ['max-validator-balance-gwei', '31999999999', 'out-of-range'],
+    ['max-validator-balance-gwei', '2048000000001', 'out-of-range'],
+    ['max-validator-balance-gwei', 'all', 'invalid-integer'],
+    ['min-deposit-amount-gwei', '999999999', 'out-of-range'],
+    ['min-deposit-amount-gwei', '1.5', 'invalid-integer'],
+  ])('--%s takes no %s', async (name, value, code) => {
+    await expect(give({ [name]: value })).rejects.toMatchObject({ code, exitCode: 2 });
+  });
+
+  it('--max-validator-balance-gwei and --min-deposit-amount-gwei take what the newest Python operator takes', async () => {
+    const environment = {
+      MAX_VALIDATOR_BALANCE_GWEI: '2048000000000',
+      MIN_DEPOSIT_AMOUNT_GWEI: '1000000000',
+    };
+    expect((await give({}, environment)).given).toMatchObject({
+      maxValidatorBalanceGwei: 2_048_000_000_000,
+      minDepositAmountGwei: 1_000_000_000,
+    });
+    expect((await give({ 'max-validator-balance-gwei': '32000000000' })).given).toMatchObject({
+      maxValidatorBalanceGwei: 32_000_000_000,
+    });
+  });
 
   it('an empty value is not given, on the command line and in the environment', async () => {
     const valued = options.filter(([, row]) => !row.isSwitch).map(([key]) => flagName(key));
@@ -147,23 +158,10 @@ describe('settings of other generations of the Python operator', () => {
   it.each([
     ['0x01', '0x01'],
     ['0X01', '0x01'],
+    ['0x02', '0x02'],
   ])('--validator-type takes %s', async (value, type) => {
     expect((await give({ 'validator-type': value })).given).toMatchObject({ validatorType: type });
   });
-
-  it.each(['0x02', '0X02'])(
-    '--validator-type refuses %s by name, as an option and as a variable',
-    async value => {
-      const refusal = {
-        code: 'validator-type-unsupported',
-        exitCode: 2,
-        message: expect.stringContaining('0x02 is refused: this program registers validators of type 0x01'),
-        hint: expect.stringContaining('--validator-type 0x01'),
-      };
-      await expect(give({ 'validator-type': value })).rejects.toMatchObject(refusal);
-      await expect(give({}, { VALIDATOR_TYPE: value })).rejects.toMatchObject(refusal);
-    },
-  );
 
   it.each(['0x00', 'compounding', '2'])('--validator-type knows no %s', async value => {
     await expect(give({ 'validator-type': value })).rejects.toMatchObject({
@@ -184,7 +182,7 @@ describe('docs/python-operator-settings.md', () => {
     expect(check('--check')).toEqual({ status: 0, stderr: '' });
     const page = readFileSync(join(PROJECT_ROOT, 'docs/python-operator-settings.md'), 'utf8');
     const lines = page.split('\n').filter(line => line.startsWith('| `'));
-    expect(lines).toHaveLength(options.length + variables.length + 1);
+    expect(lines).toHaveLength(options.length + variables.length);
     for (const [key] of options) expect(page).toContain(`\n| \`--${flagName(key)}\``);
     for (const [name] of variables) expect(page).toContain(`\n| \`${name}\` |`);
   });
