@@ -13,7 +13,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 let scene: OperatorScene;
 
 beforeAll(async () => {
-  scene = await startOperatorScene({ validators: 6, vaultVersion: 5 });
+  scene = await startOperatorScene({ validators: 8, vaultVersion: 5 });
   rmSync(join(scene.vaultDir, 'deposit_data.json'));
 });
 afterAll(() => scene[Symbol.asyncDispose]());
@@ -44,7 +44,7 @@ describe('start without deposit data for a vault of version 5', () => {
     const port = await freePort();
     await using operator = startOperatorProcess([...scene.args, '--health-port', String(port)]);
     await operator.printed('Validators of type 0x02 are registered with keys of the built-in signer');
-    await operator.printed('6 unused validator keys left; 0 validators registered in the last 7 days');
+    await operator.printed('8 unused validator keys left; 0 validators registered in the last 7 days');
     await scene.devnet.depositEther(345);
     await operator.printed('Successfully registered validators');
     const credentials = toHex(credentialsOf(scene.vault, 2));
@@ -62,7 +62,24 @@ describe('start without deposit data for a vault of version 5', () => {
     expect((await operator.stop()).exitCode).toBe(0);
   });
 
-  it('the operator has a built-in signer of another process sign deposits, and registers 0x01 validators of its own keys', async () => {
+  it('the operator registers 0x01 validators with keys of local keystores where it is told to', async () => {
+    const before = await listDeposits();
+    await using operator = startOperatorProcess([...scene.args, '--validator-type', '0x01']);
+    await operator.printed('Validators of type 0x01 are registered with keys of the built-in signer');
+    await operator.printed('Started operator service');
+    await scene.devnet.depositEther(32);
+    await operator.printed('Successfully registered validators');
+    expect((await listDeposits()).slice(before.length)).toEqual([
+      {
+        publicKey: scene.publicKeys[before.length],
+        ether: 32,
+        credentials: toHex(credentialsOf(scene.vault)),
+      },
+    ]);
+    expect((await operator.stop()).exitCode).toBe(0);
+  });
+
+  it('the operator has a built-in signer of another process sign deposits, and registers validators of its own keys only', async () => {
     const port = await freePort();
     const { dataDir, own } = writeBareDataDir('remote');
     const signerArgs = ['--keystores-dir', join(scene.vaultDir, 'keystores'), '--network', scene.networkFile];
@@ -77,7 +94,7 @@ describe('start without deposit data for a vault of version 5', () => {
     const before = await listDeposits();
     const open = scene.publicKeys.slice(before.length);
     // The signer has all of them: the first one is to be of another vault.
-    const [foreign = '', ...named] = open;
+    const [foreign = '', last = '', ...named] = open;
     const args = [
       ...scene.args.slice(0, 2),
       '--data-dir',
@@ -85,18 +102,18 @@ describe('start without deposit data for a vault of version 5', () => {
       '--remote-signer-url',
       `http://127.0.0.1:${port}`,
       ...scene.args.slice(4),
-      '--validator-type',
-      '0x01',
     ];
     const unknown = await runCli(['start', ...args]);
     expect(unknown.exitCode).toBe(1);
     expect(unknown.stderr).toContain('nothing says which are those of the vault');
     expect(unknown.stderr).toContain('--remote-signer-exclusive');
-    writeFileSync(
-      join(own, 'remote_signer_config.json'),
-      JSON.stringify({ pubkeys_to_shares: Object.fromEntries(named.map(key => [key, []])) }),
-    );
-    await using operator = startOperatorProcess(args);
+    const name = (keys: readonly string[]) =>
+      writeFileSync(
+        join(own, 'remote_signer_config.json'),
+        JSON.stringify({ pubkeys_to_shares: Object.fromEntries(keys.map(key => [key, []])) }),
+      );
+    name(named);
+    await using operator = startOperatorProcess([...args, '--validator-type', '0x01']);
     await operator.printed('Validators of type 0x01 are registered with keys of ');
     await scene.devnet.depositEther(named.length * 32 + 32);
     await waitUntil(
@@ -114,6 +131,14 @@ describe('start without deposit data for a vault of version 5', () => {
       named.map(publicKey => ({ publicKey, ether: 32, credentials })),
     );
     expect((await operator.stop()).exitCode).toBe(0);
+    name([...named, last]);
+    await using compounding = startOperatorProcess(args);
+    await compounding.printed('Validators of type 0x02 are registered with keys of ');
+    await compounding.printed('Successfully registered validators');
+    expect((await listDeposits()).slice(after.length)).toEqual([
+      { publicKey: last, ether: 32, credentials: toHex(credentialsOf(scene.vault, 2)) },
+    ]);
+    expect((await compounding.stop()).exitCode).toBe(0);
   });
 
   it('a vault of version 4 has validators of type 0x01 only, and still needs deposit data', async () => {
