@@ -2892,7 +2892,6 @@ describe('the help page of', () => {
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
       --concurrency                      -  CONCURRENCY                                       optional
       --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
-      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
       --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --no-confirm                       -  -                                                 switch
       --relayer-endpoint                 -  RELAYER_ENDPOINT                                  optional
