@@ -270,6 +270,7 @@ describe('docs/migration.md', () => {
         ['postgresql://user:pass@host/operator', empty.url],
         ['THE KEY THAT THE PYTHON OPERATOR PRINTED', RECORDED_ENCRYPT_KEY],
         ['/dev/shm/web3signer', keyFolder],
+        ['0x8189af89a7718c1baab5628399fc0ba50c6949bcc', RECORDED_VAULT.toLowerCase()],
         ['localhost:9000', `localhost:${port}`],
       ],
       announced: [
