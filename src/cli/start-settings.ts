@@ -105,6 +105,8 @@ function policyOf(given: StartGiven): OperatorPolicy {
     harvest: given.harvestVault,
     fund: !given.disableValidatorsFunding,
     withdraw: !given.disableWithdrawals,
+    withdrawFully: !given.disableFullWithdrawals,
+    withdrawalsIntervalMs: given.withdrawalsInterval,
     maxWithdrawalRequestFeeGwei: BigInt(given.maxWithdrawalRequestFeeGwei),
     exitShards: given.exitShards,
     maxFeePerGasGwei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei),

@@ -9,6 +9,7 @@ import { createServiceLogger } from '../lib/logger.ts';
 import { createScrubber } from '../lib/scrub.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
+import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import { KeySupply, RECENT_DAYS } from '../operator/key-supply.ts';
 import { runOnce, type SinglePass } from '../operator/loop/run-once.ts';
@@ -356,6 +357,7 @@ async function prepareTasks(
       minVaultBalanceWei: policy.minVaultBalanceWei,
       oraclesTimeoutMs: policy.oraclesTimeoutMs,
       harvest: policy.harvest,
+      withdrawals: withdrawalsOf(policy, facts, { network, vault, wallet: wallet.address }),
     },
   };
 }
@@ -404,6 +406,23 @@ async function prepareRegistration(
     minDepositAmountGwei: policy.minDepositAmountGwei,
   } as const;
   return { mode, staking, ownKeys };
+}
+
+/** Only vaults of version 5 request withdrawals, and only for their validators manager. */
+function withdrawalsOf(
+  policy: OperatorPolicy,
+  { vaultVersion, validatorsManager }: StartupFacts,
+  { network, vault, wallet }: { readonly network: Network; readonly vault: string; readonly wallet: string },
+): OperatorTasksOptions['withdrawals'] {
+  const isVersion5 = ethereumVaultVersion(network, vault, vaultVersion) >= 5;
+  if (!policy.withdraw || !isVersion5 || validatorsManager !== wallet) return undefined;
+  return {
+    wallet,
+    maxRequestFeeWei: policy.maxWithdrawalRequestFeeGwei * WEI_PER_GWEI,
+    intervalMs: policy.withdrawalsIntervalMs,
+    isWithoutExits: !policy.withdrawFully,
+    dumpTimeoutMs: policy.validatorsListTimeoutMs,
+  };
 }
 
 /** What stops the process is printed and written to files: not with a secret in it. */

@@ -100,6 +100,30 @@ export async function listOpenTransactions(
   return withAttempts(session, await selectOf(session, scope).where('state', 'in', OPEN_STATES).execute());
 }
 
+/**
+ * The transaction in the highest block of those that have succeeded and whose key begins so.
+ * @param keyPrefix - without signs that mean something to LIKE
+ */
+export async function findLastConfirmed(
+  session: Session,
+  scope: LeaseScope,
+  keyPrefix: string,
+): Promise<{ readonly key: string; readonly minedBlock: bigint } | undefined> {
+  const row = await session.db
+    .selectFrom('transactions')
+    .select(['intent_key', 'mined_block'])
+    .where('chain_id', '=', BigInt(scope.chainId))
+    .where('vault', '=', scope.vault)
+    .where('state', '=', 'confirmed')
+    .where('intent_key', 'like', `${keyPrefix}%`)
+    .where('mined_block', 'is not', null)
+    .orderBy('mined_block', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (row === undefined || row.mined_block === null) return undefined;
+  return { key: row.intent_key, minedBlock: row.mined_block };
+}
+
 /** The latest transactions, the newest first. */
 export async function listTransactions(
   session: Session,

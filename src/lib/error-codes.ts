@@ -1026,6 +1026,9 @@ export const ERROR_CODES = {
   'web3signer-refused': {
     kinds: ['external'],
   },
+  'withdrawal-refused': {
+    kinds: ['external'],
+  },
   'worker-crashed': {
     kinds: ['failure'],
   },

@@ -1510,6 +1510,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       'Follow the hint below the message. Check that the URL is that of a Web3Signer in eth2 mode; its log says more.',
   },
+  'withdrawal-refused': {
+    meaning:
+      'The vault refuses to request withdrawals from its validators, with the reason that the message gives.',
+    remedy:
+      'The operator plans anew and tries again: a fee that has risen in between passes. If it goes on, check that the hot wallet is the validators manager of the vault.',
+  },
   'worker-crashed': {
     meaning: 'A worker thread ended unexpectedly. Nothing of its batch was kept.',
     remedy:

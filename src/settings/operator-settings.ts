@@ -92,6 +92,9 @@ export interface OperatorPolicy extends OperationsPolicy {
   /** Whether somebody vouches for it that the remote signer has keys of this vault only. */
   readonly isRemoteSignerExclusive: boolean;
   readonly harvest: boolean;
+  /** Whether validators exit where partial withdrawals are not enough. */
+  readonly withdrawFully: boolean;
+  readonly withdrawalsIntervalMs: number;
   readonly exitShards: ExitShardMode;
   /** Default: the network's. */
   readonly maxFeePerGasGwei: bigint | undefined;

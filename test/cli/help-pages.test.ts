@@ -2761,6 +2761,14 @@ describe('the help page of', () => {
         --disable-withdrawals       Requests no withdrawals from validators: the hot
                                     wallet signs no such call.
                                     [env: DISABLE_WITHDRAWALS]
+        --disable-full-withdrawals  Requests partial withdrawals only, and no exits of
+                                    validators, however much the exit queue lacks.
+                                    [env: DISABLE_FULL_WITHDRAWALS]
+        --withdrawals-interval=SECONDS
+                                    Time from one request of withdrawals to the next;
+                                    never longer than oracles leave before they exit
+                                    validators, in seconds. Default is 43200.
+                                    [env: WITHDRAWALS_INTERVAL]
         --max-withdrawal-request-fee-gwei=INTEGER
                                     What the hot wallet pays for each request to
                                     withdraw from a validator at most. Default is
@@ -2849,6 +2857,8 @@ describe('the help page of', () => {
       --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                   switch
       --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                        switch
       --disable-withdrawals              -  DISABLE_WITHDRAWALS                               switch
+      --disable-full-withdrawals         -  DISABLE_FULL_WITHDRAWALS                          switch
+      --withdrawals-interval             -  WITHDRAWALS_INTERVAL                              optional
       --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                   optional
       --validator-type                   -  VALIDATOR_TYPE                                    optional
       --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional

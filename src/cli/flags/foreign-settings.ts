@@ -24,7 +24,6 @@ export interface ForeignOption extends ForeignSetting {
 }
 
 const NO_TOP_UPS = 'No validator is topped up.';
-const NO_WITHDRAWALS = 'No withdrawals are requested.';
 const NO_SPLITTER = 'No fees of a fee splitter are claimed.';
 const NO_SUBGRAPH = 'No subgraph is asked: what is needed is read from the chain.';
 const NO_RELAYER =
@@ -80,7 +79,6 @@ export const FOREIGN_VARIABLES: Readonly<Record<string, ForeignSetting>> = {
     decision: 'ignored',
     why: 'What registration waits for is logged once, when it changes.',
   },
-  DISABLE_FULL_WITHDRAWALS: { decision: 'ignored', why: NO_WITHDRAWALS },
   EVENTS_BLOCKS_RANGE_INTERVAL: { decision: 'ignored', why: OWN_SEARCH },
   EVENTS_CONCURRENCY_CHUNK: { decision: 'ignored', why: OWN_SEARCH },
   EVENTS_CONCURRENCY_LIMIT: { decision: 'ignored', why: OWN_SEARCH },
@@ -133,7 +131,6 @@ export const FOREIGN_VARIABLES: Readonly<Record<string, ForeignSetting>> = {
       'Unset it, put the key into a wallet file (Ethereum keystore, JSON) and name it with --hot-wallet-file, its password with --hot-wallet-password-file.',
   },
   WEB3_LOG_LEVEL: { decision: 'ignored', why: 'Requests are logged with --verbose or LOG_LEVEL=DEBUG.' },
-  WITHDRAWALS_INTERVAL: { decision: 'ignored', why: NO_WITHDRAWALS },
 };
 
 /** The options as a command declares them, each under its own name. */

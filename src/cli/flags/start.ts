@@ -147,6 +147,16 @@ export const START_OPTIONS = {
     description: 'Requests no withdrawals from validators: the hot wallet signs no such call.',
     env: 'DISABLE_WITHDRAWALS',
   }),
+  disableFullWithdrawals: flag({
+    description:
+      'Requests partial withdrawals only, and no exits of validators, however much the exit queue lacks.',
+    env: 'DISABLE_FULL_WITHDRAWALS',
+  }),
+  withdrawalsInterval: timeout(
+    'WITHDRAWALS_INTERVAL',
+    43_200,
+    'Time from one request of withdrawals to the next; never longer than oracles leave before they exit validators',
+  ),
   maxWithdrawalRequestFeeGwei: defaulted(() => '1000', {
     description:
       'What the hot wallet pays for each request to withdraw from a validator at most. Default is 1000.',

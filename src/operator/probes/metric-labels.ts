@@ -33,7 +33,7 @@ export const METRIC_LABELS = {
     atMost: MAX_SERVERS + 1,
   },
   outcome: { source: 'ok and failed of a pass; ok, refused, timeout and unreachable of a call', atMost: 5 },
-  task: { source: 'the tasks of list-tasks', atMost: 7 },
+  task: { source: 'the tasks of list-tasks', atMost: 8 },
   mode: { source: 'the two ways of making exit shards', atMost: 2 },
   reason: { source: 'BLOCKED_REASONS; fee_ceiling of a transaction', atMost: BLOCKED_REASONS.length },
   kind: { source: 'TRANSACTION_KINDS', atMost: TRANSACTION_KINDS.length + 1 },

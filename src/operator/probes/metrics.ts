@@ -31,6 +31,9 @@ export interface OperatorMetrics extends TaskObserver {
   /** wei */
   readonly stakeableAssets: Gauge;
   readonly lastRegistrationBlock: Gauge;
+  readonly lastWithdrawalBlock: Gauge;
+  /** gwei of the beacon chain */
+  readonly queuedAssets: Gauge;
   readonly unusedValidatorKeys: Gauge;
   readonly leader: Gauge;
   readonly oracleSetUnconfirmed: Gauge;
@@ -132,6 +135,7 @@ export function createOperatorMetrics(options: OperatorMetricsOptions): Operator
   unusedValidatorKeys.remove();
   const leader = gauge('leader', 'Whether this process is the one that sends transactions');
   const registration = createRegistrationFigures(makers);
+  const withdrawals = createWithdrawalFigures(makers);
   const transactions = createTransactionFigures(makers);
   const lease = createLeaseFigures(makers);
   const exitShardsMode = gauge('exit_shards_mode', 'How the last exit shards were made', ['mode']);
@@ -159,6 +163,7 @@ export function createOperatorMetrics(options: OperatorMetricsOptions): Operator
     ...createCallFigures(makers),
     ...createOracleFigures(makers),
     ...registration,
+    ...withdrawals,
     ...transactions,
     ...lease.shown,
     leaseEnded() {
@@ -166,6 +171,7 @@ export function createOperatorMetrics(options: OperatorMetricsOptions): Operator
       lease.end();
       outdatedSignatures.set(0);
       registration.stakeableAssets.set(0);
+      withdrawals.queuedAssets.set(0);
       registration.showRegistrationBlocked(undefined);
       for (const kind of TRANSACTION_KINDS) {
         transactions.showTransactionBlock(kind, undefined);
@@ -206,6 +212,19 @@ function createRegistrationFigures({ gauge }: Makers) {
     lastRegistrationBlock: gauge(
       'last_registration_block',
       'Block of the last registration by this process; 0 before the first one',
+    ),
+  };
+}
+
+function createWithdrawalFigures({ gauge }: Makers) {
+  return {
+    lastWithdrawalBlock: gauge(
+      'last_withdrawal_block',
+      'Block of the last withdrawals from validators that this process has requested; 0 before the first ones',
+    ),
+    queuedAssets: gauge(
+      'queued_assets',
+      'What the exit queue of the vault lacks beyond what is coming in, in gwei of the beacon chain',
     ),
   };
 }

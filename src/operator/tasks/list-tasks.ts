@@ -1,4 +1,5 @@
 import type { BeaconNode } from '../../clients/beacon/beacon-node.ts';
+import { BeaconSnapshotReader } from '../../clients/beacon/beacon-snapshot.ts';
 import { fetchHeader } from '../../clients/execution/block-headers.ts';
 import type { ChainReader, ChainSnapshot } from '../../clients/execution/chain-snapshot.ts';
 import { noOracleConfig } from '../../clients/execution/contracts/keeper.ts';
@@ -7,13 +8,17 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../../clients/http.ts';
 import type { IpfsOptions } from '../../clients/ipfs/ipfs.ts';
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import type { Database } from '../../db/database.ts';
 import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import type { OracleConfig } from '../../domain/protocol/oracle-config.ts';
 import type { HarvestParams, HarvestRules } from '../../domain/protocol/rewards.ts';
+import { fromHex } from '../../lib/bytes.ts';
+import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Network } from '../../networks/network.ts';
 import type { ExitShardsOptions } from '../../services/exits/make-exit-shards.ts';
 import { rotateExitSignatures } from '../../services/exits/rotation/rotate-exit-signatures.ts';
+import { VaultValidators } from '../../services/local-keys/vault-validators.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
 import { fetchHarvestParams } from '../../services/staking/harvest/fetch-harvest-params.ts';
 import { harvestVault } from '../../services/staking/harvest/harvest-vault.ts';
@@ -24,6 +29,9 @@ import {
   ValidatorRegistrar,
 } from '../../services/staking/registration/register-validators.ts';
 import type { RegistrationMode } from '../../services/staking/registration/registration-mode.ts';
+import { findLastSubmission } from '../../services/staking/withdrawals/last-submission.ts';
+import { RedemptionReserve } from '../../services/staking/withdrawals/redemption-reserve.ts';
+import { ValidatorWithdrawals } from '../../services/staking/withdrawals/withdraw-from-validators.ts';
 import type { Outbox } from '../../transactions/outbox.ts';
 import type { KeySupply } from '../key-supply.ts';
 import type { Task } from '../loop/run-task.ts';
@@ -38,11 +46,13 @@ import { rotateExitSignaturesTask } from './rotation-task.ts';
 import { trackValidators } from './track-validators-task.ts';
 import { untilSynced } from './until-synced.ts';
 import { watchChain } from './watch-chain-task.ts';
+import { withdrawFromValidators } from './withdrawals-task.ts';
 
 export interface OperatorTasksDeps {
   readonly log: Logger;
   readonly metrics: OperatorMetrics;
   readonly outlook: Outlook;
+  readonly database: Database;
   readonly chain: ChainReader;
   readonly node: ExecutionNode;
   readonly beacon: BeaconNode;
@@ -76,6 +86,19 @@ export interface OperatorTasksOptions {
   /** What new validators get. */
   readonly staking?: StakingOptions | undefined;
   readonly harvest: boolean;
+  /** How withdrawals from validators are requested; undefined when none are to be, or the vault is of an older version. */
+  readonly withdrawals: WithdrawalsOptions | undefined;
+}
+
+interface WithdrawalsOptions {
+  /** The vault's validators manager, checksummed. */
+  readonly wallet: string;
+  readonly maxRequestFeeWei: bigint;
+  readonly intervalMs: number;
+  /** Whether only partial withdrawals are requested. */
+  readonly isWithoutExits: boolean;
+  /** Time limit of the list of the vault's validators from one IPFS gateway. */
+  readonly dumpTimeoutMs: number;
 }
 
 /** What is done all the time, whoever acts for the vault. */
@@ -98,7 +121,7 @@ export function watchingTasks(
 /** What the holder of the lease does. */
 export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: OperatorTasksOptions): Task[] {
   const { metrics, outlook } = deps;
-  const { network, registrationMode, harvest } = options;
+  const { network, registrationMode, harvest, withdrawals } = options;
   const shared = createSharedReads(deps, options);
   const parts = { deps, options, shared, outbox: countTransactions(outbox, metrics) };
   const log = deps.log.child({ task: 'rotate-exit-signatures' });
@@ -121,6 +144,9 @@ export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: Op
       : []),
     rotateExitSignaturesTask({ metrics, rotate: rotator({ ...parts, log }) }, network),
     ...(harvest ? [harvestVaultTask({ harvest: harvester(parts) }, network)] : []),
+    ...(withdrawals === undefined
+      ? []
+      : [withdrawFromValidators({ metrics, withdraw: withdrawer(parts, withdrawals) }, network)]),
   ];
 }
 
@@ -240,6 +266,8 @@ function countTransactions(outbox: Outbox, metrics: OperatorMetrics): Outbox {
       metrics.transactions.inc({ kind: intent.kind, status: outcome.status });
       if (intent.kind === 'register-validators' && outcome.status === 'confirmed')
         metrics.lastRegistrationBlock.set(outcome.blockNumber);
+      if (intent.kind === 'withdraw-validators' && outcome.status === 'confirmed')
+        metrics.lastWithdrawalBlock.set(outcome.blockNumber);
       return outcome;
     },
   };
@@ -262,4 +290,31 @@ function harvester({ deps, outbox, options, shared }: Parts) {
       { vault, rules, ipfs, signal, rewards: events.rewards, canHarvest: keeper.canHarvest },
     );
   };
+}
+
+function withdrawer(
+  { deps, outbox, options, shared }: Parts,
+  { dumpTimeoutMs, ...rules }: WithdrawalsOptions,
+) {
+  const { chain, node, http, ipfs, database } = deps;
+  const { vault, network, oraclesTimeoutMs } = options;
+  const log = deps.log.child({ task: 'withdraw-validators' });
+  const scope = { chainId: network.chainId, vault: fromHex(vault, ADDRESS_LENGTH) };
+  const withdrawals = new ValidatorWithdrawals(
+    {
+      chain,
+      node,
+      outbox,
+      log,
+      http: http.oracle,
+      beacon: new BeaconSnapshotReader(deps.beacon),
+      validators: new VaultValidators({ node, http: http.ipfs }, { vault, network, dumpTimeoutMs }),
+      reserve: new RedemptionReserve({ node, log, http: http.ipfs }, { vault, network, ipfs }),
+      fetchOracleConfig: shared.fetchOracleConfig,
+      fetchHarvest: shared.fetchHarvest,
+      findLastSubmission: () => findLastSubmission(database, scope),
+    },
+    { ...rules, vault, network, oraclesTimeoutMs },
+  );
+  return (signal: AbortSignal) => withdrawals.run(signal);
 }

@@ -1,0 +1,103 @@
+import type { BeaconHead, BeaconSnapshotReader } from '../../../clients/beacon/beacon-snapshot.ts';
+import {
+  fetchConsolidationQueue,
+  fetchWithdrawalQueue,
+} from '../../../clients/execution/contracts/request-queues.ts';
+import type { ExecutionNode } from '../../../clients/execution/execution-node.ts';
+import { readOneHead } from '../../../clients/one-head.ts';
+import type { RequestQueue } from '../../../domain/consensus/execution-requests.ts';
+import type { ValidatorState } from '../../../domain/consensus/validator-state.ts';
+import {
+  findPendingOperations,
+  type PendingOperations,
+} from '../../../domain/protocol/pending-operations.ts';
+import { fromHex } from '../../../lib/bytes.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
+import type { VaultValidators } from '../../local-keys/vault-validators.ts';
+
+/** A vault's validators and what waits to be done with them, all of it of one head. */
+export interface VaultStake {
+  readonly head: BeaconHead;
+  readonly validators: readonly ValidatorState[];
+  readonly pending: PendingOperations;
+  /** Partial withdrawals of anybody that the beacon chain keeps. */
+  readonly pendingPartials: number;
+  /** Requests to withdraw of anybody that the beacon chain has not been given yet. */
+  readonly queuedRequests: number;
+  /** What the fee of the next request is reckoned by. */
+  readonly requestQueue: Pick<RequestQueue, 'excess' | 'countInBlock'>;
+}
+
+export interface VaultStakeDeps {
+  readonly node: ExecutionNode;
+  readonly beacon: BeaconSnapshotReader;
+  readonly validators: Pick<VaultValidators, 'read'>;
+}
+
+export interface VaultStakeQuery {
+  /** Checksummed. */
+  readonly vault: string;
+  /** The system contracts that take requests. */
+  readonly withdrawalRequests: string;
+  readonly consolidationRequests: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads all that decides about withdrawals, and what else is to be of the same head.
+ * @param readMore - is called again for another head when something fails, so it does nothing but ask
+ * @throws what `readOneHead`, the vault's validators and the queues throw; the signal's reason
+ */
+export async function readVaultStake<T>(
+  deps: VaultStakeDeps,
+  query: VaultStakeQuery,
+  readMore: (stake: VaultStake) => Promise<T>,
+): Promise<{ readonly stake: VaultStake; readonly more: T }> {
+  const { node, beacon, validators } = deps;
+  const { vault, withdrawalRequests, consolidationRequests, signal } = query;
+  // The first time it reads the logs of years, for which no state is held.
+  await validators.read(await node.getBlockNumber(), signal);
+  return await readOneHead({ beacon, node }, async snapshot => {
+    signal.throwIfAborted();
+    const { head } = snapshot;
+    const { number: blockNumber } = head.executionBlock;
+    const { finalized, late } = await validators.read(blockNumber, signal);
+    const ofQueue = (contract: string) => ({ contract, vault, blockNumber });
+    const [states, partialWithdrawals, consolidations, withdrawals, consolidationQueue] = await Promise.all([
+      snapshot.fetchValidators([...finalized, ...late]),
+      snapshot.fetchPendingPartialWithdrawals(),
+      snapshot.fetchPendingConsolidations(),
+      fetchWithdrawalQueue(node, ofQueue(withdrawalRequests)),
+      fetchConsolidationQueue(node, ofQueue(consolidationRequests)),
+    ]);
+    const source = fromHex(vault, ADDRESS_LENGTH);
+    const found = [...states.values()];
+    const pending = findPendingOperations({
+      vault: source,
+      epoch: head.epoch,
+      validators: found,
+      waiting: {
+        partialWithdrawals,
+        consolidations,
+        withdrawalRequests: withdrawals.ofVault.map(one => ({ ...one, source })),
+        consolidationRequests: consolidationQueue.ofVault.map(one => ({
+          source,
+          sourceKey: one.sourcePublicKey,
+          targetKey: one.targetPublicKey,
+        })),
+      },
+    });
+    const stake: VaultStake = {
+      head,
+      pending,
+      validators: found,
+      pendingPartials: partialWithdrawals.length,
+      queuedRequests: withdrawals.length,
+      requestQueue: {
+        excess: withdrawals.excess ?? undefined,
+        countInBlock: withdrawals.addedInBlock,
+      },
+    };
+    return { stake, more: await readMore(stake) };
+  });
+}

@@ -1,0 +1,349 @@
+import type { ChainReader, ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
+import { noOracleConfig } from '../../../clients/execution/contracts/keeper.ts';
+import { findLastOperationBlock } from '../../../clients/execution/contracts/validator-operations.ts';
+import { fetchMissingAssets } from '../../../clients/execution/contracts/validators-checker.ts';
+import type { HttpDeps } from '../../../clients/http.ts';
+import { fetchExitsOfAll } from '../../../clients/oracle.ts';
+import { SHARD_COMMITTEE_PERIOD } from '../../../domain/consensus/validator-state.ts';
+import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
+import { largestAffordableBatch, requestFeeWei } from '../../../domain/protocol/request-fee.ts';
+import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
+import { toBeaconGwei, toVaultWei } from '../../../domain/protocol/stake-units.ts';
+import { encodeWithdrawals } from '../../../domain/protocol/validator-entries.ts';
+import {
+  comingInGwei,
+  countOracleExits,
+  isWithdrawalQueueFull,
+  planWithdrawals,
+  type WithdrawalPlan,
+} from '../../../domain/protocol/withdrawal-plan.ts';
+import { fromHex, type Hex } from '../../../lib/bytes.ts';
+import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
+import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { WEI_PER_ETHER, WEI_PER_GWEI } from '../../../lib/units.ts';
+import type { Network } from '../../../networks/network.ts';
+import { requireContract } from '../../../networks/require-contract.ts';
+import type { Outbox } from '../../../transactions/outbox.ts';
+import type { TransactionIntent } from '../../../transactions/transaction.ts';
+import { withdrawalIntents } from '../operations/operation-intents.ts';
+import { type ChangeLog, createChangeLog } from '../registration/change-log.ts';
+import { validatorAssetsWei } from '../registration/vault-version.ts';
+import { asPart, isStillThere, type Submission } from './last-submission.ts';
+import type { RedemptionReserve } from './redemption-reserve.ts';
+import { readVaultStake, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
+
+export interface ValidatorWithdrawalsDeps extends VaultStakeDeps {
+  readonly chain: Pick<ChainReader, 'readSnapshot'>;
+  readonly http: HttpDeps;
+  readonly outbox: Pick<Outbox, 'send'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly reserve: Pick<RedemptionReserve, 'read'>;
+  readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
+  readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
+  readonly findLastSubmission: () => Promise<Submission | undefined>;
+}
+
+export interface ValidatorWithdrawalsOptions {
+  /** Checksummed. */
+  readonly vault: string;
+  /** Checksummed. */
+  readonly wallet: string;
+  readonly network: Pick<Network, 'name' | 'currency' | 'secondsPerSlot' | 'contracts'>;
+  /** What goes with each request at most. */
+  readonly maxRequestFeeWei: bigint;
+  /** Time from one request of withdrawals to the next, unless oracles would take over earlier. */
+  readonly intervalMs: number;
+  /** Whether only partial withdrawals are requested. */
+  readonly isWithoutExits: boolean;
+  /** Time limit of the question to all oracles together. */
+  readonly oraclesTimeoutMs: number;
+}
+
+/** What a pass has come to, with what the exit queue then lacks in gwei; undefined where that was not looked at. */
+export type WithdrawalOutcome = { readonly queuedAssetsGwei?: bigint | undefined } & (
+  | { readonly status: 'nothing-missing' }
+  | { readonly status: 'waiting'; readonly waitsFor: string }
+  | { readonly status: 'requested'; readonly hash: Hex; readonly blockNumber: number }
+  /** Something changed in the middle; the next pass looks again. */
+  | { readonly status: 'restarted'; readonly reason: string }
+);
+
+/** Limit of the newest Python operator for one answer about exits. */
+const EXITS_TIMEOUT_MS = 10_000;
+/** How far back the vault's last request is looked for, which tells occasions apart. */
+const EVENTS_MS = 43_200_000;
+/** What has room in a transaction: a request takes some 100,000 gas. */
+const MAX_BATCH = 100;
+/** Blocks after which a plan is made anew: validators that it was made for may have begun to exit. */
+const STALE_BLOCKS = 32;
+
+const RESTARTS = {
+  expired: 'the requests expired',
+  'already-done': 'the withdrawals were requested already',
+  outdated: 'the chain has moved past this plan',
+  cancelled: 'the transaction of the withdrawals was cancelled',
+};
+
+interface Contracts {
+  readonly checker: string;
+  readonly withdrawalRequests: string;
+  readonly consolidationRequests: string;
+}
+
+/** What is missing, and what is known of it. */
+interface Want {
+  readonly config: OracleConfig;
+  readonly harvest: HarvestParams | null;
+  readonly contracts: Contracts;
+}
+
+/** A plan and what it was made of. */
+interface Planned {
+  readonly stake: VaultStake;
+  readonly missingGwei: bigint;
+  readonly plan: WithdrawalPlan;
+  readonly lastEventBlock: number | null;
+}
+
+/**
+ * Requests withdrawals from a vault's validators (EIP-7002) when its exit queue lacks more than is coming in, before oracles
+ * exit whole validators for it.
+ */
+export class ValidatorWithdrawals {
+  readonly #deps: ValidatorWithdrawalsDeps;
+  readonly #options: ValidatorWithdrawalsOptions;
+  readonly #changes: ChangeLog;
+  readonly #stakePerToken: bigint;
+
+  constructor(deps: ValidatorWithdrawalsDeps, options: ValidatorWithdrawalsOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#changes = createChangeLog(deps.log);
+    this.#stakePerToken = (32n * WEI_PER_ETHER) / validatorAssetsWei(options.network);
+  }
+
+  /**
+   * One pass: looks whether anything is missing, and requests at most one transaction's withdrawals.
+   * @throws ExternalError `withdrawal-refused`; what nodes, gateways and the outbox fail with
+   */
+  async run(signal: AbortSignal): Promise<WithdrawalOutcome> {
+    const outcome = await this.#pass(signal);
+    const waitsFor = outcome.status === 'waiting' ? outcome.waitsFor : undefined;
+    this.#changes.info('wait', waitsFor && `Waiting for ${waitsFor}`);
+    return outcome;
+  }
+
+  async #pass(signal: AbortSignal): Promise<WithdrawalOutcome> {
+    try {
+      return await this.#look(signal);
+    } catch (error) {
+      if (!(error instanceof OperatorError) || error.code !== 'network-incomplete') throw error;
+      return waiting(`a network file that is complete: ${[error.message, error.hint].join(' ')}`);
+    }
+  }
+
+  /** Finds out with few questions whether there is anything to do. */
+  async #look(signal: AbortSignal): Promise<WithdrawalOutcome> {
+    const { chain, fetchOracleConfig, fetchHarvest } = this.#deps;
+    const { network, wallet } = this.#options;
+    const contracts = this.#findContracts();
+    const snapshot = await chain.readSnapshot({ signal });
+    if (snapshot.vault.validatorsManager !== wallet) {
+      return waiting(`the vault to have the hot wallet ${wallet} as its validators manager`);
+    }
+    if (!snapshot.keeper.isCollateralized) {
+      return waiting('the keeper to know validators of the vault: before, the vault requests no withdrawals');
+    }
+    if (snapshot.events.config === null) throw noOracleConfig(network.contracts.keeper);
+    const config = await fetchOracleConfig(snapshot.events.config.ipfsHash);
+    const harvest = snapshot.keeper.canHarvest ? await fetchHarvest(snapshot) : null;
+    const want: Want = { config, harvest, contracts };
+    // What comes in makes it only less: where nothing is missing without, no validator need be looked at.
+    if ((await this.#fetchMissingGwei(want, snapshot.blockNumber, 0n)) < 1n) {
+      return { status: 'nothing-missing', queuedAssetsGwei: 0n };
+    }
+    const pause = await this.#findPause(config, snapshot.blockNumber);
+    return pause === undefined ? await this.#plan(want, signal) : waiting(pause);
+  }
+
+  #findContracts(): Contracts {
+    const { network } = this.#options;
+    const find = (contract: 'validatorsChecker' | 'withdrawalRequests' | 'consolidationRequests') =>
+      requireContract(network, contract, 'Withdrawals from validators');
+    return {
+      checker: find('validatorsChecker'),
+      withdrawalRequests: find('withdrawalRequests'),
+      consolidationRequests: find('consolidationRequests'),
+    };
+  }
+
+  async #fetchMissingGwei(
+    { config, harvest, contracts: { checker } }: Want,
+    blockNumber: number,
+    comingIn: bigint,
+  ): Promise<bigint> {
+    const { node, reserve } = this.#deps;
+    const { vault } = this.#options;
+    const comingInWei = toVaultWei(comingIn, this.#stakePerToken);
+    const redemptionWei = await reserve.read(blockNumber, config.osTokenRedeemMultiplierBps);
+    const query = { checker, vault, blockNumber, harvest, comingInWei, redemptionWei };
+    return toBeaconGwei(await fetchMissingAssets(node, query), this.#stakePerToken);
+  }
+
+  /** What is waited for after the operator's own last requests; those that somebody has made by hand do not count. */
+  async #findPause(config: OracleConfig, head: number): Promise<string | undefined> {
+    const { node, findLastSubmission } = this.#deps;
+    const { vault, network } = this.#options;
+    const last = await findLastSubmission();
+    if (last === undefined || last.isPart) return undefined;
+    const intervalMs = Math.min(
+      this.#options.intervalMs,
+      config.forceWithdrawalsPeriodMs ?? Number.POSITIVE_INFINITY,
+    );
+    const until = last.block + Math.floor(intervalMs / 1000 / network.secondsPerSlot);
+    if (head >= until || !(await isStillThere(node, vault, last, head))) return undefined;
+    return `block ${until}: the last withdrawals were requested in block ${last.block}`;
+  }
+
+  async #plan(want: Want, signal: AbortSignal): Promise<WithdrawalOutcome> {
+    const oracleExits = await this.#fetchOracleExits(want.config, signal);
+    if (oracleExits === undefined) {
+      const threshold = want.config.exitSignatureRecoverThreshold;
+      return waiting(`answers of ${threshold} oracles about the validators that they exit`);
+    }
+    const planned = await this.#readPlan(want, oracleExits, signal);
+    const { stake, missingGwei, plan } = planned;
+    if (missingGwei < 1n) return { status: 'nothing-missing', queuedAssetsGwei: 0n };
+    const wait = (waitsFor: string) => waiting(waitsFor, missingGwei);
+    if (isWithdrawalQueueFull(stake.pendingPartials, stake.queuedRequests)) {
+      return wait('room in the queue of partial withdrawals of the beacon chain');
+    }
+    if (plan.withdrawals.length === 0) {
+      return wait(
+        'validators that can be withdrawn from: what the exit queue lacks cannot be had of any now',
+      );
+    }
+    const { maxRequestFeeWei: maxFeeWei } = this.#options;
+    const maxCount = Math.min(plan.withdrawals.length, MAX_BATCH);
+    const count = largestAffordableBatch('withdrawal', stake.requestQueue, { maxFeeWei, maxCount });
+    if (count > 0) return await this.#request(planned, count, signal);
+    if (stake.requestQueue.excess === undefined) {
+      return wait('the contract of withdrawal requests to take some: the fork has not begun');
+    }
+    return wait(
+      `requests for less than ${maxFeeWei / WEI_PER_GWEI} gwei each (--max-withdrawal-request-fee-gwei)`,
+    );
+  }
+
+  /** @returns undefined when too few oracles have answered */
+  async #fetchOracleExits(
+    { oracles, exitSignatureRecoverThreshold }: OracleConfig,
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<bigint> | undefined> {
+    const timeoutMs = Math.min(EXITS_TIMEOUT_MS, this.#options.oraclesTimeoutMs);
+    const answers = await fetchExitsOfAll(this.#deps.http, oracles, { timeoutMs, signal });
+    const told: bigint[][] = [];
+    for (const { oracle, exits } of answers) {
+      const { indexes, error } = exits;
+      const failure = `The oracle ${oracle} does not tell which validators it exits: ${messageOf(error)}`;
+      this.#changes.warn(`exits of ${oracle}`, indexes === undefined ? failure : undefined);
+      if (indexes !== undefined) told.push([...indexes]);
+    }
+    return countOracleExits(told, exitSignatureRecoverThreshold);
+  }
+
+  async #readPlan(want: Want, oracleExits: ReadonlySet<bigint>, signal: AbortSignal): Promise<Planned> {
+    const { vault } = this.#options;
+    const { withdrawalRequests, consolidationRequests } = want.contracts;
+    const query = { vault, withdrawalRequests, consolidationRequests, signal };
+    const { stake, more } = await readVaultStake(this.#deps, query, async ({ head, validators, pending }) => {
+      const { number } = head.executionBlock;
+      const comingIn = comingInGwei({ validators, pending, oracleExits });
+      const [missingGwei, lastEventBlock] = await Promise.all([
+        this.#fetchMissingGwei(want, number, comingIn),
+        this.#findLastEventBlock(number),
+      ]);
+      return { missingGwei, lastEventBlock };
+    });
+    const { head, validators, pending } = stake;
+    const { epoch } = head;
+    const { validatorMinActiveEpochs } = want.config;
+    const plan = planWithdrawals({
+      vault: fromHex(vault, ADDRESS_LENGTH),
+      epoch,
+      validators,
+      pending,
+      oracleExits,
+      missingGwei: more.missingGwei,
+      validatorMinActiveEpochs: BigInt(validatorMinActiveEpochs ?? SHARD_COMMITTEE_PERIOD),
+      isWithoutExits: this.#options.isWithoutExits,
+    });
+    return { stake, plan, ...more };
+  }
+
+  /** The vault's last request, looked for as far back as requests are apart; null where there is none. */
+  #findLastEventBlock(toBlock: number): Promise<number | null> {
+    const { node } = this.#deps;
+    const { vault, network } = this.#options;
+    const blocks = Math.floor(EVENTS_MS / 1000 / network.secondsPerSlot);
+    const fromBlock = Math.max(0, network.contracts.keeperGenesisBlock, toBlock - blocks);
+    if (fromBlock > toBlock) return Promise.resolve(null);
+    return findLastOperationBlock(node, vault, { kind: 'withdrawal', fromBlock, toBlock });
+  }
+
+  async #request(planned: Planned, count: number, signal: AbortSignal): Promise<WithdrawalOutcome> {
+    const { stake, plan } = planned;
+    const { vault } = this.#options;
+    const requested = plan.withdrawals.slice(0, count);
+    const outcome = await this.#deps.outbox.send(this.#intentOf(planned, requested), { signal });
+    const { status } = outcome;
+    if (status === 'reverted' || status === 'would-revert') {
+      throw new ExternalError(
+        'withdrawal-refused',
+        `The vault ${vault} refuses to request withdrawals: ${outcome.reason.replace(/\.$/, '')}.`,
+        { retryable: true },
+      );
+    }
+    if (status !== 'confirmed') {
+      return { status: 'restarted', reason: RESTARTS[status], queuedAssetsGwei: planned.missingGwei };
+    }
+    const { hash, blockNumber } = outcome;
+    const exits = requested.filter(({ kind }) => kind === 'exit').length;
+    const returnsGwei = requested.reduce((sum, one) => sum + one.returnsGwei, 0n);
+    const facts = { vault, hash, exits, partials: count - exits, gwei: String(returnsGwei) };
+    this.#deps.log.info(
+      { ...facts, epoch: String(stake.head.epoch) },
+      'Requested withdrawals from validators',
+    );
+    const leftGwei = planned.missingGwei - returnsGwei;
+    return { status: 'requested', hash, blockNumber, queuedAssetsGwei: leftGwei > 0n ? leftGwei : 0n };
+  }
+
+  #intentOf(
+    { stake, plan, lastEventBlock }: Planned,
+    requested: WithdrawalPlan['withdrawals'],
+  ): TransactionIntent {
+    const { node } = this.#deps;
+    const { vault } = this.#options;
+    const plannedAtBlock = stake.head.executionBlock.number;
+    const feeWei = requestFeeWei('withdrawal', stake.requestQueue, requested.length);
+    const [intent] = withdrawalIntents(node, {
+      vault,
+      batches: [encodeWithdrawals(requested)],
+      occasion: { lastEventBlock, plannedAtBlock },
+      requestFeeWei: feeWei ?? 0n,
+    });
+    if (intent === undefined) throw new RangeError('withdrawals of one batch are one call');
+    const isPart = requested.length < plan.withdrawals.length;
+    return {
+      ...(isPart ? asPart(intent) : intent),
+      isOutdated: async head =>
+        head > plannedAtBlock + STALE_BLOCKS || ((await intent.isOutdated?.(head)) ?? false),
+    };
+  }
+}
+
+function waiting(waitsFor: string, queuedAssetsGwei?: bigint): WithdrawalOutcome {
+  return { status: 'waiting', waitsFor, queuedAssetsGwei };
+}
