@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   },
   'another-operator': {
     kinds: ['failure'],
+    shared: true,
   },
   'approval-not-possible': {
     kinds: ['failure'],
@@ -236,9 +237,11 @@ export const ERROR_CODES = {
   },
   'exit-not-possible': {
     kinds: ['failure'],
+    shared: true,
   },
   'exits-incomplete': {
     kinds: ['external'],
+    shared: true,
   },
   'facts-changed': {
     kinds: ['failure'],
@@ -609,6 +612,7 @@ export const ERROR_CODES = {
   },
   'no-active-validators': {
     kinds: ['failure'],
+    shared: true,
   },
   'no-bump': {
     kinds: ['failure'],
@@ -690,6 +694,7 @@ export const ERROR_CODES = {
   },
   'not-validators-manager': {
     kinds: ['failure'],
+    shared: true,
   },
   'not-writable': {
     kinds: ['failure'],
@@ -782,6 +787,9 @@ export const ERROR_CODES = {
     kinds: ['failure'],
   },
   'removal-failed': {
+    kinds: ['external'],
+  },
+  'request-fee-too-high': {
     kinds: ['external'],
   },
   'response-too-large': {
@@ -1028,6 +1036,7 @@ export const ERROR_CODES = {
   },
   'withdrawal-refused': {
     kinds: ['external'],
+    shared: true,
   },
   'worker-crashed': {
     kinds: ['failure'],

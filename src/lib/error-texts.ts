@@ -340,7 +340,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'exit-not-possible': {
     meaning:
-      'Validators that were named cannot exit now: they are not active yet, have not been active for long enough, or have pending partial withdrawals. Nothing was sent.',
+      'Validators that were named cannot exit now: they are not active yet, have not been active for long enough, have pending partial withdrawals, or exit already. Nothing was sent.',
     remedy: 'Leave them out, or wait until the epoch or the withdrawal that the message names.',
   },
   'exits-incomplete': {
@@ -1136,6 +1136,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'removal-failed': {
     meaning: 'The remote signer did not remove keys that are no longer needed. The new keys are in place.',
     remedy: 'Run the command again to remove the rest.',
+  },
+  'request-fee-too-high': {
+    meaning:
+      'A request to withdraw costs more than --max-withdrawal-request-fee-gwei, or the contract that takes requests takes none yet. Nothing was sent.',
+    remedy: 'Try again when fewer requests are made, or allow more with --max-withdrawal-request-fee-gwei.',
   },
   'response-too-large': {
     meaning: 'A server answered with more bytes than any answer of its kind has. The rest was not read.',

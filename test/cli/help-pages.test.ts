@@ -108,6 +108,7 @@ describe('the help page of', () => {
 
       LATER
         validators-exit        Performs a voluntary exit for active vault validators.
+        exit-validators        Has a vault of version 5 exit its validators.
         recover                Recover vault data directory and keystores.
 
       THIS PROGRAM
@@ -3126,6 +3127,157 @@ describe('the help page of', () => {
       --db-schema     -  REMOTE_DB_SCHEMA                  optional
       --wait-for-db   -  WAIT_FOR_DB                       optional
       --limit         -  -                                 optional"
+    `);
+  });
+
+  it('exit-validators, and its options', async () => {
+    expect(await helpPage('exit-validators')).toMatchInlineSnapshot(`
+      "Has a vault of version 5 exit its validators.
+
+      USAGE
+        $ operator exit-validators --consensus-endpoints=URL[,URL…]
+            --execution-endpoints=URL[,URL…] --vault=ADDRESS [OPTIONS]
+
+      REQUIRED
+        --consensus-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: CONSENSUS_ENDPOINTS]
+        --execution-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+
+      OPTIONS
+        --count=INTEGER             The number of validators to exit, the longest
+                                    active first. Default is all that can exit.
+        --indexes=INDEX[,INDEX…]    Indexes of the validators to exit, comma
+                                    separated; instead of --count.
+        --yes, --no-confirm         Requests the exits without asking.
+        --dry-run, --check          Shows which exits would be requested and what they
+                                    cost, and sends nothing. Exits as the command
+                                    would: with 0 if nothing stops it.
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      NODES
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+
+      SIGNING
+        --hot-wallet-file=FILE      Path to the hot wallet. Default is the file
+                                    generated with "create-wallet" command.
+                                    [env: HOT_WALLET_FILE]
+        --hot-wallet-password-file=FILE
+                                    Path to the hot wallet password file. Default is
+                                    the file generated with "create-wallet" command.
+                                    [env: HOT_WALLET_PASSWORD_FILE]
+        --wallet-file=FILE          Another name of --hot-wallet-file.
+                                    [env: WALLET_FILE]
+        --wallet-password-file=FILE
+                                    Another name of --hot-wallet-password-file.
+                                    [env: WALLET_PASSWORD_FILE]
+
+      DATABASE
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      TRANSACTIONS
+        --max-fee-per-gas-gwei=INTEGER
+                                    Maximum fee per gas for transactions. Default is
+                                    that of the network. [env: MAX_FEE_PER_GAS_GWEI]
+        --max-withdrawal-request-fee-gwei=INTEGER
+                                    What the hot wallet pays for each request to
+                                    withdraw from a validator at most. Default is
+                                    1000. [env: MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      EXAMPLES
+        $ operator exit-validators --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052 --count 3
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('exit-validators')).toMatchInlineSnapshot(`
+      "--consensus-endpoints              -  CONSENSUS_ENDPOINTS               required
+      --execution-endpoints              -  EXECUTION_ENDPOINTS               required
+      --consensus-timeout                -  CONSENSUS_TIMEOUT                 optional
+      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT           optional
+      --execution-timeout                -  EXECUTION_TIMEOUT                 optional
+      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT           optional
+      --vault                            -  VAULT                             required
+      --network                          -  NETWORK                           optional
+      --data-dir                         -  DATA_DIR                          optional
+      --database-dir                     -  DATABASE_DIR                      optional
+      --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
+      --db-schema                        -  REMOTE_DB_SCHEMA                  optional
+      --wait-for-db                      -  WAIT_FOR_DB                       optional
+      --count                            -  -                                 optional
+      --indexes                          -  -                                 optional
+      --hot-wallet-file                  -  HOT_WALLET_FILE                   optional
+      --hot-wallet-password-file         -  HOT_WALLET_PASSWORD_FILE          optional
+      --wallet-file                      -  WALLET_FILE                       optional
+      --wallet-password-file             -  WALLET_PASSWORD_FILE              optional
+      --max-fee-per-gas-gwei             -  MAX_FEE_PER_GAS_GWEI              optional
+      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI   optional
+      --yes                              -  -                                 switch
+      --dry-run                          -  -                                 switch
+      --verbose                          v  VERBOSE                           switch"
     `);
   });
 

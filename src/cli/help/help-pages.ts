@@ -12,7 +12,7 @@ const WORKFLOW: readonly (readonly [heading: string, names: readonly string[]])[
   ],
   ['KEYS FOR SIGNERS AND VALIDATOR CLIENTS', ['remote-db', 'remote-signer-setup', 'signer']],
   ['THE OPERATOR', ['import-operator-db', 'start', 'healthcheck', 'tx']],
-  ['LATER', ['validators-exit', 'recover']],
+  ['LATER', ['validators-exit', 'exit-validators', 'recover']],
   ['THIS PROGRAM', ['config', 'completion']],
 ];
 /** The same below a group. */

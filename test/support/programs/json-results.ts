@@ -19,6 +19,7 @@ export const RESULT_SCHEMAS = readdirSync(SCHEMAS)
 export const SHOWN_RESULTS: Readonly<Record<string, readonly string[]>> = {
   'test/cli/completion.test.ts': ['completion'],
   'test/cli/config.test.ts': ['config'],
+  'test/cli/exit-validators.test.ts': ['exit-validators'],
   'test/cli/offline-commands.test.ts': [
     'create-keys',
     'create-wallet',

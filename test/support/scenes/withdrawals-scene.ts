@@ -15,6 +15,7 @@ import { VaultValidators } from '../../../src/services/local-keys/vault-validato
 import { fetchHarvestParams } from '../../../src/services/staking/harvest/fetch-harvest-params.ts';
 import { findLastSubmission } from '../../../src/services/staking/withdrawals/last-submission.ts';
 import { RedemptionReserve } from '../../../src/services/staking/withdrawals/redemption-reserve.ts';
+import type { VaultStakeDeps } from '../../../src/services/staking/withdrawals/vault-stake.ts';
 import {
   ValidatorWithdrawals,
   type WithdrawalOutcome,
@@ -56,6 +57,8 @@ export interface WithdrawalsScene {
   readonly lines: () => string[];
   /** Indexes on the beacon chain, in the order of the options. */
   readonly indexes: readonly number[];
+  /** What plans are read by. */
+  readonly deps: VaultStakeDeps;
   run(changes?: PassChanges): Promise<WithdrawalOutcome>;
   /** Every request that the vault has made, as gwei by index; 0 is an exit. */
   listRequests(): Promise<readonly (readonly [index: number, gwei: bigint])[]>;
@@ -219,6 +222,7 @@ async function createScene(
     network,
     operator,
     leave,
+    deps: { node, beacon: snapshots, validators: vaultValidators },
     lines: () => recorded.texts(),
     indexes: keys.map(key => indexOf(`0x${key.toString('hex')}`)),
     run: changes => makeWithdrawals(changes ?? {}).run(new AbortController().signal),

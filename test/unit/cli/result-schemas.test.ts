@@ -131,8 +131,10 @@ describe('the rule of results', () => {
     expect([...names].filter(name => !name.endsWith('s')).sort()).toEqual([
       'alreadyExiting',
       'keysPerValidator',
+      'later',
       'planned',
       'recovered',
+      'refused',
     ]);
   });
 

@@ -21,6 +21,18 @@ export function asPart(intent: TransactionIntent): TransactionIntent {
   return { ...intent, key: `${intent.key}${PART}` };
 }
 
+/**
+ * Marks a call that somebody has asked for by hand, which does not count for the operator's own interval.
+ * @param lastBlock - behind it the plan is outdated
+ */
+export function asManual(intent: TransactionIntent, lastBlock: number): TransactionIntent {
+  return {
+    ...intent,
+    key: `exit-validators ${intent.key}`,
+    isOutdated: async head => head > lastBlock || ((await intent.isOutdated?.(head)) ?? false),
+  };
+}
+
 /** What the operator has requested last by itself; what somebody has asked for by hand has another key, and does not count. */
 export async function findLastSubmission(
   session: Session,
