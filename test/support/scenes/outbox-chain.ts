@@ -23,6 +23,8 @@ export interface OutboxChain extends AsyncDisposable {
   /** Transactions of the place's wallet that are in blocks. */
   nonceOf(place: OutboxPlace): Promise<number>;
   mine(): Promise<void>;
+  /** Mines a block, and others as long as they are waited for: what was read between two of them is looked at again behind the next. */
+  mineUntil<T>(work: Promise<T>): Promise<T>;
   setAutomine(isOn: boolean): Promise<void>;
   /** Waits until the transaction under way has so many forms and the chain has the last. */
   untilPending(operator: TestOperator, place: OutboxPlace, forms?: number): Promise<void>;
@@ -81,6 +83,23 @@ export async function startOutboxChain(): Promise<OutboxChain> {
     nonceOf: place => chain.getTransactionCount(addressOf(place)),
     async mine() {
       await chain.send('evm_mine', []);
+    },
+    async mineUntil(work) {
+      let isDone = false;
+      const done = work.finally(() => {
+        isDone = true;
+      });
+      // What it is rejected with is the caller's, when no block is mined any more.
+      done.catch(() => undefined);
+      await waitUntil(
+        'what blocks are mined for',
+        async () => {
+          if (!isDone) await chain.send('evm_mine', []);
+          return isDone;
+        },
+        { everyMs: 200 },
+      );
+      return done;
     },
     setAutomine,
     untilPending,

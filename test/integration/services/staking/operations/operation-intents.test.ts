@@ -132,8 +132,7 @@ describe('withdrawals as calls of the vault', () => {
     const isOutdated = async () => asked++ > 0;
     const sent = operator.outbox.send({ ...intent, isOutdated }, { signal });
     await scene.untilPending(operator, place, 2);
-    await scene.mine();
-    expect(await sent).toMatchObject({ status: 'cancelled' });
+    expect(await scene.mineUntil(sent)).toMatchObject({ status: 'cancelled' });
     expect([await told(), await scene.nonceOf(place)]).toEqual([[], 1]);
   });
 
@@ -154,8 +153,7 @@ describe('withdrawals as calls of the vault', () => {
     await next.outbox.reconcile(signal);
     const sent = next.outbox.send(withdrawalOf(next.node, occasion, 6), { signal });
     await untilLogged(next, 'Waiting: a transaction');
-    await scene.mine();
-    expect(await sent).toEqual({ status: 'outdated' });
+    expect(await scene.mineUntil(sent)).toEqual({ status: 'outdated' });
     expect([await told(), await scene.nonceOf(place)]).toEqual([WITHDRAWN(5), 1]);
   });
 
