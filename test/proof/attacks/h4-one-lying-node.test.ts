@@ -26,7 +26,6 @@ import { waitUntil } from '../../support/wait-until.ts';
  * the event.
  */
 
-const SECONDS = 1000;
 const STAKE = 32;
 /** What the attacker's oracles would be sent. */
 interface AttackerOracles extends AsyncDisposable {
