@@ -42,7 +42,9 @@ async function benchSteady(): Promise<void> {
 
 async function watch(bench: OperatorBench, name: string, args: readonly string[]): Promise<void> {
   const beganAt = performance.now();
-  await using operator = startOperatorProcess([...bench.args, ...args]);
+  // Said, since a start warns of the ceiling that a network has by default.
+  const ceiling = ['--max-fee-per-gas-gwei', '100'];
+  await using operator = startOperatorProcess([...bench.args, ...args, ...ceiling]);
   await operator.printed('Started operator service', 120_000);
   const startedMs = performance.now() - beganAt;
   await sleep(SETTLE_MS);
