@@ -26,6 +26,7 @@ import {
   type OperatorDatabaseSettings,
   type OperatorFactsSettings,
   type OperatorNodesSettings,
+  type OperatorPolicy,
   type OperatorSettings,
   walletOperations,
 } from '../settings/operator-settings.ts';
@@ -234,10 +235,9 @@ function chooseDepositData(
 interface SignerProcessSettings {
   readonly vault: OperatorSettings['vault'];
   readonly ceilings: FeeCeilings;
-  readonly policy: OperationsPolicy;
+  /** Also whether validators are registered, whose deposits the built-in signer may have to sign. */
+  readonly policy: OperationsPolicy & Pick<OperatorPolicy, 'register'>;
   readonly log: ObservabilitySettings['log'];
-  /** Whether validators are registered, whose deposits the built-in signer may have to sign. */
-  readonly isRegistering: boolean;
 }
 
 /**
@@ -260,7 +260,7 @@ export async function openSigning(
     ceilings: walletCeilings(settings.ceilings),
     operations: walletOperations(settings.policy),
   };
-  const deposits = keys !== undefined && settings.isRegistering ? { vault } : undefined;
+  const deposits = keys !== undefined && settings.policy.register ? { vault } : undefined;
   const onWait = (what: string | undefined) => status.enter('starting', what);
   const progress = createLogProgress(log);
   const onTrouble = (trouble: string | undefined) => {

@@ -120,14 +120,7 @@ export async function runOperator(
       { network, vault: vault.vault, isRegistering: policy.register, signal: context.signal },
     );
     const signers = stack.use(
-      await openSigning(context, {
-        vault,
-        signing,
-        ceilings,
-        policy,
-        log: observability.log,
-        isRegistering: policy.register,
-      }),
+      await openSigning(context, { vault, signing, ceilings, policy, log: observability.log }),
     );
     passes = await work(context, { ...counterparts, ...signers }, asked, {
       vault: vault.vault,

@@ -107,7 +107,8 @@ function requireDistinctLength(type: ValidatorType, count: number): void {
   throw new RangeError(`a vault takes no ${count} validators of type ${type} at once`);
 }
 
-function decodeEntry(type: ValidatorType, entry: Uint8Array): DecodedEntry {
+/** The parts of an entry that is as long as those of its type. Views of it. */
+export function decodeEntry(type: ValidatorType, entry: Uint8Array): DecodedEntry {
   const root = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH;
   const end = root + HASH_LENGTH;
   const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);

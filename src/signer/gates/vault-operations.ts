@@ -1,6 +1,7 @@
-import { depositDataRoot } from '../../domain/consensus/deposit.ts';
-import { concatBytes, equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
-import { ADDRESS_LENGTH, HASH_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
+import { compoundingCredentials, depositDataRoot, MAX_DEPOSIT_GWEI } from '../../domain/consensus/deposit.ts';
+import { decodeEntry, ENTRY_LENGTHS } from '../../domain/protocol/validator-entries.ts';
+import { equalBytes, fromHex, toHex } from '../../lib/bytes.ts';
+import { ADDRESS_LENGTH, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH } from '../../lib/lengths.ts';
 import { Refusal } from '../http/refusal.ts';
 
 /** What may be done with validators that the vault has; each is off unless it was switched on. */
@@ -14,14 +15,10 @@ export interface VaultOperations {
 /** Arguments of `fundValidators` and of `withdrawValidators`, as ethers reads them. */
 type OperationArguments = readonly [entries: string, managerSignature: string];
 
-const AMOUNT_LENGTH = 8;
-const SIGNATURE_END = PUBLIC_KEY_LENGTH + SIGNATURE_LENGTH;
-const ROOT_END = SIGNATURE_END + HASH_LENGTH;
-const FUNDING_LENGTH = ROOT_END + AMOUNT_LENGTH;
-const WITHDRAWAL_LENGTH = PUBLIC_KEY_LENGTH + AMOUNT_LENGTH;
-/** The deposit contract takes no less, and no validator is worth more to its owner (EIP-7251). */
+/** Public key and amount. */
+const WITHDRAWAL_LENGTH = PUBLIC_KEY_LENGTH + 8;
+/** The deposit contract takes no less. */
 const MIN_DEPOSIT_GWEI = 1_000_000_000n;
-const MAX_DEPOSIT_GWEI = 2_048_000_000_000n;
 const NO_SIGNATURE = new Uint8Array(SIGNATURE_LENGTH);
 
 /**
@@ -30,19 +27,17 @@ const NO_SIGNATURE = new Uint8Array(SIGNATURE_LENGTH);
  * @throws Refusal
  */
 export function requireFunding(vault: string, values: readonly unknown[]): void {
-  const credentials = concatBytes([Uint8Array.of(2), new Uint8Array(11), fromHex(vault, ADDRESS_LENGTH)]);
-  for (const entry of readEntries('fundValidators', values, FUNDING_LENGTH)) {
-    const publicKey = entry.subarray(0, PUBLIC_KEY_LENGTH);
-    const signature = entry.subarray(PUBLIC_KEY_LENGTH, SIGNATURE_END);
-    const amountGwei = readAmount(entry);
+  const withdrawalCredentials = compoundingCredentials(fromHex(vault, ADDRESS_LENGTH));
+  for (const entry of readEntries('fundValidators', values, ENTRY_LENGTHS['0x02'])) {
+    const { depositDataRoot: root, ...topUp } = decodeEntry('0x02', entry);
+    const { publicKey, signature, amountGwei } = topUp;
     if (!equalBytes(signature, NO_SIGNATURE)) {
       throw refused(`The top-up of ${toHex(publicKey)} has a signature, which top-ups have not.`);
     }
     if (amountGwei < MIN_DEPOSIT_GWEI || amountGwei > MAX_DEPOSIT_GWEI) {
       throw refused(`The top-up of ${toHex(publicKey)} is ${amountGwei} gwei, not 1 to 2048 ETH.`);
     }
-    const deposit = { publicKey, signature, withdrawalCredentials: credentials, amountGwei };
-    if (!equalBytes(depositDataRoot(deposit), entry.subarray(SIGNATURE_END, ROOT_END))) {
+    if (!equalBytes(depositDataRoot({ ...topUp, withdrawalCredentials }), root)) {
       throw refused(`The top-up of ${toHex(publicKey)} is not one to the vault's own 0x02 credentials.`);
     }
   }
@@ -84,12 +79,6 @@ function readEntries(name: string, values: readonly unknown[], length: number): 
     seen.add(publicKey);
     return entry;
   });
-}
-
-/** Gwei, a big-endian number at the end of an entry. */
-function readAmount(entry: Uint8Array): bigint {
-  const end = entry.subarray(entry.length - AMOUNT_LENGTH);
-  return new DataView(end.buffer, end.byteOffset, AMOUNT_LENGTH).getBigUint64(0);
 }
 
 function refused(reason: string): Refusal {

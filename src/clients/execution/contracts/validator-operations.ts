@@ -1,19 +1,12 @@
-import { Interface } from 'ethers/abi';
-import { z } from 'zod';
-import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
+import { type Hex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
-import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import { fetchHead } from '../block-headers.ts';
 import type { ExecutionNode } from '../execution-node.ts';
-import { findLastLog, isRefusal } from '../log-search.ts';
+import { isRefusal } from '../log-search.ts';
+import { findLastVaultEvent, readVaultEvent, topicOf } from './vault-events.ts';
 
 /** What a vault of version 5 (3 on Gnosis) tells of each validator that it has topped up or requested a withdrawal from. */
-const abi = new Interface([
-  'event ValidatorFunded(bytes publicKey, uint256 amount)',
-  'event ValidatorWithdrawalSubmitted(bytes publicKey, uint256 amount, uint256 feePaid)',
-]);
-
 const EVENTS = { funding: 'ValidatorFunded', withdrawal: 'ValidatorWithdrawalSubmitted' } as const;
 
 /** What a vault does with validators that it has. */
@@ -37,7 +30,7 @@ interface OperationSearch {
  * All that a vault has done of a kind in a range of blocks, in the chain's order, as told by nodes that have its last block.
  * The others would leave out what is the question: whether something has just been done.
  * @param search.toBlock - a block that some node has told of
- * @throws ExternalError `node-behind` when none has it any more; what the node failed with
+ * @throws ExternalError `node-behind` when none has it any more, `invalid-answer`; what the node failed with
  */
 export async function fetchValidatorOperations(
   node: ExecutionNode,
@@ -45,7 +38,7 @@ export async function fetchValidatorOperations(
   { kind, fromBlock, toBlock }: OperationSearch,
 ): Promise<ValidatorOperation[]> {
   const operations: ValidatorOperation[] = [];
-  const search = { address: vault, topics: topicsOf(kind) };
+  const search = { address: vault, topics: [topicOf(EVENTS[kind])] };
   let size = toBlock - fromBlock + 1;
   for (let from = fromBlock; from <= toBlock; ) {
     const to = Math.min(toBlock, from + size - 1);
@@ -56,7 +49,7 @@ export async function fetchValidatorOperations(
         node.getLogs({ ...search, fromBlock: from, toBlock: to }),
       ]);
       if (head.number < to) throw nodeBehind(node, head.number, to);
-      for (const log of logs) operations.push(readOperation(kind, log));
+      for (const log of logs) operations.push(readOperation(node, kind, log));
       from = to + 1;
     } catch (error) {
       if (!isRefusal(error) || size <= 1) throw error;
@@ -66,29 +59,24 @@ export async function fetchValidatorOperations(
   return operations;
 }
 
-/** Block of the vault's last event of the kind in a range; null when there is none. */
+/** Block of the vault's last event of the kind in a range; null when there is none. @throws ExternalError `invalid-answer` */
 export async function findLastOperationBlock(
   node: ExecutionNode,
   vault: string,
   { kind, fromBlock, toBlock }: OperationSearch,
 ): Promise<number | null> {
-  const log = await findLastLog(node, { address: vault, topics: topicsOf(kind), fromBlock, toBlock });
-  return log === null ? null : log.blockNumber;
-}
-
-function topicsOf(kind: ValidatorOperationKind): string[] {
-  return [abi.getEvent(EVENTS[kind])?.topicHash ?? ''];
+  const event = await findLastVaultEvent(node, { vault, names: [EVENTS[kind]], fromBlock, toBlock });
+  return event === null ? null : event.blockNumber;
 }
 
 function readOperation(
+  node: ExecutionNode,
   kind: ValidatorOperationKind,
-  { data, topics }: { readonly data: string; readonly topics: readonly string[] },
+  log: Parameters<typeof readVaultEvent>[2],
 ): ValidatorOperation {
-  const { publicKey, amount } = abi.decodeEventLog(EVENTS[kind], data, [...topics]);
-  return {
-    publicKey: toHex(fromHex(z.string().parse(publicKey), PUBLIC_KEY_LENGTH)),
-    amountGwei: z.bigint().parse(amount) / WEI_PER_GWEI,
-  };
+  // Both events have an amount.
+  const { publicKey, amountWei } = readVaultEvent(node, [EVENTS[kind]], log);
+  return { publicKey: toHex(publicKey), amountGwei: (amountWei ?? 0n) / WEI_PER_GWEI };
 }
 
 function nodeBehind({ endpoint }: ExecutionNode, head: number, asked: number): ExternalError {

@@ -21,13 +21,6 @@ export type VaultEventName =
   | 'ValidatorFunded'
   | 'ValidatorWithdrawalSubmitted';
 
-const NAMES: readonly VaultEventName[] = [
-  'ValidatorRegistered',
-  'V2ValidatorRegistered',
-  'ValidatorFunded',
-  'ValidatorWithdrawalSubmitted',
-];
-
 export interface VaultEvent {
   readonly name: VaultEventName;
   /** 48 bytes. */
@@ -63,7 +56,7 @@ export async function* walkVaultEvents(
   const { vault, names, fromBlock, toBlock } = search;
   const walk = { address: vault, topics: [names.map(topicOf)], fromBlock, toBlock, windowBlocks: WINDOW };
   for await (const window of walkLogs(node, walk)) {
-    yield { toBlock: window.toBlock, events: window.logs.map(log => readEvent(node, log)) };
+    yield { toBlock: window.toBlock, events: window.logs.map(log => readVaultEvent(node, names, log)) };
   }
 }
 
@@ -88,24 +81,27 @@ export async function findLastVaultEvent(
 ): Promise<VaultEvent | null> {
   const topics = [names.map(topicOf)];
   const log = await findLastLog(node, { address: vault, topics, fromBlock, toBlock });
-  return log === null ? null : readEvent(node, log);
+  return log === null ? null : readVaultEvent(node, names, log);
 }
 
 /** A vault has few events: one request for half a year, of nodes that limit the size of an answer and not its range. */
 const WINDOW = 1_000_000;
 
-function topicOf(name: VaultEventName): Hex {
+/** What logs of an event are found by. */
+export function topicOf(name: VaultEventName): Hex {
   return eventsAbi.getEvent(name)?.topicHash.toLowerCase() as Hex;
 }
 
 const eventArguments = z.tuple([z.string()], z.bigint());
 
-function readEvent(
+/** An event of one of these names. @throws ExternalError `invalid-answer` for one that a vault cannot have made, or another one */
+export function readVaultEvent(
   node: ExecutionNode,
+  names: readonly VaultEventName[],
   log: Pick<RawLog, 'data' | 'blockNumber'> & { readonly topics: readonly string[] },
 ): VaultEvent {
   const { blockNumber } = log;
-  const name = NAMES.find(one => topicOf(one) === log.topics[0]?.toLowerCase());
+  const name = names.find(one => topicOf(one) === log.topics[0]?.toLowerCase());
   try {
     if (name === undefined) throw new RangeError('a topic that was not asked for');
     const values = eventsAbi.decodeEventLog(name, log.data, [...log.topics]).toArray();

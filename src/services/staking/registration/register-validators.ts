@@ -14,12 +14,12 @@ import {
 } from '../../../domain/protocol/approval.ts';
 import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
+import { toBeaconGwei } from '../../../domain/protocol/stake-units.ts';
 import { splitDeposits } from '../../../domain/protocol/staking-plan.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { nameList } from '../../../lib/name-list.ts';
-import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
@@ -181,7 +181,7 @@ export class ValidatorRegistrar {
   /** Amounts of the validators that the vault's assets are enough for, as many as are approved at once. */
   #splitAssets(stakeableAssetsWei: bigint, limit: number): readonly bigint[] {
     const { network, staking } = this.#options;
-    const assetsGwei = (stakeableAssetsWei * stakePerToken(network)) / WEI_PER_GWEI;
+    const assetsGwei = toBeaconGwei(stakeableAssetsWei, stakePerToken(network));
     if (staking !== undefined && assetsGwei < staking.minDepositAmountGwei) return [];
     const { type = '0x01', maxValidatorBalanceGwei = 0n } = staking ?? {};
     return splitDeposits(assetsGwei, { type, maxValidatorBalanceGwei, limit });

@@ -1,11 +1,11 @@
 import { fetchHead } from '../../../clients/execution/block-headers.ts';
-import { findLastOperationBlock } from '../../../clients/execution/contracts/validator-operations.ts';
 import { fetchVaultV5State } from '../../../clients/execution/contracts/vault-v5.ts';
 import { estimateCall } from '../../../clients/execution/read-transactions.ts';
 import type { ValidatorState } from '../../../domain/consensus/validator-state.ts';
 import { largestAffordableBatch, requestFeeWei } from '../../../domain/protocol/request-fee.ts';
 import { encodeWithdrawals } from '../../../domain/protocol/validator-entries.ts';
 import { type ExitPlan, planExits } from '../../../domain/protocol/withdrawal-plan.ts';
+import { batches } from '../../../lib/batches.ts';
 import { fromHex, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError, OperatorError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
@@ -17,6 +17,7 @@ import type { Outbox } from '../../../transactions/outbox.ts';
 import type { TransactionIntent } from '../../../transactions/transaction.ts';
 import { withdrawalIntents } from '../operations/operation-intents.ts';
 import { asManual } from './last-submission.ts';
+import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
 import { readVaultStake, type VaultStakeDeps } from './vault-stake.ts';
 
 export interface VaultExitsOptions {
@@ -53,13 +54,6 @@ export interface SentExits {
   readonly blockNumber: number;
 }
 
-/** What has room in a transaction: a request takes some 100,000 gas. */
-const MAX_BATCH = 100;
-/** Blocks after which a plan is not sent any more: what it was made of may have changed. */
-const STALE_BLOCKS = 32;
-/** How far back the vault's last request is looked for, which tells occasions apart. */
-const EVENTS_SECONDS = 43_200;
-
 const REASONS: Readonly<Record<ExitPlan['refused'][number]['reason'], string>> = {
   foreign: 'it is no validator of the vault',
   exiting: 'its exit has begun, or is over',
@@ -93,15 +87,9 @@ export async function planVaultExits(deps: VaultStakeDeps, options: VaultExitsOp
   };
   const { stake, more } = await readVaultStake(deps, query, async ({ head }) => {
     const { number: blockNumber } = head.executionBlock;
-    const blocks = Math.floor(EVENTS_SECONDS / network.secondsPerSlot);
-    const fromBlock = Math.max(
-      0,
-      Math.min(blockNumber, network.contracts.keeperGenesisBlock),
-      blockNumber - blocks,
-    );
     const [state, lastEventBlock] = await Promise.all([
       fetchVaultV5State(node, { vault, keeper }, { multicall, blockNumber }),
-      findLastOperationBlock(node, vault, { kind: 'withdrawal', fromBlock, toBlock: blockNumber }),
+      findLastRequestBlock(node, vault, { network, toBlock: blockNumber }),
     ]);
     return { state, lastEventBlock };
   });
@@ -121,7 +109,7 @@ export async function planVaultExits(deps: VaultStakeDeps, options: VaultExitsOp
   const plannedAtBlock = head.executionBlock.number;
   const intents = withdrawalIntents(node, {
     vault,
-    batches: batchesOf(chosen).map(batch =>
+    batches: Array.from(batches(chosen, MAX_BATCH), batch =>
       encodeWithdrawals(batch.map(({ publicKey }) => ({ publicKey, amountGwei: 0n }))),
     ),
     occasion: { plannedAtBlock, lastEventBlock: more.lastEventBlock },
@@ -160,11 +148,6 @@ export async function requestVaultExits(
     sent.push({ hash: outcome.hash, blockNumber: outcome.blockNumber });
   }
   return sent;
-}
-
-function batchesOf(validators: readonly ValidatorState[]): (readonly ValidatorState[])[] {
-  const count = Math.ceil(validators.length / MAX_BATCH);
-  return Array.from({ length: count }, (_, i) => validators.slice(i * MAX_BATCH, (i + 1) * MAX_BATCH));
 }
 
 function requireAuthority(

@@ -1,6 +1,5 @@
 import type { ChainReader, ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
 import { noOracleConfig } from '../../../clients/execution/contracts/keeper.ts';
-import { findLastOperationBlock } from '../../../clients/execution/contracts/validator-operations.ts';
 import { fetchMissingAssets } from '../../../clients/execution/contracts/validators-checker.ts';
 import type { HttpDeps } from '../../../clients/http.ts';
 import { fetchExitsOfAll } from '../../../clients/oracle.ts';
@@ -21,16 +20,17 @@ import { fromHex, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import { WEI_PER_ETHER, WEI_PER_GWEI } from '../../../lib/units.ts';
+import { WEI_PER_GWEI } from '../../../lib/units.ts';
 import type { Network } from '../../../networks/network.ts';
 import { requireContract } from '../../../networks/require-contract.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { TransactionIntent } from '../../../transactions/transaction.ts';
 import { withdrawalIntents } from '../operations/operation-intents.ts';
 import { type ChangeLog, createChangeLog } from '../registration/change-log.ts';
-import { validatorAssetsWei } from '../registration/vault-version.ts';
+import { stakePerToken } from '../registration/vault-version.ts';
 import { asPart, isStillThere, type Submission } from './last-submission.ts';
 import type { RedemptionReserve } from './redemption-reserve.ts';
+import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
 import { readVaultStake, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
 
 export interface ValidatorWithdrawalsDeps extends VaultStakeDeps {
@@ -71,12 +71,6 @@ export type WithdrawalOutcome = { readonly queuedAssetsGwei?: bigint | undefined
 
 /** Limit of the newest Python operator for one answer about exits. */
 const EXITS_TIMEOUT_MS = 10_000;
-/** How far back the vault's last request is looked for, which tells occasions apart. */
-const EVENTS_MS = 43_200_000;
-/** What has room in a transaction: a request takes some 100,000 gas. */
-const MAX_BATCH = 100;
-/** Blocks after which a plan is made anew: validators that it was made for may have begun to exit. */
-const STALE_BLOCKS = 32;
 
 const RESTARTS = {
   expired: 'the requests expired',
@@ -120,7 +114,7 @@ export class ValidatorWithdrawals {
     this.#deps = deps;
     this.#options = options;
     this.#changes = createChangeLog(deps.log);
-    this.#stakePerToken = (32n * WEI_PER_ETHER) / validatorAssetsWei(options.network);
+    this.#stakePerToken = stakePerToken(options.network);
   }
 
   /**
@@ -254,7 +248,8 @@ export class ValidatorWithdrawals {
   }
 
   async #readPlan(want: Want, oracleExits: ReadonlySet<bigint>, signal: AbortSignal): Promise<Planned> {
-    const { vault } = this.#options;
+    const { node } = this.#deps;
+    const { vault, network } = this.#options;
     const { withdrawalRequests, consolidationRequests } = want.contracts;
     const query = { vault, withdrawalRequests, consolidationRequests, signal };
     const { stake, more } = await readVaultStake(this.#deps, query, async ({ head, validators, pending }) => {
@@ -262,7 +257,7 @@ export class ValidatorWithdrawals {
       const comingIn = comingInGwei({ validators, pending, oracleExits });
       const [missingGwei, lastEventBlock] = await Promise.all([
         this.#fetchMissingGwei(want, number, comingIn),
-        this.#findLastEventBlock(number),
+        findLastRequestBlock(node, vault, { network, toBlock: number }),
       ]);
       return { missingGwei, lastEventBlock };
     });
@@ -280,16 +275,6 @@ export class ValidatorWithdrawals {
       isWithoutExits: this.#options.isWithoutExits,
     });
     return { stake, plan, ...more };
-  }
-
-  /** The vault's last request, looked for as far back as requests are apart; null where there is none. */
-  #findLastEventBlock(toBlock: number): Promise<number | null> {
-    const { node } = this.#deps;
-    const { vault, network } = this.#options;
-    const blocks = Math.floor(EVENTS_MS / 1000 / network.secondsPerSlot);
-    const fromBlock = Math.max(0, network.contracts.keeperGenesisBlock, toBlock - blocks);
-    if (fromBlock > toBlock) return Promise.resolve(null);
-    return findLastOperationBlock(node, vault, { kind: 'withdrawal', fromBlock, toBlock });
   }
 
   async #request(planned: Planned, count: number, signal: AbortSignal): Promise<WithdrawalOutcome> {
