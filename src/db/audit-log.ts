@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Session } from './database.ts';
 
 /** One change, for people who ask later. Never holds a secret. */
@@ -12,7 +13,9 @@ export interface AuditEntry {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-export interface StoredAuditEntry extends AuditEntry {
+/** An entry as the table has it: texts and counts are whatever a writer has put there. */
+export interface StoredAuditEntry extends Omit<AuditEntry, 'counts'> {
+  readonly counts: unknown;
   readonly auditId: bigint;
   /** The database's clock. */
   readonly at: Date;
@@ -30,17 +33,26 @@ export async function appendAuditEntry({ db }: Session, entry: AuditEntry): Prom
     .execute();
 }
 
-/** Every entry about a vault, oldest first. */
+/** A moment, or a time before now by the database's clock, which is the one that entries have. */
+export type Since = { readonly at: Date } | { readonly msAgo: number };
+
+/**
+ * The latest entries about a vault, the newest first. It need not be in the database any more: the log outlives it.
+ * @param limit - how many at most
+ */
 export async function listAuditEntries(
   { db }: Session,
-  { network, vault }: { network: string; vault: Uint8Array },
+  { network, vault }: { readonly network: string; readonly vault: Uint8Array },
+  { since, limit }: { readonly since?: Since | undefined; readonly limit: number },
 ): Promise<StoredAuditEntry[]> {
   const rows = await db
     .selectFrom('audit_log')
     .selectAll()
     .where('network', '=', network)
     .where('vault', '=', vault)
-    .orderBy('audit_id')
+    .$if(since !== undefined, query => query.where('at', '>=', beginOf(since ?? { msAgo: 0 })))
+    .orderBy('audit_id', 'desc')
+    .limit(limit)
     .execute();
   return rows.map(({ audit_id, database_role, login_role, ...row }) => ({
     ...row,
@@ -48,4 +60,9 @@ export async function listAuditEntries(
     databaseRole: database_role,
     loginRole: login_role,
   }));
+}
+
+function beginOf(since: Since): RawBuilder<Date> {
+  if ('at' in since) return sql<Date>`${since.at.toISOString()}::timestamptz`;
+  return sql<Date>`clock_timestamp() - ${since.msAgo}::float8 * interval '1 millisecond'`;
 }

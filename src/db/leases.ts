@@ -67,6 +67,31 @@ export async function findLeaseHolder(
   return row?.holder;
 }
 
+/** The lease of a vault as its table has it. */
+export interface StoredLease {
+  /** Who holds it, or held it last. */
+  readonly holder: string;
+  /** How often it has been taken. */
+  readonly epoch: bigint;
+  readonly expiresAt: Date;
+  /** Whether it has not ended, by the database's clock. */
+  readonly isHeld: boolean;
+}
+
+/** The lease of a vault; undefined where no operator has ever taken it. */
+export async function findLease(
+  session: Session,
+  { chainId, vault }: LeaseScope,
+): Promise<StoredLease | undefined> {
+  const row = await session.db
+    .selectFrom('operator_leases')
+    .select(['holder', 'epoch', 'expires_at', sql<boolean>`expires_at > clock_timestamp()`.as('is_held')])
+    .where('chain_id', '=', BigInt(chainId))
+    .where('vault', '=', vault)
+    .executeTakeFirst();
+  return row && { holder: row.holder, epoch: row.epoch, expiresAt: row.expires_at, isHeld: row.is_held };
+}
+
 /** Whether the lease is held for at least another second. */
 export async function isLeaseHeld(session: Session, lease: LeaseRef): Promise<boolean> {
   const { rows } = await sql`

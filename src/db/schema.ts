@@ -99,7 +99,8 @@ export interface Schema {
     command: string;
     network: string;
     vault: Uint8Array;
-    counts: ColumnType<Record<string, number>, string, never>;
+    /** Any JSON, whatever a writer has put there. */
+    counts: ColumnType<unknown, string, never>;
   };
   operator_leases: {
     chain_id: bigint;

@@ -455,6 +455,9 @@ export const ERROR_CODES = {
   'invalid-signer-version': {
     kinds: ['usage'],
   },
+  'invalid-since': {
+    kinds: ['usage'],
+  },
   'invalid-slashing-db-url': {
     kinds: ['usage'],
   },

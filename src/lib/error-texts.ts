@@ -646,6 +646,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'A version of Web3Signer is not written as its releases are.',
     remedy: 'Write it as in 25.12.0.',
   },
+  'invalid-since': {
+    meaning: 'The time from which on something is to be shown is neither a date nor how long ago.',
+    remedy:
+      'Give a date in UTC, such as 2026-11-30 or 2026-11-30T12:00Z, or how long ago, such as 90m, 24h or 7d.',
+  },
   'invalid-slashing-db-url': {
     meaning:
       'The slashing protection database is not given as Web3Signer takes it: its URL is none of Postgres or holds a password, or a user stands without it.',

@@ -145,6 +145,8 @@ describe('the help page of', () => {
         assign                 Stores which validator runs which key.
         verify                 Opens and checks every row of the vault. Changes
                                nothing; exits with 3 on findings.
+        log                    Shows who has changed the rows of the vault and when,
+                               and which operator holds the lease.
         grants                 Prints SQL that gives every part of the program a
                                database role with its rights alone.
         migrate                Brings the database's tables up to this version of the
@@ -1974,6 +1976,84 @@ describe('the help page of', () => {
       --allow-unverified-ipfs    -  -                                                 switch
       --ipfs-fetch-endpoints     -  IPFS_FETCH_ENDPOINTS                              optional
       --ipfs-timeout             -  IPFS_TIMEOUT                                      optional"
+    `);
+  });
+
+  it('remote-db log, and its options', async () => {
+    expect(await helpPage('remote-db log')).toMatchInlineSnapshot(`
+      "Shows who has changed the rows of the vault and when, and which operator holds the lease.
+
+      USAGE
+        $ operator remote-db log --vault=ADDRESS --db-url-file=FILE [OPTIONS]
+
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+
+      OPTIONS
+        --json                      Format output as json.
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --since=TIME                Shows what was changed from then on: a date in
+                                    UTC, such as 2026-11-30T12:00, or how long ago,
+                                    such as 24h or 7d.
+        --limit=INTEGER             How many entries are shown. Default is 50.
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Shows who has changed the rows of the vault and when, and which operator
+        holds the lease.
+
+        Reads the audit log, which the database lets nobody change, and the
+        operators' lease; the role auditor of "remote-db grants" may do both. A
+        vault that was cleaned up still has its log.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc log --since 7d
+
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc log --limit 1000 --json
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('remote-db log')).toMatchInlineSnapshot(`
+      "--since  -  -  optional
+      --limit  -  -  optional"
     `);
   });
 

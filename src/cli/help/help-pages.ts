@@ -25,6 +25,7 @@ const STEPS: readonly string[] = [
   'setup-operator',
   'assign',
   'verify',
+  'log',
   'grants',
   'migrate',
   'cleanup',
