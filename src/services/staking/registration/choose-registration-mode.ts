@@ -17,7 +17,7 @@ export interface ChooseRegistrationModeDeps {
   /** Milliseconds. */
   readonly now: () => number;
   /** What validators of vaults of version 5 are registered with beside deposit data; left out, they have some. */
-  readonly signerKeys?: Pick<SignerKeysModeDeps, 'signer' | 'keys'> | undefined;
+  readonly signerKeys?: Pick<SignerKeysModeDeps, 'signer' | 'keys' | 'log'> | undefined;
 }
 
 export interface VaultAuthority {
@@ -68,7 +68,7 @@ export function chooseRegistrationMode(
       return createValidatorsManagerMode({ deposits, wallet }, { vault, chainId, takesBothTypes });
     }
     return createSignerKeysMode(
-      { ...signerKeys, wallet },
+      { ...signerKeys, wallet, now },
       { vault, chainId, genesisForkVersion, validatorType: validatorType ?? DEFAULT_VALIDATOR_TYPE },
     );
   }

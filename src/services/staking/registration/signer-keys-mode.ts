@@ -1,4 +1,4 @@
-import type { DepositToSign, SignerClient } from '../../../clients/signer/signer-client.ts';
+import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import {
   credentialsOfType,
   DEPOSIT_AMOUNT_GWEI,
@@ -6,23 +6,21 @@ import {
 } from '../../../domain/consensus/deposit.ts';
 import { largestBatch } from '../../../domain/protocol/validator-entries.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
-import type { ErrorCode } from '../../../lib/error-codes.ts';
-import { ExternalError, messageOf } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
+import type { Logger } from '../../../lib/logger.ts';
 import { createManagedBatch, findStranger, type ManagedVault, type ManagerWallet } from './managed-batch.ts';
 import type { OwnKeys } from './own-keys.ts';
-import {
-  type NextValidator,
-  type NoBatch,
-  noBatch,
-  type PlanBatchOptions,
-  type RegistrationMode,
-} from './registration-mode.ts';
+import { type NoBatch, noBatch, type PlanBatchOptions, type RegistrationMode } from './registration-mode.ts';
+import { DepositSigning, PROBES, RefusedKeys } from './sign-deposits.ts';
 
 export interface SignerKeysModeDeps {
   readonly keys: OwnKeys;
   readonly wallet: ManagerWallet;
   readonly signer: Pick<SignerClient, 'signDeposits'>;
+  /** Is told of keys that are left out. */
+  readonly log?: Pick<Logger, 'warn'> | undefined;
+  /** Milliseconds. Default: the clock of this machine. */
+  readonly now?: (() => number) | undefined;
 }
 
 export interface SignerKeysModeOptions extends ManagedVault {
@@ -33,10 +31,6 @@ export interface SignerKeysModeOptions extends ManagedVault {
 
 /** How many keys are looked up at once when those before are used. */
 const LOOKUP_PAGE = 1000;
-/** Signatures that are kept for passes that ask again: more than a batch has. */
-const KEPT_SIGNATURES = 1000;
-/** What a signer answers that asking again does not mend. */
-const LASTING: readonly ErrorCode[] = ['key-not-loaded', 'signer-refused-deposit', 'invalid-signature'];
 
 /**
  * Registration of the vault's keys by its validators manager, which is the hot wallet, without deposit data (vaults of version 5):
@@ -50,24 +44,8 @@ export function createSignerKeysMode(
   const { keys, wallet, signer } = deps;
   const { vault, validatorType: type, genesisForkVersion } = options;
   const withdrawalCredentials = credentialsOfType(type, fromHex(vault, ADDRESS_LENGTH));
-  /** The same deposit has one signature, which another pass may take. */
-  const signatures = new Map<string, Uint8Array>();
-
-  const signDeposits = async (deposits: readonly DepositToSign[]): Promise<readonly NextValidator[]> => {
-    const unsigned = deposits.filter(deposit => !signatures.has(nameOf(deposit)));
-    if (signatures.size + unsigned.length > KEPT_SIGNATURES) signatures.clear();
-    const missing = deposits.filter(deposit => !signatures.has(nameOf(deposit)));
-    const made = await signer.signDeposits(missing, { genesisForkVersion });
-    for (const [i, signature] of made.entries()) {
-      const deposit = missing[i];
-      if (deposit !== undefined) signatures.set(nameOf(deposit), signature);
-    }
-    return deposits.map(({ publicKey, amountGwei, ...deposit }) => ({
-      publicKey,
-      amountGwei,
-      depositSignature: signatures.get(nameOf({ publicKey, amountGwei, ...deposit })) ?? new Uint8Array(),
-    }));
-  };
+  const refused = new RefusedKeys({ warn: line => deps.log?.warn(line), now: deps.now ?? Date.now });
+  const signing = new DepositSigning({ signer, refused }, genesisForkVersion);
 
   return {
     kind: 'signer-keys',
@@ -75,33 +53,35 @@ export function createSignerKeysMode(
     async planBatch(facts, planOptions) {
       const stranger = findStranger(facts, vault, wallet.address);
       if (stranger !== undefined) return stranger;
-      const { loadedKeys = new Set<Hex>(), amountsGwei } = planOptions;
+      refused.remind();
+      const { loadedKeys = new Set<Hex>(), amountsGwei, limit } = planOptions;
       const own = await keys.list(loadedKeys);
-      const found = await findUnused(own, { ...planOptions, loadedKeys });
-      const count = largestBatch(type, found.usable.length);
-      if (count === 0) return explain(keys.source, own.length, found);
-      const deposits = found.usable.slice(0, count).map((publicKey, i) => ({
-        publicKey,
-        withdrawalCredentials,
-        amountGwei: amountsGwei?.[i] ?? DEPOSIT_AMOUNT_GWEI,
-      }));
-      try {
-        const validators = await signDeposits(deposits);
-        return createManagedBatch(wallet, options, { type, validators });
-      } catch (error) {
-        if (!(error instanceof ExternalError) || !LASTING.includes(error.code)) throw error;
-        return noBatch('deposit-not-signed', `the signer to sign the deposits: ${messageOf(error)}`);
+      for (;;) {
+        const found = await findUnused(own, { ...planOptions, loadedKeys, refused });
+        const count = largestBatch(type, Math.min(limit, found.usable.length));
+        if (count === 0) return explain(keys.source, own.length, found, refused);
+        const deposits = found.usable.map((publicKey, i) => ({
+          publicKey,
+          withdrawalCredentials,
+          amountGwei: amountsGwei?.[i] ?? amountsGwei?.[0] ?? DEPOSIT_AMOUNT_GWEI,
+        }));
+        const signed = await signing.sign(deposits.slice(0, count), deposits.slice(count));
+        switch (signed.status) {
+          case 'signed':
+            return createManagedBatch(wallet, options, { type, validators: signed.validators });
+          case 'not-signed':
+            return noBatch('deposit-not-signed', `the signer to sign the deposits: ${signed.reason}`);
+          case 'keys-left-out':
+            // Fewer keys are left: this ends.
+            continue;
+        }
       }
     },
   };
 }
 
-function nameOf({ publicKey, amountGwei }: Pick<DepositToSign, 'publicKey' | 'amountGwei'>): string {
-  return `${toHex(publicKey)} ${amountGwei}`;
-}
-
 interface UnusedKeys {
-  /** The first of them in their order, as many as are wanted. */
+  /** The first of them in their order: as many as are wanted, and some to try the signer with. */
   readonly usable: readonly Uint8Array[];
   /** Keys that no deposit has used, and that the signer does not have, or cannot sign exits of. */
   readonly withoutKey: readonly Uint8Array[];
@@ -114,24 +94,38 @@ async function findUnused(
     loadedKeys,
     isAtHand,
     findRegistered,
-  }: PlanBatchOptions & { readonly loadedKeys: ReadonlySet<Hex> },
+    refused,
+  }: PlanBatchOptions & {
+    readonly loadedKeys: ReadonlySet<Hex>;
+    readonly refused: Pick<RefusedKeys, 'has'>;
+  },
 ): Promise<UnusedKeys> {
+  const wanted = limit + PROBES;
   const usable: Uint8Array[] = [];
   const withoutKey: Uint8Array[] = [];
-  for (let start = 0; start < own.length && usable.length < limit; start += LOOKUP_PAGE) {
+  for (let start = 0; start < own.length && usable.length < wanted; start += LOOKUP_PAGE) {
     const page = own.slice(start, start + LOOKUP_PAGE);
     const registered = await findRegistered(page);
     for (const publicKey of page) {
-      if (registered.has(toHex(publicKey))) continue;
+      if (registered.has(toHex(publicKey)) || refused.has(publicKey)) continue;
       // Whatever signs the exit, a deposit takes the whole key.
       if (!loadedKeys.has(toHex(publicKey)) || !isAtHand(publicKey)) withoutKey.push(publicKey);
-      else if (usable.push(publicKey) === limit) break;
+      else if (usable.push(publicKey) === wanted) break;
     }
   }
   return { usable, withoutKey };
 }
 
-function explain(source: string, known: number, { withoutKey }: UnusedKeys): NoBatch {
+function explain(
+  source: string,
+  known: number,
+  { withoutKey }: UnusedKeys,
+  refused: Pick<RefusedKeys, 'describe'>,
+): NoBatch {
+  const leftOut = refused.describe();
+  if (leftOut !== undefined) {
+    return noBatch('deposit-not-signed', `other keys, since it ${leftOut}`);
+  }
   const [first] = withoutKey;
   if (first !== undefined) {
     return noBatch(

@@ -155,6 +155,151 @@ describe('createSignerKeysMode', () => {
   });
 });
 
+describe('a signer that refuses the deposit of a key that it lists', () => {
+  const HOUR_MS = 3_600_000;
+  const refusal = (code: 'key-not-loaded' | 'signer-refused-deposit', publicKey: Uint8Array) =>
+    new ExternalError(code, `It refused a deposit with key ${toHex(publicKey)}.`);
+
+  /** A mode over a signer that refuses some keys, with its log and a clock that only the test moves. */
+  function openWith(answer: (deposit: DepositToSign) => Uint8Array, own = keys) {
+    const signer = createSigner(answer);
+    const warnings: string[] = [];
+    let nowMs = 0;
+    const mode = createSignerKeysMode(
+      {
+        wallet,
+        signer,
+        keys: namedKeys('the test', async () => own),
+        log: { warn: (line: unknown) => warnings.push(String(line)) },
+        now: () => nowMs,
+      },
+      {
+        vault: VAULT,
+        chainId: network.chainId,
+        genesisForkVersion: network.genesisForkVersion,
+        validatorType: '0x02',
+      },
+    );
+    const plan = async (limit: number) => {
+      const batch = await mode.planBatch(facts, {
+        limit,
+        amountsGwei: Array.from({ length: limit }, (_, i) => 32_000_000_000n + BigInt(i)),
+        loadedKeys: new Set(own.map(toHex)),
+        isAtHand: () => true,
+        findRegistered: async () => new Set<Hex>(),
+      });
+      return isBatch(batch)
+        ? batch.validators.map(({ publicKey, amountGwei }) => [
+            numberOf(publicKey),
+            amountGwei - 32_000_000_000n,
+          ])
+        : batch;
+    };
+    return {
+      plan,
+      signer,
+      warnings,
+      pass: (ms: number) => {
+        nowMs += ms;
+      },
+    };
+  }
+
+  const numberOf = (publicKey: Uint8Array) => new DataView(publicKey.buffer).getUint32(44);
+  const refusing =
+    (numbers: readonly number[], code: 'key-not-loaded' | 'signer-refused-deposit') =>
+    ({ publicKey }: DepositToSign) => {
+      if (numbers.includes(numberOf(publicKey))) throw refusal(code, publicKey);
+      return new Uint8Array(96).fill(5);
+    };
+
+  it.each(['key-not-loaded', 'signer-refused-deposit'] as const)(
+    'a key that is refused for itself (%s) is left out, the next ones take its place and its amount, and a line names it',
+    async code => {
+      const { plan, warnings, signer } = openWith(refusing([1], code));
+      const expected = [
+        [0, 0n],
+        [2, 1n],
+        [3, 2n],
+      ];
+      expect(await plan(3)).toEqual(expected);
+      expect(warnings).toEqual([
+        `It refused a deposit with key ${toHex(keyOf(1))}. This key is left out until the operator is started again.`,
+      ]);
+      const asked = signer.asked.length;
+      expect(await plan(3)).toEqual(expected);
+      expect([signer.asked.length, warnings.length]).toEqual([asked, 1]);
+    },
+  );
+
+  it('a batch of nothing but refused keys makes way where the signer signs with the next one', async () => {
+    const { plan, warnings } = openWith(refusing([0, 1, 2], 'key-not-loaded'));
+    expect(await plan(2)).toEqual([
+      [3, 0n],
+      [4, 1n],
+    ]);
+    expect(warnings).toHaveLength(3);
+  });
+
+  it('a signer that signs with none of the keys that are tried has none of them left out', async () => {
+    const first = keys.slice(0, 12).map((_, i) => i);
+    const { plan, warnings, signer } = openWith(refusing(first, 'signer-refused-deposit'));
+    const waits = {
+      code: 'deposit-not-signed',
+      waitsFor: `the signer to sign the deposits: It refused a deposit with key ${toHex(keyOf(0))}.`,
+    };
+    expect(await plan(1)).toEqual(waits);
+    expect(await plan(1)).toEqual(waits);
+    expect(warnings).toEqual([]);
+    expect(Math.max(...signer.asked.map(({ publicKey }) => numberOf(publicKey)))).toBe(10);
+  });
+
+  it('a wrong signature leaves no key out, also where others were refused before it', async () => {
+    const { plan, warnings } = openWith(deposit => {
+      if (numberOf(deposit.publicKey) === 2)
+        throw new ExternalError('invalid-signature', 'It signs wrongly.');
+      return refusing([0], 'key-not-loaded')(deposit);
+    });
+    expect(await plan(3)).toEqual({
+      code: 'deposit-not-signed',
+      waitsFor: 'the signer to sign the deposits: It signs wrongly.',
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  it('an outage in the middle leaves no key out, and fails the pass', async () => {
+    const { plan, warnings } = openWith(deposit => {
+      if (numberOf(deposit.publicKey) === 2) {
+        throw new ExternalError('unreachable', 'It refuses connections.', { retryable: true });
+      }
+      return refusing([0], 'key-not-loaded')(deposit);
+    });
+    await expect(plan(3)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(warnings).toEqual([]);
+  });
+
+  it('keys that are left out are told of again each hour', async () => {
+    const { plan, warnings, pass } = openWith(refusing([1], 'key-not-loaded'));
+    await plan(2);
+    pass(HOUR_MS - 1);
+    await plan(2);
+    expect(warnings).toHaveLength(1);
+    pass(1);
+    await plan(2);
+    await plan(2);
+    expect(warnings.slice(1)).toEqual([
+      `Registration leaves out 1 of the keys, of which the signer signs no deposit: It refused a deposit with key ${toHex(keyOf(1))}.`,
+    ]);
+  });
+
+  it('a vault whose other keys are used says that those that are left are refused', async () => {
+    const { plan } = openWith(refusing([1], 'key-not-loaded'), keys.slice(0, 2));
+    expect(await plan(2)).toEqual([[0, 0n]]);
+    const { plan: next } = openWith(refusing([1], 'key-not-loaded'), keys.slice(1, 2));
+    expect(await next(1)).toMatchObject({ code: 'deposit-not-signed' });
+  });
+});
+
 describe('keys of a signer', () => {
   it('a remote signer’s keys come in one order, however it lists them', async () => {
     const list = [keyOf(3), keyOf(1), keyOf(2)].map(toHex);
