@@ -40,6 +40,7 @@ const gnosisChain = {
   slotsPerEpoch: 16,
   minWalletBalanceGwei: XDAI_MIN_WALLET_BALANCE_GWEI,
   maxFeePerGasGwei: 2n,
+  minPriorityFeeGwei: 1n,
 } as const;
 
 /** Values of the deployed protocol and of the chains' own configurations. */

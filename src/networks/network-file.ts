@@ -63,6 +63,7 @@ const networkFileSchema = z.strictObject({
   }),
   minWalletBalanceGwei: count.default(Number(ETH_MIN_WALLET_BALANCE_GWEI)).transform(BigInt),
   maxFeePerGasGwei: z.int().min(1).default(Number(ethereum.maxFeePerGasGwei)).transform(BigInt),
+  minPriorityFeeGwei: count.transform(BigInt).optional(),
   ipfsGateways: z
     .array(z.string().transform((text, context) => attempt(context, () => parseIpfsGateway(text))))
     .default(PUBLIC_IPFS_GATEWAYS),

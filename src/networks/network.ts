@@ -19,6 +19,8 @@ export interface Network {
   readonly contracts: NetworkContracts;
   readonly minWalletBalanceGwei: bigint;
   readonly maxFeePerGasGwei: bigint;
+  /** What proposers ask for at least, whatever a node advises to give them. Default: nothing. */
+  readonly minPriorityFeeGwei?: bigint | undefined;
   /** URLs, asked in this order. */
   readonly ipfsGateways: readonly string[];
   /** CID of the dump of validators before the StakeWise deployment, or empty. */

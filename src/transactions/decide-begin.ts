@@ -1,7 +1,7 @@
 import type { AccountView, CallEstimate } from '../clients/execution/read-transactions.ts';
 import type { RecordedFees } from './recorded-fees.ts';
 import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
-import { chooseFees, type FeeCeilings, type Fees, raiseFees } from './transaction-fees.ts';
+import { chooseFees, type FeeCeilings, type Fees, isFeeTooHigh, raiseFees } from './transaction-fees.ts';
 
 /** What is known when a call may be begun: the wallet's account, and those of the other facts that were asked for. */
 export interface BeginView extends BeginFacts {
@@ -27,6 +27,8 @@ export type BeginStep =
   | { readonly kind: 'refuse'; readonly outcome: TransactionOutcome }
   /** Waits for a base fee below the ceiling, which may take days. */
   | { readonly kind: 'wait-for-base-fee' }
+  /** Waits for one that could double below the ceiling. */
+  | { readonly kind: 'wait-for-room' }
   /** The wallet cannot pay for it. */
   | { readonly kind: 'unfunded' }
   /** Records and sends it, unless somebody else has the nonce. */
@@ -34,7 +36,11 @@ export type BeginStep =
 
 /** Says whether a call is worth a transaction now. An `ask` is answered by the same call with the fact in the view. */
 export function decideBegin(
-  { deadline, valueWei = 0n }: Pick<TransactionIntent, 'deadline' | 'valueWei'>,
+  {
+    deadline,
+    isPatient = false,
+    valueWei = 0n,
+  }: Pick<TransactionIntent, 'deadline' | 'isPatient' | 'valueWei'>,
   { account, isDone, isOutdated, estimate, recordedFees }: BeginView,
   { maxFeePerGasWei }: Pick<FeeCeilings, 'maxFeePerGasWei'>,
 ): BeginStep {
@@ -51,8 +57,11 @@ export function decideBegin(
     return { kind: 'refuse', outcome: { status: 'would-revert', reason, data } };
   }
   const { baseFeePerGasWei } = account.block;
-  const market = chooseFees({ baseFeePerGasWei, priorityFeeWei: account.priorityFeeWei }, maxFeePerGasWei);
+  const offered = { baseFeePerGasWei, priorityFeeWei: account.priorityFeeWei };
+  const market = chooseFees(offered, maxFeePerGasWei);
   if (market === undefined) return { kind: 'wait-for-base-fee' };
+  // Sent now, it would hold up what comes after it if the base fee went on rising.
+  if (isPatient && isFeeTooHigh(offered, maxFeePerGasWei)) return { kind: 'wait-for-room' };
   if (recordedFees === undefined) return { kind: 'ask', fact: 'recordedFees' };
   // One that expired may still be waiting under this nonce.
   const highest = recordedFees.all;

@@ -5,7 +5,14 @@ import { HASH_LENGTH } from '../lib/lengths.ts';
 import type { JudgedTransaction } from './intent-proofs.ts';
 import type { RecordedFees } from './recorded-fees.ts';
 import type { TransactionOutcome } from './transaction.ts';
-import { chooseFees, type FeeCeilings, type FeeMarket, type Fees, raiseFees } from './transaction-fees.ts';
+import {
+  chooseFees,
+  type FeeCeilings,
+  type FeeMarket,
+  type Fees,
+  type PriorityFeeRules,
+  raiseFees,
+} from './transaction-fees.ts';
 
 /** What is decided of a transaction at one look: what every look reads, and those of the other facts that were asked for. */
 export interface FollowView extends AttemptsView, AskedFacts {
@@ -48,6 +55,8 @@ export interface Watch {
 }
 
 export interface FollowRules extends FeeCeilings {
+  /** Default: the node's advice. */
+  readonly priorityFee?: PriorityFeeRules | undefined;
   /** Pause between looks at the chain: a slot. */
   readonly pollMs: number;
   /** How long a form waits before it is replaced by one that offers more. */

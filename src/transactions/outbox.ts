@@ -19,6 +19,7 @@ import type {
   TransactionOutcome,
 } from './transaction.ts';
 import type { AttemptDeps } from './transaction-attempts.ts';
+import type { PriorityFeeRules } from './transaction-fees.ts';
 import { TransactionFollower } from './transaction-follower.ts';
 import { TransactionSender } from './transaction-sender.ts';
 
@@ -60,6 +61,8 @@ export interface OutboxOptions {
   readonly maxFeePerGasWei: bigint;
   /** The limit of those for which `tx bump` has asked for more. Default: no more. */
   readonly maxBumpFeePerGasWei?: bigint | undefined;
+  /** Default: the node's advice. */
+  readonly priorityFee?: PriorityFeeRules | undefined;
   /** Pause between looks at the chain: a slot. */
   readonly pollMs: number;
   /** How long a transaction waits before it is replaced by one that offers more. Default: four slots. */
@@ -91,6 +94,7 @@ export function createOutbox(given: OutboxDeps, options: OutboxOptions): Outbox 
     stuckAfterMs: options.stuckAfterMs ?? 4 * pollMs,
     maxFeePerGasWei,
     maxBumpFeePerGasWei: options.maxBumpFeePerGasWei ?? maxFeePerGasWei,
+    priorityFee: options.priorityFee,
   };
   const follower = new TransactionFollower(deps, ref, rules);
   const sender = new TransactionSender(deps, ref, rules, follower);

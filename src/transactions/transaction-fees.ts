@@ -1,3 +1,4 @@
+import type { AccountView, FeeHistoryQuery } from '../clients/execution/read-transactions.ts';
 import { UsageError } from '../lib/errors.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
 
@@ -17,6 +18,21 @@ export interface FeeCeilings {
   readonly maxFeePerGasWei: bigint;
   /** Ceiling of transactions that `tx bump` has asked more for; never below the other ceiling. */
   readonly maxBumpFeePerGasWei: bigint;
+}
+
+/** How the priority fee of a transaction is found. */
+export interface PriorityFeeRules {
+  /** What the network's proposers ask for at least. Default: nothing. */
+  readonly minWei?: bigint | undefined;
+  /** What a call that must not wait goes by; left out, it takes the node's advice as others do. */
+  readonly history?: FeeHistoryQuery | undefined;
+}
+
+export function priorityFeeRules(
+  { minPriorityFeeGwei = 0n }: { readonly minPriorityFeeGwei?: bigint | undefined },
+  history: FeeHistoryQuery | undefined,
+): PriorityFeeRules {
+  return { minWei: minPriorityFeeGwei * WEI_PER_GWEI, history };
 }
 
 /** Gas that a transaction can have at most (EIP-7825). */
@@ -85,7 +101,19 @@ function roundHalfToEven(wei: bigint, step: bigint): bigint {
   return (isUp ? steps + 1n : steps) * step;
 }
 
-/** Whether a transaction that need not be hurried waits for the base fee to fall: twice of it and the priority fee reach the ceiling. */
+/**
+ * The account with the priority fee that the next transaction offers: by what others have paid where that was asked for, else the
+ * node's advice; never less than the network's proposers ask for.
+ */
+export function withPriorityFee(account: AccountView, { minWei = 0n }: PriorityFeeRules): AccountView {
+  const { rewardsWei = [], priorityFeeWei: advisedWei } = account;
+  return { ...account, priorityFeeWei: highPriorityFeeWei({ rewardsWei, advisedWei, minWei }) };
+}
+
+/**
+ * Whether a transaction that need not be hurried waits for the base fee to fall: twice of it and the priority fee reach the
+ * ceiling, so that one that is sent could be left behind by a few full blocks, and hold up all that come after it.
+ */
 export function isFeeTooHigh({ baseFeePerGasWei, priorityFeeWei }: FeeMarket, ceilingWei: bigint): boolean {
   return 2n * baseFeePerGasWei + priorityFeeWei >= ceilingWei;
 }

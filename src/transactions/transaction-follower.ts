@@ -4,7 +4,6 @@ import {
   estimateCall,
   explainRevert,
   findNonceTaker,
-  readAccount,
   readAttempts,
   readRecordedTransaction,
   type SimulatedCall,
@@ -33,6 +32,7 @@ import {
 } from './decide-step.ts';
 import { isCallOf, type JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
+import { readWalletAccount } from './read-wallet-account.ts';
 import { findHighestFees } from './recorded-fees.ts';
 import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
 import { type AttemptDeps, broadcast, sendAttempt } from './transaction-attempts.ts';
@@ -226,7 +226,8 @@ export class TransactionFollower {
         return { wouldRevert: estimate.status === 'reverts' };
       }
       case 'market': {
-        const { block, priorityFeeWei } = await readAccount(node, this.#deps.signer.address);
+        const { priorityFee } = this.#rules;
+        const { block, priorityFeeWei } = await readWalletAccount(this.#deps, row.kind, priorityFee);
         return { market: { baseFeePerGasWei: block.baseFeePerGasWei, priorityFeeWei } };
       }
       case 'recordedFees':

@@ -1,4 +1,4 @@
-import { type AccountView, estimateCall, readAccount } from '../clients/execution/read-transactions.ts';
+import { type AccountView, estimateCall } from '../clients/execution/read-transactions.ts';
 import type { LeaseRef } from '../db/leases.ts';
 import {
   adoptTransaction,
@@ -20,12 +20,18 @@ import type { FollowRules } from './decide-step.ts';
 import { type ExpectedCall, isShortOf, type Shortfall, type UnpaidCall } from './expected-funds.ts';
 import type { JudgedTransaction } from './intent-proofs.ts';
 import { leaseLost } from './lease.ts';
+import { readWalletAccount } from './read-wallet-account.ts';
 import { findHighestFees } from './recorded-fees.ts';
 import type { TransactionIntent, TransactionOutcome } from './transaction.ts';
 import type { AttemptDeps } from './transaction-attempts.ts';
 import type { TransactionFollower } from './transaction-follower.ts';
 
 type DecidedStep = Exclude<BeginStep, { readonly kind: 'ask' }>;
+
+const WAITS = {
+  'wait-for-base-fee': 'Waiting: the base fee is above the ceiling',
+  'wait-for-room': 'Waiting: the ceiling leaves no room for twice the base fee and the priority fee',
+} as const;
 
 /** Makes a transaction of a call, unless one is under way or it needs none. Its steps are not to overlap. */
 export class TransactionSender {
@@ -61,9 +67,8 @@ export class TransactionSender {
 
   /** What the wallet holds when that is known not to pay for a call of which nothing but its kind and size is known. */
   async findShortfall(expected: ExpectedCall): Promise<Shortfall | undefined> {
-    const { node, signer } = this.#deps;
-    const account = await readAccount(node, signer.address);
-    const { address } = signer;
+    const account = await this.#readAccount(expected.kind);
+    const { address } = this.#deps.signer;
     const { balanceWei } = account;
     const rules = { ceilings: this.#rules, last: this.#unpaid, nowMs: performance.now() };
     return isShortOf(expected, account, rules) ? { address, balanceWei } : undefined;
@@ -124,15 +129,16 @@ export class TransactionSender {
     signal: AbortSignal,
     replaces: bigint | undefined,
   ): Promise<TransactionOutcome | 'wait'> {
-    const { node, signer } = this.#deps;
-    const account = await readAccount(node, signer.address);
+    const { signer } = this.#deps;
+    const account = await this.#readAccount(intent.kind);
     const { step, view } = await this.#decide(intent, account);
     switch (step.kind) {
       case 'refuse':
         return step.outcome;
       case 'wait-for-base-fee':
+      case 'wait-for-room':
         this.#deps.onBlock?.(intent.kind, 'fee-ceiling');
-        this.#tellOfBaseFee(intent, account);
+        this.#tellOfBaseFee(intent, account, WAITS[step.kind]);
         return 'wait';
       case 'unfunded':
         this.#rememberUnpaid(intent, view);
@@ -145,6 +151,10 @@ export class TransactionSender {
         return this.#follower.start(key, { fees: step.fees, signal, isDone, isOutdated });
       }
     }
+  }
+
+  #readAccount(kind: TransactionIntent['kind']): Promise<AccountView> {
+    return readWalletAccount(this.#deps, kind, this.#rules.priorityFee);
   }
 
   #rememberUnpaid({ kind, validators = 0 }: TransactionIntent, { account, estimate }: BeginView): void {
@@ -196,15 +206,20 @@ export class TransactionSender {
     }
   }
 
-  #tellOfBaseFee({ kind, key }: TransactionIntent, { block }: AccountView): void {
+  #tellOfBaseFee(
+    { kind, key }: TransactionIntent,
+    { block, priorityFeeWei }: AccountView,
+    waiting: string,
+  ): void {
     if (this.#toldOfBaseFee.has(key)) return;
     this.#toldOfBaseFee.add(key);
     const facts = {
       kind,
       baseFeePerGasWei: String(block.baseFeePerGasWei),
+      priorityFeeWei: String(priorityFeeWei),
       ceilingWei: String(this.#rules.maxFeePerGasWei),
     };
-    this.#deps.log.info(facts, 'Waiting: the base fee is above the ceiling');
+    this.#deps.log.info(facts, waiting);
   }
 
   /** Takes the turn to send under the wallet's next nonce, unless somebody who has it is to be waited for. */

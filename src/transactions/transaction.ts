@@ -25,6 +25,8 @@ export interface TransactionIntent {
   readonly valueWei?: bigint | undefined;
   /** Unix seconds on the chain's clock: in a later block the contract refuses the call. */
   readonly deadline?: bigint | undefined;
+  /** Whether nothing is lost when it waits until the ceiling leaves room for twice the base fee. Default: it is sent below the ceiling. */
+  readonly isPatient?: boolean | undefined;
   /** Whether the contract's own state says that it has been done: by somebody else, or before a database was lost. */
   readonly isDone?: IsSoAt | undefined;
   /**

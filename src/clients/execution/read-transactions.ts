@@ -17,11 +17,20 @@ export interface AccountView {
   readonly block: BlockHead;
   /** What the node advises to give the proposer. */
   readonly priorityFeeWei: bigint;
+  /** What a percentile of each of the last blocks has given its proposer; left out where that was not asked for, or not told. */
+  readonly rewardsWei?: readonly bigint[] | undefined;
   /** Transactions of the account that are in blocks: the nonce of the next one. */
   readonly nonce: bigint;
   /** The same with those that wait. */
   readonly pendingNonce: bigint;
   readonly balanceWei: bigint;
+}
+
+/** Which of the last blocks' priority fees are looked at. */
+export interface FeeHistoryQuery {
+  readonly blocks: number;
+  /** 0 to 100, by gas: of the transactions of each block, what the one at this place has paid. */
+  readonly percentile: number;
 }
 
 interface BlockHead {
@@ -63,6 +72,7 @@ const quantity = z
   .transform(BigInt);
 const blockAnswer = z.object({ number: quantity, timestamp: quantity, baseFeePerGas: quantity });
 const receiptAnswer = z.object({ status: quantity, blockNumber: quantity.nullable() }).nullable();
+const feeHistoryAnswer = z.object({ reward: z.array(z.tuple([quantity])) });
 const transactionAnswer = z.object({ hash: z.string() }).nullable();
 const fullBlockAnswer = z.object({
   transactions: z.array(z.object({ hash: z.string(), from: z.string(), nonce: quantity })),
@@ -113,16 +123,31 @@ export function readRecordedTransaction(raw: Uint8Array): RecordedTransaction | 
   }
 }
 
-export async function readAccount(node: ExecutionNode, address: string): Promise<AccountView> {
-  const [block, priority, nonce, pendingNonce, balanceWei] = await Promise.all([
+/** @param feeHistory - is asked for in the same request; some nodes do not serve it, which is no failure */
+export async function readAccount(
+  node: ExecutionNode,
+  address: string,
+  feeHistory?: FeeHistoryQuery | undefined,
+): Promise<AccountView> {
+  const [block, priority, rewardsWei, nonce, pendingNonce, balanceWei] = await Promise.all([
     readHead(node),
     ask(node, z.unknown(), 'eth_maxPriorityFeePerGas').catch(() => undefined),
+    feeHistory && fetchRewards(node, feeHistory).catch(() => undefined),
     ask(node, quantity, 'eth_getTransactionCount', address, 'latest'),
     ask(node, quantity, 'eth_getTransactionCount', address, 'pending'),
     ask(node, quantity, 'eth_getBalance', address, 'latest'),
   ]);
   const priorityFeeWei = quantity.safeParse(priority).data ?? DEFAULT_PRIORITY_FEE_WEI;
-  return { block, priorityFeeWei, nonce, pendingNonce, balanceWei };
+  return { block, priorityFeeWei, rewardsWei, nonce, pendingNonce, balanceWei };
+}
+
+async function fetchRewards(
+  node: ExecutionNode,
+  { blocks, percentile }: FeeHistoryQuery,
+): Promise<readonly bigint[]> {
+  const count = `0x${blocks.toString(16)}`;
+  const { reward } = await ask(node, feeHistoryAnswer, 'eth_feeHistory', count, 'pending', [percentile]);
+  return reward.map(([one]) => one);
 }
 
 /** The priority fee with nodes that advise none. */

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listOpenTransactions, listTransactions, requestReplacement } from '../../../src/db/transactions.ts';
 import { toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
+import type { TransactionIntent } from '../../../src/transactions/transaction.ts';
+import type { PriorityFeeRules } from '../../../src/transactions/transaction-fees.ts';
 import { runSql } from '../../support/postgres/postgres.ts';
 import {
   addressOf,
@@ -93,6 +95,53 @@ describe('the outbox', () => {
     await scene.mine();
     expect(await sent).toMatchObject({ status: 'confirmed' });
     expect(operator.blocks).toEqual(['harvest fee-ceiling', 'harvest goes on']);
+  });
+
+  it('the outbox offers for a registration what others have paid, for any other call the advice of the node, never less than the minimum', async () => {
+    const stranger = await chain.getSigner(0);
+    /** Makes a block in which strangers have given the proposer three and seven gwei. */
+    const mineTips = async () => {
+      await scene.setAutomine(false);
+      for (const tip of [3n, 7n]) {
+        const fees = { maxFeePerGas: 50n * GWEI, maxPriorityFeePerGas: tip * GWEI };
+        await stranger.sendTransaction({ to: COUNTER, data: intentOf(slot).data, ...fees });
+      }
+      await scene.mine();
+      await scene.setAutomine(true);
+    };
+    const offered = async (kind: TransactionIntent['kind'], priorityFee: PriorityFeeRules) => {
+      const place = await scene.newPlace();
+      await using operator = await startTestOperator(place, { priorityFee });
+      await mineTips();
+      const advisedWei = BigInt(await chain.send('eth_maxPriorityFeePerGas', []));
+      await operator.outbox.send(intentOf(slot, { kind }), { signal: never() });
+      const [row] = await listTransactions(operator.database, scopeOf(place), 1);
+      return { advisedWei, offeredWei: row?.attempts[0]?.maxPriorityFeeWei };
+    };
+    const low = { history: { blocks: 1, percentile: 0 } };
+    const high = { history: { blocks: 1, percentile: 100 } };
+    expect(await offered('register-validators', low)).toMatchObject({ offeredWei: 3n * GWEI });
+    expect(await offered('register-validators', high)).toMatchObject({ offeredWei: 7n * GWEI });
+    for (const rules of [low, high]) {
+      const { advisedWei, offeredWei } = await offered('harvest', rules);
+      expect(offeredWei).toBe(advisedWei);
+    }
+    for (const kind of ['register-validators', 'harvest'] as const) {
+      expect(await offered(kind, { ...low, minWei: 9n * GWEI })).toMatchObject({ offeredWei: 9n * GWEI });
+    }
+  });
+
+  it('the outbox holds a patient call back until the ceiling leaves room for twice the base fee', async () => {
+    const place = await scene.newPlace();
+    await using operator = await startTestOperator(place);
+    await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${(60n * GWEI).toString(16)}`]);
+    await scene.mine();
+    const sent = operator.outbox.send(intentOf(slot, { isPatient: true }), { signal: never() });
+    await untilLogged(operator, 'Waiting: the ceiling leaves no room');
+    expect([await scene.nonceOf(place), operator.blocks]).toEqual([0, ['harvest fee-ceiling']]);
+    await chain.send('anvil_setNextBlockBaseFeePerGas', [`0x${GWEI.toString(16)}`]);
+    await scene.mine();
+    expect(await sent).toMatchObject({ status: 'confirmed' });
   });
 
   it('the outbox tells since when a transaction is under way: the process that began it, and the next one that finds it', async () => {

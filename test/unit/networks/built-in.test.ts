@@ -38,6 +38,12 @@ describe('built-in networks', () => {
     expect(() => resolveNetwork('sepolia')).toThrow("'sepolia' is not one of 'mainnet', 'hoodi',");
   });
 
+  it('the proposers of Gnosis ask for a gwei at least, those of Ethereum for nothing', () => {
+    const leastOf = (name: string) => resolveNetwork(name).minPriorityFeeGwei;
+    expect(['gnosis', 'chiado'].map(leastOf)).toEqual([1n, 1n]);
+    expect(['mainnet', 'hoodi', 'holesky', 'goerli'].map(leastOf)).toEqual(Array(4).fill(undefined));
+  });
+
   it('networks of live vaults have what vaults of version 5 need', () => {
     const facts = ['mainnet', 'hoodi', 'gnosis'].map(name => {
       const { contracts, maxValidatorBalanceGwei, vaultValidatorsDump } = resolveNetwork(name);

@@ -82,6 +82,7 @@ describe('network files', () => {
       { block: 5, configUpdatedBlock: 6 },
       /contracts\.keeperCheckpoint: has an event after its last block/,
     ],
+    ['minPriorityFeeGwei', -1, /minPriorityFeeGwei: is less than 0/],
     ['maxValidatorBalanceGwei', 31_999_999_999, /maxValidatorBalanceGwei: is less than 32000000000/],
     ['maxValidatorBalanceGwei', 2_048_000_000_001, /maxValidatorBalanceGwei: is more than 2048000000000/],
     ['vaultValidatorsDump', { ipfsHash: '', block: 1 }, /vaultValidatorsDump\.ipfsHash: is empty/],
@@ -109,11 +110,13 @@ describe('network files', () => {
       ...FILE,
       contracts,
       maxValidatorBalanceGwei: 2_048_000_000_000,
+      minPriorityFeeGwei: 2,
       vaultValidatorsDump: { ipfsHash: 'bafy', block: 9 },
     };
     expect(parseNetworkFile(JSON.stringify(file), 'f')).toMatchObject({
       contracts: { ...contracts, depositContract: KEEPER, osTokenVaultController: KEEPER },
       maxValidatorBalanceGwei: 2_048_000_000_000n,
+      minPriorityFeeGwei: 2n,
       vaultValidatorsDump: { ipfsHash: 'bafy', block: 9 },
     });
   });

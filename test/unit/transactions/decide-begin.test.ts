@@ -18,6 +18,7 @@ const atSecond = (timestamp: bigint) =>
   accountWith({ block: { number: 100, timestamp, baseFeePerGasWei: 10n * GWEI } });
 const withBaseFee = (baseFeePerGasWei: bigint) =>
   accountWith({ block: { number: 100, timestamp: 1_000n, baseFeePerGasWei } });
+const HALF_OF_99 = { number: 100, timestamp: 1_000n, baseFeePerGasWei: (99n * GWEI) / 2n };
 
 const NOT_DONE = { isDone: false, isOutdated: false };
 const PASSES = { ...NOT_DONE, estimate: { status: 'passes', gas: 50_000n } } as const;
@@ -32,7 +33,7 @@ const BEGIN: BeginStep = { kind: 'begin', gasLimit: 60_000n, fees: MARKET_FEES }
 const PRICE_WEI = 60_000n * 21n * GWEI;
 
 interface Begin {
-  readonly intent?: Pick<TransactionIntent, 'deadline' | 'valueWei'>;
+  readonly intent?: Pick<TransactionIntent, 'deadline' | 'isPatient' | 'valueWei'>;
   readonly view?: Partial<BeginView>;
   readonly step: BeginStep;
 }
@@ -88,6 +89,29 @@ const TABLE: readonly (readonly [title: string, begin: Begin])[] = [
   [
     'a base fee at the ceiling is waited for',
     { view: { ...PASSES, account: withBaseFee(100n * GWEI) }, step: { kind: 'wait-for-base-fee' } },
+  ],
+  [
+    'a patient call waits as long as twice the base fee and the priority fee reach the ceiling',
+    {
+      intent: { isPatient: true },
+      view: { ...PASSES, account: withBaseFee((99n * GWEI) / 2n) },
+      step: { kind: 'wait-for-room' },
+    },
+  ],
+  [
+    'a patient call is begun when they are one wei below it',
+    {
+      intent: { isPatient: true },
+      view: { ...PASSES, account: accountWith({ block: HALF_OF_99, priorityFeeWei: GWEI - 1n }) },
+      step: { kind: 'ask', fact: 'recordedFees' },
+    },
+  ],
+  [
+    'any other call is begun then, below the ceiling',
+    {
+      view: { ...PASSES, account: withBaseFee((99n * GWEI) / 2n) },
+      step: { kind: 'ask', fact: 'recordedFees' },
+    },
   ],
   [
     'the fees of recorded forms are asked for last',

@@ -6,6 +6,7 @@ import {
   feeCeilings,
   highPriorityFeeWei,
   raiseFees,
+  withPriorityFee,
 } from '../../../src/transactions/transaction-fees.ts';
 
 const wei = fc.bigInt({ min: 0n, max: 1_000n * GWEI });
@@ -40,6 +41,27 @@ describe('highPriorityFeeWei', () => {
     expect(feeOf([9.87])).toBe(987n * (GWEI / 1000n));
     expect(feeOf([9.87], GWEI)).toBe(GWEI);
     expect([feeOf([]), feeOf([], GWEI)]).toEqual([3n, GWEI]);
+  });
+});
+
+describe('withPriorityFee', () => {
+  const account = {
+    block: { number: 1, timestamp: 1n, baseFeePerGasWei: GWEI },
+    priorityFeeWei: 7n,
+    nonce: 0n,
+    pendingNonce: 0n,
+    balanceWei: 0n,
+  };
+
+  it('what others have paid counts more than the advice of the node, and the minimum of the network more than both', () => {
+    const feeOf = (rewardsWei: readonly bigint[] | undefined, minWei?: bigint) =>
+      withPriorityFee({ ...account, rewardsWei }, { minWei }).priorityFeeWei;
+    expect([feeOf(undefined), feeOf([]), feeOf([20n, 40n])]).toEqual([7n, 7n, 30n]);
+    expect([feeOf(undefined, GWEI), feeOf([20n, 40n], 31n), feeOf([20n, 40n], 29n)]).toEqual([
+      GWEI,
+      31n,
+      30n,
+    ]);
   });
 });
 

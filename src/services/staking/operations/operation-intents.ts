@@ -96,6 +96,7 @@ function intentsOf(
       data,
       valueWei,
       validators: own.length,
+      isPatient: true,
       isDone: async head => (await happened(head)).take(own),
       async isOutdated(head) {
         const events = await happened(head);
