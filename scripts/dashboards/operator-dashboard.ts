@@ -58,7 +58,8 @@ const money = {
     }),
     stat({
       title: 'Keys left',
-      description: 'Validators of the deposit data that can still be registered with the keys at hand.',
+      description:
+        'Validators of the deposit data that can still be registered with the keys at hand; without deposit data, keys of the signer that no deposit has used.',
       queries: [{ expr: most('unused_validator_keys'), legend: 'keys' }],
       unit: 'none',
       width: 4,
@@ -106,11 +107,12 @@ const money = {
 };
 
 const transactions = {
-  title: 'Registrations, rotations, harvests',
+  title: 'Transactions',
   panels: [
     lines({
       title: 'Confirmed transactions',
-      description: 'Registrations, rotations of exit signatures and harvests, since the operators started.',
+      description:
+        'Registrations, rotations of exit signatures, harvests, top-ups and withdrawals, since the operators started.',
       queries: [
         {
           expr: `sum by (kind) (transactions_total{${S}, status="confirmed"})`,
@@ -176,6 +178,45 @@ const transactions = {
       ],
       unit: 'none',
       width: 8,
+      words: words(['no', 'transparent'], ['waits', YELLOW]),
+    }),
+  ],
+};
+
+const withdrawals = {
+  title: 'Exit queue, withdrawals, top-ups',
+  panels: [
+    stat({
+      title: 'Exit queue lacks',
+      description:
+        'What holders who leave wait for beyond what is coming in. After a day the oracles exit validators.',
+      queries: [{ expr: `${most('queued_assets')} / ${GWEI}`, legend: 'assets' }],
+      unit: 'none',
+      width: 4,
+      colours: badFrom(1, YELLOW),
+    }),
+    stat({
+      title: 'Exited by the oracles',
+      description: 'Validators of the vault that enough oracles exit.',
+      queries: [{ expr: most('validators_exited_by_oracles'), legend: 'validators' }],
+      unit: 'none',
+      width: 4,
+      colours: badFrom(1),
+    }),
+    stat({
+      title: 'Last withdrawals, block',
+      description: 'Of the operators that run now; 0 when they have requested none since they started.',
+      queries: [{ expr: most('last_withdrawal_block'), legend: 'block' }],
+      unit: 'none',
+      width: 4,
+      colours: [{ color: GREEN, value: null }],
+    }),
+    states({
+      title: 'Why nothing is withdrawn',
+      description: 'One line for each reason. docs/alerts.md says what to do about each.',
+      queries: [{ expr: `max by (reason) (withdrawals_blocked{${S}})`, legend: '{{reason}}' }],
+      unit: 'none',
+      width: 12,
       words: words(['no', 'transparent'], ['waits', YELLOW]),
     }),
   ],
@@ -494,5 +535,5 @@ export const OPERATOR_DASHBOARD: Dashboard = {
       labelVariable('instance', 'Operator', 'vault_info{job=~"$job", vault=~"$vault"}, instance', false),
     ],
   },
-  panels: arrange([money, transactions, exits, running, tasks, requests, processes]),
+  panels: arrange([money, transactions, withdrawals, exits, running, tasks, requests, processes]),
 };

@@ -1,4 +1,5 @@
 import { BLOCKED_REASONS } from '../../services/staking/registration/blocked-registration.ts';
+import { WITHDRAWAL_WAITS } from '../../services/staking/withdrawals/withdrawal-waits.ts';
 import { TRANSACTION_KINDS } from '../../transactions/transaction.ts';
 
 /** Calls that are counted, by whom they go to. */
@@ -35,7 +36,10 @@ export const METRIC_LABELS = {
   outcome: { source: 'ok and failed of a pass; ok, refused, timeout and unreachable of a call', atMost: 5 },
   task: { source: 'the tasks of list-tasks', atMost: 8 },
   mode: { source: 'the two ways of making exit shards', atMost: 2 },
-  reason: { source: 'BLOCKED_REASONS; fee_ceiling of a transaction', atMost: BLOCKED_REASONS.length },
+  reason: {
+    source: 'BLOCKED_REASONS; WITHDRAWAL_WAITS; fee_ceiling of a transaction',
+    atMost: new Set<string>([...BLOCKED_REASONS, ...WITHDRAWAL_WAITS]).size,
+  },
   kind: { source: 'TRANSACTION_KINDS', atMost: TRANSACTION_KINDS.length + 1 },
   status: { source: 'what becomes of a transaction (TransactionOutcome)', atMost: 7 },
 } as const satisfies Readonly<Record<string, LabelBound>>;

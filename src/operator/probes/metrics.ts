@@ -5,6 +5,10 @@ import {
   BLOCKED_REASONS,
   type BlockedReason,
 } from '../../services/staking/registration/blocked-registration.ts';
+import {
+  WITHDRAWAL_WAITS,
+  type WithdrawalWait,
+} from '../../services/staking/withdrawals/withdrawal-waits.ts';
 import type { LeaseObserver } from '../../transactions/lease.ts';
 import {
   type OnTransactionBlock,
@@ -34,6 +38,10 @@ export interface OperatorMetrics extends TaskObserver {
   readonly lastWithdrawalBlock: Gauge;
   /** gwei of the beacon chain */
   readonly queuedAssets: Gauge;
+  /** Validators of the vault. */
+  readonly validatorsExitedByOracles: Gauge;
+  /** Shows why withdrawals that the exit queue needs are not requested; undefined when nothing is in the way. */
+  showWithdrawalsBlocked(reason: WithdrawalWait | undefined): void;
   readonly unusedValidatorKeys: Gauge;
   readonly leader: Gauge;
   readonly oracleSetUnconfirmed: Gauge;
@@ -172,6 +180,8 @@ export function createOperatorMetrics(options: OperatorMetricsOptions): Operator
       outdatedSignatures.set(0);
       registration.stakeableAssets.set(0);
       withdrawals.queuedAssets.set(0);
+      withdrawals.validatorsExitedByOracles.set(0);
+      withdrawals.showWithdrawalsBlocked(undefined);
       registration.showRegistrationBlocked(undefined);
       for (const kind of TRANSACTION_KINDS) {
         transactions.showTransactionBlock(kind, undefined);
@@ -217,7 +227,21 @@ function createRegistrationFigures({ gauge }: Makers) {
 }
 
 function createWithdrawalFigures({ gauge }: Makers) {
+  const blocked = gauge(
+    'withdrawals_blocked',
+    'Whether withdrawals that the exit queue needs are not requested, by the reason',
+    ['reason'],
+  );
+  const showWithdrawalsBlocked = (reason: WithdrawalWait | undefined) => {
+    for (const one of WITHDRAWAL_WAITS) blocked.set({ reason: one }, one === reason ? 1 : 0);
+  };
+  showWithdrawalsBlocked(undefined);
   return {
+    showWithdrawalsBlocked,
+    validatorsExitedByOracles: gauge(
+      'validators_exited_by_oracles',
+      'Validators of the vault that the oracles exit, when last looked while the exit queue lacked assets',
+    ),
     lastWithdrawalBlock: gauge(
       'last_withdrawal_block',
       'Block of the last withdrawals from validators that this process has requested; 0 before the first ones',

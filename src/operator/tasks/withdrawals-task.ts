@@ -10,7 +10,10 @@ export function withdrawFromValidators(
     metrics,
   }: {
     readonly withdraw: (signal: AbortSignal) => Promise<WithdrawalOutcome>;
-    readonly metrics: Pick<OperatorMetrics, 'queuedAssets'>;
+    readonly metrics: Pick<
+      OperatorMetrics,
+      'queuedAssets' | 'showWithdrawalsBlocked' | 'validatorsExitedByOracles'
+    >;
   },
   { secondsPerSlot, slotsPerEpoch }: Pick<Network, 'secondsPerSlot' | 'slotsPerEpoch'>,
 ): Task {
@@ -19,8 +22,10 @@ export function withdrawFromValidators(
     intervalMs: secondsPerSlot * slotsPerEpoch * 1000,
     async run(signal) {
       const outcome = await withdraw(signal);
-      const { queuedAssetsGwei } = outcome;
+      const { queuedAssetsGwei, exitedByOracles } = outcome;
       if (queuedAssetsGwei !== undefined) metrics.queuedAssets.set(Number(queuedAssetsGwei));
+      if (exitedByOracles !== undefined) metrics.validatorsExitedByOracles.set(exitedByOracles);
+      metrics.showWithdrawalsBlocked(outcome.status === 'waiting' ? outcome.reason : undefined);
       if (outcome.status === 'waiting') return outcome.waitsFor;
       if (outcome.status === 'nothing-missing') return 'assets to be missing in the exit queue';
       return outcome.status === 'restarted' ? outcome.reason : undefined;

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { Histogram, type Registry, Summary } from '../../../src/lib/metrics.ts';
 import { METRIC_LABELS } from '../../../src/operator/probes/metric-labels.ts';
 import { BLOCKED_REASONS } from '../../../src/services/staking/registration/blocked-registration.ts';
+import { WITHDRAWAL_WAITS } from '../../../src/services/staking/withdrawals/withdrawal-waits.ts';
 import { createSignerMetrics } from '../../../src/signer/http/signer-metrics.ts';
 import {
   type DeployedQuery,
@@ -169,7 +170,12 @@ describe('the pages', () => {
     expect(named.filter(name => !names.has(name))).toEqual([]);
     // Names in alerts.md are in code, and have an underscore as no other code there does.
     const snake = [...alertsPage.matchAll(/`([a-z]+(?:_[a-z]+)+)`/g)].map(([, name = '']) => name);
-    const others = new Set<string>([...BLOCKED_REASONS, 'max_connections']);
+    const others = new Set<string>([
+      ...BLOCKED_REASONS,
+      ...WITHDRAWAL_WAITS,
+      'max_connections',
+      'force_withdrawals_period',
+    ]);
     expect(snake.filter(name => !names.has(name) && !others.has(name))).toEqual([]);
   });
 
@@ -196,6 +202,11 @@ describe('the pages', () => {
       cell.replaceAll('`', '').split(', '),
     );
     expect(rows.sort()).toEqual([...BLOCKED_REASONS].sort());
+  });
+
+  it('docs/alerts.md says of every reason for which nothing is withdrawn what to do', () => {
+    const items = [...alertsPage.matchAll(/^- `(\w+)`: /gm)].map(([, reason = '']) => reason);
+    expect(items.sort()).toEqual([...WITHDRAWAL_WAITS].sort());
   });
 });
 

@@ -32,6 +32,7 @@ import { asPart, isStillThere, type Submission } from './last-submission.ts';
 import type { RedemptionReserve } from './redemption-reserve.ts';
 import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
 import { readVaultStake, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
+import type { WithdrawalWait } from './withdrawal-waits.ts';
 
 export interface ValidatorWithdrawalsDeps extends VaultStakeDeps {
   readonly chain: Pick<ChainReader, 'readSnapshot'>;
@@ -60,10 +61,16 @@ export interface ValidatorWithdrawalsOptions {
   readonly oraclesTimeoutMs: number;
 }
 
-/** What a pass has come to, with what the exit queue then lacks in gwei; undefined where that was not looked at. */
-export type WithdrawalOutcome = { readonly queuedAssetsGwei?: bigint | undefined } & (
+/** What a pass has come to, and what it has seen; undefined where that was not looked at. */
+export type WithdrawalOutcome = {
+  /** What the exit queue then lacks. */
+  readonly queuedAssetsGwei?: bigint | undefined;
+  /** Validators of the vault that the oracles exit. */
+  readonly exitedByOracles?: number | undefined;
+} & (
   | { readonly status: 'nothing-missing' }
-  | { readonly status: 'waiting'; readonly waitsFor: string }
+  /** Where there is no reason, it waits for nothing but time. */
+  | { readonly status: 'waiting'; readonly waitsFor: string; readonly reason?: WithdrawalWait | undefined }
   | { readonly status: 'requested'; readonly hash: Hex; readonly blockNumber: number }
   /** Something changed in the middle; the next pass looks again. */
   | { readonly status: 'restarted'; readonly reason: string }
@@ -133,7 +140,8 @@ export class ValidatorWithdrawals {
       return await this.#look(signal);
     } catch (error) {
       if (!(error instanceof OperatorError) || error.code !== 'network-incomplete') throw error;
-      return waiting(`a network file that is complete: ${[error.message, error.hint].join(' ')}`);
+      const waitsFor = `a network file that is complete: ${[error.message, error.hint].join(' ')}`;
+      return waiting('network_incomplete', waitsFor);
     }
   }
 
@@ -144,10 +152,13 @@ export class ValidatorWithdrawals {
     const contracts = this.#findContracts();
     const snapshot = await chain.readSnapshot({ signal });
     if (snapshot.vault.validatorsManager !== wallet) {
-      return waiting(`the vault to have the hot wallet ${wallet} as its validators manager`);
+      const waitsFor = `the vault to have the hot wallet ${wallet} as its validators manager`;
+      return waiting('not_validators_manager', waitsFor);
     }
     if (!snapshot.keeper.isCollateralized) {
-      return waiting('the keeper to know validators of the vault: before, the vault requests no withdrawals');
+      const waitsFor =
+        'the keeper to know validators of the vault: before, the vault requests no withdrawals';
+      return waiting('not_collateralized', waitsFor);
     }
     if (snapshot.events.config === null) throw noOracleConfig(network.contracts.keeper);
     const config = await fetchOracleConfig(snapshot.events.config.ipfsHash);
@@ -158,7 +169,7 @@ export class ValidatorWithdrawals {
       return { status: 'nothing-missing', queuedAssetsGwei: 0n };
     }
     const pause = await this.#findPause(config, snapshot.blockNumber);
-    return pause === undefined ? await this.#plan(want, signal) : waiting(pause);
+    return pause === undefined ? await this.#plan(want, signal) : waiting(undefined, pause);
   }
 
   #findContracts(): Contracts {
@@ -204,17 +215,23 @@ export class ValidatorWithdrawals {
     const oracleExits = await this.#fetchOracleExits(want.config, signal);
     if (oracleExits === undefined) {
       const threshold = want.config.exitSignatureRecoverThreshold;
-      return waiting(`answers of ${threshold} oracles about the validators that they exit`);
+      return waiting('oracle_exits', `answers of ${threshold} oracles about the validators that they exit`);
     }
     const planned = await this.#readPlan(want, oracleExits, signal);
+    const exitedByOracles = planned.stake.validators.filter(({ index }) => oracleExits.has(index)).length;
+    return { ...(await this.#decide(planned, signal)), exitedByOracles };
+  }
+
+  async #decide(planned: Planned, signal: AbortSignal): Promise<WithdrawalOutcome> {
     const { stake, missingGwei, plan } = planned;
     if (missingGwei < 1n) return { status: 'nothing-missing', queuedAssetsGwei: 0n };
-    const wait = (waitsFor: string) => waiting(waitsFor, missingGwei);
+    const wait = (reason: WithdrawalWait, waitsFor: string) => waiting(reason, waitsFor, missingGwei);
     if (isWithdrawalQueueFull(stake.pendingPartials, stake.queuedRequests)) {
-      return wait('room in the queue of partial withdrawals of the beacon chain');
+      return wait('queue_full', 'room in the queue of partial withdrawals of the beacon chain');
     }
     if (plan.withdrawals.length === 0) {
       return wait(
+        'nothing_withdrawable',
         'validators that can be withdrawn from: what the exit queue lacks cannot be had of any now',
       );
     }
@@ -223,9 +240,13 @@ export class ValidatorWithdrawals {
     const count = largestAffordableBatch('withdrawal', stake.requestQueue, { maxFeeWei, maxCount });
     if (count > 0) return await this.#request(planned, count, signal);
     if (stake.requestQueue.excess === undefined) {
-      return wait('the contract of withdrawal requests to take some: the fork has not begun');
+      return wait(
+        'fork_not_begun',
+        'the contract of withdrawal requests to take some: the fork has not begun',
+      );
     }
     return wait(
+      'request_fee',
       `requests for less than ${maxFeeWei / WEI_PER_GWEI} gwei each (--max-withdrawal-request-fee-gwei)`,
     );
   }
@@ -329,6 +350,10 @@ export class ValidatorWithdrawals {
   }
 }
 
-function waiting(waitsFor: string, queuedAssetsGwei?: bigint): WithdrawalOutcome {
-  return { status: 'waiting', waitsFor, queuedAssetsGwei };
+function waiting(
+  reason: WithdrawalWait | undefined,
+  waitsFor: string,
+  queuedAssetsGwei?: bigint,
+): WithdrawalOutcome {
+  return { status: 'waiting', reason, waitsFor, queuedAssetsGwei };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_SERVERS } from '../../../../src/operator/probes/metric-labels.ts';
 import type { OperatorMetrics } from '../../../../src/operator/probes/metrics.ts';
+import { WITHDRAWAL_WAITS } from '../../../../src/services/staking/withdrawals/withdrawal-waits.ts';
 import { METRICS_VAULT, readSamples, testMetrics } from '../../../support/operator-metrics.ts';
 
 /** Samples of the operator's own figures, those of the process left out. */
@@ -40,6 +41,22 @@ describe('createOperatorMetrics', () => {
     expect(await blocked()).toEqual([`${rotation} 1`, `${harvest} 0`]);
     metrics.showTransactionBlock('update-exit-signatures', undefined);
     expect(await blocked()).toEqual([`${rotation} 0`, `${harvest} 0`]);
+  });
+
+  it('createOperatorMetrics shows why nothing is withdrawn, one reason at a time, and none when the lease ends', async () => {
+    const metrics = testMetrics();
+    const blocked = async () =>
+      (await samplesOf(metrics)).filter(line => /^withdrawals_blocked.* 1$/.test(line));
+    expect((await samplesOf(metrics)).filter(line => line.startsWith('withdrawals_blocked{'))).toHaveLength(
+      WITHDRAWAL_WAITS.length,
+    );
+    metrics.showWithdrawalsBlocked('oracle_exits');
+    metrics.showWithdrawalsBlocked('request_fee');
+    metrics.validatorsExitedByOracles.set(2);
+    expect(await blocked()).toEqual(['withdrawals_blocked{reason="request_fee",network="mainnet"} 1']);
+    metrics.leaseEnded();
+    expect(await blocked()).toEqual([]);
+    expect((await readSamples(metrics)).get('validators_exited_by_oracles')).toBe(0);
   });
 
   it('createOperatorMetrics shows from the beginning what other figures are compared with, and whose they are', async () => {

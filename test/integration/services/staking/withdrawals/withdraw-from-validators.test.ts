@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeWithdrawals } from '../../../../../src/domain/protocol/validator-entries.ts';
 import { withdrawalIntents } from '../../../../../src/services/staking/operations/operation-intents.ts';
 import { findLastSubmission } from '../../../../../src/services/staking/withdrawals/last-submission.ts';
+import type { WithdrawalWait } from '../../../../../src/services/staking/withdrawals/withdrawal-waits.ts';
 import { encodeWithdrawal } from '../../../../devnet/deposit-data.ts';
 import { unhex } from '../../../../devnet/exit-signature.ts';
 import { occasionNow } from '../../../../support/scenes/operations-vault.ts';
@@ -40,7 +41,12 @@ async function expectNothing(scene: WithdrawalsScene): Promise<void> {
   expect(await scene.listVoid()).toEqual([]);
 }
 
-const waitingFor = (what: string) => ({ status: 'waiting', waitsFor: expect.stringContaining(what) });
+/** @param reason - as the metric names it; without one it waits for time alone */
+const waitingFor = (what: string, reason?: WithdrawalWait) => ({
+  status: 'waiting',
+  waitsFor: expect.stringContaining(what),
+  reason,
+});
 
 describe('withdrawals from validators of a vault', () => {
   it('what the exit queue lacks is partially withdrawn once, and then comes in', async () => {
@@ -86,7 +92,10 @@ describe('withdrawals from validators of a vault', () => {
     await place.devnet.passEpochs(1);
     // Nothing more can be had, however short the interval.
     const again = await scene.run({ isWithoutExits: true, intervalMs: 1_000 });
-    expect(again).toMatchObject({ ...waitingFor('validators that can be'), queuedAssetsGwei: 11n * ETH });
+    expect(again).toMatchObject({
+      ...waitingFor('validators that can be', 'nothing_withdrawable'),
+      queuedAssetsGwei: 11n * ETH,
+    });
     expect(await scene.listVoid()).toEqual([]);
   });
 
@@ -105,7 +114,7 @@ describe('withdrawals from validators of a vault', () => {
     const [big = -1, small = -1] = scene.indexes;
     const [liar] = place.devnet.oracles.servers;
     place.devnet.oracles.exiting = [small];
-    expect(await scene.run()).toMatchObject({ status: 'nothing-missing' });
+    expect(await scene.run()).toMatchObject({ status: 'nothing-missing', exitedByOracles: 1 });
     await expectNothing(scene);
     // One that lies, and calls the small one exiting alone, counts for nothing.
     place.devnet.oracles.exiting = [];
@@ -209,7 +218,7 @@ describe('what withdrawals wait for', () => {
     const [first, second] = place.devnet.oracles.servers;
     Object.assign(first?.faults ?? {}, { exits: { status: 503 } });
     Object.assign(second?.faults ?? {}, { exits: 'garbage' });
-    expect(await scene.run()).toMatchObject(waitingFor('answers of 3 oracles'));
+    expect(await scene.run()).toMatchObject(waitingFor('answers of 3 oracles', 'oracle_exits'));
     expect(scene.lines()).toContainEqual(expect.stringContaining('does not tell which validators it exits'));
     expect(scene.lines()).toContainEqual(expect.stringContaining('Waiting for answers of 3 oracles'));
     await expectNothing(scene);
@@ -217,7 +226,9 @@ describe('what withdrawals wait for', () => {
 
   it('room in the beacon chain’s queue of partial withdrawals', async () => {
     const scene = await place.createScene();
-    expect(await scene.run({ pendingPartials: 2 ** 27 })).toMatchObject(waitingFor('room in the queue'));
+    expect(await scene.run({ pendingPartials: 2 ** 27 })).toMatchObject(
+      waitingFor('room in the queue', 'queue_full'),
+    );
     await expectNothing(scene);
   });
 
@@ -226,20 +237,22 @@ describe('what withdrawals wait for', () => {
     const { beacon } = place.devnet;
     await beacon.setExcess('withdrawals', 2_000n);
     expect(await scene.run()).toMatchObject({
-      ...waitingFor('--max-withdrawal-request-fee-gwei'),
+      ...waitingFor('--max-withdrawal-request-fee-gwei', 'request_fee'),
       queuedAssetsGwei: 10n * ETH,
     });
     await beacon.setExcess('withdrawals', 2n ** 256n - 1n);
-    expect(await scene.run()).toMatchObject(waitingFor('the fork has not begun'));
+    expect(await scene.run()).toMatchObject(waitingFor('the fork has not begun', 'fork_not_begun'));
     await expectNothing(scene);
   });
 
   it('a vault that is not collateralised, and one with another manager', async () => {
     const bare = await place.createScene({ validators: [], leaving: 0 });
-    expect(await bare.run()).toMatchObject(waitingFor('the keeper to know validators'));
+    expect(await bare.run()).toMatchObject(waitingFor('the keeper to know validators', 'not_collateralized'));
     const scene = await place.createScene();
     await place.devnet.setValidatorsManager(place.devnet.protocol.owner.address, scene.vault);
-    expect(await scene.run()).toMatchObject(waitingFor('as its validators manager'));
+    expect(await scene.run()).toMatchObject(
+      waitingFor('as its validators manager', 'not_validators_manager'),
+    );
     await expectNothing(scene);
   });
 
@@ -248,7 +261,7 @@ describe('what withdrawals wait for', () => {
     async contract => {
       const scene = await place.createScene();
       const outcome = await scene.run({ contracts: { [contract]: undefined } });
-      expect(outcome).toMatchObject(waitingFor(`contracts.${contract}`));
+      expect(outcome).toMatchObject(waitingFor(`contracts.${contract}`, 'network_incomplete'));
       await expectNothing(scene);
     },
   );
@@ -258,7 +271,9 @@ describe('what withdrawals wait for', () => {
     await place.devnet.beacon.change(state => state.slash(scene.indexes[0] ?? -1));
     await scene.leave(299.999);
     // What a slashed validator has left comes in; of what is then missing nothing can be had.
-    expect(await scene.run()).toMatchObject(waitingFor('validators that can be withdrawn from'));
+    expect(await scene.run()).toMatchObject(
+      waitingFor('validators that can be withdrawn from', 'nothing_withdrawable'),
+    );
     await expectNothing(scene);
   });
 
