@@ -41,6 +41,8 @@ export interface LeaseOptions {
   readonly vault: string;
   /** Names this process, for the others' logs: host and process id. */
   readonly holder: string;
+  /** Takes it from whoever holds it, who then stands by and finds out what has become of everything when it is given back. */
+  readonly force?: boolean | undefined;
   /** Ends the waiting for the lease; a lease that is held is given back by disposing of it. */
   readonly signal?: AbortSignal | undefined;
   /** How long a holder that is gone keeps the others out. Default 10 s. */
@@ -58,18 +60,18 @@ const RENEW_MS = 3_000;
  * @throws the signal's reason; what the database fails with at the first look
  */
 export async function holdLease(deps: LeaseDeps, options: LeaseOptions): Promise<Lease> {
-  const { ttlMs = TTL_MS, signal } = options;
+  const { ttlMs = TTL_MS, signal, force, holder } = options;
   const scope = { chainId: options.chainId, vault: fromHex(options.vault, ADDRESS_LENGTH) };
   for (let look = 0; ; look++) {
     signal?.throwIfAborted();
     const startedAt = performance.now();
-    const epoch = await ask(deps, () =>
-      takeLease(deps.database, scope, { holder: options.holder, ttlMs }),
-    ).catch((error: unknown) => {
-      if (look === 0) throw error;
-      deps.log.warn({ reason: messageOf(error) }, 'Cannot see who acts for the vault');
-      return undefined;
-    });
+    const epoch = await ask(deps, () => takeLease(deps.database, scope, { holder, ttlMs, force })).catch(
+      (error: unknown) => {
+        if (look === 0) throw error;
+        deps.log.warn({ reason: messageOf(error) }, 'Cannot see who acts for the vault');
+        return undefined;
+      },
+    );
     if (epoch !== undefined) {
       deps.log.info({ epoch: String(epoch) }, 'This process acts for the vault now');
       deps.observer?.leaseTaken();

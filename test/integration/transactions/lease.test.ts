@@ -88,6 +88,24 @@ describe('the lease', () => {
     expect(await isLeaseHeld(database, refOf(vault, 2n))).toBe(true);
   });
 
+  it('a lease that is taken by force is lost to whoever held it, who then waits for it as anybody does', async () => {
+    const vault = newVault();
+    await using first = await hold(vault);
+    const second = await hold(vault, { holder: 'two', force: true }, other);
+    expect(second.epoch).toBe(2n);
+    expect([
+      await isLeaseHeld(database, refOf(vault, 1n)),
+      await recordIntent(database, refOf(vault, 1n), intent('late')),
+    ]).toEqual([false, undefined]);
+    await waitUntil('the first holder to notice', () => first.signal.aborted, {
+      lastSeen: () => first.isFresh(),
+    });
+    const waiting = hold(vault);
+    await second[Symbol.asyncDispose]();
+    await using third = await waiting;
+    expect(third.epoch).toBe(3n);
+  });
+
   it('a lease tells that it was taken and is renewed, and whether the database answers', async () => {
     const told: string[] = [];
     const observer = {
