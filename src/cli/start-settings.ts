@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import type { FeeHistoryQuery } from '../clients/execution/read-transactions.ts';
 import { passwordOf } from '../db/database-url.ts';
 import { UsageError } from '../lib/errors.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
@@ -11,9 +11,10 @@ import type {
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings } from '../settings/signer-settings.ts';
 import { findVaultConfig, readVaultConfig } from '../settings/vault-config.ts';
-import { vaultConfigPath, vaultDirectory } from '../settings/vault-directory.ts';
+import { vaultConfigPath } from '../settings/vault-directory.ts';
 import { chooseExitKeys } from './choose-key-source.ts';
 import { listIgnored } from './flags/foreign-settings.ts';
+import { hotWalletPlace, warnOfPlainWallet } from './flags/hot-wallet.ts';
 import { consensusSettings, executionSettings, ipfsSettings, proxySettings } from './flags/nodes.ts';
 import { type StartGiven, terminationLog } from './flags/start.ts';
 import { operatorDatabase } from './flags/transactions.ts';
@@ -72,17 +73,11 @@ async function signingSettings(
   given: StartGiven,
   say: (line: string) => void,
 ): Promise<OperatorSigningSettings> {
-  const own = join(vaultDirectory(given.dataDir, given.vault), 'wallet');
-  const walletFile = given.hotWalletFile ?? given.walletFile;
-  const walletPasswordFile = given.hotWalletPasswordFile ?? given.walletPasswordFile;
   return {
     ...(await signerConnection(given)),
     exitKeys: chooseExitKeys(given, say, keysOfDatabase(given)),
     concurrency: given.signerConcurrency,
-    wallet: {
-      file: walletFile ?? join(own, 'wallet.json'),
-      passwordFile: walletPasswordFile ?? join(own, 'password.txt'),
-    },
+    wallet: hotWalletPlace(given),
     poolSize: given.poolSize,
   };
 }
@@ -111,6 +106,7 @@ function policyOf(given: StartGiven): OperatorPolicy {
     exitShards: given.exitShards,
     maxFeePerGasGwei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei),
     maxFeePerGasGweiBump: maxFeePerGasGweiBump === undefined ? undefined : BigInt(maxFeePerGasGweiBump),
+    feeHistory: feeHistoryOf(given),
     minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * WEI_PER_GWEI,
     oracleSetHash: given.oracleSetHash,
     oraclesTimeoutMs: given.oraclesValidatorsTimeout,
@@ -119,6 +115,15 @@ function policyOf(given: StartGiven): OperatorPolicy {
     skipWaiting: given.skipStartupChecks,
     once: given.once,
   };
+}
+
+/** What the newest Python operator looks at: the 80th percentile of 10 blocks; here only where one of the two is given. */
+function feeHistoryOf({
+  priorityFeePercentile: percentile,
+  priorityFeeNumBlocks: blocks,
+}: StartGiven): FeeHistoryQuery | undefined {
+  if (percentile === undefined && blocks === undefined) return undefined;
+  return { blocks: blocks ?? 10, percentile: percentile ?? 80 };
 }
 
 function observabilitySettings(given: StartGiven, notes: readonly string[]): ObservabilitySettings {
@@ -132,6 +137,7 @@ function observabilitySettings(given: StartGiven, notes: readonly string[]): Obs
     log: { level: given.verbose ? 'DEBUG' : given.logLevel, format: given.logFormat },
     secrets: secretsOf(given),
     notes,
+    warning: warnOfPlainWallet(hotWalletPlace(given)),
   };
 }
 
@@ -156,5 +162,7 @@ function secretsOf(given: StartGiven): (string | undefined)[] {
     given.hashiVaultToken?.value,
     given.signerPfxPassword,
     given.encryptKey?.value,
+    // Also where it stands without 0x.
+    given.walletPrivateKey?.slice(2),
   ];
 }

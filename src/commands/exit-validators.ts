@@ -1,5 +1,10 @@
-import { join } from 'node:path';
 import { example } from '../cli/examples.ts';
+import {
+  checkHotWallet,
+  HOT_WALLET_OPTIONS,
+  hotWalletPlace,
+  warnOfPlainWallet,
+} from '../cli/flags/hot-wallet.ts';
 import { validatorIndexes } from '../cli/flags/listener.ts';
 import {
   CONSENSUS_TIMEOUTS,
@@ -28,16 +33,8 @@ import { countOf } from '../lib/plural.ts';
 import { formatEther, WEI_PER_GWEI } from '../lib/units.ts';
 import type { VaultExits } from '../services/staking/withdrawals/vault-exits.ts';
 import { readVaultConfig } from '../settings/vault-config.ts';
-import { vaultDirectory } from '../settings/vault-directory.ts';
 
-const {
-  hotWalletFile,
-  hotWalletPasswordFile,
-  walletFile,
-  walletPasswordFile,
-  maxFeePerGasGwei,
-  maxWithdrawalRequestFeeGwei,
-} = START_OPTIONS;
+const { maxFeePerGasGwei, maxWithdrawalRequestFeeGwei } = START_OPTIONS;
 
 const OPTIONS = {
   consensusEndpoints: consensusEndpoints('Enter comma separated'),
@@ -53,22 +50,22 @@ const OPTIONS = {
     description: 'Indexes of the validators to exit, comma separated; instead of --count.',
     value: validatorIndexes,
   }),
-  hotWalletFile,
-  hotWalletPasswordFile,
-  walletFile,
-  walletPasswordFile,
+  ...HOT_WALLET_OPTIONS,
   maxFeePerGasGwei,
   maxWithdrawalRequestFeeGwei,
+  takeOver: flag({
+    description:
+      'Takes the place of an operator that acts for the vault by the same remote database: it stands by until the exits are requested.',
+  }),
   yes: flag({ description: 'Requests the exits without asking.', aliases: ['no-confirm'] }),
   dryRun: dryRunFlag('Shows which exits would be requested and what they cost, and sends nothing.'),
   verbose,
 };
 
 /** Told before any node is asked. */
-function check(
-  { yes, dryRun, indexes, count }: Resolved<typeof OPTIONS>,
-  { isAttended }: CheckContext,
-): void {
+function check(given: Resolved<typeof OPTIONS>, { isAttended }: CheckContext): void {
+  const { yes, dryRun, indexes, count } = given;
+  checkHotWallet(given);
   if (indexes !== undefined && count !== undefined) {
     throw new UsageError('contradiction', 'Give either --indexes or --count.');
   }
@@ -95,7 +92,9 @@ export default class ExitValidators extends operatorCommand(OPTIONS, { check })<
       proxies: proxySettings(),
       endpoints: [...given.executionEndpoints, ...given.consensusEndpoints],
     };
-    const ownWallet = join(vaultDirectory(given.dataDir, given.vault), 'wallet');
+    const wallet = hotWalletPlace(given);
+    const warning = warnOfPlainWallet(wallet);
+    if (warning !== undefined) this.warn(warning);
     await using exits = await openVaultExits(
       {
         http: openHttp(given, outward, this.hint),
@@ -109,15 +108,12 @@ export default class ExitValidators extends operatorCommand(OPTIONS, { check })<
         network,
         execution: executionSettings(given),
         consensus: consensusSettings(given),
-        wallet: {
-          file: given.hotWalletFile ?? given.walletFile ?? join(ownWallet, 'wallet.json'),
-          passwordFile:
-            given.hotWalletPasswordFile ?? given.walletPasswordFile ?? join(ownWallet, 'password.txt'),
-        },
+        wallet,
         maxFeePerGasGwei: given.maxFeePerGasGwei === undefined ? undefined : BigInt(given.maxFeePerGasGwei),
         maxRequestFeeWei: BigInt(given.maxWithdrawalRequestFeeGwei) * WEI_PER_GWEI,
         indexes: given.indexes?.map(BigInt),
         count: given.count,
+        takeOver: given.takeOver,
       },
     );
     const { plan, currency } = exits;

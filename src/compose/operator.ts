@@ -249,13 +249,13 @@ export async function openSigning(
   { log, status, metrics, signal, lateSignal }: OperatorContext,
   settings: Pick<OpenOperatorSettings, 'signing'> & SignerProcessSettings,
 ): Promise<OpenSigning & AsyncDisposable> {
-  const { exitKeys, tls, timeoutMs, concurrency, poolSize, wallet: files } = settings.signing;
+  const { exitKeys, tls, timeoutMs, concurrency, poolSize, wallet: place } = settings.signing;
   const keys = exitKeys.kind === 'built-in' ? exitKeys.keys : undefined;
   if (keys !== undefined) log.info(`Loading keys from ${describeKeys(keys)}...`);
   await using stack = new AsyncDisposableStack();
   const { vault, network } = settings.vault;
   const wallet = {
-    ...files,
+    ...place,
     vault,
     ceilings: walletCeilings(settings.ceilings),
     operations: walletOperations(settings.policy),

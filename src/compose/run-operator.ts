@@ -58,7 +58,12 @@ import type { ExitKeysSettings } from '../settings/signing-settings.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
 import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
-import { type FeeCeilings, feeCeilings, warnOfDefaultCeiling } from '../transactions/transaction-fees.ts';
+import {
+  type FeeCeilings,
+  feeCeilings,
+  priorityFeeRules,
+  warnOfDefaultCeiling,
+} from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
 import { type OperatorContext, type OperatorHandles, openCounterparts, openSigning } from './operator.ts';
 
@@ -96,6 +101,7 @@ export async function runOperator(
   });
   log.info(`Starting operator service, version v${version}`);
   for (const note of observability.notes) log.info(note);
+  if (observability.warning !== undefined) log.warn(observability.warning);
   if (policy.maxFeePerGasGwei === undefined) log.warn(warnOfDefaultCeiling(network));
   using stop = listenForStop({
     graceMs: STOP_MS,
@@ -195,6 +201,7 @@ async function work(
       remoteSignerUrl: exitKeys.kind === 'remote' ? exitKeys.urls : undefined,
       skipWaiting: policy.skipWaiting,
       isRegistering: policy.register,
+      operations: policy,
       oracleTimeoutMs: policy.oraclesTimeoutMs,
     },
     asked,
@@ -222,7 +229,8 @@ async function work(
         onBlock: metrics.showTransactionBlock,
         onPending: metrics.showTransactionPending,
       };
-      const outbox = createOutbox(deps, { ...scope, ...ceilings, pollMs });
+      const priorityFee = priorityFeeRules(network, policy.feeHistory);
+      const outbox = createOutbox(deps, { ...scope, ...ceilings, priorityFee, pollMs });
       return { reconcile: signal => outbox.reconcile(signal), tasks: actingTasks(tasks, outbox, options) };
     },
   };
@@ -303,7 +311,7 @@ async function prepareTasks(
     wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
-  const registration = policy.register ? await prepareRegistration(handles, settings, found) : undefined;
+  const registration = policy.register ? await prepareRegistration(log, handles, settings, found) : undefined;
   const { ownKeys } = registration ?? {};
   if (ownKeys !== undefined) {
     log.info(
@@ -360,6 +368,7 @@ async function prepareTasks(
  * @throws OperatorError 'deposit-data-missing', 'signer-keys-unknown', and those of `chooseRegistrationMode`
  */
 async function prepareRegistration(
+  log: OperatorContext['log'],
   { network, wallet, signer, sources }: OperatorHandles,
   { vault, policy, exitKeys, vaultDirectory, isDepositDataNamed }: WorkSettings,
   { facts, depositData }: FoundAtStart,
@@ -389,7 +398,12 @@ async function prepareRegistration(
       )
     : undefined;
   const mode = chooseRegistrationMode(
-    { source: sources.depositData, wallet, now: Date.now, signerKeys: ownKeys && { keys: ownKeys, signer } },
+    {
+      source: sources.depositData,
+      wallet,
+      now: Date.now,
+      signerKeys: ownKeys && { keys: ownKeys, signer, log: log.child({ task: 'register-validators' }) },
+    },
     { ...facts, vault, network, isVersion5, validatorType, hasDepositData },
   );
   if (mode.kind !== 'signer-keys' && depositData.missing !== undefined) throw depositData.missing;

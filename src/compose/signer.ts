@@ -117,11 +117,11 @@ async function openValidators(
 async function openWalletSigning(
   stack: AsyncDisposableStack,
   { chainId, contracts }: Network,
-  { vault, ceilings, operations, ...files }: WalletSettings,
+  { vault, ceilings, operations, ...place }: WalletSettings,
   listen: ListenAddress,
   log: Logger,
 ): Promise<WalletSigning> {
-  const wallet = stack.use(await openWallet(files));
+  const wallet = stack.use(await openWallet(place));
   log.info({ address: wallet.address }, 'wallet loaded');
   // Whoever can ask for a record's MAC can forge the record: only on a socket that is the asker's own.
   const scope = { chainId, vault };

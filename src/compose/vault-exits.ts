@@ -16,10 +16,16 @@ import {
   type VaultExits,
 } from '../services/staking/withdrawals/vault-exits.ts';
 import type { NodeSettings } from '../settings/node-settings.ts';
+import type { WalletPlace } from '../settings/signer-settings.ts';
 import { spawnSigner } from '../signer-process/spawn-signer.ts';
 import { holdLease } from '../transactions/lease.ts';
 import { createOutbox } from '../transactions/outbox.ts';
-import { type FeeCeilings, feeCeilings, MAX_TRANSACTION_GAS } from '../transactions/transaction-fees.ts';
+import {
+  type FeeCeilings,
+  feeCeilings,
+  MAX_TRANSACTION_GAS,
+  priorityFeeRules,
+} from '../transactions/transaction-fees.ts';
 import { openBeaconNode, openExecutionNode } from './nodes.ts';
 import { openOperatorDatabase, type TransactionStoreSettings } from './transaction-store.ts';
 
@@ -28,12 +34,14 @@ export interface VaultExitsSettings extends TransactionStoreSettings {
   readonly network: string;
   readonly execution: NodeSettings;
   readonly consensus: NodeSettings;
-  readonly wallet: { readonly file: string; readonly passwordFile: string };
+  readonly wallet: WalletPlace;
   /** Default: the network's. */
   readonly maxFeePerGasGwei: bigint | undefined;
   readonly maxRequestFeeWei: bigint;
   readonly indexes: readonly bigint[] | undefined;
   readonly count: number | undefined;
+  /** Whether the place of an operator is taken that acts for the vault. */
+  readonly takeOver: boolean;
 }
 
 export interface VaultExitsDeps {
@@ -106,15 +114,18 @@ export async function openVaultExits(
       const patience = AbortSignal.timeout(LEASE_WAIT_MS);
       const holder = `${hostname()} ${process.pid}`;
       const both = AbortSignal.any([signal, patience]);
+      const force = settings.takeOver;
       const lease = sending.use(
-        await holdLease({ database, log }, { ...scope, holder, signal: both }).catch((error: unknown) => {
-          throw patience.aborted && !signal.aborted ? anotherOperator() : error;
-        }),
+        await holdLease({ database, log }, { ...scope, holder, force, signal: both }).catch(
+          (error: unknown) => {
+            throw patience.aborted && !signal.aborted ? anotherOperator() : error;
+          },
+        ),
       );
       const pollMs = network.secondsPerSlot * 1000;
       const outbox = createOutbox(
         { database, lease, log, node, signer: wallet },
-        { ...scope, ...ceilings, pollMs },
+        { ...scope, ...ceilings, priorityFee: priorityFeeRules(network, undefined), pollMs },
       );
       await outbox.reconcile(signal);
       return await requestVaultExits(outbox, plan, { signal, onSent });
@@ -124,7 +135,7 @@ export async function openVaultExits(
 
 function anotherOperator(): OperatorError {
   return new OperatorError('another-operator', 'Another process acts for the vault: no exit was requested.', {
-    hint: 'Stop the operator, run the command, and start it again: two cannot use one wallet.',
+    hint: 'Stop the operator, run the command, and start it again: two cannot use one wallet. With --take-over the operator stands by meanwhile.',
   });
 }
 

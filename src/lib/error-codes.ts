@@ -1028,6 +1028,9 @@ export const ERROR_CODES = {
   'wallet-invalid': {
     kinds: ['failure'],
   },
+  'wallet-key-invalid': {
+    kinds: ['usage'],
+  },
   'wallet-refused': {
     kinds: ['external'],
   },
@@ -1040,6 +1043,9 @@ export const ERROR_CODES = {
   'withdrawal-refused': {
     kinds: ['external'],
     shared: true,
+  },
+  'withdrawals-interval-too-long': {
+    kinds: ['usage'],
   },
   'worker-crashed': {
     kinds: ['failure'],

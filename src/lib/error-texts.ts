@@ -17,8 +17,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'Run the command again when you have the answer; nothing that it had not yet asked about was done.',
   },
   'another-operator': {
-    meaning: '"start --once" found that another process acts for the vault, and did nothing for it.',
-    remedy: 'Leave it to that process, or stop it first.',
+    meaning:
+      '"start --once" or "exit-validators" found that another process acts for the vault, and did nothing for it.',
+    remedy:
+      'Leave it to that process, or stop it first; "exit-validators" can take its place with --take-over.',
   },
   'approval-not-possible': {
     meaning:
@@ -1506,6 +1508,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'A file is not a JSON wallet of version 3 that can be opened.',
     remedy: 'Check the path of the wallet, and restore it from a backup.',
   },
+  'wallet-key-invalid': {
+    meaning: 'What was given as the private key of the hot wallet is none; it is not repeated.',
+    remedy: 'Give 32 bytes of hex, with or without 0x, or better an encrypted wallet with --hot-wallet-file.',
+  },
   'wallet-refused': {
     meaning: 'The signer refused to sign for the wallet; its own words are in the message.',
     remedy:
@@ -1525,6 +1531,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'The vault refuses to request withdrawals from its validators, with the reason that the message gives.',
     remedy:
       'The operator plans anew and tries again: a fee that has risen in between passes. If it goes on, check that the hot wallet is the validators manager of the vault.',
+  },
+  'withdrawals-interval-too-long': {
+    meaning:
+      'The operator would look for assets that the exit queue lacks less often than the oracles, which exit whole validators for what they find missing.',
+    remedy:
+      'Give --withdrawals-interval no more seconds than the message names, or leave it out: 12 hours is its default.',
   },
   'worker-crashed': {
     meaning: 'A worker thread ended unexpectedly. Nothing of its batch was kept.',

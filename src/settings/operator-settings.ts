@@ -1,3 +1,4 @@
+import type { FeeHistoryQuery } from '../clients/execution/read-transactions.ts';
 import type { ProxySettings } from '../clients/proxy-rules.ts';
 import type { ValidatorType } from '../domain/consensus/deposit.ts';
 import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
@@ -6,7 +7,7 @@ import type { LogLevel } from '../lib/logger.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
 import type { IpfsSettings, JwtSecret, NodeSettings } from './node-settings.ts';
 import type { DatabaseSettings } from './remote-db-settings.ts';
-import type { WalletOperationsSettings } from './signer-settings.ts';
+import type { WalletOperationsSettings, WalletPlace } from './signer-settings.ts';
 import type { ExitSigningSettings } from './signing-settings.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
@@ -54,7 +55,7 @@ export interface OperatorNodesSettings {
 /** How the operator has exits and transactions signed. */
 export interface OperatorSigningSettings extends ExitSigningSettings {
   /** Read by the built-in signer only. */
-  readonly wallet: { readonly file: string; readonly passwordFile: string };
+  readonly wallet: WalletPlace;
   /** Threads of the built-in signer. */
   readonly poolSize: number | undefined;
 }
@@ -100,6 +101,8 @@ export interface OperatorPolicy extends OperationsPolicy {
   readonly maxFeePerGasGwei: bigint | undefined;
   /** What `tx bump` may have it offer; default: no more than the other. */
   readonly maxFeePerGasGweiBump: bigint | undefined;
+  /** What the priority fee of registrations goes by; default: the node's advice. */
+  readonly feeHistory: FeeHistoryQuery | undefined;
   readonly minVaultBalanceWei: bigint;
   /** The only oracle set that is accepted, 32 bytes. */
   readonly oracleSetHash: Uint8Array | undefined;
@@ -125,6 +128,8 @@ export interface ObservabilitySettings {
   readonly secrets: readonly (string | undefined)[];
   /** What is told once, at the start, of the settings themselves. */
   readonly notes: readonly string[];
+  /** What is warned of then. */
+  readonly warning?: string | undefined;
 }
 
 /** Where metrics and probes are answered. */

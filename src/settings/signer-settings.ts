@@ -32,11 +32,17 @@ export type KeySourceSettings =
     })
   | { readonly kind: 'remote-db'; readonly db: RemoteDbSettings; readonly encryptKey: SecretSetting };
 
-/** Where the hot wallet is, and what it may sign; plain data. */
-export interface WalletSettings {
+/** Where the hot wallet's key is; plain data. */
+export type WalletPlace =
   /** A version 3 JSON wallet. */
-  readonly file: string;
-  readonly passwordFile: string;
+  | { readonly file: string; readonly passwordFile: string }
+  /** The key itself, 32 bytes of hex with 0x, where somebody has given it so. */
+  | { readonly privateKey: string };
+
+/** Where the hot wallet is, and what it may sign; plain data. */
+export type WalletSettings = WalletPlace & WalletRules;
+
+interface WalletRules {
   /** The vault that the wallet works for; the protocol's contracts are those of the network. */
   readonly vault: string;
   /** Ceilings above which the wallet signs no transaction; decimal. */

@@ -138,7 +138,7 @@ describe('a wrong command line', () => {
     [[], { RELAYER_TIMEOUT: '10' }, /RELAYER_TIMEOUT is refused/],
     [['--run-nodes', '--no-confirm'], {}, /--run-nodes \(RUN_NODES\) is refused/],
     [[], { RUN_NODES: 'true' }, /--run-nodes \(RUN_NODES\) is refused/],
-    [[], { WALLET_PRIVATE_KEY: '0xplanted' }, /WALLET_PRIVATE_KEY is refused/],
+    [[], { WALLET_PRIVATE_KEY: '0xplanted' }, /'--wallet-private-key'/],
     [['--claim-fee-splitter'], {}, /--claim-fee-splitter \(CLAIM_FEE_SPLITTER\) is refused/],
     [
       ['--max-validator-balance-gwei', '2048000000001'],

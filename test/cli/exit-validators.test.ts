@@ -2,11 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ElectraNode } from '../devnet/electra-node.ts';
-import { createTestDatabase } from '../support/postgres/postgres.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts';
 import { runCli } from '../support/programs/cli.ts';
 import { unseenResults } from '../support/programs/json-results.ts';
-import { startOperatorProcess } from '../support/programs/operator-process.ts';
+import { type OperatorProcess, startOperatorProcess } from '../support/programs/operator-process.ts';
 import { type OperatorScene, startOperatorScene } from '../support/scenes/operator-scene.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const ETH = 1_000_000_000n;
 
@@ -31,6 +32,12 @@ afterAll(async () => {
   await beacon?.[Symbol.asyncDispose]();
   await scene?.[Symbol.asyncDispose]();
 });
+
+/** What `tx list` has of the options of `start`, with their values. */
+function isOfStore(word: string, place: number, words: readonly string[]): boolean {
+  const names = ['--vault', '--data-dir', '--db-url-file'];
+  return names.includes(word) || names.includes(words[place - 1] ?? '');
+}
 
 const exit = (...more: string[]) => runCli(['exit-validators', ...args, ...more]);
 
@@ -123,6 +130,86 @@ describe('exit-validators', () => {
     expect(run.stderr).toContain('Another process acts for the vault: no exit was requested.');
     expect((await operator.stop()).exitCode).toBe(0);
     expect(await listRequests()).toHaveLength(2);
+  });
+
+  describe('beside an operator that runs', () => {
+    let database: TestDatabase;
+    let operator: OperatorProcess;
+    let words: readonly string[];
+
+    beforeAll(async () => {
+      database = await createTestDatabase();
+      const urlFile = join(scene.folder, 'db-url-of-both');
+      writeFileSync(urlFile, database.url, { mode: 0o600 });
+      words = [...args, '--db-url-file', urlFile];
+      operator = startOperatorProcess([
+        '--disable-validators-registration',
+        '--disable-withdrawals',
+        '--log-level',
+        'DEBUG',
+        ...words,
+      ]);
+      await operator.printed('Started operator service');
+    });
+    afterAll(async () => {
+      await operator?.[Symbol.asyncDispose]();
+      await database?.[Symbol.asyncDispose]();
+    });
+
+    const take = (index: number) => ['--indexes', String(index), '--yes', '--take-over', ...words];
+    const timesStarted = () => operator.output.split('Started operator service').length - 1;
+    const untilActing = (times: number) =>
+      waitUntil('the operator to act again', () => timesStarted() >= times, {
+        lastSeen: () => operator.output,
+      });
+    const exitsOf = async (index: number) =>
+      (await listRequests()).filter(([requested]) => requested === index).length;
+
+    it('exit-validators --take-over requests the exit, and the operator acts again behind it', async () => {
+      const run = await runCli(['exit-validators', ...take(0)]);
+      expect(run.exitCode, run.stderr).toBe(0);
+      expect(await exitsOf(0)).toBe(1);
+      await operator.printed('This process no longer acts for the vault');
+      await untilActing(2);
+    });
+
+    it('the end of what exit-validators had sent when it was killed is found out by the operator, and nothing happens twice', async () => {
+      const times = timesStarted();
+      const { protocol } = scene.devnet;
+      await protocol.provider.send('evm_setIntervalMining', [0]);
+      await using command = startOperatorProcess([...take(2), '--verbose'], { words: ['exit-validators'] });
+      await command.printed('Sending transaction');
+      command.kill('SIGKILL');
+      await command.ended;
+      await protocol.provider.send('evm_setIntervalMining', [1]);
+      await untilActing(times + 1);
+      const listed = async () =>
+        JSON.parse((await runCli(['tx', 'list', ...words.filter(isOfStore), '--json'])).stdout).transactions;
+      let seen: unknown;
+      await waitUntil(
+        'the recorded call to be confirmed',
+        async () => {
+          seen = await listed();
+          return (seen as { state: string }[]).filter(({ state }) => state === 'confirmed').length === 2;
+        },
+        { lastSeen: () => JSON.stringify(seen) },
+      );
+      expect(await exitsOf(2)).toBe(1);
+      const again = await runCli(['exit-validators', ...take(2)]);
+      expect(again.stderr).toContain('Validators that cannot exit now: 2: its exit has');
+      expect(await exitsOf(2)).toBe(1);
+    });
+
+    it('two of exit-validators that take the lease from each other request one exit', async () => {
+      const times = timesStarted();
+      const runs = await Promise.all([1, 2].map(() => runCli(['exit-validators', ...take(5)])));
+      expect(runs.map(({ exitCode }) => exitCode)).toContain(0);
+      await untilActing(times + 1);
+      expect(await exitsOf(5)).toBe(1);
+      expect((await operator.stop()).exitCode).toBe(0);
+      await scene.devnet.passEpochs(1);
+      expect(await scene.devnet.beacon.listVoidRequests(scene.vault)).toEqual([]);
+    });
   });
 
   it('exit-validators is for version 5 and for the vault’s manager, and names the other command', async () => {

@@ -2710,6 +2710,13 @@ describe('the help page of', () => {
         --wallet-password-file=FILE
                                     Another name of --hot-wallet-password-file.
                                     [env: WALLET_PASSWORD_FILE]
+        --wallet-private-key=HEX    Private key of the hot wallet, which then is used
+                                    instead of any wallet file, as by the Python
+                                    operator. An encrypted file is safer.
+                                    [env: WALLET_PRIVATE_KEY]
+        --wallet-private-key-file=FILE
+                                    File to read --wallet-private-key from.
+                                    [env: WALLET_PRIVATE_KEY_FILE]
         --remote-signer-exclusive   Says that the remote signer has keys of this vault
                                     only: each that no deposit has used is registered.
                                     Not needed where the remote database,
@@ -2828,6 +2835,16 @@ describe('the help page of', () => {
                                     bump" asks for it. Default is
                                     --max-fee-per-gas-gwei.
                                     [env: MAX_FEE_PER_GAS_GWEI_BUMP]
+        --priority-fee-percentile=INTEGER
+                                    Registrations give proposers the mean of what this
+                                    percentile of each of the last blocks has given
+                                    them (eth_feeHistory), instead of what the node
+                                    advises. Default is the advice; 80 where only the
+                                    number of blocks is given.
+                                    [env: PRIORITY_FEE_PERCENTILE]
+        --priority-fee-num-blocks=INTEGER
+                                    How many blocks --priority-fee-percentile looks
+                                    at. Default is 10. [env: PRIORITY_FEE_NUM_BLOCKS]
         --harvest-vault             Whether to submit vault harvest transactions.
                                     Default is false. [env: HARVEST_VAULT]
         --vault-min-balance-gwei=INTEGER
@@ -2847,9 +2864,9 @@ describe('the help page of', () => {
                                     [env: DISABLE_FULL_WITHDRAWALS]
         --withdrawals-interval=SECONDS
                                     Time from one request of withdrawals to the next;
-                                    never longer than oracles leave before they exit
-                                    validators, in seconds. Default is 43200.
-                                    [env: WITHDRAWALS_INTERVAL]
+                                    no longer than the oracles leave before they exit
+                                    validators (24 hours), in seconds. Default is
+                                    43200. [env: WITHDRAWALS_INTERVAL]
         --max-withdrawal-request-fee-gwei=INTEGER
                                     What the hot wallet pays for each request to
                                     withdraw from a validator at most. Default is
@@ -2931,8 +2948,11 @@ describe('the help page of', () => {
       --hot-wallet-password-file         -  HOT_WALLET_PASSWORD_FILE                          optional
       --wallet-file                      -  WALLET_FILE                                       optional
       --wallet-password-file             -  WALLET_PASSWORD_FILE                              optional
+      --wallet-private-key               -  WALLET_PRIVATE_KEY WALLET_PRIVATE_KEY_FILE        optional
       --max-fee-per-gas-gwei             -  MAX_FEE_PER_GAS_GWEI                              optional
       --max-fee-per-gas-gwei-bump        -  MAX_FEE_PER_GAS_GWEI_BUMP                         optional
+      --priority-fee-percentile          -  PRIORITY_FEE_PERCENTILE                           optional
+      --priority-fee-num-blocks          -  PRIORITY_FEE_NUM_BLOCKS                           optional
       --harvest-vault                    -  HARVEST_VAULT                                     switch
       --vault-min-balance-gwei           -  VAULT_MIN_BALANCE_GWEI                            optional
       --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                   switch
@@ -3236,6 +3256,9 @@ describe('the help page of', () => {
                                     active first. Default is all that can exit.
         --indexes=INDEX[,INDEX…]    Indexes of the validators to exit, comma
                                     separated; instead of --count.
+        --take-over                 Takes the place of an operator that acts for the
+                                    vault by the same remote database: it stands by
+                                    until the exits are requested.
         --yes, --no-confirm         Requests the exits without asking.
         --dry-run, --check          Shows which exits would be requested and what they
                                     cost, and sends nothing. Exits as the command
@@ -3277,6 +3300,13 @@ describe('the help page of', () => {
         --wallet-password-file=FILE
                                     Another name of --hot-wallet-password-file.
                                     [env: WALLET_PASSWORD_FILE]
+        --wallet-private-key=HEX    Private key of the hot wallet, which then is used
+                                    instead of any wallet file, as by the Python
+                                    operator. An encrypted file is safer.
+                                    [env: WALLET_PRIVATE_KEY]
+        --wallet-private-key-file=FILE
+                                    File to read --wallet-private-key from.
+                                    [env: WALLET_PRIVATE_KEY_FILE]
 
       DATABASE
         --database-dir=DIRECTORY    Directory of the embedded database, when there is
@@ -3334,30 +3364,32 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('exit-validators')).toMatchInlineSnapshot(`
-      "--consensus-endpoints              -  CONSENSUS_ENDPOINTS               required
-      --execution-endpoints              -  EXECUTION_ENDPOINTS               required
-      --consensus-timeout                -  CONSENSUS_TIMEOUT                 optional
-      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT           optional
-      --execution-timeout                -  EXECUTION_TIMEOUT                 optional
-      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT           optional
-      --vault                            -  VAULT                             required
-      --network                          -  NETWORK                           optional
-      --data-dir                         -  DATA_DIR                          optional
-      --database-dir                     -  DATABASE_DIR                      optional
-      --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE  optional
-      --db-schema                        -  REMOTE_DB_SCHEMA                  optional
-      --wait-for-db                      -  WAIT_FOR_DB                       optional
-      --count                            -  -                                 optional
-      --indexes                          -  -                                 optional
-      --hot-wallet-file                  -  HOT_WALLET_FILE                   optional
-      --hot-wallet-password-file         -  HOT_WALLET_PASSWORD_FILE          optional
-      --wallet-file                      -  WALLET_FILE                       optional
-      --wallet-password-file             -  WALLET_PASSWORD_FILE              optional
-      --max-fee-per-gas-gwei             -  MAX_FEE_PER_GAS_GWEI              optional
-      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI   optional
-      --yes                              -  -                                 switch
-      --dry-run                          -  -                                 switch
-      --verbose                          v  VERBOSE                           switch"
+      "--consensus-endpoints              -  CONSENSUS_ENDPOINTS                         required
+      --execution-endpoints              -  EXECUTION_ENDPOINTS                         required
+      --consensus-timeout                -  CONSENSUS_TIMEOUT                           optional
+      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT                     optional
+      --execution-timeout                -  EXECUTION_TIMEOUT                           optional
+      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT                     optional
+      --vault                            -  VAULT                                       required
+      --network                          -  NETWORK                                     optional
+      --data-dir                         -  DATA_DIR                                    optional
+      --database-dir                     -  DATABASE_DIR                                optional
+      --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE            optional
+      --db-schema                        -  REMOTE_DB_SCHEMA                            optional
+      --wait-for-db                      -  WAIT_FOR_DB                                 optional
+      --count                            -  -                                           optional
+      --indexes                          -  -                                           optional
+      --hot-wallet-file                  -  HOT_WALLET_FILE                             optional
+      --hot-wallet-password-file         -  HOT_WALLET_PASSWORD_FILE                    optional
+      --wallet-file                      -  WALLET_FILE                                 optional
+      --wallet-password-file             -  WALLET_PASSWORD_FILE                        optional
+      --wallet-private-key               -  WALLET_PRIVATE_KEY WALLET_PRIVATE_KEY_FILE  optional
+      --max-fee-per-gas-gwei             -  MAX_FEE_PER_GAS_GWEI                        optional
+      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI             optional
+      --take-over                        -  -                                           switch
+      --yes                              -  -                                           switch
+      --dry-run                          -  -                                           switch
+      --verbose                          v  VERBOSE                                     switch"
     `);
   });
 

@@ -34,8 +34,6 @@ const OWN_SEARCH = 'Events are searched in ranges that are found out from what t
 const OWN_RETRIES = 'Gateways are asked one after another, and again in the next pass.';
 const NO_REPORTS = 'No error is reported to anybody: see the log, the metrics and /readyz.';
 const NO_UPLOADS = 'Nothing is uploaded to IPFS.';
-const OWN_FEES =
-  "The priority fee is the node's own suggestion, below the ceiling of --max-fee-per-gas-gwei.";
 
 /** Options, by the name of the resolved value. */
 export const FOREIGN_OPTIONS = {
@@ -105,8 +103,6 @@ export const FOREIGN_VARIABLES: Readonly<Record<string, ForeignSetting>> = {
   ORACLES_CONSOLIDATION_TIMEOUT: { decision: 'ignored', why: 'No validators are consolidated.' },
   ORACLES_EXITS_TIMEOUT: { decision: 'ignored', why: 'Oracles are not asked for exits.' },
   OS_TOKEN_REDEEMER_CHUNK_SIZE: { decision: 'ignored', why: 'No osToken positions are redeemed.' },
-  PRIORITY_FEE_NUM_BLOCKS: { decision: 'ignored', why: OWN_FEES },
-  PRIORITY_FEE_PERCENTILE: { decision: 'ignored', why: OWN_FEES },
   'RELAYER_*': { decision: 'refused', why: NO_RELAYER, instead: OWN_KEYS },
   RELAYER_TIMEOUT: { decision: 'refused', why: NO_RELAYER, instead: OWN_KEYS },
   REMOTE_SIGNER_PUBLIC_KEYS_URL: {
@@ -124,12 +120,6 @@ export const FOREIGN_VARIABLES: Readonly<Record<string, ForeignSetting>> = {
     why: 'Validators are asked for in batches that every beacon node takes.',
   },
   VALIDATORS_FUNDING_BATCH_SIZE: { decision: 'ignored', why: NO_TOP_UPS },
-  WALLET_PRIVATE_KEY: {
-    decision: 'refused',
-    why: 'The hot wallet is read from its encrypted file only, by the signer alone. The Python operator would prefer this key to the file, and so send from another address.',
-    instead:
-      'Unset it, put the key into a wallet file (Ethereum keystore, JSON) and name it with --hot-wallet-file, its password with --hot-wallet-password-file.',
-  },
   WEB3_LOG_LEVEL: { decision: 'ignored', why: 'Requests are logged with --verbose or LOG_LEVEL=DEBUG.' },
 };
 

@@ -3,8 +3,10 @@ import { UsageError } from '../../lib/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../lib/logger.ts';
 import type { JwtSecret } from '../../settings/node-settings.ts';
 import { defaulted, flag, optional, type Resolved, type ValueKind } from '../options/option.ts';
-import { choice, directory, file, fileOfVariable, integer, text } from '../options/value-kinds.ts';
+import { choice, directory, fileOfVariable, integer, text } from '../options/value-kinds.ts';
+import { unlessEmpty } from './foreign-settings.ts';
 import { logFormat } from './global.ts';
+import { checkHotWallet, HOT_WALLET_OPTIONS } from './hot-wallet.ts';
 import { KEY_SOURCE_OPTIONS, rereadable } from './key-sources.ts';
 import {
   CONSENSUS_TIMEOUTS,
@@ -24,7 +26,6 @@ import { timeout } from './timeout.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
 
-const existingFile = file({ exists: true });
 const jwtSecret: ValueKind<JwtSecret> = {
   placeholder: 'TEXT',
   parse: value => ({ text: value, key: parseJwtSecret(value) }),
@@ -94,27 +95,7 @@ export const START_OPTIONS = {
     env: 'DEPOSIT_DATA_FILE',
     value: fileOfVariable,
   }),
-  hotWalletFile: optional({
-    description: 'Path to the hot wallet. Default is the file generated with "create-wallet" command.',
-    env: 'HOT_WALLET_FILE',
-    value: existingFile,
-  }),
-  hotWalletPasswordFile: optional({
-    description:
-      'Path to the hot wallet password file. Default is the file generated with "create-wallet" command.',
-    env: 'HOT_WALLET_PASSWORD_FILE',
-    value: existingFile,
-  }),
-  walletFile: optional({
-    description: 'Another name of --hot-wallet-file.',
-    env: 'WALLET_FILE',
-    value: existingFile,
-  }),
-  walletPasswordFile: optional({
-    description: 'Another name of --hot-wallet-password-file.',
-    env: 'WALLET_PASSWORD_FILE',
-    value: existingFile,
-  }),
+  ...HOT_WALLET_OPTIONS,
   maxFeePerGasGwei: optional({
     description: 'Maximum fee per gas for transactions. Default is that of the network.',
     env: 'MAX_FEE_PER_GAS_GWEI',
@@ -125,6 +106,17 @@ export const START_OPTIONS = {
       'What a transaction may offer per gas when "tx bump" asks for it. Default is --max-fee-per-gas-gwei.',
     env: 'MAX_FEE_PER_GAS_GWEI_BUMP',
     value: integer({ min: 1 }),
+  }),
+  priorityFeePercentile: optional<number | undefined>({
+    description:
+      'Registrations give proposers the mean of what this percentile of each of the last blocks has given them (eth_feeHistory), instead of what the node advises. Default is the advice; 80 where only the number of blocks is given.',
+    env: 'PRIORITY_FEE_PERCENTILE',
+    value: unlessEmpty(integer({ min: 0, max: 100 })),
+  }),
+  priorityFeeNumBlocks: optional<number | undefined>({
+    description: 'How many blocks --priority-fee-percentile looks at. Default is 10.',
+    env: 'PRIORITY_FEE_NUM_BLOCKS',
+    value: unlessEmpty(integer({ min: 1, max: 1024 })),
   }),
   harvestVault: flag({
     description: 'Whether to submit vault harvest transactions. Default is false.',
@@ -155,7 +147,7 @@ export const START_OPTIONS = {
   withdrawalsInterval: timeout(
     'WITHDRAWALS_INTERVAL',
     43_200,
-    'Time from one request of withdrawals to the next; never longer than oracles leave before they exit validators',
+    'Time from one request of withdrawals to the next; no longer than the oracles leave before they exit validators (24 hours)',
   ),
   maxWithdrawalRequestFeeGwei: defaulted(() => '1000', {
     description:
@@ -216,12 +208,5 @@ export function checkStart(given: StartGiven): void {
     );
   }
   checkSignerTls(given);
-  assertSameFile(given.hotWalletFile, given.walletFile);
-  assertSameFile(given.hotWalletPasswordFile, given.walletPasswordFile);
-}
-
-/** The files that an option with two names was given. */
-function assertSameFile(first: string | undefined, second: string | undefined): void {
-  if (first !== undefined && second !== undefined && first !== second)
-    throw new UsageError('contradiction', '--hot-wallet and --wallet options name different files.');
+  checkHotWallet(given);
 }

@@ -24,7 +24,7 @@ const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
   ['DATABASE', /^db-|^wait-for-db$|^database-dir$|^vault-public-key$|^encrypt-key/],
   [
     'TRANSACTIONS',
-    /^max-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-|^disable-(full-)?withdrawals$|^withdrawals-interval$|^max-withdrawal-|^once$/,
+    /^max-fee-|^priority-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-|^disable-(full-)?withdrawals$|^withdrawals-interval$|^max-withdrawal-|^once$/,
   ],
   ['FILES', /^(output-dir|file-mode|owner|check|removals|layout|adopt|template-dir|force)$/],
   ['OBSERVABILITY', /^(enable-metrics|health-port|termination-log|verbose|json)$|^metrics-|^log-/],

@@ -182,10 +182,19 @@ export class BeaconNode {
   }
 
   /** Epoch of the head of the chain. @throws ExternalError `beacon-node-not-ready` when no endpoint is synced */
-  fetchCurrentEpoch(): Promise<bigint> {
+  async fetchCurrentEpoch(): Promise<bigint> {
+    const { headSlot } = await this.fetchSyncState();
+    return headSlot / BigInt(this.#options.slotsPerEpoch);
+  }
+
+  /**
+   * The head of a node that calls itself synced, and how many slots it is behind by its own clock, which may be a few.
+   * @throws ExternalError `beacon-node-not-ready` when no endpoint is synced
+   */
+  fetchSyncState(): Promise<{ readonly headSlot: bigint; readonly distance: bigint }> {
     return this.#failover.ask(async endpoint => {
-      const { head_slot } = await this.#requireSynced(endpoint);
-      return head_slot / BigInt(this.#options.slotsPerEpoch);
+      const { head_slot: headSlot, sync_distance: distance } = await this.#requireSynced(endpoint);
+      return { headSlot, distance };
     });
   }
 

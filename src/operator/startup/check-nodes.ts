@@ -4,6 +4,7 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import { requireSyncedNode } from '../../clients/execution/node-sync.ts';
 import { ExternalError, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { countOf } from '../../lib/plural.ts';
 import type { Network } from '../../networks/network.ts';
 import { isOutage } from '../loop/wait-out.ts';
 
@@ -28,8 +29,12 @@ export async function checkExecutionNodes(
     ]);
     return { endpoint: node.endpoint, block };
   });
-  for (const { endpoint, block } of blocks)
-    log.info(`Connected to execution node at ${endpoint}. Current block number: ${block}`);
+  // A node that calls itself synced may still be behind the others.
+  const highest = blocks.reduce((most, { block }) => Math.max(most, block), 0);
+  for (const { endpoint, block } of blocks) {
+    const state = `synced, ${countOf(highest - block, 'block')} behind`;
+    log.info(`Connected to execution node at ${endpoint}. Current block number: ${block} (${state})`);
+  }
 }
 
 /**
@@ -41,8 +46,8 @@ export async function checkBeaconNodes(
   nodes: readonly BeaconNode[],
   { chainId, contracts }: Pick<Network, 'chainId' | 'contracts'>,
 ): Promise<void> {
-  const epochs = await askAll(log, nodes, async node => {
-    const epoch = await node.fetchCurrentEpoch();
+  const states = await askAll(log, nodes, async node => {
+    const state = await node.fetchSyncState();
     const deposits = await node.fetchDepositContract();
     if (deposits !== undefined && !isSame(deposits, { chainId, address: contracts.depositContract })) {
       throw new ExternalError(
@@ -51,10 +56,12 @@ export async function checkBeaconNodes(
         { hint: 'Check the network and the consensus endpoints.' },
       );
     }
-    return { endpoint: node.endpoint, epoch };
+    return { endpoint: node.endpoint, epoch: state.headSlot / BigInt(node.slotsPerEpoch), ...state };
   });
-  for (const { endpoint, epoch } of epochs)
-    log.info(`Connected to consensus node at ${endpoint}. Current epoch: ${epoch}`);
+  for (const { endpoint, epoch, headSlot, distance } of states) {
+    const state = `synced, head slot ${headSlot}, ${countOf(Number(distance), 'slot')} behind`;
+    log.info(`Connected to consensus node at ${endpoint}. Current epoch: ${epoch} (${state})`);
+  }
 }
 
 interface DepositContract {

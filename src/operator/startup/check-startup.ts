@@ -6,11 +6,12 @@ import type { ExecutionNode } from '../../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../../clients/http.ts';
 import { checkOracleUp } from '../../clients/oracle.ts';
 import type { SignerClient } from '../../clients/signer/signer-client.ts';
+import type { RemoteSignerConfig } from '../../domain/fleet/remote-signer-config.ts';
 import { canSign, knownShares } from '../../domain/fleet/signing-ability.ts';
 import type { Oracle, OracleConfig } from '../../domain/protocol/oracle-config.ts';
-import { toHex } from '../../lib/bytes.ts';
+import { fromHex, type Hex, toHex } from '../../lib/bytes.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
-import { ExternalError, messageOf, OperatorError } from '../../lib/errors.ts';
+import { ExternalError, messageOf, OperatorError, UsageError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { nameList } from '../../lib/name-list.ts';
 import { countOf } from '../../lib/plural.ts';
@@ -22,6 +23,7 @@ import { passOver, waitOut } from '../loop/wait-out.ts';
 import type { OperatorStatus } from '../probes/status.ts';
 import type { OperatorSources } from '../sources.ts';
 import { checkBeaconNodes, checkExecutionNodes } from './check-nodes.ts';
+import { tellValidators } from './tell-validators.ts';
 
 export interface CheckStartupDeps {
   readonly log: Logger;
@@ -29,6 +31,8 @@ export interface CheckStartupDeps {
   readonly node: ExecutionNode;
   readonly executionNodes: readonly ExecutionNode[];
   readonly beaconNodes: readonly BeaconNode[];
+  /** Any of the beacon nodes. */
+  readonly beacon: Pick<BeaconNode, 'fetchValidators'>;
   readonly signer: Pick<SignerClient, 'listPublicKeys'>;
   readonly sources: OperatorSources;
   readonly http: { readonly oracle: HttpDeps; readonly ipfs: HttpDeps };
@@ -45,10 +49,19 @@ export interface CheckStartupOptions {
   readonly remoteSignerUrl: readonly EndpointUrl[] | undefined;
   /** Whether validators are to be registered, which takes deposit data. */
   readonly isRegistering: boolean;
+  /** What is to be done with validators that a vault of version 5 has, by its validators manager alone. */
+  readonly operations: CheckedOperations;
   /** Goes on past what is down or syncing; what is wrong stops all the same. */
   readonly skipWaiting: boolean;
   readonly oracleTimeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+interface CheckedOperations {
+  readonly fund: boolean;
+  readonly withdraw: boolean;
+  /** Time from one request of withdrawals to the next. */
+  readonly withdrawalsIntervalMs: number;
 }
 
 export interface StartupFacts {
@@ -95,10 +108,11 @@ export async function checkStartup(
   if (!asked.isExecutionUp) await check(() => checkExecutionNodes(log, deps.executionNodes, network));
   const facts = asked.facts ?? (await wait(() => readVaultFacts(node, vault, network)));
   log.info(`Vault ${vault} has version ${facts.vaultVersion}`);
+  warnOfManager(log, facts, options);
   log.info(`Checking hot wallet balance ${options.wallet}...`);
   await check(() => checkWallet(deps, options));
   log.info('Checking connection to ipfs nodes and oracles set...');
-  await check(() => checkOracles(deps, options));
+  await check(async () => requireWithdrawalsInTime(await checkOracles(deps, options), facts, options));
   await check(() => checkSigner(deps, options));
   return facts;
 }
@@ -185,6 +199,42 @@ async function checkOracles(
   return config;
 }
 
+/** Oracles exit whole validators for what the exit queue has lacked for longer than their configuration says: a day, where it says nothing. */
+const DEFAULT_FORCE_WITHDRAWALS_MS = 86_400_000;
+
+/**
+ * The operator has to look for missing assets before the oracles do.
+ * @throws UsageError 'withdrawals-interval-too-long'
+ */
+function requireWithdrawalsInTime(
+  { forceWithdrawalsPeriodMs = DEFAULT_FORCE_WITHDRAWALS_MS }: OracleConfig,
+  facts: StartupFacts,
+  { network, vault, operations }: CheckStartupOptions,
+): void {
+  const { withdraw, withdrawalsIntervalMs } = operations;
+  if (!withdraw || ethereumVaultVersion(network, vault, facts.vaultVersion) < 5) return;
+  if (withdrawalsIntervalMs <= forceWithdrawalsPeriodMs) return;
+  const seconds = (ms: number) => `${ms / 1000} seconds`;
+  throw new UsageError(
+    'withdrawals-interval-too-long',
+    `--withdrawals-interval (WITHDRAWALS_INTERVAL) is ${seconds(withdrawalsIntervalMs)}, and the oracles exit validators after ${seconds(forceWithdrawalsPeriodMs)} (force_withdrawals_period of their configuration).`,
+    { hint: `Give ${forceWithdrawalsPeriodMs / 1000} or less, or --disable-withdrawals.` },
+  );
+}
+
+/** A vault of version 5 tops up and withdraws for its validators manager alone. */
+function warnOfManager(
+  log: Pick<Logger, 'warn'>,
+  { vaultVersion, validatorsManager }: StartupFacts,
+  { network, vault, wallet, operations }: CheckStartupOptions,
+): void {
+  if (ethereumVaultVersion(network, vault, vaultVersion) < 5 || validatorsManager === wallet) return;
+  if (!operations.fund && !operations.withdraw) return;
+  log.warn(
+    `The validators manager of the vault ${vault} is ${validatorsManager ?? 'nobody'}, and not the hot wallet ${wallet}: nothing is withdrawn from its validators, and none is topped up. Its admin has to call setValidatorsManager(${wallet}) of the vault.`,
+  );
+}
+
 /** Gateways that serve wrong bytes are as good as gateways that are down: nothing of this side is misconfigured. */
 function asOutage(error: unknown): unknown {
   if (!(error instanceof ExternalError) || error.code !== 'ipfs-document-unproven') return error;
@@ -193,11 +243,25 @@ function asOutage(error: unknown): unknown {
 }
 
 /** The manual's line, and what the signer lacks. @throws OperatorError 'signer-without-keys' */
-async function checkSigner(
-  { log, signer, sources }: CheckStartupDeps,
-  { remoteSignerUrl }: CheckStartupOptions,
-): Promise<void> {
+async function checkSigner(deps: CheckStartupDeps, options: CheckStartupOptions): Promise<void> {
+  const { log, signer, sources, beacon } = deps;
+  const { remoteSignerUrl } = options;
   const [config, loaded] = await Promise.all([sources.remoteSigner.read(), signer.listPublicKeys()]);
+  requireKeys(log, config, { loaded, remoteSignerUrl });
+  // A remote signer may have keys of other vaults.
+  const ofBuiltIn = remoteSignerUrl === undefined ? [...loaded].map(key => fromHex(key)) : [];
+  const own = config?.validators.map(({ publicKey }) => publicKey) ?? ofBuiltIn;
+  if (own.length > 0) await tellValidators({ log, beacon, now: () => performance.now() }, own);
+}
+
+function requireKeys(
+  log: Pick<Logger, 'info' | 'warn'>,
+  config: RemoteSignerConfig | undefined,
+  {
+    loaded,
+    remoteSignerUrl,
+  }: { readonly loaded: ReadonlySet<Hex> } & Pick<CheckStartupOptions, 'remoteSignerUrl'>,
+): void {
   if (remoteSignerUrl === undefined) return;
   const expected = config?.validators.length ?? loaded.size;
   const keys = { loaded, shares: knownShares(config) };

@@ -1,11 +1,13 @@
 import { hkdfSync } from 'node:crypto';
 import { keccak256 } from 'ethers/crypto';
+import { computeAddress } from 'ethers/transaction';
 import { decryptWallet } from '../../domain/keys/wallet.ts';
 import { concatBytes, fromHex, type Hex, toHex, wipe } from '../../lib/bytes.ts';
 import { readTextFile } from '../../lib/files.ts';
-import { HASH_LENGTH } from '../../lib/lengths.ts';
+import { HASH_LENGTH, SECRET_KEY_LENGTH } from '../../lib/lengths.ts';
 import { overwriteSigningStack, pointOfSecretKey, signHash } from '../../lib/secp256k1.ts';
 import { readSecretFile } from '../../lib/secret.ts';
+import type { WalletPlace } from '../../settings/signer-settings.ts';
 
 /** The hot wallet's key. Disposing of it overwrites the key. */
 export interface SigningWallet extends Disposable {
@@ -20,15 +22,11 @@ export interface SigningWallet extends Disposable {
 }
 
 /**
- * Opens a version 3 JSON wallet.
+ * Opens a version 3 JSON wallet, or takes the key that was given in its stead.
  * @throws OperatorError 'wallet-invalid', 'wallet-wrong-password', or that a file cannot be read
  */
-export async function openWallet(files: {
-  readonly file: string;
-  readonly passwordFile: string;
-}): Promise<SigningWallet> {
-  const [json, password] = await Promise.all([readTextFile(files.file), readSecretFile(files.passwordFile)]);
-  const { address, secretKey } = await decryptWallet(json, password.value, files.file);
+export async function openWallet(place: WalletPlace): Promise<SigningWallet> {
+  const { address, secretKey } = await openKey(place);
   return {
     address,
     publicKey: toHex(pointOfSecretKey(secretKey).subarray(1)),
@@ -42,4 +40,16 @@ export async function openWallet(files: {
     },
     deriveKey: info => new Uint8Array(hkdfSync('sha256', secretKey, new Uint8Array(0), info, 32)),
   };
+}
+
+async function openKey(
+  place: WalletPlace,
+): Promise<{ readonly address: string; readonly secretKey: Uint8Array }> {
+  if ('privateKey' in place) {
+    const secretKey = fromHex(place.privateKey, SECRET_KEY_LENGTH);
+    return { address: computeAddress(toHex(pointOfSecretKey(secretKey))), secretKey };
+  }
+  const { file, passwordFile } = place;
+  const [json, password] = await Promise.all([readTextFile(file), readSecretFile(passwordFile)]);
+  return await decryptWallet(json, password.value, file);
 }

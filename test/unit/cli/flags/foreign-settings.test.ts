@@ -52,7 +52,7 @@ describe('settings of other generations of the Python operator', () => {
   it('each of them is decided with a reason in full sentences, and what is refused says what to do instead', () => {
     expect(options).toHaveLength(7);
     // Those of the newest releases, three families among them, and one of the relayer.
-    expect(variables).toHaveLength(32 - 1 + 4);
+    expect(variables).toHaveLength(29 - 1 + 4);
     for (const { decision, why, instead } of rows) {
       expect(why).toMatch(/^[A-Z].*\.$/);
       expect(instead === undefined, why).toBe(decision === 'ignored');
@@ -136,7 +136,7 @@ describe('settings of other generations of the Python operator', () => {
 
   it('one refusal names all that is refused and what to do instead, and no value', async () => {
     const environment = {
-      WALLET_PRIVATE_KEY: '0xplanted',
+      RELAYER_TIMEOUT: 'planted',
       RELAYER_ENDPOINT: 'http://planted',
       SENTRY_DSN: 'planted',
     };
@@ -147,10 +147,10 @@ describe('settings of other generations of the Python operator', () => {
     for (const name of [
       '--run-nodes (RUN_NODES)',
       '--relayer-endpoint (RELAYER_ENDPOINT)',
-      'WALLET_PRIVATE_KEY',
+      'RELAYER_TIMEOUT',
     ])
       expect(error.message).toContain(`${name} is refused. `);
-    expect(error.hint).toContain('--hot-wallet-file');
+    expect(error.hint).toContain('--keystores-dir');
     expect(error.hint).toContain('--execution-endpoints');
     expect(error.message + error.hint).not.toMatch(/planted|SENTRY/);
   });
