@@ -22,6 +22,7 @@ import { signerConnection } from './signer-connection.ts';
 
 /** 10 ETH: that of the newest Python operator. */
 const DEFAULT_MIN_DEPOSIT_GWEI = 10_000_000_000;
+const DEFAULT_MIN_DEPOSIT_DELAY_SECONDS = 3600;
 
 /**
  * What `start` was told, as the composition takes it.
@@ -96,9 +97,10 @@ function policyOf(given: StartGiven): OperatorPolicy {
     maxValidatorBalanceGwei:
       maxValidatorBalanceGwei === undefined ? undefined : BigInt(maxValidatorBalanceGwei),
     minDepositAmountGwei: BigInt(given.minDepositAmountGwei ?? DEFAULT_MIN_DEPOSIT_GWEI),
+    minDepositDelayMs: (given.minDepositDelay ?? DEFAULT_MIN_DEPOSIT_DELAY_SECONDS) * 1000,
     isRemoteSignerExclusive: given.remoteSignerExclusive,
     harvest: given.harvestVault,
-    fund: !given.disableValidatorsFunding,
+    fund: !given.disableValidatorsFunding && given.validatorType !== '0x01',
     withdraw: !given.disableWithdrawals,
     withdrawFully: !given.disableFullWithdrawals,
     withdrawalsIntervalMs: given.withdrawalsInterval,

@@ -3,6 +3,7 @@ import { createChainReader } from '../clients/execution/chain-snapshot.ts';
 import { fetchLateRegistrations } from '../clients/execution/contracts/vault-registrations.ts';
 import { distinctEndpoints } from '../clients/execution/execution-node.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
+import type { ValidatorType } from '../domain/consensus/deposit.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { createServiceLogger } from '../lib/logger.ts';
@@ -41,8 +42,8 @@ import {
   DEFAULT_VALIDATOR_TYPE,
 } from '../services/staking/registration/choose-registration-mode.ts';
 import type { OwnKeys } from '../services/staking/registration/own-keys.ts';
-import type { StakingOptions } from '../services/staking/registration/register-validators.ts';
 import type { RegistrationMode } from '../services/staking/registration/registration-mode.ts';
+import type { StakingOptions } from '../services/staking/registration/staking-options.ts';
 import {
   defaultMaxValidatorBalanceGwei,
   ethereumVaultVersion,
@@ -312,6 +313,8 @@ async function prepareTasks(
     maxAgeMs: secondsPerSlot * 500,
   });
   const registration = policy.register ? await prepareRegistration(log, handles, settings, found) : undefined;
+  const staking =
+    registration?.staking ?? stakingOf(policy, network, policy.validatorType ?? DEFAULT_VALIDATOR_TYPE);
   const { ownKeys } = registration ?? {};
   if (ownKeys !== undefined) {
     log.info(
@@ -350,7 +353,9 @@ async function prepareTasks(
       vaultVersion,
       registrationMode: registration?.mode,
       ownKeys,
-      staking: registration?.staking,
+      staking,
+      funding: fundingOf(policy, facts, { network, vault, wallet: wallet.address, type: staking.type }),
+      dumpTimeoutMs: policy.validatorsListTimeoutMs,
       harvestRules: { hasOwnMevEscrow: facts.hasOwnMevEscrow, currency: network.currency },
       exitShards: policy.exitShards,
       isRemoteSigner: exitKeys.kind === 'remote',
@@ -407,12 +412,35 @@ async function prepareRegistration(
     { ...facts, vault, network, isVersion5, validatorType, hasDepositData },
   );
   if (mode.kind !== 'signer-keys' && depositData.missing !== undefined) throw depositData.missing;
-  const staking = {
-    type: mode.kind === 'signer-keys' ? (validatorType ?? DEFAULT_VALIDATOR_TYPE) : '0x01',
-    maxValidatorBalanceGwei: policy.maxValidatorBalanceGwei ?? defaultMaxValidatorBalanceGwei(network),
+  const type = mode.kind === 'signer-keys' ? (validatorType ?? DEFAULT_VALIDATOR_TYPE) : '0x01';
+  return { mode, ownKeys, staking: stakingOf(policy, network, type) };
+}
+
+/** What validators get: the network file's limit is the default where it has one. */
+function stakingOf(policy: OperatorPolicy, network: Network, type: ValidatorType): StakingOptions {
+  const { maxValidatorBalanceGwei = defaultMaxValidatorBalanceGwei(network) } = network;
+  return {
+    type,
+    maxValidatorBalanceGwei: policy.maxValidatorBalanceGwei ?? maxValidatorBalanceGwei,
     minDepositAmountGwei: policy.minDepositAmountGwei,
-  } as const;
-  return { mode, staking, ownKeys };
+  };
+}
+
+/** Only vaults of version 5 top up validators, of type 0x02 and for their validators manager. */
+function fundingOf(
+  policy: OperatorPolicy,
+  { vaultVersion, validatorsManager }: StartupFacts,
+  of: {
+    readonly network: Network;
+    readonly vault: string;
+    readonly wallet: string;
+    readonly type: ValidatorType;
+  },
+): OperatorTasksOptions['funding'] {
+  const { network, vault, wallet, type } = of;
+  const isVersion5 = ethereumVaultVersion(network, vault, vaultVersion) >= 5;
+  if (!policy.fund || type !== '0x02' || !isVersion5 || validatorsManager !== wallet) return undefined;
+  return { wallet, minDepositDelayMs: policy.minDepositDelayMs };
 }
 
 /** Only vaults of version 5 request withdrawals, and only for their validators manager. */
@@ -428,7 +456,6 @@ function withdrawalsOf(
     maxRequestFeeWei: policy.maxWithdrawalRequestFeeGwei * WEI_PER_GWEI,
     intervalMs: policy.withdrawalsIntervalMs,
     isWithoutExits: !policy.withdrawFully,
-    dumpTimeoutMs: policy.validatorsListTimeoutMs,
   };
 }
 

@@ -268,6 +268,9 @@ export const ERROR_CODES = {
   'foreign-key-file': {
     kinds: ['failure'],
   },
+  'funding-refused': {
+    kinds: ['external'],
+  },
   'given-twice': {
     kinds: ['usage'],
   },

@@ -388,6 +388,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy:
       "Use --adopt when its keys are this vault's. Otherwise choose another --output-dir, or --layout buckets.",
   },
+  'funding-refused': {
+    meaning: 'The vault refuses to top up validators, with the reason that the message gives.',
+    remedy:
+      'The operator plans anew and tries again; until it succeeds, nothing is registered either. If it goes on, check that the hot wallet is the validators manager of the vault, or switch top-ups off with --disable-validators-funding.',
+  },
   'given-twice': {
     meaning: 'An option is given twice that may be given once.',
     remedy: 'Leave one of the two out.',

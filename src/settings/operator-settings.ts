@@ -62,7 +62,7 @@ export interface OperatorSigningSettings extends ExitSigningSettings {
 
 /** What the operator does with validators that the vault has. */
 export interface OperationsPolicy {
-  /** Whether validators are topped up. */
+  /** Whether validators are topped up, which those of type 0x01 never are. */
   readonly fund: boolean;
   /** Whether withdrawals from validators are requested. */
   readonly withdraw: boolean;
@@ -90,6 +90,8 @@ export interface OperatorPolicy extends OperationsPolicy {
   readonly maxValidatorBalanceGwei: bigint | undefined;
   /** The least for which anything is staked. */
   readonly minDepositAmountGwei: bigint;
+  /** Time from one top-up of validators to the next. */
+  readonly minDepositDelayMs: number;
   /** Whether somebody vouches for it that the remote signer has keys of this vault only. */
   readonly isRemoteSignerExclusive: boolean;
   readonly harvest: boolean;

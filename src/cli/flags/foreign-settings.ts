@@ -23,7 +23,6 @@ export interface ForeignOption extends ForeignSetting {
   readonly isSwitch?: true | undefined;
 }
 
-const NO_TOP_UPS = 'No validator is topped up.';
 const NO_SPLITTER = 'No fees of a fee splitter are claimed.';
 const NO_SUBGRAPH = 'No subgraph is asked: what is needed is read from the chain.';
 const NO_RELAYER =
@@ -50,7 +49,6 @@ export const FOREIGN_OPTIONS = {
     why: 'The number of threads is --pool-size here.',
   },
   graphEndpoint: { env: 'GRAPH_ENDPOINT', decision: 'ignored', why: NO_SUBGRAPH },
-  minDepositDelay: { env: 'MIN_DEPOSIT_DELAY', decision: 'ignored', why: NO_TOP_UPS },
   noConfirm: { isSwitch: true, decision: 'ignored', why: 'Nothing is asked when this program starts.' },
   relayerEndpoint: { env: 'RELAYER_ENDPOINT', decision: 'refused', why: NO_RELAYER, instead: OWN_KEYS },
   runNodes: {
@@ -119,7 +117,10 @@ export const FOREIGN_VARIABLES: Readonly<Record<string, ForeignSetting>> = {
     decision: 'ignored',
     why: 'Validators are asked for in batches that every beacon node takes.',
   },
-  VALIDATORS_FUNDING_BATCH_SIZE: { decision: 'ignored', why: NO_TOP_UPS },
+  VALIDATORS_FUNDING_BATCH_SIZE: {
+    decision: 'ignored',
+    why: 'At most 10 validators are topped up in one transaction.',
+  },
   WEB3_LOG_LEVEL: { decision: 'ignored', why: 'Requests are logged with --verbose or LOG_LEVEL=DEBUG.' },
 };
 

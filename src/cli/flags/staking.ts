@@ -13,14 +13,20 @@ export const STAKING_OPTIONS = {
   }),
   maxValidatorBalanceGwei: optional<number | undefined>({
     description:
-      'What a validator of type 0x02 gets at most, in gwei. Default is 300000000000 (300 ETH), on Gnosis 1800000000000 (56.25 GNO).',
+      'What a validator of type 0x02 is registered with and topped up to at most, in gwei. Default is 300000000000 (300 ETH), on Gnosis 1800000000000 (56.25 GNO), or what the network file says.',
     env: 'MAX_VALIDATOR_BALANCE_GWEI',
     value: unlessEmpty(integer({ min: 32_000_000_000, max: 2_048_000_000_000 })),
   }),
   minDepositAmountGwei: optional<number | undefined>({
-    description: 'With less in the vault nothing is staked, in gwei. Default is 10000000000 (10 ETH).',
+    description:
+      'With less in the vault nothing is staked, and no top-up is smaller, in gwei. Default is 10000000000 (10 ETH).',
     env: 'MIN_DEPOSIT_AMOUNT_GWEI',
     value: unlessEmpty(integer({ min: 1_000_000_000 })),
+  }),
+  minDepositDelay: optional<number | undefined>({
+    description: 'Time from one top-up of validators to the next, in seconds. Default is 3600.',
+    env: 'MIN_DEPOSIT_DELAY',
+    value: unlessEmpty(integer({ min: 0 })),
   }),
   remoteSignerExclusive: flag({
     description:

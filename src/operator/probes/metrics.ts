@@ -35,6 +35,7 @@ export interface OperatorMetrics extends TaskObserver {
   /** wei */
   readonly stakeableAssets: Gauge;
   readonly lastRegistrationBlock: Gauge;
+  readonly lastFundingBlock: Gauge;
   readonly lastWithdrawalBlock: Gauge;
   /** gwei of the beacon chain */
   readonly queuedAssets: Gauge;
@@ -222,6 +223,10 @@ function createRegistrationFigures({ gauge }: Makers) {
     lastRegistrationBlock: gauge(
       'last_registration_block',
       'Block of the last registration by this process; 0 before the first one',
+    ),
+    lastFundingBlock: gauge(
+      'last_funding_block',
+      'Block of the last top-ups of validators by this process; 0 before the first ones',
     ),
   };
 }

@@ -20,17 +20,23 @@ import type { ExitShardsOptions } from '../../services/exits/make-exit-shards.ts
 import { rotateExitSignatures } from '../../services/exits/rotation/rotate-exit-signatures.ts';
 import { VaultValidators } from '../../services/local-keys/vault-validators.ts';
 import type { OracleSetGuard } from '../../services/oracles/oracle-set-guard.ts';
+import { ValidatorFunding } from '../../services/staking/funding/fund-validators.ts';
+import { findLastFunding } from '../../services/staking/funding/last-funding.ts';
+import { type FundingRules, VaultStakingPlanner } from '../../services/staking/funding/plan-vault-staking.ts';
 import { fetchHarvestParams } from '../../services/staking/harvest/fetch-harvest-params.ts';
 import { harvestVault } from '../../services/staking/harvest/harvest-vault.ts';
 import type { NetworkValidators } from '../../services/staking/network-validators/network-validators.ts';
 import type { OwnKeys } from '../../services/staking/registration/own-keys.ts';
 import {
-  type StakingOptions,
+  type RegisterValidatorsDeps,
   ValidatorRegistrar,
 } from '../../services/staking/registration/register-validators.ts';
 import type { RegistrationMode } from '../../services/staking/registration/registration-mode.ts';
+import type { StakingOptions } from '../../services/staking/registration/staking-options.ts';
+import { ethereumVaultVersion } from '../../services/staking/registration/vault-version.ts';
 import { findLastSubmission } from '../../services/staking/withdrawals/last-submission.ts';
 import { RedemptionReserve } from '../../services/staking/withdrawals/redemption-reserve.ts';
+import type { VaultStakeDeps } from '../../services/staking/withdrawals/vault-stake.ts';
 import { ValidatorWithdrawals } from '../../services/staking/withdrawals/withdraw-from-validators.ts';
 import type { Outbox } from '../../transactions/outbox.ts';
 import type { KeySupply } from '../key-supply.ts';
@@ -41,7 +47,7 @@ import type { OperatorSources } from '../sources.ts';
 import { checkOracles } from './check-oracles-task.ts';
 import { countUnusedKeys } from './count-unused-keys-task.ts';
 import { harvestVaultTask } from './harvest-task.ts';
-import { registerValidators } from './registration-task.ts';
+import { registerValidators, stakingTaskName } from './registration-task.ts';
 import { rotateExitSignaturesTask } from './rotation-task.ts';
 import { trackValidators } from './track-validators-task.ts';
 import { untilSynced } from './until-synced.ts';
@@ -85,6 +91,10 @@ export interface OperatorTasksOptions {
   readonly ownKeys?: OwnKeys | undefined;
   /** What new validators get. */
   readonly staking?: StakingOptions | undefined;
+  /** How validators are topped up; undefined when none are to be, or the vault is of an older version. */
+  readonly funding?: FundingOptions | undefined;
+  /** Time limit of the list of the vault's validators from one IPFS gateway. */
+  readonly dumpTimeoutMs: number;
   readonly harvest: boolean;
   /** How withdrawals from validators are requested; undefined when none are to be, or the vault is of an older version. */
   readonly withdrawals: WithdrawalsOptions | undefined;
@@ -97,8 +107,11 @@ interface WithdrawalsOptions {
   readonly intervalMs: number;
   /** Whether only partial withdrawals are requested. */
   readonly isWithoutExits: boolean;
-  /** Time limit of the list of the vault's validators from one IPFS gateway. */
-  readonly dumpTimeoutMs: number;
+}
+
+interface FundingOptions extends FundingRules {
+  /** The vault's validators manager, checksummed. */
+  readonly wallet: string;
 }
 
 /** What is done all the time, whoever acts for the vault. */
@@ -121,23 +134,25 @@ export function watchingTasks(
 /** What the holder of the lease does. */
 export function actingTasks(deps: OperatorTasksDeps, outbox: Outbox, options: OperatorTasksOptions): Task[] {
   const { metrics, outlook } = deps;
-  const { network, registrationMode, harvest, withdrawals } = options;
+  const { network, registrationMode, funding, harvest, withdrawals } = options;
+  const isRegistering = registrationMode !== undefined;
   const shared = createSharedReads(deps, options);
   const parts = { deps, options, shared, outbox: countTransactions(outbox, metrics) };
   const log = deps.log.child({ task: 'rotate-exit-signatures' });
   return [
-    ...(registrationMode
+    ...(isRegistering || funding !== undefined
       ? [
           untilSynced(
             registerValidators(
               {
                 metrics,
                 outlook,
-                log: deps.log.child({ task: 'register-validators' }),
+                log: deps.log.child({ task: stakingTaskName(isRegistering) }),
                 now: Date.now,
                 loadRegistrar: registrarLoader(parts, registrationMode),
               },
               network,
+              { isRegistering },
             ),
           ),
         ]
@@ -164,10 +179,13 @@ interface SharedReads {
   fetchHarvest(snapshot: ChainSnapshot): Promise<HarvestParams | null>;
   /** What has been fetched of them. */
   readonly harvests: Map<string, HarvestParams | null>;
+  /** What a vault of version 5 has on both chains is read by; it keeps what stays. */
+  readonly stake: VaultStakeDeps & { readonly reserve: RedemptionReserve };
 }
 
 function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOptions): SharedReads {
-  const { http, ipfs, oracleSets, sources } = deps;
+  const { node, log, http, ipfs, oracleSets, sources } = deps;
+  const { vault, network, dumpTimeoutMs } = options;
   const harvests = new Map<string, HarvestParams | null>();
   return {
     harvests,
@@ -176,17 +194,24 @@ function createSharedReads(deps: OperatorTasksDeps, options: OperatorTasksOption
     fetchHarvest: ({ events }) =>
       fetchHarvestParams(
         { http: http.ipfs, cache: harvests },
-        { vault: options.vault, rewards: events.rewards, rules: options.harvestRules, ipfs },
+        { vault, rewards: events.rewards, rules: options.harvestRules, ipfs },
       ),
+    stake: {
+      node,
+      beacon: new BeaconSnapshotReader(deps.beacon),
+      validators: new VaultValidators({ node, http: http.ipfs }, { vault, network, dumpTimeoutMs }),
+      reserve: new RedemptionReserve({ node, log, http: http.ipfs }, { vault, network, ipfs }),
+    },
   };
 }
 
 /** A registrar keeps what its passes have in common; another configuration of the signer makes another one. */
 function registrarLoader(
   { deps, outbox, options, shared }: Parts,
-  mode: RegistrationMode,
+  mode: RegistrationMode | undefined,
 ): () => Promise<ValidatorRegistrar> {
-  const log = deps.log.child({ task: 'register-validators' });
+  const log = deps.log.child({ task: stakingTaskName(mode !== undefined) });
+  const staking = openStaking({ deps: { ...deps, log }, outbox, options, shared });
   let last:
     | { readonly config: RemoteSignerConfig | undefined; readonly value: ValidatorRegistrar }
     | undefined;
@@ -197,6 +222,7 @@ function registrarLoader(
     const value = new ValidatorRegistrar(
       {
         ...deps,
+        ...staking,
         log,
         mode,
         outbox,
@@ -211,6 +237,27 @@ function registrarLoader(
     last = { config, value };
     return value;
   };
+}
+
+/** What of a vault of version 5 is planned, and topped up; older ones have nothing to plan. */
+function openStaking({
+  deps,
+  outbox,
+  options,
+  shared,
+}: Parts): Pick<RegisterValidatorsDeps, 'planner' | 'funding'> {
+  const { node, log, database } = deps;
+  const { vault, network, staking, funding, registrationMode } = options;
+  const isVersion5 = ethereumVaultVersion(network, vault, options.vaultVersion) >= 5;
+  if (!isVersion5 || staking === undefined) return {};
+  const scope = { chainId: network.chainId, vault: fromHex(vault, ADDRESS_LENGTH) };
+  const planner = new VaultStakingPlanner(
+    { ...shared.stake, findLastFunding: () => findLastFunding(database, scope) },
+    { ...options, staking, isRegistering: registrationMode !== undefined },
+  );
+  if (funding === undefined) return { planner };
+  const { wallet } = funding;
+  return { planner, funding: new ValidatorFunding({ node, outbox, log }, { vault, wallet, network }) };
 }
 
 function rotator({ deps, outbox, options, shared, log }: Parts & { readonly log: Logger }) {
@@ -266,6 +313,8 @@ function countTransactions(outbox: Outbox, metrics: OperatorMetrics): Outbox {
       metrics.transactions.inc({ kind: intent.kind, status: outcome.status });
       if (intent.kind === 'register-validators' && outcome.status === 'confirmed')
         metrics.lastRegistrationBlock.set(outcome.blockNumber);
+      if (intent.kind === 'fund-validators' && outcome.status === 'confirmed')
+        metrics.lastFundingBlock.set(outcome.blockNumber);
       if (intent.kind === 'withdraw-validators' && outcome.status === 'confirmed')
         metrics.lastWithdrawalBlock.set(outcome.blockNumber);
       return outcome;
@@ -292,24 +341,18 @@ function harvester({ deps, outbox, options, shared }: Parts) {
   };
 }
 
-function withdrawer(
-  { deps, outbox, options, shared }: Parts,
-  { dumpTimeoutMs, ...rules }: WithdrawalsOptions,
-) {
-  const { chain, node, http, ipfs, database } = deps;
+function withdrawer({ deps, outbox, options, shared }: Parts, rules: WithdrawalsOptions) {
+  const { chain, http, database } = deps;
   const { vault, network, oraclesTimeoutMs } = options;
   const log = deps.log.child({ task: 'withdraw-validators' });
   const scope = { chainId: network.chainId, vault: fromHex(vault, ADDRESS_LENGTH) };
   const withdrawals = new ValidatorWithdrawals(
     {
+      ...shared.stake,
       chain,
-      node,
       outbox,
       log,
       http: http.oracle,
-      beacon: new BeaconSnapshotReader(deps.beacon),
-      validators: new VaultValidators({ node, http: http.ipfs }, { vault, network, dumpTimeoutMs }),
-      reserve: new RedemptionReserve({ node, log, http: http.ipfs }, { vault, network, ipfs }),
       fetchOracleConfig: shared.fetchOracleConfig,
       fetchHarvest: shared.fetchHarvest,
       findLastSubmission: () => findLastSubmission(database, scope),

@@ -13,7 +13,15 @@ import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
 import type { Outlook } from '../probes/outlook.ts';
 
-/** Registers validators as soon as the vault has the assets, a batch a slot; tells every hour of what no waiting mends. */
+/** Where nothing is registered, validators are topped up all the same. */
+export function stakingTaskName(isRegistering: boolean): string {
+  return isRegistering ? 'register-validators' : 'fund-validators';
+}
+
+/**
+ * Tops up and registers validators as soon as the vault has the assets, a batch a slot; tells every hour of what no waiting
+ * mends.
+ */
 export function registerValidators(
   {
     loadRegistrar,
@@ -31,6 +39,7 @@ export function registerValidators(
     readonly now: () => number;
   },
   { secondsPerSlot }: Pick<Network, 'secondsPerSlot'>,
+  { isRegistering = true }: { readonly isRegistering?: boolean | undefined } = {},
 ): Task {
   const watch = new BlockedWatch({ log, now, show: metrics.showRegistrationBlocked });
   const runPass = async (signal: AbortSignal) => {
@@ -45,21 +54,23 @@ export function registerValidators(
     }
   };
   return {
-    name: 'register-validators',
+    name: stakingTaskName(isRegistering),
     intervalMs: secondsPerSlot * 1000,
     async run(signal) {
       const outcome = await runPass(signal);
       watch.note(outcome.status === 'waiting' ? blockedByWait(outcome) : undefined);
       metrics.stakeableAssets.set(Number(outcome.stakeableAssetsWei));
-      const waitsFor = waitOf(outcome);
+      const waitsFor = waitOf(outcome, isRegistering);
       outlook.passEnded(outcome.stakeableAssetsWei, waitsFor);
       return waitsFor;
     },
   };
 }
 
-function waitOf(outcome: RegistrationOutcome): string | undefined {
+function waitOf(outcome: RegistrationOutcome, isRegistering: boolean): string | undefined {
   if (outcome.status === 'waiting') return outcome.waitsFor;
-  if (outcome.status === 'idle') return 'assets for the next validator';
+  if (outcome.status === 'idle') {
+    return isRegistering ? 'assets for the next validator' : 'assets, and validators with room for them';
+  }
   return outcome.status === 'restarted' ? outcome.reason : undefined;
 }

@@ -34,6 +34,7 @@ import { type Devnet, type DevnetOptions, startDevnet } from '../../devnet/devne
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { createTestDatabase } from '../postgres/postgres.ts';
 import { localMac } from './local-mac.ts';
+import type { OutboxPlace } from './outbox-scene.ts';
 
 /** A validator of a test, whose deposit is signed. */
 interface SceneValidator {
@@ -62,6 +63,8 @@ export interface RegistrationScene extends AsyncDisposable {
   readonly node: ExecutionNode;
   readonly signer: Keymanager;
   readonly wallet: WalletSigner;
+  /** What an operator with this wallet and database is started at, for a vault. */
+  placeOf(vault: string): OutboxPlace;
   /** A vault whose validators' keys are in the signer, with so much ether, and its authority set. */
   createVault(
     version: number,
@@ -93,7 +96,7 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
   const clone = stack.use(await createTestDatabase());
   const database = stack.use(await openDatabase({ url: clone.url }));
   const ipfs = { gateways: network.ipfsGateways, timeoutMs: 5_000 };
-  const wallet = createWallet();
+  const { secretKey, wallet } = createWallet();
   await devnet.setBalance(wallet.address, 10n ** 20n);
   const leases = stack.use(new AsyncDisposableStack());
   let keys = 0;
@@ -124,6 +127,13 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
     node,
     signer,
     wallet,
+    placeOf: vault => ({
+      vault,
+      secretKey,
+      databaseUrl: clone.url,
+      rpcUrl: devnet.rpcUrl,
+      chainId: devnet.chainId,
+    }),
     async createVault(version, { validators = 3, ether = 0, manager = 'wallet' } = {}) {
       const address = await devnet.createVault(version);
       const made = Array.from({ length: validators }, () => createValidator(address, network, ++keys));
@@ -172,7 +182,7 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
           signer: client,
           http: {},
           now: Date.now,
-          outbox: await outboxOf(vault),
+          outbox: changes.deps?.outbox ?? (await outboxOf(vault)),
           networkValidators: countDeposits(devnet),
           fetchOracleConfig: scene.fetchOracleConfig,
           fetchHarvest: ({ events }) =>
@@ -240,7 +250,7 @@ function loadKey(signer: Keymanager, secretKey: Uint8Array, publicKey: Uint8Arra
 }
 
 /** The hot wallet, signing by itself. */
-function createWallet(): WalletSigner {
+function createWallet(): { readonly secretKey: string; readonly wallet: WalletSigner } {
   const wallet = Wallet.createRandom();
   const types = {
     VaultValidators: [
@@ -248,7 +258,7 @@ function createWallet(): WalletSigner {
       { name: 'validators', type: 'bytes' },
     ],
   };
-  return {
+  const signer: WalletSigner = {
     address: wallet.address,
     async signTransaction({ maxFeePerGasWei, maxPriorityFeePerGasWei, ...transaction }) {
       const fees = { maxFeePerGas: maxFeePerGasWei, maxPriorityFeePerGas: maxPriorityFeePerGasWei };
@@ -261,6 +271,7 @@ function createWallet(): WalletSigner {
     macRecord: localMac(wallet.privateKey),
     [Symbol.asyncDispose]: async () => undefined,
   };
+  return { secretKey: wallet.privateKey, wallet: signer };
 }
 
 /** The validators of the chain, as the devnet counts them. */

@@ -41,6 +41,12 @@ describe('what start has the hot wallet sign for validators of the vault', () =>
       { funding: false, maxWithdrawalRequestFeeWei: String(1_000n * GWEI) },
     ],
     [
+      'validators of type 0x01, which take no top-ups',
+      { 'validator-type': '0x01' },
+      {},
+      { funding: false, maxWithdrawalRequestFeeWei: String(1_000n * GWEI) },
+    ],
+    [
       'neither, by variables',
       {},
       { DISABLE_WITHDRAWALS: 'true', DISABLE_VALIDATORS_FUNDING: '1', MAX_WITHDRAWAL_REQUEST_FEE_GWEI: '9' },

@@ -6,12 +6,14 @@ import type { NoBatch } from './registration-mode.ts';
 
 /** Why no validator will be registered until somebody does something, as the metric names it. */
 export const BLOCKED_REASONS = [
+  'beacon_query_not_served',
   'deposit_not_signed',
   'fee_ceiling',
   'invalid_deposit_data',
   'invalid_deposit_signature',
   'key_not_in_signer',
   'keys_used_up',
+  'network_incomplete',
   'next_entry_registered',
   'no_deposit_data',
   'not_validators_manager',
@@ -43,8 +45,14 @@ const REASONS_OF_MODES: Readonly<Record<NoBatch['code'], BlockedReason>> = {
   'not-validators-manager': 'not_validators_manager',
   'signer-keys-used-up': 'keys_used_up',
 };
-const REASONS_OF_WAITS: Readonly<Partial<Record<RegistrationWaitCode, BlockedReason>>> = {
+/** The same, and what keeps top-ups from being planned. */
+const REASONS_OF_OBSTACLES: Readonly<Partial<Record<RegistrationWaitCode, BlockedReason>>> = {
   ...REASONS_OF_MODES,
+  'beacon-query-not-served': 'beacon_query_not_served',
+  'network-incomplete': 'network_incomplete',
+};
+const REASONS_OF_WAITS: Readonly<Partial<Record<RegistrationWaitCode, BlockedReason>>> = {
+  ...REASONS_OF_OBSTACLES,
   // It may fall, but below a ceiling that is too low it never does.
   'fee-ceiling': 'fee_ceiling',
   'insufficient-funds': 'wallet_funds',
@@ -60,6 +68,7 @@ const REASONS_OF_ERRORS: Readonly<Partial<Record<ErrorCode, BlockedReason>>> = {
   'exit-key-not-loaded': 'key_not_in_signer',
   'file-missing': 'no_deposit_data',
   'insufficient-funds': 'wallet_funds',
+  'network-incomplete': 'network_incomplete',
   'oracle-set-hash-mismatch': 'oracle_set_refused',
   'shares-inconsistent': 'shares_unusable',
   'shares-not-loaded': 'shares_unusable',
@@ -68,9 +77,9 @@ const REASONS_OF_ERRORS: Readonly<Partial<Record<ErrorCode, BlockedReason>>> = {
 /** Neither success nor failure of a registration: the next holder of the lease goes on. */
 const PASSING: readonly ErrorCode[] = ['lease-lost', 'aborted'];
 
-/** Whether a vault's mode has found something in the way that no waiting mends. */
+/** Whether something that no waiting mends is in the way: of the vault's mode, or of the plan. */
 export function isBlockedMode(code: string): boolean {
-  return Object.hasOwn(REASONS_OF_MODES, code);
+  return Object.hasOwn(REASONS_OF_OBSTACLES, code);
 }
 
 /** What of a wait does not end by itself. */

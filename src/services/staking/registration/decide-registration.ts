@@ -11,6 +11,10 @@ export interface RegistrationState {
   readonly assetsPerValidatorWei: bigint;
   /** Number of validators that the assets are enough for, where not each takes the same. */
   readonly affordable?: number | undefined;
+  /** Number of validators to top up before. Default: none. */
+  readonly topUps?: number | undefined;
+  /** What is waited for with assets that are kept for later top-ups; undefined where none are. */
+  readonly fundingWaitsFor?: string | undefined;
   /** Largest number of validators that the oracles approve at once. */
   readonly batchLimit: number;
   /** What is waited for where the vault takes no validators before a harvest; undefined where it does. */
@@ -28,6 +32,14 @@ export type RegistrationWaitCode =
   | 'fee-ceiling'
   /** The wallet cannot pay for the call. */
   | 'insufficient-funds'
+  /** Validators were topped up lately; what the next top-ups take is kept. */
+  | 'funding-interval'
+  /** The beacon chain's head is behind, or of another chain than the execution node's, as far as can be told now. */
+  | 'beacon-head-unsettled'
+  /** No beacon node tells which deposits and consolidations wait. */
+  | 'beacon-query-not-served'
+  /** The network names no contract that is needed. */
+  | 'network-incomplete'
   | 'network-validators-not-synced';
 
 /** Why nothing is registered now although the vault has the assets. */
@@ -42,7 +54,7 @@ export type RegistrationDecision =
   /** The vault has no assets for a validator. */
   | { readonly status: 'idle' }
   | RegistrationWait
-  /** Validators are to be registered: as many as can be had, up to `count`. */
+  /** Validators are to be registered: as many as can be had, up to `count`, 0 where there are top-ups only. */
   | { readonly status: 'register'; readonly count: number };
 
 /** The vault's assets that may go into validators. */
@@ -59,7 +71,11 @@ export function decideRegistration(state: RegistrationState): RegistrationDecisi
     state.affordable === undefined
       ? stakeableWei(state) / state.assetsPerValidatorWei
       : BigInt(state.affordable);
-  if (affordable === 0n || state.batchLimit === 0) return { status: 'idle' };
+  const { topUps = 0, fundingWaitsFor } = state;
+  if (topUps === 0 && (affordable === 0n || state.batchLimit === 0)) {
+    if (fundingWaitsFor === undefined) return { status: 'idle' };
+    return { status: 'waiting', code: 'funding-interval', waitsFor: fundingWaitsFor };
+  }
   if (state.harvestWaitsFor !== undefined) {
     return { status: 'waiting', code: 'harvest-not-possible', waitsFor: state.harvestWaitsFor };
   }

@@ -5,7 +5,6 @@ import type { ExecutionNode } from '../../../clients/execution/execution-node.ts
 import type { HttpDeps } from '../../../clients/http.ts';
 import { postApproval } from '../../../clients/oracle.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
-import type { ValidatorType } from '../../../domain/consensus/deposit.ts';
 import {
   type Approval,
   type ApprovalRequest,
@@ -20,23 +19,38 @@ import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { nameList } from '../../../lib/name-list.ts';
+import { countOf } from '../../../lib/plural.ts';
 import type { Network } from '../../../networks/network.ts';
 import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
+import type { FundedValidators, FundingStep, ValidatorFunding } from '../funding/fund-validators.ts';
+import { waitForHead } from '../funding/head-wait.ts';
+import type { PlannedStaking, VaultStakingPlanner } from '../funding/plan-vault-staking.ts';
 import type { NetworkValidators } from '../network-validators/network-validators.ts';
 import { isBlockedMode } from './blocked-registration.ts';
 import { type ChangeLog, createChangeLog } from './change-log.ts';
-import { decideRegistration, type RegistrationWait, stakeableWei } from './decide-registration.ts';
+import {
+  decideRegistration,
+  type RegistrationState,
+  type RegistrationWait,
+  stakeableWei,
+} from './decide-registration.ts';
 import { ExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
 import { isBatch, type NoBatch, type RegistrationBatch, type RegistrationMode } from './registration-mode.ts';
 import { type SentRegistration, sendRegistration } from './send-registration.ts';
 import { findStakeableAssets } from './stakeable-assets.ts';
+import type { StakingOptions } from './staking-options.ts';
 import { ethereumVaultVersion, stakePerToken, validatorAssetsWei } from './vault-version.ts';
 
 export interface RegisterValidatorsDeps {
-  readonly mode: RegistrationMode;
+  /** How validators are registered; undefined where they are only topped up. */
+  readonly mode: RegistrationMode | undefined;
+  /** What plans for a vault of version 5. Without it, all that the vault has is registered. */
+  readonly planner?: Pick<VaultStakingPlanner, 'plan'> | undefined;
+  /** What makes the plan's top-ups; without it the plan has none. */
+  readonly funding?: Pick<ValidatorFunding, 'findStranger' | 'fund'> | undefined;
   readonly chain: Pick<ChainReader, 'readSnapshot'>;
   readonly node: ExecutionNode;
   readonly http: HttpDeps;
@@ -71,19 +85,13 @@ export interface RegisterValidatorsOptions {
   readonly staking?: StakingOptions | undefined;
 }
 
-/** What new validators get. */
-export interface StakingOptions {
-  readonly type: ValidatorType;
-  /** Most of a validator with 0x02 credentials; gwei of the beacon chain. */
-  readonly maxValidatorBalanceGwei: bigint;
-  /** The least for which anything is registered; gwei of the beacon chain. */
-  readonly minDepositAmountGwei: bigint;
-}
-
 export type RegistrationOutcome = {
   /** The vault's stakeable assets, with those of a pending harvest. */
   readonly stakeableAssetsWei: bigint;
-} & ({ readonly status: 'idle' } | RegistrationWait | SentRegistration);
+} & StakingStep;
+
+/** What a pass has come to; validators that it has topped up before are told of where nothing was registered. */
+type StakingStep = { readonly status: 'idle' } | FundedValidators | RegistrationWait | SentRegistration;
 
 /** What one pass goes by. */
 interface Round {
@@ -152,6 +160,7 @@ export class ValidatorRegistrar {
     const snapshot = await this.#readSnapshot(signal);
     const config = await this.#readOracleConfig(snapshot);
     const assets = await findStakeableAssets(this.#deps, this.#changes, vault, snapshot);
+    const round = { snapshot, config, harvest: assets.harvest, signal };
     const state = {
       assetsWei: assets.assetsWei,
       minVaultBalanceWei,
@@ -161,21 +170,87 @@ export class ValidatorRegistrar {
       baseFeePerGasWei: snapshot.baseFeePerGasWei,
       maxFeePerGasGwei,
     };
+    if (this.#deps.planner !== undefined) return await this.#stakeByPlan(this.#deps.planner, round, state);
     const stakeableAssetsWei = stakeableWei(state);
     const amountsGwei = this.#splitAssets(stakeableAssetsWei, state.batchLimit);
-    const decision = decideRegistration({ ...state, affordable: amountsGwei.length });
-    switch (decision.status) {
-      case 'idle':
-        await this.#deps.mode.prepare(snapshot, state.batchLimit);
-        return { status: 'idle', stakeableAssetsWei };
-      case 'waiting':
-        return { ...decision, stakeableAssetsWei };
-      case 'register': {
-        const round = { snapshot, config, harvest: assets.harvest, signal };
-        const step = await this.#registerOnceSynced(round, amountsGwei.slice(0, decision.count));
-        return { ...step, stakeableAssetsWei };
-      }
-    }
+    return { ...(await this.#stake(round, state, amountsGwei)), stakeableAssetsWei };
+  }
+
+  /** What is staked of a vault of version 5: what redemptions need is not, and top-ups come first. */
+  async #stakeByPlan(
+    planner: Pick<VaultStakingPlanner, 'plan'>,
+    round: Round,
+    state: RegistrationState,
+  ): Promise<RegistrationOutcome> {
+    const stranger = this.#deps.funding?.findStranger(round.snapshot.vault.validatorsManager);
+    const isOnlyLooking =
+      stranger !== undefined || decideRegistration({ ...state, topUps: 1 }).status !== 'register';
+    const found = await planner
+      .plan({ ...round, assetsWei: state.assetsWei, isOnlyLooking })
+      .catch(waitOrThrow);
+    if ('code' in found) return { ...found, stakeableAssetsWei: stakeableWei(state) };
+    this.#changes.warn('untracked', describeUntracked(found));
+    const stakeableAssetsWei = stakeableWei({ ...state, assetsWei: found.assetsWei - found.redemptionsWei });
+    if (stranger !== undefined && found.topUps.length > 0) return { ...stranger, stakeableAssetsWei };
+    return { ...(await this.#stake(round, state, found.amountsGwei, found)), stakeableAssetsWei };
+  }
+
+  /**
+   * Tops up and registers what was planned, unless that has to wait.
+   * @param planned - of a vault for which it is planned
+   */
+  async #stake(
+    round: Round,
+    state: RegistrationState,
+    amountsGwei: readonly bigint[],
+    planned?: PlannedStaking,
+  ): Promise<StakingStep> {
+    const { mode } = this.#deps;
+    const decision = decideRegistration({
+      ...state,
+      affordable: amountsGwei.length,
+      topUps: planned?.topUps.length,
+      fundingWaitsFor: planned && describeReserved(planned),
+    });
+    if (decision.status === 'idle') await mode?.prepare(round.snapshot, state.batchLimit);
+    if (decision.status !== 'register') return decision;
+    const funded = planned && (await this.#fund(round, planned));
+    if (funded !== undefined && funded.status !== 'funded') return funded;
+    if (mode === undefined || decision.count === 0) return funded ?? { status: 'idle' };
+    const isMoved = planned !== undefined && funded !== undefined;
+    const next = isMoved ? await this.#readAgain(round, planned) : round;
+    if (!('snapshot' in next)) return next;
+    return await this.#registerOnceSynced(mode, next, amountsGwei.slice(0, decision.count));
+  }
+
+  /** @returns undefined when there is nothing to top up */
+  async #fund({ harvest, signal }: Round, planned: PlannedStaking): Promise<FundingStep | undefined> {
+    const { funding } = this.#deps;
+    if (funding === undefined || planned.topUps.length === 0) return undefined;
+    this.#isFreshNeeded = true;
+    return await funding.fund(planned, harvest, signal);
+  }
+
+  /** What is registered after top-ups goes by the chain as they have left it: another root of deposits, and no harvest. */
+  async #readAgain(
+    { signal }: Round,
+    { amountsGwei, redemptionsWei }: PlannedStaking,
+  ): Promise<Round | RegistrationWait | SentRegistration> {
+    const { network, vault, minVaultBalanceWei = 0n } = this.#options;
+    const snapshot = await this.#readSnapshot(signal);
+    const config = await this.#readOracleConfig(snapshot);
+    const { assetsWei, harvest, waitsFor } = await findStakeableAssets(
+      this.#deps,
+      this.#changes,
+      vault,
+      snapshot,
+    );
+    if (waitsFor !== undefined) return { status: 'waiting', code: 'harvest-not-possible', waitsFor };
+    const leftWei = stakeableWei({ assetsWei: assetsWei - redemptionsWei, minVaultBalanceWei });
+    const plannedGwei = amountsGwei.reduce((sum, amount) => sum + amount, 0n);
+    if (toBeaconGwei(leftWei, stakePerToken(network)) >= plannedGwei)
+      return { snapshot, config, harvest, signal };
+    return { status: 'restarted', reason: 'the vault has less assets than were left for new validators' };
   }
 
   /** Amounts of the validators that the vault's assets are enough for, as many as are approved at once. */
@@ -200,11 +275,12 @@ export class ValidatorRegistrar {
 
   /** The first sync of the network's validators takes its time; that is no failure. */
   async #registerOnceSynced(
+    mode: RegistrationMode,
     round: Round,
     amountsGwei: readonly bigint[],
   ): Promise<RegistrationWait | SentRegistration> {
     try {
-      return await this.#register(round, amountsGwei);
+      return await this.#register(mode, round, amountsGwei);
     } catch (error) {
       if (!(error instanceof ExternalError) || error.code !== 'network-validators-not-synced') throw error;
       const waitsFor = 'the validators of the network to be read for the first time';
@@ -214,10 +290,11 @@ export class ValidatorRegistrar {
 
   /** Registers validators of up to these amounts, from the choice of the batch to the transaction. */
   async #register(
+    mode: RegistrationMode,
     round: Round,
     amountsGwei: readonly bigint[],
   ): Promise<RegistrationWait | SentRegistration> {
-    const chosen = await this.#chooseBatch(round, amountsGwei);
+    const chosen = await this.#chooseBatch(mode, round, amountsGwei);
     if (!('batch' in chosen)) return { status: 'waiting', ...chosen };
     const { batch, firstIndex } = chosen;
     const unpaid = await this.#waitForFunds(batch);
@@ -240,10 +317,11 @@ export class ValidatorRegistrar {
   }
 
   async #chooseBatch(
+    mode: RegistrationMode,
     { snapshot, config }: Round,
     amountsGwei: readonly bigint[],
   ): Promise<ChosenBatch | NoBatch> {
-    const { mode, signer, networkValidators } = this.#deps;
+    const { signer, networkValidators } = this.#deps;
     const limit = amountsGwei.length;
     const [loadedKeys, firstIndex] = await Promise.all([
       signer.listPublicKeys(),
@@ -340,4 +418,26 @@ function describeOutcome(outcome: RegistrationOutcome): string | undefined {
   if (outcome.status === 'waiting') return `Registration waits for ${outcome.waitsFor}.`;
   if (outcome.status === 'restarted') return `Registration starts again: ${outcome.reason}.`;
   return undefined;
+}
+
+/** What is told of validators whose top-ups the vault would refuse. */
+function describeUntracked({ untracked }: PlannedStaking): string | undefined {
+  if (untracked.length === 0) return undefined;
+  return `${countOf(untracked.length, 'validator')} cannot be topped up, since the vault has neither registered nor switched them with 0x02 credentials: ${nameList(untracked)}`;
+}
+
+/** What is waited for with assets that are kept for top-ups; the same text as long as nothing changes. */
+function describeReserved({
+  reservedGwei,
+  fundableFromBlock,
+  lastFundingBlock,
+}: PlannedStaking): string | undefined {
+  if (reservedGwei === 0n) return undefined;
+  return `block ${fundableFromBlock}, in which validators may be topped up again: ${reservedGwei} gwei are kept for that, and the last top-up was in block ${lastFundingBlock} (--min-deposit-delay)`;
+}
+
+function waitOrThrow(error: unknown): RegistrationWait {
+  const wait = waitForHead(error);
+  if (wait === undefined) throw error;
+  return wait;
 }

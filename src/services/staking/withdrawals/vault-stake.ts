@@ -1,4 +1,8 @@
-import type { BeaconHead, BeaconSnapshotReader } from '../../../clients/beacon/beacon-snapshot.ts';
+import type {
+  BeaconHead,
+  BeaconSnapshot,
+  BeaconSnapshotReader,
+} from '../../../clients/beacon/beacon-snapshot.ts';
 import {
   fetchConsolidationQueue,
   fetchWithdrawalQueue,
@@ -18,6 +22,8 @@ import type { VaultValidators } from '../../local-keys/vault-validators.ts';
 /** A vault's validators and what waits to be done with them, all of it of one head. */
 export interface VaultStake {
   readonly head: BeaconHead;
+  /** Of all that the vault has registered, 48 bytes each: also those that the beacon chain does not know yet. */
+  readonly publicKeys: readonly Uint8Array[];
   readonly validators: readonly ValidatorState[];
   readonly pending: PendingOperations;
   /** Partial withdrawals of anybody that the beacon chain keeps. */
@@ -44,14 +50,14 @@ export interface VaultStakeQuery {
 }
 
 /**
- * Reads all that decides about withdrawals, and what else is to be of the same head.
+ * Reads all that decides about withdrawals and top-ups, and what else is to be of the same head.
  * @param readMore - is called again for another head when something fails, so it does nothing but ask
  * @throws what `readOneHead`, the vault's validators and the queues throw; the signal's reason
  */
 export async function readVaultStake<T>(
   deps: VaultStakeDeps,
   query: VaultStakeQuery,
-  readMore: (stake: VaultStake) => Promise<T>,
+  readMore: (stake: VaultStake, snapshot: BeaconSnapshot) => Promise<T>,
 ): Promise<{ readonly stake: VaultStake; readonly more: T }> {
   const { node, beacon, validators } = deps;
   const { vault, withdrawalRequests, consolidationRequests, signal } = query;
@@ -62,9 +68,10 @@ export async function readVaultStake<T>(
     const { head } = snapshot;
     const { number: blockNumber } = head.executionBlock;
     const { finalized, late } = await validators.read(blockNumber, signal);
+    const publicKeys = [...finalized, ...late];
     const ofQueue = (contract: string) => ({ contract, vault, blockNumber });
     const [states, partialWithdrawals, consolidations, withdrawals, consolidationQueue] = await Promise.all([
-      snapshot.fetchValidators([...finalized, ...late]),
+      snapshot.fetchValidators(publicKeys),
       snapshot.fetchPendingPartialWithdrawals(),
       snapshot.fetchPendingConsolidations(),
       fetchWithdrawalQueue(node, ofQueue(withdrawalRequests)),
@@ -89,6 +96,7 @@ export async function readVaultStake<T>(
     });
     const stake: VaultStake = {
       head,
+      publicKeys,
       pending,
       validators: found,
       pendingPartials: partialWithdrawals.length,
@@ -98,6 +106,6 @@ export async function readVaultStake<T>(
         countInBlock: withdrawals.addedInBlock,
       },
     };
-    return { stake, more: await readMore(stake) };
+    return { stake, more: await readMore(stake, snapshot) };
   });
 }
