@@ -312,7 +312,7 @@ async function prepareTasks(
     wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
-  const registration = policy.register ? await prepareRegistration(log, handles, settings, found) : undefined;
+  const registration = policy.register ? await prepareRegistration({ log }, handles, settings, found) : undefined;
   const staking =
     registration?.staking ?? stakingOf(policy, network, policy.validatorType ?? DEFAULT_VALIDATOR_TYPE);
   const { ownKeys } = registration ?? {};
@@ -373,8 +373,8 @@ async function prepareTasks(
  * @throws OperatorError 'deposit-data-missing', 'signer-keys-unknown', and those of `chooseRegistrationMode`
  */
 async function prepareRegistration(
-  log: OperatorContext['log'],
-  { network, wallet, signer, sources }: OperatorHandles,
+  { log }: Pick<OperatorContext, 'log'>,
+  { network, wallet, signer, sources, beacon }: OperatorHandles,
   { vault, policy, exitKeys, vaultDirectory, isDepositDataNamed }: WorkSettings,
   { facts, depositData }: FoundAtStart,
 ): Promise<{
@@ -402,13 +402,14 @@ async function prepareRegistration(
         },
       )
     : undefined;
+  const signerKeys = ownKeys && {
+    signer,
+    beacon,
+    keys: ownKeys,
+    log: log.child({ task: 'register-validators' }),
+  };
   const mode = chooseRegistrationMode(
-    {
-      source: sources.depositData,
-      wallet,
-      now: Date.now,
-      signerKeys: ownKeys && { keys: ownKeys, signer, log: log.child({ task: 'register-validators' }) },
-    },
+    { source: sources.depositData, wallet, now: Date.now, signerKeys },
     { ...facts, vault, network, isVersion5, validatorType, hasDepositData },
   );
   if (mode.kind !== 'signer-keys' && depositData.missing !== undefined) throw depositData.missing;

@@ -17,7 +17,7 @@ export interface ChooseRegistrationModeDeps {
   /** Milliseconds. */
   readonly now: () => number;
   /** What validators of vaults of version 5 are registered with beside deposit data; left out, they have some. */
-  readonly signerKeys?: Pick<SignerKeysModeDeps, 'signer' | 'keys' | 'log'> | undefined;
+  readonly signerKeys?: Omit<SignerKeysModeDeps, 'wallet'> | undefined;
 }
 
 export interface VaultAuthority {

@@ -1,3 +1,4 @@
+import type { BeaconNode, BeaconValidator } from '../../../clients/beacon/beacon-node.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
 import {
   credentialsOfType,
@@ -8,6 +9,7 @@ import { largestBatch } from '../../../domain/protocol/validator-entries.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { type ChangeLog, createChangeLog } from './change-log.ts';
 import { createManagedBatch, findStranger, type ManagedVault, type ManagerWallet } from './managed-batch.ts';
 import type { OwnKeys } from './own-keys.ts';
 import { type NoBatch, noBatch, type PlanBatchOptions, type RegistrationMode } from './registration-mode.ts';
@@ -17,8 +19,10 @@ export interface SignerKeysModeDeps {
   readonly keys: OwnKeys;
   readonly wallet: ManagerWallet;
   readonly signer: Pick<SignerClient, 'signDeposits'>;
+  /** Is asked for every key before it is registered. */
+  readonly beacon: Pick<BeaconNode, 'fetchValidators'>;
   /** Is told of keys that are left out. */
-  readonly log?: Pick<Logger, 'warn'> | undefined;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Milliseconds. Default: the clock of this machine. */
   readonly now?: (() => number) | undefined;
 }
@@ -35,16 +39,18 @@ const LOOKUP_PAGE = 1000;
 /**
  * Registration of the vault's keys by its validators manager, which is the hot wallet, without deposit data (vaults of version 5):
  * the signer has the keys, and signs each deposit when it is to be made, over credentials and amount. No signature is used that
- * was not verified. What is registered next is the first key that no valid deposit has used, whoever made it.
+ * was not verified. What is registered next is the first key that no valid deposit has used, whoever made it, and that the beacon chain
+ * does not know: what is deposited for a validator goes to the credentials of its first deposit.
  */
 export function createSignerKeysMode(
   deps: SignerKeysModeDeps,
   options: SignerKeysModeOptions,
 ): RegistrationMode {
-  const { keys, wallet, signer } = deps;
+  const { keys, wallet, signer, beacon } = deps;
+  const changes = createChangeLog(deps.log);
   const { vault, validatorType: type, genesisForkVersion } = options;
   const withdrawalCredentials = credentialsOfType(type, fromHex(vault, ADDRESS_LENGTH));
-  const refused = new RefusedKeys({ warn: line => deps.log?.warn(line), now: deps.now ?? Date.now });
+  const refused = new RefusedKeys({ warn: line => deps.log.warn(line), now: deps.now ?? Date.now });
   const signing = new DepositSigning({ signer, refused }, genesisForkVersion);
 
   return {
@@ -56,8 +62,13 @@ export function createSignerKeysMode(
       refused.remind();
       const { loadedKeys = new Set<Hex>(), amountsGwei, limit } = planOptions;
       const own = await keys.list(loadedKeys);
+      const findKnown = async (publicKeys: readonly Uint8Array[]) => {
+        const known = await beacon.fetchValidators(publicKeys);
+        tellKnown(changes, known.values());
+        return new Set(known.keys());
+      };
       for (;;) {
-        const found = await findUnused(own, { ...planOptions, loadedKeys, refused });
+        const found = await findUnused(own, { ...planOptions, loadedKeys, refused, findKnown });
         const count = largestBatch(type, Math.min(limit, found.usable.length));
         if (count === 0) return explain(keys.source, own.length, found, refused);
         const deposits = found.usable.map((publicKey, i) => ({
@@ -87,18 +98,16 @@ interface UnusedKeys {
   readonly withoutKey: readonly Uint8Array[];
 }
 
+interface UnusedKeysQuery extends PlanBatchOptions {
+  readonly loadedKeys: ReadonlySet<Hex>;
+  /** Which of these keys are validators of the beacon chain. */
+  readonly findKnown: (publicKeys: readonly Uint8Array[]) => Promise<ReadonlySet<Hex>>;
+  readonly refused: Pick<RefusedKeys, 'has'>;
+}
+
 async function findUnused(
   own: readonly Uint8Array[],
-  {
-    limit,
-    loadedKeys,
-    isAtHand,
-    findRegistered,
-    refused,
-  }: PlanBatchOptions & {
-    readonly loadedKeys: ReadonlySet<Hex>;
-    readonly refused: Pick<RefusedKeys, 'has'>;
-  },
+  { limit, loadedKeys, isAtHand, findRegistered, findKnown, refused }: UnusedKeysQuery,
 ): Promise<UnusedKeys> {
   const wanted = limit + PROBES;
   const usable: Uint8Array[] = [];
@@ -106,14 +115,31 @@ async function findUnused(
   for (let start = 0; start < own.length && usable.length < wanted; start += LOOKUP_PAGE) {
     const page = own.slice(start, start + LOOKUP_PAGE);
     const registered = await findRegistered(page);
+    const open: Uint8Array[] = [];
     for (const publicKey of page) {
       if (registered.has(toHex(publicKey)) || refused.has(publicKey)) continue;
       // Whatever signs the exit, a deposit takes the whole key.
       if (!loadedKeys.has(toHex(publicKey)) || !isAtHand(publicKey)) withoutKey.push(publicKey);
-      else if (usable.push(publicKey) === wanted) break;
+      else open.push(publicKey);
+    }
+    while (open.length > 0 && usable.length < wanted) {
+      const next = open.splice(0, wanted - usable.length);
+      const known = await findKnown(next);
+      for (const publicKey of next) if (!known.has(toHex(publicKey))) usable.push(publicKey);
     }
   }
   return { usable, withoutKey };
+}
+
+/** A validator without a deposit that was read: of the chain's genesis, or of one that the execution nodes do not tell. */
+function tellKnown(changes: ChangeLog, validators: Iterable<BeaconValidator>): void {
+  for (const { publicKey, index, withdrawalCredentials } of validators) {
+    const key = toHex(publicKey);
+    changes.warn(
+      `validator ${key}`,
+      `The key ${key} is not registered: the beacon chain has it as validator ${index} with the withdrawal credentials ${toHex(withdrawalCredentials)}`,
+    );
+  }
 }
 
 function explain(

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type BeaconNode, connectBeaconNode } from '../../../../../src/clients/beacon/beacon-node.ts';
 import { openSignerClient, type SignerClient } from '../../../../../src/clients/signer/signer-client.ts';
 import type { ValidatorType } from '../../../../../src/domain/consensus/deposit.ts';
 import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
 import { namedKeys, type OwnKeys } from '../../../../../src/services/staking/registration/own-keys.ts';
 import { createSignerKeysMode } from '../../../../../src/services/staking/registration/signer-keys-mode.ts';
+import type { BeaconNode as DevnetBeaconNode } from '../../../../devnet/beacon-node.ts';
 import { credentialsOf } from '../../../../devnet/deposit-data.ts';
+import { recordingLog } from '../../../../support/recording-log.ts';
 import {
   type RegistrationScene,
   type SceneVault,
@@ -15,12 +18,20 @@ const GWEI_PER_ETHER = 1_000_000_000n;
 
 let scene: RegistrationScene;
 let signer: SignerClient;
+let beaconNode: DevnetBeaconNode;
+let beacon: BeaconNode;
 
 beforeAll(async () => {
   scene = await startRegistrationScene({ oracles: 3, threshold: 2 });
   signer = openSignerClient({ urls: [scene.signer.url], timeoutMs: 10_000 });
+  beaconNode = await scene.devnet.startBeaconNode();
+  beacon = await connectBeaconNode(
+    {},
+    { ...scene.network, endpoints: [beaconNode.url], timeoutMs: 10_000, retryTimeoutMs: 0 },
+  );
 });
 afterAll(async () => {
+  await beaconNode[Symbol.asyncDispose]();
   await signer[Symbol.asyncDispose]();
   await scene[Symbol.asyncDispose]();
 });
@@ -51,7 +62,7 @@ async function open(
 ) {
   const { network, wallet, devnet } = scene;
   const mode = createSignerKeysMode(
-    { keys, wallet, signer: more.signer ?? signer },
+    { keys, wallet, beacon, signer: more.signer ?? signer, log: recordingLog().log },
     {
       vault: vault.address,
       chainId: devnet.chainId,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { BeaconValidator } from '../../../../../src/clients/beacon/beacon-node.ts';
 import type { DepositToSign } from '../../../../../src/clients/signer/signer-client.ts';
 import type { ValidatorType } from '../../../../../src/domain/consensus/deposit.ts';
 import { decodeRegistrations } from '../../../../../src/domain/protocol/validator-entries.ts';
@@ -16,6 +17,7 @@ import {
   type RegistrationFacts,
 } from '../../../../../src/services/staking/registration/registration-mode.ts';
 import { createSignerKeysMode } from '../../../../../src/services/staking/registration/signer-keys-mode.ts';
+import { recordingLog } from '../../../../support/recording-log.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const WALLET = '0xaB4cE16c086735f0497514F0Fe9DF8e8cccFc94e';
@@ -41,9 +43,37 @@ function createSigner(answer: (deposit: DepositToSign) => Uint8Array = () => new
   };
 }
 
-function open(keys: readonly Uint8Array[], type: ValidatorType, signer = createSigner()) {
+/** A beacon chain that has validators of these keys, all with credentials of somebody else. */
+function createBeacon(known: readonly Uint8Array[] = []) {
+  return {
+    async fetchValidators(publicKeys: readonly Uint8Array[]): Promise<ReadonlyMap<Hex, BeaconValidator>> {
+      const asked = new Set(publicKeys.map(toHex));
+      const found = known.filter(key => asked.has(toHex(key)));
+      return new Map(
+        found.map(publicKey => [
+          toHex(publicKey),
+          {
+            publicKey,
+            index: 77n,
+            status: 'active_ongoing',
+            withdrawalCredentials: new Uint8Array(32).fill(0xee),
+            activationEpoch: 0n,
+            exitEpoch: 2n ** 64n - 1n,
+          },
+        ]),
+      );
+    },
+  };
+}
+
+function open(
+  keys: readonly Uint8Array[],
+  type: ValidatorType,
+  { signer = createSigner(), beacon = createBeacon() } = {},
+) {
+  const recorded = recordingLog();
   const mode = createSignerKeysMode(
-    { keys: namedKeys('the test', async () => keys), wallet, signer },
+    { keys: namedKeys('the test', async () => keys), wallet, signer, beacon, log: recorded.log },
     {
       vault: VAULT,
       chainId: network.chainId,
@@ -60,7 +90,7 @@ function open(keys: readonly Uint8Array[], type: ValidatorType, signer = createS
       findRegistered: async () => new Set<Hex>(),
       ...more,
     });
-  return { plan, signer };
+  return { plan, signer, warnings: () => recorded.texts('warn') };
 }
 
 const keys = Array.from({ length: 60 }, (_, i) => keyOf(i));
@@ -109,6 +139,32 @@ describe('createSignerKeysMode', () => {
     );
   });
 
+  it('a key that the beacon chain has is never registered, whatever the deposits say, and is told of once', async () => {
+    const beacon = createBeacon([keyOf(0), keyOf(2)]);
+    const { plan, warnings } = open(keys, '0x02', { beacon });
+    const batch = await plan(3);
+    expect(isBatch(batch) && batch.validators.map(({ publicKey }) => toHex(publicKey))).toEqual(
+      [1, 3, 4].map(number => toHex(keyOf(number))),
+    );
+    await plan(3);
+    expect(warnings()).toEqual(
+      [0, 2].map(number => expect.stringContaining(`The key ${toHex(keyOf(number))} is not registered`)),
+    );
+    expect(warnings()[0]).toContain('ee'.repeat(32));
+    const { plan: planKnown, signer } = open([keyOf(0)], '0x02', { beacon });
+    expect(await planKnown(1)).toMatchObject({ code: 'signer-keys-used-up' });
+    expect(signer.asked).toEqual([]);
+  });
+
+  it('while no beacon node answers, nothing is signed', async () => {
+    const beacon = {
+      fetchValidators: () => Promise.reject(new ExternalError('unreachable', 'It refuses connections.')),
+    };
+    const { plan, signer } = open(keys, '0x02', { beacon });
+    await expect(plan(1)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(signer.asked).toEqual([]);
+  });
+
   it('nothing is signed of a key whose shares only are in the signer', async () => {
     const { plan, signer } = open(keys.slice(0, 2), '0x02');
     const plan2 = await plan(2, { loadedKeys: new Set() });
@@ -125,7 +181,7 @@ describe('createSignerKeysMode', () => {
       const signer = createSigner(() => {
         throw new ExternalError(code, 'It does not sign 0xabc.');
       });
-      expect(await open(keys, '0x02', signer).plan(1)).toEqual({
+      expect(await open(keys, '0x02', { signer }).plan(1)).toEqual({
         code: 'deposit-not-signed',
         waitsFor: 'the signer to sign the deposits: It does not sign 0xabc.',
       });
@@ -136,7 +192,7 @@ describe('createSignerKeysMode', () => {
     const signer = createSigner(() => {
       throw new ExternalError('unreachable', 'It refuses connections.', { retryable: true });
     });
-    await expect(open(keys, '0x02', signer).plan(1)).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(open(keys, '0x02', { signer }).plan(1)).rejects.toMatchObject({ code: 'unreachable' });
   });
 
   it('the same deposit is signed once, and another amount of the key anew', async () => {
@@ -317,7 +373,12 @@ describe('chooseRegistrationMode with keys of the signer', () => {
         source: { name: 'deposit_data.json', read: async () => [] },
         wallet,
         now: () => 0,
-        signerKeys: { keys: namedKeys('the test', async () => []), signer: createSigner() },
+        signerKeys: {
+          keys: namedKeys('the test', async () => []),
+          signer: createSigner(),
+          beacon: createBeacon(),
+          log: recordingLog().log,
+        },
       },
       {
         vault: VAULT,
