@@ -1,5 +1,5 @@
 import { equalBytes } from '../../lib/bytes.ts';
-import { compoundingCredentials } from './deposit.ts';
+import { compoundingCredentials, vaultCredentials } from './deposit.ts';
 
 /** Statuses of the beacon node API, in the order in which a validator takes them. */
 export const VALIDATOR_STATUSES = [
@@ -59,4 +59,17 @@ export function isCompoundingOf(
   { withdrawalCredentials }: Pick<ValidatorState, 'withdrawalCredentials'>,
 ): boolean {
   return equalBytes(withdrawalCredentials, compoundingCredentials(vault));
+}
+
+/**
+ * Whether what a validator has comes to this vault, compounding or not. Another one under a key of the vault's was deposited by
+ * somebody else first: credentials are those of a key's first deposit.
+ * @param vault - 20 bytes
+ */
+export function isPaidTo(
+  vault: Uint8Array,
+  validator: Pick<ValidatorState, 'withdrawalCredentials'>,
+): boolean {
+  const { withdrawalCredentials } = validator;
+  return isCompoundingOf(vault, validator) || equalBytes(withdrawalCredentials, vaultCredentials(vault));
 }

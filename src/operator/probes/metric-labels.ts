@@ -1,6 +1,8 @@
+import { ERROR_CODES } from '../../lib/error-codes.ts';
 import { BLOCKED_REASONS } from '../../services/staking/registration/blocked-registration.ts';
 import { WITHDRAWAL_WAITS } from '../../services/staking/withdrawals/withdrawal-waits.ts';
 import { TRANSACTION_KINDS } from '../../transactions/transaction.ts';
+import { WAIT_REASONS } from './wait-reasons.ts';
 
 /** Calls that are counted, by whom they go to. */
 export const CALL_TARGETS = ['signer', 'oracle', 'rpc', 'beacon', 'ipfs'] as const;
@@ -37,8 +39,11 @@ export const METRIC_LABELS = {
   task: { source: 'the tasks of list-tasks', atMost: 8 },
   mode: { source: 'the two ways of making exit shards', atMost: 2 },
   reason: {
-    source: 'BLOCKED_REASONS; WITHDRAWAL_WAITS; fee_ceiling of a transaction',
-    atMost: new Set<string>([...BLOCKED_REASONS, ...WITHDRAWAL_WAITS]).size,
+    source:
+      'BLOCKED_REASONS; WITHDRAWAL_WAITS; fee_ceiling of a transaction; of a task that waits WAIT_REASONS and ERROR_CODES, one at a time',
+    atMost:
+      new Set<string>([...BLOCKED_REASONS, ...WITHDRAWAL_WAITS, ...WAIT_REASONS, ...Object.keys(ERROR_CODES)])
+        .size + 1,
   },
   kind: { source: 'TRANSACTION_KINDS', atMost: TRANSACTION_KINDS.length + 1 },
   status: { source: 'what becomes of a transaction (TransactionOutcome)', atMost: 7 },

@@ -17,6 +17,8 @@ import {
 } from '../../transactions/transaction.ts';
 import type { TaskObserver } from '../loop/run-task.ts';
 import { boundedValues, type CALL_TARGETS, MAX_SERVERS, type MetricLabel, OTHER } from './metric-labels.ts';
+import { WaitFigure } from './wait-figure.ts';
+import type { WaitReason } from './wait-reasons.ts';
 
 /** Calls that are counted, by whom they go to. */
 export type CallTarget = (typeof CALL_TARGETS)[number];
@@ -60,7 +62,9 @@ export interface OperatorMetrics extends TaskObserver {
   readonly lease: LeaseObserver;
   /** Shows a task before its first pass: a figure that is not there yet is no zero. */
   expectTask(task: string): void;
-  /** A task that has ended with the lease fails no more. */
+  /** Is told during a pass what the task waits for; undefined when nothing is in its way. */
+  showWait(task: string, reason: WaitReason | undefined): void;
+  /** A task that has ended with the lease fails no more, and waits for nothing. */
   taskEnded(task: string): void;
   showOracles(oracles: OracleCounts): void;
   /** Shows what is in the way of registration and does not go by itself; undefined when nothing is. */
@@ -343,6 +347,13 @@ function createOracleFigures({ gauge }: Makers) {
 }
 
 function createTaskFigures({ gauge, counter, histogram }: Makers) {
+  const waits = new WaitFigure(
+    gauge(
+      'task_waiting',
+      'What a task waited for in its last pass, or the code of the error that it failed with',
+      ['task', 'reason'],
+    ),
+  );
   const passes = histogram('task_duration_seconds', 'Passes of tasks', ['task', 'outcome'], TASK_BUCKETS);
   const lastSuccess = gauge(
     'task_last_success_timestamp_seconds',
@@ -360,9 +371,14 @@ function createTaskFigures({ gauge, counter, histogram }: Makers) {
       failures.inc({ task }, 0);
       inARow.set({ task }, 0);
     },
-    taskEnded: (task: string) => inARow.set({ task }, 0),
+    showWait: (task: string, reason: WaitReason | undefined) => waits.tell(task, reason),
+    taskEnded(task: string) {
+      inARow.set({ task }, 0);
+      waits.taskEnded(task);
+    },
     passBegan: () => undefined,
     passEnded: ((task, { durationMs, error }) => {
+      waits.passEnded(task, error);
       const outcome = error === undefined ? 'ok' : 'failed';
       passes.observe({ task, outcome }, durationMs / 1000);
       if (outcome === 'ok') {

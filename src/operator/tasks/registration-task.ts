@@ -12,6 +12,7 @@ import type {
 import type { Task } from '../loop/run-task.ts';
 import type { OperatorMetrics } from '../probes/metrics.ts';
 import type { Outlook } from '../probes/outlook.ts';
+import { waitReasonOf } from '../probes/wait-reasons.ts';
 
 /** Where nothing is registered, validators are topped up all the same. */
 export function stakingTaskName(isRegistering: boolean): string {
@@ -32,7 +33,7 @@ export function registerValidators(
   }: {
     /** The same one as long as its configuration is the same. */
     readonly loadRegistrar: () => Promise<ValidatorRegistrar>;
-    readonly metrics: Pick<OperatorMetrics, 'stakeableAssets' | 'showRegistrationBlocked'>;
+    readonly metrics: Pick<OperatorMetrics, 'stakeableAssets' | 'showRegistrationBlocked' | 'showWait'>;
     readonly outlook: Pick<Outlook, 'passEnded'>;
     readonly log: Pick<Logger, 'warn'>;
     /** Milliseconds since 1970. */
@@ -60,6 +61,7 @@ export function registerValidators(
       const outcome = await runPass(signal);
       watch.note(outcome.status === 'waiting' ? blockedByWait(outcome) : undefined);
       metrics.stakeableAssets.set(Number(outcome.stakeableAssetsWei));
+      metrics.showWait(stakingTaskName(isRegistering), waitReasonOf(outcome));
       const waitsFor = waitOf(outcome, isRegistering);
       outlook.passEnded(outcome.stakeableAssetsWei, waitsFor);
       return waitsFor;

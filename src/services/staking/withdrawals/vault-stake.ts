@@ -16,8 +16,10 @@ import {
   type PendingOperations,
 } from '../../../domain/protocol/pending-operations.ts';
 import { fromHex } from '../../../lib/bytes.ts';
+import { ExternalError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { VaultValidators } from '../../local-keys/vault-validators.ts';
+import { STALE_BLOCKS } from './request-occasion.ts';
 
 /** A vault's validators and what waits to be done with them, all of it of one head. */
 export interface VaultStake {
@@ -52,7 +54,7 @@ export interface VaultStakeQuery {
 /**
  * Reads all that decides about withdrawals and top-ups, and what else is to be of the same head.
  * @param readMore - is called again for another head when something fails, so it does nothing but ask
- * @throws what `readOneHead`, the vault's validators and the queues throw; the signal's reason
+ * @throws ExternalError `node-behind`; what `readOneHead`, the vault's validators and the queues throw; the signal's reason
  */
 export async function readVaultStake<T>(
   deps: VaultStakeDeps,
@@ -62,10 +64,12 @@ export async function readVaultStake<T>(
   const { node, beacon, validators } = deps;
   const { vault, withdrawalRequests, consolidationRequests, signal } = query;
   // The first time it reads the logs of years, for which no state is held.
-  await validators.read(await node.getBlockNumber(), signal);
+  const latest = await node.getBlockNumber();
+  await validators.read(latest, signal);
   return await readOneHead({ beacon, node }, async snapshot => {
     signal.throwIfAborted();
     const { head } = snapshot;
+    requireRecent(head, latest);
     const { number: blockNumber } = head.executionBlock;
     const { finalized, late } = await validators.read(blockNumber, signal);
     const publicKeys = [...finalized, ...late];
@@ -108,4 +112,18 @@ export async function readVaultStake<T>(
     };
     return { stake, more: await readMore(stake, snapshot) };
   });
+}
+
+/** A plan that would be outdated as soon as it is made is not made: another beacon node may be further. */
+function requireRecent({ slot, executionBlock }: BeaconHead, latest: number): void {
+  const behind = latest - executionBlock.number;
+  if (behind <= STALE_BLOCKS) return;
+  throw new ExternalError(
+    'node-behind',
+    `The beacon node's head at slot ${slot} is built upon block ${executionBlock.number}, ${behind} blocks behind the execution node.`,
+    {
+      retryable: true,
+      hint: 'Wait until it is synced, or name another with --consensus-endpoints.',
+    },
+  );
 }

@@ -3,7 +3,11 @@ import { noOracleConfig } from '../../../clients/execution/contracts/keeper.ts';
 import { fetchMissingAssets } from '../../../clients/execution/contracts/validators-checker.ts';
 import type { HttpDeps } from '../../../clients/http.ts';
 import { fetchExitsOfAll } from '../../../clients/oracle.ts';
-import { SHARD_COMMITTEE_PERIOD } from '../../../domain/consensus/validator-state.ts';
+import {
+  isPaidTo,
+  SHARD_COMMITTEE_PERIOD,
+  type ValidatorState,
+} from '../../../domain/consensus/validator-state.ts';
 import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
 import { largestAffordableBatch, requestFeeWei } from '../../../domain/protocol/request-fee.ts';
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
@@ -20,8 +24,9 @@ import { fromHex, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError, messageOf, OperatorError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { nameList } from '../../../lib/name-list.ts';
 import { WEI_PER_GWEI } from '../../../lib/units.ts';
-import type { Network } from '../../../networks/network.ts';
+import { type Network, withdrawalAddresses } from '../../../networks/network.ts';
 import { requireContract } from '../../../networks/require-contract.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { TransactionIntent } from '../../../transactions/transaction.ts';
@@ -32,7 +37,7 @@ import { asPart, isStillThere, type Submission } from './last-submission.ts';
 import type { RedemptionReserve } from './redemption-reserve.ts';
 import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
 import { readVaultStake, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
-import type { WithdrawalWait } from './withdrawal-waits.ts';
+import type { WithdrawalWaitCode } from './withdrawal-waits.ts';
 
 export interface ValidatorWithdrawalsDeps extends VaultStakeDeps {
   readonly chain: Pick<ChainReader, 'readSnapshot'>;
@@ -69,8 +74,7 @@ export type WithdrawalOutcome = {
   readonly exitedByOracles?: number | undefined;
 } & (
   | { readonly status: 'nothing-missing' }
-  /** Where there is no reason, it waits for nothing but time. */
-  | { readonly status: 'waiting'; readonly waitsFor: string; readonly reason?: WithdrawalWait | undefined }
+  | { readonly status: 'waiting'; readonly code: WithdrawalWaitCode; readonly waitsFor: string }
   | { readonly status: 'requested'; readonly hash: Hex; readonly blockNumber: number }
   /** Something changed in the middle; the next pass looks again. */
   | { readonly status: 'restarted'; readonly reason: string }
@@ -130,8 +134,7 @@ export class ValidatorWithdrawals {
    */
   async run(signal: AbortSignal): Promise<WithdrawalOutcome> {
     const outcome = await this.#pass(signal);
-    const waitsFor = outcome.status === 'waiting' ? outcome.waitsFor : undefined;
-    this.#changes.info('wait', waitsFor && `Waiting for ${waitsFor}`);
+    this.#changes.info('outcome', describeOutcome(outcome));
     return outcome;
   }
 
@@ -140,8 +143,8 @@ export class ValidatorWithdrawals {
       return await this.#look(signal);
     } catch (error) {
       if (!(error instanceof OperatorError) || error.code !== 'network-incomplete') throw error;
-      const waitsFor = `a network file that is complete: ${[error.message, error.hint].join(' ')}`;
-      return waiting('network_incomplete', waitsFor);
+      const what = [error.message, error.hint].join(' ');
+      return waiting('network-incomplete', `a network file that is complete: ${what}`);
     }
   }
 
@@ -152,13 +155,12 @@ export class ValidatorWithdrawals {
     const contracts = this.#findContracts();
     const snapshot = await chain.readSnapshot({ signal });
     if (snapshot.vault.validatorsManager !== wallet) {
-      const waitsFor = `the vault to have the hot wallet ${wallet} as its validators manager`;
-      return waiting('not_validators_manager', waitsFor);
+      const what = `the vault to have the hot wallet ${wallet} as its validators manager`;
+      return waiting('not-validators-manager', what);
     }
     if (!snapshot.keeper.isCollateralized) {
-      const waitsFor =
-        'the keeper to know validators of the vault: before, the vault requests no withdrawals';
-      return waiting('not_collateralized', waitsFor);
+      const what = 'the keeper to know validators of the vault: before, the vault requests no withdrawals';
+      return waiting('not-collateralized', what);
     }
     if (snapshot.events.config === null) throw noOracleConfig(network.contracts.keeper);
     const config = await fetchOracleConfig(snapshot.events.config.ipfsHash);
@@ -169,7 +171,7 @@ export class ValidatorWithdrawals {
       return { status: 'nothing-missing', queuedAssetsGwei: 0n };
     }
     const pause = await this.#findPause(config, snapshot.blockNumber);
-    return pause === undefined ? await this.#plan(want, signal) : waiting(undefined, pause);
+    return pause === undefined ? await this.#plan(want, signal) : waiting('interval', pause);
   }
 
   #findContracts(): Contracts {
@@ -215,7 +217,8 @@ export class ValidatorWithdrawals {
     const oracleExits = await this.#fetchOracleExits(want.config, signal);
     if (oracleExits === undefined) {
       const threshold = want.config.exitSignatureRecoverThreshold;
-      return waiting('oracle_exits', `answers of ${threshold} oracles about the validators that they exit`);
+      const what = `answers of ${threshold} oracles about the validators that they exit`;
+      return waiting('oracle-exits-unknown', what);
     }
     const planned = await this.#readPlan(want, oracleExits, signal);
     const exitedByOracles = planned.stake.validators.filter(({ index }) => oracleExits.has(index)).length;
@@ -225,13 +228,13 @@ export class ValidatorWithdrawals {
   async #decide(planned: Planned, signal: AbortSignal): Promise<WithdrawalOutcome> {
     const { stake, missingGwei, plan } = planned;
     if (missingGwei < 1n) return { status: 'nothing-missing', queuedAssetsGwei: 0n };
-    const wait = (reason: WithdrawalWait, waitsFor: string) => waiting(reason, waitsFor, missingGwei);
+    const wait = (code: WithdrawalWaitCode, waitsFor: string) => waiting(code, waitsFor, missingGwei);
     if (isWithdrawalQueueFull(stake.pendingPartials, stake.queuedRequests)) {
-      return wait('queue_full', 'room in the queue of partial withdrawals of the beacon chain');
+      return wait('withdrawal-queue-full', 'room in the queue of partial withdrawals of the beacon chain');
     }
     if (plan.withdrawals.length === 0) {
       return wait(
-        'nothing_withdrawable',
+        'nothing-to-withdraw',
         'validators that can be withdrawn from: what the exit queue lacks cannot be had of any now',
       );
     }
@@ -240,13 +243,11 @@ export class ValidatorWithdrawals {
     const count = largestAffordableBatch('withdrawal', stake.requestQueue, { maxFeeWei, maxCount });
     if (count > 0) return await this.#request(planned, count, signal);
     if (stake.requestQueue.excess === undefined) {
-      return wait(
-        'fork_not_begun',
-        'the contract of withdrawal requests to take some: the fork has not begun',
-      );
+      const what = 'the contract of withdrawal requests to take some: the fork has not begun';
+      return wait('requests-not-taken', what);
     }
     return wait(
-      'request_fee',
+      'request-fee-too-high',
       `requests for less than ${maxFeeWei / WEI_PER_GWEI} gwei each (--max-withdrawal-request-fee-gwei)`,
     );
   }
@@ -275,7 +276,7 @@ export class ValidatorWithdrawals {
     const query = { vault, withdrawalRequests, consolidationRequests, signal };
     const { stake, more } = await readVaultStake(this.#deps, query, async ({ head, validators, pending }) => {
       const { number } = head.executionBlock;
-      const comingIn = comingInGwei({ validators, pending, oracleExits });
+      const comingIn = comingInGwei({ validators: this.#findPaying(validators), pending, oracleExits });
       const [missingGwei, lastEventBlock] = await Promise.all([
         this.#fetchMissingGwei(want, number, comingIn),
         findLastRequestBlock(node, vault, { network, toBlock: number }),
@@ -296,6 +297,17 @@ export class ValidatorWithdrawals {
       isWithoutExits: this.#options.isWithoutExits,
     });
     return { stake, plan, ...more };
+  }
+
+  /** Those whose balance comes to the vault: a key of it may have been deposited by somebody else first. */
+  #findPaying(validators: readonly ValidatorState[]): readonly ValidatorState[] {
+    const { vault, network } = this.#options;
+    const owners = withdrawalAddresses(network, vault).map(owner => fromHex(owner, ADDRESS_LENGTH));
+    const isPaying = (validator: ValidatorState) => owners.some(owner => isPaidTo(owner, validator));
+    const foreign = validators.filter(validator => !isPaying(validator)).map(({ index }) => index);
+    const what = `Validators with keys of the vault have other withdrawal credentials, so that nothing of theirs comes to it: ${nameList(foreign)}`;
+    this.#changes.warn('foreign', foreign.length > 0 ? what : undefined);
+    return validators.filter(isPaying);
   }
 
   async #request(planned: Planned, count: number, signal: AbortSignal): Promise<WithdrawalOutcome> {
@@ -350,10 +362,13 @@ export class ValidatorWithdrawals {
   }
 }
 
-function waiting(
-  reason: WithdrawalWait | undefined,
-  waitsFor: string,
-  queuedAssetsGwei?: bigint,
-): WithdrawalOutcome {
-  return { status: 'waiting', reason, waitsFor, queuedAssetsGwei };
+function waiting(code: WithdrawalWaitCode, waitsFor: string, queuedAssetsGwei?: bigint): WithdrawalOutcome {
+  return { status: 'waiting', code, waitsFor, queuedAssetsGwei };
+}
+
+/** What is told when it changes. */
+function describeOutcome(outcome: WithdrawalOutcome): string | undefined {
+  if (outcome.status === 'waiting') return `Waiting for ${outcome.waitsFor}`;
+  if (outcome.status === 'restarted') return `Withdrawals are planned anew: ${outcome.reason}`;
+  return undefined;
 }

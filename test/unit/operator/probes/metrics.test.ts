@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ExternalError } from '../../../../src/lib/errors.ts';
 import { MAX_SERVERS } from '../../../../src/operator/probes/metric-labels.ts';
 import type { OperatorMetrics } from '../../../../src/operator/probes/metrics.ts';
+import type { WaitReason } from '../../../../src/operator/probes/wait-reasons.ts';
 import { WITHDRAWAL_WAITS } from '../../../../src/services/staking/withdrawals/withdrawal-waits.ts';
 import { METRICS_VAULT, readSamples, testMetrics } from '../../../support/operator-metrics.ts';
 
@@ -97,6 +99,35 @@ describe('createOperatorMetrics', () => {
     fail();
     metrics.taskEnded('watch-chain');
     expect(await figures()).toEqual([3, 0, 3]);
+  });
+
+  it('createOperatorMetrics shows one reason for which a task waits, or the code of its failure, until a pass says another', async () => {
+    const metrics = testMetrics();
+    const task = 'withdraw-validators';
+    const shown = async () =>
+      [...(await readSamples(metrics))].filter(([name]) => /^task_waiting/.test(name));
+    const reason = (word: string) => [[`task_waiting{task="${task}",reason="${word}"}`, 1]];
+    const pass = (word: WaitReason | undefined, error?: Error) => {
+      metrics.showWait(task, word);
+      metrics.passEnded(task, { durationMs: 1, error });
+    };
+    expect(await shown()).toEqual([]);
+    pass('oracle-exits-unknown');
+    expect(await shown()).toEqual(reason('oracle-exits-unknown'));
+    metrics.passEnded('watch-chain', { durationMs: 1 });
+    expect(await shown()).toEqual(reason('oracle-exits-unknown'));
+    pass('request-fee-too-high');
+    expect(await shown()).toEqual(reason('request-fee-too-high'));
+    // What a pass has told before it failed is not what is in its way.
+    pass('interval', new ExternalError('beacon-chain-reorganised', 'Its chain was reorganised.'));
+    expect(await shown()).toEqual(reason('beacon-chain-reorganised'));
+    metrics.passEnded(task, { durationMs: 1, error: new Error('a bug') });
+    expect(await shown()).toEqual(reason('other'));
+    pass(undefined);
+    expect(await shown()).toEqual([]);
+    pass('interval');
+    metrics.taskEnded(task);
+    expect(await shown()).toEqual([]);
   });
 
   it('createOperatorMetrics leaves to the next holder of the lease what only the holder knows', async () => {
