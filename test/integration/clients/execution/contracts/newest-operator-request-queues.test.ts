@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   fetchConsolidationQueue,
   fetchWithdrawalQueue,
 } from '../../../../../src/clients/execution/contracts/request-queues.ts';
 import { toHex } from '../../../../../src/lib/bytes.ts';
+import { readNewestVectors, type Whole } from '../../../../support/recorded/newest-vectors.ts';
 import {
   connectViews,
   startVersion5Views,
@@ -16,21 +16,18 @@ interface QueueCase {
   readonly kind: 'withdrawal' | 'consolidation';
   readonly storage: Readonly<Record<string, string>>;
   readonly result: readonly (
-    | { readonly source_address: string; readonly public_key: string; readonly amount: number }
+    | { readonly source_address: string; readonly public_key: string; readonly amount: Whole }
     | { readonly source_address: string; readonly source_pubkey: string; readonly target_pubkey: string }
   )[];
 }
 
-const vectors = JSON.parse(
-  readFileSync(
-    new URL('../../../../vectors/newest-operator/execution-request-queues.json', import.meta.url),
-    'utf8',
-  ),
-) as {
+const vectors = readNewestVectors<{
   readonly withdrawal_contract: string;
   readonly consolidation_contract: string;
   readonly cases: readonly QueueCase[];
-};
+}>('execution-request-queues');
+/** What stands in the first slot until the contract has begun. */
+const INHIBITED = 2n ** 256n - 1n;
 const CONTRACT = vectors.withdrawal_contract;
 const NOBODY = `0x${'77'.repeat(20)}`;
 const VAULT = `0x${'a1'.repeat(20)}`;
@@ -44,9 +41,15 @@ beforeAll(async () => {
 });
 afterAll(() => views[Symbol.asyncDispose]());
 
+const written = new Map<string, ReadonlySet<bigint>>();
 const word = (value: string | bigint) => `0x${BigInt(value).toString(16).padStart(64, '0')}`;
 
+/** Writes these slots, and clears all that was written before. */
 async function store(contract: string, storage: Readonly<Record<string, string | bigint>>): Promise<number> {
+  for (const slot of written.get(contract) ?? []) {
+    await views.request('anvil_setStorageAt', [contract, word(slot), word(0n)]);
+  }
+  written.set(contract, new Set(Object.keys(storage).map(BigInt)));
   for (const [slot, value] of Object.entries(storage)) {
     await views.request('anvil_setStorageAt', [contract, word(BigInt(slot)), word(value)]);
   }
@@ -60,7 +63,9 @@ describe('queues of requests', () => {
     async (_, kind, { storage, result }) => {
       const isWithdrawal = kind === 'withdrawal';
       const contract = isWithdrawal ? vectors.withdrawal_contract : vectors.consolidation_contract;
-      const blockNumber = await store(contract, Object.assign({ 0: 0n, 1: 0n, 2: 0n, 3: 0n }, storage));
+      const blockNumber = await store(contract, storage);
+      const bySlot = new Map(Object.entries(storage).map(([slot, value]) => [BigInt(slot), BigInt(value)]));
+      const excess = bySlot.get(0n) ?? 0n;
       const senders = new Set([NOBODY, ...result.map(({ source_address }) => source_address)]);
       for (const vault of senders) {
         const query = { contract, vault, blockNumber };
@@ -69,17 +74,18 @@ describe('queues of requests', () => {
           : await fetchConsolidationQueue(views.node, query);
         const requests = queue.ofVault.map(one =>
           'publicKey' in one
-            ? { source_address: vault, public_key: toHex(one.publicKey), amount: Number(one.amountGwei) }
+            ? { source_address: vault, public_key: toHex(one.publicKey), amount: one.amountGwei }
             : {
                 source_address: vault,
                 source_pubkey: toHex(one.sourcePublicKey),
                 target_pubkey: toHex(one.targetPublicKey),
               },
         );
-        expect(requests).toEqual(result.filter(({ source_address }) => source_address === vault));
+        const expected = result.map(one => ('amount' in one ? { ...one, amount: BigInt(one.amount) } : one));
+        expect(requests).toEqual(expected.filter(({ source_address }) => source_address === vault));
         expect(queue.length).toBe(result.length);
-        expect(queue.excess).toBe(BigInt(storage['0'] ?? '0'));
-        expect(queue.addedInBlock).toBe(BigInt(storage['1'] ?? '0'));
+        expect(queue.excess).toBe(excess === INHIBITED ? null : excess);
+        expect(queue.addedInBlock).toBe(bySlot.get(1n) ?? 0n);
       }
     },
   );

@@ -1,11 +1,14 @@
 import { Interface } from 'ethers/abi';
 import { describe, expect, it } from 'vitest';
+import { fetchProcessedShares } from '../../../../../src/clients/execution/contracts/os-token-redeemer.ts';
+import { fetchMissingAssets } from '../../../../../src/clients/execution/contracts/validators-checker.ts';
 import {
   encodeCalls,
   encodeFunding,
   encodeManagedRegistration,
   encodeWithdrawalRequests,
 } from '../../../../../src/clients/execution/contracts/vault-calldata.ts';
+import type { ExecutionNode } from '../../../../../src/clients/execution/execution-node.ts';
 import { encodeUpdateState } from '../../../../../src/domain/protocol/rewards.ts';
 import { fromHex } from '../../../../../src/lib/bytes.ts';
 import { readNewestVectors, type Whole } from '../../../../support/recorded/newest-vectors.ts';
@@ -37,15 +40,23 @@ const { harvest_params, calls } = readNewestVectors<{
     readonly 'vault.withdrawValidators': RecordedCall<readonly [entries: string, signature: string]>;
     readonly 'vault.multicall(updateState, registerValidators)': RecordedCall;
     readonly 'vault.multicall(fundValidators)': RecordedCall;
+    readonly 'checker.updateVaultState': RecordedCall;
+    readonly 'checker.getExitQueueCumulativeTickets': RecordedCall;
+    readonly 'checker.getExitQueueMissingAssets (4 arguments)': RecordedCall<
+      readonly [vault: string, comingInWei: Whole, redemptionWei: Whole, tickets: Whole]
+    >;
+    readonly 'checker.multicall(updateVaultState, getExitQueueMissingAssets)': RecordedCall;
+    readonly 'redeemer.leafToProcessedShares': RecordedCall;
   };
 }>('calldata');
 
-const update = encodeUpdateState({
+const harvest = {
   rewardsRoot: fromHex(harvest_params.rewards_root, 32),
   rewardWei: BigInt(harvest_params.reward),
   unlockedMevRewardWei: BigInt(harvest_params.unlocked_mev_reward),
   proof: harvest_params.proof.map(node => fromHex(node, 32)),
-});
+};
+const update = encodeUpdateState(harvest);
 const { args } = calls['vault.registerValidators'];
 const approved = {
   registryRoot: fromHex(args.validatorsRegistryRoot, 32),
@@ -96,5 +107,76 @@ describe('calldata.json', () => {
     const funding = encodeFunding(fromHex(args[0]), fromHex(args[1]));
     expect(wrapped).toEqual([funding]);
     expect(encodeCalls([funding])).toBe(funding);
+  });
+
+  describe('views of the validators checker and of the redeemer', () => {
+    const checker = new Interface([
+      'function updateVaultState(address, (bytes32, int160, uint160, bytes32[]))',
+      'function getExitQueueMissingAssets(address, uint256, uint256, uint256) view returns (uint256)',
+      'function multicall(bytes[]) returns (bytes[])',
+    ]);
+    const word = (value: bigint) => `0x${value.toString(16).padStart(64, '0')}`;
+
+    /** What a node is asked, which answers the first question with so many tickets. */
+    async function askMissing(
+      [vault, comingInWei, redemptionWei, tickets]: readonly [string, Whole, Whole, Whole],
+      isBehindHarvest: boolean,
+    ): Promise<readonly string[]> {
+      const asked: string[] = [];
+      const node = {
+        async call({ data }: { readonly data: string }) {
+          asked.push(data);
+          const answer = word(asked.length === 1 ? BigInt(tickets) : 0n);
+          return isBehindHarvest ? checker.encodeFunctionResult('multicall', [['0x', answer]]) : answer;
+        },
+      };
+      await fetchMissingAssets(node as unknown as ExecutionNode, {
+        vault,
+        checker: `0x${'cc'.repeat(20)}`,
+        blockNumber: 1,
+        harvest: isBehindHarvest ? harvest : null,
+        comingInWei: BigInt(comingInWei),
+        redemptionWei: BigInt(redemptionWei),
+      });
+      return asked;
+    }
+
+    it('fetchMissingAssets asks the checker with the recorded calls', async () => {
+      const { args, data } = calls['checker.getExitQueueMissingAssets (4 arguments)'];
+      expect(await askMissing(args, false)).toEqual([
+        calls['checker.getExitQueueCumulativeTickets'].data,
+        data,
+      ]);
+    });
+
+    it('fetchMissingAssets asks the checker behind a harvest with the recorded calls', async () => {
+      const { data } = calls['checker.multicall(updateVaultState, getExitQueueMissingAssets)'];
+      const [inner] = checker.decodeFunctionData('multicall', data).toArray(true) as [[string, string]];
+      expect(inner[0]).toBe(calls['checker.updateVaultState'].data);
+      const args = checker.decodeFunctionData('getExitQueueMissingAssets', inner[1]).toArray();
+      const asked = await askMissing(args as [string, bigint, bigint, bigint], true);
+      expect(asked[1]).toBe(data);
+    });
+
+    it('fetchProcessedShares asks the redeemer with the recorded call', async () => {
+      const { data } = calls['redeemer.leafToProcessedShares'];
+      const asked: string[] = [];
+      const node = {
+        async call(call: { readonly data: string }) {
+          asked.push(call.data);
+          throw new Error('that is all that is looked at');
+        },
+      };
+      const leaves = [fromHex(data.slice(10), 32)];
+      const where = { multicall: `0x${'dd'.repeat(20)}`, blockNumber: 1 };
+      const asking = fetchProcessedShares(
+        node as unknown as ExecutionNode,
+        `0x${'ee'.repeat(20)}`,
+        leaves,
+        where,
+      );
+      await expect(asking).rejects.toThrow('that is all');
+      expect(asked).toEqual([expect.stringContaining(data.slice(2))]);
+    });
   });
 });
