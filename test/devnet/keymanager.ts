@@ -7,7 +7,8 @@ import { decryptKeystoreV4 } from './keystore-v4.ts';
  * What the signer does wrong: `down` cuts every connection, `hanging` never answers, `garbage` is no JSON, `no-api` has
  * no key manager, `host-refused` knows other names, `cut-import` resets the connection of each import and goes on behind
  * it (Web3Signer's idle time-out), `half` fails every other keystore, `empty-list` lists no key, `wrong-key` signs with
- * another one, `other-network` belongs to another chain.
+ * another one, `other-network` belongs to another chain; `other-amount`, `other-credentials` and `other-fork` sign another deposit
+ * than the one that is asked for.
  */
 type KeymanagerFault =
   | 'down'
@@ -20,6 +21,9 @@ type KeymanagerFault =
   | 'empty-list'
   | 'wrong-key'
   | 'other-network'
+  | 'other-amount'
+  | 'other-credentials'
+  | 'other-fork'
   | 'delete-fails';
 
 interface LoadedKey {
@@ -189,18 +193,23 @@ function signDeposit(state: State, { secretKey }: LoadedKey, body: string): Answ
     deposit: { pubkey: string; withdrawal_credentials: string; amount: string; genesis_fork_version: string };
     signing_root: string;
   };
-  const root = depositSigningRoot(
-    {
-      publicKey: unhex(deposit.pubkey),
-      withdrawalCredentials: unhex(deposit.withdrawal_credentials),
-      amountGwei: BigInt(deposit.amount),
-    },
-    { genesisForkVersion: unhex(deposit.genesis_fork_version) },
-  );
+  const message = {
+    publicKey: unhex(deposit.pubkey),
+    withdrawalCredentials: unhex(deposit.withdrawal_credentials),
+    amountGwei: BigInt(deposit.amount),
+  };
+  const chain = { genesisForkVersion: unhex(deposit.genesis_fork_version) };
+  const root = depositSigningRoot(message, chain);
   if (hex(root) !== signing_root) return { status: 500, body: 'Internal Server Error' };
   const { fault } = state.current();
   const signer = fault === 'wrong-key' ? Buffer.alloc(32, 7) : secretKey;
-  return { status: 200, body: { signature: hex(sign(signer, root)) } };
+  const signed = {
+    'other-amount': { ...message, amountGwei: message.amountGwei + 1n },
+    'other-credentials': { ...message, withdrawalCredentials: Buffer.alloc(32, 0xee) },
+  };
+  const lie = fault === 'other-amount' || fault === 'other-credentials' ? signed[fault] : message;
+  const fork = fault === 'other-fork' ? { genesisForkVersion: Uint8Array.of(9, 9, 9, 9) } : chain;
+  return { status: 200, body: { signature: hex(sign(signer, depositSigningRoot(lie, fork))) } };
 }
 
 function signExit(

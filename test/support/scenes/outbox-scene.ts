@@ -2,7 +2,7 @@ import { type JsonRpcProvider, Transaction, Wallet } from 'ethers';
 import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution/execution-node.ts';
 import type { WalletSigner } from '../../../src/clients/signer/wallet-signer.ts';
 import { type Database, openDatabase } from '../../../src/db/database.ts';
-import type { Hex } from '../../../src/lib/bytes.ts';
+import { fromHex, type Hex } from '../../../src/lib/bytes.ts';
 import type { Logger } from '../../../src/lib/logger.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
 import { holdLease, type Lease } from '../../../src/transactions/lease.ts';
@@ -39,6 +39,14 @@ export interface TestOperator extends AsyncDisposable {
 
 const silent = () => undefined;
 
+/** What the validators manager of a vault signs. */
+const VAULT_VALIDATORS = {
+  VaultValidators: [
+    { name: 'validatorsRegistryRoot', type: 'bytes32' },
+    { name: 'validators', type: 'bytes' },
+  ],
+};
+
 /** The hot wallet in this process: the signer's own tests are elsewhere. */
 export function localSigner(secretKey: string): WalletSigner {
   const wallet = new Wallet(secretKey);
@@ -58,7 +66,10 @@ export function localSigner(secretKey: string): WalletSigner {
           maxPriorityFeePerGas: unsigned.maxPriorityFeePerGasWei,
         }),
       )) as Hex,
-    signVaultValidators: () => Promise.reject(new Error('not for these tests')),
+    async signVaultValidators({ chainId, vault, ...message }) {
+      const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
+      return fromHex(await wallet.signTypedData(domain, VAULT_VALIDATORS, message), 65);
+    },
     macRecord: localMac(secretKey),
     [Symbol.asyncDispose]: async () => undefined,
   };

@@ -33,8 +33,7 @@ import { createOutbox, type Outbox } from '../../../src/transactions/outbox.ts';
 import { type Devnet, type DevnetOptions, startDevnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { createTestDatabase } from '../postgres/postgres.ts';
-import { localMac } from './local-mac.ts';
-import type { OutboxPlace } from './outbox-scene.ts';
+import { localSigner, type OutboxPlace } from './outbox-scene.ts';
 
 /** A validator of a test, whose deposit is signed. */
 interface SceneValidator {
@@ -96,7 +95,8 @@ export async function startRegistrationScene(options: DevnetOptions = {}): Promi
   const clone = stack.use(await createTestDatabase());
   const database = stack.use(await openDatabase({ url: clone.url }));
   const ipfs = { gateways: network.ipfsGateways, timeoutMs: 5_000 };
-  const { secretKey, wallet } = createWallet();
+  const { privateKey: secretKey } = Wallet.createRandom();
+  const wallet = localSigner(secretKey);
   await devnet.setBalance(wallet.address, 10n ** 20n);
   const leases = stack.use(new AsyncDisposableStack());
   let keys = 0;
@@ -247,31 +247,6 @@ function createValidator(vault: string, network: Network, number: number): Scene
 
 function loadKey(signer: Keymanager, secretKey: Uint8Array, publicKey: Uint8Array): void {
   signer.addKey(toHex(publicKey), { secretKey, path: '', isReadOnly: false });
-}
-
-/** The hot wallet, signing by itself. */
-function createWallet(): { readonly secretKey: string; readonly wallet: WalletSigner } {
-  const wallet = Wallet.createRandom();
-  const types = {
-    VaultValidators: [
-      { name: 'validatorsRegistryRoot', type: 'bytes32' },
-      { name: 'validators', type: 'bytes' },
-    ],
-  };
-  const signer: WalletSigner = {
-    address: wallet.address,
-    async signTransaction({ maxFeePerGasWei, maxPriorityFeePerGasWei, ...transaction }) {
-      const fees = { maxFeePerGas: maxFeePerGasWei, maxPriorityFeePerGas: maxPriorityFeePerGasWei };
-      return (await wallet.signTransaction({ type: 2, ...transaction, ...fees })) as Hex;
-    },
-    async signVaultValidators({ chainId, vault, ...message }) {
-      const domain = { name: 'VaultValidators', version: '1', chainId, verifyingContract: vault };
-      return fromHex(await wallet.signTypedData(domain, types, message), 65);
-    },
-    macRecord: localMac(wallet.privateKey),
-    [Symbol.asyncDispose]: async () => undefined,
-  };
-  return { secretKey: wallet.privateKey, wallet: signer };
 }
 
 /** The validators of the chain, as the devnet counts them. */
