@@ -312,7 +312,9 @@ async function prepareTasks(
     wallet: wallet.address,
     maxAgeMs: secondsPerSlot * 500,
   });
-  const registration = policy.register ? await prepareRegistration({ log }, handles, settings, found) : undefined;
+  const registration = policy.register
+    ? await prepareRegistration({ log }, handles, settings, found)
+    : undefined;
   const staking =
     registration?.staking ?? stakingOf(policy, network, policy.validatorType ?? DEFAULT_VALIDATOR_TYPE);
   const { ownKeys } = registration ?? {};

@@ -12,12 +12,15 @@ export type WaitReason =
 
 /** Each of them once, which the compiler sees to. */
 const ALL: Readonly<Record<WaitReason, true>> = {
+  'beacon-head-unsettled': true,
+  'beacon-query-not-served': true,
   'deposit-data-bad-signature': true,
   'deposit-data-root-mismatch': true,
   'deposit-data-root-not-set': true,
   'deposit-data-used-up': true,
   'deposit-not-signed': true,
   'fee-ceiling': true,
+  'funding-interval': true,
   'harvest-not-possible': true,
   'insufficient-funds': true,
   interval: true,

@@ -96,9 +96,9 @@ describe.each(BOTH_DATABASES)('on $kind', ({ createUrl }) => {
       );
       const { root, entryCount } = activation.depositData ?? {};
       expect(await findDepositData(database, vault.vaultId)).toEqual({ root, entryCount, document: '[]' });
-      expect(await listAuditEntries(database, { network: 'devnet', vault: vault.address }, { limit: 10 })).toMatchObject([
-        { actor: 'tester', command: 'upload', counts: { validators: 2 } },
-      ]);
+      expect(
+        await listAuditEntries(database, { network: 'devnet', vault: vault.address }, { limit: 10 }),
+      ).toMatchObject([{ actor: 'tester', command: 'upload', counts: { validators: 2 } }]);
       expect(await readSecrets(database, vault)).toEqual(expectedSecrets(keypairs, set));
     });
 
@@ -335,7 +335,9 @@ describe.each(BOTH_DATABASES)('on $kind', ({ createUrl }) => {
       const activation = activationOf(vault, keysOf(await store(vault, set, 1)), set);
       const first = await activateUpload(database, activation);
       expect(await activateUpload(database, activation)).toEqual(first);
-      expect(await listAuditEntries(database, { network: 'devnet', vault: vault.address }, { limit: 10 })).toHaveLength(1);
+      expect(
+        await listAuditEntries(database, { network: 'devnet', vault: vault.address }, { limit: 10 }),
+      ).toHaveLength(1);
     });
 
     it('activateUpload is undone as a whole when the manifest is refused', async () => {

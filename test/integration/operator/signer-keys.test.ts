@@ -132,7 +132,7 @@ describe('start without deposit data for a vault of version 5', () => {
     );
     expect((await operator.stop()).exitCode).toBe(0);
     name([...named, last]);
-    await using compounding = startOperatorProcess([...args, "--disable-validators-funding"]);
+    await using compounding = startOperatorProcess([...args, '--disable-validators-funding']);
     await compounding.printed('Validators of type 0x02 are registered with keys of ');
     await compounding.printed('Successfully registered validators');
     expect((await listDeposits()).slice(after.length)).toEqual([

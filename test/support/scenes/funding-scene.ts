@@ -230,7 +230,7 @@ async function openPasses(
   const keys = namedKeys('the test', async () => vault.validators.map(({ entry }) => entry.publicKey));
   const { chainId, genesisForkVersion } = { ...network, chainId: devnet.chainId };
   const mode = createSignerKeysMode(
-    { keys, wallet, signer },
+    { keys, wallet, signer, log, beacon: beaconNode },
     { vault: address, chainId, genesisForkVersion, validatorType: type },
   );
   const { registrar } = await scene.openRegistrar(vault, {

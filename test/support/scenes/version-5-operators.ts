@@ -381,12 +381,12 @@ function prepare(
       ),
       staking: { type: validatorType, maxValidatorBalanceGwei: 300n * ETH, minDepositAmountGwei: 10n * ETH },
       harvest: false,
+      dumpTimeoutMs: 5_000,
       withdrawals: {
         intervalMs,
         wallet: wallet.address,
         maxRequestFeeWei: maxRequestFeeGwei * WEI_PER_GWEI,
         isWithoutExits: false,
-        dumpTimeoutMs: 5_000,
       },
     },
   };

@@ -44,7 +44,11 @@ async function indexOf(key: Hex | undefined): Promise<number> {
 
 /** Nothing was topped up or registered, and so nothing in vain. */
 async function expectNothing(vault: FundingVault): Promise<void> {
-  expect([await vault.listFunded(), await vault.listRegistered(), await vault.listVoid()]).toEqual([[], [], []]);
+  expect([await vault.listFunded(), await vault.listRegistered(), await vault.listVoid()]).toEqual([
+    [],
+    [],
+    [],
+  ]);
 }
 
 /** The vault's manager calls it by hand. */
@@ -63,9 +67,7 @@ describe('top-ups of validators of a vault', () => {
     const { run, lines } = await vault.open();
     expect(await run()).toMatchObject({ status: 'funded', publicKeys: vault.publicKeys });
     expect(await vault.listFunded()).toEqual([[0, 268]]);
-    expect(lines).toContainEqual(
-      `Successfully topped up validators with public keys ${vault.publicKeys[0]}`,
-    );
+    expect(lines).toContainEqual(`Successfully topped up validators with public keys ${vault.publicKeys[0]}`);
     expect(await run()).toMatchObject({ status: 'idle', stakeableAssetsWei: 0n });
     expect(await listBalances(vault)).toEqual([300]);
     expect(await vault.listVoid()).toEqual([]);
@@ -318,7 +320,11 @@ describe('what top-ups wait for', () => {
 
   it.each([
     ['before-electra', 'beacon-query-not-served', 'does not serve pending_'],
-    ['reorganising', 'beacon-head-unsettled', 'a beacon node that tells what the validators of the vault have'],
+    [
+      'reorganising',
+      'beacon-head-unsettled',
+      'a beacon node that tells what the validators of the vault have',
+    ],
     ['syncing', 'beacon-head-unsettled', 'a beacon node that tells what the validators of the vault have'],
   ] as const)('a beacon node that is not %s, and nothing is sent meanwhile', async (fault, code, what) => {
     const vault = await place.createVault({ validators: [32], ether: 60, freeKeys: 1 });
@@ -391,7 +397,12 @@ describe('top-ups that something gets in the way of', () => {
     const contract = place.devnet.protocol.at('VaultV5', vault.address);
     const leave = async () => {
       const shares = await contract.getFunction('convertToShares').staticCall(parseEther('30'));
-      await place.devnet.protocol.send(contract, 'enterExitQueue', shares, place.devnet.protocol.owner.address);
+      await place.devnet.protocol.send(
+        contract,
+        'enterExitQueue',
+        shares,
+        place.devnet.protocol.owner.address,
+      );
     };
     const first = await vault.open({ beforeSend: leave });
     expect(await first.run()).toMatchObject({
@@ -429,7 +440,10 @@ describe('top-ups that something gets in the way of', () => {
   it('a plan that has waited too long is made anew', async () => {
     const vault = await place.createVault({ validators: [32], ether: 60 });
     const { run } = await vault.open({ beforeSend: () => place.devnet.mine(40) });
-    expect(await run()).toMatchObject({ status: 'restarted', reason: 'the chain has moved past these top-ups' });
+    expect(await run()).toMatchObject({
+      status: 'restarted',
+      reason: 'the chain has moved past these top-ups',
+    });
     await expectNothing(vault);
   });
 

@@ -226,7 +226,7 @@ describe('a signer that refuses the deposit of a key that it lists', () => {
         wallet,
         signer,
         keys: namedKeys('the test', async () => own),
-        log: { warn: (line: unknown) => warnings.push(String(line)) },
+        log: { info: () => undefined, warn: (line: unknown) => warnings.push(String(line)) },
         now: () => nowMs,
       },
       {
