@@ -24,7 +24,7 @@ import { STALE_BLOCKS } from './request-occasion.ts';
 /** A vault's validators and what waits to be done with them, all of it of one head. */
 export interface VaultStake {
   readonly head: BeaconHead;
-  /** Of all that the vault has registered, 48 bytes each: also those that the beacon chain does not know yet. */
+  /** Public keys of all that the vault has registered, 48 bytes each: also those that the beacon chain does not know yet. */
   readonly publicKeys: readonly Uint8Array[];
   readonly validators: readonly ValidatorState[];
   readonly pending: PendingOperations;

@@ -225,6 +225,7 @@ describe('a signer that refuses the deposit of a key that it lists', () => {
       {
         wallet,
         signer,
+        beacon: createBeacon(),
         keys: namedKeys('the test', async () => own),
         log: { info: () => undefined, warn: (line: unknown) => warnings.push(String(line)) },
         now: () => nowMs,
