@@ -16,7 +16,7 @@ import { createDepositData } from '../../../src/domain/keys/signed-deposit.ts';
 import { buildDepositTree } from '../../../src/domain/protocol/deposit-tree.ts';
 import { type OracleConfig, oracleSetHash } from '../../../src/domain/protocol/oracle-config.ts';
 import { parseOracleConfig } from '../../../src/domain/protocol/oracle-document.ts';
-import { fromHex, type Hex, toHex } from '../../../src/lib/bytes.ts';
+import { fromHex, toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI } from '../../../src/lib/units.ts';
 import type { Network } from '../../../src/networks/network.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';

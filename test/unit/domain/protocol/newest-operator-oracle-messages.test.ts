@@ -170,12 +170,10 @@ describe('protocol-config.json', () => {
   });
 
   it('requireApprovable refuses more shares than approvals, which the number of oracles would allow', () => {
-    const one = cases.find(({ parsed }) => parsed !== undefined);
-    const shares = one?.parsed?.exit_signature_recover_threshold;
-    if (one === undefined || shares === undefined) throw new Error('there is no case that is read');
-    expect(() => read(one.config, shares)).not.toThrow();
-    expect(() => read(one.config, shares - 1)).toThrow(
-      `asks for ${shares} shares (exit_signature_recover_threshold), but the keeper for the approvals of only ${shares - 1}`,
-    );
+    const [one] = cases;
+    if (one === undefined) throw new Error('there is no case');
+    const config = { ...one.config, exit_signature_recover_threshold: 2 };
+    expect(() => read(config, 2)).not.toThrow();
+    expect(() => read(config, 1)).toThrow(/2 shares .*only 1 oracles/);
   });
 });

@@ -49,29 +49,30 @@ function judge(network: string, data: Hex, value: bigint): string {
 }
 
 describe('the gate of the wallet, and what the newest Python operator sends', () => {
-  it('the wallet’s gate lets every top-up of the newest Python operator pass, on every network', () => {
-    const cases = operations.cases.filter(({ kind }) => kind === 'fund');
-    expect(cases.length).toBeGreaterThan(0);
-    for (const { network, encoded } of cases) {
+  const casesOf = (kind: string) =>
+    operations.cases.filter(one => one.kind === kind).map((one, place) => ({ ...one, place }));
+
+  it.each(casesOf('fund'))(
+    'the wallet’s gate lets a top-up of the newest Python operator pass on $network: case $place',
+    ({ network, encoded }) => {
       const call = encodeFunding(fromHex(encoded));
       expect(judge(network, call, 0n)).toBe('fundValidators');
       expect(judge(network, encodeCalls([harvest, call]), 0n)).toBe('multicall(updateState, fundValidators)');
       expect(() => judge(network, call, 1n)).toThrow('sends 1 wei; 0 may be sent');
-    }
-  });
+    },
+  );
 
-  it('the wallet’s gate lets every withdrawal of the newest Python operator pass, up to the ceiling for each', () => {
-    const cases = operations.cases.filter(({ kind }) => kind === 'withdraw');
-    expect(cases.length).toBeGreaterThan(0);
-    for (const { network, encoded } of cases) {
+  it.each(casesOf('withdraw'))(
+    'the wallet’s gate lets a withdrawal of the newest Python operator pass on $network, up to the ceiling for each: case $place',
+    ({ network, encoded }) => {
       const entries = fromHex(encoded);
       const call = encodeWithdrawalRequests(entries);
       const most = MAX_FEE_WEI * BigInt(entries.length / 56);
       expect(judge(network, call, most)).toBe('withdrawValidators');
       expect(() => judge(network, call, most + 1n)).toThrow('may be sent for each');
       expect(() => judge(network, call, 0n)).toThrow('sends no fee');
-    }
-  });
+    },
+  );
 
   it.each([
     ['vault.fundValidators', encodeFunding],
