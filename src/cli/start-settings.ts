@@ -8,6 +8,7 @@ import type {
   OperatorPolicy,
   OperatorSettings,
   OperatorSigningSettings,
+  StakingPolicy,
 } from '../settings/operator-settings.ts';
 import type { KeySourceSettings } from '../settings/signer-settings.ts';
 import { findVaultConfig, readVaultConfig } from '../settings/vault-config.ts';
@@ -89,8 +90,9 @@ function keysOfDatabase(given: StartGiven): KeySourceSettings | undefined {
   return { kind: 'remote-db', db: { vault, network, dbUrl, dbSchema, dataDir }, encryptKey };
 }
 
-function policyOf(given: StartGiven): OperatorPolicy {
-  const { maxFeePerGasGwei, maxFeePerGasGweiBump, maxValidatorBalanceGwei } = given;
+/** What is done with a vault's assets and validators, of the options that say so. */
+export function stakingPolicy(given: Pick<StartGiven, StakingOption>): StakingPolicy {
+  const { maxFeePerGasGwei, maxValidatorBalanceGwei } = given;
   return {
     register: !given.disableValidatorsRegistration,
     validatorType: given.validatorType,
@@ -99,7 +101,6 @@ function policyOf(given: StartGiven): OperatorPolicy {
     minDepositAmountGwei: BigInt(given.minDepositAmountGwei ?? DEFAULT_MIN_DEPOSIT_GWEI),
     minDepositDelayMs: (given.minDepositDelay ?? DEFAULT_MIN_DEPOSIT_DELAY_SECONDS) * 1000,
     isRemoteSignerExclusive: given.remoteSignerExclusive,
-    harvest: given.harvestVault,
     fund: !given.disableValidatorsFunding && given.validatorType !== '0x01',
     withdraw: !given.disableWithdrawals,
     withdrawFully: !given.disableFullWithdrawals,
@@ -107,12 +108,39 @@ function policyOf(given: StartGiven): OperatorPolicy {
     maxWithdrawalRequestFeeGwei: BigInt(given.maxWithdrawalRequestFeeGwei),
     exitShards: given.exitShards,
     maxFeePerGasGwei: maxFeePerGasGwei === undefined ? undefined : BigInt(maxFeePerGasGwei),
-    maxFeePerGasGweiBump: maxFeePerGasGweiBump === undefined ? undefined : BigInt(maxFeePerGasGweiBump),
-    feeHistory: feeHistoryOf(given),
     minVaultBalanceWei: BigInt(given.vaultMinBalanceGwei ?? 0) * WEI_PER_GWEI,
-    oracleSetHash: given.oracleSetHash,
     oraclesTimeoutMs: given.oraclesValidatorsTimeout,
     validatorsListTimeoutMs: given.genesisValidatorsIpfsTimeout,
+  };
+}
+
+/** Options that {@link stakingPolicy} is made of. */
+type StakingOption =
+  | 'disableFullWithdrawals'
+  | 'disableValidatorsFunding'
+  | 'disableValidatorsRegistration'
+  | 'disableWithdrawals'
+  | 'exitShards'
+  | 'genesisValidatorsIpfsTimeout'
+  | 'maxFeePerGasGwei'
+  | 'maxValidatorBalanceGwei'
+  | 'maxWithdrawalRequestFeeGwei'
+  | 'minDepositAmountGwei'
+  | 'minDepositDelay'
+  | 'oraclesValidatorsTimeout'
+  | 'remoteSignerExclusive'
+  | 'validatorType'
+  | 'vaultMinBalanceGwei'
+  | 'withdrawalsInterval';
+
+function policyOf(given: StartGiven): OperatorPolicy {
+  const { maxFeePerGasGweiBump } = given;
+  return {
+    ...stakingPolicy(given),
+    harvest: given.harvestVault,
+    maxFeePerGasGweiBump: maxFeePerGasGweiBump === undefined ? undefined : BigInt(maxFeePerGasGweiBump),
+    feeHistory: feeHistoryOf(given),
+    oracleSetHash: given.oracleSetHash,
     poolSize: given.poolSize,
     skipWaiting: given.skipStartupChecks,
     once: given.once,

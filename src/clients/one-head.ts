@@ -10,7 +10,7 @@ import { requireSameBlock } from './execution/same-block.ts';
  * @throws ExternalError `node-behind`, `chain-heads-differ`, and what `BeaconSnapshotReader.read` throws
  */
 export function readOneHead<T>(
-  { beacon, node }: { readonly beacon: BeaconSnapshotReader; readonly node: ExecutionNode },
+  { beacon, node }: { readonly beacon: Pick<BeaconSnapshotReader, 'read'>; readonly node: ExecutionNode },
   read: (snapshot: BeaconSnapshot) => Promise<T>,
 ): Promise<T> {
   return beacon.read(async snapshot => {

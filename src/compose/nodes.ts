@@ -1,5 +1,6 @@
 import { type BeaconNode, connectBeaconNode } from '../clients/beacon/beacon-node.ts';
 import type { ExecutionNode } from '../clients/execution/execution-node.ts';
+import type { RememberingNode } from '../clients/execution/remembering-node.ts';
 import type { HttpDeps, Wait } from '../clients/http.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
 import { openProxies, type Proxies } from '../clients/proxies.ts';
@@ -12,6 +13,7 @@ import { formatDuration } from '../lib/time-left.ts';
 import { parseIpfsGateway } from '../networks/ipfs-gateway.ts';
 import type { Network } from '../networks/network.ts';
 import type { IpfsSettings, NodeSettings } from '../settings/node-settings.ts';
+import type { OperatorNodesSettings } from '../settings/operator-settings.ts';
 import type { SignerConnectionSettings } from '../settings/signing-settings.ts';
 
 /** Which servers of others a command asks, and how they are reached. */
@@ -79,6 +81,29 @@ export async function openExecutionNode(
     retryTimeoutMs,
     refusedTimeoutMs,
   });
+}
+
+/** The same, but a node that is asked nothing twice: see `RememberingNode`. */
+export async function openRememberingNode(
+  http: HttpDeps,
+  { execution, executionJwt }: Pick<OperatorNodesSettings, 'execution' | 'executionJwt'>,
+  { chainId }: Network,
+): Promise<RememberingNode> {
+  const { connectExecutionNode } = await import('../clients/execution/execution-node.ts');
+  const { RememberingNode } = await import('../clients/execution/remembering-node.ts');
+  const { endpoints, timeoutMs, retryTimeoutMs, refusedTimeoutMs } = execution;
+  return connectExecutionNode(
+    http,
+    {
+      endpoints: endpoints.map(endpoint => endpoint.reveal()),
+      chainId,
+      timeoutMs,
+      retryTimeoutMs,
+      refusedTimeoutMs,
+      jwtSecret: executionJwt?.key,
+    },
+    RememberingNode,
+  );
 }
 
 /** How long an endpoint that has a vote is waited for, where others may decide without it. */

@@ -182,7 +182,7 @@ async function openState(
 }
 
 /** Named files come before the remote database, that before the files beside the keystores. */
-async function openSources(
+export async function openSources(
   log: Logger,
   settings: { readonly vault: VaultSettings; readonly facts: OperatorFactsSettings },
   { network, rowsOf }: { readonly network: Network; readonly rowsOf: Database | undefined },

@@ -3,20 +3,18 @@ import { createChainReader } from '../clients/execution/chain-snapshot.ts';
 import { fetchLateRegistrations } from '../clients/execution/contracts/vault-registrations.ts';
 import { distinctEndpoints } from '../clients/execution/execution-node.ts';
 import type { IpfsOptions } from '../clients/ipfs/ipfs.ts';
-import type { ValidatorType } from '../domain/consensus/deposit.ts';
 import type { EndpointUrl } from '../lib/endpoint-url.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { createServiceLogger } from '../lib/logger.ts';
 import { createScrubber } from '../lib/scrub.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
-import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import { KeySupply, RECENT_DAYS } from '../operator/key-supply.ts';
 import { runOnce, type SinglePass } from '../operator/loop/run-once.ts';
 import { lastBlockTime } from '../operator/loop/slot-grid.ts';
 import { type StartOperatorDeps, startOperator } from '../operator/loop/start-operator.ts';
-import { findOwnKeys } from '../operator/own-keys.ts';
+import type { OwnKeysOptions } from '../operator/own-keys.ts';
 import { createOperatorMetrics } from '../operator/probes/metrics.ts';
 import { Outlook } from '../operator/probes/outlook.ts';
 import { startHealthServer } from '../operator/probes/probe-server.ts';
@@ -37,18 +35,8 @@ import {
 import { openAcceptedOracleSets } from '../services/oracles/accepted-oracle-sets.ts';
 import { OracleSetGuard } from '../services/oracles/oracle-set-guard.ts';
 import { createNetworkValidators } from '../services/staking/network-validators/network-validators.ts';
-import {
-  chooseRegistrationMode,
-  DEFAULT_VALIDATOR_TYPE,
-} from '../services/staking/registration/choose-registration-mode.ts';
-import type { OwnKeys } from '../services/staking/registration/own-keys.ts';
-import type { RegistrationMode } from '../services/staking/registration/registration-mode.ts';
-import type { StakingOptions } from '../services/staking/registration/staking-options.ts';
-import {
-  defaultMaxValidatorBalanceGwei,
-  ethereumVaultVersion,
-  validatorAssetsWei,
-} from '../services/staking/registration/vault-version.ts';
+import { DEFAULT_VALIDATOR_TYPE } from '../services/staking/registration/choose-registration-mode.ts';
+import { validatorAssetsWei } from '../services/staking/registration/vault-version.ts';
 import type {
   OperatorNodesSettings,
   OperatorPolicy,
@@ -67,6 +55,7 @@ import {
 } from '../transactions/transaction-fees.ts';
 import { ipfsOptions } from './nodes.ts';
 import { type OperatorContext, type OperatorHandles, openCounterparts, openSigning } from './operator.ts';
+import { fundingOf, prepareRegistration, stakingOf, withdrawalsOf } from './staking-rules.ts';
 
 /** Longest time from the first signal to the end of the process. */
 const STOP_MS = 9_000;
@@ -313,7 +302,7 @@ async function prepareTasks(
     maxAgeMs: secondsPerSlot * 500,
   });
   const registration = policy.register
-    ? await prepareRegistration({ log }, handles, settings, found)
+    ? await prepareRegistration({ ...handles, log }, { ...settings, keySource: keySourceOf(exitKeys) }, found)
     : undefined;
   const staking =
     registration?.staking ?? stakingOf(policy, network, policy.validatorType ?? DEFAULT_VALIDATOR_TYPE);
@@ -370,96 +359,10 @@ async function prepareTasks(
   };
 }
 
-/**
- * How validators are registered, and what they get. A vault of version 5 may do without deposit data.
- * @throws OperatorError 'deposit-data-missing', 'signer-keys-unknown', and those of `chooseRegistrationMode`
- */
-async function prepareRegistration(
-  { log }: Pick<OperatorContext, 'log'>,
-  { network, wallet, signer, sources, beacon }: OperatorHandles,
-  { vault, policy, exitKeys, vaultDirectory, isDepositDataNamed }: WorkSettings,
-  { facts, depositData }: FoundAtStart,
-): Promise<{
-  readonly mode: RegistrationMode;
-  readonly staking: StakingOptions;
-  readonly ownKeys: OwnKeys | undefined;
-}> {
-  const { validatorType } = policy;
-  const hasDepositData = depositData.entries > 0;
-  const isVersion5 = ethereumVaultVersion(network, vault, facts.vaultVersion) >= 5;
-  const mayUseKeys =
-    isVersion5 && facts.validatorsManager === wallet.address && !(hasDepositData && validatorType === '0x01');
-  const ownKeys = mayUseKeys
-    ? await findOwnKeys(
-        { sources },
-        {
-          vault,
-          vaultDirectory,
-          signer:
-            exitKeys.kind === 'remote'
-              ? exitKeys
-              : { kind: 'built-in', hasRows: exitKeys.keys.kind === 'remote-db' },
-          depositData: { isThere: hasDepositData, isNamed: isDepositDataNamed },
-          isExclusive: policy.isRemoteSignerExclusive,
-        },
-      )
-    : undefined;
-  const signerKeys = ownKeys && {
-    signer,
-    beacon,
-    keys: ownKeys,
-    log: log.child({ task: 'register-validators' }),
-  };
-  const mode = chooseRegistrationMode(
-    { source: sources.depositData, wallet, now: Date.now, signerKeys },
-    { ...facts, vault, network, isVersion5, validatorType, hasDepositData },
-  );
-  if (mode.kind !== 'signer-keys' && depositData.missing !== undefined) throw depositData.missing;
-  const type = mode.kind === 'signer-keys' ? (validatorType ?? DEFAULT_VALIDATOR_TYPE) : '0x01';
-  return { mode, ownKeys, staking: stakingOf(policy, network, type) };
-}
-
-/** What validators get: the network file's limit is the default where it has one. */
-function stakingOf(policy: OperatorPolicy, network: Network, type: ValidatorType): StakingOptions {
-  const { maxValidatorBalanceGwei = defaultMaxValidatorBalanceGwei(network) } = network;
-  return {
-    type,
-    maxValidatorBalanceGwei: policy.maxValidatorBalanceGwei ?? maxValidatorBalanceGwei,
-    minDepositAmountGwei: policy.minDepositAmountGwei,
-  };
-}
-
-/** Only vaults of version 5 top up validators, of type 0x02 and for their validators manager. */
-function fundingOf(
-  policy: OperatorPolicy,
-  { vaultVersion, validatorsManager }: StartupFacts,
-  of: {
-    readonly network: Network;
-    readonly vault: string;
-    readonly wallet: string;
-    readonly type: ValidatorType;
-  },
-): OperatorTasksOptions['funding'] {
-  const { network, vault, wallet, type } = of;
-  const isVersion5 = ethereumVaultVersion(network, vault, vaultVersion) >= 5;
-  if (!policy.fund || type !== '0x02' || !isVersion5 || validatorsManager !== wallet) return undefined;
-  return { wallet, minDepositDelayMs: policy.minDepositDelayMs };
-}
-
-/** Only vaults of version 5 request withdrawals, and only for their validators manager. */
-function withdrawalsOf(
-  policy: OperatorPolicy,
-  { vaultVersion, validatorsManager }: StartupFacts,
-  { network, vault, wallet }: { readonly network: Network; readonly vault: string; readonly wallet: string },
-): OperatorTasksOptions['withdrawals'] {
-  const isVersion5 = ethereumVaultVersion(network, vault, vaultVersion) >= 5;
-  if (!policy.withdraw || !isVersion5 || validatorsManager !== wallet) return undefined;
-  return {
-    wallet,
-    maxRequestFeeWei: policy.maxWithdrawalRequestFeeGwei * WEI_PER_GWEI,
-    intervalMs: policy.withdrawalsIntervalMs,
-    isWithoutExits: !policy.withdrawFully,
-  };
+/** Who has the keys, as far as it matters whose they are. */
+function keySourceOf(exitKeys: ExitKeysSettings): OwnKeysOptions['signer'] {
+  if (exitKeys.kind === 'remote') return exitKeys;
+  return { kind: 'built-in', hasRows: exitKeys.keys.kind === 'remote-db' };
 }
 
 /** What stops the process is printed and written to files: not with a secret in it. */

@@ -16,3 +16,9 @@ export function formatEther(wei: bigint, currency: string): string {
   if (fraction === '' && whole === 0n && amount > 0n) return `less than ${sign}0.000001 ${currency}`;
   return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`} ${currency}`;
 }
+
+/** An amount in gwei as people write it: `12.3`, `0.000000007`; without zeros at the end. */
+export function formatGwei(wei: bigint): string {
+  const fraction = (wei % WEI_PER_GWEI).toString().padStart(9, '0').replace(/0+$/, '');
+  return `${wei / WEI_PER_GWEI}${fraction === '' ? '' : `.${fraction}`}`;
+}

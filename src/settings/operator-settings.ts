@@ -80,8 +80,8 @@ export function walletOperations({
   return { funding: fund, maxWithdrawalRequestFeeWei: withdraw ? String(maxFeeWei) : undefined };
 }
 
-/** What the operator does for the vault, and within which bounds. */
-export interface OperatorPolicy extends OperationsPolicy {
+/** What the operator does with a vault's assets and validators, and within which bounds. */
+export interface StakingPolicy extends OperationsPolicy {
   /** Whether validators are registered. */
   readonly register: boolean;
   /** Undefined when nobody has said it. */
@@ -94,24 +94,28 @@ export interface OperatorPolicy extends OperationsPolicy {
   readonly minDepositDelayMs: number;
   /** Whether somebody vouches for it that the remote signer has keys of this vault only. */
   readonly isRemoteSignerExclusive: boolean;
-  readonly harvest: boolean;
   /** Whether validators exit where partial withdrawals are not enough. */
   readonly withdrawFully: boolean;
   readonly withdrawalsIntervalMs: number;
   readonly exitShards: ExitShardMode;
   /** Default: the network's. */
   readonly maxFeePerGasGwei: bigint | undefined;
-  /** What `tx bump` may have it offer; default: no more than the other. */
-  readonly maxFeePerGasGweiBump: bigint | undefined;
-  /** What the priority fee of registrations goes by; default: the node's advice. */
-  readonly feeHistory: FeeHistoryQuery | undefined;
   readonly minVaultBalanceWei: bigint;
-  /** The only oracle set that is accepted, 32 bytes. */
-  readonly oracleSetHash: Uint8Array | undefined;
   /** Time limit of one question to all oracles together. */
   readonly oraclesTimeoutMs: number;
   /** Time limit of the network's list of validators, which is fetched once. */
   readonly validatorsListTimeoutMs: number;
+}
+
+/** What the operator does for the vault, and within which bounds. */
+export interface OperatorPolicy extends StakingPolicy {
+  readonly harvest: boolean;
+  /** What `tx bump` may have it offer; default: no more than the other. */
+  readonly maxFeePerGasGweiBump: bigint | undefined;
+  /** What the priority fee of registrations goes by; default: the node's advice. */
+  readonly feeHistory: FeeHistoryQuery | undefined;
+  /** The only oracle set that is accepted, 32 bytes. */
+  readonly oracleSetHash: Uint8Array | undefined;
   /** Threads that verify deposits. */
   readonly poolSize: number | undefined;
   /** Whether the start goes on past nodes that are down or syncing. */

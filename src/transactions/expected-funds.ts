@@ -34,6 +34,11 @@ export function describeShortfall(
   return `more ${currency} in the wallet ${address}: the ${formatEther(balanceWei)} ${currency} that it holds do not pay for the transaction`;
 }
 
+/** What is known of an account that is to pay. */
+interface PayingAccount extends Pick<AccountView, 'priorityFeeWei' | 'balanceWei'> {
+  readonly block: Pick<AccountView['block'], 'baseFeePerGasWei'>;
+}
+
 /** What every transaction costs. */
 const TRANSACTION_GAS = 21_000n;
 /**
@@ -52,7 +57,7 @@ const REMEMBERED_MS = 3_600_000;
  */
 export function isShortOf(
   { kind, validators, valueWei = 0n }: ExpectedCall,
-  { block, priorityFeeWei, balanceWei }: Pick<AccountView, 'block' | 'priorityFeeWei' | 'balanceWei'>,
+  { block, priorityFeeWei, balanceWei }: PayingAccount,
   {
     ceilings,
     last,
@@ -70,8 +75,12 @@ export function isShortOf(
   const isAlike = last?.kind === kind && validators >= last.validators;
   const isFresh = last !== undefined && nowMs - last.atMs < REMEMBERED_MS && balanceWei <= last.balanceWei;
   const known = isAlike && isFresh ? last.gasLimit : 0n;
-  const hasDeposits = kind === 'register-validators' || kind === 'fund-validators';
-  const perValidator = hasDeposits ? DEPOSIT_GAS * BigInt(validators) : 0n;
-  const least = TRANSACTION_GAS + perValidator;
+  const least = leastGas({ kind, validators });
   return balanceWei < (known > least ? known : least) * fees.maxFeeWei + valueWei;
+}
+
+/** Gas that a call takes in any case, as far as that can be told without the call. */
+export function leastGas({ kind, validators }: Pick<ExpectedCall, 'kind' | 'validators'>): bigint {
+  const hasDeposits = kind === 'register-validators' || kind === 'fund-validators';
+  return TRANSACTION_GAS + (hasDeposits ? DEPOSIT_GAS * BigInt(validators) : 0n);
 }

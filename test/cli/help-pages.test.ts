@@ -101,6 +101,8 @@ describe('the help page of', () => {
         import-operator-db     Takes over the network's validators that the Python
                                operator has read, so that start need not read them
                                again.
+        plan                   Shows what the operator would do for the vault now,
+                               why, and at what cost.
         start                  Start operator service
         healthcheck            Asks the operator that runs on this machine, or in this
                                container, whether it is alive.
@@ -2629,6 +2631,11 @@ describe('the help page of', () => {
                                     NO_PROXY say how they are reached.
                                     [env: EXECUTION_ENDPOINTS]
 
+      OPTIONS
+        --min-deposit-delay=INTEGER
+                                    Time from one top-up of validators to the next, in
+                                    seconds. Default is 3600. [env: MIN_DEPOSIT_DELAY]
+
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
@@ -2645,14 +2652,15 @@ describe('the help page of', () => {
                                     wallet; all others take 0x01 only.
                                     [env: VALIDATOR_TYPE]
         --max-validator-balance-gwei=INTEGER
-                                    What a validator of type 0x02 gets at most, in
-                                    gwei. Default is 300000000000 (300 ETH), on Gnosis
-                                    1800000000000 (56.25 GNO).
+                                    What a validator of type 0x02 is registered with
+                                    and topped up to at most, in gwei. Default is
+                                    300000000000 (300 ETH), on Gnosis 1800000000000
+                                    (56.25 GNO), or what the network file says.
                                     [env: MAX_VALIDATOR_BALANCE_GWEI]
         --min-deposit-amount-gwei=INTEGER
-                                    With less in the vault nothing is staked, in gwei.
-                                    Default is 10000000000 (10 ETH).
-                                    [env: MIN_DEPOSIT_AMOUNT_GWEI]
+                                    With less in the vault nothing is staked, and no
+                                    top-up is smaller, in gwei. Default is 10000000000
+                                    (10 ETH). [env: MIN_DEPOSIT_AMOUNT_GWEI]
 
       NODES
         --consensus-timeout=SECONDS
@@ -2964,6 +2972,7 @@ describe('the help page of', () => {
       --validator-type                   -  VALIDATOR_TYPE                                    optional
       --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                        optional
       --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                           optional
+      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --remote-signer-exclusive          -  REMOTE_SIGNER_EXCLUSIVE                           switch
       --remote-signer-url                -  REMOTE_SIGNER_URL                                 optional
       --signer-ca                        -  SIGNER_CA                                         optional
@@ -3003,7 +3012,6 @@ describe('the help page of', () => {
       --claim-fee-splitter               -  CLAIM_FEE_SPLITTER                                switch
       --concurrency                      -  CONCURRENCY                                       optional
       --graph-endpoint                   -  GRAPH_ENDPOINT                                    optional
-      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                                 optional
       --no-confirm                       -  -                                                 switch
       --relayer-endpoint                 -  RELAYER_ENDPOINT                                  optional
       --run-nodes                        -  RUN_NODES                                         switch"
@@ -3566,6 +3574,333 @@ describe('the help page of', () => {
       --hashi-vault-timeout        -  HASHI_VAULT_TIMEOUT                           optional
       --hashi-vault-retry-timeout  -  HASHI_VAULT_RETRY_TIMEOUT                     optional
       --verbose                    v  VERBOSE                                       switch"
+    `);
+  });
+
+  it('plan, and its options', async () => {
+    expect(await helpPage('plan')).toMatchInlineSnapshot(`
+      "Shows what the operator would do for the vault now, why, and at what cost.
+
+      USAGE
+        $ operator plan --consensus-endpoints=URL[,URL…]
+            --execution-endpoints=URL[,URL…] --vault=ADDRESS [OPTIONS]
+
+      REQUIRED
+        --consensus-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: CONSENSUS_ENDPOINTS]
+        --execution-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for execution nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached.
+                                    [env: EXECUTION_ENDPOINTS]
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+
+      OPTIONS
+        --min-deposit-delay=INTEGER
+                                    Time from one top-up of validators to the next, in
+                                    seconds. Default is 3600. [env: MIN_DEPOSIT_DELAY]
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+        --deposit-data-file=FILE    Path to the deposit_data.json file. Default is the
+                                    file generated with "create-keys" command.
+                                    [env: DEPOSIT_DATA_FILE]
+        --validator-type=[0x01|0x02]
+                                    Type of the withdrawal credentials that validators
+                                    are registered with. Default is 0x02 for a vault
+                                    of version 5 whose validators manager is the hot
+                                    wallet; all others take 0x01 only.
+                                    [env: VALIDATOR_TYPE]
+        --max-validator-balance-gwei=INTEGER
+                                    What a validator of type 0x02 is registered with
+                                    and topped up to at most, in gwei. Default is
+                                    300000000000 (300 ETH), on Gnosis 1800000000000
+                                    (56.25 GNO), or what the network file says.
+                                    [env: MAX_VALIDATOR_BALANCE_GWEI]
+        --min-deposit-amount-gwei=INTEGER
+                                    With less in the vault nothing is staked, and no
+                                    top-up is smaller, in gwei. Default is 10000000000
+                                    (10 ETH). [env: MIN_DEPOSIT_AMOUNT_GWEI]
+
+      NODES
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
+        --execution-timeout=SECONDS
+                                    Time limit of one request to an execution node, in
+                                    seconds. Default is 30. [env: EXECUTION_TIMEOUT]
+        --execution-retry-timeout=SECONDS
+                                    How long requests that fail are sent to execution
+                                    nodes again, in seconds. Default is 60.
+                                    [env: EXECUTION_RETRY_TIMEOUT]
+        --execution-jwt-secret=TEXT
+                                    JWT secret of the execution nodes, 32 bytes of
+                                    hex. [env: EXECUTION_JWT_SECRET]
+        --execution-jwt-secret-file=FILE
+                                    File to read --execution-jwt-secret from.
+                                    [env: EXECUTION_JWT_SECRET_FILE]
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+        --genesis-validators-ipfs-timeout=SECONDS
+                                    Time limit of the network's list of validators,
+                                    which is fetched from IPFS once, in seconds.
+                                    Default is 300.
+                                    [env: GENESIS_VALIDATORS_IPFS_TIMEOUT]
+        --oracles-validators-timeout=SECONDS
+                                    Time limit of one question to all oracles
+                                    together, in seconds. Default is 10.
+                                    [env: ORACLES_VALIDATORS_TIMEOUT]
+
+      SIGNING
+        --wallet-address=ADDRESS    Address of the hot wallet that is meant. Default
+                                    is the validators manager of the vault, else the
+                                    one of the wallet file.
+        --hot-wallet-file=FILE      Path to the hot wallet. Default is the file
+                                    generated with "create-wallet" command.
+                                    [env: HOT_WALLET_FILE]
+        --wallet-file=FILE          Another name of --hot-wallet-file.
+                                    [env: WALLET_FILE]
+        --remote-signer-exclusive   Says that the remote signer has keys of this vault
+                                    only: each that no deposit has used is registered.
+                                    Not needed where the remote database,
+                                    remote_signer_config.json, deposit data or
+                                    keystores name the keys of the vault.
+                                    [env: REMOTE_SIGNER_EXCLUSIVE]
+        --remote-signer-url=URL[,URL…]
+                                    The base URL of the remote signer, e.g.
+                                    http://signer:9000, or unix:PATH of its socket;
+                                    several that hold the same keys are separated by
+                                    commas. [env: REMOTE_SIGNER_URL]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+        --signer-concurrency=INTEGER
+                                    Signatures asked for at a time. Default is 64.
+                                    [env: SIGNER_CONCURRENCY]
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --keystores-password-file=FILE
+                                    Password of keystores that have no password file
+                                    of their own. Default is password.txt beside them.
+                                    [env: KEYSTORES_PASSWORD_FILE]
+        --keystores-password-dir=DIRECTORY
+                                    Directory with one password file per keystore,
+                                    <keystore name>.txt. Default is beside the
+                                    keystores. [env: KEYSTORES_PASSWORD_DIR]
+        --hashi-vault-url=URL       URL of the HashiCorp Vault, or OpenBao, that holds
+                                    the keys. [env: HASHI_VAULT_URL]
+        --hashi-vault-token=TEXT    Token for HashiCorp Vault.
+                                    [env: HASHI_VAULT_TOKEN]
+        --hashi-vault-token-file=FILE
+                                    File to read --hashi-vault-token from.
+                                    [env: HASHI_VAULT_TOKEN_FILE]
+        --hashi-vault-key-path=TEXT...
+                                    Path of a secret with members "public key":
+                                    "secret key"; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PATH]
+        --hashi-vault-key-prefix=TEXT...
+                                    Path of a folder with one secret per key, named
+                                    after its public key; may be given several times.
+                                    [env: HASHI_VAULT_KEY_PREFIX]
+        --hashi-vault-mount=TEXT    Mount of the KV version 2 engine. Default is
+                                    secret. [env: HASHI_VAULT_MOUNT]
+        --hashi-vault-namespace=NAMESPACE
+                                    Namespace of the mount and the token, in HashiCorp
+                                    Vault Enterprise, HCP or OpenBao. Default is the
+                                    root namespace. [env: VAULT_NAMESPACE]
+        --hashi-vault-parallelism=INTEGER
+                                    Requests to HashiCorp Vault in flight. Default is
+                                    8. [env: HASHI_VAULT_PARALLELISM]
+        --hashi-vault-ca=FILE       File of the certificate authority of HashiCorp
+                                    Vault, PEM. [env: HASHI_VAULT_CA]
+        --hashi-vault-timeout=SECONDS
+                                    Time limit of one request to HashiCorp Vault, in
+                                    seconds. Default is 10. [env: HASHI_VAULT_TIMEOUT]
+        --hashi-vault-retry-timeout=SECONDS
+                                    How long requests that fail are sent to HashiCorp
+                                    Vault again, in seconds. Default is 30.
+                                    [env: HASHI_VAULT_RETRY_TIMEOUT]
+        --exit-shards=[auto|key-shares|split]
+                                    How exit signatures are shared among the oracles:
+                                    by key shares in the signer, or by splitting the
+                                    signature. Default is auto. [env: EXIT_SHARDS]
+
+      DATABASE
+        --database-dir=DIRECTORY    Directory of the embedded database, when there is
+                                    no --db-url. Default is the data directory.
+                                    [env: DATABASE_DIR]
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      TRANSACTIONS
+        --max-fee-per-gas-gwei=INTEGER
+                                    Maximum fee per gas for transactions. Default is
+                                    that of the network. [env: MAX_FEE_PER_GAS_GWEI]
+        --vault-min-balance-gwei=INTEGER
+                                    What stays in the vault and is never staked.
+                                    Default is 0. [env: VAULT_MIN_BALANCE_GWEI]
+        --disable-validators-registration
+                                    Registers no validators.
+                                    [env: DISABLE_VALIDATORS_REGISTRATION]
+        --disable-validators-funding
+                                    Tops up no validators: the hot wallet signs no
+                                    such call. [env: DISABLE_VALIDATORS_FUNDING]
+        --disable-withdrawals       Requests no withdrawals from validators: the hot
+                                    wallet signs no such call.
+                                    [env: DISABLE_WITHDRAWALS]
+        --disable-full-withdrawals  Requests partial withdrawals only, and no exits of
+                                    validators, however much the exit queue lacks.
+                                    [env: DISABLE_FULL_WITHDRAWALS]
+        --withdrawals-interval=SECONDS
+                                    Time from one request of withdrawals to the next;
+                                    no longer than the oracles leave before they exit
+                                    validators (24 hours), in seconds. Default is
+                                    43200. [env: WITHDRAWALS_INTERVAL]
+        --max-withdrawal-request-fee-gwei=INTEGER
+                                    What the hot wallet pays for each request to
+                                    withdraw from a validator at most. Default is
+                                    1000. [env: MAX_WITHDRAWAL_REQUEST_FEE_GWEI]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Shows what the operator would do for the vault now, why, and at what cost.
+
+        By one block of both chains: which validators would be topped up,
+        registered, withdrawn from and exited, what each part waits for, and what it
+        costs. It is decided by what the operator's tasks decide by, with the
+        options of "start". No wallet and no password is needed: nothing is signed,
+        sent or written, and no oracle is asked to approve anything. It works beside
+        a running operator. For vaults of version 1 to 4 it shows what would be
+        registered.
+
+      EXAMPLES
+        $ operator plan --vault 0x3320a...68 --execution-endpoints http://localhost:8545 --consensus-endpoints http://localhost:5052
+
+        $ operator plan --vault 0x3320a...68 --remote-signer-url http://signer:9000 --json ...
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('plan')).toMatchInlineSnapshot(`
+      "--consensus-endpoints              -  CONSENSUS_ENDPOINTS                             required
+      --execution-endpoints              -  EXECUTION_ENDPOINTS                             required
+      --consensus-timeout                -  CONSENSUS_TIMEOUT                               optional
+      --consensus-retry-timeout          -  CONSENSUS_RETRY_TIMEOUT                         optional
+      --execution-timeout                -  EXECUTION_TIMEOUT                               optional
+      --execution-retry-timeout          -  EXECUTION_RETRY_TIMEOUT                         optional
+      --execution-jwt-secret             -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE  optional
+      --ipfs-fetch-endpoints             -  IPFS_FETCH_ENDPOINTS                            optional
+      --ipfs-timeout                     -  IPFS_TIMEOUT                                    optional
+      --genesis-validators-ipfs-timeout  -  GENESIS_VALIDATORS_IPFS_TIMEOUT                 optional
+      --vault                            -  VAULT                                           required
+      --network                          -  NETWORK                                         optional
+      --data-dir                         -  DATA_DIR                                        optional
+      --database-dir                     -  DATABASE_DIR                                    optional
+      --db-url                           -  REMOTE_DB_URL REMOTE_DB_URL_FILE                optional
+      --db-schema                        -  REMOTE_DB_SCHEMA                                optional
+      --wait-for-db                      -  WAIT_FOR_DB                                     optional
+      --wallet-address                   -  -                                               optional
+      --hot-wallet-file                  -  HOT_WALLET_FILE                                 optional
+      --wallet-file                      -  WALLET_FILE                                     optional
+      --deposit-data-file                -  DEPOSIT_DATA_FILE                               optional
+      --max-fee-per-gas-gwei             -  MAX_FEE_PER_GAS_GWEI                            optional
+      --vault-min-balance-gwei           -  VAULT_MIN_BALANCE_GWEI                          optional
+      --disable-validators-registration  -  DISABLE_VALIDATORS_REGISTRATION                 switch
+      --disable-validators-funding       -  DISABLE_VALIDATORS_FUNDING                      switch
+      --disable-withdrawals              -  DISABLE_WITHDRAWALS                             switch
+      --disable-full-withdrawals         -  DISABLE_FULL_WITHDRAWALS                        switch
+      --withdrawals-interval             -  WITHDRAWALS_INTERVAL                            optional
+      --max-withdrawal-request-fee-gwei  -  MAX_WITHDRAWAL_REQUEST_FEE_GWEI                 optional
+      --validator-type                   -  VALIDATOR_TYPE                                  optional
+      --max-validator-balance-gwei       -  MAX_VALIDATOR_BALANCE_GWEI                      optional
+      --min-deposit-amount-gwei          -  MIN_DEPOSIT_AMOUNT_GWEI                         optional
+      --min-deposit-delay                -  MIN_DEPOSIT_DELAY                               optional
+      --remote-signer-exclusive          -  REMOTE_SIGNER_EXCLUSIVE                         switch
+      --remote-signer-url                -  REMOTE_SIGNER_URL                               optional
+      --signer-ca                        -  SIGNER_CA                                       optional
+      --signer-cert                      -  SIGNER_CERT                                     optional
+      --signer-key                       -  SIGNER_KEY                                      optional
+      --signer-pfx                       -  SIGNER_PFX                                      optional
+      --signer-pfx-password              -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE    optional
+      --remote-signer-timeout            -  REMOTE_SIGNER_TIMEOUT                           optional
+      --signer-concurrency               -  SIGNER_CONCURRENCY                              optional
+      --keystores-dir                    -  KEYSTORES_DIR                                   optional
+      --keystores-password-file          -  KEYSTORES_PASSWORD_FILE                         optional
+      --keystores-password-dir           -  KEYSTORES_PASSWORD_DIR                          optional
+      --hashi-vault-url                  -  HASHI_VAULT_URL                                 optional
+      --hashi-vault-token                -  HASHI_VAULT_TOKEN HASHI_VAULT_TOKEN_FILE        optional
+      --hashi-vault-key-path             -  HASHI_VAULT_KEY_PATH                            repeated
+      --hashi-vault-key-prefix           -  HASHI_VAULT_KEY_PREFIX                          repeated
+      --hashi-vault-mount                -  HASHI_VAULT_MOUNT                               optional
+      --hashi-vault-namespace            -  VAULT_NAMESPACE                                 optional
+      --hashi-vault-parallelism          -  HASHI_VAULT_PARALLELISM                         optional
+      --hashi-vault-ca                   -  HASHI_VAULT_CA                                  optional
+      --hashi-vault-timeout              -  HASHI_VAULT_TIMEOUT                             optional
+      --hashi-vault-retry-timeout        -  HASHI_VAULT_RETRY_TIMEOUT                       optional
+      --oracles-validators-timeout       -  ORACLES_VALIDATORS_TIMEOUT                      optional
+      --exit-shards                      -  EXIT_SHARDS                                     optional
+      --verbose                          v  VERBOSE                                         switch"
     `);
   });
 

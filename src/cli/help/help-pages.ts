@@ -11,7 +11,7 @@ const WORKFLOW: readonly (readonly [heading: string, names: readonly string[]])[
     ['init', 'create-keys', 'deposit-data', 'get-validators-root', 'merge-deposit-data', 'create-wallet'],
   ],
   ['KEYS FOR SIGNERS AND VALIDATOR CLIENTS', ['remote-db', 'remote-signer-setup', 'signer']],
-  ['THE OPERATOR', ['import-operator-db', 'start', 'healthcheck', 'tx']],
+  ['THE OPERATOR', ['import-operator-db', 'plan', 'start', 'healthcheck', 'tx']],
   ['LATER', ['validators-exit', 'exit-validators', 'recover']],
   ['THIS PROGRAM', ['config', 'completion']],
 ];

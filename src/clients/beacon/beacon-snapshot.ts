@@ -35,13 +35,13 @@ export interface BeaconHead {
 }
 
 /** A validator as it is in the state of a snapshot. On Gnosis Chain, balances are of mGNO. */
-interface StateValidator extends BeaconValidator {
+export interface StateValidator extends BeaconValidator {
   readonly balanceGwei: bigint;
   readonly effectiveBalanceGwei: bigint;
 }
 
 /** A deposit that the beacon chain has seen, and not yet added to a balance. */
-interface PendingDeposit {
+export interface PendingDeposit {
   /** 48 bytes. */
   readonly publicKey: Uint8Array;
   /** 32 bytes. */

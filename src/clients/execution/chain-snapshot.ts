@@ -35,8 +35,11 @@ export interface ChainReader {
   }): Promise<ChainSnapshot>;
 }
 
-export interface ChainReaderOptions extends ChainStateOptions {
+export interface SnapshotOptions extends ChainStateOptions {
   readonly contracts: ChainStateOptions['contracts'] & KeeperRef;
+}
+
+export interface ChainReaderOptions extends SnapshotOptions {
   /** How long what was read is shared: about half a slot. */
   readonly maxAgeMs: number;
   /** Milliseconds of a clock that never goes back. */
@@ -87,6 +90,25 @@ export function createChainReader(node: ExecutionNode, options: ChainReaderOptio
       return await start();
     },
   };
+}
+
+/**
+ * The chain as of one block, whatever came after it.
+ * @throws ExternalError `node-behind` when the node does not have the block
+ */
+export async function readSnapshotAt(
+  node: ExecutionNode,
+  options: SnapshotOptions,
+  blockNumber: number,
+): Promise<ChainSnapshot> {
+  const head = await fetchHeader(node, blockNumber);
+  if (head === null) {
+    throw new ExternalError('node-behind', `${node.endpoint} does not have block ${blockNumber} yet.`, {
+      retryable: true,
+    });
+  }
+  const state = await createStateReader(node, options)(head);
+  return { ...state, events: await findFirstEvents(node, options, state) };
 }
 
 interface Position {
@@ -141,7 +163,7 @@ function requireReorganisation(
 /** The nonces tell where there is nothing to look for. */
 function findFirstEvents(
   node: ExecutionNode,
-  options: ChainReaderOptions,
+  options: SnapshotOptions,
   { blockNumber, keeper }: ChainState,
 ): Promise<KeeperEvents> {
   const kinds: (keyof KeeperEvents)[] = ['config'];
@@ -164,7 +186,7 @@ async function findEventsAgain(
   return followKeeperEvents(node, refer(options), { fromBlock: toBlock + 1, toBlock: head.number, known });
 }
 
-function refer({ contracts, vault }: ChainReaderOptions) {
+function refer({ contracts, vault }: SnapshotOptions) {
   const { keeper, keeperGenesisBlock, keeperCheckpoint } = contracts;
   return { keeper, keeperGenesisBlock, keeperCheckpoint, vault };
 }

@@ -40,6 +40,17 @@ const WITHOUT_BATCH_MS = 3_600_000;
 export async function connectExecutionNode(
   deps: HttpDeps,
   options: ExecutionNodeOptions,
+): Promise<ExecutionNode>;
+/** @param Kind - what kind of node it is to be */
+export async function connectExecutionNode<N extends ExecutionNode>(
+  deps: HttpDeps,
+  options: ExecutionNodeOptions,
+  Kind: NodeKind<N>,
+): Promise<N>;
+export async function connectExecutionNode(
+  deps: HttpDeps,
+  options: ExecutionNodeOptions,
+  Kind: NodeKind<ExecutionNode> = ExecutionNode,
 ): Promise<ExecutionNode> {
   if (options.endpoints.length === 0) {
     throw new UsageError('no-execution-endpoint', 'No execution endpoint is given.', {
@@ -47,7 +58,7 @@ export async function connectExecutionNode(
     });
   }
   for (const [index, endpoint] of options.endpoints.entries()) requireHttpUrl(endpoint, index);
-  const node = new ExecutionNode(deps, options);
+  const node = new Kind(deps, options);
   try {
     await node.getBlockNumber();
     return node;
@@ -56,6 +67,8 @@ export async function connectExecutionNode(
     throw error;
   }
 }
+
+type NodeKind<N extends ExecutionNode> = new (deps: HttpDeps, options: ExecutionNodeOptions) => N;
 
 /** The endpoints, each once: two ways to write one server are one node. */
 export function distinctEndpoints(endpoints: readonly EndpointUrl[]): EndpointUrl[] {

@@ -129,15 +129,14 @@ export async function readAccount(
   address: string,
   feeHistory?: FeeHistoryQuery | undefined,
 ): Promise<AccountView> {
-  const [block, priority, rewardsWei, nonce, pendingNonce, balanceWei] = await Promise.all([
+  const [block, priorityFeeWei, rewardsWei, nonce, pendingNonce, balanceWei] = await Promise.all([
     readHead(node),
-    ask(node, z.unknown(), 'eth_maxPriorityFeePerGas').catch(() => undefined),
+    fetchAdvisedPriorityFee(node),
     feeHistory && fetchRewards(node, feeHistory).catch(() => undefined),
     ask(node, quantity, 'eth_getTransactionCount', address, 'latest'),
     ask(node, quantity, 'eth_getTransactionCount', address, 'pending'),
     ask(node, quantity, 'eth_getBalance', address, 'latest'),
   ]);
-  const priorityFeeWei = quantity.safeParse(priority).data ?? DEFAULT_PRIORITY_FEE_WEI;
   return { block, priorityFeeWei, rewardsWei, nonce, pendingNonce, balanceWei };
 }
 
@@ -148,6 +147,12 @@ async function fetchRewards(
   const count = `0x${blocks.toString(16)}`;
   const { reward } = await ask(node, feeHistoryAnswer, 'eth_feeHistory', count, 'pending', [percentile]);
   return reward.map(([one]) => one);
+}
+
+/** What the node advises to give the proposer, in wei; a gwei with nodes that advise nothing. */
+export async function fetchAdvisedPriorityFee(node: ExecutionNode): Promise<bigint> {
+  const advised = await ask(node, z.unknown(), 'eth_maxPriorityFeePerGas').catch(() => undefined);
+  return quantity.safeParse(advised).data ?? DEFAULT_PRIORITY_FEE_WEI;
 }
 
 /** The priority fee with nodes that advise none. */

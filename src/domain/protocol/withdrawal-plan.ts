@@ -201,7 +201,7 @@ function distinct(validators: readonly ValidatorState[]): readonly ValidatorStat
 }
 
 /** Why a validator cannot be exited by its vault now. */
-type ExitRefusal =
+export type ExitRefusal =
   /** No validator of the vault, or one whose balance goes elsewhere. */
   | 'foreign'
   /** Its exit has begun or is over, or oracles exit it; slashed validators are among these. */
@@ -251,7 +251,8 @@ export function planExits({
   return { exits: exits.slice(0, count), refused };
 }
 
-function findExitRefusal(
+/** Why a validator cannot be exited by its vault now; undefined where it can. */
+export function findExitRefusal(
   {
     vault,
     epoch,

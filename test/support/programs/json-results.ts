@@ -27,6 +27,7 @@ export const SHOWN_RESULTS: Readonly<Record<string, readonly string[]>> = {
     'init',
     'merge-deposit-data',
   ],
+  'test/cli/plan.test.ts': ['plan'],
   'test/cli/remote-db-json.test.ts': [
     'remote-db-assign',
     'remote-db-cleanup',

@@ -57,6 +57,8 @@ interface OperatorOptions {
   readonly validatorType?: ValidatorType;
   readonly maxRequestFeeGwei?: bigint;
   readonly withdrawalsIntervalMs?: number;
+  /** Whether validators are topped up. Default: they are not. */
+  readonly isFunding?: boolean;
 }
 
 /** A key that a test knows. */
@@ -91,6 +93,8 @@ export interface Version5Operator extends AsyncDisposable {
   listRequests(): Promise<readonly (readonly [index: number, gwei: bigint, feeWei: bigint])[]>;
   /** Public keys that the vault has registered beside those that it had, 0x hex. */
   listRegistered(): Promise<readonly string[]>;
+  /** Top-ups that the vault has told of. */
+  listTopUps(): Promise<readonly (readonly [index: number, gwei: bigint])[]>;
   /** What was paid for in vain by the vault, when all of it has reached the beacon chain. */
   listVoid(): Promise<readonly unknown[]>;
   leave(ether: number): Promise<void>;
@@ -304,6 +308,15 @@ async function openOperator(parts: Parts, options: OperatorOptions): Promise<Ver
       const { registered } = await devnet.readVaultLog(vault);
       return registered.slice(validators.length);
     },
+    async listTopUps() {
+      const logs = await contract.queryFilter('ValidatorFunded', 0);
+      return Promise.all(
+        logs.map(async log => {
+          const [name, wei] = 'args' in log ? [...log.args] : [];
+          return [await indexOf(String(name)), BigInt(wei) / ETH] as const;
+        }),
+      );
+    },
     async listVoid() {
       // A queue gives up to 16 requests with a block, and a deposit waits for two epochs.
       await devnet.passEpochs(4);
@@ -328,6 +341,7 @@ function prepare(
     validatorType = '0x02',
     maxRequestFeeGwei = 1_000n,
     withdrawalsIntervalMs: intervalMs = 43_200_000,
+    isFunding = false,
   }: OperatorOptions,
 ): { readonly deps: OperatorTasksDeps; readonly options: OperatorTasksOptions } {
   const ipfs = { gateways: network.ipfsGateways, timeoutMs: 5_000 };
@@ -381,13 +395,14 @@ function prepare(
       ),
       staking: { type: validatorType, maxValidatorBalanceGwei: 300n * ETH, minDepositAmountGwei: 10n * ETH },
       harvest: false,
-      dumpTimeoutMs: 5_000,
       withdrawals: {
         intervalMs,
         wallet: wallet.address,
         maxRequestFeeWei: maxRequestFeeGwei * WEI_PER_GWEI,
         isWithoutExits: false,
       },
+      dumpTimeoutMs: 5_000,
+      funding: isFunding ? { wallet: wallet.address, minDepositDelayMs: 0 } : undefined,
     },
   };
 }

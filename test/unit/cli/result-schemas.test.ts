@@ -135,6 +135,7 @@ describe('the rule of results', () => {
       'planned',
       'recovered',
       'refused',
+      'untouched',
     ]);
   });
 

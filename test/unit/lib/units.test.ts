@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { countOf } from '../../../src/lib/plural.ts';
 import { formatDuration } from '../../../src/lib/time-left.ts';
-import { formatEther } from '../../../src/lib/units.ts';
+import { formatEther, formatGwei } from '../../../src/lib/units.ts';
 
 describe('formatEther', () => {
   it.each([
@@ -13,6 +13,16 @@ describe('formatEther', () => {
     [10n ** 12n - 1n, 'less than 0.000001 ETH'],
   ])('%s wei are shown as %s', (wei, text) => {
     expect(formatEther(wei, 'ETH')).toBe(text);
+  });
+});
+
+describe('formatGwei', () => {
+  it.each([
+    [0n, '0'],
+    [7n, '0.000000007'],
+    [12_300_000_000n, '12.3'],
+  ])('%s wei are shown as %s gwei', (wei, text) => {
+    expect(formatGwei(wei)).toBe(text);
   });
 });
 

@@ -68,13 +68,7 @@ export class ValidatorFunding {
 
   /** Why the vault would take no top-ups of this wallet; undefined where it does. */
   findStranger(validatorsManager: string | null): RegistrationWait | undefined {
-    const { vault, wallet } = this.#options;
-    if (validatorsManager === wallet) return undefined;
-    return {
-      status: 'waiting',
-      code: 'not-validators-manager',
-      waitsFor: `the hot wallet ${wallet} to be the validators manager of vault ${vault} again; it is ${validatorsManager}`,
-    };
+    return waitForManager(validatorsManager, this.#options);
   }
 
   /**
@@ -92,7 +86,7 @@ export class ValidatorFunding {
     const groups = [...batches(planned.topUps, TOP_UP_BATCH)];
     const unpaid = await this.#waitForFunds(groups[0]?.length ?? 0);
     if (unpaid !== undefined) return unpaid;
-    const intents = this.#intentsOf(planned, groups, harvest);
+    const intents = topUpIntents(this.#deps.node, this.#options.vault, planned, harvest);
     const hashes: Hex[] = [];
     for (const [i, intent] of intents.entries()) {
       const outcome = await outbox.send(intent, { signal });
@@ -110,26 +104,6 @@ export class ValidatorFunding {
     if (shortfall === undefined) return undefined;
     const waitsFor = describeShortfall(shortfall, this.#options.network);
     return { status: 'waiting', code: 'insufficient-funds', waitsFor };
-  }
-
-  #intentsOf(
-    { blockNumber, lastFundingBlock }: Pick<PlannedStaking, 'blockNumber' | 'lastFundingBlock'>,
-    groups: readonly (readonly ValidatorAmount[])[],
-    harvest: HarvestParams | null,
-  ): readonly TransactionIntent[] {
-    const { vault } = this.#options;
-    const intents = fundingIntents(this.#deps.node, {
-      vault,
-      harvest,
-      batches: groups.map(topUps => encodeTopUps(topUps, fromHex(vault, ADDRESS_LENGTH))),
-      occasion: { lastEventBlock: lastFundingBlock, plannedAtBlock: blockNumber },
-    });
-    return intents.map(intent => ({
-      ...intent,
-      // A validator that it was planned for may have begun to exit.
-      isOutdated: async head =>
-        head > blockNumber + STALE_BLOCKS || ((await intent.isOutdated?.(head)) ?? false),
-    }));
   }
 
   /** @returns undefined when the validators have got it */
@@ -173,4 +147,43 @@ export class ValidatorFunding {
       `Successfully topped up validators with public keys ${names}`,
     );
   }
+}
+
+/** Why a vault takes no top-ups of a wallet; undefined where it does. */
+export function waitForManager(
+  validatorsManager: string | null,
+  { vault, wallet }: { readonly vault: string; readonly wallet: string },
+): RegistrationWait | undefined {
+  if (validatorsManager === wallet) return undefined;
+  return {
+    status: 'waiting',
+    code: 'not-validators-manager',
+    waitsFor: `the hot wallet ${wallet} to be the validators manager of vault ${vault} again; it is ${validatorsManager}`,
+  };
+}
+
+/** The calls that make a plan's top-ups, one for each batch, after the pending harvest. */
+export function topUpIntents(
+  node: ExecutionNode,
+  vault: string,
+  {
+    topUps,
+    blockNumber,
+    lastFundingBlock,
+  }: Pick<PlannedStaking, 'topUps' | 'blockNumber' | 'lastFundingBlock'>,
+  harvest: HarvestParams | null,
+): readonly TransactionIntent[] {
+  const groups = [...batches(topUps, TOP_UP_BATCH)];
+  const intents = fundingIntents(node, {
+    vault,
+    harvest,
+    batches: groups.map(group => encodeTopUps(group, fromHex(vault, ADDRESS_LENGTH))),
+    occasion: { lastEventBlock: lastFundingBlock, plannedAtBlock: blockNumber },
+  });
+  return intents.map(intent => ({
+    ...intent,
+    // A validator that it was planned for may have begun to exit.
+    isOutdated: async head =>
+      head > blockNumber + STALE_BLOCKS || ((await intent.isOutdated?.(head)) ?? false),
+  }));
 }

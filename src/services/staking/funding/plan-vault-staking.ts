@@ -79,6 +79,15 @@ export interface PlannedStaking extends StakingPlan {
   readonly fundableFromBlock: number | undefined;
   /** Validators that would be topped up, lower case: the vault refuses it, since it has not registered them with 0x02 credentials. */
   readonly untracked: readonly Hex[];
+  /** What top-ups were chosen by; undefined where the beacon chain was not looked at, or the plan is kept of an earlier look. */
+  readonly view?: StakingView | undefined;
+}
+
+/** Validators of a vault, as top-ups are chosen of them. */
+interface StakingView {
+  readonly stake: VaultStake;
+  /** Those that take top-ups. */
+  readonly candidates: readonly FundingCandidate[];
 }
 
 /** How far back the vault's last top-up is looked for at least, which tells occasions apart. */
@@ -119,7 +128,8 @@ export class VaultStakingPlanner {
     const planned = await this.#planAnew(query);
     const { fundableFromBlock = Number.POSITIVE_INFINITY } = planned;
     const untilBlock = Math.min(planned.blockNumber + this.#options.network.slotsPerEpoch, fundableFromBlock);
-    this.#kept = { planned, assetsWei, untilBlock };
+    // Not with all that ten thousand validators have.
+    this.#kept = { planned: { ...planned, view: undefined }, assetsWei, untilBlock };
     return planned;
   }
 
@@ -237,6 +247,7 @@ export class VaultStakingPlanner {
       lastFundingBlock: lastEventBlock ?? lastOwnBlock ?? null,
       fundableFromBlock: plan.reservedGwei > 0n ? (lastEventBlock ?? 0) + delayBlocks + 1 : undefined,
       untracked,
+      view: { stake, candidates },
     };
   }
 

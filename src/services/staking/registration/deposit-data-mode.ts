@@ -83,19 +83,22 @@ export function createDepositDataMode(
     return { ...current, first: state.index };
   };
 
+  const planBatch: RegistrationMode['planBatch'] = async (facts, planOptions) => {
+    const current = await findCurrent(facts);
+    if (!('tree' in current)) return current;
+    const places = await choosePlaces(deposits, current, planOptions);
+    if (!Array.isArray(places)) return places;
+    const count = options.takesBothTypes ? largestBatch('0x01', places.length) : places.length;
+    return createBatch(options, current, places.slice(0, count));
+  };
+
   return {
     kind: 'deposit-data',
+    planBatch,
+    chooseValidators: planBatch,
     async prepare(facts, limit) {
       const current = await findCurrent(facts);
       if ('tree' in current) deposits.findInvalid(placesFrom(current, limit));
-    },
-    async planBatch(facts, planOptions) {
-      const current = await findCurrent(facts);
-      if (!('tree' in current)) return current;
-      const places = await choosePlaces(deposits, current, planOptions);
-      if (!Array.isArray(places)) return places;
-      const count = options.takesBothTypes ? largestBatch('0x01', places.length) : places.length;
-      return createBatch(options, current, places.slice(0, count));
     },
   };
 }

@@ -9,7 +9,13 @@ import {
   type MakeExitShardsDeps,
   makeExitShards,
 } from '../../exits/make-exit-shards.ts';
-import { isBatch, type NextValidator, type NoBatch, type RegistrationBatch } from './registration-mode.ts';
+import {
+  type ChosenValidators,
+  isBatch,
+  type NextValidator,
+  type NoBatch,
+  type RegistrationBatch,
+} from './registration-mode.ts';
 
 export interface ExitShardSettings {
   readonly mode: ExitShardsOptions['mode'];
@@ -43,22 +49,13 @@ export class ExitShardMaker {
     this.#shares = knownShares(options.exitShards.config);
   }
 
-  /** The larger batch: of validators whose key shares the signer has, or whose key. A batch is made in one way. */
-  async choose(
-    given: { readonly config: OracleConfig; readonly loadedKeys: ReadonlySet<Hex>; readonly limit: number },
+  /** {@link chooseLargerBatch}, by the shares that the signer is told to have. */
+  choose(
+    given: Pick<BatchChoice, 'config' | 'loadedKeys' | 'limit'>,
     plan: (isAtHand: IsAtHand) => Promise<RegistrationBatch | NoBatch>,
   ): Promise<RegistrationBatch | NoBatch> {
-    const keys = { loaded: given.loadedKeys, shares: this.#shares };
-    const ways = findShardWays(keys, given.config, this.#options.exitShards.mode);
-    // Where shares are insisted on and are of no use, the making of them says so.
-    const [preferred = () => true, ...others] = ways.map(({ isPossible }): IsAtHand => isPossible);
-    let best = await plan(preferred);
-    for (const isAtHand of others) {
-      if (sizeOf(best) === given.limit) break;
-      const next = await plan(isAtHand);
-      if (sizeOf(next) > sizeOf(best)) best = next;
-    }
-    return best;
+    const { mode } = this.#options.exitShards;
+    return chooseLargerBatch({ ...given, mode, shares: this.#shares }, plan);
   }
 
   async make(
@@ -92,6 +89,35 @@ export class ExitShardMaker {
   }
 }
 
-function sizeOf(plan: RegistrationBatch | NoBatch): number {
+/** What a batch is chosen by. */
+export interface BatchChoice {
+  readonly config: OracleConfig;
+  /** What the signer has loaded, lower case. */
+  readonly loadedKeys: ReadonlySet<Hex>;
+  /** Shares in the signer; undefined when it was never told of any. */
+  readonly shares: KnownShares | undefined;
+  readonly mode: ExitShardsOptions['mode'];
+  /** Largest number of validators. */
+  readonly limit: number;
+}
+
+/** The larger batch: of validators whose key shares the signer has, or whose key. A batch is made in one way. */
+export async function chooseLargerBatch<B extends ChosenValidators>(
+  { config, loadedKeys, shares, mode, limit }: BatchChoice,
+  plan: (isAtHand: IsAtHand) => Promise<B | NoBatch>,
+): Promise<B | NoBatch> {
+  const ways = findShardWays({ loaded: loadedKeys, shares }, config, mode);
+  // Where shares are insisted on and are of no use, the making of them says so.
+  const [preferred = () => true, ...others] = ways.map(({ isPossible }): IsAtHand => isPossible);
+  let best = await plan(preferred);
+  for (const isAtHand of others) {
+    if (sizeOf(best) === limit) break;
+    const next = await plan(isAtHand);
+    if (sizeOf(next) > sizeOf(best)) best = next;
+  }
+  return best;
+}
+
+function sizeOf(plan: ChosenValidators | NoBatch): number {
   return isBatch(plan) ? plan.validators.length : 0;
 }

@@ -1,7 +1,5 @@
 import type { ChainReader, ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
 import { fetchDepositRoot } from '../../../clients/execution/contracts/deposit-root.ts';
-import { noOracleConfig } from '../../../clients/execution/contracts/keeper.ts';
-import type { ExecutionNode } from '../../../clients/execution/execution-node.ts';
 import type { HttpDeps } from '../../../clients/http.ts';
 import { postApproval } from '../../../clients/oracle.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
@@ -11,57 +9,45 @@ import {
   createApprovalRequest,
   registrationDigest,
 } from '../../../domain/protocol/approval.ts';
-import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
-import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { toBeaconGwei } from '../../../domain/protocol/stake-units.ts';
-import { splitDeposits } from '../../../domain/protocol/staking-plan.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { nameList } from '../../../lib/name-list.ts';
-import { countOf } from '../../../lib/plural.ts';
 import type { Network } from '../../../networks/network.ts';
 import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
 import { collectApprovals } from '../../oracles/collect-approvals.ts';
 import type { FundedValidators, FundingStep, ValidatorFunding } from '../funding/fund-validators.ts';
-import { waitForHead } from '../funding/head-wait.ts';
-import type { PlannedStaking, VaultStakingPlanner } from '../funding/plan-vault-staking.ts';
+import type { PlannedStaking } from '../funding/plan-vault-staking.ts';
 import type { NetworkValidators } from '../network-validators/network-validators.ts';
 import { isBlockedMode } from './blocked-registration.ts';
 import { type ChangeLog, createChangeLog } from './change-log.ts';
-import {
-  decideRegistration,
-  type RegistrationState,
-  type RegistrationWait,
-  stakeableWei,
-} from './decide-registration.ts';
+import { type RegistrationWait, stakeableWei } from './decide-registration.ts';
 import { ExitShardMaker, type ExitShardSettings } from './exit-shard-maker.ts';
 import { isBatch, type NoBatch, type RegistrationBatch, type RegistrationMode } from './registration-mode.ts';
+import {
+  type RegistrationPlan,
+  RegistrationPlanner,
+  type RegistrationPlannerDeps,
+  type RegistrationPlannerOptions,
+  type RegistrationRound,
+} from './registration-planner.ts';
 import { type SentRegistration, sendRegistration } from './send-registration.ts';
-import { findStakeableAssets } from './stakeable-assets.ts';
-import type { StakingOptions } from './staking-options.ts';
-import { ethereumVaultVersion, stakePerToken, validatorAssetsWei } from './vault-version.ts';
+import { ethereumVaultVersion, stakePerToken } from './vault-version.ts';
 
-export interface RegisterValidatorsDeps {
+export interface RegisterValidatorsDeps extends RegistrationPlannerDeps {
   /** How validators are registered; undefined where they are only topped up. */
   readonly mode: RegistrationMode | undefined;
-  /** What plans for a vault of version 5. Without it, all that the vault has is registered. */
-  readonly planner?: Pick<VaultStakingPlanner, 'plan'> | undefined;
   /** What makes the plan's top-ups; without it the plan has none. */
   readonly funding?: Pick<ValidatorFunding, 'findStranger' | 'fund'> | undefined;
   readonly chain: Pick<ChainReader, 'readSnapshot'>;
-  readonly node: ExecutionNode;
   readonly http: HttpDeps;
   readonly signer: Pick<SignerClient, 'signExits' | 'listPublicKeys'>;
   readonly networkValidators: Pick<NetworkValidators, 'nextValidatorIndex' | 'findRegistered'>;
   /** What sends; the wallet is looked at before the oracles are asked where there is a `findShortfall`. */
   readonly outbox: Pick<Outbox, 'send'> & Partial<Pick<Outbox, 'findShortfall'>>;
-  /** The oracle configuration of an IPFS hash: asked for in every pass, so that whoever gives it keeps the last one. */
-  readonly fetchOracleConfig: (configIpfsHash: string) => Promise<OracleConfig>;
-  /** What the vault's `updateState` takes; null when there is nothing of this vault to harvest. */
-  readonly fetchHarvest: (snapshot: ChainSnapshot) => Promise<HarvestParams | null>;
   /** Is told how the exit shards of a batch are made. */
   readonly onExitShardMode?: MakeExitShardsDeps['onExitShardMode'] | undefined;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
@@ -69,20 +55,13 @@ export interface RegisterValidatorsDeps {
   readonly now: () => number;
 }
 
-export interface RegisterValidatorsOptions {
-  /** Checksummed. */
-  readonly vault: string;
+export interface RegisterValidatorsOptions extends RegistrationPlannerOptions {
   /** The vault's version as its `version()` says. */
   readonly vaultVersion: number;
   readonly network: Network;
-  readonly maxFeePerGasGwei: bigint;
   readonly exitShards: ExitShardSettings;
   /** Time limit of one question to all oracles together. */
   readonly oraclesTimeoutMs: number;
-  /** What stays in the vault and is not staked. Default: nothing. */
-  readonly minVaultBalanceWei?: bigint | undefined;
-  /** What the validators get. Default: 32 ETH each, with 0x01 credentials. */
-  readonly staking?: StakingOptions | undefined;
 }
 
 export type RegistrationOutcome = {
@@ -92,14 +71,6 @@ export type RegistrationOutcome = {
 
 /** What a pass has come to; validators that it has topped up before are told of where nothing was registered. */
 type StakingStep = { readonly status: 'idle' } | FundedValidators | RegistrationWait | SentRegistration;
-
-/** What one pass goes by. */
-interface Round {
-  readonly snapshot: ChainSnapshot;
-  readonly config: OracleConfig;
-  readonly harvest: HarvestParams | null;
-  readonly signal: AbortSignal;
-}
 
 /** The validators that one pass registers, and what they are registered with. */
 interface ChosenBatch {
@@ -111,13 +82,14 @@ interface ChosenBatch {
 }
 
 /**
- * Registers one vault's validators, pass after pass. Each reads what it goes by, decides ({@link decideRegistration}) and
+ * Registers one vault's validators, pass after pass. Each reads what it goes by, decides ({@link RegistrationPlanner}) and
  * acts from the beginning; what is kept in between only saves work and lines of the log.
  */
 export class ValidatorRegistrar {
   readonly #deps: RegisterValidatorsDeps;
   readonly #options: RegisterValidatorsOptions;
   readonly #changes: ChangeLog;
+  readonly #planner: RegistrationPlanner;
   readonly #shardMaker: ExitShardMaker;
   /** Whether the next snapshot must be of after this registrar's own transaction. */
   #isFreshNeeded = false;
@@ -126,6 +98,7 @@ export class ValidatorRegistrar {
     this.#deps = deps;
     this.#options = options;
     this.#changes = createChangeLog(deps.log);
+    this.#planner = new RegistrationPlanner(deps, options, this.#changes);
     this.#shardMaker = new ExitShardMaker(deps, options);
   }
 
@@ -156,75 +129,29 @@ export class ValidatorRegistrar {
   }
 
   async #pass(signal: AbortSignal): Promise<RegistrationOutcome> {
-    const { network, vault, maxFeePerGasGwei, minVaultBalanceWei = 0n } = this.#options;
-    const snapshot = await this.#readSnapshot(signal);
-    const config = await this.#readOracleConfig(snapshot);
-    const assets = await findStakeableAssets(this.#deps, this.#changes, vault, snapshot);
-    const round = { snapshot, config, harvest: assets.harvest, signal };
-    const state = {
-      assetsWei: assets.assetsWei,
-      minVaultBalanceWei,
-      assetsPerValidatorWei: validatorAssetsWei(network),
-      batchLimit: config.validatorsApprovalBatchLimit,
-      harvestWaitsFor: assets.waitsFor,
-      baseFeePerGasWei: snapshot.baseFeePerGasWei,
-      maxFeePerGasGwei,
-    };
-    if (this.#deps.planner !== undefined) return await this.#stakeByPlan(this.#deps.planner, round, state);
-    const stakeableAssetsWei = stakeableWei(state);
-    const amountsGwei = this.#splitAssets(stakeableAssetsWei, state.batchLimit);
-    return { ...(await this.#stake(round, state, amountsGwei)), stakeableAssetsWei };
+    const plan = await this.#planner.plan(await this.#readSnapshot(signal), signal);
+    return { ...(await this.#stake(plan)), stakeableAssetsWei: plan.stakeableAssetsWei };
   }
 
-  /** What is staked of a vault of version 5: what redemptions need is not, and top-ups come first. */
-  async #stakeByPlan(
-    planner: Pick<VaultStakingPlanner, 'plan'>,
-    round: Round,
-    state: RegistrationState,
-  ): Promise<RegistrationOutcome> {
-    const stranger = this.#deps.funding?.findStranger(round.snapshot.vault.validatorsManager);
-    const isOnlyLooking =
-      stranger !== undefined || decideRegistration({ ...state, topUps: 1 }).status !== 'register';
-    const found = await planner
-      .plan({ ...round, assetsWei: state.assetsWei, isOnlyLooking })
-      .catch(waitOrThrow);
-    if ('code' in found) return { ...found, stakeableAssetsWei: stakeableWei(state) };
-    this.#changes.warn('untracked', describeUntracked(found));
-    const stakeableAssetsWei = stakeableWei({ ...state, assetsWei: found.assetsWei - found.redemptionsWei });
-    if (stranger !== undefined && found.topUps.length > 0) return { ...stranger, stakeableAssetsWei };
-    return { ...(await this.#stake(round, state, found.amountsGwei, found)), stakeableAssetsWei };
-  }
-
-  /**
-   * Tops up and registers what was planned, unless that has to wait.
-   * @param planned - of a vault for which it is planned
-   */
-  async #stake(
-    round: Round,
-    state: RegistrationState,
-    amountsGwei: readonly bigint[],
-    planned?: PlannedStaking,
-  ): Promise<StakingStep> {
+  /** Tops up and registers what was planned, unless that has to wait. */
+  async #stake({ round, decision, planned, amountsGwei }: RegistrationPlan): Promise<StakingStep> {
     const { mode } = this.#deps;
-    const decision = decideRegistration({
-      ...state,
-      affordable: amountsGwei.length,
-      topUps: planned?.topUps.length,
-      fundingWaitsFor: planned && describeReserved(planned),
-    });
-    if (decision.status === 'idle') await mode?.prepare(round.snapshot, state.batchLimit);
+    if (decision.status === 'idle')
+      await mode?.prepare(round.snapshot, round.config.validatorsApprovalBatchLimit);
     if (decision.status !== 'register') return decision;
     const funded = planned && (await this.#fund(round, planned));
     if (funded !== undefined && funded.status !== 'funded') return funded;
     if (mode === undefined || decision.count === 0) return funded ?? { status: 'idle' };
-    const isMoved = planned !== undefined && funded !== undefined;
-    const next = isMoved ? await this.#readAgain(round, planned) : round;
+    const next = funded && planned ? await this.#readAgain(round, planned) : round;
     if (!('snapshot' in next)) return next;
     return await this.#registerOnceSynced(mode, next, amountsGwei.slice(0, decision.count));
   }
 
   /** @returns undefined when there is nothing to top up */
-  async #fund({ harvest, signal }: Round, planned: PlannedStaking): Promise<FundingStep | undefined> {
+  async #fund(
+    { harvest, signal }: RegistrationRound,
+    planned: PlannedStaking,
+  ): Promise<FundingStep | undefined> {
     const { funding } = this.#deps;
     if (funding === undefined || planned.topUps.length === 0) return undefined;
     this.#isFreshNeeded = true;
@@ -233,33 +160,19 @@ export class ValidatorRegistrar {
 
   /** What is registered after top-ups goes by the chain as they have left it: another root of deposits, and no harvest. */
   async #readAgain(
-    { signal }: Round,
+    { signal }: RegistrationRound,
     { amountsGwei, redemptionsWei }: PlannedStaking,
-  ): Promise<Round | RegistrationWait | SentRegistration> {
-    const { network, vault, minVaultBalanceWei = 0n } = this.#options;
+  ): Promise<RegistrationRound | RegistrationWait | SentRegistration> {
+    const { network, minVaultBalanceWei = 0n } = this.#options;
     const snapshot = await this.#readSnapshot(signal);
-    const config = await this.#readOracleConfig(snapshot);
-    const { assetsWei, harvest, waitsFor } = await findStakeableAssets(
-      this.#deps,
-      this.#changes,
-      vault,
-      snapshot,
-    );
-    if (waitsFor !== undefined) return { status: 'waiting', code: 'harvest-not-possible', waitsFor };
+    const { round, assetsWei, harvestWaitsFor } = await this.#planner.readRound(snapshot, signal);
+    if (harvestWaitsFor !== undefined) {
+      return { status: 'waiting', code: 'harvest-not-possible', waitsFor: harvestWaitsFor };
+    }
     const leftWei = stakeableWei({ assetsWei: assetsWei - redemptionsWei, minVaultBalanceWei });
     const plannedGwei = amountsGwei.reduce((sum, amount) => sum + amount, 0n);
-    if (toBeaconGwei(leftWei, stakePerToken(network)) >= plannedGwei)
-      return { snapshot, config, harvest, signal };
+    if (toBeaconGwei(leftWei, stakePerToken(network)) >= plannedGwei) return round;
     return { status: 'restarted', reason: 'the vault has less assets than were left for new validators' };
-  }
-
-  /** Amounts of the validators that the vault's assets are enough for, as many as are approved at once. */
-  #splitAssets(stakeableAssetsWei: bigint, limit: number): readonly bigint[] {
-    const { network, staking } = this.#options;
-    const assetsGwei = toBeaconGwei(stakeableAssetsWei, stakePerToken(network));
-    if (staking !== undefined && assetsGwei < staking.minDepositAmountGwei) return [];
-    const { type = '0x01', maxValidatorBalanceGwei = 0n } = staking ?? {};
-    return splitDeposits(assetsGwei, { type, maxValidatorBalanceGwei, limit });
   }
 
   async #readSnapshot(signal: AbortSignal): Promise<ChainSnapshot> {
@@ -268,15 +181,10 @@ export class ValidatorRegistrar {
     return snapshot;
   }
 
-  #readOracleConfig({ events }: ChainSnapshot): Promise<OracleConfig> {
-    if (events.config === null) throw noOracleConfig(this.#options.network.contracts.keeper);
-    return this.#deps.fetchOracleConfig(events.config.ipfsHash);
-  }
-
   /** The first sync of the network's validators takes its time; that is no failure. */
   async #registerOnceSynced(
     mode: RegistrationMode,
-    round: Round,
+    round: RegistrationRound,
     amountsGwei: readonly bigint[],
   ): Promise<RegistrationWait | SentRegistration> {
     try {
@@ -291,7 +199,7 @@ export class ValidatorRegistrar {
   /** Registers validators of up to these amounts, from the choice of the batch to the transaction. */
   async #register(
     mode: RegistrationMode,
-    round: Round,
+    round: RegistrationRound,
     amountsGwei: readonly bigint[],
   ): Promise<RegistrationWait | SentRegistration> {
     const chosen = await this.#chooseBatch(mode, round, amountsGwei);
@@ -318,7 +226,7 @@ export class ValidatorRegistrar {
 
   async #chooseBatch(
     mode: RegistrationMode,
-    { snapshot, config }: Round,
+    { snapshot, config }: RegistrationRound,
     amountsGwei: readonly bigint[],
   ): Promise<ChosenBatch | NoBatch> {
     const { signer, networkValidators } = this.#deps;
@@ -349,7 +257,10 @@ export class ValidatorRegistrar {
   }
 
   /** What the oracles are asked to approve: exit shards, and the proof that the vault takes these validators. */
-  async #makeRequest(round: Round, { batch, loadedKeys, firstIndex }: ChosenBatch): Promise<ApprovalRequest> {
+  async #makeRequest(
+    round: RegistrationRound,
+    { batch, loadedKeys, firstIndex }: ChosenBatch,
+  ): Promise<ApprovalRequest> {
     const { vault, vaultVersion, network } = this.#options;
     const { snapshot, config, signal } = round;
     const [validators, authority] = await Promise.all([
@@ -370,7 +281,7 @@ export class ValidatorRegistrar {
   }
 
   #askOracles(
-    { snapshot, config, signal }: Round,
+    { snapshot, config, signal }: RegistrationRound,
     { encoded }: RegistrationBatch,
     request: ApprovalRequest,
   ): Promise<Approval> {
@@ -408,7 +319,7 @@ export class ValidatorRegistrar {
 }
 
 /** The time until which an approval is asked for, in unix seconds: by the later of two clocks, as the chain's own decides. */
-function deadlineAfter(nowMs: number, { snapshot, config }: Round): bigint {
+function deadlineAfter(nowMs: number, { snapshot, config }: RegistrationRound): bigint {
   const fromMs = Math.max(nowMs, snapshot.timestamp * 1000);
   return BigInt(Math.floor((fromMs + config.signatureValidityPeriodMs) / 1000));
 }
@@ -418,26 +329,4 @@ function describeOutcome(outcome: RegistrationOutcome): string | undefined {
   if (outcome.status === 'waiting') return `Registration waits for ${outcome.waitsFor}.`;
   if (outcome.status === 'restarted') return `Registration starts again: ${outcome.reason}.`;
   return undefined;
-}
-
-/** What is told of validators whose top-ups the vault would refuse. */
-function describeUntracked({ untracked }: PlannedStaking): string | undefined {
-  if (untracked.length === 0) return undefined;
-  return `${countOf(untracked.length, 'validator')} cannot be topped up, since the vault has neither registered nor switched them with 0x02 credentials: ${nameList(untracked)}`;
-}
-
-/** What is waited for with assets that are kept for top-ups; the same text as long as nothing changes. */
-function describeReserved({
-  reservedGwei,
-  fundableFromBlock,
-  lastFundingBlock,
-}: PlannedStaking): string | undefined {
-  if (reservedGwei === 0n) return undefined;
-  return `block ${fundableFromBlock}, in which validators may be topped up again: ${reservedGwei} gwei are kept for that, and the last top-up was in block ${lastFundingBlock} (--min-deposit-delay)`;
-}
-
-function waitOrThrow(error: unknown): RegistrationWait {
-  const wait = waitForHead(error);
-  if (wait === undefined) throw error;
-  return wait;
 }

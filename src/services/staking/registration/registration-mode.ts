@@ -5,14 +5,18 @@ import type { RegistrationAuthority } from '../../../domain/protocol/approval.ts
 import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import type { Hex } from '../../../lib/bytes.ts';
 
-/** A validator that the vault registers next, with a deposit signature of the vault's deposit data, or of the signer. */
-export interface NextValidator {
+/** A validator that the vault registers next, whether or not its deposit has been signed. */
+export interface ChosenValidator {
   /** 48 bytes. */
   readonly publicKey: Uint8Array;
-  /** 96 bytes. */
-  readonly depositSignature: Uint8Array;
   /** Gwei of the beacon chain; 32 ETH with 0x01 credentials. */
   readonly amountGwei: bigint;
+}
+
+/** The same, with a deposit signature of the vault's deposit data, or of the signer. */
+export interface NextValidator extends ChosenValidator {
+  /** 96 bytes. */
+  readonly depositSignature: Uint8Array;
 }
 
 /** A call of a contract that the hot wallet sends. */
@@ -38,12 +42,17 @@ export interface PlanBatchOptions {
   readonly findRegistered: (publicKeys: readonly Uint8Array[]) => Promise<ReadonlySet<Hex>>;
 }
 
-/** Validators that are registered together, by one transaction. */
-export interface RegistrationBatch {
-  /** The validators in the order of registration, at least one. */
-  readonly validators: readonly NextValidator[];
+/** Validators that would be registered together. */
+export interface ChosenValidators {
+  /** One or more, in the order of registration. */
+  readonly validators: readonly ChosenValidator[];
   /** The credentials that all of them get. */
   readonly type: ValidatorType;
+}
+
+/** Validators that are registered together, by one transaction. */
+export interface RegistrationBatch extends ChosenValidators {
+  readonly validators: readonly NextValidator[];
   /**
    * The validators' entries of 176 bytes: public key, deposit signature, deposit data root; with 0x02 credentials of 184, the
    * last of which are the amount. The oracles sign these.
@@ -85,7 +94,9 @@ export interface RegistrationMode {
    * that come next. Cheap when nothing has changed.
    */
   prepare(facts: RegistrationFacts, limit: number): Promise<void>;
-  /** The next validators of the vault. */
+  /** The next validators of the vault; nothing is signed for them. */
+  chooseValidators(facts: RegistrationFacts, options: PlanBatchOptions): Promise<ChosenValidators | NoBatch>;
+  /** The same validators, with all that their registration takes. */
   planBatch(facts: RegistrationFacts, options: PlanBatchOptions): Promise<RegistrationBatch | NoBatch>;
 }
 
@@ -93,6 +104,6 @@ export function noBatch(code: NoBatch['code'], waitsFor: string): NoBatch {
   return { code, waitsFor };
 }
 
-export function isBatch(plan: RegistrationBatch | NoBatch): plan is RegistrationBatch {
-  return 'encoded' in plan;
+export function isBatch<B extends ChosenValidators>(plan: B | NoBatch): plan is B {
+  return 'validators' in plan;
 }

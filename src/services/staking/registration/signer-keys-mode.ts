@@ -12,7 +12,15 @@ import type { Logger } from '../../../lib/logger.ts';
 import { type ChangeLog, createChangeLog } from './change-log.ts';
 import { createManagedBatch, findStranger, type ManagedVault, type ManagerWallet } from './managed-batch.ts';
 import type { OwnKeys } from './own-keys.ts';
-import { type NoBatch, noBatch, type PlanBatchOptions, type RegistrationMode } from './registration-mode.ts';
+import {
+  type ChosenValidators,
+  isBatch,
+  type NoBatch,
+  noBatch,
+  type PlanBatchOptions,
+  type RegistrationFacts,
+  type RegistrationMode,
+} from './registration-mode.ts';
 import { DepositSigning, PROBES, RefusedKeys } from './sign-deposits.ts';
 
 export interface SignerKeysModeDeps {
@@ -53,30 +61,45 @@ export function createSignerKeysMode(
   const refused = new RefusedKeys({ warn: line => deps.log.warn(line), now: deps.now ?? Date.now });
   const signing = new DepositSigning({ signer, refused }, genesisForkVersion);
 
+  const findKnown = async (publicKeys: readonly Uint8Array[]) => {
+    const known = await beacon.fetchValidators(publicKeys);
+    tellKnown(changes, known.values());
+    return new Set(known.keys());
+  };
+
+  /** The next validators, with the keys that come after them, which a signer is tried with. */
+  const choose = async (facts: RegistrationFacts, planOptions: PlanBatchOptions) => {
+    const stranger = findStranger(facts, vault, wallet.address);
+    if (stranger !== undefined) return stranger;
+    const { loadedKeys = new Set<Hex>(), amountsGwei, limit } = planOptions;
+    const own = await keys.list(loadedKeys);
+    const found = await findUnused(own, { ...planOptions, loadedKeys, refused, findKnown });
+    const count = largestBatch(type, Math.min(limit, found.usable.length));
+    if (count === 0) return explain(keys.source, own.length, found, refused);
+    const chosen = found.usable.map((publicKey, i) => ({
+      publicKey,
+      amountGwei: amountsGwei?.[i] ?? amountsGwei?.[0] ?? DEPOSIT_AMOUNT_GWEI,
+    }));
+    return { type, validators: chosen.slice(0, count), others: chosen.slice(count) };
+  };
+
   return {
     kind: 'signer-keys',
     prepare: async () => undefined,
+    async chooseValidators(facts, planOptions) {
+      const chosen = await choose(facts, planOptions);
+      return isBatch(chosen) ? { type, validators: chosen.validators } : chosen;
+    },
     async planBatch(facts, planOptions) {
-      const stranger = findStranger(facts, vault, wallet.address);
-      if (stranger !== undefined) return stranger;
       refused.remind();
-      const { loadedKeys = new Set<Hex>(), amountsGwei, limit } = planOptions;
-      const own = await keys.list(loadedKeys);
-      const findKnown = async (publicKeys: readonly Uint8Array[]) => {
-        const known = await beacon.fetchValidators(publicKeys);
-        tellKnown(changes, known.values());
-        return new Set(known.keys());
-      };
       for (;;) {
-        const found = await findUnused(own, { ...planOptions, loadedKeys, refused, findKnown });
-        const count = largestBatch(type, Math.min(limit, found.usable.length));
-        if (count === 0) return explain(keys.source, own.length, found, refused);
-        const deposits = found.usable.map((publicKey, i) => ({
-          publicKey,
+        const chosen = await choose(facts, planOptions);
+        if (!isBatch(chosen)) return chosen;
+        const toDeposit = (validator: ChosenValidators['validators'][number]) => ({
+          ...validator,
           withdrawalCredentials,
-          amountGwei: amountsGwei?.[i] ?? amountsGwei?.[0] ?? DEPOSIT_AMOUNT_GWEI,
-        }));
-        const signed = await signing.sign(deposits.slice(0, count), deposits.slice(count));
+        });
+        const signed = await signing.sign(chosen.validators.map(toDeposit), chosen.others.map(toDeposit));
         switch (signed.status) {
           case 'signed':
             return createManagedBatch(wallet, options, { type, validators: signed.validators });

@@ -53,7 +53,8 @@ async function simulateHarvest(
   try {
     const harvest = await fetchHarvest(snapshot);
     if (harvest === null) return { problem: 'the last rewards update names no rewards of this vault' };
-    const answer = await node.call({ to: vault, data: encodeWithdrawableAfter(harvest) });
+    const data = encodeWithdrawableAfter(harvest);
+    const answer = await node.call({ to: vault, data, blockTag: snapshot.blockNumber });
     return { assetsWei: decodeWithdrawableAssets(answer), harvest };
   } catch (error) {
     if (isCallException(error)) return { problem: `it would revert: ${error.shortMessage}` };

@@ -37,21 +37,24 @@ export function createValidatorsManagerMode(
     return (await deposits.reload()) ? choosePlaces(planOptions) : explain(deposits, entries, scan);
   };
 
+  const planBatch: RegistrationMode['planBatch'] = async (facts, planOptions) => {
+    const stranger = findStranger(facts, options.vault, wallet.address);
+    if (stranger !== undefined) return stranger;
+    const places = await choosePlaces(planOptions);
+    if (!Array.isArray(places)) return places;
+    const entries = await deposits.current();
+    const count = options.takesBothTypes ? largestBatch('0x01', places.length) : places.length;
+    const chosen = places.slice(0, count).flatMap(place => entries[place] ?? []);
+    return createManagedBatch(wallet, options, { type: '0x01', validators: chosen.map(toNextValidator) });
+  };
+
   return {
     kind: 'validators-manager',
+    planBatch,
+    chooseValidators: planBatch,
     async prepare(_facts, limit) {
       const entries = await deposits.current();
       deposits.findInvalid(placesFrom({ entries, first: openFrom(entries) }, limit));
-    },
-    async planBatch(facts, planOptions) {
-      const stranger = findStranger(facts, options.vault, wallet.address);
-      if (stranger !== undefined) return stranger;
-      const places = await choosePlaces(planOptions);
-      if (!Array.isArray(places)) return places;
-      const entries = await deposits.current();
-      const count = options.takesBothTypes ? largestBatch('0x01', places.length) : places.length;
-      const chosen = places.slice(0, count).flatMap(place => entries[place] ?? []);
-      return createManagedBatch(wallet, options, { type: '0x01', validators: chosen.map(toNextValidator) });
     },
   };
 }

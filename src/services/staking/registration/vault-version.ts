@@ -10,6 +10,11 @@ function isGnosis({ currency }: Pick<Network, 'currency'>): boolean {
   return currency === 'xDAI';
 }
 
+/** What a vault's assets are counted in: the chain's currency, but GNO on Gnosis. */
+export function stakeCurrency(network: Pick<Network, 'currency'>): string {
+  return isGnosis(network) ? 'GNO' : network.currency;
+}
+
 /** What a vault's assets lose to one validator: 32 ETH, or 1 GNO, which the deposit contract counts as 32. */
 export function validatorAssetsWei(network: Pick<Network, 'currency'>): bigint {
   return (isGnosis(network) ? 1n : 32n) * WEI_PER_ETHER;

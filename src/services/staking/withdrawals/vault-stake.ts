@@ -38,7 +38,7 @@ export interface VaultStake {
 
 export interface VaultStakeDeps {
   readonly node: ExecutionNode;
-  readonly beacon: BeaconSnapshotReader;
+  readonly beacon: Pick<BeaconSnapshotReader, 'read'>;
   readonly validators: Pick<VaultValidators, 'read'>;
 }
 
