@@ -22,13 +22,15 @@ export function asPart(intent: TransactionIntent): TransactionIntent {
 }
 
 /**
- * Marks a call that somebody has asked for by hand, which does not count for the operator's own interval.
+ * Marks a call that somebody has asked for by hand, which does not count for the operator's own interval, and is not held back.
  * @param lastBlock - behind it the plan is outdated
  */
 export function asManual(intent: TransactionIntent, lastBlock: number): TransactionIntent {
   return {
     ...intent,
     key: `exit-validators ${intent.key}`,
+    // Somebody sits before it, and has been told the cost.
+    isPatient: false,
     isOutdated: async head => head > lastBlock || ((await intent.isOutdated?.(head)) ?? false),
   };
 }
