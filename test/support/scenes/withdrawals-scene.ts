@@ -42,6 +42,8 @@ interface PassChanges {
   readonly maxRequestFeeWei?: bigint;
   readonly intervalMs?: number;
   readonly isWithoutExits?: boolean;
+  /** What a slot is taken for, so that few blocks are a long time. */
+  readonly secondsPerSlot?: number;
   /** How many partial withdrawals of others the beacon chain is said to keep. */
   readonly pendingPartials?: number;
   /** Between plan and sending. */
@@ -170,8 +172,14 @@ async function createScene(
   const vaultValidators = new VaultValidators({ node, http: {} }, { vault, network, dumpTimeoutMs: 5_000 });
   const scope = { chainId: network.chainId, vault: fromHex(vault, 20) };
   const harvestRules = { hasOwnMevEscrow: false, currency: network.currency };
-  const makeWithdrawals = ({ contracts, pendingPartials, beforeSend, ...rules }: PassChanges) => {
-    const changed = { ...network, contracts: { ...network.contracts, ...contracts } };
+  const makeWithdrawals = ({
+    contracts,
+    pendingPartials,
+    beforeSend,
+    secondsPerSlot = network.secondsPerSlot,
+    ...rules
+  }: PassChanges) => {
+    const changed = { ...network, secondsPerSlot, contracts: { ...network.contracts, ...contracts } };
     const outbox: Pick<Outbox, 'send'> = {
       async send(intent, options) {
         await beforeSend?.();

@@ -167,6 +167,21 @@ describe('withdrawals from validators of a vault', () => {
     expect(await scene.listVoid()).toEqual([]);
   });
 
+  it('equal withdrawals on another day are others, also when the last ones are longer ago than events are looked for', async () => {
+    const scene = await place.createScene({ validators: [300], leaving: 10 });
+    // 43,200 seconds are ten blocks then.
+    const changes = { secondsPerSlot: 4320, intervalMs: 1_000 };
+    expect(await scene.run(changes)).toMatchObject({ status: 'requested' });
+    await place.devnet.passEpochs(300);
+    await place.devnet.mine(20);
+    await scene.leave(10);
+    expect(await scene.run(changes)).toMatchObject({ status: 'requested' });
+    const request = [scene.indexes[0], 10n * ETH];
+    expect(await scene.listRequests()).toEqual([request, request]);
+    await place.devnet.passEpochs(1);
+    expect(await scene.listVoid()).toEqual([]);
+  });
+
   it('a plan that another request has overtaken is not sent', async () => {
     const scene = await place.createScene({ leaving: 10 });
     const { state } = await place.devnet.beacon.sync();
