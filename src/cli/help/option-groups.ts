@@ -13,7 +13,7 @@ export interface OptionGroup<F extends HelpFlag> {
 const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
   [
     'VAULT',
-    /^(vault|network|data-dir|deposit-data-file|validator-type|max-validator-balance-gwei|min-deposit-amount-gwei)$/,
+    /^(vault|network|data-dir|deposit-data-file|validator-type|max-validator-balance-gwei|min-deposit-amount-gwei|min-deposit-delay)$/,
   ],
   ['NODES', /^(execution|consensus|ipfs)-|-ipfs(-|$)|^oracle|^skip-startup-checks$/],
   ['SIGNING', /^(remote-signer|signer|keystores?|keys|hashi-vault)-|wallet|^exit-shards$|^pool-size$/],

@@ -54,8 +54,8 @@ export function registerValidators(
       throw error;
     }
   };
-  return {
-    name: stakingTaskName(isRegistering),
+  const task: Task = {
+    name: 'register-validators',
     intervalMs: secondsPerSlot * 1000,
     async run(signal) {
       const outcome = await runPass(signal);
@@ -67,6 +67,7 @@ export function registerValidators(
       return waitsFor;
     },
   };
+  return { ...task, name: stakingTaskName(isRegistering) };
 }
 
 function waitOf(outcome: RegistrationOutcome, isRegistering: boolean): string | undefined {

@@ -3,22 +3,24 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/lib/bytes.ts';
 import type { ElectraNode } from '../../devnet/electra-node.ts';
+import { freePort } from '../../devnet/listen.ts';
 import { runCli } from '../../support/programs/cli.ts';
+import { startOperatorProcess } from '../../support/programs/operator-process.ts';
 import { type OperatorScene, startOperatorScene } from '../../support/scenes/operator-scene.ts';
-
-const ETH = 1_000_000_000n;
 
 let scene: OperatorScene;
 let beacon: ElectraNode;
 let args: readonly string[];
 
 beforeAll(async () => {
-  scene = await startOperatorScene({ validators: 2, vaultVersion: 5, electra: true });
+  scene = await startOperatorScene({ validators: 3, vaultVersion: 5, electra: true });
   const { devnet } = scene;
   beacon = await devnet.startElectraNode();
   args = scene.args.map(word => (word === scene.beacon.url ? beacon.url : word));
   await devnet.depositEther(32);
-  await devnet.registerCompounding([{ publicKey: Buffer.alloc(48, 7), amountGwei: 32n * ETH }]);
+  const run = await once();
+  expect(run.exitCode, run.stderr).toBe(0);
+  expect(await listRegistered()).toEqual([32]);
   await devnet.passEpochs(20);
 });
 afterAll(async () => {
@@ -26,7 +28,8 @@ afterAll(async () => {
   await scene?.[Symbol.asyncDispose]();
 });
 
-const once = (...more: string[]) => runCli(['start', '--once', ...args, ...more, '--json']);
+const once = (...more: string[]) =>
+  runCli(['start', '--once', ...args, ...more, '--json'], { env: { ORACLES_VALIDATORS_TIMEOUT: '40' } });
 
 const tasksOf = (stdout: string): string[] =>
   JSON.parse(stdout).passes.map(({ task }: { task: string }) => task);
@@ -66,7 +69,7 @@ describe('start, for a vault of version 5 with 0x02 validators', () => {
     await devnet.depositEther(248 + 32);
     const kept = await once();
     expect(kept.exitCode, kept.stderr).toBe(0);
-    expect([await listFunded(), await listRegistered()]).toEqual([[20n], [32]]);
+    expect([await listFunded(), await listRegistered()]).toEqual([[20n], [32, 32]]);
     const waiting = await once();
     expect(waiting.stderr).toContain('248000000000 gwei are kept for that');
 
@@ -76,7 +79,7 @@ describe('start, for a vault of version 5 with 0x02 validators', () => {
     expect(both.exitCode, both.stderr).toBe(0);
     expect(both.stderr).toContain('[register-validators] Successfully topped up validators with public keys');
     expect(await listFunded()).toEqual([20n, 248n, 268n]);
-    expect(await listRegistered()).toEqual([32, 50]);
+    expect(await listRegistered()).toEqual([32, 32, 50]);
     expect(await devnet.beacon.listVoidRequests(scene.vault)).toEqual([]);
     const listed = await runCli(['tx', 'list', ...scene.args.slice(0, 4), '--json']);
     expect(JSON.parse(listed.stdout).transactions).toContainEqual(
@@ -89,9 +92,26 @@ describe('start, for a vault of version 5 with 0x02 validators', () => {
     await scene.devnet.writeNetworkFile(file, {});
     const network = JSON.parse(readFileSync(file, 'utf8'));
     writeFileSync(file, JSON.stringify({ ...network, maxValidatorBalanceGwei: 60_000_000_000 }));
+    const port = await freePort();
+    await using operator = startOperatorProcess([
+      ...args,
+      '--network',
+      file,
+      '--min-deposit-delay',
+      '0',
+      '--enable-metrics',
+      '--metrics-port',
+      String(port),
+    ]);
+    await operator.printed('Started operator service');
     await scene.devnet.depositEther(30);
-    const run = await once('--network', file, '--min-deposit-delay', '0');
-    expect(run.exitCode, run.stderr).toBe(0);
+    await operator.printed('Successfully topped up validators');
     expect((await listFunded()).slice(3)).toEqual([10n]);
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const [, block] = /^last_funding_block\{.*\} (\d+)$/m.exec(text) ?? [];
+    const mined = await scene.devnet.protocol.provider.getBlockNumber();
+    expect(Number(block)).toBeGreaterThan(mined - 20);
+    expect(Number(block)).toBeLessThanOrEqual(mined);
+    expect((await operator.stop()).exitCode).toBe(0);
   });
 });

@@ -32,7 +32,7 @@ interface FundingVaultOptions {
 }
 
 /** What a pass is made with beyond what everybody has. */
-export interface FundingChanges {
+interface FundingChanges {
   readonly contracts?: Partial<Network['contracts']>;
   readonly type?: '0x01' | '0x02';
   readonly maxEther?: number;
@@ -50,7 +50,7 @@ export interface FundingChanges {
 }
 
 /** Passes of one operator, which keeps from each to the next what an operator keeps. */
-export interface FundingPasses {
+interface FundingPasses {
   readonly planner: VaultStakingPlanner;
   readonly lines: readonly string[];
   run(signal?: AbortSignal): Promise<RegistrationOutcome>;

@@ -133,7 +133,7 @@ export class VaultStakingPlanner {
     return planned;
   }
 
-  /** Below it nothing is staked. */
+  /** The least for which anything is staked. */
   #leastGwei(): bigint {
     const { funding, staking } = this.#options;
     const { minDepositAmountGwei: least } = staking;

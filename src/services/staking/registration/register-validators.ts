@@ -1,27 +1,24 @@
 import type { ChainReader, ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
 import { fetchDepositRoot } from '../../../clients/execution/contracts/deposit-root.ts';
 import type { HttpDeps } from '../../../clients/http.ts';
-import { postApproval } from '../../../clients/oracle.ts';
 import type { SignerClient } from '../../../clients/signer/signer-client.ts';
-import {
-  type Approval,
-  type ApprovalRequest,
-  createApprovalRequest,
-  registrationDigest,
-} from '../../../domain/protocol/approval.ts';
+import { type ApprovalRequest, createApprovalRequest } from '../../../domain/protocol/approval.ts';
+import type { OracleConfig } from '../../../domain/protocol/oracle-config.ts';
+import type { HarvestParams } from '../../../domain/protocol/rewards.ts';
 import { toBeaconGwei } from '../../../domain/protocol/stake-units.ts';
 import { equalBytes, type Hex } from '../../../lib/bytes.ts';
-import { ExternalError } from '../../../lib/errors.ts';
+import { ExternalError, messageOf } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { nameList } from '../../../lib/name-list.ts';
 import type { Network } from '../../../networks/network.ts';
 import { describeShortfall } from '../../../transactions/expected-funds.ts';
 import type { Outbox } from '../../../transactions/outbox.ts';
 import type { MakeExitShardsDeps } from '../../exits/make-exit-shards.ts';
-import { collectApprovals } from '../../oracles/collect-approvals.ts';
+import { describeReserved, describeUntracked } from '../funding/describe-plan.ts';
 import type { FundedValidators, FundingStep, ValidatorFunding } from '../funding/fund-validators.ts';
 import type { PlannedStaking } from '../funding/plan-vault-staking.ts';
 import type { NetworkValidators } from '../network-validators/network-validators.ts';
+import { askOracles } from './ask-oracles.ts';
 import { isBlockedMode } from './blocked-registration.ts';
 import { type ChangeLog, createChangeLog } from './change-log.ts';
 import { type RegistrationWait, stakeableWei } from './decide-registration.ts';
@@ -122,7 +119,7 @@ export class ValidatorRegistrar {
 
   /** What waits for somebody to do something is a warning. */
   #tell(outcome: RegistrationOutcome): void {
-    const text = describeOutcome(outcome);
+    const text = describeOutcome(outcome, this.#deps.mode !== undefined);
     const isBlocked = outcome.status === 'waiting' && isBlockedMode(outcome.code);
     this.#changes.info('outcome', isBlocked ? undefined : text);
     this.#changes.warn('blocked', isBlocked ? text : undefined);
@@ -212,7 +209,7 @@ export class ValidatorRegistrar {
       `Started registration of ${batch.validators.length} validator(s), start index=${firstIndex}`,
     );
     const request = await this.#makeRequest(round, chosen);
-    const approval = await this.#askOracles(round, batch, request);
+    const approval = await askOracles(this.#deps, { ...this.#options, ...round }, batch, request);
     this.#deps.log.info(
       `Fetched oracles approval for validators: deadline=${approval.deadline}, start index=${firstIndex}`,
     );
@@ -280,37 +277,6 @@ export class ValidatorRegistrar {
     });
   }
 
-  #askOracles(
-    { snapshot, config, signal }: RegistrationRound,
-    { encoded }: RegistrationBatch,
-    request: ApprovalRequest,
-  ): Promise<Approval> {
-    const { http, log } = this.#deps;
-    const { vault, network, oraclesTimeoutMs: timeoutMs } = this.#options;
-    const domain = { chainId: network.chainId, keeper: network.contracts.keeper };
-    const validatorsRegistryRoot = snapshot.registryRoot;
-    return collectApprovals(
-      { log },
-      {
-        oracles: config.oracles,
-        threshold: snapshot.keeper.validatorsMinOracles,
-        timeoutMs,
-        // The approval has to hold in the next block at least.
-        now: BigInt(snapshot.timestamp + network.secondsPerSlot),
-        send: (oracle, ended) => postApproval(http, oracle, request, { timeoutMs, signal: ended }),
-        digestOf: (ipfsHash, deadline) =>
-          registrationDigest(domain, {
-            validatorsRegistryRoot,
-            vault,
-            validators: encoded,
-            ipfsHash,
-            deadline,
-          }),
-        signal,
-      },
-    );
-  }
-
   /** Whether the deposit contract has taken deposits since the snapshot. */
   async #hasDeposits({ registryRoot }: ChainSnapshot): Promise<boolean> {
     const { depositContract } = this.#options.network.contracts;
@@ -325,8 +291,12 @@ function deadlineAfter(nowMs: number, { snapshot, config }: RegistrationRound): 
 }
 
 /** What is told when it changes. */
-function describeOutcome(outcome: RegistrationOutcome): string | undefined {
-  if (outcome.status === 'waiting') return `Registration waits for ${outcome.waitsFor}.`;
-  if (outcome.status === 'restarted') return `Registration starts again: ${outcome.reason}.`;
-  return undefined;
+function describeOutcome(outcome: RegistrationOutcome, isRegistering: boolean): string | undefined {
+  if (outcome.status === 'waiting') {
+    const { waitsFor } = outcome;
+    return isRegistering ? `Registration waits for ${waitsFor}.` : `Funding waits for ${waitsFor}.`;
+  }
+  if (outcome.status !== 'restarted') return undefined;
+  const { reason } = outcome;
+  return isRegistering ? `Registration starts again: ${reason}.` : `Funding starts again: ${reason}.`;
 }

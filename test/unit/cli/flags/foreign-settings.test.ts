@@ -50,7 +50,7 @@ const givenValueOf = ({ isSwitch }: ForeignOption) => (isSwitch ? 'true' : '1');
 
 describe('settings of other generations of the Python operator', () => {
   it('each of them is decided with a reason in full sentences, and what is refused says what to do instead', () => {
-    expect(options).toHaveLength(7);
+    expect(options).toHaveLength(6);
     // Those of the newest releases, three families among them, and one of the relayer.
     expect(variables).toHaveLength(29 - 1 + 4);
     for (const { decision, why, instead } of rows) {

@@ -325,7 +325,7 @@ describe('what top-ups wait for', () => {
       'beacon-head-unsettled',
       'a beacon node that tells what the validators of the vault have',
     ],
-    ['syncing', 'beacon-head-unsettled', 'a beacon node that tells what the validators of the vault have'],
+    ['syncing', 'beacon-head-unsettled', 'it is not synced'],
   ] as const)('a beacon node that is not %s, and nothing is sent meanwhile', async (fault, code, what) => {
     const vault = await place.createVault({ validators: [32], ether: 60, freeKeys: 1 });
     const { run } = await vault.open();
@@ -342,7 +342,7 @@ describe('what top-ups wait for', () => {
     await place.devnet.beacon.sync();
     await place.devnet.mine(1);
     place.beacon.behindSlots = 1;
-    expect(await run()).toMatchObject(waitingFor('beacon-head-unsettled', 'that was read before'));
+    expect(await run()).toMatchObject(waitingFor('beacon-head-unsettled', 'it is behind the execution node'));
     await expectNothing(vault);
   });
 

@@ -44,6 +44,16 @@ describe('decideRegistration', () => {
       { assetsWei: 0n, harvestWaitsFor: 'a harvest', baseFeePerGasWei: 101n * WEI_PER_GWEI },
       idle,
     ],
+    ['tops up where nothing can be registered', { affordable: 0, topUps: 2 }, register(0)],
+    ['tops up where the oracles approve nothing', { batchLimit: 0, topUps: 2 }, register(0)],
+    ['registers the rest after top-ups', { affordable: 3, topUps: 2, batchLimit: 2 }, register(2)],
+    ['registers beside what is kept for top-ups', { affordable: 1, fundingWaitsFor: 'block 7' }, register(1)],
+    [
+      'waits with what is kept for top-ups',
+      { affordable: 0, fundingWaitsFor: 'block 7' },
+      { status: 'waiting', code: 'funding-interval', waitsFor: 'block 7' },
+    ],
+    ['tops up nothing above the base fee', { topUps: 1, baseFeePerGasWei: 101n * WEI_PER_GWEI }, gas],
     [
       'waits for the harvest before the base fee',
       { harvestWaitsFor: 'a harvest', baseFeePerGasWei: 101n * WEI_PER_GWEI },
