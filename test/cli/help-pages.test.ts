@@ -2631,11 +2631,6 @@ describe('the help page of', () => {
                                     NO_PROXY say how they are reached.
                                     [env: EXECUTION_ENDPOINTS]
 
-      OPTIONS
-        --min-deposit-delay=INTEGER
-                                    Time from one top-up of validators to the next, in
-                                    seconds. Default is 3600. [env: MIN_DEPOSIT_DELAY]
-
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
@@ -2661,6 +2656,9 @@ describe('the help page of', () => {
                                     With less in the vault nothing is staked, and no
                                     top-up is smaller, in gwei. Default is 10000000000
                                     (10 ETH). [env: MIN_DEPOSIT_AMOUNT_GWEI]
+        --min-deposit-delay=INTEGER
+                                    Time from one top-up of validators to the next, in
+                                    seconds. Default is 3600. [env: MIN_DEPOSIT_DELAY]
 
       NODES
         --consensus-timeout=SECONDS
