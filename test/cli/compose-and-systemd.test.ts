@@ -145,6 +145,19 @@ describe('the compose file', () => {
         expect([user?.split(':')[1], ...group_add], name).toContain('1001');
   });
 
+  it('what .env says for a vault of version 5 reaches the operator, and is none of it by itself', () => {
+    const names = Object.keys(example).filter(name =>
+      /^(VALIDATOR_|MAX_|MIN_|DISABLE_|WITHDRAWALS_)/.test(name),
+    );
+    expect(names).toHaveLength(8);
+    const chosen = Object.fromEntries(names.map(name => [name, `of ${name}`]));
+    const required = { ...example, VAULT: address, FEE_RECIPIENT: address };
+    const path = join(COMPOSE, 'compose.yaml');
+    const { operator } = readComposeFile(path, { ...required, ...chosen }).services;
+    expect(operator?.environment).toMatchObject(chosen);
+    for (const name of names) expect(file.services.operator?.environment[name], name).toBe('');
+  });
+
   it('Web3Signer and databases are in internal networks only, publish nothing, and have their keys in memory', () => {
     for (const name of ['web3signer', 'sync-keys', 'postgres', 'migrate', 'migrate-slashing']) {
       const service = file.services[name];
@@ -310,10 +323,21 @@ describe('the units of systemd', () => {
     expect(written.exitCode, written.stderr).toBe(0);
 
     const signer = prepare('stakewise-signer.service', {});
+    const signerUnit = readUnit(join(UNITS, 'stakewise-signer.service'));
     const listen = `--listen=127.0.0.1:${await freePort()}`;
     expect(signer.args).toContain('--listen=127.0.0.1:9000');
     const args = signer.args.slice(1).map(arg => (arg.startsWith('--listen=') ? listen : arg));
-    await using _running = await spawnSignerProcess([...args, '--network', vault.scene.networkFile]);
+    expect(signerUnit.all('EnvironmentFile')).toEqual([
+      '/etc/stakewise/vault.env',
+      '-/etc/stakewise/signer.env',
+    ]);
+    // What docs/systemd.md has in signer.env, beside vault.env.
+    await using running = await spawnSignerProcess([...args, '--network', vault.scene.networkFile], {
+      ...signer.env,
+      VAULT: vault.scene.vault,
+      SIGNER_SIGN_DEPOSITS: 'true',
+    });
+    expect(running.output).toContain(`Signing deposits of vault ${vault.scene.vault}`);
 
     const operator = prepare('stakewise-operator.service', {
       'operator-db-url': urls.operator,

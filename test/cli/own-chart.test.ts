@@ -92,6 +92,41 @@ describe('what the chart renders', () => {
     );
   });
 
+  it('what is set for a vault of version 5 reaches the operator as it is written, and nothing else is set', async () => {
+    const chosen = {
+      '--validator-type': '0x02',
+      '--max-validator-balance-gwei': '1900000000000',
+      '--min-deposit-amount-gwei': '32000000000',
+      '--remote-signer-exclusive': 'true',
+      '--disable-validators-funding': 'true',
+      '--disable-full-withdrawals': 'true',
+      '--withdrawals-interval': '21600',
+      '--max-withdrawal-request-fee-gwei': '100000',
+      '--vault-min-balance-gwei': '5000000000',
+    };
+    const optionsOf = async (file: string) => {
+      const [operator] = workloadsOf(readManifests(join(RENDERED, file))).filter(({ metadata }) =>
+        metadata.name.endsWith('-operator'),
+      );
+      const [container] = operator?.spec.template.spec.containers ?? [];
+      // Files of secrets, which are not here.
+      const own = (container?.env ?? []).filter(({ name }) => !/_FILE$|^HOME$/.test(name));
+      const env = Object.fromEntries(own.map(({ name, value }) => [name, value ?? '']));
+      const shown = await runCli(['config', 'start', '--json'], { env });
+      expect(shown.exitCode, shown.stderr).toBe(0);
+      const { options } = JSON.parse(shown.stdout) as {
+        options: { option: string; value?: string; source: string }[];
+      };
+      return Object.fromEntries(
+        options
+          .filter(({ source, option }) => source === 'environment' && option in chosen)
+          .map(({ option, value }) => [option, value]),
+      );
+    };
+    expect(await optionsOf('version-5.yaml')).toEqual(chosen);
+    expect(await optionsOf('full.yaml')).toEqual({});
+  });
+
   it('the only hook of the chart checks, and no command line of the chart moves a key', () => {
     for (const file of files) {
       const manifests = readManifests(join(RENDERED, file));

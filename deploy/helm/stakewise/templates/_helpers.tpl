@@ -85,6 +85,31 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* A value as text. Helm reads numbers as floating ones, and writes large ones as 3e+11. */}}
+{{- define "stakewise.plainValue" -}}
+{{- if kindIs "float64" . -}}{{ int64 . }}{{- else -}}{{ toString . }}{{- end -}}
+{{- end }}
+
+{{/* What the operator does for a vault of version 5; only what differs from the program's own defaults. */}}
+{{- define "stakewise.stakingEnv" -}}
+{{- $variables := dict
+  "VALIDATOR_TYPE" .validatorType
+  "MAX_VALIDATOR_BALANCE_GWEI" .maxValidatorBalanceGwei
+  "MIN_DEPOSIT_AMOUNT_GWEI" .minDepositAmountGwei
+  "REMOTE_SIGNER_EXCLUSIVE" (ternary "true" "" .remoteSignerExclusive)
+  "DISABLE_VALIDATORS_FUNDING" (ternary "" "true" .funding)
+  "DISABLE_WITHDRAWALS" (ternary "" "true" .withdrawals)
+  "DISABLE_FULL_WITHDRAWALS" (ternary "" "true" .fullWithdrawals)
+  "WITHDRAWALS_INTERVAL" .withdrawalsInterval
+  "MAX_WITHDRAWAL_REQUEST_FEE_GWEI" .maxWithdrawalRequestFeeGwei }}
+{{- range $name, $value := $variables }}
+{{- with (include "stakewise.plainValue" $value) }}
+- name: {{ $name }}
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The database's URL of one role, as a file; give (dict "root" $ "key" …). */}}
 {{- define "stakewise.databaseVolume" -}}
 - name: database
@@ -95,6 +120,24 @@ securityContext:
     items:
       - key: {{ .key | quote }}
         path: url
+{{- end }}
+
+{{/* Rules of a network policy that let DNS and databases be reached; give networkPolicy of the values. */}}
+{{- define "stakewise.egressToDatabases" -}}
+- ports:
+    - protocol: UDP
+      port: 53
+    - protocol: TCP
+      port: 53
+- ports:
+    {{- range .databasePorts }}
+    - protocol: TCP
+      port: {{ . }}
+    {{- end }}
+  {{- with .databaseTo }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end }}
 
 {{- define "stakewise.web3signerUrl" -}}
