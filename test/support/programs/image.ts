@@ -9,8 +9,10 @@ interface ContainerRun {
   /** Default: the group that the image gives to that user. */
   readonly gid?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** Folders of this machine, by their places in the container. */
+  /** Folders and files of this machine, by their places in the container. */
   readonly volumes?: Readonly<Record<string, string>>;
+  /** The same, which nothing can be written to: secrets. */
+  readonly readOnlyVolumes?: Readonly<Record<string, string>>;
 }
 
 /** A container of the image that `scripts/image.sh` has built. */
@@ -33,7 +35,12 @@ root=$1 uid=$2; shift 2
 mount --bind "$root" /mnt
 mount -t tmpfs none /mnt/tmp
 chmod 1777 /mnt/tmp
-while [ "$1" != -- ]; do mkdir -p "/mnt$2"; mount --bind "$1" "/mnt$2"; shift 2; done
+while [ "$1" != -- ]; do
+  if [ -d "$1" ]; then mkdir -p "/mnt$2"; else mkdir -p "/mnt$(dirname "$2")" && touch "/mnt$2"; fi
+  mount --bind "$1" "/mnt$2"
+  [ "$3" = rw ] || mount -o remount,bind,ro "/mnt$2"
+  shift 3
+done
 shift
 mount -o remount,bind,ro /mnt
 mount --rbind /proc /mnt/proc
@@ -55,7 +62,10 @@ export function openImage(): ImageContainer {
   const container = buildah('from', '--pull-never', image);
   const root = buildah('mount', container);
   const imageEnv = config.Env.map((entry: string) => entry);
-  const run: ImageContainer['run'] = (command, { uid, gid, env = {}, volumes = {} } = {}) => [
+  const run: ImageContainer['run'] = (
+    command,
+    { uid, gid, env = {}, volumes = {}, readOnlyVolumes = {} } = {},
+  ) => [
     'buildah',
     'run',
     '--isolation',
@@ -63,6 +73,7 @@ export function openImage(): ImageContainer {
     ...(uid === undefined ? [] : ['--user', gid === undefined ? String(uid) : `${uid}:${gid}`]),
     ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
     ...Object.entries(volumes).flatMap(([place, folder]) => ['--volume', `${folder}:${place}`]),
+    ...Object.entries(readOnlyVolumes).flatMap(([place, folder]) => ['--volume', `${folder}:${place}:ro`]),
     container,
     '--',
     ...command,
@@ -88,7 +99,7 @@ export function openImage(): ImageContainer {
       // Of another exit code than 0 buildah has a word of its own.
       return { stdout, stderr: stderr === '' && stdout === '' ? ofBuildah : stderr, exitCode };
     },
-    runReadOnly: (command, { uid = 65_534, env = {}, volumes = {} } = {}) => [
+    runReadOnly: (command, { uid = 65_534, env = {}, volumes = {}, readOnlyVolumes = {} } = {}) => [
       'unshare',
       '--mount',
       '--',
@@ -98,7 +109,8 @@ export function openImage(): ImageContainer {
       'sh',
       root,
       String(uid),
-      ...Object.entries(volumes).flatMap(([place, folder]) => [folder, place]),
+      ...Object.entries(volumes).flatMap(([place, folder]) => [folder, place, 'rw']),
+      ...Object.entries(readOnlyVolumes).flatMap(([place, folder]) => [folder, place, 'ro']),
       '--',
       'env',
       '-i',

@@ -75,7 +75,7 @@ const workload = z.object({
   }),
 });
 
-type Container = z.infer<typeof container>;
+export type Container = z.infer<typeof container>;
 export type Workload = z.infer<typeof workload>;
 
 /** The documents of a file with rendered manifests. */
@@ -100,7 +100,14 @@ export interface MountedPod {
   /** Where a volume of the pod is. */
   volume(name: string): string;
   /** A container's command, its arguments and environment, with paths of this machine. */
-  commandLine(container: Container): { command: string[]; env: Record<string, string> };
+  commandLine(container: Container): CommandLine;
+  /** The same with the container's own paths. */
+  rendered(container: Container): CommandLine;
+}
+
+interface CommandLine {
+  readonly command: string[];
+  readonly env: Record<string, string>;
 }
 
 export type Secrets = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -135,23 +142,24 @@ export function mountPod(
   for (const { metadata } of volumeClaimTemplates) mkdirSync(join(root, metadata.name), { recursive: true });
 
   const volume = (name: string) => join(root, name);
+  const commandLine = (container: Container, within: (text: string) => string): CommandLine => {
+    const env = Object.fromEntries(
+      container.env.map(({ name, value, valueFrom }) => {
+        if (valueFrom?.fieldRef !== undefined) return [name, String(ordinal)] as const;
+        const ref = valueFrom?.secretKeyRef;
+        return [name, ref === undefined ? within(value ?? '') : secretValue(ref.name, ref.key)] as const;
+      }),
+    );
+    const expand = (text: string) =>
+      text.replace(/\$\((\w+)\)/g, (whole, name: string) => env[name] ?? whole);
+    return { command: [...container.command, ...container.args].map(expand).map(within), env };
+  };
   return {
     workload,
     ordinal,
     volume,
-    commandLine: container => {
-      const within = (text: string) => translatePaths(text, container, volume);
-      const env = Object.fromEntries(
-        container.env.map(({ name, value, valueFrom }) => {
-          if (valueFrom?.fieldRef !== undefined) return [name, String(ordinal)] as const;
-          const ref = valueFrom?.secretKeyRef;
-          return [name, ref === undefined ? within(value ?? '') : secretValue(ref.name, ref.key)] as const;
-        }),
-      );
-      const expand = (text: string) =>
-        text.replace(/\$\((\w+)\)/g, (whole, name: string) => env[name] ?? whole);
-      return { command: [...container.command, ...container.args].map(expand).map(within), env };
-    },
+    commandLine: container => commandLine(container, text => translatePaths(text, container, volume)),
+    rendered: container => commandLine(container, text => text),
   };
 }
 
