@@ -79,7 +79,8 @@ function makeBlob(folder, files) {
     output: 'blob',
     disableExperimentalSEAWarning: true,
     execArgv: ['--disable-sigusr1'],
-    // "start" begins again with flags of V8, some of which NODE_OPTIONS may not hold.
+    // "start" begins again with flags of V8, some of which NODE_OPTIONS may not hold. "none" would not keep Node from reading the files of
+    // --env-file itself; "--" in execArgv would, but Node puts the options of the command line behind it, where they are none.
     execArgvExtension: 'cli',
     assets: { 'index.json': 'index.json', files: 'files' },
   };

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { isSea } from 'node:sea';
 import { parseEnv } from 'node:util';
 import { UsageError } from '../lib/errors.ts';
 import { readFileBytes } from '../lib/files.ts';
@@ -74,10 +75,19 @@ async function readEnvFile(
   try {
     const path = await GLOBAL_OPTIONS.envFile.value.parse(given, { kind: 'flag' });
     if (typeof path !== 'string') throw new TypeError('the path of a file is text');
-    return { path, values: parseEnvText(path, await readFileBytes(path)) };
+    const bytes = await readFileBytes(path);
+    if (bytes.length === 0 && isSea() && !(await stat(path)).isFile()) throw emptyPipe(path);
+    return { path, values: parseEnvText(path, bytes) };
   } catch (error) {
     throw error instanceof UsageError ? invalidValue(ENV_FILE_OPTION, error) : error;
   }
+}
+
+/** Node of a single executable looks for files of variables before it runs anything, and what it has read of a pipe is gone. */
+function emptyPipe(path: string): UsageError {
+  return new UsageError('invalid-env-file', `${path} is an empty pipe.`, {
+    hint: 'Begin the command line with --node-options=--, as in "operator --node-options=-- start": in a single executable Node reads the pipe itself without that.',
+  });
 }
 
 function parseEnvText(path: string, bytes: Uint8Array): Record<string, string> {

@@ -539,8 +539,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'Give the key that "remote-db setup" printed for this vault; check --vault and --network as well.',
   },
   'invalid-env-file': {
-    meaning: 'A file of --env-file is no text, so no variables can be read from it.',
-    remedy: 'Name a text file with one NAME=value a line, as .env.example is.',
+    meaning:
+      'A file of --env-file is no text, so no variables can be read from it; or it is a pipe that Node of the single executable has read before the program could.',
+    remedy:
+      'Name a text file with one NAME=value a line, as .env.example is. docs/installation.md says how the single executable is given a pipe.',
   },
   'invalid-execution-endpoint': {
     meaning: 'An execution endpoint is not an http or https URL.',

@@ -12,7 +12,7 @@ const GUARD_FLAG = '--disable-sigusr1';
 export function nodeCommand(flags: readonly string[], words: readonly string[]): string[] {
   // Node would read the files of --env-file itself, wherever the option stands, were it not for the dashes.
   if (!isSea()) return [process.execPath, GUARD_FLAG, ...flags, '--', ...words];
-  return [process.execPath, ...(flags.length === 0 ? [] : [`--node-options=${flags.join(' ')}`]), ...words];
+  return [process.execPath, `--node-options=${[...flags, '--'].join(' ')}`, ...words];
 }
 
 /** Options of Node that this process was given, without the ones that every process of this program has. */

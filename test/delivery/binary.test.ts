@@ -161,6 +161,43 @@ describe('the single executable', () => {
   });
 });
 
+describe('--env-file of the single executable', () => {
+  const start = (directory: string, line: string) =>
+    spawnSync('bash', ['-c', `"$BINARY" ${line}`], {
+      env: { HOME: directory, PATH: '/usr/bin:/bin', BINARY },
+      encoding: 'utf8',
+    });
+
+  it('a pipe of variables counts where Node is told to leave it alone, and nobody goes on without it where Node is not', ({
+    directory,
+  }) => {
+    const pipe = '--env-file <(echo REMOTE_DB_SCHEMA=of_pipe)';
+    const read = start(directory, `--node-options=-- remote-db grants --json ${pipe}`);
+    expect(JSON.parse(read.stdout || read.stderr)).toMatchObject({ schema: 'of_pipe' });
+    const lost = start(directory, `remote-db grants --json ${pipe}`);
+    expect(lost.stderr).toContain('operator --node-options=-- start');
+    expect(lost.status).toBe(2);
+  });
+
+  it('a file counts as in a clone; of one that is not there Node speaks first, unless it is told to leave it alone', ({
+    directory,
+  }) => {
+    const file = join(directory, 'variables');
+    writeFileSync(file, 'REMOTE_DB_SCHEMA=of_file\nLOG_FORMAT=neither\n', { mode: 0o600 });
+    const grants = start(directory, `remote-db grants --log-format plain --json --env-file ${file}`);
+    expect(JSON.parse(grants.stdout || grants.stderr)).toMatchObject({ schema: 'of_file' });
+    // It begins again as the same process, and is refused by what stands in the file.
+    expect(start(directory, `start --env-file ${file}`).stderr).toContain('neither');
+    const missing = `remote-db grants --env-file ${directory}/missing`;
+    expect(start(directory, missing).status).toBe(9);
+    const refused = start(directory, `--node-options=-- ${missing}`);
+    expect(refused.stderr).toContain(
+      `Invalid value for '--env-file': File '${directory}/missing' does not exist.`,
+    );
+    expect(refused.status).toBe(2);
+  });
+});
+
 /** Resident memory of a process, in MB, when it has stopped to change: it collects a while after its start. */
 async function settledMb(operator: OperatorProcess): Promise<number> {
   const readings: number[] = [];
