@@ -35,18 +35,23 @@ tools() { step "$1, by name and version" "$1" || refuse "$1 could not install wh
 images() {
   step 'image for x64' scripts/image.sh
   step 'image for arm64: assembled, not run' scripts/image.sh arm64
+  step 'image for x64, run' scripts/try-image.sh
 }
 
+# Not by npm, which would build anew what the other lane runs.
 files() {
   tools scripts/deploy-tools.sh
+  step 'what is in deploy/, by the tools that read it' node_modules/.bin/node scripts/check-deploy.js
   step 'npm run release: single executables and tarballs for x64 and arm64' npm run release
+  step 'files of the release: x64 run, arm64 assembled and not run' scripts/try-release.sh
+  step 'single executable for x64, every command' scripts/try-binary.sh --commands
 }
 
 tools scripts/image-tools.sh
 step 'npm run build' npm run --silent build
 
-# Two cores: the images wait for packages while Go compiles Helm. What one prints comes when it has ended. Each has a process group of
-# its own, so that nothing of it is left when this ends early.
+# Two lanes for two cores: one waits for packages while the other has Go compile Helm. What one prints comes when it has ended. Each has
+# a process group of its own, so that nothing of it is left when this ends early.
 outputs=$(mktemp -d)
 set -m
 (images) > "$outputs/images" 2>&1 < /dev/null &
@@ -64,11 +69,8 @@ wait "$images" || failed="$failed images"
 cat "$outputs/images"
 wait "$files" || failed="$failed files"
 cat "$outputs/files"
-[ -z "$failed" ] || refuse "what to check could not be made (${failed# })."
+[ -z "$failed" ] || refuse "something could not be made, or does not do what it should (${failed# }); it stands above."
 
-# One after the other: these measure time and memory.
-step 'what is in deploy/, by the tools that read it' npm run check:deploy
-step 'image for x64, run' scripts/try-image.sh
-step 'files of the release: x64 run, arm64 assembled and not run' scripts/try-release.sh
-step 'single executable for x64, run' scripts/try-binary.sh
-printf '\nRun here: image, single executable and tarball for x64. Assembled, not run: those for arm64.\n'
+# Alone, since it measures time and memory.
+step 'single executable for x64: size, time, memory' scripts/try-binary.sh --figures
+printf '\nRun here: image, single executable and tarball for x64. Assembled, not run: those for arm64. It took %ss.\n' "$SECONDS"

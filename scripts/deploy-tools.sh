@@ -51,7 +51,7 @@ if [ "$("$tools/bin/helm" version --template '{{.Version}}' 2> /dev/null)" != "$
   folder=$(mktemp -d)
   # The version is what Helm tells of itself; without it, it says v3.22 and no more.
   GOBIN=$tools/bin GOPATH=$folder GOCACHE=$folder/cache GOFLAGS='-mod=mod -modcacherw' "$go" install \
-    -ldflags "-X helm.sh/helm/v3/internal/version.version=$HELM" "helm.sh/helm/v3/cmd/helm@$HELM"
+    -ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=$HELM" "helm.sh/helm/v3/cmd/helm@$HELM"
   rm -rf "$folder"
 fi
 

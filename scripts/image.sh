@@ -18,22 +18,29 @@ case $arch in
 esac
 suite=bookworm
 npm_version=11.19.1
+node_version=$("$node" -p 'require("./package.json").devDependencies.node')
 image=localhost/stakewise-operator:$version
 [ "$arch" = amd64 ] || image=$image-$arch
 debian=localhost/stakewise-debian:$suite
-node_image=localhost/stakewise-node:$suite
+node_image=localhost/stakewise-node:$node_version-npm-$npm_version-$suite
 work=$here/release/image
 max_mb=340
 # Who vouches for the registry, where it is one of your own.
 authorities=$(npm config get cafile)
 [ "$authorities" != null ] && [ "$authorities" != undefined ] || authorities=${NODE_EXTRA_CA_CERTS:-}
 authorities_inside=/etc/npm-authorities.pem
-mkdir -p "$work"
+# What npm has fetched here before need not be fetched again: it compares each package with the lock file.
+npm_cache=$(npm config get cache)
+mkdir -p "$work" "$npm_cache"
 . scripts/buildah-settings.sh
+
+has_image() { buildah inspect --type image "$1" > /dev/null 2>&1; }
 
 # As the official slim image: no pages, no translations, no package lists. Of another architecture the packages are unpacked and
 # not set up, since that runs programs of theirs: enough for the program, which needs a C library and a shell.
 make_debian() {
+  # Of the other architecture's image a moment ago.
+  ! [ -f "$work/root-$1.tar" ] || ! has_image "$debian-$1" || return 0
   echo "== Debian $suite for $1"
   if [ "$1" = amd64 ]; then set -- "$1" --variant=minbase
   else set -- "$1" --variant=extract '--include=?essential' --include=libstdc++6
@@ -53,6 +60,7 @@ make_debian() {
 
 # What the official image of Node adds, from npm.
 make_node() {
+  ! has_image "$node_image" || return 0
   echo '== Node'
   "$node" scripts/release/fetch-node.js linux-x64 > "$work/node-path"
   [ -d "$work/npm" ] || npm install --silent --global --prefix "$work/npm" "npm@$npm_version"
@@ -68,6 +76,7 @@ npm_settings() {
   registry=$(npm config get registry)
   [ "$registry" = undefined ] || echo "registry=$registry"
   [ -z "$authorities" ] || echo "cafile=$authorities_inside"
+  printf 'prefer-offline=true\nupdate-notifier=false\n'
 }
 
 build() {
@@ -79,7 +88,7 @@ build() {
     --build-arg BUILDPLATFORM=linux/amd64 --build-arg "TARGETARCH=$arch" \
     --build-arg "NODE_IMAGE=$node_image" --build-arg "DEBIAN_IMAGE=$debian-$arch" --pull-never \
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-    --secret "id=npmrc,src=$work/npmrc" "$@" . > /dev/null
+    --volume "$npm_cache:/root/.npm" --secret "id=npmrc,src=$work/npmrc" "$@" . > /dev/null
 }
 
 # This buildah finds no base image of another architecture by its name, so the bases are labelled as this machine's.
