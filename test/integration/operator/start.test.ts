@@ -254,7 +254,10 @@ describe('start with local keystores', () => {
       renameSync(`${keystores}.away`, keystores);
     }
     await operator.printed('the signer is back');
-    expect(await ready()).toMatchObject({ status: 200, report: { ready: true, waitsFor: null } });
+    // Tasks that have failed in a row meanwhile have to pass first.
+    await expect
+      .poll(ready, { timeout: PATIENCE_MS, interval: 50 })
+      .toMatchObject({ status: 200, report: { ready: true, waitsFor: null } });
   });
 
   it('/readyz says that the registration waits for assets', async () => {
