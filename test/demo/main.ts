@@ -10,6 +10,7 @@ import { openDemoDatabase } from './demo-database.ts';
 import { distributeKeys } from './distribute-keys.ts';
 import { growVault } from './grow-vault.ts';
 import { operate } from './operate.ts';
+import { operateWithoutFile } from './operate-without-file.ts';
 import { createChapters, createRunner, secondsSince } from './runner.ts';
 import { exitValidators, signWithWrittenFiles } from './signing-path.ts';
 
@@ -35,7 +36,8 @@ console.log(`The StakeWise Operator, from an empty vault to validators that exit
   2  The keys go to a database, and from there to signers, validator clients and the operator.
   3  A signer signs with the files that were written.
   4  The operator registers validators, rotates their exit signatures and harvests rewards.
-  5  The validators exit, and the vault is recovered from its mnemonic.
+  5  Vaults of version 5 need no deposit data: their validators get 300 and 32 ETH, are partially withdrawn, and exit.
+  6  The other validators exit, and their vault is recovered from its mnemonic.
 
 Everything lies in DEMO=${folder}, which is removed at the end. "npm run demo -- --verbose" shows all that the programs say.
 
@@ -118,6 +120,7 @@ for (let growth = 1; growth <= GROWTHS; growth++) {
     growVault({ ...scene, remoteDb, mnemonicFile, count: GROWTH }),
   );
 }
+await operateWithoutFile(scene);
 await chapter('The validators exit, and the vault is recovered', async () => {
   await exitValidators({ ...scene, keys: KEYS + GROWTHS * GROWTH });
   await run('./v3-operator', [...remoteDb, 'cleanup', '--yes']);

@@ -1,8 +1,9 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { Devnet } from '../devnet/devnet.ts';
 import { freePort } from '../devnet/listen.ts';
+import { fundWallet, prepareManagedVault } from './managed-vault.ts';
 import { liveThrough } from './operator-life.ts';
 import { type Chapter, type Run, startProgram } from './runner.ts';
 
@@ -26,7 +27,6 @@ export interface OperateOptions {
   readonly oracles: { readonly count: number; readonly threshold: number };
 }
 
-const WALLET_WEI = 10n ** 19n;
 const V5_KEYS = 2;
 
 /** The operator with a remote signer, with local keystores, and with a vault of another version. */
@@ -78,19 +78,8 @@ async function operateLocally(options: OperateOptions): Promise<void> {
 
 /** The hot wallet is the vault's validators manager; the operator's state is in Postgres. */
 async function operateVersion5(options: OperateOptions): Promise<void> {
-  const { run, devnet, folder, dataDir, networkFile, dbUrlFile, oracles } = options;
-  const vault = await devnet.createVault(5);
-  const local = ['--vault', vault, '--data-dir', dataDir];
-  const init = ['init', '--network', networkFile, '--language', 'english', '--no-verify', ...local];
-  const words = await run('./operator', init, { isSecret: true });
-  const mnemonicFile = join(folder, 'mnemonic-5');
-  writeFileSync(mnemonicFile, `${words.trim()}\n`, { mode: 0o600 });
-  const mnemonic = ['--mnemonic-file', mnemonicFile];
-  await run('./operator', ['create-keys', '--count', String(V5_KEYS), ...mnemonic, ...local]);
-  await run('./operator', ['create-wallet', ...mnemonic, ...local]);
-  const wallet = await fundWallet(devnet, vaultFolderOf(options, vault));
-  await devnet.setValidatorsManager(wallet, vault);
-  console.log(`The vault's admin makes the hot wallet ${wallet} its validators manager.\n`);
+  const { run, dbUrlFile, oracles } = options;
+  const { vault, local } = await prepareManagedVault({ ...options, keys: V5_KEYS });
   const database = ['--db-url-file', dbUrlFile];
   await liveThrough({
     ...lifeOf(options, vault),
@@ -120,14 +109,4 @@ function nodesOf({ devnet, beacon }: OperateOptions): string[] {
 
 function vaultFolderOf({ dataDir }: OperateOptions, vault: string): string {
   return join(dataDir, vault.toLowerCase());
-}
-
-/** @returns the address of the hot wallet */
-async function fundWallet(devnet: Devnet, vaultFolder: string): Promise<string> {
-  const wallet: { address: string } = JSON.parse(
-    readFileSync(join(vaultFolder, 'wallet', 'wallet.json'), 'utf8'),
-  );
-  const address = `0x${wallet.address.replace(/^0x/, '')}`;
-  await devnet.setBalance(address, WALLET_WEI);
-  return address;
 }

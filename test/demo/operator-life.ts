@@ -5,7 +5,8 @@ import { freePort } from '../devnet/listen.ts';
 import type { VaultLog } from '../devnet/vault-log.ts';
 import { checkDeposits, checkExits, readApprovedExits } from './check-operator.ts';
 import { expectEqual } from './expectations.ts';
-import { type RunningProgram, secondsSince, startProgram } from './runner.ts';
+import { expectMetric, fetchText, type MeteredOperator } from './metrics.ts';
+import { secondsSince, startProgram, tell } from './runner.ts';
 
 export interface OperatorLife {
   readonly devnet: Devnet;
@@ -34,9 +35,7 @@ const EARNED = { consensusWei: parseEther('0.35'), unlockedMevWei: parseEther('0
 /** A container is killed when it takes longer to stop. */
 const STOP_MS = 10_000;
 
-interface Scene extends OperatorLife {
-  readonly operator: RunningProgram;
-  readonly metricsUrl: string;
+interface Scene extends OperatorLife, MeteredOperator {
   /** What had happened to the vault before. */
   readonly before: VaultLog;
   /** Requests that oracles had answered before. */
@@ -55,7 +54,8 @@ export async function liveThrough(life: OperatorLife): Promise<void> {
   const began = performance.now();
   await using operator = startProgram(home, './operator', args, { showsLog: true });
   const askedBefore = devnet.oracles.decisions.length;
-  const scene = { ...life, operator, before, askedBefore, metricsUrl: `http://127.0.0.1:${port}/metrics` };
+  const metricsUrl = `http://127.0.0.1:${port}/metrics`;
+  const scene = { ...life, operator, before, askedBefore, metricsUrl, network: devnet.name };
   await operator.printed(life.greeting);
   await operator.printed('Started operator service');
   console.log(`(${secondsSince(began)})\n`);
@@ -68,14 +68,6 @@ export async function liveThrough(life: OperatorLife): Promise<void> {
   await tell('The oracles publish what the vault has earned.', () => harvest(scene));
   await tell(`Metrics at ${scene.metricsUrl}:`, () => readMetrics(scene));
   await tell('SIGTERM.', () => stop(scene));
-}
-
-/** Prints what is done, and what was found afterwards. */
-async function tell(what: string, work: () => Promise<string>): Promise<void> {
-  console.log(what);
-  const began = performance.now();
-  console.log(`  ${await work()}`);
-  console.log(`(${secondsSince(began)})\n`);
 }
 
 async function register(scene: Scene): Promise<string> {
@@ -154,20 +146,4 @@ async function stop({ operator, devnet, askedBefore }: Scene): Promise<string> {
   for (const { oracle, path, reason } of refusals)
     console.log(`  oracle ${oracle} refused ${path}: ${reason}`);
   return `Exit code ${exitCode}. The oracles were asked ${answers.length} times and refused ${refusals.length}.`;
-}
-
-/** Gauges are set at the end of a pass: waits for the value. */
-async function expectMetric(scene: Scene, name: string, value: number): Promise<void> {
-  const { operator, metricsUrl, devnet } = scene;
-  const network = `network="${devnet.name}"`;
-  const labelled = name.endsWith('}') ? `${name.slice(0, -1)},${network}}` : `${name}{${network}}`;
-  await operator.until(`the metric ${labelled} ${value}`, async () =>
-    (await fetchText(metricsUrl)).split('\n').includes(`${labelled} ${value}`),
-  );
-}
-
-async function fetchText(url: string): Promise<string> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  return await response.text();
 }

@@ -86,14 +86,14 @@ function shorten(line: string): string {
 export type Run = (
   program: string,
   args: readonly string[],
-  options?: { isSecret?: boolean },
+  options?: { isSecret?: boolean; showsLog?: boolean },
 ) => Promise<string>;
 
 /** Runs the launchers as a user would, printing each command line and what came of it; a failure ends the demo. */
 export function createRunner(home: string): Run {
   // Settings of the caller's own vaults must not reach the demo.
   const env = { PATH: process.env.PATH, HOME: home, LANG: process.env.LANG };
-  return async (program, args, { isSecret = false } = {}) => {
+  return async (program, args, { isSecret = false, showsLog = false } = {}) => {
     console.log(withoutPaths(`$ ${program} ${args.join(' ')}`, home));
     const began = performance.now();
     // Not spawnSync: this process also serves the IPFS gateway that the command asks.
@@ -106,7 +106,7 @@ export function createRunner(home: string): Run {
     let log = '';
     child.stderr.setEncoding('utf8').on('data', text => {
       log += text;
-      if (isVerbose) process.stdout.write(withoutPaths(text, home));
+      if (showsLog || isVerbose) process.stdout.write(withoutPaths(text, home));
     });
     const [status] = await new Promise<[number | null]>((resolve, reject) => {
       child.once('error', reject).once('close', code => resolve([code]));
@@ -121,6 +121,14 @@ export function createRunner(home: string): Run {
 /** Time since `performance.now()` was this. */
 export function secondsSince(began: number): string {
   return `${((performance.now() - began) / 1000).toFixed(1)} s`;
+}
+
+/** Prints what is done, and what was found afterwards. */
+export async function tell(what: string, work: () => Promise<string>): Promise<void> {
+  console.log(what);
+  const began = performance.now();
+  console.log(`  ${await work()}`);
+  console.log(`(${secondsSince(began)})\n`);
 }
 
 /** Prints a heading, does the work, and notes how long it took. */
