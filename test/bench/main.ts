@@ -20,6 +20,7 @@ const SIGNING_PATH = [
   'deposit-sync',
   'registration',
   'rotation',
+  'stake-pass',
   'steady',
 ];
 /** These run for so long that they are asked for by name. */

@@ -34,7 +34,10 @@ export interface OperatorBench extends AsyncDisposable, WorldPlaces {
   takeMarks(): Promise<readonly Mark[]>;
 }
 
-/** Starts the world, and writes keystores, wallet and deposit data of so many validators of its vault, version 1. */
+/**
+ * Starts the world, and writes keystores, wallet and deposit data of so many validators of its vault, version 1. A vault of version 5
+ * has the hot wallet as its validators manager, and no deposit data.
+ */
 export async function prepareOperator(
   validators: number,
   options: Partial<WorldOptions> = {},
@@ -50,7 +53,10 @@ export async function prepareOperator(
   const network = resolveNetwork(networkFile);
   const secretKeys = Array.from({ length: validators }, (_, i) => testKey(i));
   const entries = secretKeys.map(secretKey => createDepositData({ secretKey, vault, network }));
-  await call('setDepositDataRoot', buildDepositTree(entries, vault).root);
+  const isManaged = options.vaultVersion === 5;
+  const wallet = new Wallet(`0x${'5a'.repeat(32)}`);
+  if (isManaged) await call('setValidatorsManager', wallet.address);
+  else await call('setDepositDataRoot', buildDepositTree(entries, vault).root);
   const dataDir = join(folder, 'data');
   const own = join(dataDir, places.vault.toLowerCase());
   mkdirSync(join(own, 'keystores'), { recursive: true });
@@ -61,8 +67,7 @@ export async function prepareOperator(
     'config.json',
     JSON.stringify({ network: networkFile, mnemonic_next_index: validators, first_public_key: names[0] }),
   );
-  write('deposit_data.json', formatDepositData(entries));
-  const wallet = new Wallet(`0x${'5a'.repeat(32)}`);
+  if (!isManaged) write('deposit_data.json', formatDepositData(entries));
   await call('setBalance', wallet.address, 10n ** 20n);
   const account = { address: wallet.address, privateKey: wallet.privateKey };
   const json = await encryptKeystoreJson(account, PASSWORD, { scrypt: { N: 1024, r: 8, p: 1 } });

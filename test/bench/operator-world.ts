@@ -9,9 +9,13 @@ export interface WorldOptions {
   readonly oracles: number;
   readonly threshold: number;
   readonly slotsPerEpoch: number;
+  /** Default: 1. */
+  readonly vaultVersion?: number;
+  /** Whether the beacon chain has the rules since Electra, and the network what vaults of version 5 need. */
+  readonly electra?: boolean;
 }
 
-/** Something that happened: a block of the chain, a call of the node, a request to an oracle. */
+/** Something that happened: a block of the chain, a call of a node, a request to an oracle. */
 export interface Mark {
   readonly what: string;
   /** Milliseconds since 1970. */
@@ -30,9 +34,11 @@ export type WorldMethod =
   | Extract<
       keyof Devnet,
       | 'depositEther'
+      | 'registerCompounding'
       | 'registerDirectly'
       | 'setBalance'
       | 'setDepositDataRoot'
+      | 'setValidatorsManager'
       | 'updateOracles'
       | 'writeNetworkFile'
     >
@@ -46,9 +52,10 @@ interface WorldCall {
 
 const options: WorldOptions = JSON.parse(process.argv[2] ?? '{}');
 const devnet: Devnet = await startDevnet({ ...options, oracleServers: { instant: true } });
-const beacon = await devnet.startBeaconNode();
+const beacon = options.electra ? await devnet.startElectraNode() : await devnet.startBeaconNode();
 const proxy = await startRpcProxy(devnet.rpcUrl);
 let marks: Mark[] = [];
+let beaconCalls = 0;
 
 function mark(what: string): void {
   const { user, system } = process.cpuUsage();
@@ -67,7 +74,10 @@ const own = {
     await devnet.protocol.provider.send('evm_setIntervalMining', [SLOT_SECONDS]);
     devnet.protocol.pace.isPaced = true;
   },
+  /** What happened since the last time; the calls of the beacon node, whose times are not known, come last. */
   async takeMarks() {
+    for (const { method, path } of beacon.requests.slice(beaconCalls)) mark(`beacon ${method} ${path}`);
+    beaconCalls = beacon.requests.length;
     const taken = marks;
     marks = [];
     return taken;
