@@ -2,7 +2,7 @@
 // cluster, Docker or systemd is read by the program's own tables of options, which refuse what they do not know.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -27,6 +27,7 @@ import { spawnSignerProcess } from '../support/programs/signer-process.ts';
 import { startStandingProgram } from '../support/programs/standing-program.ts';
 import { fillWithPythonVault } from '../support/recorded/python-database.ts';
 import { RECORDED_ENCRYPT_KEY, RECORDED_VAULT } from '../support/recorded/recorded-vault.ts';
+import { startOperatorScene } from '../support/scenes/operator-scene.ts';
 import {
   RECORDED_KEYS,
   readForeignValidator,
@@ -307,6 +308,60 @@ describe('docs/migration.md', () => {
     await using operator = shell.start(start);
     await operator.printed('Started operator service');
     expect((await operator.stop()).exitCode).toBe(0);
+  });
+});
+
+describe('docs/version-5-vaults.md', () => {
+  it('its lines lead from keys in a signer, and beside the operator, to validators of two sizes and an exit', async ({
+    directory,
+  }) => {
+    await using scene = await startOperatorScene({ validators: 3, vaultVersion: 5, electra: true });
+    const { devnet, vault, vaultDir } = scene;
+    await using beacon = await devnet.startElectraNode();
+    rmSync(join(vaultDir, 'deposit_data.json'));
+    const port = await freePort();
+    const keystores = join(directory, 'keystores');
+    const shell = new ReaderShell(directory, {
+      exchanged: [
+        ['/etc/stakewise/keystores', keystores],
+        ['127.0.0.1:9000', `127.0.0.1:${port}`],
+        ['localhost:9000', `localhost:${port}`],
+        ['http://localhost:8545', devnet.rpcUrl],
+        ['http://localhost:5052', beacon.url],
+        ['=hoodi', `=${scene.networkFile}`],
+        ['0x8189aF89A7718C1baB5628399FC0ba50C6949bCc', vault],
+      ],
+      announced: [/^Warning: Only one execution endpoint is given/],
+    });
+    shell.env.DATA_DIR = scene.dataDir;
+    const block = (heading: string, n = 0) => blockUnder('version-5-vaults', heading, { n }).trim();
+    await shell.run(block('Set up'));
+    renameSync(join(vaultDir, 'keystores'), keystores);
+    await using signer = shell.start(block('Keys in a remote signer'));
+    await signer.printed('Signing exits');
+    await using remote = shell.start(block('Keys in a remote signer', 1));
+    await remote.printed('3 unused validator keys left');
+    await devnet.depositEther(332);
+    await remote.printed('Successfully registered validators');
+    expect((await remote.stop()).exitCode).toBe(0);
+
+    renameSync(keystores, join(vaultDir, 'keystores'));
+    await using local = shell.start(block('Keys on the operator’s machine'));
+    await local.printed('Validators of type 0x02 are registered with keys of the built-in signer');
+    expect((await local.stop()).exitCode).toBe(0);
+
+    const amounts = (await devnet.deposits.listValidators()).map(({ amountGwei }) => amountGwei);
+    expect(amounts).toEqual([300_000_000_000n, 32_000_000_000n]);
+    await devnet.passEpochs(300);
+    expect(await shell.run(block('Exits'))).toContain('Would exit 1 validators with indexes: 0');
+    expect(await shell.run(block('Exits', 1))).toContain('withdraw-validators');
+    await devnet.passEpochs(300);
+    const { state } = await devnet.beacon.sync();
+    expect(state.validators.map(validator => state.statusOf(validator))).toEqual([
+      'withdrawal_done',
+      'active_ongoing',
+    ]);
+    expect(await devnet.beacon.listVoidRequests(vault)).toEqual([]);
   });
 });
 
