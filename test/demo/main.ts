@@ -36,7 +36,8 @@ console.log(`The StakeWise Operator, from an empty vault to validators that exit
   2  The keys go to a database, and from there to signers, validator clients and the operator.
   3  A signer signs with the files that were written.
   4  The operator registers validators, rotates their exit signatures and harvests rewards.
-  5  Vaults of version 5 need no deposit data: their validators get 300 and 32 ETH, are partially withdrawn, and exit.
+  5  Vaults of version 5 need no deposit data: their validators get 300 and 32 ETH, are topped up,
+     partially withdrawn, and exit.
   6  The other validators exit, and their vault is recovered from its mnemonic.
 
 Everything lies in DEMO=${folder}, which is removed at the end. "npm run demo -- --verbose" shows all that the programs say.

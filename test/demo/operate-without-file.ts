@@ -6,7 +6,7 @@ import { checkNothingLost, readStake, showStake } from './check-stake.ts';
 import { expectEqual } from './expectations.ts';
 import { type ManagedVault, prepareManagedVault } from './managed-vault.ts';
 import { type Chapter, type Run, startProgram, tell } from './runner.ts';
-import { PAID_EPOCHS, register, type StakeScene, stop, withdraw } from './stake-life.ts';
+import { PAID_EPOCHS, register, type StakeScene, stop, topUp, withdraw } from './stake-life.ts';
 
 export interface OperateWithoutFileOptions {
   readonly run: Run;
@@ -64,14 +64,14 @@ async function stakeRemotely(world: World): Promise<void> {
   const database = ['--db-url-file', dbUrlFile];
   const remote = ['--remote-signer-url', `http://${address}`, '--remote-signer-exclusive'];
   await using scene = await startOperator(world, managed, [...database, ...remote]);
-  const allGwei = await register(scene);
+  const allGwei = (await register(scene)) + (await topUp(scene));
   await withdraw(scene, { ether: 60, allGwei, exits: 0 });
   await stop(scene);
   console.log('The operator is stopped; the smaller validator is to exit, without its key.\n');
   await exitByCommand(world, { managed, database, allGwei });
   const listed = await run('./operator', ['tx', 'list', ...database, ...local]);
   const confirmed = listed.split('\n').filter(line => /\bconfirmed\b/.test(line)).length;
-  expectEqual('confirmed transactions', confirmed, 3);
+  expectEqual('confirmed transactions', confirmed, 4);
   expectEqual('void requests', (await devnet.beacon.listVoidRequests(vault)).length, 0);
 }
 
@@ -79,8 +79,8 @@ async function stakeRemotely(world: World): Promise<void> {
 async function stakeLocally(world: World): Promise<void> {
   const managed = await prepareVault(world);
   await using scene = await startOperator(world, managed, []);
-  const allGwei = await register(scene);
-  await withdraw(scene, { ether: 290, allGwei, exits: 1 });
+  const allGwei = (await register(scene)) + (await topUp(scene));
+  await withdraw(scene, { ether: 310, allGwei, exits: 1 });
   await stop(scene);
 }
 

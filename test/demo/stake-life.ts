@@ -27,6 +27,10 @@ const GWEI = 1_000_000_000n;
 const LEAST_GWEI = 32n * GWEI;
 /** What validators of type 0x02 get at most unless the operator is told otherwise, and the rest of the first deposit. */
 const FIRST_GWEI = [300n * GWEI, LEAST_GWEI];
+/** More than the least that is staked, and too little for a validator. */
+const TOP_UP_GWEI = 20n * GWEI;
+/** Deposits wait until they are finalized. */
+const TOPPED_UP_EPOCHS = 10;
 /** Validators may be withdrawn from, and exit, when they have been active for 256 epochs. */
 const OLD_ENOUGH_EPOCHS = 300;
 /** What is withdrawn arrives 256 epochs after it has left the validator, which an exit takes some epochs to do. */
@@ -51,7 +55,6 @@ export async function register(scene: StakeScene): Promise<bigint> {
     }
     await checkExits(devnet, await readApprovedExits(devnet, vault), { vault, publicKeys });
     await operator.printed('Successfully registered validators');
-    await expectMetric(scene, 'unused_validator_keys', 1);
     return 'Two validators in one transaction: deposits signed for these amounts and 0x02 credentials of the vault, as another library agrees; the oracles recover each exit.';
   });
   await tell(`${OLD_ENOUGH_EPOCHS} epochs pass.`, async () => {
@@ -60,9 +63,36 @@ export async function register(scene: StakeScene): Promise<bigint> {
     expectEqual('balances', stake.map(({ balanceGwei }) => balanceGwei).join(), FIRST_GWEI.join());
     expectEqual('states', new Set(stake.map(({ status }) => status)).size, 1);
     await checkNothingLost(devnet, vault, gwei);
-    return `Both are ${stake[0]?.status}.`;
+    await expectMetric(scene, 'unused_validator_keys', 1);
+    return `Both are ${stake[0]?.status}. One key is left.`;
   });
   return gwei;
+}
+
+/** More ether arrives, too little for a validator: the one that has room gets it. @returns the gwei that arrived */
+export async function topUp(scene: StakeScene): Promise<bigint> {
+  const { devnet, vault, operator } = scene;
+  const before = await readStake(devnet, vault);
+  const smallest = before.find(({ balanceGwei }) => balanceGwei === LEAST_GWEI);
+  await tell(`${etherText(TOP_UP_GWEI)} more arrive in the vault.`, async () => {
+    await devnet.depositEther(Number(TOP_UP_GWEI / GWEI), vault);
+    const [topUp] = await untilEvents(scene, 'ValidatorFunded', 1);
+    expectEqual('validator that was topped up', topUp?.publicKey, smallest?.publicKey);
+    expectEqual('gwei', topUp?.amountGwei, TOP_UP_GWEI);
+    await operator.printed('Successfully topped up validators');
+    await expectMetric(scene, 'last_funding_block', topUp?.block ?? 0);
+    return `Too little for another validator: validator ${smallest?.index} is topped up.`;
+  });
+  await tell(`${TOPPED_UP_EPOCHS} epochs pass.`, async () => {
+    await devnet.passEpochs(TOPPED_UP_EPOCHS);
+    const after = await showStake(devnet, vault);
+    const one = after.find(({ index }) => index === smallest?.index);
+    expectEqual('gwei of the validator', one?.balanceGwei, LEAST_GWEI + TOP_UP_GWEI);
+    expectEqual('top-ups', (await readEvents(scene, 'ValidatorFunded')).length, 1);
+    await checkNothingLost(devnet, vault, sumGwei(FIRST_GWEI) + TOP_UP_GWEI);
+    return 'It was topped up once, and the beacon chain has taken the deposit.';
+  });
+  return TOP_UP_GWEI;
 }
 
 export interface Withdrawal {
