@@ -1,5 +1,5 @@
-// A pass of withdrawals over the validators of a vault of version 5: all of them and what waits on the beacon chain is read of
-// one head, and the requests are planned; beside the bare parsing of the same answers. VALIDATORS makes another size.
+// A pass of withdrawals and one of top-ups over the validators of a vault of version 5: all of them and what waits on the beacon
+// chain is read of one head, and what is asked for is planned; beside the bare parsing of the same answers. VALIDATORS makes another size.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,12 +8,16 @@ import { request } from 'undici';
 import { connectBeaconNode } from '../../src/clients/beacon/beacon-node.ts';
 import { BeaconSnapshotReader } from '../../src/clients/beacon/beacon-snapshot.ts';
 import type { ChainSnapshot } from '../../src/clients/execution/chain-snapshot.ts';
-import { connectExecutionNode } from '../../src/clients/execution/execution-node.ts';
+import { connectExecutionNode, type ExecutionNode } from '../../src/clients/execution/execution-node.ts';
 import type { OracleConfig } from '../../src/domain/protocol/oracle-config.ts';
 import type { Hex } from '../../src/lib/bytes.ts';
 import type { Network } from '../../src/networks/network.ts';
 import { resolveNetwork } from '../../src/networks/resolve-network.ts';
 import { VaultValidators } from '../../src/services/local-keys/vault-validators.ts';
+import {
+  type PlannedStaking,
+  VaultStakingPlanner,
+} from '../../src/services/staking/funding/plan-vault-staking.ts';
 import { ValidatorWithdrawals } from '../../src/services/staking/withdrawals/withdraw-from-validators.ts';
 import type { TransactionIntent } from '../../src/transactions/transaction.ts';
 import { BEACON_CHAIN } from '../devnet/network-file.ts';
@@ -36,6 +40,9 @@ const PASSES = 5;
 const TARGET_CPU_MS = 1_000;
 /** What no partial withdrawal goes below. */
 const LEFT_GWEI = 32_000_000_000n;
+/** What validators are filled up to, and what a top-up is at least. */
+const MOST_GWEI = 300_000_000_000n;
+const LEAST_TOP_UP_GWEI = 10_000_000_000n;
 /** What has room in a transaction. */
 const BATCH = 100;
 const ENTRY_BYTES = 56;
@@ -43,33 +50,59 @@ const ENTRY_BYTES = 56;
 /** Prints the figures. */
 async function benchStakePass(): Promise<void> {
   await using server = await startServer();
-  const { run, sent } = await preparePass(server.url);
+  const chain = await connect(server.url);
+  console.log(
+    `stake-pass: a pass over ${VALIDATORS} validators of type 0x02, planned by all that waits on the beacon chain`,
+  );
+  const { withdraw, sent } = prepareWithdrawals(chain);
+  await benchPass(server.url, {
+    name: `withdrawals of ${MISSING_ETHER} ETH that the exit queue lacks`,
+    run: withdraw,
+    queues: ['pending_partial_withdrawals', 'pending_consolidations'],
+  });
+  checkWithdrawals(sent);
+  const { plan, plans } = prepareFunding(chain);
+  await benchPass(server.url, {
+    name: `top-ups with ${MISSING_ETHER} ETH`,
+    run: plan,
+    queues: ['pending_partial_withdrawals', 'pending_consolidations', 'pending_deposits'],
+  });
+  checkTopUps(plans);
+  console.log(
+    `  verified ${BATCH} withdrawals in each call, of the fullest validators, nothing below 32 ETH; top-ups of the fullest with room, to the gwei\n`,
+  );
+}
+
+interface Pass {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+  /** What it reads of the beacon chain beside the validators. */
+  readonly queues: readonly string[];
+}
+
+async function benchPass(url: string, { name, run, queues }: Pass): Promise<void> {
   const first = await measure(run);
   const costs: Cost[] = [];
   for (let pass = 0; pass < PASSES; pass++) costs.push((await measure(run)).cost);
-  checkIntents(sent);
-  const cost = costs.toSorted((a, b) => a.cpuMs - b.cpuMs)[PASSES >> 1] ?? first.cost;
-  const bare = await timeBare(server.url);
-  console.log(
-    `stake-pass: a pass over ${VALIDATORS} validators of type 0x02 whose exit queue lacks ${MISSING_ETHER} ETH, planned and encoded`,
-  );
+  const cost = costs.toSorted((one, other) => one.cpuMs - other.cpuMs)[PASSES >> 1] ?? first.cost;
+  const bare = await timeBare(url, queues);
+  console.log(`  ${name}`);
   console.log(`  cost     ${costText(cost)}, median of ${PASSES} (${loadText()})`);
   console.log(`  first    ${costText(first.cost)}, which also reads who was registered`);
   console.log(`  bare     ${costText(bare)}   JSON.parse of the same answers about validators and queues`);
   console.log(`  ratio    ${(cost.cpuMs / bare.cpuMs).toFixed(2)} (CPU)`);
   judge('CPU of a pass', cost.cpuMs, TARGET_CPU_MS, 'ms');
-  console.log(
-    `  verified ${sent.length} calls with ${BATCH} requests each, of the fullest validators, nothing below 32 ETH\n`,
-  );
 }
 
-interface Pass {
-  readonly run: () => Promise<void>;
-  readonly sent: readonly TransactionIntent[];
+/** The nodes, and the vault's validators as the operator reads them. */
+interface Chain {
+  readonly url: string;
+  readonly network: Network;
+  readonly node: ExecutionNode;
+  readonly beacon: BeaconSnapshotReader;
 }
 
-/** The operator's own withdrawals, whose transactions are taken down and not sent. */
-async function preparePass(url: string): Promise<Pass> {
+async function connect(url: string): Promise<Chain> {
   const built = resolveNetwork('hoodi');
   const network: Network = {
     ...built,
@@ -83,18 +116,25 @@ async function preparePass(url: string): Promise<Pass> {
     {},
     { ...timing, endpoints: [url], genesisValidatorsRoot, slotsPerEpoch: SLOTS_PER_EPOCH },
   );
+  return { url, network, node, beacon: new BeaconSnapshotReader(beacon) };
+}
+
+function readerOf({ node, network }: Chain): VaultValidators {
+  return new VaultValidators({ node, http: {} }, { vault: STAKE_VAULT, network, dumpTimeoutMs: 1_000 });
+}
+
+/** The operator's own withdrawals, whose transactions are taken down and not sent. */
+function prepareWithdrawals(chain: Chain) {
+  const { url, network, node, beacon } = chain;
   const sent: TransactionIntent[] = [];
   const withdrawals = new ValidatorWithdrawals(
     {
       node,
+      beacon,
       http: {},
       log: { info: () => undefined, warn: () => undefined },
-      beacon: new BeaconSnapshotReader(beacon),
       chain: { readSnapshot: async () => SNAPSHOT },
-      validators: new VaultValidators(
-        { node, http: {} },
-        { vault: STAKE_VAULT, network, dumpTimeoutMs: 1_000 },
-      ),
+      validators: readerOf(chain),
       reserve: { read: async () => 0n },
       outbox: {
         async send(intent) {
@@ -117,11 +157,48 @@ async function preparePass(url: string): Promise<Pass> {
       oraclesTimeoutMs: 10_000,
     },
   );
-  const run = async () => {
+  const withdraw = async () => {
     const { status } = await withdrawals.run(AbortSignal.timeout(60_000));
     check(status === 'requested', `a pass that ends with ${status}`);
   };
-  return { run, sent };
+  return { withdraw, sent };
+}
+
+/** The operator's own plan of top-ups and registrations, each made anew. */
+function prepareFunding(chain: Chain) {
+  const { url, network, node, beacon } = chain;
+  const plans: PlannedStaking[] = [];
+  const planner = new VaultStakingPlanner(
+    {
+      node,
+      beacon,
+      validators: readerOf(chain),
+      reserve: { read: async () => 0n },
+      findLastFunding: async () => undefined,
+    },
+    {
+      vault: STAKE_VAULT,
+      network,
+      minVaultBalanceWei: 0n,
+      isRegistering: true,
+      staking: {
+        type: '0x02',
+        maxValidatorBalanceGwei: MOST_GWEI,
+        minDepositAmountGwei: LEAST_TOP_UP_GWEI,
+      },
+      funding: { minDepositDelayMs: 3_600_000 },
+    },
+  );
+  const query = {
+    snapshot: SNAPSHOT,
+    config: oracleConfigOf(url),
+    assetsWei: BigInt(MISSING_ETHER) * 10n ** 18n,
+    harvest: null,
+  };
+  const plan = async () => {
+    plans.push(await planner.plan({ ...query, signal: AbortSignal.timeout(60_000) }));
+  };
+  return { plan, plans };
 }
 
 const SNAPSHOT: ChainSnapshot = {
@@ -158,12 +235,16 @@ function oracleConfigOf(url: string): OracleConfig {
   };
 }
 
-/** Every call asks what the queue lacks of the fullest validators, as far as a call has room. */
-function checkIntents(sent: readonly TransactionIntent[]): void {
-  const fullest = Array.from({ length: VALIDATORS }, (_, index) => index).toSorted(
+/** All validators, the fullest first. */
+function fullestFirst(): readonly number[] {
+  return Array.from({ length: VALIDATORS }, (_, index) => index).toSorted(
     (a, b) => Number(stakeGwei(b) - stakeGwei(a)) || a - b,
   );
-  const wanted = fullest
+}
+
+/** Every call asks what the queue lacks of the fullest validators, as far as a call has room. */
+function checkWithdrawals(sent: readonly TransactionIntent[]): void {
+  const wanted = fullestFirst()
     .slice(0, BATCH)
     .map(index => {
       const amount = Buffer.alloc(8);
@@ -176,8 +257,29 @@ function checkIntents(sent: readonly TransactionIntent[]): void {
   for (const { data } of sent) check(data.includes(wanted), 'the requests of a call');
 }
 
+/** Every plan fills up the fullest validators that have room for a top-up, until nothing is left. */
+function checkTopUps(plans: readonly PlannedStaking[]): void {
+  const wanted: string[] = [];
+  let leftGwei = BigInt(MISSING_ETHER) * 1_000_000_000n;
+  for (const index of fullestFirst()) {
+    const roomGwei = MOST_GWEI - stakeGwei(index);
+    if (roomGwei < LEAST_TOP_UP_GWEI || leftGwei < LEAST_TOP_UP_GWEI) continue;
+    const amountGwei = roomGwei < leftGwei ? roomGwei : leftGwei;
+    wanted.push(`${stakeKey(index).toString('hex')} ${amountGwei}`);
+    leftGwei -= amountGwei;
+  }
+  check(wanted.length > BATCH, `${wanted.length} top-ups`);
+  check(plans.length === PASSES + 1, `${plans.length} plans`);
+  for (const { topUps } of plans) {
+    const planned = topUps.map(
+      ({ publicKey, amountGwei }) => `${Buffer.from(publicKey).toString('hex')} ${amountGwei}`,
+    );
+    check(planned.join() === wanted.join(), 'the top-ups of a plan');
+  }
+}
+
 /** Reads what a pass reads of validators and queues, and parses it once more. */
-async function timeBare(url: string): Promise<Cost> {
+async function timeBare(url: string, queues: readonly string[]): Promise<Cost> {
   const state = `${url}/eth/v1/beacon/states/${HEAD_SLOT}`;
   const texts: string[] = [];
   const ask = async (path: string, body: string | null = null) => {
@@ -187,8 +289,7 @@ async function timeBare(url: string): Promise<Cost> {
   const ids = Array.from({ length: VALIDATORS }, (_, index) => `0x${stakeKey(index).toString('hex')}`);
   for (let from = 0; from < ids.length; from += 5_000)
     await ask('validators', JSON.stringify({ ids: ids.slice(from, from + 5_000) }));
-  await ask('pending_partial_withdrawals');
-  await ask('pending_consolidations');
+  for (const queue of queues) await ask(queue);
   const { cost, value } = await measure(() => texts.map(text => JSON.parse(text).data.length as number));
   check(value.reduce((sum, length) => sum + length, 0) > VALIDATORS, 'what was parsed');
   return cost;
