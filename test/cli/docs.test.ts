@@ -353,7 +353,7 @@ describe('docs/version-5-vaults.md', () => {
     const amounts = (await devnet.deposits.listValidators()).map(({ amountGwei }) => amountGwei);
     expect(amounts).toEqual([300_000_000_000n, 32_000_000_000n]);
     await devnet.passEpochs(300);
-    expect(await shell.run(block('Exits'))).toContain('Would exit 1 validators with indexes: 0');
+    expect(await shell.run(block('Exits'))).toContain('Would exit 1 validator with indexes: 0');
     expect(await shell.run(block('Exits', 1))).toContain('withdraw-validators');
     await devnet.passEpochs(300);
     const { state } = await devnet.beacon.sync();
