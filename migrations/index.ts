@@ -7,6 +7,7 @@ import * as acceptedOracleSets from './0006-accepted-oracle-sets.ts';
 import * as statements from './0007-statements.ts';
 import * as uploadProofs from './0008-upload-proofs.ts';
 import * as transactionValue from './0009-transaction-value.ts';
+import * as writtenKeySets from './0010-written-key-sets.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
 export const MIGRATIONS = {
@@ -19,4 +20,5 @@ export const MIGRATIONS = {
   '0007-statements': statements,
   '0008-upload-proofs': uploadProofs,
   '0009-transaction-value': transactionValue,
+  '0010-written-key-sets': writtenKeySets,
 };

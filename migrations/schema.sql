@@ -344,6 +344,25 @@ create table wallet_turns (
   constraint wallet_turns_pkey PRIMARY KEY (chain_id, wallet)
 );
 
+create table written_key_sets (
+  vault_id integer not null,
+  client_index integer not null,
+  total_clients integer not null,
+  key_count integer not null,
+  digest bytea not null,
+  manifest_counter bigint not null,
+  host text not null,
+  written_at timestamp with time zone not null default clock_timestamp(),
+  constraint written_key_sets_check CHECK ((total_clients > client_index)),
+  constraint written_key_sets_client_index_check CHECK ((client_index >= 0)),
+  constraint written_key_sets_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint written_key_sets_host_check CHECK (((length(host) >= 1) AND (length(host) <= 255))),
+  constraint written_key_sets_key_count_check CHECK ((key_count >= 0)),
+  constraint written_key_sets_manifest_counter_check CHECK ((manifest_counter >= 0)),
+  constraint written_key_sets_vault_id_fkey FOREIGN KEY (vault_id) REFERENCES vaults(vault_id) ON DELETE CASCADE,
+  constraint written_key_sets_pkey PRIMARY KEY (vault_id, client_index)
+);
+
 CREATE OR REPLACE FUNCTION fill_audit_facts()
  RETURNS trigger
  LANGUAGE plpgsql

@@ -89,6 +89,17 @@ export interface Schema {
   };
   assignment_plans: { vault_id: number; total_clients: number; digest: Uint8Array; updated_at: Timestamp };
   assignments: { vault_id: number; public_key: Uint8Array; client_index: number };
+  /** What the files of each validator client were written with last. */
+  written_key_sets: {
+    vault_id: number;
+    client_index: number;
+    total_clients: number;
+    key_count: number;
+    digest: Uint8Array;
+    manifest_counter: bigint;
+    host: string;
+    written_at: ColumnType<Date, never, Date>;
+  };
   audit_log: {
     audit_id: ColumnType<bigint, never, never>;
     at: Timestamp;

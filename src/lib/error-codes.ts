@@ -410,6 +410,9 @@ export const ERROR_CODES = {
   'invalid-key-file': {
     kinds: ['failure'],
   },
+  'invalid-keymanager': {
+    kinds: ['usage'],
+  },
   'invalid-listen': {
     kinds: ['usage'],
     shared: true,
@@ -528,6 +531,10 @@ export const ERROR_CODES = {
     kinds: ['external'],
   },
   'keymanager-missing': {
+    kinds: ['external'],
+    shared: true,
+  },
+  'keymanager-refused': {
     kinds: ['external'],
   },
   'keypairs-incomplete': {
@@ -703,6 +710,9 @@ export const ERROR_CODES = {
     shared: true,
   },
   'not-writable': {
+    kinds: ['failure'],
+  },
+  'nothing-seen': {
     kinds: ['failure'],
   },
   'one-signer-only': {
@@ -906,6 +916,7 @@ export const ERROR_CODES = {
   },
   timeout: {
     kinds: ['external'],
+    shared: true,
   },
   'tls-client-certificate': {
     kinds: ['external'],

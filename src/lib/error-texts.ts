@@ -590,6 +590,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'A file in the key directory is not a key file of Web3Signer, or one that is not understood.',
     remedy: 'Move it away, or let "remote-db setup-web3signer" write the directory anew.',
   },
+  'invalid-keymanager': {
+    meaning: 'A validator client was named without the file of its token.',
+    remedy:
+      'Write its URL, "=", and the token file that the client has written: --keymanager http://client:5062=./token.',
+  },
   'invalid-listen': {
     meaning: 'The address to listen on is not a host and a port, or its host is not known.',
     remedy: 'Write it as in 127.0.0.1:9000.',
@@ -759,8 +764,13 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'Load the key into the signer and have it reload. Shares have to be uploaded again after a change of the oracle set.',
   },
   'keymanager-missing': {
-    meaning: 'The remote signer has no key manager API.',
-    remedy: 'Start Web3Signer with --key-manager-api-enabled=true.',
+    meaning: 'The remote signer, or the validator client, has no key manager API.',
+    remedy:
+      'Start Web3Signer with --key-manager-api-enabled=true; a validator client has an option of its own for that.',
+  },
+  'keymanager-refused': {
+    meaning: 'The validator client does not take the token that its key manager API was asked with.',
+    remedy: 'Name the token file that this client has written: --keymanager URL=FILE.',
   },
   'keypairs-incomplete': {
     meaning:
@@ -1008,6 +1018,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'not-writable': {
     meaning: 'This user may not write a file, or the file system is read only.',
     remedy: 'Check the owner and the mode of the directory. Only root can give files to another owner.',
+  },
+  'nothing-seen': {
+    meaning: 'None of the counterparts that were named has answered, or none was named.',
+    remedy:
+      'Name those to be looked at, such as --db-url, --signer-url and --execution-endpoints; the messages say why none of them answers.',
   },
   'one-signer-only': {
     meaning: 'Keys are to be imported, and several remote signers are named.',

@@ -29,6 +29,9 @@ const ACCEPTANCE = [
   'mac',
 ] as const;
 
+/** What is recorded of files that were written for a validator client, beside whose they are. */
+const WRITTEN_KEYS = ['total_clients', 'key_count', 'digest', 'manifest_counter', 'host'] as const;
+
 /** Names of the two tables that kysely's migrator keeps for itself. */
 type MigratorTable = 'schema_migrations' | 'schema_migrations_lock';
 
@@ -170,6 +173,19 @@ export const TABLE_GRANTS: {
       uploader: {
         insert: ['vault_id', 'public_key', 'client_index'],
         delete: true,
+      },
+    },
+  },
+  written_key_sets: {
+    read: ROLES,
+    write: {
+      uploader: {
+        insert: ['vault_id', 'client_index', ...WRITTEN_KEYS],
+        update: [...WRITTEN_KEYS, 'written_at'],
+      },
+      'validator-config': {
+        insert: ['vault_id', 'client_index', ...WRITTEN_KEYS],
+        update: [...WRITTEN_KEYS, 'written_at'],
       },
     },
   },

@@ -1,6 +1,7 @@
 import { type AssignmentPlan, findAssignmentPlan } from '../../db/assignments.ts';
 import { type Database, inSnapshot } from '../../db/database.ts';
 import { listValidatorPublicKeys } from '../../db/keypairs.ts';
+import type { VaultFacts } from '../../db/vaults.ts';
 import { planDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
 import { DifferencesError } from '../../lib/errors.ts';
 import {
@@ -12,6 +13,7 @@ import {
 import { requireVault, type VaultRef } from '../remote-db/unlock-vault.ts';
 
 export interface SignedPlan {
+  readonly vault: VaultFacts;
   readonly plan: AssignmentPlan;
   readonly proven: ProvenStatement;
 }
@@ -43,6 +45,6 @@ export function readSignedPlan(
         },
       );
     }
-    return { plan, proven };
+    return { vault, plan, proven };
   });
 }

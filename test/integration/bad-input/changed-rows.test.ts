@@ -45,6 +45,8 @@ const OTHER_TABLES = new Set([
   'accepted_oracle_sets',
   // Read by uploads only, and under a MAC: without a proof they prove everything again.
   'upload_proofs',
+  // Read by people, of files that are there already.
+  'written_key_sets',
   // The operator's own, which no upload writes.
   'operator_leases',
   'transactions',

@@ -102,7 +102,10 @@ describe('0009-transaction-value', () => {
       const amounts = [0n, 1n, 2n ** 63n - 1n];
       const ids = await Promise.all(amounts.map(one => insert(`old ${one}`, String(one))));
       await expect(insert('too large', String(2n ** 63n))).rejects.toThrow();
-      expect(await migrateDatabase(database, VERSION)).toEqual(['0009-transaction-value']);
+      expect(await migrateDatabase(database, VERSION)).toEqual([
+        '0009-transaction-value',
+        '0010-written-key-sets',
+      ]);
       expect(await Promise.all(ids.map(readValue))).toEqual(amounts);
       expect(await readValue(await insert('larger', String(LARGEST)))).toBe(LARGEST);
       for (const refused of ['-1', 'NaN', String(LARGEST + 1n)]) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { AssignmentPlan } from '../../../db/assignments.ts';
 import type { Database } from '../../../db/database.ts';
+import type { VaultFacts } from '../../../db/vaults.ts';
 import type { RemovalPolicy } from '../../../domain/fleet/removals.ts';
 import { type ClientSettings, createValidatorConfig } from '../../../domain/fleet/validator-config.ts';
 import type { Hex } from '../../../lib/bytes.ts';
@@ -14,6 +15,7 @@ import { readSignedPlan } from '../read-signed-plan.ts';
 import { writeFiles } from '../write-files.ts';
 import { keepSettings } from './keep-settings.ts';
 import { chooseClientKeys, readPresentKeys } from './keys-of-client.ts';
+import { recordWrittenKeys } from './record-written-keys.ts';
 import { type RenderedFile, renderValidatorFiles, warnOfSizes } from './render-templates.ts';
 
 export interface WriteValidatorConfigsOptions extends ClientSettings {
@@ -59,7 +61,8 @@ interface WrittenFile {
 
 /**
  * Writes the files of one validator client for Lighthouse, Teku and Prysm. Without the vault's public key the first call for a
- * vault stores the assignment of keys to clients, unless it only checks; with it nothing is stored, and the plan must be signed.
+ * vault stores the assignment of keys to clients, unless it only checks; with it no plan is stored, and it must be signed. What the
+ * files were written with is recorded for `status` where the role may.
  * @throws OperatorError of {@link assignKeys} or {@link readSignedPlan}, of the templates and of the files; DifferencesError
  *   of {@link chooseClientKeys}; UsageError for a bad URL or address
  */
@@ -75,7 +78,7 @@ export async function writeValidatorConfigs(
     const { clientIndex } = options;
     return chooseClientKeys(plan, { directory, present, clientIndex, removals, mayMove: reassign });
   };
-  const { plan, proven } = await readPlan(database, options, choose);
+  const { vault, plan, proven } = await readPlan(database, options, choose);
   const recordPath = seenStatementPath(directory, options.ref);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
   const keys = choose(plan);
@@ -86,6 +89,11 @@ export async function writeValidatorConfigs(
     kept.files,
     proven && (() => recordSeen(recordPath, proven, attributes)),
   );
+  const { clientIndex, totalClients } = options;
+  const { publicKeys } = keys;
+  const unrecorded = options.check
+    ? []
+    : await recordWrittenKeys(database, { vault, clientIndex, totalClients, publicKeys });
   return {
     keyCount: keys.publicKeys.length,
     added: keys.added,
@@ -103,6 +111,7 @@ export async function writeValidatorConfigs(
       ...keys.warnings,
       ...kept.warnings,
       ...warnOfSizes(directory, kept.files),
+      ...unrecorded,
     ],
   };
 }
@@ -133,7 +142,11 @@ async function readPlan(
   database: Database,
   options: WriteValidatorConfigsOptions,
   accept: (plan: AssignmentPlan) => void,
-): Promise<{ readonly plan: AssignmentPlan; readonly proven: ProvenStatement | undefined }> {
+): Promise<{
+  readonly vault: VaultFacts;
+  readonly plan: AssignmentPlan;
+  readonly proven: ProvenStatement | undefined;
+}> {
   const { ref, totalClients, reassign, verifyingKey, check } = options;
   if (verifyingKey !== undefined) return readSignedPlan(database, { ref, totalClients, verifyingKey });
   if (!check) {
@@ -142,6 +155,6 @@ async function readPlan(
     );
   }
   // A brake that stops the files must not leave a plan behind either.
-  const { plan } = await assignKeys(database, { ref, totalClients, reassign, accept, check });
-  return { plan, proven: undefined };
+  const { vault, plan } = await assignKeys(database, { ref, totalClients, reassign, accept, check });
+  return { vault, plan, proven: undefined };
 }

@@ -69,6 +69,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
   upload_proofs: rights('SIU', '-', '-', '-', '-'),
   vaults: rights('SIUD', 'S', 'S', 'S', 'S'),
   wallet_turns: rights('-', '-', '-', 'SIU', 'S'),
+  written_key_sets: rights('SIU', 'S', 'SIU', 'S', 'S'),
 };
 
 /** Columns that the database fills, and nobody else. */
