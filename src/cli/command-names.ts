@@ -5,6 +5,18 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['start-hashi-vault', 'start'],
 ]);
 
+/** Names of two words that a command has, too: people look for it where the others of its kind are. */
+const TWO_WORD_NAMES: ReadonlyMap<string, string> = new Map([
+  ['fleet status', 'status'],
+  ['remote-db status', 'status'],
+]);
+
+/** The command's own words; words that are no other name of one come back as they are. */
+export function ownWords(words: readonly string[]): readonly string[] {
+  const own = TWO_WORD_NAMES.get(words.join(' '));
+  return own === undefined ? words : [own];
+}
+
 /** The words of a command line that may be options: those before the first "--". */
 export function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--');

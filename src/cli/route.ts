@@ -1,5 +1,5 @@
 import type { ErrorCodeOf } from '../lib/error-codes.ts';
-import { isHelpOption, ownName, wordsBeforeDashes } from './command-names.ts';
+import { isHelpOption, ownName, ownWords, wordsBeforeDashes } from './command-names.ts';
 import { didYouMean } from './nearest-name.ts';
 import { CommandLineError } from './options/command-line-error.ts';
 
@@ -49,7 +49,11 @@ export function routeArgv(argv: readonly string[], tree: CommandTree): Route {
   const { groups } = tree;
   const first = ownName(word);
   const options = groups.get(first);
-  if (options === undefined) return routeCommand([first], rest, tree);
+  if (options === undefined) {
+    const [second = '', ...behind] = rest;
+    const own = ownWords([first, second]);
+    return own.length === 1 ? routeCommand(own, behind, tree) : routeCommand([first], rest, tree);
+  }
 
   const end = rest.findIndex((word, index) => !isGroupOption(word, rest[index - 1], options));
   const before = end === -1 ? rest : rest.slice(0, end);
@@ -57,7 +61,7 @@ export function routeArgv(argv: readonly string[], tree: CommandTree): Route {
   const [subcommand, ...after] = end === -1 ? [] : rest.slice(end);
   if (subcommand === undefined) throw new RouteError('missing-command', 'Missing command.', [first]);
   if (subcommand.startsWith('-')) throw noSuchOption(subcommand, [first]);
-  return routeCommand([first, subcommand], [...before, ...after], tree);
+  return routeCommand(ownWords([first, subcommand]), [...before, ...after], tree);
 }
 
 /** `help remote-db setup`, as `remote-db setup --help`. */
@@ -65,7 +69,7 @@ function routeHelp(argv: readonly string[], tree: CommandTree): Route {
   const end = argv.findIndex(word => word.startsWith('-'));
   const [first, ...rest] = end === -1 ? argv : argv.slice(0, end);
   if (first === undefined) return { kind: 'help', words: [] };
-  const words = [ownName(first), ...rest];
+  const words = ownWords([ownName(first), ...rest]);
   if (words.length === 1 && tree.groups.has(ownName(first))) return { kind: 'help', words };
   assertCommand(words, tree);
   return { kind: 'help', words };

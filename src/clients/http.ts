@@ -52,6 +52,8 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   /** Largest body that is read. */
   readonly maxBytes?: number | undefined;
+  /** Is given the body piece by piece as it comes, in place of the answer's, which is empty then. Not with `retries`. */
+  readonly onPiece?: ((piece: Uint8Array) => void) | undefined;
   /** Attempts after the first one; only for requests that may be repeated. Default: 2 for GET, else 0. */
   readonly retries?: number | undefined;
   /** Redirects that are followed. Default: none. */
@@ -174,9 +176,11 @@ async function requestOnce(deps: HttpDeps, request: HttpRequest): Promise<HttpRe
       signal: request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]),
       dispatcher: followRedirects(dispatcher, request.maxRedirects ?? 0),
     });
-    const body = await readBody(answer.body, request.maxBytes ?? DEFAULT_MAX_BYTES, url);
-    const response = { status: answer.statusCode, headers: answer.headers, body };
     const isExpected = request.isExpected ?? (status => status >= 200 && status <= 299);
+    const onPiece = isExpected(answer.statusCode) ? request.onPiece : undefined;
+    const limits = { maxBytes: request.maxBytes ?? DEFAULT_MAX_BYTES, url, onPiece };
+    const body = await readBody(answer.body, limits);
+    const response = { status: answer.statusCode, headers: answer.headers, body };
     if (!isExpected(response.status)) throw new HttpStatusError(url, response);
     return response;
   } catch (error) {
@@ -203,7 +207,15 @@ function followRedirects(dispatcher: Dispatcher, maxRedirections: number): Dispa
   return maxRedirections === 0 ? dispatcher : dispatcher.compose(interceptors.redirect({ maxRedirections }));
 }
 
-async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number, url: URL): Promise<Uint8Array> {
+interface BodyLimits extends Pick<HttpRequest, 'onPiece'> {
+  readonly maxBytes: number;
+  readonly url: URL;
+}
+
+async function readBody(
+  body: AsyncIterable<Uint8Array>,
+  { maxBytes, url, onPiece }: BodyLimits,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -214,9 +226,10 @@ async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number, url: 
         `${url.origin} answered with more than ${maxBytes} bytes.`,
       );
     }
-    chunks.push(chunk);
+    if (onPiece === undefined) chunks.push(chunk);
+    else onPiece(chunk);
   }
-  return Buffer.concat(chunks, size);
+  return Buffer.concat(chunks);
 }
 
 interface Attempt {

@@ -111,6 +111,15 @@ function postgresDialect(
   });
 }
 
+/** Version of the server, such as `PostgreSQL 16.4`. */
+export async function readServerVersion({ db, kind }: Session): Promise<string> {
+  const { rows } = await sql<{
+    version: string;
+  }>`select current_setting('server_version') as version`.execute(db);
+  const version = rows[0]?.version ?? 'of an unknown version';
+  return kind === 'pglite' ? `PGlite ${version}` : `PostgreSQL ${version}`;
+}
+
 /** The table's qualified name, for statements written as text. */
 export function tableOf(session: Session, name: TableName): RawBuilder<unknown> {
   return sql.id(session.schema, name);

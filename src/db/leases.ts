@@ -58,6 +58,31 @@ export async function releaseLease(session: Session, lease: LeaseRef): Promise<v
     where ${isOf(lease)} and expires_at > clock_timestamp()`.execute(session.db);
 }
 
+/** A lease as everybody may see it. */
+export interface LeaseState {
+  /** Who holds it, or held it last. */
+  readonly holder: string;
+  /** How often it has been taken. */
+  readonly epoch: bigint;
+  readonly expiresAt: Date;
+  /** Whether it has not ended, by the database's clock. */
+  readonly isHeld: boolean;
+}
+
+/** The lease of a vault's operators; undefined when none has ever taken it. */
+export async function findLease(
+  session: Session,
+  { chainId, vault }: LeaseScope,
+): Promise<LeaseState | undefined> {
+  return session.db
+    .selectFrom('operator_leases')
+    .select(['holder', 'epoch', 'expires_at as expiresAt'])
+    .select(sql<boolean>`expires_at > clock_timestamp()`.as('isHeld'))
+    .where('chain_id', '=', BigInt(chainId))
+    .where('vault', '=', vault)
+    .executeTakeFirst();
+}
+
 /** Who holds the lease, or held it last. */
 export async function findLeaseHolder(
   session: Session,
@@ -70,31 +95,6 @@ export async function findLeaseHolder(
     .where('vault', '=', vault)
     .executeTakeFirst();
   return row?.holder;
-}
-
-/** The lease of a vault as its table has it. */
-export interface StoredLease {
-  /** Who holds it, or held it last. */
-  readonly holder: string;
-  /** How often it has been taken. */
-  readonly epoch: bigint;
-  readonly expiresAt: Date;
-  /** Whether it has not ended, by the database's clock. */
-  readonly isHeld: boolean;
-}
-
-/** The lease of a vault; undefined where no operator has ever taken it. */
-export async function findLease(
-  session: Session,
-  { chainId, vault }: LeaseScope,
-): Promise<StoredLease | undefined> {
-  const row = await session.db
-    .selectFrom('operator_leases')
-    .select(['holder', 'epoch', 'expires_at', sql<boolean>`expires_at > clock_timestamp()`.as('is_held')])
-    .where('chain_id', '=', BigInt(chainId))
-    .where('vault', '=', vault)
-    .executeTakeFirst();
-  return row && { holder: row.holder, epoch: row.epoch, expiresAt: row.expires_at, isHeld: row.is_held };
 }
 
 /** Whether the lease is held for at least another second. */

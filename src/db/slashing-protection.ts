@@ -25,6 +25,30 @@ export async function listDisabledValidators(database: Database): Promise<Record
   });
 }
 
+/**
+ * Genesis validators roots that the signers have told the database, 32 bytes each; one in each of its schemas, none before a signer
+ * has used it. Source: Web3Signer, table `metadata (id, genesis_validators_root bytea)`.
+ */
+export async function readSlashingRoots(database: Database): Promise<Uint8Array[]> {
+  const roots: Uint8Array[] = [];
+  for (const schema of await findSchemas(database)) {
+    const { rows } = await sql<{ root: Uint8Array | null }>`
+      select genesis_validators_root as root from ${sql.id(schema, 'metadata')}`.execute(database.db);
+    for (const { root } of rows) if (root !== null) roots.push(root);
+  }
+  return roots;
+}
+
+/** How many machines use the database now, this connection aside; those that the role may not see do not count. */
+export async function countSlashingClients({ db }: Session): Promise<number> {
+  const { rows } = await sql<{ clients: number }>`
+    select count(distinct host(client_addr))::int as clients from pg_catalog.pg_stat_activity
+    where datname = pg_catalog.current_database() and pid <> pg_catalog.pg_backend_pid() and client_addr is not null`.execute(
+    db,
+  );
+  return rows[0]?.clients ?? 0;
+}
+
 /** Schemas with Web3Signer's tables. The catalogue is everybody's to read; what a role may read of the tables, they tell. */
 async function findSchemas({ db }: Session): Promise<string[]> {
   const { rows } = await sql<{ schema: string }>`

@@ -119,6 +119,13 @@ describe('the help page of', () => {
         completion             Prints a script that completes command lines in bash,
                                zsh or fish.
 
+      MORE COMMANDS
+        doctor                 Checks everything that the fleet stands on, one line
+                               each. Changes nothing; exits with 3 when a check fails.
+        status                 Shows where every key of the vault is and where it
+                               should be. Changes nothing; exits with 3 on
+                               differences.
+
       operator COMMAND --help shows the options of a command, docs/errors.md every error.
 
       "
@@ -3989,6 +3996,325 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('completion')).toMatchInlineSnapshot(`""`);
+  });
+
+  it('status, and its options', async () => {
+    expect(await helpPage('status')).toMatchInlineSnapshot(`
+      "Shows where every key of the vault is and where it should be. Changes nothing; exits with 3 on differences.
+
+      USAGE
+        $ operator status --vault=ADDRESS [OPTIONS]
+
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+
+      OPTIONS
+        --keymanager=URL=FILE...    URL of the key manager API of a validator client,
+                                    and the file with its token; given once for each.
+                                    [env: KEYMANAGERS]
+        --operator-url=URL...       URL of the probes of an operator, as --health-port
+                                    of "start" has them; given once for each.
+                                    [env: OPERATOR_URLS]
+        --ask-timeout=SECONDS       Time limit of each counterpart, in seconds.
+                                    Default is 10. [env: ASK_TIMEOUT]
+        --watch                     Looks again and again, and draws the screen anew,
+                                    until Ctrl-C.
+        --watch-interval=SECONDS    Time from one look of --watch to the next, in
+                                    seconds. Default is 12. [env: WATCH_INTERVAL]
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      NODES
+        --execution-endpoints=URL[,URL…]
+                                    Comma separated list of API endpoints for
+                                    execution nodes. [env: EXECUTION_ENDPOINTS]
+        --execution-jwt-secret=TEXT
+                                    JWT secret of the execution nodes, 32 bytes of
+                                    hex. [env: EXECUTION_JWT_SECRET]
+        --execution-jwt-secret-file=FILE
+                                    File to read --execution-jwt-secret from.
+                                    [env: EXECUTION_JWT_SECRET_FILE]
+        --consensus-endpoints=URL[,URL…]
+                                    Comma separated list of API endpoints for
+                                    consensus nodes. [env: CONSENSUS_ENDPOINTS]
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --signer-url, --remote-signer-url=URL...
+                                    The base URL of a signer, or unix:PATH of its
+                                    socket; given once for each, or in the variable
+                                    separated by commas. [env: REMOTE_SIGNER_URL]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --hot-wallet-file=FILE      Path to the hot wallet. Default is the file
+                                    generated with "create-wallet" command.
+                                    [env: HOT_WALLET_FILE]
+
+      DATABASE
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Shows where every key of the vault is and where it should be. Changes
+        nothing; exits with 3 on differences.
+
+        Database, signers, validator clients, nodes, oracles and operators are asked
+        at once, as far as they are named. What is not named is not asked, and said
+        so. "fleet status" and "remote-db status" are names of it, too.
+
+      EXAMPLES
+        $ operator status --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --signer-url http://signer-a:9000 --signer-url http://signer-b:9000
+
+        $ operator status --keymanager http://client-0:5062=./client-0.token --operator-url http://op-0:9101 --watch
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('status')).toMatchInlineSnapshot(`
+      "--vault                 -  VAULT                                           required
+      --network               -  NETWORK                                         optional
+      --data-dir              -  DATA_DIR                                        optional
+      --keystores-dir         -  KEYSTORES_DIR                                   optional
+      --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE                optional
+      --db-schema             -  REMOTE_DB_SCHEMA                                optional
+      --wait-for-db           -  WAIT_FOR_DB                                     optional
+      --execution-endpoints   -  EXECUTION_ENDPOINTS                             optional
+      --execution-jwt-secret  -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE  optional
+      --consensus-endpoints   -  CONSENSUS_ENDPOINTS                             optional
+      --ipfs-fetch-endpoints  -  IPFS_FETCH_ENDPOINTS                            optional
+      --ipfs-timeout          -  IPFS_TIMEOUT                                    optional
+      --signer-url            -  REMOTE_SIGNER_URL                               repeated
+      --signer-ca             -  SIGNER_CA                                       optional
+      --signer-cert           -  SIGNER_CERT                                     optional
+      --signer-key            -  SIGNER_KEY                                      optional
+      --signer-pfx            -  SIGNER_PFX                                      optional
+      --signer-pfx-password   -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE    optional
+      --keymanager            -  KEYMANAGERS                                     repeated
+      --operator-url          -  OPERATOR_URLS                                   repeated
+      --hot-wallet-file       -  HOT_WALLET_FILE                                 optional
+      --ask-timeout           -  ASK_TIMEOUT                                     optional
+      --verbose               v  VERBOSE                                         switch
+      --watch                 -  -                                               switch
+      --watch-interval        -  WATCH_INTERVAL                                  optional"
+    `);
+  });
+
+  it('doctor, and its options', async () => {
+    expect(await helpPage('doctor')).toMatchInlineSnapshot(`
+      "Checks everything that the fleet stands on, one line each. Changes nothing; exits with 3 when a check fails.
+
+      USAGE
+        $ operator doctor --vault=ADDRESS [OPTIONS]
+
+      REQUIRED
+        --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
+
+      OPTIONS
+        --keymanager=URL=FILE...    URL of the key manager API of a validator client,
+                                    and the file with its token; given once for each.
+                                    [env: KEYMANAGERS]
+        --operator-url=URL...       URL of the probes of an operator, as --health-port
+                                    of "start" has them; given once for each.
+                                    [env: OPERATOR_URLS]
+        --ask-timeout=SECONDS       Time limit of each counterpart, in seconds.
+                                    Default is 10. [env: ASK_TIMEOUT]
+        --slashing-db-url=URL       Web3Signer's slashing protection database
+                                    (Postgres), in which it is looked, and nothing
+                                    written, for validators of these keys that are
+                                    disabled; exits with 3 when there are any.
+                                    [env: SLASHING_DB_URL]
+        --slashing-db-url-file=FILE
+                                    File to read --slashing-db-url from.
+                                    [env: SLASHING_DB_URL_FILE]
+        --key-files-dir=DIRECTORY   Folder of Web3Signer's key files, if it is on this
+                                    machine. [env: KEY_FILES_DIR]
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      NODES
+        --execution-endpoints=URL[,URL…]
+                                    Comma separated list of API endpoints for
+                                    execution nodes. [env: EXECUTION_ENDPOINTS]
+        --execution-jwt-secret=TEXT
+                                    JWT secret of the execution nodes, 32 bytes of
+                                    hex. [env: EXECUTION_JWT_SECRET]
+        --execution-jwt-secret-file=FILE
+                                    File to read --execution-jwt-secret from.
+                                    [env: EXECUTION_JWT_SECRET_FILE]
+        --consensus-endpoints=URL[,URL…]
+                                    Comma separated list of API endpoints for
+                                    consensus nodes. [env: CONSENSUS_ENDPOINTS]
+        --ipfs-fetch-endpoints=URL[,URL…]
+                                    Comma separated list of IPFS gateways, asked
+                                    before the network's own. Default is the network's
+                                    own alone. [env: IPFS_FETCH_ENDPOINTS]
+        --ipfs-timeout=SECONDS      Time limit of all that one IPFS gateway is asked,
+                                    in seconds. Default is 60. [env: IPFS_TIMEOUT]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --signer-url, --remote-signer-url=URL...
+                                    The base URL of a signer, or unix:PATH of its
+                                    socket; given once for each, or in the variable
+                                    separated by commas. [env: REMOTE_SIGNER_URL]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --hot-wallet-file=FILE      Path to the hot wallet. Default is the file
+                                    generated with "create-wallet" command.
+                                    [env: HOT_WALLET_FILE]
+
+      DATABASE
+        --db-url=URL                The Postgres DB connection URL, for example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Checks everything that the fleet stands on, one line each. Changes nothing;
+        exits with 3 when a check fails.
+
+        Takes the options of status. What is not named is not looked at, and said
+        so. A warning leaves the exit code at 0.
+
+      EXAMPLES
+        $ operator doctor --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc --db-url-file ./db-url --signer-url http://signer-a:9000 --slashing-db-url-file ./slashing-db-url
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('doctor')).toMatchInlineSnapshot(`
+      "--vault                 -  VAULT                                           required
+      --network               -  NETWORK                                         optional
+      --data-dir              -  DATA_DIR                                        optional
+      --keystores-dir         -  KEYSTORES_DIR                                   optional
+      --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE                optional
+      --db-schema             -  REMOTE_DB_SCHEMA                                optional
+      --wait-for-db           -  WAIT_FOR_DB                                     optional
+      --execution-endpoints   -  EXECUTION_ENDPOINTS                             optional
+      --execution-jwt-secret  -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE  optional
+      --consensus-endpoints   -  CONSENSUS_ENDPOINTS                             optional
+      --ipfs-fetch-endpoints  -  IPFS_FETCH_ENDPOINTS                            optional
+      --ipfs-timeout          -  IPFS_TIMEOUT                                    optional
+      --signer-url            -  REMOTE_SIGNER_URL                               repeated
+      --signer-ca             -  SIGNER_CA                                       optional
+      --signer-cert           -  SIGNER_CERT                                     optional
+      --signer-key            -  SIGNER_KEY                                      optional
+      --signer-pfx            -  SIGNER_PFX                                      optional
+      --signer-pfx-password   -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE    optional
+      --keymanager            -  KEYMANAGERS                                     repeated
+      --operator-url          -  OPERATOR_URLS                                   repeated
+      --hot-wallet-file       -  HOT_WALLET_FILE                                 optional
+      --ask-timeout           -  ASK_TIMEOUT                                     optional
+      --verbose               v  VERBOSE                                         switch
+      --slashing-db-url       -  SLASHING_DB_URL SLASHING_DB_URL_FILE            optional
+      --key-files-dir         -  KEY_FILES_DIR                                   optional"
+    `);
   });
 
   it('every command is among these', () => {

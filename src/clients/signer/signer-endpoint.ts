@@ -40,6 +40,7 @@ export interface SignerRequest {
   readonly body?: string | undefined;
   readonly timeoutMs: number;
   readonly maxBytes?: number | undefined;
+  readonly onPiece?: ((piece: Uint8Array) => void) | undefined;
   readonly retries?: number | undefined;
   readonly isExpected?: ((status: number) => boolean) | undefined;
   readonly signing?: SignerRequestSubject['signing'] | undefined;

@@ -6,6 +6,7 @@ import { ExternalError } from '../../lib/errors.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { PUBLIC_KEY_LENGTH } from '../../lib/lengths.ts';
 import { bodyText, type HttpDeps, type HttpResponse } from '../http.ts';
+import { ListedKeys } from './listed-keys.ts';
 import { nameOf, parseSignerAnswer, requestSigner } from './signer-endpoint.ts';
 
 export interface Web3SignerOptions {
@@ -99,6 +100,32 @@ export async function listSignerPublicKeys(
 }
 
 /**
+ * The same keys one after another, 48 bytes each, read as they come: of ten thousand validators with their shares a set takes
+ * four times as much. A key that is listed twice stands there twice.
+ */
+export async function readSignerPublicKeys(deps: HttpDeps, options: Web3SignerOptions): Promise<Uint8Array> {
+  const listed = new ListedKeys();
+  const name = nameOf(options.url);
+  await requestSigner(
+    { url: options.url, name, http: deps },
+    {
+      method: 'GET',
+      path: '/api/v1/eth2/publicKeys',
+      headers: JSON_ONLY,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      isExpected: status => status === 200,
+      maxBytes: MAX_LIST_BYTES,
+      retries: 0,
+      onPiece: piece => listed.add(piece),
+    },
+  );
+  const keys = listed.end();
+  if (keys !== undefined) return keys;
+  throw new ExternalError('invalid-answer', `${name} does not answer as a Web3Signer does.`);
+}
+
+/**
  * Has the signer read its key files again (`POST /reload`) and waits for the end. A reload that is already running is
  * waited for first, since it may have read the files before they changed. Signers before 25.12 reload before they
  * answer, and have no state to ask for.
@@ -121,6 +148,11 @@ export async function reloadSigner(
     if (isEndOfNewReload(state, before)) return { status: state.status, lastError: state.lastError };
     await pause(options, deadline);
   }
+}
+
+/** Whether the signer tells how a reload has ended: Web3Signer does since 25.12, the built-in signer has no reload. */
+export async function tellsReloadState(deps: HttpDeps, options: Web3SignerOptions): Promise<boolean> {
+  return (await fetchReloadState(deps, options)) !== undefined;
 }
 
 async function startReload(deps: HttpDeps, options: Web3SignerOptions): Promise<'started' | 'busy'> {

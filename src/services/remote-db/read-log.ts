@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listAuditEntries, type Since, type StoredAuditEntry } from '../../db/audit-log.ts';
 import type { Session } from '../../db/database.ts';
-import { findLease, type StoredLease } from '../../db/leases.ts';
+import { findLease, type LeaseState } from '../../db/leases.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
 import { type VaultRef, vaultContext } from './unlock-vault.ts';
 
@@ -106,7 +106,7 @@ function summarize(row: StoredAuditEntry): LogEntry {
   };
 }
 
-function summarizeLease({ holder, epoch, expiresAt, isHeld }: StoredLease): LeaseSummary {
+function summarizeLease({ holder, epoch, expiresAt, isHeld }: LeaseState): LeaseSummary {
   return {
     holder: foreignText(holder),
     epoch: Number(epoch),

@@ -2,7 +2,7 @@ import { runSql } from './postgres.ts';
 
 /**
  * The tables of Web3Signer's slashing protection that say which validators it knows, as its migrations leave them at the
- * version given: `validators` since the first one, `database_version` since 7, `enabled` since 10.
+ * version given: `validators` since the first one, `metadata` since 3, `database_version` since 7, `enabled` since 10.
  */
 export async function createSlashingProtection(
   url: string,
@@ -11,6 +11,7 @@ export async function createSlashingProtection(
   const statements = [
     `create schema if not exists ${schema}`,
     `create table ${schema}.validators (id serial primary key, public_key bytea not null unique)`,
+    `create table ${schema}.metadata (id integer primary key check (id = 1), genesis_validators_root bytea not null)`,
     `create table ${schema}.database_version (id integer primary key, version integer not null)`,
     `insert into ${schema}.database_version values (1, ${version})`,
     `create table ${schema}.signed_attestations (

@@ -44,6 +44,8 @@ export const SHOWN_RESULTS: Readonly<Record<string, readonly string[]>> = {
   'test/cli/remote-signer.test.ts': ['remote-signer-setup'],
   'test/cli/signer.test.ts': ['signer'],
   'test/cli/signing-commands.test.ts': ['validators-exit'],
+  'test/cli/doctor.test.ts': ['doctor'],
+  'test/cli/status.test.ts': ['status'],
   'test/cli/transactions.test.ts': ['tx-bump', 'tx-cancel', 'tx-list'],
   'test/integration/operator/from-python-operator.test.ts': [
     'import-operator-db',

@@ -1,11 +1,12 @@
 import type { Observation, Seen, SomeKeys } from '../../../src/domain/fleet/observation/observation.ts';
 
 const HASH = `0x${'ab'.repeat(32)}`;
-const OTHER_HASH = `0x${'cd'.repeat(32)}`;
+/** Another hash than that of the healthy fleet. */
+export const OTHER_OBSERVED_HASH = `0x${'cd'.repeat(32)}`;
 const HOUR_MS = 3_600_000;
 
 /** When the observations of these tests are made. */
-export const SEEN_AT = '2026-03-01T12:00:00.000Z';
+const SEEN_AT = '2026-03-01T12:00:00.000Z';
 
 /** A public key that no curve has, told apart by its number. */
 export function observedKey(number: number): string {
@@ -59,7 +60,7 @@ export function healthyFleet(): Mutable<Observation> {
     ],
     consensusNodes: [{ name: 'http://a:5052', seen: answered({ epoch: 400_000 }) }],
     contracts: answered(healthyContracts()),
-    validators: answered(healthyValidators()),
+    beaconChain: answered(healthyValidators()),
     oracles: answered(healthyOracles()),
     signers: [
       { name: 'http://signer-a:9000', seen: answered(healthySigner()) },
@@ -203,5 +204,3 @@ export function listedTransaction(
     ...change,
   };
 }
-
-export { HASH as OBSERVED_HASH, OTHER_HASH as OTHER_OBSERVED_HASH };

@@ -8,6 +8,7 @@ import type { Network } from '../../../src/networks/network.ts';
 import { resolveNetwork } from '../../../src/networks/resolve-network.ts';
 import type { VaultRef } from '../../../src/services/remote-db/unlock-vault.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
+import type { OraclesOptions } from '../../devnet/oracles.ts';
 import { type ProcessRun, runRemoteDbIn } from '../faults/killed-process.ts';
 import { startStandingPrograms } from '../programs/standing-program.ts';
 import { encryptV3Record, storePythonVault } from '../recorded/python-database.ts';
@@ -52,13 +53,20 @@ export async function startWorkflow(
   {
     oracles = ORACLES,
     threshold = THRESHOLD,
-  }: { readonly oracles?: number; readonly threshold?: number } = {},
+    oracleServers,
+  }: { readonly oracles?: number; readonly threshold?: number; readonly oracleServers?: OraclesOptions } = {},
 ): Promise<WorkflowFixture> {
   await using resources = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-proof-'));
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
   const programs = resources.use(startStandingPrograms(2));
-  const devnet = resources.use(await startDevnet({ name: 'proof', oracles, threshold }));
+  const devnet = resources.use(
+    await startDevnet(
+      oracleServers === undefined
+        ? { name: 'proof', oracles, threshold }
+        : { name: 'proof', oracles, threshold, oracleServers },
+    ),
+  );
   const { vault } = devnet.addresses;
   const networkFile = join(folder, 'network.json');
   await devnet.writeNetworkFile(networkFile);

@@ -31,7 +31,8 @@ function* partsOf(part: Part, at: Omit<Place, 'part'>): Generator<Place> {
     yield* partsOf(member, { place: `${at.place}.${name}`, name, depth: at.depth + 1 });
   }
   if (part.items !== undefined) yield* partsOf(part.items, { ...at, place: `${at.place}[]`, name: '' });
-  for (const one of part.anyOf ?? []) yield* partsOf(one, at);
+  // The forms of one member, which itself has no type of its own.
+  for (const one of part.anyOf ?? []) yield* partsOf(one, { ...at, name: '' });
 }
 
 function readSchema(name: string): Part {

@@ -3,7 +3,14 @@ import { groupOptions } from '../../../src/cli/flags/remote-db.ts';
 import { routeArgv } from '../../../src/cli/route.ts';
 
 const tree = {
-  commands: new Set(['init', 'start', 'create-keys', 'remote-db setup', 'remote-db setup-web3signer']),
+  commands: new Set([
+    'init',
+    'start',
+    'create-keys',
+    'remote-db setup',
+    'remote-db setup-web3signer',
+    'status',
+  ]),
   groups: new Map([['remote-db', groupOptions()]]),
 };
 const route = (line: string) => routeArgv(line.split(' ').filter(Boolean), tree);
@@ -45,6 +52,26 @@ describe('routeArgv', () => {
     ['help start-local', ['start']],
   ])('routeArgv shows help for "%s", as people type it', (line, words) => {
     expect(route(line)).toEqual({ kind: 'help', words });
+  });
+
+  it.each([
+    ['status --json', ['--json']],
+    ['fleet status --json', ['--json']],
+    ['remote-db status --json', ['--json']],
+    ['remote-db --vault 0x1 -v status --json', ['--vault', '0x1', '-v', '--json']],
+  ])('routeArgv routes "%s" to status', (line, argv) => {
+    expect(route(line)).toEqual({ kind: 'command', words: ['status'], argv });
+  });
+
+  it.each(['help fleet status', 'help remote-db status', 'fleet status --help', 'remote-db status -h'])(
+    'routeArgv shows help of status for "%s"',
+    line => {
+      expect(route(line)).toEqual({ kind: 'help', words: ['status'] });
+    },
+  );
+
+  it.each(['fleet', 'fleet start'])('routeArgv knows no "%s"', line => {
+    expect(() => route(line)).toThrow("No such command 'fleet'");
   });
 
   it('routeArgv knows the names that start has in newer operators', () => {

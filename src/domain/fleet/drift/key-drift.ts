@@ -108,15 +108,15 @@ function contractDrift({ contracts, database, local }: Observation): Difference[
 }
 
 /** How many days the keys last that no deposit has used; undefined where nobody knows. */
-export function daysLeft({ contracts, validators }: Observation): number | undefined {
+export function daysLeft({ contracts, beaconChain }: Observation): number | undefined {
   const lately = factsOf(contracts)?.registeredLately;
-  const unused = factsOf(validators)?.unregistered;
+  const unused = factsOf(beaconChain)?.unregistered;
   if (unused === undefined || !lately) return undefined;
   return Math.floor((unused * 7) / lately);
 }
 
 function supplyDrift(observation: Observation): Difference[] {
-  const unused = factsOf(observation.validators)?.unregistered;
+  const unused = factsOf(observation.beaconChain)?.unregistered;
   const days = daysLeft(observation);
   const isScarce = unused === 0 || (days !== undefined && days < SCARCE_DAYS);
   if (unused === undefined || !isScarce) return [];
@@ -134,8 +134,8 @@ function supplyDrift(observation: Observation): Difference[] {
   ];
 }
 
-function validatorDrift({ validators }: Observation): Difference[] {
-  const seen = factsOf(validators);
+function validatorDrift({ beaconChain }: Observation): Difference[] {
+  const seen = factsOf(beaconChain);
   if (seen === undefined) return [];
   const found: Difference[] = [];
   if (seen.slashed.total > 0) {

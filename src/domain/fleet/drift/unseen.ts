@@ -18,7 +18,7 @@ interface Counterpart {
 }
 
 /** Every counterpart that was asked, whether it has answered or not. */
-export function counterpartsOf(observation: Observation): readonly Counterpart[] {
+function counterpartsOf(observation: Observation): readonly Counterpart[] {
   const named = (kind: string, list: readonly { readonly name: string; readonly seen: Seen<unknown> }[]) =>
     list.map(({ name, seen }) => ({ where: `${kind} ${name}`, seen }));
   return [
@@ -31,7 +31,7 @@ export function counterpartsOf(observation: Observation): readonly Counterpart[]
     ...named('execution node', observation.executionNodes),
     ...named('consensus node', observation.consensusNodes),
     { where: 'contracts', seen: observation.contracts },
-    { where: 'beacon chain', seen: observation.validators },
+    { where: 'beacon chain', seen: observation.beaconChain },
     { where: 'oracles', seen: observation.oracles },
     ...named('signer', observation.signers),
     ...named('validator client', observation.keymanagers),

@@ -31,7 +31,7 @@ export const someKeys = (description: string) =>
     .describe(description);
 
 /** Why a counterpart has said nothing. */
-export const fault = z
+const fault = z
   .strictObject({
     code: text('Code of the error, see docs/errors.md.'),
     message: text('What went wrong, without any secret.'),
@@ -48,20 +48,28 @@ const latencyMs = number('How long the counterpart took, in milliseconds.');
 export function asked<F extends z.ZodType>(facts: F, description: string) {
   return z
     .union([
-      z.strictObject({
-        answer: z.enum(['answered']).describe('The counterpart has answered.'),
-        latencyMs,
-        facts,
-      }),
-      z.strictObject({
-        answer: z.enum(['failed']).describe('The counterpart was asked, and has not answered as it should.'),
-        latencyMs,
-        fault,
-      }),
-      z.strictObject({
-        answer: z.enum(['not-asked']).describe('The counterpart was not asked.'),
-        reason: text('What is missing to ask it.'),
-      }),
+      z
+        .strictObject({
+          answer: z.enum(['answered']).describe('The counterpart has answered.'),
+          latencyMs,
+          facts,
+        })
+        .describe('An answer.'),
+      z
+        .strictObject({
+          answer: z
+            .enum(['failed'])
+            .describe('The counterpart was asked, and has not answered as it should.'),
+          latencyMs,
+          fault,
+        })
+        .describe('A failure.'),
+      z
+        .strictObject({
+          answer: z.enum(['not-asked']).describe('The counterpart was not asked.'),
+          reason: text('What is missing to ask it.'),
+        })
+        .describe('No question.'),
     ])
     .describe(description);
 }

@@ -139,7 +139,7 @@ export const OBSERVATION = z
       .array(z.strictObject({ name, seen: asked(consensusFacts, 'What it says.') }).describe('One node.'))
       .describe('Every consensus node.'),
     contracts: asked(contractFacts, 'The contracts of vault, keeper and deposit data registry.'),
-    validators: asked(validatorFacts, 'The beacon chain.'),
+    beaconChain: asked(validatorFacts, 'The beacon chain.'),
     oracles: asked(oracleFacts, 'The oracles that the keeper names.'),
     signers: z
       .array(z.strictObject({ name, seen: asked(signerFacts, 'What it says.') }).describe('One signer.'))

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FLEET_OPTIONS, WATCH_OPTIONS } from '../../../../src/cli/flags/fleet.ts';
 import { KEY_SOURCE_OPTIONS } from '../../../../src/cli/flags/key-sources.ts';
 import {
   CONSENSUS_TIMEOUTS,
@@ -20,6 +21,8 @@ const DURATIONS = [
   EXECUTION_TIMEOUTS,
   CONSENSUS_TIMEOUTS,
   IPFS_OPTIONS,
+  FLEET_OPTIONS,
+  WATCH_OPTIONS,
   SIGNER_OPTIONS,
   KEY_SOURCE_OPTIONS,
   START_OPTIONS,

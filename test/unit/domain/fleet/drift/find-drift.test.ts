@@ -81,22 +81,22 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
   ],
   [
     'keys for six days',
-    { validators: answered({ ...healthyValidators(), unregistered: 69 }) },
+    { beaconChain: answered({ ...healthyValidators(), unregistered: 69 }) },
     ['warning keys-run-out beacon chain'],
   ],
   [
     'no unused key',
-    { validators: answered({ ...healthyValidators(), unregistered: 0 }) },
+    { beaconChain: answered({ ...healthyValidators(), unregistered: 0 }) },
     ['warning keys-run-out beacon chain'],
   ],
   [
     'slashed validators',
-    { validators: answered({ ...healthyValidators(), slashed: someKeys(1) }) },
+    { beaconChain: answered({ ...healthyValidators(), slashed: someKeys(1) }) },
     ['error validators-slashed beacon chain'],
   ],
   [
     'exited validators',
-    { validators: answered({ ...healthyValidators(), exited: 31 }) },
+    { beaconChain: answered({ ...healthyValidators(), exited: 31 }) },
     ['note validators-exited beacon chain'],
   ],
   [
@@ -353,7 +353,7 @@ describe('findDrift', () => {
   it('findDrift tells the worst first', () => {
     const found = findDrift({
       ...healthyFleet(),
-      validators: answered({ ...healthyValidators(), exited: 1 }),
+      beaconChain: answered({ ...healthyValidators(), exited: 1 }),
       wallet: wallet('1'),
       runTwice: someKeys(1),
     });
@@ -369,7 +369,7 @@ describe('findDrift', () => {
       executionNodes: [],
       consensusNodes: [],
       contracts: NOT_ASKED,
-      validators: NOT_ASKED,
+      beaconChain: NOT_ASKED,
       oracles: NOT_ASKED,
       signers: [],
       clients: NOT_ASKED,

@@ -1,0 +1,66 @@
+import type { Database } from '../../../db/database.ts';
+import type { Check } from '../../../domain/fleet/doctor/check.ts';
+import { checkObservation } from '../../../domain/fleet/doctor/check-observation.ts';
+import { factsOf } from '../../../domain/fleet/observation/observation.ts';
+import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
+import type { FleetHandles, FleetToObserve, ObservedFleet } from '../observe/observe-fleet.ts';
+import { checkDatabase } from './check-database.ts';
+import { checkKeyFiles, checkSecretFiles } from './check-files.ts';
+import { checkSlashing } from './check-slashing.ts';
+import { checkClearText, checkGateways, checkProxies, checkSignersHealth } from './check-ways.ts';
+
+/** What is looked at beside the fleet itself. */
+export interface DeploymentToCheck {
+  /** Files whose secrets only their owner is to read. */
+  readonly secretFiles: readonly string[];
+  /** Folder of Web3Signer's key files; undefined where none is named. */
+  readonly keyFilesDirectory: string | undefined;
+  /** Opens Web3Signer's slashing protection database; undefined where none is named. */
+  readonly openSlashing: ((limitMs: number) => Promise<Database>) | undefined;
+  /** Servers of others, which may be reached through proxies. */
+  readonly outward: readonly EndpointUrl[];
+}
+
+/**
+ * Walks everything that a fleet stands on, one check a line, and changes nothing: what the observation says, and what no command
+ * but this one looks at as a whole.
+ */
+export async function diagnoseFleet(
+  handles: FleetHandles,
+  fleet: FleetToObserve,
+  deployment: DeploymentToCheck,
+  { observation, validators }: ObservedFleet,
+): Promise<readonly Check[]> {
+  const { limitMs, signerUrls, clients, operatorUrls, tls, ref } = fleet;
+  const own = [
+    ...signerUrls.map(url => ({ kind: 'signer', url })),
+    ...clients.map(({ url }) => ({ kind: 'validator client', url })),
+    ...operatorUrls.map(url => ({ kind: 'operator', url })),
+  ];
+  const document = factsOf(observation.contracts)?.oracleConfig;
+  const [database, signers, gateways, slashing, files, keyFiles] = await Promise.all([
+    checkDatabase(handles.openDatabase, limitMs),
+    checkSignersHealth(signerUrls, { tls, limitMs }),
+    checkGateways(handles.http, handles.ipfs, { document, limitMs }),
+    checkSlashing({
+      open: deployment.openSlashing,
+      limitMs,
+      genesisValidatorsRoot: ref.network.genesisValidatorsRoot,
+      validators,
+      signers: signerUrls.length,
+    }),
+    checkSecretFiles(deployment.secretFiles),
+    checkKeyFiles(deployment.keyFilesDirectory),
+  ]);
+  return [
+    ...checkObservation(observation),
+    ...database,
+    ...signers,
+    ...checkClearText(own),
+    ...gateways,
+    ...checkProxies(handles.http, deployment.outward),
+    ...slashing,
+    ...files,
+    keyFiles,
+  ];
+}
