@@ -32,7 +32,7 @@ const UNFUNDED: Readonly<Record<UnfundedReason, string>> = {
   untracked: 'not registered with 0x02 credentials by the vault',
   full: 'full',
   'not-enough-assets': 'not enough assets',
-  interval: 'kept for, see above',
+  interval: 'too soon after the last top-up',
 };
 
 const UNTOUCHED: Readonly<Record<UntouchedReason, string>> = {

@@ -79,6 +79,7 @@ export async function openFleet(settings: FleetSettings, context: FleetContext):
     tls: settings.tls,
     wallet: await findWalletAddress(settings.walletFile ?? join(directory, 'wallet', 'wallet.json'), warn),
     limitMs,
+    databaseLimitMs: limitMs + (settings.database?.waitForDb ?? 0),
   };
   return owned(stack, {
     observe: async () => (await observeFleet(handles, fleet)).observation,

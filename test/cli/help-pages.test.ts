@@ -3603,11 +3603,6 @@ describe('the help page of', () => {
                                     [env: EXECUTION_ENDPOINTS]
         --vault=ADDRESS             (required) The address of the vault. [env: VAULT]
 
-      OPTIONS
-        --min-deposit-delay=INTEGER
-                                    Time from one top-up of validators to the next, in
-                                    seconds. Default is 3600. [env: MIN_DEPOSIT_DELAY]
-
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
@@ -3633,6 +3628,9 @@ describe('the help page of', () => {
                                     With less in the vault nothing is staked, and no
                                     top-up is smaller, in gwei. Default is 10000000000
                                     (10 ETH). [env: MIN_DEPOSIT_AMOUNT_GWEI]
+        --min-deposit-delay=INTEGER
+                                    Time from one top-up of validators to the next, in
+                                    seconds. Default is 3600. [env: MIN_DEPOSIT_DELAY]
 
       NODES
         --consensus-timeout=SECONDS

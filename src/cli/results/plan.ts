@@ -2,7 +2,9 @@ import { z } from 'zod';
 import * as member from '../result-members.ts';
 
 const index = member.number('Index of a validator on the chain.');
-const wei = (what: string) => member.text(`${what}, in wei; decimal.`);
+const wei = (what: string) => z.string().regex(/^\d+$/).describe(`${what}, in wei; decimal.`);
+/** An amount that may be below 0. */
+const signedWei = (what: string) => member.text(`${what}, in wei; decimal.`);
 const gwei = (what: string) => member.text(`${what}, in gwei of the beacon chain; decimal.`);
 
 const why = member.text(
@@ -156,7 +158,9 @@ const costs = z
       .describe('Transactions that would be sent, in their order.'),
     gasWei: wei('What their gas costs at these prices'),
     balanceWei: wei('What the hot wallet has; absent where it is not known which that is').optional(),
-    balanceAfterWei: wei('What it has when all of this is paid for; 0 where it is not enough').optional(),
+    balanceAfterWei: signedWei(
+      'What it has when all of this is paid for; 0 where it is not enough',
+    ).optional(),
     enough: member
       .yesOrNo('Whether the wallet can pay for it; absent where it is not known which that is.')
       .optional(),

@@ -54,8 +54,10 @@ export interface FleetToObserve {
   readonly tls: SignerTls | undefined;
   /** Address of the hot wallet; undefined where nobody knows it. */
   readonly wallet: string | undefined;
-  /** What each counterpart has. */
+  /** What each counterpart has, in milliseconds. */
   readonly limitMs: number;
+  /** What the database has: more, where a server is waited for that does not accept connections yet. */
+  readonly databaseLimitMs: number;
 }
 
 /** What was observed, and the validators that signers and clients were compared with; undefined when nobody knows them. */
@@ -128,7 +130,7 @@ export async function observeFleet(handles: FleetHandles, fleet: FleetToObserve)
 
 function startDatabase(
   { openDatabase: open }: Pick<FleetHandles, 'openDatabase'>,
-  { ref, programVersion, limitMs, signerUrls }: FleetToObserve,
+  { ref, programVersion, databaseLimitMs: limitMs, signerUrls }: FleetToObserve,
 ) {
   if (open === undefined) return noDatabase();
   return observeDatabase({ open, ref, programVersion, limitMs, withShares: signerUrls.length > 0 });
