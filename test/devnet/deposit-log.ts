@@ -20,6 +20,12 @@ export interface DepositLog {
   isSigned(deposit: Deposit): boolean;
 }
 
+/** Where the deposit contract is, and how it is asked. */
+interface DepositContractOnChain {
+  readonly provider: Pick<Protocol['provider'], 'send'>;
+  readonly addresses: Pick<Protocol['addresses'], 'depositContract'>;
+}
+
 const depositContract = new Interface([
   'event DepositEvent(bytes pubkey, bytes withdrawal_credentials, bytes amount, bytes signature, bytes index)',
 ]);
@@ -37,7 +43,10 @@ interface Log extends DepositEvent {
  * Follows the deposit contract from block 0: a key is a validator with its first deposit whose signature is valid; later
  * deposits add to its balance. Everything is read anew when the head is another block, so that it survives reorganisations.
  */
-export function createDepositLog({ provider, addresses }: Protocol, chain: DepositChain): DepositLog {
+export function createDepositLog(
+  { provider, addresses }: DepositContractOnChain,
+  chain: DepositChain,
+): DepositLog {
   const vouched = new Set<string>();
   const verdicts = new Map<string, boolean>();
   let known:

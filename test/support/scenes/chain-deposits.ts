@@ -3,8 +3,9 @@ import { signMessage } from '../../../src/domain/consensus/bls.ts';
 import { type Deposit, depositDataRoot, vaultCredentials } from '../../../src/domain/consensus/deposit.ts';
 import { depositSigningRoot } from '../../../src/domain/consensus/deposit-signature.ts';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
-import { fromHex } from '../../../src/lib/bytes.ts';
+import { fromHex, toHex } from '../../../src/lib/bytes.ts';
 import { WEI_PER_GWEI as GWEI } from '../../../src/lib/units.ts';
+import type { RegisterValidatorsDeps } from '../../../src/services/staking/registration/register-validators.ts';
 import type { Devnet } from '../../devnet/devnet.ts';
 import { mined } from '../../devnet/mined.ts';
 
@@ -51,4 +52,17 @@ export async function makeDeposit(
       value: deposit.amountGwei * GWEI,
     });
   return (await mined(devnet.protocol.provider, sent)).blockNumber;
+}
+
+/** The validators of the chain, as the devnet counts them. */
+export function countDeposits({
+  deposits,
+}: Pick<Devnet, 'deposits'>): RegisterValidatorsDeps['networkValidators'] {
+  return {
+    nextValidatorIndex: async () => BigInt((await deposits.listValidators()).length),
+    async findRegistered(publicKeys) {
+      const known = new Set((await deposits.listValidators()).map(({ publicKey }) => toHex(publicKey)));
+      return new Set(publicKeys.map(toHex).filter(key => known.has(key)));
+    },
+  };
 }

@@ -39,7 +39,6 @@ export interface TestOperator extends AsyncDisposable {
 
 const silent = () => undefined;
 
-/** What the validators manager of a vault signs. */
 const VAULT_VALIDATORS = {
   VaultValidators: [
     { name: 'validatorsRegistryRoot', type: 'bytes32' },

@@ -33,6 +33,7 @@ import { createOutbox, type Outbox } from '../../../src/transactions/outbox.ts';
 import { type Devnet, type DevnetOptions, startDevnet } from '../../devnet/devnet.ts';
 import { type Keymanager, startKeymanager } from '../../devnet/keymanager.ts';
 import { createTestDatabase } from '../postgres/postgres.ts';
+import { countDeposits } from './chain-deposits.ts';
 import { localSigner, type OutboxPlace } from './outbox-scene.ts';
 
 /** A validator of a test, whose deposit is signed. */
@@ -247,17 +248,6 @@ function createValidator(vault: string, network: Network, number: number): Scene
 
 function loadKey(signer: Keymanager, secretKey: Uint8Array, publicKey: Uint8Array): void {
   signer.addKey(toHex(publicKey), { secretKey, path: '', isReadOnly: false });
-}
-
-/** The validators of the chain, as the devnet counts them. */
-function countDeposits({ deposits }: Devnet): RegisterValidatorsDeps['networkValidators'] {
-  return {
-    nextValidatorIndex: async () => BigInt((await deposits.listValidators()).length),
-    async findRegistered(publicKeys) {
-      const known = new Set((await deposits.listValidators()).map(({ publicKey }) => toHex(publicKey)));
-      return new Set(publicKeys.map(toHex).filter(key => known.has(key)));
-    },
-  };
 }
 
 function collectLines(lines: string[]): RegisterValidatorsDeps['log'] {
