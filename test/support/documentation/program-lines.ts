@@ -37,18 +37,22 @@ const manifest = z.object({
   ),
 });
 
-/** Options and variables whose value is the path of a file or a directory that has to be there. */
-function pathOptions(): Map<string, 'FILE' | 'DIRECTORY'> {
+/** How a value is written that has a URL and, behind the last "=", a file. */
+const URL_AND_FILE = 'URL=FILE';
+type PathKind = 'FILE' | 'DIRECTORY' | typeof URL_AND_FILE;
+
+/** Options and variables whose value is, or ends with, the path of a file or a directory that has to be there. */
+function pathOptions(): Map<string, PathKind> {
   const text = readFileSync(join(PROJECT_ROOT, 'oclif.manifest.json'), 'utf8');
   const flags = Object.values(manifest.parse(JSON.parse(text)).commands).flatMap(command =>
     Object.entries(command.flags),
   );
   return new Map(
     flags.flatMap(([flag, { helpValue, description = '' }]) => {
-      if (helpValue !== 'FILE' && helpValue !== 'DIRECTORY') return [];
+      if (helpValue !== 'FILE' && helpValue !== 'DIRECTORY' && helpValue !== URL_AND_FILE) return [];
       const variable = /\[env: (\w+)\]/.exec(description)?.[1];
       const names = variable === undefined ? [`--${flag}`] : [`--${flag}`, variable];
-      return names.map((name): [string, 'FILE' | 'DIRECTORY'] => [name, helpValue]);
+      return names.map((name): [string, PathKind] => [name, helpValue]);
     }),
   );
 }
@@ -105,7 +109,8 @@ export class ReadersFiles {
 
   #make(name: string, value: string): void {
     const kind = paths.get(name);
-    const path = resolve(this.folder, value);
+    const named = kind === URL_AND_FILE ? value.slice(value.lastIndexOf('=') + 1) : value;
+    const path = resolve(this.folder, named);
     if (kind === undefined || value === '' || existsSync(path)) return;
     mkdirSync(kind === 'DIRECTORY' ? path : dirname(path), { recursive: true });
     if (kind === 'DIRECTORY') return;
