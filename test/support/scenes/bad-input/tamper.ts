@@ -99,7 +99,7 @@ export async function runReaders(
 ): Promise<Partial<Record<Reader, string>>> {
   return await withScene(workshop, 'newer', async scene => {
     await spoil(scene);
-    const before = { database: await dumpDatabase(scene.url), files: listTree(scene.folder) };
+    const before = { database: await dumpRead(scene.url), files: listTree(scene.folder) };
     const refusals: Partial<Record<Reader, string>> = {};
     const outcomes = await Promise.all(
       READERS.map(async reader => ({ reader, ...(await runReader(scene, reader)) })),
@@ -116,11 +116,18 @@ export async function runReaders(
         refusals[reader] = `${run.exitCode} ${error?.code ?? 'findings'}`;
       }
     }
-    expect(await dumpDatabase(scene.url)).toEqual(before.database);
+    expect(await dumpRead(scene.url)).toEqual(before.database);
     // What the readers wrote lies beside the scene's folder: nothing inside has changed.
     expect(listTree(scene.folder)).toEqual(before.files);
     return refusals;
   });
+}
+
+/** The database without the one table that a reader writes to: `setup-validator` records there which files it has written. */
+async function dumpRead(url: string) {
+  const { 'stakewise_operator.written_key_sets': recorded, ...others } = await dumpDatabase(url);
+  expect(recorded).toBeDefined();
+  return others;
 }
 
 async function runReader(scene: Scene, reader: Reader) {
