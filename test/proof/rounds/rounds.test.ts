@@ -25,8 +25,6 @@ const FEE_LIMIT_WEI = 1_000n * 10n ** 9n;
 const EXPECTED = new Set([
   'beacon-node-not-ready',
   'chain-heads-differ',
-  // A beacon node that is behind the last report of rewards names a block that does not know of them yet.
-  'contract-call-failed',
   'exit-not-possible',
   'no-active-validators',
   'node-behind',
@@ -70,7 +68,7 @@ function choosePasses({ operator, chance }: Play): readonly (readonly [name: str
     ],
   ];
   if (chance.is(0.5)) passes.reverse();
-  if (chance.is(0.06)) {
+  if (chance.is(0.02)) {
     passes.push([
       'exit-validators',
       async () => {

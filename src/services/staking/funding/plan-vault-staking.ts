@@ -18,14 +18,18 @@ import {
   stakeableGwei,
 } from '../../../domain/protocol/staking-plan.ts';
 import { fromHex, type Hex, toHex } from '../../../lib/bytes.ts';
-import { ExternalError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { Network } from '../../../networks/network.ts';
 import { requireContract } from '../../../networks/require-contract.ts';
 import type { StakingOptions } from '../registration/staking-options.ts';
 import { stakePerToken } from '../registration/vault-version.ts';
 import type { RedemptionReserve } from '../withdrawals/redemption-reserve.ts';
-import { readVaultStake, type VaultStake, type VaultStakeDeps } from '../withdrawals/vault-stake.ts';
+import {
+  readVaultStake,
+  requireReached,
+  type VaultStake,
+  type VaultStakeDeps,
+} from '../withdrawals/vault-stake.ts';
 
 export interface VaultStakingDeps extends VaultStakeDeps {
   readonly reserve: Pick<RedemptionReserve, 'read'>;
@@ -101,6 +105,8 @@ export class VaultStakingPlanner {
   readonly #deps: VaultStakingDeps;
   readonly #options: VaultStakingOptions;
   readonly #stakePerToken: bigint;
+  /** Validators that the vault has said to know: it does not forget them, and a call that was wrong about that would revert. */
+  readonly #tracked = new Set<Hex>();
   /** The last plan, for as long as the same would come out. */
   #kept:
     | { readonly planned: PlannedStaking; readonly assetsWei: bigint; readonly untilBlock: number }
@@ -277,7 +283,7 @@ export class VaultStakingPlanner {
   ): Promise<{ readonly candidates: readonly FundingCandidate[]; readonly untracked: readonly Hex[] }> {
     const { vault, network, staking } = this.#options;
     const { multicall } = network.contracts;
-    const tracked = new Set<Hex>();
+    const tracked = this.#tracked;
     const untracked = new Set<Hex>();
     let candidates = found;
     for (;;) {
@@ -306,14 +312,3 @@ const NOTHING = {
   fundableFromBlock: undefined,
   untracked: [],
 } as const;
-
-/** @throws ExternalError `node-behind`, so that another beacon node is asked */
-function requireReached({ head }: VaultStake, block: number): void {
-  const { number } = head.executionBlock;
-  if (number >= block) return;
-  throw new ExternalError(
-    'node-behind',
-    `The beacon node's head is built upon block ${number}, behind block ${block} that was read before.`,
-    { retryable: true },
-  );
-}

@@ -127,3 +127,17 @@ function requireRecent({ slot, executionBlock }: BeaconHead, latest: number): vo
     },
   );
 }
+
+/**
+ * Insists on a head that has what was read before.
+ * @throws ExternalError `node-behind`, so that another beacon node is asked
+ */
+export function requireReached({ head }: VaultStake, block: number): void {
+  const { number } = head.executionBlock;
+  if (number >= block) return;
+  throw new ExternalError(
+    'node-behind',
+    `The beacon node's head is built upon block ${number}, behind block ${block} that was read before.`,
+    { retryable: true },
+  );
+}

@@ -36,7 +36,7 @@ import { stakePerToken } from '../registration/vault-version.ts';
 import { asPart, isStillThere, type Submission } from './last-submission.ts';
 import type { RedemptionReserve } from './redemption-reserve.ts';
 import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
-import { readVaultStake, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
+import { readVaultStake, requireReached, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
 import type { WithdrawalWaitCode } from './withdrawal-waits.ts';
 
 export interface WithdrawalsPlannerDeps extends VaultStakeDeps {
@@ -112,6 +112,8 @@ interface Want {
   readonly config: OracleConfig;
   readonly harvest: HarvestParams | null;
   readonly contracts: Contracts;
+  /** Before this block nobody could make the pending harvest; 0 where there is none. */
+  readonly harvestBlock: number;
   readonly lackingGwei: bigint;
 }
 
@@ -161,7 +163,8 @@ export class WithdrawalsPlanner {
     const config = await fetchOracleConfig(snapshot.events.config.ipfsHash);
     const harvest = snapshot.keeper.canHarvest ? await fetchHarvest(snapshot) : null;
     // What comes in makes it only less: where nothing is missing without, no validator need be looked at.
-    const known = { config, harvest, contracts };
+    const harvestBlock = harvest === null ? 0 : (snapshot.events.rewards?.blockNumber ?? 0);
+    const known = { config, harvest, contracts, harvestBlock };
     const lackingGwei = await this.#fetchMissingGwei(known, snapshot.blockNumber, 0n);
     if (lackingGwei < 1n) return { status: 'nothing-missing', lackingGwei };
     const pause = await this.#findPause(config, snapshot.blockNumber);
@@ -277,8 +280,10 @@ export class WithdrawalsPlanner {
     // An equal request whose event is too long ago to be looked for is another occasion all the same.
     const last = await findLastSubmission();
     const query = { vault, withdrawalRequests, consolidationRequests, signal };
-    const { stake, more } = await readVaultStake(this.#deps, query, async ({ head, validators, pending }) => {
+    const { stake, more } = await readVaultStake(this.#deps, query, async state => {
+      const { head, validators, pending } = state;
       const { number } = head.executionBlock;
+      requireReached(state, want.harvestBlock);
       const comingIn = comingInGwei({ validators: this.#findPaying(validators), pending, oracleExits });
       const [missingGwei, lastEventBlock] = await Promise.all([
         this.#fetchMissingGwei(want, number, comingIn),

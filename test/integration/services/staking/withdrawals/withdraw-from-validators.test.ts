@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeWithdrawals } from '../../../../../src/domain/protocol/validator-entries.ts';
 import { withdrawalIntents } from '../../../../../src/services/staking/operations/operation-intents.ts';
 import { findLastSubmission } from '../../../../../src/services/staking/withdrawals/last-submission.ts';
-import type { WithdrawalWait } from '../../../../../src/services/staking/withdrawals/withdrawal-waits.ts';
+import type { WithdrawalWaitCode } from '../../../../../src/services/staking/withdrawals/withdrawal-waits.ts';
 import { encodeWithdrawal } from '../../../../devnet/deposit-data.ts';
 import { unhex } from '../../../../devnet/exit-signature.ts';
 import { occasionNow } from '../../../../support/scenes/operations-vault.ts';
@@ -41,11 +41,11 @@ async function expectNothing(scene: WithdrawalsScene): Promise<void> {
   expect(await scene.listVoid()).toEqual([]);
 }
 
-/** @param reason - as the metric names it; without one it waits for time alone */
-const waitingFor = (what: string, reason?: WithdrawalWait) => ({
+/** @param code - of what is in the way; without one it waits for time alone */
+const waitingFor = (what: string, code: WithdrawalWaitCode = 'interval') => ({
   status: 'waiting',
   waitsFor: expect.stringContaining(what),
-  reason,
+  code,
 });
 
 describe('withdrawals from validators of a vault', () => {
@@ -93,7 +93,7 @@ describe('withdrawals from validators of a vault', () => {
     // Nothing more can be had, however short the interval.
     const again = await scene.run({ isWithoutExits: true, intervalMs: 1_000 });
     expect(again).toMatchObject({
-      ...waitingFor('validators that can be', 'nothing_withdrawable'),
+      ...waitingFor('validators that can be', 'nothing-to-withdraw'),
       queuedAssetsGwei: 11n * ETH,
     });
     expect(await scene.listVoid()).toEqual([]);
@@ -233,7 +233,7 @@ describe('what withdrawals wait for', () => {
     const [first, second] = place.devnet.oracles.servers;
     Object.assign(first?.faults ?? {}, { exits: { status: 503 } });
     Object.assign(second?.faults ?? {}, { exits: 'garbage' });
-    expect(await scene.run()).toMatchObject(waitingFor('answers of 3 oracles', 'oracle_exits'));
+    expect(await scene.run()).toMatchObject(waitingFor('answers of 3 oracles', 'oracle-exits-unknown'));
     expect(scene.lines()).toContainEqual(expect.stringContaining('does not tell which validators it exits'));
     expect(scene.lines()).toContainEqual(expect.stringContaining('Waiting for answers of 3 oracles'));
     await expectNothing(scene);
@@ -242,7 +242,7 @@ describe('what withdrawals wait for', () => {
   it('room in the beacon chain’s queue of partial withdrawals', async () => {
     const scene = await place.createScene();
     expect(await scene.run({ pendingPartials: 2 ** 27 })).toMatchObject(
-      waitingFor('room in the queue', 'queue_full'),
+      waitingFor('room in the queue', 'withdrawal-queue-full'),
     );
     await expectNothing(scene);
   });
@@ -252,21 +252,21 @@ describe('what withdrawals wait for', () => {
     const { beacon } = place.devnet;
     await beacon.setExcess('withdrawals', 2_000n);
     expect(await scene.run()).toMatchObject({
-      ...waitingFor('--max-withdrawal-request-fee-gwei', 'request_fee'),
+      ...waitingFor('--max-withdrawal-request-fee-gwei', 'request-fee-too-high'),
       queuedAssetsGwei: 10n * ETH,
     });
     await beacon.setExcess('withdrawals', 2n ** 256n - 1n);
-    expect(await scene.run()).toMatchObject(waitingFor('the fork has not begun', 'fork_not_begun'));
+    expect(await scene.run()).toMatchObject(waitingFor('the fork has not begun', 'requests-not-taken'));
     await expectNothing(scene);
   });
 
   it('a vault that is not collateralised, and one with another manager', async () => {
     const bare = await place.createScene({ validators: [], leaving: 0 });
-    expect(await bare.run()).toMatchObject(waitingFor('the keeper to know validators', 'not_collateralized'));
+    expect(await bare.run()).toMatchObject(waitingFor('the keeper to know validators', 'not-collateralized'));
     const scene = await place.createScene();
     await place.devnet.setValidatorsManager(place.devnet.protocol.owner.address, scene.vault);
     expect(await scene.run()).toMatchObject(
-      waitingFor('as its validators manager', 'not_validators_manager'),
+      waitingFor('as its validators manager', 'not-validators-manager'),
     );
     await expectNothing(scene);
   });
@@ -276,7 +276,7 @@ describe('what withdrawals wait for', () => {
     async contract => {
       const scene = await place.createScene();
       const outcome = await scene.run({ contracts: { [contract]: undefined } });
-      expect(outcome).toMatchObject(waitingFor(`contracts.${contract}`, 'network_incomplete'));
+      expect(outcome).toMatchObject(waitingFor(`contracts.${contract}`, 'network-incomplete'));
       await expectNothing(scene);
     },
   );
@@ -287,7 +287,7 @@ describe('what withdrawals wait for', () => {
     await scene.leave(299.999);
     // What a slashed validator has left comes in; of what is then missing nothing can be had.
     expect(await scene.run()).toMatchObject(
-      waitingFor('validators that can be withdrawn from', 'nothing_withdrawable'),
+      waitingFor('validators that can be withdrawn from', 'nothing-to-withdraw'),
     );
     await expectNothing(scene);
   });
