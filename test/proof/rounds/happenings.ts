@@ -14,12 +14,15 @@ const ETH = 10n ** 18n;
 const YOUTH = 256;
 /** Above it, requests cost more than anybody has; no fee that an operator pays is near. */
 const DEAR_EXCESS = 2_000n;
+
 /** Makes things happen to a vault, its validators, its oracles and the queues. What cannot happen now says so. */
 export class Happenings {
   readonly #world: StakingWorld;
   readonly #ledger: StakeLedger;
   readonly #chance: Chance;
   readonly #undo: (() => Promise<void> | void)[] = [];
+  /** Whether a request to withdraw costs more than anybody has. */
+  #isDear = false;
   readonly #holders: Holders;
   #told: readonly number[] = [];
 
@@ -195,6 +198,7 @@ export class Happenings {
     const count = this.#chance.between(1, 24);
     const amount = () => (this.#chance.is(0.5) ? 0n : this.#chance.gwei(1, 20));
     const isWithdrawal = this.#chance.is(0.7);
+    if (isWithdrawal && this.#isDear) return undefined;
     const before = await this.#ledger.readQueues();
     if (isWithdrawal) {
       const entries = Array.from({ length: count }, () => encodeWithdrawal(key(), amount()));
@@ -240,7 +244,11 @@ export class Happenings {
     const { beacon } = this.#world.devnet;
     const excess = this.#chance.one([2n, 60n, 150n, DEAR_EXCESS]) ?? 0n;
     await beacon.setExcess('withdrawals', excess);
-    this.#undo.push(() => beacon.setExcess('withdrawals', 0n));
+    this.#isDear = excess === DEAR_EXCESS;
+    this.#undo.push(async () => {
+      this.#isDear = false;
+      await beacon.setExcess('withdrawals', 0n);
+    });
     return 'request fee rises';
   }
 
