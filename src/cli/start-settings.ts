@@ -18,8 +18,9 @@ import { listIgnored } from './flags/foreign-settings.ts';
 import { hotWalletPlace, warnOfPlainWallet } from './flags/hot-wallet.ts';
 import { consensusSettings, executionSettings, ipfsSettings, proxySettings } from './flags/nodes.ts';
 import { type StartGiven, terminationLog } from './flags/start.ts';
+import { statusPageSettings } from './flags/status-page.ts';
 import { operatorDatabase } from './flags/transactions.ts';
-import { signerConnection } from './signer-connection.ts';
+import { readSignerTls, signerConnection } from './signer-connection.ts';
 
 /** 10 ETH: that of the newest Python operator. */
 const DEFAULT_MIN_DEPOSIT_GWEI = 10_000_000_000;
@@ -48,6 +49,41 @@ export async function operatorSettings(given: StartGiven): Promise<OperatorSetti
     signing: await signingSettings(given, line => notes.push(line)),
     policy: policyOf(given),
     observability: observabilitySettings(given, notes),
+    statusPage: await statusPage(given, network),
+  };
+}
+
+/** How often a page of a running operator looks at the fleet: once in a slot of mainnet, as `status --watch`. */
+const LOOK_INTERVAL_MS = 12_000;
+/** What each counterpart has. */
+const LOOK_LIMIT_MS = 10_000;
+
+/** The page of the fleet, which asks the counterparts that the operator itself has. */
+async function statusPage(given: StartGiven, network: string): Promise<OperatorSettings['statusPage']> {
+  const { vault, dataDir, dbUrl, dbSchema, statusPort } = given;
+  if (statusPort === undefined) return undefined;
+  return {
+    page: statusPageSettings(given, { port: statusPort, intervalMs: LOOK_INTERVAL_MS }),
+    fleet: {
+      vault,
+      network,
+      dataDir,
+      keystoresDir: given.keystoresDir,
+      // The embedded database is open in this process, and nobody else gets in.
+      database: dbUrl === undefined ? undefined : { dbUrl, dbSchema },
+      executionEndpoints: given.executionEndpoints,
+      executionJwt: given.executionJwtSecret,
+      consensusEndpoints: given.consensusEndpoints,
+      ipfs: ipfsSettings(given),
+      proxies: proxySettings(),
+      signerUrls: given.remoteSignerUrl ?? [],
+      keymanagers: [],
+      operatorUrls: [],
+      tls: await readSignerTls(given),
+      walletFile: given.hotWalletFile ?? given.walletFile,
+      limitMs: LOOK_LIMIT_MS,
+      verbose: false,
+    },
   };
 }
 

@@ -25,7 +25,8 @@ const report = z.object({
         failures: z.int().min(0),
       }),
     )
-    .max(100),
+    .max(100)
+    .readonly(),
   validatorKeys: z.object({ unused: z.int().min(0) }).optional(),
 });
 

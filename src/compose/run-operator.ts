@@ -107,6 +107,7 @@ export async function runOperator(
   try {
     await using stack = new AsyncDisposableStack();
     await serve(stack, context, observability.probes);
+    await servePage(stack, context, { statusPage: settings.statusPage, scrub });
     const { vault, database, facts, signing } = settings;
     const counterparts = stack.use(
       await openCounterparts(context, { vault, database, facts, nodes, network }),
@@ -153,6 +154,22 @@ async function serve(
   if (healthPort === undefined || (healthPort === metricsPort && healthPort !== 0)) return;
   const server = stack.use(await startHealthServer({ host, port: healthPort, name: 'health', status }));
   log.info(`Probes at ${server.url}/livez and ${server.url}/readyz`);
+}
+
+/** The page of the fleet. Loaded where somebody wants it: a running operator is otherwise without what looks at fleets. */
+async function servePage(
+  stack: AsyncDisposableStack,
+  { log, status, version }: OperatorContext,
+  { statusPage, scrub }: Pick<OperatorSettings, 'statusPage'> & { readonly scrub: (text: string) => string },
+): Promise<void> {
+  if (statusPage === undefined) return;
+  const { openStatusPage } = await import('./status-page.ts');
+  const operator = { name: `${hostname()} ${process.pid}`, report: status.report };
+  const warn = (line: string) => log.warn(line);
+  const page = stack.use(
+    await openStatusPage(statusPage, { programVersion: version, warn, scrub, operator }),
+  );
+  log.info(`Status page at ${page.url}/`);
 }
 
 /** What the operator works by. */

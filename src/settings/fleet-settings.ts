@@ -10,6 +10,17 @@ export interface KeymanagerSettings {
   readonly tokenFile: string;
 }
 
+/** Where a fleet is served as one page. */
+export interface StatusPageSettings {
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Further names by which it may be called; `*` for all. */
+  readonly hosts: readonly string[];
+  /** Time from one look at the fleet to the next. */
+  readonly intervalMs: number;
+}
+
 /** The counterparts of a fleet, as far as they were named. */
 export interface FleetSettings {
   /** Checksummed. */

@@ -5,6 +5,7 @@ import type { ExitShardMode } from '../domain/protocol/signature-share.ts';
 import type { LogFormat } from '../lib/log-format.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
+import type { FleetSettings, StatusPageSettings } from './fleet-settings.ts';
 import type { IpfsSettings, JwtSecret, NodeSettings } from './node-settings.ts';
 import type { DatabaseSettings } from './remote-db-settings.ts';
 import type { WalletOperationsSettings, WalletPlace } from './signer-settings.ts';
@@ -28,6 +29,8 @@ export interface OperatorSettings {
   readonly signing: OperatorSigningSettings;
   readonly policy: OperatorPolicy;
   readonly observability: ObservabilitySettings;
+  /** The fleet as one page, and how it is looked at; undefined where nobody wants it. */
+  readonly statusPage: { readonly page: StatusPageSettings; readonly fleet: FleetSettings } | undefined;
 }
 
 /** Where the operator keeps its state: in the remote database, or in an embedded one below a directory. */

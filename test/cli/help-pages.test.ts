@@ -2638,6 +2638,18 @@ describe('the help page of', () => {
                                     NO_PROXY say how they are reached.
                                     [env: EXECUTION_ENDPOINTS]
 
+      OPTIONS
+        --status-port=INTEGER       Port of the status page: the fleet as one page for
+                                    browsers. Default is none. [env: STATUS_PORT]
+        --status-host=TEXT          Where the status page is served. Whoever reaches
+                                    it can read it. Default is 127.0.0.1, for this
+                                    machine alone. [env: STATUS_HOST]
+        --status-host-allowlist=TEXT...
+                                    Further names in Host headers that the status page
+                                    answers; * for all. Default is localhost, the name
+                                    of --status-host, and every address.
+                                    [env: STATUS_HOST_ALLOWLIST]
+
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
@@ -3008,6 +3020,9 @@ describe('the help page of', () => {
       --metrics-port                     -  METRICS_PORT                                      optional
       --metrics-prefix                   -  METRICS_PREFIX                                    optional
       --health-port                      -  HEALTH_PORT                                       optional
+      --status-port                      -  STATUS_PORT                                       optional
+      --status-host                      -  STATUS_HOST                                       optional
+      --status-host-allowlist            -  STATUS_HOST_ALLOWLIST                             repeated
       --skip-startup-checks              -  SKIP_STARTUP_CHECKS                               switch
       --once                             -  -                                                 switch
       --log-format                       -  LOG_FORMAT                                        optional
@@ -4017,8 +4032,21 @@ describe('the help page of', () => {
                                     Default is 10. [env: ASK_TIMEOUT]
         --watch                     Looks again and again, and draws the screen anew,
                                     until Ctrl-C.
-        --watch-interval=SECONDS    Time from one look of --watch to the next, in
-                                    seconds. Default is 12. [env: WATCH_INTERVAL]
+        --watch-interval=SECONDS    Time from one look of --watch or --serve to the
+                                    next, in seconds. Default is 12.
+                                    [env: WATCH_INTERVAL]
+        --serve                     Serves the fleet as one page for browsers until
+                                    Ctrl-C.
+        --status-port=INTEGER       Port of the page of --serve. Default is 9102.
+                                    [env: STATUS_PORT]
+        --status-host=TEXT          Where the status page is served. Whoever reaches
+                                    it can read it. Default is 127.0.0.1, for this
+                                    machine alone. [env: STATUS_HOST]
+        --status-host-allowlist=TEXT...
+                                    Further names in Host headers that the status page
+                                    answers; * for all. Default is localhost, the name
+                                    of --status-host, and every address.
+                                    [env: STATUS_HOST_ALLOWLIST]
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -4126,31 +4154,35 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('status')).toMatchInlineSnapshot(`
-      "--vault                 -  VAULT                                           required
-      --network               -  NETWORK                                         optional
-      --data-dir              -  DATA_DIR                                        optional
-      --keystores-dir         -  KEYSTORES_DIR                                   optional
-      --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE                optional
-      --db-schema             -  REMOTE_DB_SCHEMA                                optional
-      --wait-for-db           -  WAIT_FOR_DB                                     optional
-      --execution-endpoints   -  EXECUTION_ENDPOINTS                             optional
-      --execution-jwt-secret  -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE  optional
-      --consensus-endpoints   -  CONSENSUS_ENDPOINTS                             optional
-      --ipfs-fetch-endpoints  -  IPFS_FETCH_ENDPOINTS                            optional
-      --ipfs-timeout          -  IPFS_TIMEOUT                                    optional
-      --signer-url            -  REMOTE_SIGNER_URL                               repeated
-      --signer-ca             -  SIGNER_CA                                       optional
-      --signer-cert           -  SIGNER_CERT                                     optional
-      --signer-key            -  SIGNER_KEY                                      optional
-      --signer-pfx            -  SIGNER_PFX                                      optional
-      --signer-pfx-password   -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE    optional
-      --keymanager            -  KEYMANAGERS                                     repeated
-      --operator-url          -  OPERATOR_URLS                                   repeated
-      --hot-wallet-file       -  HOT_WALLET_FILE                                 optional
-      --ask-timeout           -  ASK_TIMEOUT                                     optional
-      --verbose               v  VERBOSE                                         switch
-      --watch                 -  -                                               switch
-      --watch-interval        -  WATCH_INTERVAL                                  optional"
+      "--vault                  -  VAULT                                           required
+      --network                -  NETWORK                                         optional
+      --data-dir               -  DATA_DIR                                        optional
+      --keystores-dir          -  KEYSTORES_DIR                                   optional
+      --db-url                 -  REMOTE_DB_URL REMOTE_DB_URL_FILE                optional
+      --db-schema              -  REMOTE_DB_SCHEMA                                optional
+      --wait-for-db            -  WAIT_FOR_DB                                     optional
+      --execution-endpoints    -  EXECUTION_ENDPOINTS                             optional
+      --execution-jwt-secret   -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE  optional
+      --consensus-endpoints    -  CONSENSUS_ENDPOINTS                             optional
+      --ipfs-fetch-endpoints   -  IPFS_FETCH_ENDPOINTS                            optional
+      --ipfs-timeout           -  IPFS_TIMEOUT                                    optional
+      --signer-url             -  REMOTE_SIGNER_URL                               repeated
+      --signer-ca              -  SIGNER_CA                                       optional
+      --signer-cert            -  SIGNER_CERT                                     optional
+      --signer-key             -  SIGNER_KEY                                      optional
+      --signer-pfx             -  SIGNER_PFX                                      optional
+      --signer-pfx-password    -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE    optional
+      --keymanager             -  KEYMANAGERS                                     repeated
+      --operator-url           -  OPERATOR_URLS                                   repeated
+      --hot-wallet-file        -  HOT_WALLET_FILE                                 optional
+      --ask-timeout            -  ASK_TIMEOUT                                     optional
+      --verbose                v  VERBOSE                                         switch
+      --watch                  -  -                                               switch
+      --watch-interval         -  WATCH_INTERVAL                                  optional
+      --serve                  -  -                                               switch
+      --status-port            -  STATUS_PORT                                     optional
+      --status-host            -  STATUS_HOST                                     optional
+      --status-host-allowlist  -  STATUS_HOST_ALLOWLIST                           repeated"
     `);
   });
 

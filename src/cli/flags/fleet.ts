@@ -79,7 +79,7 @@ export const FLEET_OPTIONS = {
 /** How often the screen is drawn. */
 export const WATCH_OPTIONS = {
   watch: flag({ description: 'Looks again and again, and draws the screen anew, until Ctrl-C.' }),
-  watchInterval: timeout('WATCH_INTERVAL', 12, 'Time from one look of --watch to the next'),
+  watchInterval: timeout('WATCH_INTERVAL', 12, 'Time from one look of --watch or --serve to the next'),
 } as const;
 
 export type FleetGiven = Resolved<typeof FLEET_OPTIONS>;

@@ -22,6 +22,7 @@ import { enableMetrics, healthPort, metricsHost, metricsPort } from './probes.ts
 import { optionalDbUrl, REMOTE_DB_OPTIONS, waitForDb } from './remote-db.ts';
 import { checkSignerTls, SIGNER_OPTIONS } from './signer.ts';
 import { STAKING_OPTIONS } from './staking.ts';
+import { START_PAGE_OPTIONS } from './status-page.ts';
 import { timeout } from './timeout.ts';
 import { networkOfVault, newDataDir, vault } from './vault.ts';
 import { vaultPublicKey } from './vault-public-key.ts';
@@ -179,6 +180,7 @@ export const START_OPTIONS = {
     value: metricsPrefix,
   }),
   healthPort,
+  ...START_PAGE_OPTIONS,
   skipStartupChecks: flag({
     description: 'Does not wait for nodes that are down or syncing.',
     env: 'SKIP_STARTUP_CHECKS',

@@ -1,6 +1,6 @@
 import { daysLeft } from '../../domain/fleet/drift/key-drift.ts';
 import { factsOf, type Observation } from '../../domain/fleet/observation/observation.ts';
-import { ago, count, numberText, silence } from './words.ts';
+import { ago, count, numberText, silence } from '../../domain/fleet/observation/words.ts';
 
 /** The database, and who has changed it last. */
 export function databaseParts({ database, lastChange, seenAt }: Observation): string[] {

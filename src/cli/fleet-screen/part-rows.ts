@@ -6,8 +6,8 @@ import {
   type OperatorFacts,
   type SignerFacts,
 } from '../../domain/fleet/observation/observation.ts';
+import { ago, count, numberText, short, silence } from '../../domain/fleet/observation/words.ts';
 import { formatEther } from '../../lib/units.ts';
-import { ago, count, numberText, short, silence } from './words.ts';
 
 /** A row of the screen for each counterpart of a kind, or the one that says why there is none. */
 type Rows = readonly (readonly string[])[];

@@ -1,5 +1,5 @@
 import type { Check, CheckSeverity } from '../../domain/fleet/doctor/check.ts';
-import { count } from './words.ts';
+import { count } from '../../domain/fleet/observation/words.ts';
 import { paragraph } from './wrap.ts';
 
 const NARROWEST = 40;

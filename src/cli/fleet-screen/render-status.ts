@@ -1,8 +1,8 @@
 import { type Difference, isDrift, type Severity } from '../../domain/fleet/drift/difference.ts';
 import type { Observation } from '../../domain/fleet/observation/observation.ts';
+import { count, short } from '../../domain/fleet/observation/words.ts';
 import { databaseParts, keyParts, oracleParts, shareParts } from './key-rows.ts';
 import { clientRows, nodeRows, operatorRows, signerRows, walletParts } from './part-rows.ts';
-import { count, short } from './words.ts';
 import { paragraph, row } from './wrap.ts';
 
 /** A narrower terminal shows rows that cannot be told apart. */

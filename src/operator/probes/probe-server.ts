@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { messageOf, OperatorError } from '../../lib/errors.ts';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { printableMember } from '../../lib/foreign-text.ts';
 import { isAskedByPage, readHost } from '../../lib/http-caller.ts';
 import { type HttpLimits, limitConnections, serverOptions } from '../../lib/http-limits.ts';
+import { closeHttp, listenHttp } from '../../lib/listen-http.ts';
 import type { Registry } from '../../lib/metrics.ts';
 import type { OperatorStatus } from './status.ts';
 
@@ -35,17 +35,8 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
     answer(options, request, response).catch(() => response.writeHead(500).end());
   });
   limitConnections(server, LIMITS);
-  await listen(server, { host, port, name });
-  const address = server.address();
-  const actual = typeof address === 'object' ? (address?.port ?? port) : port;
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
-    [Symbol.asyncDispose]: () =>
-      new Promise(resolve => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const url = await listenHttp(server, { host, port, name });
+  return { url, [Symbol.asyncDispose]: () => closeHttp(server) };
 }
 
 async function answer(
@@ -74,22 +65,4 @@ async function answer(
   } else {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
   }
-}
-
-async function listen(
-  server: Server,
-  { host, port, name }: { readonly host: string; readonly port: number; readonly name: string },
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject).listen({ host, port }, resolve);
-  await promise.catch((error: NodeJS.ErrnoException) => {
-    const isTaken = error.code === 'EADDRINUSE';
-    throw new OperatorError(
-      isTaken ? 'port-in-use' : 'cannot-listen',
-      isTaken
-        ? `The ${name} port ${port} of ${host} is in use.`
-        : `Cannot listen for ${name} on port ${port} of ${host}: ${messageOf(error)}.`,
-      { cause: error, hint: `Choose another --${name}-port or --${name}-host.` },
-    );
-  });
 }

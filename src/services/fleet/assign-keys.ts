@@ -21,7 +21,7 @@ import { compareBytes, equalBytes, toHex } from '../../lib/bytes.ts';
 import { DifferencesError, ExternalError, OperatorError } from '../../lib/errors.ts';
 import { nameList } from '../../lib/name-list.ts';
 import { auditActor } from '../remote-db/audit-actor.ts';
-import { requireVault, type VaultRef, vaultContext } from '../remote-db/unlock-vault.ts';
+import { requireVault, type VaultRef, vaultContext } from '../remote-db/vault-ref.ts';
 
 export interface AssignKeysOptions {
   readonly ref: VaultRef;

@@ -10,7 +10,7 @@ import {
   type ProvenStatement,
   requireStatement,
 } from '../remote-db/statements/signed-statement.ts';
-import { requireVault, type VaultRef } from '../remote-db/unlock-vault.ts';
+import { requireVault, type VaultRef } from '../remote-db/vault-ref.ts';
 
 export interface SignedPlan {
   readonly vault: VaultFacts;

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts';
 import { countVaultRows, deleteVault, type VaultCounts } from '../../db/delete-vault.ts';
 import { auditActor } from './audit-actor.ts';
-import { requireVault, type VaultRef, vaultContext } from './unlock-vault.ts';
+import { requireVault, type VaultRef, vaultContext } from './vault-ref.ts';
 
 /** What {@link cleanUpVault} would remove. @throws OperatorError 'vault-not-set-up' */
 export async function countVault(database: Database, ref: VaultRef): Promise<VaultCounts> {

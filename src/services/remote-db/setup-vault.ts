@@ -21,7 +21,8 @@ import { createFileExclusive } from '../../lib/files.ts';
 import { readSecretFile } from '../../lib/secret.ts';
 import { auditActor } from './audit-actor.ts';
 import { findVaultSigner, openVaultSigner, storeFreshKey } from './statements/vault-signing-key.ts';
-import { requireVault, unlockVault, type VaultRef, vaultContext } from './unlock-vault.ts';
+import { unlockVault } from './unlock-vault.ts';
+import { requireVault, type VaultRef, vaultContext } from './vault-ref.ts';
 
 export interface SetupVaultOptions {
   readonly ref: VaultRef;

@@ -1,28 +1,14 @@
 import type { Session } from '../../db/database.ts';
-import {
-  findVault,
-  findVaultFacts,
-  type Vault,
-  type VaultFacts,
-  type VaultIdentity,
-  vaultNotSetUp,
-  vaultOtherChain,
-} from '../../db/vaults.ts';
+import { findVault, type Vault } from '../../db/vaults.ts';
 import type { ManifestEntry } from '../../domain/fleet/key-facts.ts';
 import { parseEncryptionKey, unwrapDataKey } from '../../domain/keys/envelope.ts';
 import type { VaultContext } from '../../domain/keys/key-context.ts';
 import { isSameMac, ManifestMac, verifyManifestMac } from '../../domain/keys/manifest.ts';
-import { fromHex, wipe } from '../../lib/bytes.ts';
+import { wipe } from '../../lib/bytes.ts';
 import { OperatorError } from '../../lib/errors.ts';
-import { ADDRESS_LENGTH } from '../../lib/lengths.ts';
-import type { Network } from '../../networks/network.ts';
+import { checkFound, identityOf, type VaultRef, vaultContext } from './vault-ref.ts';
 
-/** The vault a command works on. */
-export interface VaultRef {
-  readonly network: Network;
-  /** Checksummed address. */
-  readonly address: string;
-}
+export type { VaultRef } from './vault-ref.ts';
 
 /** A vault whose encryption key was right. Disposing of it overwrites the keys. */
 export interface UnlockedVault extends Disposable {
@@ -34,36 +20,10 @@ export interface UnlockedVault extends Disposable {
   readonly dataKey: Uint8Array;
 }
 
-/** What encrypted things of the vault are bound to. */
-export function vaultContext({ network, address }: VaultRef): VaultContext {
-  return { chainId: network.chainId, vault: fromHex(address, ADDRESS_LENGTH) };
-}
-
-/**
- * The vault's row, without its data key: most roles may not read that.
- * @throws OperatorError 'vault-not-set-up'; 'vault-other-chain' when a network of this name had another chain id
- */
-export async function requireVault(session: Session, ref: VaultRef): Promise<VaultFacts> {
-  return checkFound(ref, await findVaultFacts(session, identityOf(ref)));
-}
-
-function identityOf({ network, address }: VaultRef): VaultIdentity {
-  return { network: network.name, address: fromHex(address, ADDRESS_LENGTH) };
-}
-
-function checkFound<V extends VaultFacts>(ref: VaultRef, vault: V | undefined): V {
-  if (vault === undefined) {
-    const hint = 'Run "remote-db setup", or check --vault, --network and --db-schema.';
-    throw vaultNotSetUp(ref.address, ref.network.name, hint);
-  }
-  if (vault.chainId !== ref.network.chainId) throw vaultOtherChain(ref.address, vault.chainId, ref.network);
-  return vault;
-}
-
 /**
  * Checks the encryption key before any work, also for a vault without keypairs.
  * @param encryptKey - the user's base64 text
- * @throws OperatorError 'invalid-encryption-key' and those of {@link requireVault}
+ * @throws OperatorError 'invalid-encryption-key' and those of `requireVault`
  */
 export async function unlockVault(
   session: Session,

@@ -4,7 +4,7 @@ import { publicKeysIn } from '../../../domain/fleet/shared-keys.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import type { DepositDataFile } from '../../local-keys/deposit-data-file.ts';
-import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
+import { requireVault, type VaultRef } from '../../remote-db/vault-ref.ts';
 import { readOperatorConfig } from '../operator-files/read-operator-config.ts';
 
 export interface StoredDeposits {

@@ -14,7 +14,7 @@ import type {
 } from '../../../domain/fleet/observation/observation.ts';
 import { toHex } from '../../../lib/bytes.ts';
 import { foreignText } from '../../../lib/foreign-text.ts';
-import { type VaultRef, vaultContext } from '../../remote-db/unlock-vault.ts';
+import { type VaultRef, vaultContext } from '../../remote-db/vault-ref.ts';
 import { ask, notAsked } from './ask.ts';
 import type { FleetKeys } from './fleet-keys.ts';
 import { readFleet } from './read-fleet.ts';

@@ -19,13 +19,20 @@ export function observeOperators(
     urls.map(async url => ({
       name: url.name,
       seen: await ask(limitMs, async ({ signal }) =>
-        toFacts(await fetchReadiness(http, { url, timeoutMs: limitMs, signal })),
+        operatorFactsOf(await fetchReadiness(http, { url, timeoutMs: limitMs, signal })),
       ),
     })),
   );
 }
 
-function toFacts({ ready, phase, waitsFor, tasks, validatorKeys }: OperatorReport): OperatorFacts {
+/** What an operator reports of itself, as an observation has it. */
+export function operatorFactsOf({
+  ready,
+  phase,
+  waitsFor,
+  tasks,
+  validatorKeys,
+}: OperatorReport): OperatorFacts {
   return {
     ready,
     phase,

@@ -12,7 +12,7 @@ import { OperatorError } from '../../../lib/errors.ts';
 import { foreignText } from '../../../lib/foreign-text.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
-import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
+import { requireVault, type VaultRef } from '../../remote-db/vault-ref.ts';
 import { readValidators, type Validators } from '../../remote-db/verify/read-validators.ts';
 import { type FleetKeys, KeyCount, NOBODY } from './fleet-keys.ts';
 

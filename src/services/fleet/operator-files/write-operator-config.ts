@@ -8,7 +8,7 @@ import { DifferencesError } from '../../../lib/errors.ts';
 import type { FileAttributes } from '../../../lib/files.ts';
 import { nameList } from '../../../lib/name-list.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
-import { requireVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
+import { requireVault, type VaultRef } from '../../remote-db/vault-ref.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
 import { writeFiles } from '../write-files.ts';
 import { currentValidators, type OperatorConfig, readOperatorConfig } from './read-operator-config.ts';

@@ -1,4 +1,4 @@
-import type { Seen } from '../../domain/fleet/observation/observation.ts';
+import type { Seen } from './observation.ts';
 
 /** A number as people read it: 10,000. */
 export function numberText(value: number): string {
