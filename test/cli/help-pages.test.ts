@@ -2638,18 +2638,6 @@ describe('the help page of', () => {
                                     NO_PROXY say how they are reached.
                                     [env: EXECUTION_ENDPOINTS]
 
-      OPTIONS
-        --status-port=INTEGER       Port of the status page: the fleet as one page for
-                                    browsers. Default is none. [env: STATUS_PORT]
-        --status-host=TEXT          Where the status page is served. Whoever reaches
-                                    it can read it. Default is 127.0.0.1, for this
-                                    machine alone. [env: STATUS_HOST]
-        --status-host-allowlist=TEXT...
-                                    Further names in Host headers that the status page
-                                    answers; * for all. Default is localhost, the name
-                                    of --status-host, and every address.
-                                    [env: STATUS_HOST_ALLOWLIST]
-
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
                                     The network of the vault. Default is the network
@@ -2912,6 +2900,16 @@ describe('the help page of', () => {
                                     Default is none. [env: METRICS_PREFIX]
         --health-port=INTEGER       Port of /livez and /readyz, on the metrics host.
                                     Default is none. [env: HEALTH_PORT]
+        --status-port=INTEGER       Port of the status page: the fleet as one page for
+                                    browsers. Default is none. [env: STATUS_PORT]
+        --status-host=TEXT          Where the status page is served. Whoever reaches
+                                    it can read it. Default is 127.0.0.1, for this
+                                    machine alone. [env: STATUS_HOST]
+        --status-host-allowlist=TEXT...
+                                    Further names in Host headers that the status page
+                                    answers; * for all. Default is localhost, the name
+                                    of --status-host, and every address.
+                                    [env: STATUS_HOST_ALLOWLIST]
         --log-format=[plain|json]   How lines of the log, warnings and the error that
                                     ends the command are written to stderr. Default is
                                     plain. [env: LOG_FORMAT]
@@ -4037,16 +4035,6 @@ describe('the help page of', () => {
                                     [env: WATCH_INTERVAL]
         --serve                     Serves the fleet as one page for browsers until
                                     Ctrl-C.
-        --status-port=INTEGER       Port of the page of --serve. Default is 9102.
-                                    [env: STATUS_PORT]
-        --status-host=TEXT          Where the status page is served. Whoever reaches
-                                    it can read it. Default is 127.0.0.1, for this
-                                    machine alone. [env: STATUS_HOST]
-        --status-host-allowlist=TEXT...
-                                    Further names in Host headers that the status page
-                                    answers; * for all. Default is localhost, the name
-                                    of --status-host, and every address.
-                                    [env: STATUS_HOST_ALLOWLIST]
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -4119,6 +4107,16 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --status-port=INTEGER       Port of the page of --serve. Default is 9102.
+                                    [env: STATUS_PORT]
+        --status-host=TEXT          Where the status page is served. Whoever reaches
+                                    it can read it. Default is 127.0.0.1, for this
+                                    machine alone. [env: STATUS_HOST]
+        --status-host-allowlist=TEXT...
+                                    Further names in Host headers that the status page
+                                    answers; * for all. Default is localhost, the name
+                                    of --status-host, and every address.
+                                    [env: STATUS_HOST_ALLOWLIST]
         --log-format=[plain|json]   How lines of the log, warnings and the error that
                                     ends the command are written to stderr. Default is
                                     plain. [env: LOG_FORMAT]

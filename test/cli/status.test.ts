@@ -5,6 +5,7 @@ import { startValidatorClient, type ValidatorClient } from '../devnet/validator-
 import { createTestDatabase, runSql } from '../support/postgres/postgres.ts';
 import { runCli, runOnTerminal, temporaryDirectory } from '../support/programs/cli.ts';
 import { unseenResults } from '../support/programs/json-results.ts';
+import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { type StoredVault, storeTestVault } from '../support/scenes/stored-vault.ts';
 import { type ListingSigner, startListingSigner } from '../support/servers/listing-signer.ts';
 
@@ -161,6 +162,33 @@ describe('operator status', () => {
     // A screen that is cleared for each picture flickers.
     expect(screen.split('\u001b[2J')).toHaveLength(2);
     expect(screen.split('\u001b[H').length).toBeGreaterThan(2);
+  });
+
+  it('status --serve serves the page until Ctrl-C, and says where', async () => {
+    await using program = startOperatorProcess([...named, '--serve', '--status-port', '0'], {
+      env,
+      words: ['status'],
+    });
+    await program.printed(/^Status page at .*\n/m);
+    const url = /^Status page at (http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(program.stdout)?.[1] ?? '';
+    const answer = await fetch(url);
+    const page = await answer.text();
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(page).toContain('Everything that was asked is as it should be');
+    expect(page).toContain(vault.address);
+    expect(page).not.toContain(TOKEN);
+    expect((await fetch(`${url}page.js`)).status).toBe(200);
+    expect(await program.stop('SIGINT')).toMatchObject({ exitCode: 0 });
+    await expect(fetch(url)).rejects.toThrow('fetch failed');
+  });
+
+  it.each([
+    ['--watch', '--watch draws a screen, and --serve serves a page.'],
+    ['--json', '--serve serves a page, and --json prints one document.'],
+  ])('status refuses --serve with %s', async (other, why) => {
+    const { stdout, stderr, exitCode } = await status('--serve', other);
+    expect(stdout + stderr).toContain(why);
+    expect(exitCode).toBe(2);
   });
 
   it('every result of this file was shown', () => {

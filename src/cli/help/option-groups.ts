@@ -27,7 +27,7 @@ const HEADINGS: readonly (readonly [heading: string, options: RegExp])[] = [
     /^max-fee-|^priority-fee-|^harvest-vault$|^vault-min-balance|^disable-validators-|^disable-(full-)?withdrawals$|^withdrawals-interval$|^max-withdrawal-|^once$/,
   ],
   ['FILES', /^(output-dir|file-mode|owner|check|removals|layout|adopt|template-dir|force)$/],
-  ['OBSERVABILITY', /^(enable-metrics|health-port|termination-log|verbose|json)$|^metrics-|^log-/],
+  ['OBSERVABILITY', /^(enable-metrics|health-port|termination-log|verbose|json)$|^metrics-|^status-|^log-/],
   ['VARIABLES', /^env-file$/],
 ];
 /** The heading of what no other one has. */

@@ -74,7 +74,7 @@ function writeNetworkFile(name: string, change: (network: Record<string, unknown
 }
 
 describe('start with local keystores', () => {
-  const ports = { metrics: 0, health: 0 };
+  const ports = { metrics: 0, health: 0, status: 0 };
   let operator: OperatorProcess;
   /** Registered before this operator had assets. */
   let before: number;
@@ -82,6 +82,7 @@ describe('start with local keystores', () => {
   beforeAll(async () => {
     ports.metrics = await freePort();
     ports.health = await freePort();
+    ports.status = await freePort();
     operator = startOperatorProcess([
       ...scene.args,
       '--enable-metrics',
@@ -89,6 +90,8 @@ describe('start with local keystores', () => {
       String(ports.metrics),
       '--health-port',
       String(ports.health),
+      '--status-port',
+      String(ports.status),
     ]);
     await operator.printed('Started operator service');
     await waitUntil(
@@ -212,6 +215,20 @@ describe('start with local keystores', () => {
   it('the operator’s health port has /livez and /readyz, and no metrics', async () => {
     expect(await probe('/livez')).toEqual({ status: 200, text: 'ok\n' });
     expect((await probe('/metrics')).status).toBe(404);
+  });
+
+  it('the operator’s status page shows its own tasks, nodes and wallet, and no secret', async () => {
+    const url = `http://127.0.0.1:${ports.status}/`;
+    expect(operator.output).toContain(`Status page at ${url}`);
+    const response = await fetch(url);
+    const page = await response.text();
+    expect(response.status, page).toBe(200);
+    expect(page).toContain(scene.vault);
+    expect(page).toContain('register-validators');
+    expect(page).toMatch(/block [\d,]+</);
+    expect(page).toContain('not asked: --db-url names no database');
+    for (const secret of [KEYSTORE_PASSWORD, WALLET_PASSWORD]) expect(page).not.toContain(secret);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
   });
 
   it('/readyz tells of each task when it last succeeded and what it waits for', async () => {
