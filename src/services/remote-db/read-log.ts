@@ -3,7 +3,7 @@ import { listAuditEntries, type Since, type StoredAuditEntry } from '../../db/au
 import type { Session } from '../../db/database.ts';
 import { findLease, type LeaseState } from '../../db/leases.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
-import { type VaultRef, vaultContext } from './unlock-vault.ts';
+import { type VaultRef, vaultContext } from './vault-ref.ts';
 
 /** A change of the vault's rows as a user sees it: its texts are fit to print, whoever wrote them. */
 export interface LogEntry {
