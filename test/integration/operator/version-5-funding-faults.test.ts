@@ -30,7 +30,7 @@ const FAULTS: readonly Version5Fault[] = [
     fault: 'both beacon nodes lose their head while it is read',
     vault: RICH,
     arrange: () => setBeacons({ fault: 'reorganising' }),
-    line: /^Registration waits for a beacon node that tells what the validators of the vault have: .*was reorganised/,
+    line: /^Registration waits for a beacon node that tells what the validators of the vault have: the chain is being reorganised/,
     reason: 'beacon-head-unsettled',
   },
   {
