@@ -9,7 +9,6 @@ import type { ErrorCode } from '../lib/error-codes.ts';
 import { OperatorError } from '../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../lib/lengths.ts';
 import type { Logger } from '../lib/logger.ts';
-import { formatGwei, WEI_PER_GWEI } from '../lib/units.ts';
 import type { Network } from '../networks/network.ts';
 import { resolveNetwork } from '../networks/resolve-network.ts';
 import { readVaultFacts, type StartupFacts } from '../operator/startup/check-startup.ts';
@@ -18,6 +17,7 @@ import { readWalletAddress } from '../services/local-keys/wallet-address.ts';
 import { readOracleSet } from '../services/oracles/read-oracle-set.ts';
 import { findLastFunding } from '../services/staking/funding/last-funding.ts';
 import { fetchHarvestParams } from '../services/staking/harvest/fetch-harvest-params.ts';
+import { describeCeiling } from '../services/staking/plan/fee-ceiling.ts';
 import { type PlanVaultDeps, type PlanVaultOptions, planVault } from '../services/staking/plan/plan-vault.ts';
 import type { VaultPlan } from '../services/staking/plan/vault-plan.ts';
 import { ethereumVaultVersion } from '../services/staking/registration/vault-version.ts';
@@ -31,7 +31,6 @@ import type {
 } from '../settings/operator-settings.ts';
 import { vaultDirectory } from '../settings/vault-directory.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
-import { chooseFees } from '../transactions/transaction-fees.ts';
 import { ipfsOptions, openBeaconNode, openRememberingNode } from './nodes.ts';
 import { openSources } from './operator.ts';
 import { findRegistration, type PlanKeysSettings, whyNoFunding, whyNoWithdrawals } from './plan-rules.ts';
@@ -151,17 +150,9 @@ export async function makeVaultPlan(
     findLastFunding: async () => database && findLastFunding(database, scope),
   };
   const plan = await planVault(planDeps, options);
-  noteCeiling(plan, options.maxFeePerGasGwei, notes);
+  const ceiling = describeCeiling(plan.costs, options.maxFeePerGasGwei);
+  if (ceiling !== undefined) notes.push(ceiling);
   return { plan, network, wallet, notes, vaultVersion: facts.vaultVersion };
-}
-
-/** What holds up every transaction is told once. */
-function noteCeiling({ costs }: VaultPlan, maxFeePerGasGwei: bigint, notes: string[]): void {
-  const { baseFeePerGasWei, priorityFeePerGasWei: priorityFeeWei } = costs;
-  if (chooseFees({ baseFeePerGasWei, priorityFeeWei }, maxFeePerGasGwei * WEI_PER_GWEI) !== undefined) return;
-  notes.push(
-    `No transaction is sent while the base fee is ${formatGwei(baseFeePerGasWei)} gwei: the ceiling is ${maxFeePerGasGwei} gwei (--max-fee-per-gas-gwei).`,
-  );
 }
 
 /** Documents of IPFS that a plan asks for, each fetched once. */
