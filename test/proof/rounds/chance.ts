@@ -9,7 +9,7 @@ export class Chance {
     this.#seed = seed;
   }
 
-  /** From 0 to below 1. */
+  /** A number from 0 to below 1. */
   next(): number {
     const digest = createHash('sha256')
       .update(`${this.#seed} ${this.#drawn++}`)

@@ -211,7 +211,7 @@ export class Happenings {
     return `stranger requests ${isWithdrawal ? 'withdrawals' : 'consolidations'}`;
   }
 
-  /** By the vault's admin, who makes itself the manager for it. */
+  /** The vault's admin consolidates, and makes itself the manager for it. */
   async #consolidate() {
     const { devnet, wallet } = this.#world;
     const { state } = devnet.beacon.head;

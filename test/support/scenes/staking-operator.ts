@@ -49,7 +49,7 @@ export interface StakingPlace extends OutboxPlace {
   readonly beaconUrl: string;
   /** Has the keys of the vault's validators. */
   readonly signerUrl: string;
-  /** In the order in which they are registered. */
+  /** Public keys in the order in which they are registered. */
   readonly publicKeys: readonly Hex[];
   /** Time from one top-up to the next; without it, none is made. */
   readonly minDepositDelayMs?: number;

@@ -112,7 +112,7 @@ interface Want {
   readonly config: OracleConfig;
   readonly harvest: HarvestParams | null;
   readonly contracts: Contracts;
-  /** Before this block nobody could make the pending harvest; 0 where there is none. */
+  /** The first block in which the pending harvest can be made; 0 where there is none. */
   readonly harvestBlock: number;
   readonly lackingGwei: bigint;
 }
