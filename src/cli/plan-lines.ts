@@ -4,6 +4,7 @@ import type { UntouchedReason } from '../domain/protocol/untouched-validators.ts
 import { type Hex, toHex } from '../lib/bytes.ts';
 import { nameList } from '../lib/name-list.ts';
 import { countOf } from '../lib/plural.ts';
+import { timeText } from '../lib/time-text.ts';
 import { formatEther, formatGwei } from '../lib/units.ts';
 import type { Network } from '../networks/network.ts';
 import type { PlanState, VaultPlan } from '../services/staking/plan/vault-plan.ts';
@@ -66,7 +67,7 @@ export function isActing({ funding, registration, withdrawals }: VaultPlan): boo
 
 function headLines({ plan: { head }, vault, vaultVersion, network }: ShownPlan): string[] {
   const { number, timestamp } = head.executionBlock;
-  const time = new Date(timestamp * 1000).toISOString().slice(0, 19).replace('T', ' ');
+  const time = timeText(new Date(timestamp * 1000).toISOString());
   return [
     `Vault ${vault} of version ${vaultVersion} on ${network.name}`,
     `Block ${number}, slot ${head.slot}, epoch ${head.epoch}, ${time} UTC`,

@@ -83,20 +83,6 @@ export async function findLease(
     .executeTakeFirst();
 }
 
-/** Who holds the lease, or held it last. */
-export async function findLeaseHolder(
-  session: Session,
-  { chainId, vault }: LeaseScope,
-): Promise<string | undefined> {
-  const row = await session.db
-    .selectFrom('operator_leases')
-    .select('holder')
-    .where('chain_id', '=', BigInt(chainId))
-    .where('vault', '=', vault)
-    .executeTakeFirst();
-  return row?.holder;
-}
-
 /** Whether the lease is held for at least another second. */
 export async function isLeaseHeld(session: Session, lease: LeaseRef): Promise<boolean> {
   const { rows } = await sql`

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { oneLine, printable } from './foreign-text.ts';
 import type { LogFormat } from './log-format.ts';
+import { timeText } from './time-text.ts';
 import { inTone, type Tone } from './tones.ts';
 
 export type { Logger };
@@ -139,7 +140,7 @@ function formatPlain(line: string, { tint, toText }: PlainForm): string {
   const name = String(level)
     .toUpperCase()
     .replace(/^WARN$/, 'WARNING');
-  const at = String(time).slice(0, 19).replace('T', ' ');
+  const at = timeText(String(time));
   const prefix = task === undefined ? '' : `[${task}] `;
   const { stack } = (err ?? {}) as { stack?: unknown };
   // Nobody's text in it begins where a line of the log begins.

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
-import { findLeaseHolder, type LeaseScope, releaseLease, renewLease, takeLease } from '../db/leases.ts';
+import { findLease, type LeaseScope, releaseLease, renewLease, takeLease } from '../db/leases.ts';
 import { fromHex } from '../lib/bytes.ts';
 import { messageOf, OperatorError } from '../lib/errors.ts';
 import { foreignText } from '../lib/foreign-text.ts';
@@ -96,7 +96,7 @@ async function ask<T>({ observer }: Pick<LeaseDeps, 'observer'>, question: () =>
 }
 
 async function tellHolder({ database, log }: LeaseDeps, scope: LeaseScope): Promise<void> {
-  const holder = await findLeaseHolder(database, scope);
+  const holder = (await findLease(database, scope))?.holder;
   log.info({ holder: holder && foreignText(holder) }, 'Another process acts for the vault: standing by');
 }
 

@@ -3,6 +3,7 @@ import type { LeaseScope } from '../db/leases.ts';
 import { listTransactions, type StoredTransaction } from '../db/transactions.ts';
 import { type Hex, toHex } from '../lib/bytes.ts';
 import { foreignText } from '../lib/foreign-text.ts';
+import { timeText } from '../lib/time-text.ts';
 import { WEI_PER_GWEI } from '../lib/units.ts';
 
 /** A transaction as a user sees it. */
@@ -52,7 +53,7 @@ export function transactionRow(transaction: TransactionSummary): string[] {
     transaction;
   return [
     String(id),
-    updatedAt.slice(0, 19).replace('T', ' '),
+    timeText(updatedAt),
     kind,
     state,
     String(nonce),
@@ -79,9 +80,17 @@ export function describeTransaction(transaction: TransactionSummary): string {
   ].join('  ');
 }
 
+/** Hash of the form that is in a block, else of the latest one; undefined before anything was signed. */
+export function currentHash({
+  minedHash,
+  attempts,
+}: Pick<StoredTransaction, 'minedHash' | 'attempts'>): Uint8Array | undefined {
+  return minedHash ?? attempts.at(-1)?.hash;
+}
+
 function summarize(row: StoredTransaction): TransactionSummary {
   const last = row.attempts.at(-1);
-  const hash = row.minedHash ?? last?.hash;
+  const hash = currentHash(row);
   return {
     id: Number(row.id),
     // Whoever may write to the database chooses these two.

@@ -1,6 +1,7 @@
 import { type Difference, isDrift, type Severity } from '../../domain/fleet/drift/difference.ts';
 import type { Observation } from '../../domain/fleet/observation/observation.ts';
 import { count, short } from '../../domain/fleet/observation/words.ts';
+import { timeText } from '../../lib/time-text.ts';
 import { databaseParts, keyParts, oracleParts, shareParts } from './key-rows.ts';
 import { clientRows, nodeRows, operatorRows, signerRows, walletParts } from './part-rows.ts';
 import { paragraph, row } from './wrap.ts';
@@ -24,7 +25,7 @@ export function renderStatus(
   const rows = (label: string, parts: readonly (readonly string[])[]) =>
     parts.flatMap((part, i) => row(i === 0 ? label : '', part, width));
   const { vault, network, seenAt } = observation;
-  const time = `${seenAt.slice(0, 19).replace('T', ' ')} UTC`;
+  const time = `${timeText(seenAt)} UTC`;
   return [
     ...row('Vault', [`${short(vault)} on ${network}`, `seen ${time}`], width),
     ...row('Database', databaseParts(observation), width),

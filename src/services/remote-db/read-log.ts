@@ -3,6 +3,7 @@ import { listAuditEntries, type Since, type StoredAuditEntry } from '../../db/au
 import type { Session } from '../../db/database.ts';
 import { findLease, type LeaseState } from '../../db/leases.ts';
 import { foreignText } from '../../lib/foreign-text.ts';
+import { timeText } from '../../lib/time-text.ts';
 import { type VaultRef, vaultContext } from './vault-ref.ts';
 
 /** A change of the vault's rows as a user sees it: its texts are fit to print, whoever wrote them. */
@@ -61,7 +62,7 @@ export const LOG_HEADINGS = ['ID', 'WRITTEN', 'COMMAND', 'ACTOR', 'ROLE', 'ROWS'
 /** An entry as a row of a table. */
 export function logRow(entry: LogEntry): string[] {
   const { id, writtenAt, command, actor } = entry;
-  return [String(id), writtenAt.slice(0, 19).replace('T', ' '), command, actor, roleOf(entry), rowsOf(entry)];
+  return [String(id), timeText(writtenAt), command, actor, roleOf(entry), rowsOf(entry)];
 }
 
 /** An entry in one line. */
@@ -106,7 +107,8 @@ function summarize(row: StoredAuditEntry): LogEntry {
   };
 }
 
-function summarizeLease({ holder, epoch, expiresAt, isHeld }: LeaseState): LeaseSummary {
+/** A lease, fit to print. */
+export function summarizeLease({ holder, epoch, expiresAt, isHeld }: LeaseState): LeaseSummary {
   return {
     holder: foreignText(holder),
     epoch: Number(epoch),

@@ -14,6 +14,8 @@ import type {
 } from '../../../domain/fleet/observation/observation.ts';
 import { toHex } from '../../../lib/bytes.ts';
 import { foreignText } from '../../../lib/foreign-text.ts';
+import { currentHash } from '../../../transactions/list-transactions.ts';
+import { summarizeLease } from '../../remote-db/read-log.ts';
 import { type VaultRef, vaultContext } from '../../remote-db/vault-ref.ts';
 import { ask, notAsked } from './ask.ts';
 import type { FleetKeys } from './fleet-keys.ts';
@@ -111,21 +113,14 @@ function orNotPermitted<F>(seen: Seen<F>): Seen<F> {
 }
 
 function describeLease(lease: Awaited<ReturnType<typeof findLease>>): LeaseFacts {
-  if (lease === undefined) return { holder: '', epoch: 0, held: false };
-  const { holder, epoch, isHeld, expiresAt } = lease;
-  return {
-    holder: foreignText(holder),
-    epoch: Number(epoch),
-    held: isHeld,
-    expiresAt: expiresAt.toISOString(),
-  };
+  return lease === undefined ? { holder: '', epoch: 0, held: false } : summarizeLease(lease);
 }
 
 function describeTransactions(newest: readonly StoredTransaction[]): TransactionFacts {
   return {
     open: newest.filter(({ state }) => state === 'intended' || state === 'sent').length,
     newestTransactions: newest.map(one => {
-      const hash = one.minedHash ?? one.attempts.at(-1)?.hash;
+      const hash = currentHash(one);
       return {
         id: Number(one.id),
         kind: foreignText(one.kind),

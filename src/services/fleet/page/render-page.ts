@@ -1,6 +1,7 @@
 import { type Difference, isDrift, type Severity } from '../../../domain/fleet/drift/difference.ts';
 import type { Observation } from '../../../domain/fleet/observation/observation.ts';
 import { count, short } from '../../../domain/fleet/observation/words.ts';
+import { timeText } from '../../../lib/time-text.ts';
 import { clientSection, oracleSection, pipelineSection, signerSection } from './fleet-sections.ts';
 import { type Html, html } from './html.ts';
 import { groundSection, operatorSection, walletSection } from './operator-sections.ts';
@@ -49,7 +50,7 @@ export function renderMain(content: PageContent): string {
 
 /** When the fleet was looked at, as the page says it. */
 export function seenText(seenAt: string): string {
-  return `${seenAt.slice(0, 19).replace('T', ' ')} UTC`;
+  return `${timeText(seenAt)} UTC`;
 }
 
 function mainOf({ observation, differences }: PageContent): Html {

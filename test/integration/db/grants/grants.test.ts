@@ -4,13 +4,7 @@ import { findAcceptance, storeAcceptance } from '../../../../src/db/accepted-ora
 import { type Database, openDatabase } from '../../../../src/db/database.ts';
 import { grantsSql } from '../../../../src/db/grants/grants-sql.ts';
 import { ROLES, type Role, TABLE_GRANTS } from '../../../../src/db/grants/table-grants.ts';
-import {
-  findLeaseHolder,
-  isLeaseHeld,
-  releaseLease,
-  renewLease,
-  takeLease,
-} from '../../../../src/db/leases.ts';
+import { findLease, isLeaseHeld, releaseLease, renewLease, takeLease } from '../../../../src/db/leases.ts';
 import { migrateDatabase } from '../../../../src/db/migrator.ts';
 import {
   findDepositCursor,
@@ -335,7 +329,7 @@ describe('the operator’s role', () => {
     const lease = { ...scope, epoch: epoch ?? 0n };
     expect(await renewLease(database, lease, 60_000)).toBe(true);
     expect(await isLeaseHeld(database, lease)).toBe(true);
-    expect(await findLeaseHolder(database, scope)).toBe('one');
+    expect((await findLease(database, scope))?.holder).toBe('one');
     await releaseLease(database, lease);
     expect(await takeLease(database, scope, { holder: 'two', ttlMs: 1 })).toBe(lease.epoch + 1n);
   });
