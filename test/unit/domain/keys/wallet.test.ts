@@ -1,10 +1,9 @@
-import { createCipheriv, pbkdf2Sync, randomBytes, randomUUID } from 'node:crypto';
-import { keccak256 } from 'ethers/crypto';
 import { computeAddress } from 'ethers/transaction';
 import { describe, expect, it } from 'vitest';
 import { createWallet, decryptWallet } from '../../../../src/domain/keys/wallet.ts';
 import { toHex } from '../../../../src/lib/bytes.ts';
 import { readRecorded } from '../../../support/recorded/vectors.ts';
+import { cheapWallet } from '../../../support/scenes/cheap-wallet.ts';
 
 const MNEMONIC =
   'okay session silver direct slot fun meat life cargo fall muffin convince discover together apart token ten suffer science sponsor fruit abandon cause diamond';
@@ -28,26 +27,6 @@ const WEB3_VECTOR = JSON.stringify({
   id: '3198bc9c-6672-5ab3-d995-4942343ae5b6',
   version: 3,
 });
-
-/** A wallet whose key derivation costs nothing, of a secret key of 32 bytes 0x11. */
-function cheapWallet(password: string): string {
-  const [salt, iv] = [randomBytes(32), randomBytes(16)];
-  const key = pbkdf2Sync(Buffer.from(password), salt, 1, 32, 'sha256');
-  const cipher = createCipheriv('aes-128-ctr', key.subarray(0, 16), iv);
-  const ciphertext = Buffer.concat([cipher.update(Buffer.alloc(32, 0x11)), cipher.final()]);
-  return JSON.stringify({
-    crypto: {
-      cipher: 'aes-128-ctr',
-      cipherparams: { iv: iv.toString('hex') },
-      ciphertext: ciphertext.toString('hex'),
-      kdf: 'pbkdf2',
-      kdfparams: { c: 1, dklen: 32, prf: 'hmac-sha256', salt: salt.toString('hex') },
-      mac: keccak256(Buffer.concat([key.subarray(16), ciphertext])).slice(2),
-    },
-    id: randomUUID(),
-    version: 3,
-  });
-}
 
 describe('wallet', () => {
   it('decryptWallet opens the recorded wallet, whose scrypt OpenSSL refuses', async () => {

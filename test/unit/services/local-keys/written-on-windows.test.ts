@@ -20,6 +20,7 @@ import { openWallet } from '../../../../src/signer/keys/signing-wallet.ts';
 import { keyFileSource } from '../../../../src/signer/keys/sources/key-files.ts';
 import { it } from '../../../support/fixtures.ts';
 import { readRecorded } from '../../../support/recorded/vectors.ts';
+import { cheapWallet } from '../../../support/scenes/cheap-wallet.ts';
 
 const VAULT = '0x1234567890AbcdEF1234567890aBcdef12345678';
 const REF = { address: VAULT, network: BUILT_IN.holesky };
@@ -116,10 +117,10 @@ const FILES: readonly TextFile[] = [
   },
   {
     name: 'wallet.json',
-    text: readRecorded('01-create-keys/holesky/wallet/wallet.json'),
+    text: cheapWallet('word'),
     read: async (directory, file) => {
       const passwordFile = join(directory, 'password.txt');
-      writeFileSync(passwordFile, `\ufeff${readRecorded('01-create-keys/holesky/wallet/password.txt')} \r\n`);
+      writeFileSync(passwordFile, '\ufeffword \r\n');
       using wallet = await openWallet({ file, passwordFile });
       return wallet.address;
     },
