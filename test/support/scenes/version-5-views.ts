@@ -6,6 +6,7 @@ import { JsonRpcProvider } from 'ethers/providers';
 import { z } from 'zod';
 import { connectExecutionNode, type ExecutionNode } from '../../../src/clients/execution/execution-node.ts';
 import { startAnvil } from '../../devnet/anvil.ts';
+import { mined } from '../../devnet/mined.ts';
 
 const SOURCE = new URL('../contracts/Version5Views.sol', import.meta.url);
 const CACHE = new URL('../../../node_modules/.cache/views/', import.meta.url);
@@ -35,6 +36,8 @@ export interface Version5Views extends AsyncDisposable {
   readonly addresses: Readonly<Record<Name, string>>;
   /** Sends one transaction and waits for its block. @returns the block's number */
   send(contract: Name, method: string, ...args: readonly unknown[]): Promise<number>;
+  /** Sends a transaction in the name of whoever has been impersonated, and waits until it is in a block. @throws when it fails */
+  sendFrom(transaction: Readonly<Record<'from' | 'to' | 'data' | 'value' | 'gas', string>>): Promise<void>;
   /** Sends a JSON-RPC request to the node. */
   request(method: string, params: readonly unknown[]): Promise<unknown>;
   blockNumber(): Promise<number>;
@@ -73,6 +76,10 @@ export async function startVersion5Views(
     send: async (name, method, ...args) => {
       const sent = await all[name].getFunction(method).send(...args);
       return (await sent.wait())?.blockNumber ?? 0;
+    },
+    sendFrom: async transaction => {
+      const hash: string = await provider.send('eth_sendTransaction', [transaction]);
+      await mined(provider, { hash });
     },
     request: (method, params) => provider.send(method, [...params]),
     blockNumber: () => provider.getBlockNumber(),

@@ -37,10 +37,7 @@ const amountOf = (gwei: bigint) => gwei.toString(16).padStart(16, '0');
 
 /** One transaction, which is a block of its own. */
 async function call(from: string, to: string, data = '0x', value = 0n): Promise<void> {
-  const transaction = { from, to, data, value: `0x${value.toString(16)}`, gas: '0x1e8480' };
-  const hash = await views.request('eth_sendTransaction', [transaction]);
-  const receipt = (await views.request('eth_getTransactionReceipt', [hash])) as { readonly status: string };
-  expect(receipt.status).toBe('0x1');
+  await views.sendFrom({ from, to, data, value: `0x${value.toString(16)}`, gas: '0x1e8480' });
 }
 
 /** What the end of a block does, to both contracts. */

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
 import type { TransactionIntent } from '../../../../../src/transactions/transaction.ts';
 import { credentialsOf } from '../../../../devnet/deposit-data.ts';
+import { sendAs } from '../../../../devnet/send-as.ts';
 import {
   type FundingDevnet,
   type FundingVault,
@@ -53,12 +54,8 @@ async function expectNothing(vault: FundingVault): Promise<void> {
 
 /** The vault's manager calls it by hand. */
 async function callAsManager(vault: string, data: string, valueWei = 0n): Promise<void> {
-  const { provider } = place.devnet.protocol;
   const from = place.scene.wallet.address;
-  await provider.send('anvil_impersonateAccount', [from]);
-  const call = { from, to: vault, data, value: `0x${valueWei.toString(16)}`, gas: '0x1e8480' };
-  await provider.send('eth_sendTransaction', [call]);
-  await provider.send('anvil_stopImpersonatingAccount', [from]);
+  await sendAs(place.devnet.protocol.provider, { from, to: vault, data, valueWei });
 }
 
 describe('top-ups of validators of a vault', () => {
