@@ -43,6 +43,7 @@ const UNTOUCHED: Readonly<Record<UntouchedReason, string>> = {
   'too-young': 'not active long enough',
   'partials-pending': 'partial withdrawals waiting',
   consolidating: 'consolidating',
+  'deposit-pending': 'a deposit for it waits',
   'oracles-exit': 'exited by oracles',
   'exits-switched-off': 'nothing above 32 ETH, and exits switched off',
   'not-needed': 'not needed',

@@ -151,13 +151,18 @@ export default class ExitValidators extends operatorCommand(OPTIONS, { check })<
     return { ...planned, transactions: sent.map(({ hash, blockNumber }) => ({ hash, block: blockNumber })) };
   }
 
-  private async warnOfOthers({ refused, later }: VaultExits): Promise<void> {
+  private async warnOfOthers({ refused, later, awaitingDeposits }: VaultExits): Promise<void> {
     const { describeRefusal } = await import('../services/staking/withdrawals/vault-exits.ts');
     nameEach(
       refused,
       one => this.warn(`validator ${describeRefusal(one)}; it cannot exit now.`),
       more => this.warn(`${more} more validators cannot exit now.`),
     );
+    if (awaitingDeposits.length > 0) {
+      this.warn(
+        `Deposits wait on the beacon chain for ${nameList(awaitingDeposits)}: they come back to the vault only after the exit.`,
+      );
+    }
     if (later.length === 0) return;
     this.warn(
       `${countOf(later.length, 'exit')} would cost more than --max-withdrawal-request-fee-gwei, and are left for later: ${nameList(later.map(({ index }) => index))}.`,

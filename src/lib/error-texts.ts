@@ -342,7 +342,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'exit-not-possible': {
     meaning:
-      'Validators that were named cannot exit now: they are not active yet, have not been active for long enough, have pending partial withdrawals, or exit already. Nothing was sent.',
+      'Validators that were named cannot exit now: they are not active yet, have not been active for long enough, have pending partial withdrawals, exit already, or a deposit waits for them. Nothing was sent.',
     remedy: 'Leave them out, or wait until the epoch or the withdrawal that the message names.',
   },
   'exits-incomplete': {

@@ -14,7 +14,15 @@ export const RESULT = z.strictObject({
         .strictObject({
           index,
           reason: z
-            .enum(['foreign', 'exiting', 'exit-requested', 'too-young', 'partials-pending', 'consolidating'])
+            .enum([
+              'foreign',
+              'exiting',
+              'exit-requested',
+              'too-young',
+              'partials-pending',
+              'consolidating',
+              'deposit-pending',
+            ])
             .describe('Why its exit cannot be requested now.'),
         })
         .describe('A validator that cannot be exited.'),

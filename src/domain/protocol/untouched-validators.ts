@@ -49,5 +49,6 @@ function findReason(options: WithdrawalPlanOptions, validator: ValidatorState): 
   const aboveGwei = balanceGwei - MIN_ACTIVATION_BALANCE_GWEI;
   if (isCompoundingOf(vault, validator) && aboveGwei > 0n) return 'not-needed';
   if (isWithoutExits) return 'exits-switched-off';
-  return activationEpoch + validatorMinActiveEpochs > epoch ? 'too-young' : 'not-needed';
+  if (activationEpoch + validatorMinActiveEpochs > epoch) return 'too-young';
+  return options.awaitingDeposits?.has(index) === true ? 'deposit-pending' : 'not-needed';
 }

@@ -38,6 +38,11 @@ export interface WithdrawalFacts {
   readonly pending: PendingOperations;
   /** Indexes, see {@link countOracleExits}. */
   readonly oracleExits: ReadonlySet<bigint>;
+  /**
+   * Indexes of the validators that a deposit waits for, whoever has made it. The beacon chain sends it back only when their exit is
+   * over (Electra's `process_pending_deposits`), so that ether which was staked for nothing would be missing for weeks.
+   */
+  readonly awaitingDeposits?: ReadonlySet<bigint> | undefined;
 }
 
 /**
@@ -153,7 +158,7 @@ function partialRoomGwei(
 
 /** Validators that may exit, the smallest first. */
 function exitable(options: WithdrawalPlanOptions, validators: readonly ValidatorState[]): ValidatorState[] {
-  const { vault, epoch, pending, oracleExits, validatorMinActiveEpochs } = options;
+  const { vault, epoch, pending, oracleExits, validatorMinActiveEpochs, awaitingDeposits } = options;
   return validators
     .filter(validator => {
       const { index, activationEpoch } = validator;
@@ -163,6 +168,7 @@ function exitable(options: WithdrawalPlanOptions, validators: readonly Validator
         findWithdrawalFault({ source: vault, amountGwei: 0n }, validator, { epoch, pendingGwei }) ===
           undefined &&
         !oracleExits.has(index) &&
+        awaitingDeposits?.has(index) !== true &&
         !pending.exits.has(index) &&
         !pending.consolidationSources.has(index) &&
         !pending.consolidationTargets.has(index)
@@ -211,7 +217,9 @@ export type ExitRefusal =
   /** Not active yet, or not for 256 epochs. */
   | 'too-young'
   | 'partials-pending'
-  | 'consolidating';
+  | 'consolidating'
+  /** A deposit waits for it. */
+  | 'deposit-pending';
 
 export interface ExitPlan {
   /** Validators that can be exited, the longest active first. */
@@ -223,14 +231,14 @@ export interface ExitPlan {
 /**
  * Which validators are exited when somebody asks for it.
  * @param options.epoch - of the last justified checkpoint
- * @param options.indexes - those that are meant; default: all of the vault
+ * @param options.indexes - those that are meant, also if a deposit waits for them; default: all of the vault
  * @param options.count - how many of them at most
  */
 export function planExits({
   indexes,
   count,
   ...facts
-}: Pick<WithdrawalFacts, 'vault' | 'epoch' | 'validators' | 'pending'> & {
+}: Pick<WithdrawalFacts, 'vault' | 'epoch' | 'validators' | 'pending' | 'awaitingDeposits'> & {
   readonly oracleExits?: ReadonlySet<bigint> | undefined;
   readonly indexes?: readonly bigint[] | undefined;
   readonly count?: number | undefined;
@@ -241,7 +249,9 @@ export function planExits({
   for (const index of new Set(indexes ?? byIndex.keys())) {
     const validator = byIndex.get(index);
     const reason = validator === undefined ? 'foreign' : findExitRefusal(facts, validator);
-    if (validator !== undefined && reason === undefined) exits.push(validator);
+    // A stranger's deposit must not keep anybody from an exit that is asked for by its index: that one is void for a while, no more.
+    const isWanted = reason === undefined || (reason === 'deposit-pending' && indexes !== undefined);
+    if (validator !== undefined && isWanted) exits.push(validator);
     else refused.push({ index, reason: reason ?? 'foreign' });
   }
   exits.sort(
@@ -258,7 +268,8 @@ export function findExitRefusal(
     epoch,
     pending,
     oracleExits,
-  }: Pick<WithdrawalFacts, 'vault' | 'epoch' | 'pending'> & {
+    awaitingDeposits,
+  }: Pick<WithdrawalFacts, 'vault' | 'epoch' | 'pending' | 'awaitingDeposits'> & {
     readonly oracleExits?: ReadonlySet<bigint> | undefined;
   },
   validator: ValidatorState,
@@ -280,5 +291,6 @@ export function findExitRefusal(
   if (oracleExits?.has(index) === true) return 'exiting';
   if (pending.exits.has(index)) return 'exit-requested';
   const isConsolidating = pending.consolidationSources.has(index) || pending.consolidationTargets.has(index);
-  return isConsolidating ? 'consolidating' : undefined;
+  if (isConsolidating) return 'consolidating';
+  return awaitingDeposits?.has(index) === true ? 'deposit-pending' : undefined;
 }

@@ -21,6 +21,7 @@ import {
   type WithdrawalOutcome,
 } from '../../../src/services/staking/withdrawals/withdraw-from-validators.ts';
 import type { Outbox } from '../../../src/transactions/outbox.ts';
+import { credentialsOf } from '../../devnet/deposit-data.ts';
 import { type Devnet, startDevnet } from '../../devnet/devnet.ts';
 import type { ElectraNode } from '../../devnet/electra-node.ts';
 import { createTestDatabase } from '../postgres/postgres.ts';
@@ -67,6 +68,8 @@ export interface WithdrawalsScene {
   listVoid(): Promise<readonly unknown[]>;
   /** Somebody leaves the vault with so much ether. */
   leave(ether: number): Promise<void>;
+  /** Somebody deposits an ether for one of the validators, which then waits on the beacon chain. */
+  deposit(index: number): Promise<void>;
 }
 
 export interface WithdrawalsDevnet extends AsyncDisposable {
@@ -230,6 +233,15 @@ async function createScene(
     network,
     operator,
     leave,
+    deposit: async index => {
+      const key = devnet.beacon.head.state.validators[index]?.publicKey ?? '';
+      await devnet.depositForKey({
+        publicKey: Buffer.from(key.slice(2), 'hex'),
+        withdrawalCredentials: credentialsOf(vault, 2),
+        amountGwei: ETH,
+        signature: Buffer.alloc(96, 0xcc),
+      });
+    },
     deps: { node, beacon: snapshots, validators: vaultValidators },
     lines: () => recorded.texts(),
     indexes: keys.map(key => indexOf(`0x${key.toString('hex')}`)),

@@ -30,7 +30,7 @@ export function planRequests(
   if (planned === undefined || planned.missingGwei < 1n || 'off' in withdrawals) {
     return { ...common, untouched: [] };
   }
-  const { stake, plan, oracleExits, missingGwei, validatorMinActiveEpochs } = planned;
+  const { stake, plan, oracleExits, missingGwei, validatorMinActiveEpochs, awaitingDeposits } = planned;
   const { head, validators, pending } = stake;
   const facts = {
     vault: fromHex(vault, ADDRESS_LENGTH),
@@ -38,6 +38,7 @@ export function planRequests(
     validators,
     pending,
     oracleExits,
+    awaitingDeposits,
     missingGwei,
     validatorMinActiveEpochs,
     isWithoutExits: withdrawals.isWithoutExits,

@@ -18,7 +18,7 @@ import type { TransactionIntent } from '../../../transactions/transaction.ts';
 import { withdrawalIntents } from '../operations/operation-intents.ts';
 import { asManual } from './last-submission.ts';
 import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
-import { readVaultStake, type VaultStakeDeps } from './vault-stake.ts';
+import { fetchAwaitingDeposits, readVaultStake, type VaultStakeDeps } from './vault-stake.ts';
 
 export interface VaultExitsOptions {
   /** Checksummed. */
@@ -41,6 +41,8 @@ export interface VaultExits {
   /** Those whose request would cost more than the limit now, when the others have been made. */
   readonly later: readonly ValidatorState[];
   readonly refused: ExitPlan['refused'];
+  /** Of the validators whose exit is requested, those that a deposit waits for: it comes back only after the exit. */
+  readonly awaitingDeposits: readonly bigint[];
   /** What all requests cost at most; what is too much comes back. */
   readonly feesWei: bigint;
   /** What the gas costs by the base fee of the head. */
@@ -61,6 +63,8 @@ const REASONS: Readonly<Record<ExitPlan['refused'][number]['reason'], string>> =
   'too-young': 'it has not been active for 256 epochs',
   'partials-pending': 'it has pending partial withdrawals',
   consolidating: 'a consolidation of it is pending',
+  'deposit-pending':
+    'a deposit for it waits on the beacon chain and would come back only after its exit (name it with --indexes to exit it all the same)',
 };
 
 /** Why a validator cannot be exited, in words. */
@@ -85,18 +89,20 @@ export async function planVaultExits(deps: VaultStakeDeps, options: VaultExitsOp
     withdrawalRequests: find('withdrawalRequests'),
     consolidationRequests: find('consolidationRequests'),
   };
-  const { stake, more } = await readVaultStake(deps, query, async ({ head }) => {
+  const { stake, more } = await readVaultStake(deps, query, async ({ head, validators }, snapshot) => {
     const { number: blockNumber } = head.executionBlock;
-    const [state, lastEventBlock] = await Promise.all([
+    const [state, lastEventBlock, awaitingDeposits] = await Promise.all([
       fetchVaultV5State(node, { vault, keeper }, { multicall, blockNumber }),
       findLastRequestBlock(node, vault, { network, toBlock: blockNumber }),
+      fetchAwaitingDeposits(snapshot, validators),
     ]);
-    return { state, lastEventBlock };
+    return { state, lastEventBlock, awaitingDeposits };
   });
   requireAuthority(options, more.state);
   const { head, validators, pending, requestQueue } = stake;
+  const { awaitingDeposits } = more;
   const facts = { vault: fromHex(vault, ADDRESS_LENGTH), epoch: head.epoch, validators, pending };
-  const { exits, refused } = planExits({ ...facts, indexes, count });
+  const { exits, refused } = planExits({ ...facts, awaitingDeposits, indexes, count });
   requireExits(options, { exits, refused });
   const affordable = largestAffordableBatch('withdrawal', requestQueue, {
     maxFeeWei,
@@ -119,6 +125,7 @@ export async function planVaultExits(deps: VaultStakeDeps, options: VaultExitsOp
     exits: chosen,
     later: exits.slice(affordable),
     refused,
+    awaitingDeposits: chosen.map(({ index }) => index).filter(index => awaitingDeposits.has(index)),
     feesWei: feeWei * BigInt(affordable),
     gasWei: await estimateGasWei(deps, options, intents),
     intents,

@@ -15,7 +15,7 @@ import {
   findPendingOperations,
   type PendingOperations,
 } from '../../../domain/protocol/pending-operations.ts';
-import { fromHex } from '../../../lib/bytes.ts';
+import { fromHex, toHex } from '../../../lib/bytes.ts';
 import { ExternalError } from '../../../lib/errors.ts';
 import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { VaultValidators } from '../../local-keys/vault-validators.ts';
@@ -112,6 +112,20 @@ export async function readVaultStake<T>(
     };
     return { stake, more: await readMore(stake, snapshot) };
   });
+}
+
+/**
+ * Which of a vault's validators a deposit waits for, whoever has made it.
+ * @param snapshot - of the state in which the validators are; it reads the whole queue of deposits, which may have 20 MB
+ * @returns their indexes
+ */
+export async function fetchAwaitingDeposits(
+  snapshot: Pick<BeaconSnapshot, 'fetchPendingDeposits'>,
+  validators: readonly ValidatorState[],
+): Promise<ReadonlySet<bigint>> {
+  const deposits = await snapshot.fetchPendingDeposits(validators.map(({ publicKey }) => publicKey));
+  const keys = new Set(deposits.map(({ publicKey }) => toHex(publicKey)));
+  return new Set(validators.filter(({ publicKey }) => keys.has(toHex(publicKey))).map(({ index }) => index));
 }
 
 /** A plan that would be outdated as soon as it is made is not made: another beacon node may be further. */

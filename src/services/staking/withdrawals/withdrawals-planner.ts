@@ -36,7 +36,13 @@ import { stakePerToken } from '../registration/vault-version.ts';
 import { asPart, isStillThere, type Submission } from './last-submission.ts';
 import type { RedemptionReserve } from './redemption-reserve.ts';
 import { findLastRequestBlock, MAX_BATCH, STALE_BLOCKS } from './request-occasion.ts';
-import { readVaultStake, requireReached, type VaultStake, type VaultStakeDeps } from './vault-stake.ts';
+import {
+  fetchAwaitingDeposits,
+  readVaultStake,
+  requireReached,
+  type VaultStake,
+  type VaultStakeDeps,
+} from './vault-stake.ts';
 import type { WithdrawalWaitCode } from './withdrawal-waits.ts';
 
 export interface WithdrawalsPlannerDeps extends VaultStakeDeps {
@@ -76,6 +82,8 @@ export interface PlannedWithdrawals {
   readonly missingGwei: bigint;
   /** Epochs for which a validator has to be active before it is exited. */
   readonly validatorMinActiveEpochs: bigint;
+  /** Indexes of the validators that a deposit waits for; undefined where no exits came into question, and nobody has looked. */
+  readonly awaitingDeposits: ReadonlySet<bigint> | undefined;
   readonly plan: WithdrawalPlan;
   readonly lastEventBlock: number | null;
 }
@@ -280,7 +288,8 @@ export class WithdrawalsPlanner {
     // An equal request whose event is too long ago to be looked for is another occasion all the same.
     const last = await findLastSubmission();
     const query = { vault, withdrawalRequests, consolidationRequests, signal };
-    const { stake, more } = await readVaultStake(this.#deps, query, async state => {
+    const validatorMinActiveEpochs = BigInt(want.config.validatorMinActiveEpochs ?? SHARD_COMMITTEE_PERIOD);
+    const { stake, more } = await readVaultStake(this.#deps, query, async (state, snapshot) => {
       const { head, validators, pending } = state;
       const { number } = head.executionBlock;
       requireReached(state, want.harvestBlock);
@@ -290,22 +299,29 @@ export class WithdrawalsPlanner {
         findLastRequestBlock(node, vault, { network, toBlock: number }),
       ]);
       const lastOwnBlock = last !== undefined && last.block <= number ? last.block : null;
-      return { missingGwei, lastEventBlock: lastEventBlock ?? lastOwnBlock, comingInGwei: comingIn };
+      const facts = {
+        vault: fromHex(vault, ADDRESS_LENGTH),
+        epoch: head.epoch,
+        validators,
+        pending,
+        oracleExits,
+        missingGwei,
+        validatorMinActiveEpochs,
+        isWithoutExits: this.#options.isWithoutExits,
+      };
+      const first = planWithdrawals(facts);
+      // The queue of deposits is long, and matters to exits alone.
+      const isExiting = first.withdrawals.some(({ kind }) => kind === 'exit');
+      const awaitingDeposits = isExiting ? await fetchAwaitingDeposits(snapshot, validators) : undefined;
+      return {
+        missingGwei,
+        lastEventBlock: lastEventBlock ?? lastOwnBlock,
+        comingInGwei: comingIn,
+        awaitingDeposits,
+        plan: awaitingDeposits === undefined ? first : planWithdrawals({ ...facts, awaitingDeposits }),
+      };
     });
-    const { head, validators, pending } = stake;
-    const { epoch } = head;
-    const validatorMinActiveEpochs = BigInt(want.config.validatorMinActiveEpochs ?? SHARD_COMMITTEE_PERIOD);
-    const plan = planWithdrawals({
-      vault: fromHex(vault, ADDRESS_LENGTH),
-      epoch,
-      validators,
-      pending,
-      oracleExits,
-      missingGwei: more.missingGwei,
-      validatorMinActiveEpochs,
-      isWithoutExits: this.#options.isWithoutExits,
-    });
-    return { stake, plan, oracleExits, validatorMinActiveEpochs, ...more };
+    return { stake, oracleExits, validatorMinActiveEpochs, ...more };
   }
 
   /** Those whose balance comes to the vault: a key of it may have been deposited by somebody else first. */

@@ -262,6 +262,25 @@ describe('comingInGwei', () => {
   });
 });
 
+describe('planWithdrawals beside deposits that wait', () => {
+  it('no validator that a deposit waits for exits, and what can be had of it otherwise is', () => {
+    fc.assert(
+      fc.property(anyScene, anyMissing, fc.nat({ max: 3 }), (scene, missing, every) => {
+        const { options, plan: before } = planScene(scene, missing, false);
+        const awaitingDeposits = new Set(
+          options.validators.map(({ index }) => index).filter(index => Number(index) % 4 <= every),
+        );
+        const { withdrawals } = planWithdrawals({ ...options, awaitingDeposits });
+        const exits = withdrawals.filter(({ kind }) => kind === 'exit');
+        expect(exits.filter(({ index }) => awaitingDeposits.has(index))).toEqual([]);
+        if (before.withdrawals.every(({ kind }) => kind === 'partial'))
+          expect(withdrawals).toEqual(before.withdrawals);
+      }),
+      RUNS,
+    );
+  });
+});
+
 describe('isWithdrawalQueueFull', () => {
   it('isWithdrawalQueueFull counts what waits in both layers', () => {
     expect(isWithdrawalQueueFull(134_217_727, 0)).toBe(false);
@@ -321,6 +340,19 @@ describe('planExits', () => {
     expect(planExits({ ...facts, oracleExits: new Set([2n]), count: 1 }).exits).toMatchObject([
       { index: 1n },
     ]);
+  });
+
+  it('planExits leaves out validators that a deposit waits for, unless they are named', () => {
+    const awaitingDeposits = new Set([2n, 6n]);
+    const { exits, refused } = planExits({ ...facts, awaitingDeposits, count: 2 });
+    expect(exits.map(({ index }) => index)).toEqual([1n, 9n]);
+    expect(refused).toContainEqual({ index: 2n, reason: 'deposit-pending' });
+    // What would make the request void is said first.
+    expect(refused).toContainEqual({ index: 6n, reason: 'partials-pending' });
+    expect(planExits({ ...facts, awaitingDeposits, indexes: [2n, 6n] })).toMatchObject({
+      exits: [{ index: 2n }],
+      refused: [{ index: 6n, reason: 'partials-pending' }],
+    });
   });
 
   it('no exit is void by the rules of Electra, nor any validator twice', () => {

@@ -94,6 +94,19 @@ describe('exits that somebody asks the vault for', () => {
     expect(await scene.listVoid()).toEqual([]);
   });
 
+  it('a validator that a deposit waits for is left out, and exits when it is named', async () => {
+    const scene = await place.createScene({ validators: [32, 33], leaving: 0 });
+    const [first = -1, second = -1] = scene.indexes;
+    await scene.deposit(first);
+    const planned = await plan(scene);
+    expect(indexesOf(planned.exits)).toEqual([second]);
+    expect(planned.refused).toEqual([{ index: BigInt(first), reason: 'deposit-pending' }]);
+    expect(planned.awaitingDeposits).toEqual([]);
+    const named = await plan(scene, { indexes: [BigInt(first)] });
+    expect(indexesOf(named.exits)).toEqual([first]);
+    expect(named.awaitingDeposits).toEqual([BigInt(first)]);
+  });
+
   it('a plan that is too old, or that another request has overtaken, is not sent', async () => {
     const scene = await place.createScene({ validators: [32, 32], leaving: 0 });
     const [first = -1n, second = -1n] = scene.indexes.map(BigInt);

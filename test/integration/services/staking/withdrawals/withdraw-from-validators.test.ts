@@ -7,6 +7,7 @@ import { findLastSubmission } from '../../../../../src/services/staking/withdraw
 import type { WithdrawalWaitCode } from '../../../../../src/services/staking/withdrawals/withdrawal-waits.ts';
 import { encodeWithdrawal } from '../../../../devnet/deposit-data.ts';
 import { unhex } from '../../../../devnet/exit-signature.ts';
+import { sendAs } from '../../../../devnet/send-as.ts';
 import { occasionNow } from '../../../../support/scenes/operations-vault.ts';
 import { startTestOperator } from '../../../../support/scenes/outbox-scene.ts';
 import {
@@ -81,6 +82,20 @@ describe('withdrawals from validators of a vault', () => {
     expect(await scene.listRequests()).toEqual([[scene.indexes[2], 0n]]);
     await place.devnet.passEpochs(1);
     expect(await scene.listVoid()).toEqual([]);
+  });
+
+  it('a validator that a deposit waits for does not exit: the next one does, or nobody', async () => {
+    const scene = await place.createScene({ validators: [32, 33], leaving: 20 });
+    const [first = -1, second = -1] = scene.indexes;
+    await scene.deposit(first);
+    expect(await scene.run()).toMatchObject({ status: 'requested', queuedAssetsGwei: 0n });
+    expect(await scene.listRequests()).toEqual([[second, 0n]]);
+    await place.devnet.passEpochs(1);
+    expect(await scene.listVoid()).toEqual([]);
+    const alone = await place.createScene({ validators: [32], leaving: 20 });
+    await alone.deposit(alone.indexes[0] ?? -1);
+    expect(await alone.run()).toMatchObject(waitingFor('validators that can be', 'nothing-to-withdraw'));
+    expect(await alone.listRequests()).toEqual([]);
   });
 
   it('no validator exits where only partial withdrawals are wanted, and the rest stays missing', async () => {
@@ -192,14 +207,11 @@ describe('withdrawals from validators of a vault', () => {
       .staticCall();
     const { provider } = place.devnet.protocol;
     const overtake = async () => {
-      await provider.send('anvil_impersonateAccount', [manager]);
       const entries = encodeWithdrawal(unhex(publicKey), 7n * ETH);
       const data = place.devnet.protocol
         .at('VaultV5', scene.vault)
         .interface.encodeFunctionData('withdrawValidators', [entries, '0x']);
-      const call = { from: manager, to: scene.vault, data, value: '0x64', gas: '0xf4240' };
-      await provider.send('eth_sendTransaction', [call]);
-      await provider.send('anvil_stopImpersonatingAccount', [manager]);
+      await sendAs(provider, { from: manager, to: scene.vault, data, valueWei: 100n });
     };
     expect(await scene.run({ beforeSend: overtake })).toMatchObject({
       status: 'restarted',
