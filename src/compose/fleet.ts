@@ -67,12 +67,11 @@ export async function openFleet(settings: FleetSettings, context: FleetContext):
       token: (await readSecretFile(tokenFile)).value.trim(),
     })),
   );
-  const fleet: FleetToObserve = {
+  const fixed: Omit<FleetToObserve, 'createdKeys'> = {
     ref: { network, address: vault },
     programVersion: context.programVersion,
     vaultDirectory: directory,
     keystoresDirectory: settings.keystoresDir,
-    createdKeys: (await findVaultConfig(dataDir, vault))?.mnemonicNextIndex,
     signerUrls: settings.signerUrls,
     clients,
     operatorUrls: settings.operatorUrls,
@@ -81,8 +80,13 @@ export async function openFleet(settings: FleetSettings, context: FleetContext):
     limitMs,
     databaseLimitMs: limitMs + (settings.database?.waitForDb ?? 0),
   };
+  // A page is open for months, and keys are made meanwhile.
+  const current = async (): Promise<FleetToObserve> => ({
+    ...fixed,
+    createdKeys: (await findVaultConfig(dataDir, vault))?.mnemonicNextIndex,
+  });
   return owned(stack, {
-    observe: async () => (await observeFleet(handles, fleet)).observation,
+    observe: async () => (await observeFleet(handles, await current())).observation,
     diagnose: async ({ slashingDb, keyFilesDir }: DiagnosisSettings) => {
       const deployment = {
         secretFiles: secretFilesOf(settings, directory),
@@ -90,6 +94,7 @@ export async function openFleet(settings: FleetSettings, context: FleetContext):
         openSlashing: slashingDb && opener({ dbUrl: slashingDb, dbSchema: undefined }, warn),
         outward: [...settings.executionEndpoints, ...settings.consensusEndpoints],
       };
+      const fleet = await current();
       return await diagnoseFleet(handles, fleet, deployment, await observeFleet(handles, fleet));
     },
   });

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startValidatorClient, type ValidatorClient } from '../devnet/validator-client.ts';
 import { createTestDatabase, runSql } from '../support/postgres/postgres.ts';
@@ -8,6 +8,7 @@ import { unseenResults } from '../support/programs/json-results.ts';
 import { startOperatorProcess } from '../support/programs/operator-process.ts';
 import { type StoredVault, storeTestVault } from '../support/scenes/stored-vault.ts';
 import { type ListingSigner, startListingSigner } from '../support/servers/listing-signer.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const TOKEN = 'planted-token-0x01';
 const directory = temporaryDirectory();
@@ -180,6 +181,39 @@ describe('operator status', () => {
     expect((await fetch(`${url}page.js`)).status).toBe(200);
     expect(await program.stop('SIGINT')).toMatchObject({ exitCode: 0 });
     await expect(fetch(url)).rejects.toThrow('fetch failed');
+  });
+
+  it('a page that is open shows keys that are made meanwhile', async () => {
+    const config = join(directory.path, vault.address.toLowerCase(), 'config.json');
+    const have = (keys: number) => {
+      const document = { network: 'holesky', mnemonic_next_index: keys, first_public_key: vault.publicKeys[0] };
+      writeFileSync(config, JSON.stringify(document));
+    };
+    mkdirSync(dirname(config), { recursive: true });
+    have(3);
+    await using program = startOperatorProcess(
+      [...named, '--serve', '--status-port', '0', '--watch-interval', '0.1'],
+      { env, words: ['status'] },
+    );
+    await program.printed(/^Status page at .*\n/m);
+    const url = /^Status page at (\S+)$/m.exec(program.stdout)?.[1] ?? '';
+    const created = async () => {
+      const page = (await (await fetch(url)).text()).replace(/<[^>]*>/g, ' ');
+      return /Created\s+(\d+)/.exec(page)?.[1];
+    };
+    expect(await created()).toBe('3');
+    have(5);
+    let last: string | undefined;
+    await waitUntil(
+      '5 created keys on the page',
+      async () => {
+        last = await created();
+        return last === '5';
+      },
+      { lastSeen: () => last },
+    );
+    rmSync(dirname(config), { recursive: true });
+    expect(await program.stop('SIGINT')).toMatchObject({ exitCode: 0 });
   });
 
   it.each([
