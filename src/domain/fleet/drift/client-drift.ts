@@ -8,6 +8,12 @@ import {
 import type { Difference } from './difference.ts';
 import { nameKeys } from './name-keys.ts';
 
+/**
+ * What takes a key from a client that runs: at once and, where its key manager was given the key, for good. Stopping it does not, since
+ * Lighthouse, Nimbus, Teku and Vero keep such keys over a restart.
+ */
+const DELETE = 'DELETE /eth/v1/remotekeys';
+
 type ClientRow = ClientRows['rows'][number];
 
 /** Each validator client's files and running keys against the plan. */
@@ -27,7 +33,7 @@ export function clientDrift({ clients, database, keymanagers, runTwice }: Observ
             severity: 'error',
             where: 'validator clients',
             what: `run ${nameKeys(runTwice)}, more than one of them each: they will be slashed`,
-            remedy: 'Stop all but one of these clients now',
+            remedy: `Delete them from all but one of these clients now (${DELETE}), or stop those`,
           },
         ];
   return [...twice, ...running, ...fileDrift(rows, planned)];
@@ -105,7 +111,7 @@ function runningDrift(name: string, facts: KeymanagerFacts, planned: number | un
       severity: 'error',
       where,
       what: `runs ${nameKeys(misplaced)}, which the plan gives to other clients: run by both, they are slashed`,
-      remedy: `Stop this client, ${writeFiles(index, planned)} --removals=allow, and start it again`,
+      remedy: `Delete them from this client (${DELETE}; stopping it helps for good only where they are in its files), then ${writeFiles(index, planned)} --removals=allow, then restart the client`,
     });
   }
   if (missing.total > 0) {

@@ -19,7 +19,7 @@ function setDrift({ database, contracts, oracles }: Observation): Difference[] {
         severity: 'warning',
         where: 'database',
         what: `has shares for oracles that the keeper has replaced: ${countOf(stored.total, 'key')} to be shared anew`,
-        remedy: `${UPLOAD}, then operator remote-db setup-web3signer`,
+        remedy: `${UPLOAD}, then operator remote-db setup-web3signer, then /reload of each signer`,
       },
     ];
   }

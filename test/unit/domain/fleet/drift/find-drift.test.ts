@@ -360,6 +360,26 @@ describe('findDrift', () => {
     expect(found.map(({ severity }) => severity)).toEqual(['error', 'warning', 'note']);
   });
 
+  it('findDrift names all that has to be done for shares of new oracles, up to the signers', () => {
+    const database = answered({ ...healthyDatabase(), oracleSetHash: `0x${'9'.repeat(64)}` });
+    const [difference] = findDrift({ ...healthyFleet(), database });
+    expect(difference?.remedy).toBe(
+      'operator remote-db upload-keypairs, then operator remote-db setup-web3signer, then /reload of each signer',
+    );
+  });
+
+  it('findDrift has keys of other clients deleted, which a client may keep when it is only stopped', () => {
+    const found = findDrift({
+      ...healthyFleet(),
+      keymanagers: keymanagers({ misplaced: someKeys(1) }),
+      runTwice: someKeys(1),
+    });
+    expect(found.map(({ remedy }) => remedy)).toEqual([
+      'Delete them from all but one of these clients now (DELETE /eth/v1/remotekeys), or stop those',
+      'Delete them from this client (DELETE /eth/v1/remotekeys; stopping it helps for good only where they are in its files), then operator remote-db setup-validator --validator-index=2 --total-validators=3 --removals=allow, then restart the client',
+    ]);
+  });
+
   it('findDrift says nothing of counterparts that were not asked', () => {
     const observation: Observation = {
       ...healthyFleet(),
