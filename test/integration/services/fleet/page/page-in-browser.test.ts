@@ -1,12 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import chromium from '@sparticuz/chromium';
 import axe, { type AxeResults } from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium as driver, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPageServer } from '../../../../../src/services/fleet/page/page-server.ts';
 import type { PageContent } from '../../../../../src/services/fleet/page/render-page.ts';
+import { startBrowser } from '../../../../support/programs/browser.ts';
 import { burningPage, contentOf, driftingPage, healthyPage } from '../../../../support/scenes/fleet-pages.ts';
 import { waitUntil } from '../../../../support/wait-until.ts';
 
@@ -20,16 +19,7 @@ const resources = new AsyncDisposableStack();
 let browser: Browser;
 
 beforeAll(async () => {
-  browser = resources.use(
-    await driver.launch({
-      executablePath: await chromium.executablePath(),
-      // In a single process the browser ends with the first of its windows.
-      args: chromium.args.filter(arg => arg !== '--single-process'),
-      headless: true,
-      // The fonts that come with the browser, whatever the machine has.
-      env: { ...process.env, FONTCONFIG_PATH: join(tmpdir(), 'fonts') },
-    }),
-  );
+  browser = resources.use(await startBrowser());
 });
 afterAll(async () => {
   await resources.disposeAsync();
