@@ -186,7 +186,11 @@ describe('operator status', () => {
   it('a page that is open shows keys that are made meanwhile', async () => {
     const config = join(directory.path, vault.address.toLowerCase(), 'config.json');
     const have = (keys: number) => {
-      const document = { network: 'holesky', mnemonic_next_index: keys, first_public_key: vault.publicKeys[0] };
+      const document = {
+        network: 'holesky',
+        mnemonic_next_index: keys,
+        first_public_key: vault.publicKeys[0],
+      };
       writeFileSync(config, JSON.stringify(document));
     };
     mkdirSync(dirname(config), { recursive: true });

@@ -3,12 +3,15 @@ import pg from 'pg';
 import { startPostgresServer } from '../support/postgres/postgres-server.ts';
 
 /**
- * An empty database of the demo's own: on the server that REMOTE_DB_URL names, or on one that is started. What an operator
- * keeps of one devnet would not fit the next, whose chain and addresses have the same names.
+ * An empty database of the demo's own. What an operator keeps of one devnet would not fit the next, whose chain and addresses
+ * have the same names.
+ * @param sibling - a database on the same server; without it the one that REMOTE_DB_URL names, or one that is started
  */
-export async function openDemoDatabase(): Promise<{ readonly url: string } & AsyncDisposable> {
+export async function openDemoDatabase(
+  sibling?: string,
+): Promise<{ readonly url: string } & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  const server = process.env.REMOTE_DB_URL || stack.use(await startPostgresServer()).url;
+  const server = sibling || process.env.REMOTE_DB_URL || stack.use(await startPostgresServer()).url;
   const name = `stakewise_demo_${process.pid}_${randomBytes(4).toString('hex')}`;
   await runStatement(server, `create database ${name}`);
   stack.defer(() => runStatement(server, `drop database if exists ${name} with (force)`));

@@ -1,5 +1,5 @@
 // npm run demo: keys are made and distributed by the remote database, the operator registers validators with them, rotates
-// their exits and harvests, the vault grows twice, and in the end the validators exit and the vault is recovered. Everything by the real launchers,
+// their exits and harvests, the vault grows twice, a fleet drifts and is mended, and in the end the validators exit and the vault is recovered. Everything by the real launchers,
 // on a local chain and database; every written file is read by its consumer's rules, and all that happens is checked on the
 // chain, with code that the program does not share.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { operate } from './operate.ts';
 import { operateWithoutFile } from './operate-without-file.ts';
 import { createChapters, createRunner, secondsSince } from './runner.ts';
 import { exitValidators, signWithWrittenFiles } from './signing-path.ts';
+import { PICTURE, watchFleet } from './watch-fleet.ts';
 
 const KEYS = 6;
 /** How many keys come to the vault each time that it grows, and how often it does. */
@@ -38,7 +39,9 @@ console.log(`The StakeWise Operator, from an empty vault to validators that exit
   4  The operator registers validators, rotates their exit signatures and harvests rewards.
   5  Vaults of version 5 need no deposit data: their validators get 300 and 32 ETH, are topped up,
      partially withdrawn, and exit.
-  6  The other validators exit, and their vault is recovered from its mnemonic.
+  6  Two signers and three validator clients have 30 keys. Five things happen to them, as they do in
+     the field: status, doctor and the page say each, and what they say mends it.
+  7  The other validators exit, and their vault is recovered from its mnemonic.
 
 Everything lies in DEMO=${folder}, which is removed at the end. "npm run demo -- --verbose" shows all that the programs say.
 
@@ -122,8 +125,11 @@ for (let growth = 1; growth <= GROWTHS; growth++) {
   );
 }
 await operateWithoutFile(scene);
+await chapter('A fleet drifts, and is mended', () => watchFleet({ ...scene, databaseUrl }));
 await chapter('The validators exit, and the vault is recovered', async () => {
   await exitValidators({ ...scene, keys: KEYS + GROWTHS * GROWTH });
   await run('./v3-operator', [...remoteDb, 'cleanup', '--yes']);
 });
-console.log(`${durations.join('\n')}\nDone in ${secondsSince(started)}.`);
+console.log(
+  `${durations.join('\n')}\nDone in ${secondsSince(started)}. A picture of the fleet's page is left: ${PICTURE}`,
+);

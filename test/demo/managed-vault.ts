@@ -12,6 +12,7 @@ export interface ManagedVault {
   readonly folder: string;
   /** The address of the hot wallet. */
   readonly wallet: string;
+  readonly mnemonicFile: string;
 }
 
 export interface ManagedVaultOptions {
@@ -22,13 +23,15 @@ export interface ManagedVaultOptions {
   readonly dataDir: string;
   readonly networkFile: string;
   readonly keys: number;
+  /** Further options of `create-keys`. */
+  readonly keyOptions?: readonly string[];
 }
 
 const WALLET_WEI = 10n ** 19n;
 
 /** Creates the vault on the chain, and its keys and its hot wallet by the launchers. */
 export async function prepareManagedVault(options: ManagedVaultOptions): Promise<ManagedVault> {
-  const { run, devnet, dataDir, networkFile, keys } = options;
+  const { run, devnet, dataDir, networkFile, keys, keyOptions = [] } = options;
   const vault = await devnet.createVault(5);
   const local = ['--vault', vault, '--data-dir', dataDir];
   const init = ['init', '--network', networkFile, '--language', 'english', '--no-verify', ...local];
@@ -36,13 +39,13 @@ export async function prepareManagedVault(options: ManagedVaultOptions): Promise
   const mnemonicFile = join(options.folder, `mnemonic-of-${vault}`);
   writeFileSync(mnemonicFile, `${words.trim()}\n`, { mode: 0o600 });
   const mnemonic = ['--mnemonic-file', mnemonicFile];
-  await run('./operator', ['create-keys', '--count', String(keys), ...mnemonic, ...local]);
+  await run('./operator', ['create-keys', '--count', String(keys), ...keyOptions, ...mnemonic, ...local]);
   await run('./operator', ['create-wallet', ...mnemonic, ...local]);
   const folder = join(dataDir, vault.toLowerCase());
   const wallet = await fundWallet(devnet, folder);
   await devnet.setValidatorsManager(wallet, vault);
   console.log(`The vault's admin makes the hot wallet ${wallet} its validators manager.\n`);
-  return { vault, local, folder, wallet };
+  return { vault, local, folder, wallet, mnemonicFile };
 }
 
 /** @returns the address of the hot wallet */

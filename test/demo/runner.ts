@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..', '..');
 const isVerbose = process.argv.includes('--verbose');
 
 /** A text with the demo's directory as `$DEMO`: its path is as long as the rest of a command line. */
-function withoutPaths(text: string, home: string): string {
+export function withoutPaths(text: string, home: string): string {
   return text.replaceAll(home, '$DEMO');
 }
 
@@ -89,30 +89,57 @@ export type Run = (
   options?: { isSecret?: boolean; showsLog?: boolean },
 ) => Promise<string>;
 
-/** Runs the launchers as a user would, printing each command line and what came of it; a failure ends the demo. */
-export function createRunner(home: string): Run {
+/** How a launcher ended, and what it said. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Listeners {
+  readonly onStdout?: (text: string) => void;
+  readonly onStderr?: (text: string) => void;
+}
+
+/** Runs a launcher to its end, whatever that is, and prints nothing. */
+export async function runQuietly(
+  home: string,
+  program: string,
+  args: readonly string[],
+  { onStdout, onStderr }: Listeners = {},
+): Promise<Ended> {
   // Settings of the caller's own vaults must not reach the demo.
   const env = { PATH: process.env.PATH, HOME: home, LANG: process.env.LANG };
+  // Not spawnSync: this process also serves the IPFS gateway that the command asks.
+  const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text;
+    onStdout?.(text);
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text;
+    onStderr?.(text);
+  });
+  const [exitCode] = await new Promise<[number | null]>((resolve, reject) => {
+    child.once('error', reject).once('close', code => resolve([code]));
+  });
+  return { exitCode, stdout, stderr };
+}
+
+/** Runs the launchers as a user would, printing each command line and what came of it; a failure ends the demo. */
+export function createRunner(home: string): Run {
   return async (program, args, { isSecret = false, showsLog = false } = {}) => {
     console.log(withoutPaths(`$ ${program} ${args.join(' ')}`, home));
     const began = performance.now();
-    // Not spawnSync: this process also serves the IPFS gateway that the command asks.
-    const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    child.stdout.setEncoding('utf8').on('data', text => {
-      stdout += text;
-      if (!isSecret) process.stdout.write(withoutPaths(text, home));
-    });
-    let log = '';
-    child.stderr.setEncoding('utf8').on('data', text => {
-      log += text;
-      if (showsLog || isVerbose) process.stdout.write(withoutPaths(text, home));
-    });
-    const [status] = await new Promise<[number | null]>((resolve, reject) => {
-      child.once('error', reject).once('close', code => resolve([code]));
+    const show = (text: string) => void process.stdout.write(withoutPaths(text, home));
+    const { exitCode, stdout, stderr } = await runQuietly(home, program, args, {
+      ...(!isSecret && { onStdout: show }),
+      ...((showsLog || isVerbose) && { onStderr: show }),
     });
     if (isSecret) console.log('(its 24 words are kept out of this log)');
-    if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}\n${log}`);
+    if (exitCode !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${exitCode}\n${stderr}`);
     console.log(`(${secondsSince(began)})\n`);
     return stdout;
   };
