@@ -19,7 +19,7 @@ export interface FleetOptions {
   readonly run: Run;
   /** The demo's. */
   readonly folder: string;
-  /** On a memory file system, where there is one. */
+  /** A folder on a memory file system, where there is one. */
   readonly keyFolder: string;
   /** A database on the server that is used. */
   readonly databaseUrl: string;

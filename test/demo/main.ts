@@ -13,7 +13,7 @@ import { operate } from './operate.ts';
 import { operateWithoutFile } from './operate-without-file.ts';
 import { createChapters, createRunner, secondsSince } from './runner.ts';
 import { exitValidators, signWithWrittenFiles } from './signing-path.ts';
-import { PICTURE, watchFleet } from './watch-fleet.ts';
+import { watchFleet } from './watch-fleet.ts';
 
 const KEYS = 6;
 /** How many keys come to the vault each time that it grows, and how often it does. */
@@ -125,11 +125,11 @@ for (let growth = 1; growth <= GROWTHS; growth++) {
   );
 }
 await operateWithoutFile(scene);
-await chapter('A fleet drifts, and is mended', () => watchFleet({ ...scene, databaseUrl }));
+const picture = await chapter('A fleet drifts, and is mended', () => watchFleet({ ...scene, databaseUrl }));
 await chapter('The validators exit, and the vault is recovered', async () => {
   await exitValidators({ ...scene, keys: KEYS + GROWTHS * GROWTH });
   await run('./v3-operator', [...remoteDb, 'cleanup', '--yes']);
 });
 console.log(
-  `${durations.join('\n')}\nDone in ${secondsSince(started)}. A picture of the fleet's page is left: ${PICTURE}`,
+  `${durations.join('\n')}\nDone in ${secondsSince(started)}. A picture of the fleet's page is left: ${picture}`,
 );

@@ -9,7 +9,7 @@ import { CLIENT_RULES, type ClientKind, type ClientRules } from './validator-cli
 
 /** A key that a validator client runs by a remote signer. */
 export interface RemoteKey {
-  /** As it was given, 0x hex. */
+  /** Its hex as it was given, with 0x. */
   readonly pubkey: string;
   readonly url: string;
   /** Whether it stands in the client's own files; else its key manager was given it. */

@@ -104,7 +104,7 @@ interface Client {
   readonly faults: ValidatorClientFaults;
 }
 
-/** As Prysm says it of the keys of a remote signer. */
+/** What Prysm says of the keys of a remote signer. */
 const NOT_LOCAL = 'Keymanager kind *remote_web3signer.Keymanager cannot change local keys';
 
 function answer(client: Client, request: ReceivedRequest): Answer {

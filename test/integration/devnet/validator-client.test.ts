@@ -101,7 +101,7 @@ const ROWS: readonly {
 ];
 
 describe.each(ROWS)('the key manager of $kind', ({ kind, readOnly, keepsAdded, bringsBack, deletesOwn }) => {
-  it('lists its keys, and says which are read-only', async () => {
+  it(`${kind} lists its keys, and says which are read-only`, async () => {
     await using client = await withTwo(kind);
     await add(client);
     const { json } = await ask(client, 'GET', 'remotekeys');
@@ -113,7 +113,7 @@ describe.each(ROWS)('the key manager of $kind', ({ kind, readOnly, keepsAdded, b
     expect(await list(client, 'keystores')).toEqual(kind === 'lodestar' ? KEYS : []);
   });
 
-  it('says imported of a key whose signer nobody reaches, and duplicate of one with another URL', async () => {
+  it(`${kind} says imported of a key whose signer nobody reaches, and duplicate of one with another URL`, async () => {
     await using client = await withTwo(kind);
     expect(await add(client)).toMatchObject({ status: 200, json: { data: [{ status: 'imported' }] } });
     expect(await add(client, ADDED, 'http://other:9000')).toMatchObject({
@@ -123,7 +123,7 @@ describe.each(ROWS)('the key manager of $kind', ({ kind, readOnly, keepsAdded, b
     expect(await list(client)).toEqual(KEYS);
   });
 
-  it(`${keepsAdded ? 'keeps' : 'loses'} what was added when it starts again`, async () => {
+  it(`${kind} ${keepsAdded ? 'keeps' : 'loses'} what was added when it starts again`, async () => {
     await using client = await withTwo(kind);
     await add(client);
     restart(client);
@@ -135,7 +135,7 @@ describe.each(ROWS)('the key manager of $kind', ({ kind, readOnly, keepsAdded, b
     expect(await list(client)).toEqual([FIRST, SECOND]);
   });
 
-  it(`says ${deletesOwn} of a key of its own, which ${bringsBack ? 'is there' : 'is gone'} when it starts again`, async () => {
+  it(`${kind} says ${deletesOwn} of a key of its own, which ${bringsBack ? 'is there' : 'is gone'} when it starts again`, async () => {
     await using client = await withTwo(kind);
     expect(await remove(client, FIRST)).toMatchObject({
       status: 200,
@@ -146,7 +146,7 @@ describe.each(ROWS)('the key manager of $kind', ({ kind, readOnly, keepsAdded, b
     expect(await list(client)).toEqual(bringsBack ? [FIRST, SECOND] : [SECOND]);
   });
 
-  it('answers 401 without a token, 403 with another one, and nothing while it is stopped', async () => {
+  it(`${kind} answers 401 without a token, 403 with another one, and nothing while it is stopped`, async () => {
     await using client = await withTwo(kind);
     const url = `${client.url}/eth/v1/remotekeys`;
     expect((await fetch(url)).status).toBe(401);
