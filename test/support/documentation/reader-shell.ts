@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import {
+  type CliRun,
   COMPILE_CACHE,
   type DialogueStep,
   PROGRAM,
@@ -12,12 +13,16 @@ import {
   withoutEscapes,
 } from '../programs/cli.ts';
 import { type OperatorProcess, startOperatorProcess } from '../programs/operator-process.ts';
+import type { StandingProgram } from '../programs/standing-program.ts';
+import { commandLines } from './markdown-page.ts';
 
 export interface ReaderShellOptions {
   /** What stands in a page for a reader's own machines, and what takes its place. */
   readonly exchanged: readonly (readonly [string, string])[];
   /** Warnings that the page announces. */
   readonly announced?: readonly RegExp[];
+  /** Runs the lines that call the program, where a page has too many of them for a process each. */
+  readonly program?: StandingProgram;
 }
 
 /**
@@ -30,8 +35,9 @@ export class ReaderShell {
   readonly env: Record<string, string>;
   readonly #exchanged: readonly (readonly [string, string])[];
   readonly #announced: readonly RegExp[];
+  readonly #program: StandingProgram | undefined;
 
-  constructor(folder: string, { exchanged, announced = [] }: ReaderShellOptions) {
+  constructor(folder: string, { exchanged, announced = [], program }: ReaderShellOptions) {
     this.folder = join(folder, 'clone');
     this.home = join(folder, 'home');
     const programs = join(folder, 'bin');
@@ -49,6 +55,7 @@ export class ReaderShell {
     };
     this.#exchanged = exchanged;
     this.#announced = announced;
+    this.#program = program;
   }
 
   /** The text with what stands in it for a reader's own machines exchanged. */
@@ -58,6 +65,22 @@ export class ReaderShell {
 
   /** Runs a block, and keeps what it exports. @returns what was printed */
   async run(code: string): Promise<string> {
+    let printed = '';
+    for (const part of this.#program === undefined ? [code] : commandLines(code)) {
+      const { stdout, stderr, exitCode } = await this.attempt(part);
+      expect(exitCode, `${part}\n${stdout}${stderr}`).toBe(0);
+      expect(this.#errorsIn(stderr), part).toEqual([]);
+      printed += stdout;
+    }
+    return printed;
+  }
+
+  /** Runs a block, or with a standing program a line, that may fail, and keeps what it exports where it does not. */
+  async attempt(code: string): Promise<CliRun> {
+    if (this.#program !== undefined && /^(?:\.\/)?operator /.test(code)) {
+      const [line = ''] = commandLines(code);
+      return this.#program.run(this.#wordsOf(line), { cwd: this.folder, env: this.env });
+    }
     const script = `set -euo pipefail\n${this.own(code)}\nenv -0 >&3`;
     const child = spawn('bash', ['-c', script], {
       cwd: this.folder,
@@ -72,13 +95,11 @@ export class ReaderShell {
       Promise.all(streams.map(stream => text(stream))),
       ended,
     ]);
-    expect(exitCode, `${code}\n${stdout}${stderr}`).toBe(0);
-    expect(this.#errorsIn(stderr), code).toEqual([]);
     for (const variable of variables.split('\0')) {
       const at = variable.indexOf('=');
       if (at > 0) this.env[variable.slice(0, at)] = variable.slice(at + 1);
     }
-    return stdout;
+    return { stdout, stderr, exitCode };
   }
 
   /** Runs a line of a launcher on a terminal. @returns what the terminal showed */

@@ -21,6 +21,8 @@ async function capture(stream, callback) {
 
 // It stays: no command line begins again as a process of its own, as those that derive keys do.
 process.execve = undefined;
+// Each command line listens to the streams and signals of its process, which here is the same one.
+for (const emitter of [process, process.stdout, process.stderr]) emitter.setMaxListeners(0);
 
 process.on('message', async ({ args, env, cwd }) => {
   for (const name of Object.keys(process.env)) delete process.env[name];

@@ -110,6 +110,18 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* Names that the status page answers beside localhost and addresses: those of its service, and further ones. */}}
+{{- define "stakewise.statusNames" -}}
+{{- $page := .Values.operator.statusPage }}
+{{- $names := list }}
+{{- if $page.service }}
+{{- $service := printf "%s-operator-status" (include "stakewise.name" .) }}
+{{- $inNamespace := printf "%s.%s" $service .Release.Namespace }}
+{{- $names = list $service $inNamespace (printf "%s.svc" $inNamespace) }}
+{{- end }}
+{{- join "," (concat $names $page.hostAllowlist) }}
+{{- end }}
+
 {{/* The database's URL of one role, as a file; give (dict "root" $ "key" …). */}}
 {{- define "stakewise.databaseVolume" -}}
 - name: database

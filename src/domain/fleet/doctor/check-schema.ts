@@ -8,7 +8,7 @@ export const CHECK = z
   .strictObject({
     code: z
       .enum([...CHECK_CODES, ...DIFFERENCE_CODES])
-      .describe('What was looked at, or the difference that was found, see docs/fleet.md.'),
+      .describe('What was looked at, or the difference that was found, see docs/fleet-reference.md.'),
     severity: z
       .enum(CHECK_SEVERITIES)
       .describe(

@@ -5,7 +5,7 @@ import { DIFFERENCE_CODES, SEVERITIES } from './difference.ts';
 
 export const DIFFERENCE = z
   .strictObject({
-    code: z.enum(DIFFERENCE_CODES).describe('What kind of difference it is, see docs/fleet.md.'),
+    code: z.enum(DIFFERENCE_CODES).describe('What kind of difference it is, see docs/fleet-reference.md.'),
     severity: z
       .enum(SEVERITIES)
       .describe(

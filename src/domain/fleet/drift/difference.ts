@@ -2,7 +2,7 @@
 export const SEVERITIES = ['note', 'warning', 'error'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** Every kind of difference, in alphabetical order; docs/fleet.md explains each. */
+/** Every kind of difference, in alphabetical order; docs/fleet-reference.md explains each. */
 export const DIFFERENCE_CODES = [
   'client-files-outdated',
   'client-files-unknown',

@@ -34,7 +34,7 @@ function localDrift({ local, database }: Observation): Difference[] {
   ];
 }
 
-function databaseDrift({ database }: Observation): Difference[] {
+function databaseDrift({ database, beaconChain }: Observation): Difference[] {
   const stored = factsOf(database);
   if (stored === undefined) return [];
   const found: Difference[] = [];
@@ -48,12 +48,16 @@ function databaseDrift({ database }: Observation): Difference[] {
     });
   }
   const { depositDataEntries, total } = stored;
-  if (depositDataEntries !== undefined && depositDataEntries !== total) {
+  // Deposit data of a vault that has grown leaves out what is registered already, so it may be of fewer keys.
+  const unused = factsOf(beaconChain)?.unregistered;
+  const tooFew = depositDataEntries !== undefined && unused !== undefined && depositDataEntries < unused;
+  if (tooFew || (depositDataEntries ?? 0) > total) {
+    const ofThem = tooFew ? `, ${unused} of them unused,` : '';
     found.push({
       code: 'deposit-data-missing-keys',
       severity: 'warning',
       where: 'database',
-      what: `has ${countOf(total, 'key')} and deposit data of ${depositDataEntries}`,
+      what: `has ${countOf(total, 'key')}${ofThem} and deposit data of ${depositDataEntries}`,
       remedy: `${UPLOAD} with all keystores and their deposit data`,
     });
   }

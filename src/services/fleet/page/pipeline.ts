@@ -60,16 +60,28 @@ function createdStage({ local }: Observation): Stage {
   return stage('Created', createdKeys ?? keystores, `${count(keystores, 'keystore')} here`, 'ok');
 }
 
-function depositStage({ local, database, contracts }: Observation, tone: Tone): Stage {
+function depositStage({ local, database, contracts, beaconChain }: Observation, tone: Tone): Stage {
   const stored = factsOf(database);
   const own = factsOf(local);
-  const keys = stored?.depositDataEntries ?? own?.depositDataEntries;
-  if (keys === undefined) return silentStage('Deposit data', silence(database) ?? 'none', 'unknown');
+  const entries = stored?.depositDataEntries ?? own?.depositDataEntries;
+  if (entries === undefined) return silentStage('Deposit data', silence(database) ?? 'none', 'unknown');
   const root = stored?.depositDataRoot ?? own?.depositDataRoot;
   const seen = factsOf(contracts);
-  if (!seen?.depositDataUsed) return stage('Deposit data', keys, '', tone);
-  const isSame = root === seen.depositDataRoot;
-  return stage('Deposit data', keys, isSame ? 'root is on the chain' : 'the chain has another root', tone);
+  const parts: string[] = [];
+  if (seen?.depositDataUsed)
+    parts.push(root === seen.depositDataRoot ? 'root is on the chain' : 'the chain has another root');
+  // What is registered already is left out when a vault grows.
+  const total = stored?.total ?? entries;
+  const used = total - (factsOf(beaconChain)?.unregistered ?? total);
+  const leftOut = Math.max(0, Math.min(total - entries, used));
+  if (leftOut > 0) parts.push(`${numberText(entries)} entries, ${numberText(leftOut)} registered before`);
+  const detail = parts.join(', ');
+  if (leftOut === 0) return stage('Deposit data', entries, detail, tone);
+  const stretches: Stretch[] = [
+    { kind: 'there', keys: entries },
+    { kind: 'gone', keys: leftOut },
+  ];
+  return { name: 'Deposit data', keys: entries + leftOut, stretches, detail, tone };
 }
 
 function databaseStage({ database }: Observation, tone: Tone): Stage {

@@ -72,9 +72,9 @@ describe('checkObservation', () => {
   });
 });
 
-describe('docs/fleet.md', () => {
-  it('docs/fleet.md explains every difference and every check, and no other', () => {
-    const page = readFileSync(join(import.meta.dirname, '../../../../../docs/fleet.md'), 'utf8');
+describe('docs/fleet-reference.md', () => {
+  it('docs/fleet-reference.md explains every difference and every check, and no other', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../../../docs/fleet-reference.md'), 'utf8');
     const explained = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, code = '']) => code);
     expect(explained.sort()).toEqual([...CHECK_CODES, ...DIFFERENCE_CODES].sort());
   });

@@ -41,9 +41,27 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
     ['warning upload-unfinished database'],
   ],
   [
-    'deposit data of fewer keys',
-    { database: answered({ ...healthyDatabase(), depositDataEntries: 9_000 }) },
+    'deposit data of fewer keys than are unused',
+    { database: answered({ ...healthyDatabase(), depositDataEntries: 500 }) },
     ['warning deposit-data-missing-keys database'],
+  ],
+  [
+    'deposit data of more keys than there are',
+    { database: answered({ ...healthyDatabase(), depositDataEntries: 10_001 }) },
+    ['warning deposit-data-missing-keys database'],
+  ],
+  [
+    'deposit data of a vault that has grown, without what is registered already',
+    { database: answered({ ...healthyDatabase(), depositDataEntries: 588 }) },
+    [],
+  ],
+  [
+    'deposit data of fewer keys, and no beacon chain to say which of them are unused',
+    {
+      database: answered({ ...healthyDatabase(), depositDataEntries: 588 }),
+      beaconChain: NOT_ASKED,
+    },
+    [],
   ],
   [
     'another root on the chain',

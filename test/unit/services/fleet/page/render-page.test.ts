@@ -187,6 +187,25 @@ describe('stagesOf', () => {
     ]);
   });
 
+  it('deposit data of a vault that has grown counts what was registered before, so that its bar is equal, too', () => {
+    const { observation } = healthyPage();
+    const grown = contentOf({
+      ...observation,
+      database: answered({ ...healthyDatabase(), planned: 10, depositDataEntries: 588 }),
+    });
+    expect(grown.differences).toEqual([]);
+    expect(stagesOf(grown.observation, grown.differences)[1]).toEqual({
+      name: 'Deposit data',
+      keys: 10_000,
+      stretches: [
+        { kind: 'there', keys: 588 },
+        { kind: 'gone', keys: 9_412 },
+      ],
+      detail: 'root is on the chain, 588 entries, 9,412 registered before',
+      tone: 'ok',
+    });
+  });
+
   it('the signer that lacks most, and outdated files, make bars shorter', () => {
     expect(stagesIn(driftingPage())).toEqual([
       'Created 10000 ok',
