@@ -27,6 +27,17 @@ export const composeSteps = [
           throw new Error(`VAULT of .env came through as ${config.services['sync-keys'].environment.VAULT}`);
         for (const [name, { image }] of Object.entries(config.services))
           if (!/:[\w.-]+$/.test(image)) throw new Error(`${name} has an image without a tag: ${image}`);
+        // The status page is in a file of its own, off unless .env names it.
+        if (JSON.stringify(config.services.operator).includes('STATUS_'))
+          throw new Error('the status page is on by default');
+        writeFileSync(
+          join(folder, '.env'),
+          example.replace(/^(VAULT|FEE_RECIPIENT)=$/gm, `$1=${vault}`).replace(/^#(?=COMPOSE_FILE=)/m, ''),
+        );
+        const { operator } = parse(tools.run('docker-compose', ['config'], { cwd: folder })).services;
+        const { STATUS_PORT: port, STATUS_HOST: host } = operator.environment;
+        if (`${port} ${host} ${operator.ports}` !== '9102 0.0.0.0 127.0.0.1:9102:9102/tcp')
+          throw new Error(`the status page comes through as ${port} of ${host}, published as ${operator.ports}`);
         // What has no value stops it with the variable's name.
         writeFileSync(join(folder, '.env'), example.replace(/^NETWORK=.*$/m, 'NETWORK='));
         const { status, stderr } = tools.attempt('docker-compose', ['config', '--quiet'], { cwd: folder });

@@ -158,6 +158,21 @@ describe('the compose file', () => {
     for (const name of names) expect(file.services.operator?.environment[name], name).toBe('');
   });
 
+  it('the status page is off by itself, and with status-page.yaml published for this machine alone', async () => {
+    const { operator } = file.services;
+    expect(Object.keys(operator?.environment ?? {}).filter(name => name.startsWith('STATUS_'))).toEqual([]);
+    expect(operator?.ports).toEqual([]);
+    const beside = parse(readFileSync(join(COMPOSE, 'status-page.yaml'), 'utf8')) as {
+      services: Record<string, { environment: Record<string, string>; ports: string[] }>;
+    };
+    expect(Object.keys(beside.services)).toEqual(['operator']);
+    const { environment = {}, ports = [] } = beside.services.operator ?? {};
+    expect(ports).toEqual([`127.0.0.1:9102:${environment.STATUS_PORT}`]);
+    expectKnownVariables(['start'], environment);
+    expect(example).not.toHaveProperty('COMPOSE_FILE');
+    expect(example).toHaveProperty('STATUS_HOST_ALLOWLIST', '');
+  });
+
   it('Web3Signer and databases are in internal networks only, publish nothing, and have their keys in memory', () => {
     for (const name of ['web3signer', 'sync-keys', 'postgres', 'migrate', 'migrate-slashing']) {
       const service = file.services[name];

@@ -2,6 +2,7 @@
 // every container of the operator's image runs here with its own command line, environment and volumes, with the rights of the
 // role that its database URL is meant for. No cluster: a kubelet's part is played by test/support/programs/rendered-pods.ts.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
@@ -34,6 +35,16 @@ const containersOf = ({ spec }: Workload) => [
   ...spec.template.spec.initContainers,
   ...spec.template.spec.containers,
 ];
+
+/** How the status page at a place answers a browser that asks for it by a name. */
+function statusOfPage(place: string, name: string): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  get(`http://${place}/`, { headers: { host: name } }, response => {
+    response.resume();
+    resolve(response.statusCode);
+  }).once('error', reject);
+  return promise;
+}
 
 describe('what the chart renders', () => {
   it.each(files)(
@@ -125,6 +136,41 @@ describe('what the chart renders', () => {
     };
     expect(await optionsOf('version-5.yaml')).toEqual(chosen);
     expect(await optionsOf('full.yaml')).toEqual({});
+  });
+
+  it('the status page is served only where it is asked for, to nobody but whom the values name', () => {
+    const shown = (file: string) => {
+      const manifests = readManifests(join(RENDERED, file));
+      const [operator] = workloadsOf(manifests).filter(({ metadata }) => metadata.name.endsWith('-operator'));
+      const [container] = operator?.spec.template.spec.containers ?? [];
+      const variables = (container?.env ?? []).filter(({ name }) => name.startsWith('STATUS_'));
+      const named = (kind: string, end: string) =>
+        manifests.filter(
+          one => one.kind === kind && (one.metadata as { name: string }).name.endsWith(end),
+        );
+      const policies = JSON.stringify(named('NetworkPolicy', '-operator'));
+      return {
+        variables: Object.fromEntries(variables.map(({ name, value }) => [name, value])),
+        isOpen: policies.includes('"port":"status"'),
+        services: named('Service', '-status').length,
+      };
+    };
+    expect(shown('minimal.yaml')).toEqual({ variables: {}, isOpen: false, services: 0 });
+    expect(shown('version-5.yaml')).toEqual({
+      variables: { STATUS_PORT: '9102', STATUS_HOST: '127.0.0.1' },
+      isOpen: false,
+      services: 0,
+    });
+    const service = 'vault-a-stakewise-operator-status';
+    expect(shown('full.yaml')).toEqual({
+      variables: {
+        STATUS_PORT: '9200',
+        STATUS_HOST: '0.0.0.0',
+        STATUS_HOST_ALLOWLIST: `${service},${service}.staking,${service}.staking.svc,fleet.example.org`,
+      },
+      isOpen: true,
+      services: 1,
+    });
   });
 
   it('the only hook of the chart checks, and no command line of the chart moves a key', () => {
@@ -288,6 +334,7 @@ describe('the containers of the chart', () => {
       const { command, env } = pod.commandLine(container);
       expect(env.REMOTE_SIGNER_URL).toBe('http://vault-a-stakewise-web3signer:9000');
       const healthPort = await freePort();
+      const statusPort = await freePort();
       const operator = startOperatorProcess(command.slice(2), {
         words: command.slice(1, 2),
         env: {
@@ -296,6 +343,7 @@ describe('the containers of the chart', () => {
           REMOTE_SIGNER_URL: `http://127.0.0.1:${port}`,
           METRICS_PORT: String(await freePort()),
           HEALTH_PORT: String(healthPort),
+          STATUS_PORT: String(statusPort),
         },
       });
       const readiness = container.readinessProbe as { httpGet: { path: string; port: string } };
@@ -307,13 +355,18 @@ describe('the containers of the chart', () => {
         const report = (await response?.json()) as { phase: string } | undefined;
         return response?.status === 200 ? report?.phase : undefined;
       };
-      return { operator, phase };
+      return { operator, phase, statusPort };
     };
     const first = await start(0);
     await using one = first.operator;
     await waitUntil('the first pod to work', async () => (await first.phase()) === 'running', {
       lastSeen: () => first.operator.output,
     });
+    // Browsers reach the page by the service, by the name of the values, or by kubectl port-forward.
+    const page = `127.0.0.1:${first.statusPort}`;
+    for (const host of ['vault-a-stakewise-operator-status.staking.svc', 'fleet.example.org', 'localhost'])
+      expect(await statusOfPage(page, host), host).toBe(200);
+    expect(await statusOfPage(page, 'elsewhere.example.org')).toBe(403);
     const second = await start(1);
     await using two = second.operator;
     await waitUntil('the second pod to stand by', async () => (await second.phase()) === 'standby', {
