@@ -30,18 +30,20 @@ export async function runStep(
 
 /**
  * Runs a whole program, start-up included.
+ * @param exitCode - what it has to end with
  * @returns its cost and what it wrote to stdout
  */
 export async function runProgram(
   command: string,
   args: readonly string[],
+  exitCode = 0,
 ): Promise<{ cost: Cost; stdout: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'stakewise-bench-'));
   try {
     const usageFile = join(folder, 'usage.json');
     const began = performance.now();
     const env = { NODE_OPTIONS: `--import=${REPORTER}`, BENCH_USAGE_FILE: usageFile };
-    const stdout = await run(command, args, env);
+    const stdout = await run(command, args, env, exitCode);
     const wallMs = performance.now() - began;
     return { cost: { wallMs, ...JSON.parse(readFileSync(usageFile, 'utf8')) }, stdout };
   } finally {
@@ -65,7 +67,12 @@ export async function timeProgram(
   return { wallMs: times.sort((a, b) => a - b)[Math.floor(runs / 2)] ?? Number.NaN, stdout };
 }
 
-async function run(command: string, args: readonly string[], env: Record<string, string>): Promise<string> {
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  exitCode = 0,
+): Promise<string> {
   const child = spawn(command, args, {
     cwd: ROOT,
     // The settings of the caller's own vaults stay out.
@@ -76,6 +83,6 @@ async function run(command: string, args: readonly string[], env: Record<string,
     child.once('close', resolve).once('error', reject),
   );
   const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+  if (status !== exitCode) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
   return stdout;
 }
