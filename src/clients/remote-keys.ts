@@ -31,9 +31,8 @@ export interface RunningKeys {
 
 /** 10,000 keys with their URLs are 3 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-const publicKey = z.string().regex(/^(0x)?[0-9a-fA-F]{96}$/);
-const remoteAnswer = z.object({ data: z.array(z.object({ pubkey: publicKey })) });
-const localAnswer = z.object({ data: z.array(z.object({ validating_pubkey: publicKey })) });
+/** Its entries are looked at one by one, by hand: of ten thousand a schema would make copies. */
+const listAnswer = z.object({ data: z.array(z.unknown()) });
 /** Answers of clients that serve one of the two lists only. */
 const NOT_SERVED: ReadonlySet<number> = new Set([404, 405, 501]);
 
@@ -61,19 +60,41 @@ export async function fetchRunningKeys(options: ValidatorClientOptions): Promise
   const [remote, local] = await Promise.all([ask('/eth/v1/remotekeys'), ask('/eth/v1/keystores')]);
   if (remote === undefined && local === undefined) throw missingApi(endpoint.name);
   const keys = new RecordTable(PUBLIC_KEY_LENGTH);
-  const add = (text: string) => void keys.add(fromHex(text, PUBLIC_KEY_LENGTH));
-  for (const { pubkey } of parse(remoteAnswer, remote, endpoint.name)) add(pubkey);
+  addKeys(keys, remote, { member: 'pubkey', name: endpoint.name });
   const remoteKeys = keys.length;
-  for (const { validating_pubkey } of parse(localAnswer, local, endpoint.name)) add(validating_pubkey);
+  addKeys(keys, local, { member: 'validating_pubkey', name: endpoint.name });
   return { keys, remote: remoteKeys };
 }
 
-function parse<T>(schema: z.ZodType<{ data: T[] }>, json: unknown, name: string): readonly T[] {
-  if (json === undefined) return [];
-  const checked = matchSchema(schema, json);
-  if (checked.success) return checked.data.data;
-  throw new ExternalError('invalid-answer', `${name} does not list its keys as a validator client does.`, {
-    cause: checked.fault.cause,
+/** Adds the keys of a list. @param json - the list's answer; undefined where it is not served */
+function addKeys(
+  keys: RecordTable,
+  json: unknown,
+  { member, name }: { readonly member: 'pubkey' | 'validating_pubkey'; readonly name: string },
+): void {
+  if (json === undefined) return;
+  const checked = matchSchema(listAnswer, json);
+  if (!checked.success) throw notListed(name, checked.fault.cause);
+  for (const entry of checked.data.data) {
+    const text = (entry as Readonly<Record<string, unknown>> | null)?.[member];
+    const publicKey = typeof text === 'string' ? publicKeyOf(text) : undefined;
+    if (publicKey === undefined) throw notListed(name);
+    keys.add(publicKey);
+  }
+}
+
+/** The bytes of a public key in hex, with or without 0x; undefined when the text is none. */
+function publicKeyOf(text: string): Uint8Array | undefined {
+  try {
+    return fromHex(text, PUBLIC_KEY_LENGTH);
+  } catch {
+    return undefined;
+  }
+}
+
+function notListed(name: string, cause?: unknown): ExternalError {
+  return new ExternalError('invalid-answer', `${name} does not list its keys as a validator client does.`, {
+    cause,
   });
 }
 

@@ -31,6 +31,13 @@ export class GrowingBytes {
     return this.#bytes.subarray(from, Math.min(to, this.#length));
   }
 
+  /** Whether these bytes stand there from a place on. No view is made: among a million keys that is most of what a look-up takes. */
+  hasAt(from: number, piece: Uint8Array): boolean {
+    if (from + piece.length > this.#length) return false;
+    for (let i = 0; i < piece.length; i++) if (this.#bytes[from + i] !== piece[i]) return false;
+    return true;
+  }
+
   /** Lets go of what stands behind the first so many bytes; views of it are to be used no longer. */
   truncate(length: number): void {
     this.#length = Math.min(length, this.#length);

@@ -77,17 +77,25 @@ export class RecordTable {
   /** Where the record is, or would be: the first slot from its own on that has it or is free. */
   #slotOf(record: Uint8Array): number {
     const mask = this.#places.length - 1;
-    let slot = hashOf(record) & mask;
+    let slot = hashOf(record, 0, record.length) & mask;
     for (;;) {
       const place = this.#places[slot] ?? EMPTY;
-      if (place === EMPTY || Buffer.compare(this.at(place), record) === 0) return slot;
+      if (place === EMPTY || this.#records.hasAt(place * this.width, record)) return slot;
       slot = (slot + 1) & mask;
     }
   }
 
   #grow(): void {
-    this.#places = new Int32Array(2 * this.#places.length).fill(EMPTY);
-    for (let place = 0; place < this.#length; place++) this.#places[this.#slotOf(this.at(place))] = place;
+    const places = new Int32Array(2 * this.#places.length).fill(EMPTY);
+    const mask = places.length - 1;
+    const records = this.flat();
+    // All of them are different: each goes to the first slot that is free.
+    for (let place = 0; place < this.#length; place++) {
+      let slot = hashOf(records, place * this.width, (place + 1) * this.width) & mask;
+      while (places[slot] !== EMPTY) slot = (slot + 1) & mask;
+      places[slot] = place;
+    }
+    this.#places = places;
   }
 }
 
@@ -119,9 +127,9 @@ export function arrangeRecords(records: Uint8Array, width: number, order: Uint32
   return arranged;
 }
 
-/** FNV-1a. */
-function hashOf(record: Uint8Array): number {
+/** FNV-1a of the bytes from one place to another. */
+function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < record.length; i++) hash = Math.imul(hash ^ (record[i] ?? 0), 0x01000193);
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
   return hash ^ (hash >>> 15);
 }

@@ -30,7 +30,35 @@ export class ListedKeys {
 
   /** Takes a further piece of the text. */
   add(piece: Uint8Array): void {
-    for (let at = 0; at < piece.length && !this.#isBroken; at++) this.#read(piece[at] ?? 0);
+    for (let at = 0; at < piece.length && !this.#isBroken; at++) {
+      const end = this.#place === 'key' && this.#digits === 0 ? this.#readWholeKey(piece, at) : undefined;
+      if (end === undefined) this.#read(piece[at] ?? 0);
+      else at = end;
+    }
+  }
+
+  /**
+   * Reads a key that begins at a place of this piece and ends within it, as nearly all do: digit by digit they take ten times as long.
+   * @returns the place of the quote behind it; undefined when it is to be read digit by digit, for whatever reason
+   */
+  #readWholeKey(piece: Uint8Array, at: number): number | undefined {
+    const isPrefixed = piece[at] === 0x30 && piece[at + 1] === 0x78;
+    if (isPrefixed && this.#isPrefixed) return undefined;
+    const from = isPrefixed ? at + 2 : at;
+    const end = from + 2 * PUBLIC_KEY_LENGTH;
+    if (piece[end] !== QUOTE) return undefined;
+    let wrong = 0;
+    for (let byte = 0; byte < PUBLIC_KEY_LENGTH; byte++) {
+      const high = DIGITS[piece[from + 2 * byte] ?? 0] ?? 255;
+      const low = DIGITS[piece[from + 2 * byte + 1] ?? 0] ?? 255;
+      wrong |= high | low;
+      this.#key[byte] = (high << 4) | low;
+    }
+    if (wrong > 15) return undefined;
+    this.#keys.append(this.#key);
+    this.#isPrefixed = false;
+    this.#place = 'after';
+    return end;
   }
 
   /** The keys one after another, in the order of the list; undefined when the text is no list of public keys. */

@@ -6,6 +6,8 @@ import type {
   SomeKeys,
 } from '../../../domain/fleet/observation/observation.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
+import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
+import { RecordTable } from '../../../lib/record-table.ts';
 import { ask } from './ask.ts';
 import { type FleetKeys, KeyCount, NOBODY } from './fleet-keys.ts';
 
@@ -77,8 +79,9 @@ export function compareWithPlan(
     if (place !== undefined && known.clientOf[place] !== index) misplaced.add(publicKey);
   }
   for (const [place, client] of known.clientOf.entries()) {
+    if (client !== index) continue;
     const publicKey = known.validators.at(place);
-    if (client === index && !keys.has(publicKey)) missing.add(publicKey);
+    if (!keys.has(publicKey)) missing.add(publicKey);
   }
   return { ...counts, index, missing: missing.get(), misplaced: misplaced.get() };
 }
@@ -91,13 +94,17 @@ function mostOf(owners: ReadonlyMap<number, number>): number | undefined {
 
 /** Keys that more than one of the clients runs, whosever they are: each is slashed when both sign with it. */
 export function findDoubles(running: readonly RunningKeys[]): SomeKeys {
+  const seen = new RecordTable(PUBLIC_KEY_LENGTH);
+  const told = new RecordTable(PUBLIC_KEY_LENGTH);
   const doubles = new KeyCount();
-  for (const [at, { keys }] of running.entries()) {
-    const before = running.slice(0, at);
+  for (const { keys } of running) {
     for (const publicKey of keys) {
-      const runsBefore = before.filter(other => other.keys.has(publicKey)).length;
+      const before = seen.length;
+      seen.add(publicKey);
       // One that a third client runs, too, is told of once.
-      if (runsBefore === 1) doubles.add(publicKey);
+      if (seen.length > before || told.has(publicKey)) continue;
+      told.add(publicKey);
+      doubles.add(publicKey);
     }
   }
   return doubles.get();

@@ -26,6 +26,15 @@ describe('ListedKeys', () => {
     expect(read(...pieces)).toBe(keys);
   });
 
+  it('ListedKeys reads the same and refuses the same wherever the text is cut', () => {
+    const text = `["0x${KEY}","${ZEROS}", "0x${ZEROS}","${KEY}"]`;
+    const wrong = text.replace(/b"\]$/, 'g"]');
+    for (let at = 0; at <= text.length; at++) {
+      expect(read(text.slice(0, at), text.slice(at)), String(at)).toBe(KEY + ZEROS + ZEROS + KEY);
+      expect(read(wrong.slice(0, at), wrong.slice(at)), String(at)).toBeUndefined();
+    }
+  });
+
   it.each([
     ['nothing', ''],
     ['an object', '{}'],
