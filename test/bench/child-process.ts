@@ -83,6 +83,7 @@ async function run(
     child.once('close', resolve).once('error', reject),
   );
   const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
-  if (status !== exitCode) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+  if (status !== exitCode)
+    throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
   return stdout;
 }

@@ -45,7 +45,13 @@ async function benchSize(validators: number): Promise<Cost> {
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const server = stack.use(await startPostgresServer());
   const networkFile = join(folder, 'network.json');
-  const options = { validators, delayMs: 2 * ONE_WAY_MS, databaseUrl: server.url, networkFile, wallet: WALLET };
+  const options = {
+    validators,
+    delayMs: 2 * ONE_WAY_MS,
+    databaseUrl: server.url,
+    networkFile,
+    wallet: WALLET,
+  };
   const world = stack.use(await startWorld(options));
   const { places } = world;
   await fill({ ...places, url: server.url, validators, networkFile });

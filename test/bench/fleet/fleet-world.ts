@@ -2,8 +2,8 @@
 // validator clients and an operator, each behind a link: node test/bench/fleet/fleet-world.ts OPTIONS. Prints its places as a line,
 // ends with stdin.
 import { createServer } from 'node:http';
-import { createOperatorStatus } from '../../../src/operator/probes/status.ts';
 import { startHealthServer } from '../../../src/operator/probes/probe-server.ts';
+import { createOperatorStatus } from '../../../src/operator/probes/status.ts';
 import { startDevnet } from '../../devnet/devnet.ts';
 import { type ReceivedRequest, startServer } from '../../devnet/http-server.ts';
 import { listenOnLoopback } from '../../devnet/listen.ts';

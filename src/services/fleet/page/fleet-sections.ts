@@ -23,6 +23,18 @@ export function quietLine(text: string): Html {
   return html`<p class="quiet">${text}</p>`;
 }
 
+/** A line for a part that is not seen: quiet where nobody has asked, and as a counterpart that is down where it has not answered. */
+export function silentLine(name: string, seen: Seen<unknown>): Html {
+  const says = `${name}: ${silence(seen) ?? ''}.`;
+  return seen.answer === 'failed' ? tonedLine('warning', says) : quietLine(says);
+}
+
+/** A line with the mark of what is wrong, if anything is. */
+export function tonedLine(tone: Tone, text: string): Html {
+  if (tone === 'ok') return html`<p>${text}</p>`;
+  return html`<p class="${tone}">${mark(tone)} ${text}</p>`;
+}
+
 /** The way of the keys as bars, which have to be equal. */
 export function pipelineSection(observation: Observation, differences: readonly Difference[]): Html {
   const stages = stagesOf(observation, differences);
@@ -155,9 +167,18 @@ function clientCell(
 }
 
 /** The oracles of the keeper: whether each answers, and how fast. */
-export function oracleSection({ oracles }: Observation): Html {
+export function oracleSection({ oracles }: Observation, differences: readonly Difference[]): Html {
   const facts = factsOf(oracles);
-  if (facts === undefined) return section('oracles', 'Oracles', quietLine(wordsOfSilence(oracles)));
+  const tone = toneOf(differences, ({ where }) => where === 'oracles');
+  if (facts === undefined) {
+    const says = wordsOfSilence(oracles);
+    const isDown = oracles.answer === 'failed';
+    return section(
+      'oracles',
+      'Oracles',
+      isDown ? tonedLine(worstOf([tone, 'warning']), says) : quietLine(says),
+    );
+  }
   const answering = facts.members.filter(({ result }) => result === 'answered').length;
   const cells = facts.members.map(({ address, result, latencyMs }): Cell => {
     const says = { answered: `${numberText(latencyMs)} ms`, refused: 'refused', failed: 'not reached' }[
@@ -165,6 +186,9 @@ export function oracleSection({ oracles }: Observation): Html {
     ];
     return { name: short(address), lines: [says], tone: result === 'answered' ? 'ok' : 'warning' };
   });
-  const line = html`<p>${answering} of ${facts.members.length} answer; ${facts.threshold} are needed.</p>`;
+  const line = tonedLine(
+    tone,
+    `${answering} of ${facts.members.length} answer; ${facts.threshold} are needed.`,
+  );
   return section('oracles', 'Oracles', html`${line}${cellList(cells, 'oracle')}`);
 }

@@ -7,7 +7,7 @@ import {
 } from '../../../domain/fleet/observation/observation.ts';
 import { ago, count, numberText, short, silence } from '../../../domain/fleet/observation/words.ts';
 import { formatEther } from '../../../lib/units.ts';
-import { quietLine, section } from './fleet-sections.ts';
+import { quietLine, section, silentLine, tonedLine } from './fleet-sections.ts';
 import { type Html, html } from './html.ts';
 import { mark, type Tone, toneOf, worstOf } from './tone.ts';
 
@@ -24,12 +24,18 @@ export function operatorSection(
     return [html`<tr class="${tone}"><th scope="row">${mark(tone)} ${name}</th><td>${says}</td></tr>`];
   });
   const held = factsOf(lease);
-  const leads = held === undefined ? `Lease: ${silence(lease) ?? ''}.` : leaderText(held, seenAt);
+  const leads =
+    held === undefined
+      ? silentLine('Lease', lease)
+      : tonedLine(
+          toneOf(differences, ({ where }) => where === 'lease' || where === 'operators'),
+          leaderText(held, seenAt),
+        );
   const table =
     rows.length === 0
       ? quietLine('No operator was asked.')
       : html`<table><thead><tr><th scope="col">Operator, task</th><th scope="col">State</th></tr></thead><tbody>${rows}</tbody></table>`;
-  return section('operators', 'Operators and tasks', html`<p>${leads}</p>${table}`);
+  return section('operators', 'Operators and tasks', html`${leads}${table}`);
 }
 
 function leaderText(
@@ -77,13 +83,13 @@ export function walletSection(observation: Observation, differences: readonly Di
   const tone = toneOf(differences, ({ code }) => code === 'wallet-empty' || code === 'wallet-low');
   const balance =
     facts === undefined
-      ? quietLine(`Wallet: ${silence(wallet) ?? ''}.`)
+      ? silentLine('Wallet', wallet)
       : html`<p class="${tone}">${mark(tone)} ${short(facts.address)} has <strong>${formatEther(BigInt(facts.balanceWei), facts.currency)}</strong>; at least ${formatEther(BigInt(facts.recommendedWei), facts.currency)} is recommended.</p>`;
   const sent = factsOf(transactions);
   const list =
     sent === undefined
-      ? quietLine(`Transactions: ${silence(transactions) ?? ''}.`)
-      : transactionTable(sent, seenAt);
+      ? silentLine('Transactions', transactions)
+      : transactionTable(sent, differences, seenAt);
   return section('wallet', 'Wallet and transactions', html`${balance}${list}`);
 }
 
@@ -96,10 +102,16 @@ const STATE_TONES: Readonly<Record<TransactionFacts['newestTransactions'][number
   abandoned: 'ok',
 };
 
-function transactionTable({ open, newestTransactions }: TransactionFacts, seenAt: string): Html {
+function transactionTable(
+  { open, newestTransactions }: TransactionFacts,
+  differences: readonly Difference[],
+  seenAt: string,
+): Html {
   if (newestTransactions.length === 0) return quietLine('No transaction yet.');
   const rows = newestTransactions.map(({ kind, state, nonce, hash, reason, updatedAt }) => {
-    const tone = STATE_TONES[state];
+    const own = `${kind} with nonce ${nonce} `;
+    const told = toneOf(differences, ({ where, what }) => where === 'transactions' && what.startsWith(own));
+    const tone = worstOf([STATE_TONES[state], told]);
     const what = reason === undefined ? state : `${state}: ${reason}`;
     return html`<tr class="${tone}"><th scope="row">${mark(tone)} ${kind}</th><td>${what}</td><td>${nonce}</td><td>${hash === undefined ? 'not signed' : short(hash)}</td><td>${ago(updatedAt, seenAt)}</td></tr>`;
   });

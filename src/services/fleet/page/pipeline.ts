@@ -67,21 +67,23 @@ function depositStage({ local, database, contracts, beaconChain }: Observation, 
   if (entries === undefined) return silentStage('Deposit data', silence(database) ?? 'none', 'unknown');
   const root = stored?.depositDataRoot ?? own?.depositDataRoot;
   const seen = factsOf(contracts);
-  const parts: string[] = [];
-  if (seen?.depositDataUsed)
-    parts.push(root === seen.depositDataRoot ? 'root is on the chain' : 'the chain has another root');
   // What is registered already is left out when a vault grows.
   const total = stored?.total ?? entries;
   const used = total - (factsOf(beaconChain)?.unregistered ?? total);
   const leftOut = Math.max(0, Math.min(total - entries, used));
+  const parts: string[] = [];
+  if (contracts.answer === 'failed') parts.push('not compared with the chain');
+  else if (seen?.depositDataUsed)
+    parts.push(root === seen.depositDataRoot ? 'root is on the chain' : 'the chain has another root');
   if (leftOut > 0) parts.push(`${numberText(entries)} entries, ${numberText(leftOut)} registered before`);
   const detail = parts.join(', ');
-  if (leftOut === 0) return stage('Deposit data', entries, detail, tone);
+  const shown = contracts.answer === 'failed' ? worseThanUnknown(tone) : tone;
+  if (leftOut === 0) return stage('Deposit data', entries, detail, shown);
   const stretches: Stretch[] = [
     { kind: 'there', keys: entries },
     { kind: 'gone', keys: leftOut },
   ];
-  return { name: 'Deposit data', keys: entries + leftOut, stretches, detail, tone };
+  return { name: 'Deposit data', keys: entries + leftOut, stretches, detail, tone: shown };
 }
 
 function databaseStage({ database }: Observation, tone: Tone): Stage {

@@ -59,7 +59,7 @@ ${pipelineSection(observation, differences)}
 ${signerSection(observation, differences)}
 ${clientSection(observation, differences)}
 ${operatorSection(observation, differences)}
-${oracleSection(observation)}
+${oracleSection(observation, differences)}
 ${walletSection(observation, differences)}
 ${groundSection(observation, differences)}
 </main>`;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { renderStatus } from '../../../../../src/cli/fleet-screen/render-status.ts';
@@ -7,15 +8,19 @@ import { checkObservation } from '../../../../../src/domain/fleet/doctor/check-o
 import { isDrift } from '../../../../../src/domain/fleet/drift/difference.ts';
 import { OBSERVATION } from '../../../../../src/domain/fleet/observation/observation-schema.ts';
 import { EndpointUrl } from '../../../../../src/lib/endpoint-url.ts';
+import { renderMain } from '../../../../../src/services/fleet/page/render-page.ts';
 import type { FleetSettings } from '../../../../../src/settings/fleet-settings.ts';
+import { startDelayProxy } from '../../../../bench/delay-proxy.ts';
 import { freePort, listenOnLoopback } from '../../../../devnet/listen.ts';
 import { createTestDatabase, roleUrl, runSql } from '../../../../support/postgres/postgres.ts';
+import { PAGES } from '../../../../support/scenes/fleet-fault-pages.ts';
 import {
   databaseSettings,
   type FleetScene,
   KEYS,
   startFleet,
 } from '../../../../support/scenes/fleet-scene.ts';
+import { type PageRow, readPage } from '../../../../support/scenes/page-reader.ts';
 
 let scene: FleetScene;
 const undo: (() => unknown)[] = [];
@@ -170,6 +175,18 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
   ],
   [
     'client',
+    'lying: a list of other things',
+    () => void set(clientZero().faults, 'garbage', '{"data":[{"pubkey":7},null]}'),
+    [['warning not-seen', /does not list its keys/]],
+  ],
+  [
+    'client',
+    'lying: a list of keys that are too short',
+    () => void set(clientZero().faults, 'garbage', `{"data":[{"pubkey":"${KEY.slice(0, -2)}"}]}`),
+    [['warning not-seen', /does not list its keys/]],
+  ],
+  [
+    'client',
     'without a key manager',
     () => void set(clientZero().faults, 'noApi', true),
     [['warning not-seen', /has no key manager API/]],
@@ -245,6 +262,22 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
   ],
   [
     'operator',
+    'slow, within its time',
+    async () => ({ operatorUrls: await Promise.all(scene.settings.operatorUrls.map(farAway)) }),
+    [],
+  ],
+  [
+    'operator',
+    'half: one of its tasks fails',
+    () => {
+      failTask('register-validators', 3);
+      undo.push(() => scene.operator.passEnded('register-validators', { durationMs: 1 }));
+      return undefined;
+    },
+    [['warning task-failing', /fails to register-validators, 3 times in a row: no ether/]],
+  ],
+  [
+    'operator',
     'not ready',
     () => {
       scene.operator.enter('starting', 'an execution node');
@@ -284,6 +317,36 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
     [['warning not-seen', /database: .*password|authentication/i]],
   ],
   ['database', 'empty', emptyDatabase, [['warning not-seen', /no tables of this program/]]],
+  [
+    'database',
+    'slow, within its time',
+    async () => ({
+      database: databaseSettings(
+        (await farAway(EndpointUrl.parse(scene.databaseUrl.replace('postgresql:', 'http:'))))
+          .reveal()
+          .replace('http:', 'postgresql:'),
+      ),
+    }),
+    [],
+  ],
+  [
+    'database',
+    'lying: another server',
+    () => ({
+      database: databaseSettings(`postgresql://127.0.0.1:${new URL(first().url).port}/x?sslmode=disable`),
+    }),
+    [['warning not-seen', /database: .*/]],
+  ],
+  [
+    'database',
+    'of another network',
+    () =>
+      change(
+        'update stakewise_operator.vaults set chain_id = 1',
+        `update stakewise_operator.vaults set chain_id = ${scene.workflow.network.chainId}`,
+      ).then(() => undefined),
+    [['error other-network', /database: .*chain/]],
+  ],
   [
     'database',
     'of another vault',
@@ -389,6 +452,45 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
     [['warning not-seen', /is syncing/]],
   ],
   [
+    'execution node',
+    'behind another one',
+    async () => {
+      await scene.workflow.devnet.mine(8);
+      set(scene.rpc.faults, 'behind', 6);
+      const [url] = scene.settings.executionEndpoints;
+      const other = EndpointUrl.parse(scene.workflow.devnet.rpcUrl);
+      return { executionEndpoints: url === undefined ? [] : [url, other] };
+    },
+    [['warning node-behind', /execution node .*6 blocks behind another node/]],
+  ],
+  ['execution node', 'slow, within its time', () => void set(scene.rpc.faults, 'slowMs', 100), []],
+  [
+    'execution node',
+    'asked with a wrong token',
+    () => void set(scene.rpc.faults, 'status', 401),
+    [['warning not-seen', /execution node .*401/]],
+  ],
+  [
+    'execution node',
+    'half: without logs',
+    () => void set(scene.rpc.faults, 'refuses', { method: 'eth_getLogs', message: 'pruned history' }),
+    [['warning not-seen', /contracts: .*pruned history/]],
+  ],
+  [
+    'execution node',
+    'empty: without the contracts',
+    () => {
+      scene.rpc.onAnswer = ({ method }, answer) => {
+        if (method === 'eth_call' || method === 'eth_getCode') answer.result = '0x';
+      };
+      undo.push(() => {
+        scene.rpc.onAnswer = undefined;
+      });
+      return undefined;
+    },
+    [['error other-network', /contracts: /]],
+  ],
+  [
     'consensus node',
     'down',
     () => void set(scene.beacon, 'fault', 'down' as never),
@@ -415,6 +517,30 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
     () => void set(scene.beacon, 'fault', 'syncing' as never),
     [['warning not-seen', /consensus node/]],
   ],
+  [
+    'consensus node',
+    'slow, within its time',
+    async () => ({ consensusEndpoints: await Promise.all(scene.settings.consensusEndpoints.map(farAway)) }),
+    [],
+  ],
+  [
+    'consensus node',
+    'lying',
+    () => void set(scene.beacon, 'fault', 'garbage'),
+    [['warning not-seen', /consensus node .*JSON/]],
+  ],
+  [
+    'consensus node',
+    'failing',
+    () => void set(scene.beacon, 'fault', 'failing'),
+    [['warning not-seen', /consensus node .*500/]],
+  ],
+  [
+    'consensus node',
+    'half: without its execution node',
+    () => void set(scene.beacon, 'fault', 'el-offline'),
+    [['warning not-seen', /consensus node /]],
+  ],
 
   [
     'oracle',
@@ -440,6 +566,7 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
     },
     [['note oracle-not-answering', /2 of 3 answer/]],
   ],
+  ['oracle', 'slow, within its time', () => void set(oracle(0).faults, 'slowMs', 200), []],
   [
     'IPFS gateway',
     'down',
@@ -451,6 +578,58 @@ const CASES: readonly (readonly [string, string, Break, readonly (readonly [stri
     'lying',
     () => void set(scene.workflow.devnet.ipfs, 'fault', 'wrong-bytes'),
     [['warning not-seen', /oracles: /]],
+  ],
+  [
+    'IPFS gateway',
+    'hanging',
+    () => {
+      set(scene.workflow.devnet.ipfs, 'fault', 'slow');
+      return SHORT;
+    },
+    [['warning not-seen', /oracles: /]],
+  ],
+  [
+    'IPFS gateway',
+    'empty',
+    () => void set(scene.workflow.devnet.ipfs, 'fault', 'missing'),
+    [['warning not-seen', /oracles: /]],
+  ],
+  [
+    'keeper',
+    'empty: points at no document',
+    async () => {
+      const { configIpfsHash } = scene.workflow.devnet.oracleSet;
+      undo.push(() => scene.workflow.devnet.publishConfigHash(configIpfsHash));
+      await scene.workflow.devnet.publishOracleConfig({ oracles: [] });
+      return undefined;
+    },
+    [
+      ['warning not-seen', /oracles: /],
+      ['warning oracle-set-outdated', /has shares for oracles that the keeper has replaced: 6 keys/],
+    ],
+  ],
+  [
+    'transaction',
+    'stuck',
+    () => transaction('sent', { hours: 2 }),
+    [['warning transaction-stuck', /transactions: harvest with nonce 3 has been under way for 12\d minutes/]],
+  ],
+  [
+    'transaction',
+    'reverted',
+    () => transaction('reverted', { hours: 2 }),
+    [['warning transaction-reverted', /transactions: harvest with nonce 3 was reverted: InvalidOracles/]],
+  ],
+  ['transaction', 'young and under way', () => transaction('sent', { hours: 0 }), []],
+  [
+    'transaction',
+    'without its table',
+    () =>
+      change(
+        'alter table stakewise_operator.transactions rename to hidden_rows',
+        'alter table stakewise_operator.hidden_rows rename to transactions',
+      ).then(() => undefined),
+    [['warning not-seen', /transactions: /]],
   ],
   [
     'wallet',
@@ -479,6 +658,36 @@ function oracle(place: number) {
   const found = scene.workflow.devnet.oracles.servers[place];
   if (found === undefined) throw new Error(`there is no oracle ${place}`);
   return found;
+}
+
+/** The same server, some way off: each answer comes later. */
+async function farAway(url: EndpointUrl): Promise<EndpointUrl> {
+  const target = new URL(url.reveal());
+  const proxy = await startDelayProxy({ host: target.hostname, port: Number(target.port) }, 30);
+  undo.push(() => proxy[Symbol.asyncDispose]());
+  target.port = String(proxy.port);
+  return EndpointUrl.parse(target.href);
+}
+
+function failTask(task: string, times: number): void {
+  for (let i = 0; i < times; i++) {
+    scene.operator.passBegan(task);
+    scene.operator.passEnded(task, { durationMs: 1, error: new Error('no ether') });
+  }
+}
+
+/** The newest transaction of the vault's operator. */
+async function transaction(state: 'sent' | 'reverted', { hours }: { hours: number }): Promise<undefined> {
+  const { vault } = scene.workflow.devnet.addresses;
+  await change(
+    `insert into stakewise_operator.transactions (chain_id, vault, kind, intent_key, lease_epoch, sender, nonce, recipient,
+        call_data, gas_limit, state, reason, created_at, updated_at)
+      values (${scene.workflow.network.chainId}, decode('${vault.slice(2)}', 'hex'), 'harvest', 'harvest 1', 1,
+        decode(repeat('11', 20), 'hex'), 3, decode(repeat('22', 20), 'hex'), '', 21000, '${state}',
+        ${state === 'reverted' ? "'InvalidOracles'" : 'null'}, now() - interval '${hours} hours', now() - interval '${hours} hours')`,
+    `delete from stakewise_operator.transactions where intent_key = 'harvest 1'`,
+  );
+  return undefined;
 }
 
 function setWallet(wei: bigint) {
@@ -537,8 +746,45 @@ function restoreDigest(): string {
   return `update stakewise_operator.written_key_sets set digest = decode('${savedDigest}', 'hex') where client_index = 0`;
 }
 
+/** What a page shows: section, tone and words of each row, without what is another in every run. */
+function linesOf(markup: string): readonly string[] {
+  return readPage(markup).map(({ section, tone, text }: PageRow) => `${section} ${tone}: ${plain(text)}`);
+}
+
+function plain(text: string): string {
+  const { settings } = scene;
+  const names: readonly (readonly [string, readonly EndpointUrl[]])[] = [
+    ['signer', settings.signerUrls],
+    ['client', settings.keymanagers.map(({ url }) => url)],
+    ['node', settings.executionEndpoints],
+    ['beacon', settings.consensusEndpoints],
+    ['operator', settings.operatorUrls],
+  ];
+  let named = text;
+  for (const [kind, urls] of names)
+    for (const [i, { name }] of urls.entries())
+      named = named.replaceAll(name.replace(/\/$/, ''), `${kind}-${'ab'[i]}`);
+  return named
+    .replace(/(?:https?:\/\/)?(?:127\.0\.0\.1|localhost):\d+/g, 'elsewhere')
+    .replace(/0x[0-9a-fA-F]{4,}…?[0-9a-fA-F]*/g, '0x…')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replace(/\d+ (?:s|min|h) ago/g, 'N ago')
+    .replace(/[\d,]+ (ms|minutes)\b/g, 'N $1')
+    .replace(/\b(block|epoch|manifest) [\d,]+/g, '$1 N')
+    .replace(/--id=\d+/, '--id=N')
+    .replace(/port \d+/g, 'port N')
+    .replace(/stakewise_test_\w+/g, 'DATABASE')
+    .replace(/\bbafk\w+/g, 'CID')
+    .replace(/PostgreSQL [\d.]+, step \d+/g, 'PostgreSQL N, step N')
+    .replaceAll(hostname(), 'HOST');
+}
+
 describe('observeFleet', () => {
+  let healthyLines: ReadonlySet<string>;
+
   beforeAll(async () => {
+    scene.operator.passEnded('register-validators', { durationMs: 1 });
+    healthyLines = new Set(linesOf(renderMain(await scene.look())));
     savedPlan = await runSql(
       scene.databaseUrl,
       'select * from stakewise_operator.assignments where client_index = 1',
@@ -569,7 +815,7 @@ describe('observeFleet', () => {
     });
   });
 
-  it.each(CASES)('observeFleet with a %s that is %s', async (_, _what, arrange, expected) => {
+  it.each(CASES)('observeFleet with a %s that is %s', async (counterpart, what, arrange, expected) => {
     const settings = ((await arrange()) ?? {}) as Settings;
     const { observation, differences } = await scene.look(settings);
     OBSERVATION.parse(observation);
@@ -589,6 +835,16 @@ describe('observeFleet', () => {
     const screen = renderStatus(observation, differences, 60).join('\n');
     expect(screen + JSON.stringify(observation)).not.toMatch(/planted-|api-token/);
     for (const line of screen.split('\n')) expect(line.length).toBeLessThanOrEqual(60);
+    // The page shows it where it belongs, in its colour, with what mends it, and nothing else becomes another.
+    const page = linesOf(renderMain({ observation, differences }));
+    const changed = page.filter(line => !healthyLines.has(line));
+    expect(changed).toEqual(PAGES[`${counterpart} that is ${what}`]);
+  });
+
+  it('the table of pages has a line for every fault, and none for another', () => {
+    expect(Object.keys(PAGES).toSorted()).toEqual(
+      CASES.map(([counterpart, what]) => `${counterpart} that is ${what}`).toSorted(),
+    );
   });
 
   it('observeFleet asks only those that were named, and says so of the others', async () => {
