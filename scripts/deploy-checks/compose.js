@@ -37,7 +37,9 @@ export const composeSteps = [
         const { operator } = parse(tools.run('docker-compose', ['config'], { cwd: folder })).services;
         const { STATUS_PORT: port, STATUS_HOST: host } = operator.environment;
         if (`${port} ${host} ${operator.ports}` !== '9102 0.0.0.0 127.0.0.1:9102:9102/tcp')
-          throw new Error(`the status page comes through as ${port} of ${host}, published as ${operator.ports}`);
+          throw new Error(
+            `the status page comes through as ${port} of ${host}, published as ${operator.ports}`,
+          );
         // What has no value stops it with the variable's name.
         writeFileSync(join(folder, '.env'), example.replace(/^NETWORK=.*$/m, 'NETWORK='));
         const { status, stderr } = tools.attempt('docker-compose', ['config', '--quiet'], { cwd: folder });

@@ -6,7 +6,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Names of two words that a command has, too: people look for it where the others of its kind are. */
-const TWO_WORD_NAMES: ReadonlyMap<string, string> = new Map([
+export const TWO_WORD_NAMES: ReadonlyMap<string, string> = new Map([
   ['fleet status', 'status'],
   ['remote-db status', 'status'],
 ]);

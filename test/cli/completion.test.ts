@@ -52,6 +52,14 @@ const LINES: readonly (readonly [keys: readonly string[], words: readonly string
     ['config', 'remote-db', 'assign', '--reference-version', '1.0.2'],
   ],
   [['operator help tx can\t'], ['help', 'tx', 'cancel']],
+  [
+    ['operator fle\t', 'st\t', '--watch-i\t'],
+    ['fleet', 'status', '--watch-interval'],
+  ],
+  [
+    ['operator remote-db stat\t', '--keym\t'],
+    ['remote-db', 'status', '--keymanager'],
+  ],
 ];
 
 describe('the script of "completion"', () => {
@@ -101,7 +109,10 @@ describe('the script of "completion"', () => {
     };
     const { commands } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'oclif.manifest.json'), 'utf8'));
     const first = new Set(Object.keys(commands).map(id => id.split(':')[0] ?? ''));
-    expect(offered('operator', '').sort()).toEqual([...first, 'help'].sort());
+    expect(offered('operator', '').sort()).toEqual([...first, 'fleet', 'help'].sort());
+    expect(offered('operator', 'fleet', '')).toEqual(['status']);
+    for (const name of ['fleet', 'remote-db'])
+      expect(offered('operator', name, 'status', '--')).toEqual(offered('operator', 'status', '--'));
     for (const id of Object.keys(commands)) {
       const flags: Command.Flag.Any[] = Object.values(commands[id].flags);
       const own = flags.filter(({ helpGroup }) => helpGroup !== FOREIGN_GROUP).map(({ name }) => name);

@@ -145,9 +145,7 @@ describe('what the chart renders', () => {
       const [container] = operator?.spec.template.spec.containers ?? [];
       const variables = (container?.env ?? []).filter(({ name }) => name.startsWith('STATUS_'));
       const named = (kind: string, end: string) =>
-        manifests.filter(
-          one => one.kind === kind && (one.metadata as { name: string }).name.endsWith(end),
-        );
+        manifests.filter(one => one.kind === kind && (one.metadata as { name: string }).name.endsWith(end));
       const policies = JSON.stringify(named('NetworkPolicy', '-operator'));
       return {
         variables: Object.fromEntries(variables.map(({ name, value }) => [name, value])),

@@ -44,7 +44,8 @@ class PageBlocks {
   next(heading: string, language = 'bash'): string {
     const at = this.#left.findIndex(block => block.heading === heading && block.language === language);
     const [block] = at < 0 ? [] : this.#left.splice(at, 1);
-    if (block === undefined) throw new Error(`docs/fleet.md has no further block of ${language} under ${heading}`);
+    if (block === undefined)
+      throw new Error(`docs/fleet.md has no further block of ${language} under ${heading}`);
     return block.code;
   }
 
@@ -235,7 +236,8 @@ describe('docs/fleet.md', () => {
       const publicKey = /--vault-public-key (0x[0-9a-f]{64})/.exec(printed.stdout + printed.stderr)?.[1];
       for (const line of more) await admin.run(line);
       const believed = blocks.next(monday).replace(/0x[0-9a-f]{64}/, `${publicKey}`);
-      for (const shell of [operatorHost, ...team.signers.values(), ...team.clients]) await shell.run(believed);
+      for (const shell of [operatorHost, ...team.signers.values(), ...team.clients])
+        await shell.run(believed);
       const encryptKey = readFileSync(join(admin.home, 'stakewise-secrets/key'));
       for (const shell of team.signers.values())
         writeFileSync(join(shell.home, 'stakewise-secrets/key'), encryptKey, { mode: 0o600 });
@@ -385,7 +387,11 @@ describe('docs/fleet.md', () => {
 });
 
 /** Has so much ether come that the vault gets so many validators, and waits for them. */
-async function registerAll({ devnet }: OperatorScene, operator: OperatorProcess, validators: number): Promise<void> {
+async function registerAll(
+  { devnet }: OperatorScene,
+  operator: OperatorProcess,
+  validators: number,
+): Promise<void> {
   const { registered } = await devnet.readVaultLog();
   await devnet.depositEther((validators - registered.length) * ETHER_OF_VALIDATOR);
   await waitUntil(

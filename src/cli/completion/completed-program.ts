@@ -1,5 +1,6 @@
 import type { Command } from '@oclif/core';
 import type { Config } from '@oclif/core/config';
+import { TWO_WORD_NAMES } from '../command-names.ts';
 import { REMOTE_DB_OPTIONS } from '../flags/remote-db.ts';
 import { FOREIGN_GROUP } from '../help/option-groups.ts';
 import { flagName } from '../options/option.ts';
@@ -57,6 +58,7 @@ export function describeCompletion({
       options: [...Object.values(flags).flatMap(completedOption), HELP],
       argument: Object.values(args).map(({ description = '' }) => listedWords(description))[0],
     }))
+    .flatMap(command => [command, ...otherNames(command)])
     .sort((a, b) => (a.words < b.words ? -1 : 1));
   // oclif counts every command among the topics.
   const isGroup = (name: string) => own.some(({ words }) => words.startsWith(`${name} `));
@@ -68,6 +70,11 @@ export function describeCompletion({
       options: [...optionsOfGroup(name, own), HELP],
       argument: undefined,
     }));
+  // Words that begin another name of a command, and no command's own.
+  const begins = new Set([...TWO_WORD_NAMES.keys()].map(name => name.split(' ', 1)[0] ?? ''));
+  for (const words of begins)
+    if (groups.every(group => group.words !== words))
+      groups.push({ words, description: 'The fleet at a glance', options: [], argument: undefined });
   const help = {
     words: 'help',
     description: 'Shows help of a command',
@@ -120,6 +127,12 @@ export function valuedOptions({ commands }: CompletedProgram): string[] {
     options.filter(({ value }) => value !== undefined).map(({ name }) => name),
   );
   return [...new Set(names)].sort();
+}
+
+/** The command under its other names of two words. */
+function otherNames(command: CompletedCommand): CompletedCommand[] {
+  const names = [...TWO_WORD_NAMES].filter(([, own]) => own === command.words);
+  return names.map(([words]) => ({ ...command, words }));
 }
 
 /** Options that may stand before the command of a group. */

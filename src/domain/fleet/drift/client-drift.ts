@@ -68,7 +68,8 @@ function driftOfRow(row: ClientRow, planned: number | undefined): Difference[] {
         severity: 'warning',
         where,
         what: `was given ${countOf(written.total, 'key')} on ${written.host}, and the plan has ${countOf(planned ?? 0, 'client')}`,
-        remedy: 'Stop this client and remove its files, then its row: docs/fleet-reference.md#client-not-planned',
+        remedy:
+          'Stop this client and remove its files, then its row: docs/fleet-reference.md#client-not-planned',
       },
     ];
   }
