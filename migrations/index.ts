@@ -8,6 +8,7 @@ import * as statements from './0007-statements.ts';
 import * as uploadProofs from './0008-upload-proofs.ts';
 import * as transactionValue from './0009-transaction-value.ts';
 import * as writtenKeySets from './0010-written-key-sets.ts';
+import * as vaultChanges from './0011-vault-changes.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
 export const MIGRATIONS = {
@@ -21,4 +22,5 @@ export const MIGRATIONS = {
   '0008-upload-proofs': uploadProofs,
   '0009-transaction-value': transactionValue,
   '0010-written-key-sets': writtenKeySets,
+  '0011-vault-changes': vaultChanges,
 };

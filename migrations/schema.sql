@@ -31,6 +31,9 @@ create table assignment_plans (
   constraint assignment_plans_vault_id_fkey FOREIGN KEY (vault_id) REFERENCES vaults(vault_id),
   constraint assignment_plans_pkey PRIMARY KEY (vault_id)
 );
+CREATE TRIGGER assignment_plans_delete_notified AFTER DELETE ON assignment_plans REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
+CREATE TRIGGER assignment_plans_insert_notified AFTER INSERT ON assignment_plans REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
+CREATE TRIGGER assignment_plans_update_notified AFTER UPDATE ON assignment_plans REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
 
 create table assignments (
   vault_id integer not null,
@@ -220,6 +223,9 @@ create table statements (
   constraint statements_vault_id_fkey FOREIGN KEY (vault_id) REFERENCES signing_keys(vault_id) ON DELETE CASCADE,
   constraint statements_pkey PRIMARY KEY (vault_id)
 );
+CREATE TRIGGER statements_delete_notified AFTER DELETE ON statements REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
+CREATE TRIGGER statements_insert_notified AFTER INSERT ON statements REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
+CREATE TRIGGER statements_update_notified AFTER UPDATE ON statements REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
 
 create table transaction_attempts (
   hash bytea not null,
@@ -330,6 +336,9 @@ create table vaults (
   constraint vaults_pkey PRIMARY KEY (vault_id),
   constraint vaults_network_address_key UNIQUE (network, address)
 );
+CREATE TRIGGER vaults_delete_notified AFTER DELETE ON vaults REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
+CREATE TRIGGER vaults_insert_notified AFTER INSERT ON vaults REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
+CREATE TRIGGER vaults_update_notified AFTER UPDATE ON vaults REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION notify_vault_changed();
 
 create table wallet_turns (
   chain_id bigint not null,
@@ -374,6 +383,19 @@ AS $function$
         new.login_role := session_user;
         return new;
       end $function$;
+
+CREATE OR REPLACE FUNCTION notify_vault_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    declare changed_vault integer;
+    begin
+      for changed_vault in select distinct c.vault_id from changed c loop
+        perform pg_catalog.pg_notify('stakewise_vault_changed', changed_vault::text);
+      end loop;
+      return null;
+    end $function$;
 
 CREATE OR REPLACE FUNCTION refuse_audit_change()
  RETURNS trigger

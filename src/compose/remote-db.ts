@@ -28,9 +28,15 @@ export function openRemoteDatabase(
 }
 
 /** The directory of an embedded database that is not there; to open it would make it. */
-export function missingDatabaseDirectory({ dbUrl }: Pick<DatabaseSettings, 'dbUrl'>): string | undefined {
+export function missingDatabaseDirectory(settings: Pick<DatabaseSettings, 'dbUrl'>): string | undefined {
+  const path = embeddedDatabaseDirectory(settings);
+  return path !== undefined && !existsSync(path) ? path : undefined;
+}
+
+/** The directory of an embedded database; undefined for a server. */
+export function embeddedDatabaseDirectory({ dbUrl }: Pick<DatabaseSettings, 'dbUrl'>): string | undefined {
   const url = parseDatabaseUrl(dbUrl.url, dbUrl.defaults);
-  return url.kind === 'pglite' && !existsSync(url.path) ? url.path : undefined;
+  return url.kind === 'pglite' ? url.path : undefined;
 }
 
 /**

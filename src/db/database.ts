@@ -2,6 +2,7 @@ import { Kysely, PGliteDialect, PostgresDialect, type RawBuilder, sql, type Tran
 import { retry } from '../lib/retry.ts';
 import { type ConnectionDefaults, type DatabaseUrl, parseDatabaseUrl } from './database-url.ts';
 import { isLostConnection } from './errors.ts';
+import type { Listen } from './notifications.ts';
 import { openPglite } from './pglite.ts';
 import { createPostgresPool } from './postgres-pool.ts';
 import { DEFAULT_SCHEMA, type Schema, type TableName } from './schema.ts';
@@ -18,6 +19,8 @@ export interface Session {
 /** An open database. Nothing else in the program knows SQL or a driver. */
 export interface Database extends Session, AsyncDisposable {
   close(): Promise<void>;
+  /** Hears what is told on a channel, over a connection of its own; undefined for an embedded database, which nobody else opens. */
+  readonly listen?: Listen | undefined;
 }
 
 export interface DatabaseOptions {
@@ -74,9 +77,11 @@ function shortenAttempt(
 
 async function connectDatabase(url: DatabaseUrl, options: DatabaseOptions): Promise<Database> {
   const schema = options.schema ?? DEFAULT_SCHEMA;
-  const root = new Kysely<Schema>({
-    dialect: url.kind === 'pglite' ? await pgliteDialect(url, options) : postgresDialect(url, options),
-  });
+  const { dialect, listen } =
+    url.kind === 'pglite'
+      ? { dialect: await pgliteDialect(url, options), listen: undefined }
+      : openPostgres(url, options);
+  const root = new Kysely<Schema>({ dialect });
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= root.destroy();
@@ -88,7 +93,8 @@ async function connectDatabase(url: DatabaseUrl, options: DatabaseOptions): Prom
     await close();
     throw error;
   }
-  return { db: root.withSchema(schema), kind: url.kind, schema, close, [Symbol.asyncDispose]: close };
+  const db = root.withSchema(schema);
+  return { db, kind: url.kind, schema, close, listen, [Symbol.asyncDispose]: close };
 }
 
 async function pgliteDialect(
@@ -98,17 +104,16 @@ async function pgliteDialect(
   return new PGliteDialect({ pglite: await openPglite(url.path, { onWatch: warn }) });
 }
 
-function postgresDialect(
+function openPostgres(
   url: Extract<DatabaseUrl, { kind: 'postgres' }>,
   options: DatabaseOptions,
-): PostgresDialect {
+): { readonly dialect: PostgresDialect; readonly listen: Listen } {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const { reloadUrl, defaults, warn } = options;
   const reload = reloadUrl && (async () => parseDatabaseUrl(await reloadUrl(), defaults));
-  return new PostgresDialect({
-    pool: createPostgresPool({ url, reloadUrl: reload, connectTimeoutMs, statementTimeoutMs, warn }),
-  });
+  const pool = createPostgresPool({ url, reloadUrl: reload, connectTimeoutMs, statementTimeoutMs, warn });
+  return { dialect: new PostgresDialect({ pool }), listen: pool.listen };
 }
 
 /** Version of the server, such as `PostgreSQL 16.4`. */

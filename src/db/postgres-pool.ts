@@ -15,6 +15,7 @@ import {
   translateConnectError,
   translateConnectErrors,
 } from './errors.ts';
+import { type Listen, listenOn } from './notifications.ts';
 import { findPassword, ownPasswordFile, type PasswordPlace } from './password-file.ts';
 import { wrapClient } from './pooled-client.ts';
 import { requireSession, roundsOf, type WantedSession } from './target-session.ts';
@@ -38,11 +39,16 @@ const MAX_CONNECTIONS = 4;
 // The server ends a statement at its timeout; this ends the wait for a server that does not answer at all.
 const ANSWER_GRACE_MS = 10_000;
 
+/** A pool, one of whose connections can be kept to hear what is told. */
+export interface ListeningPool extends PostgresPool {
+  readonly listen: Listen;
+}
+
 /**
  * Pool of pg connections as kysely wants it, whose errors are this program's.
  * @throws (from connect) ExternalError db-unreachable, db-auth-failed, db-not-found, …
  */
-export function createPostgresPool(options: PoolOptions): PostgresPool {
+export function createPostgresPool(options: PoolOptions): ListeningPool {
   return new ReloadingPool(options);
 }
 
@@ -56,7 +62,7 @@ interface OpenPool {
  * A pool that finds out by its first connection which of the servers will do, and which way of using TLS works; and again
  * when the password has changed, or another of several servers has taken over.
  */
-class ReloadingPool implements PostgresPool {
+class ReloadingPool implements ListeningPool {
   /** What kysely would open a connection of its own with, to cancel a query; no query here can be cancelled. */
   readonly options = {};
   readonly #settings: PoolOptions;
@@ -75,8 +81,13 @@ class ReloadingPool implements PostgresPool {
     this.#url = settings.url;
   }
 
+  readonly listen: Listen = async (channel, listener) => {
+    const client = await this.#connectAnyhow();
+    return await listenOn(client, channel, { ...listener, endpoint: this.#open?.endpoint });
+  };
+
   async connect(): Promise<PostgresPoolClient> {
-    const client = await this.#connect().catch((error: unknown) => this.#connectWithNewPassword(error));
+    const client = await this.#connectAnyhow();
     const wrapper = this.#wrappers.get(client) ?? this.#wrap(client);
     this.#wrappers.set(client, wrapper);
     return wrapper;
@@ -85,6 +96,10 @@ class ReloadingPool implements PostgresPool {
   async end(): Promise<void> {
     if (this.#open !== undefined) this.#ended.push(this.#open.pool.end());
     await Promise.all(this.#ended);
+  }
+
+  #connectAnyhow(): Promise<pg.PoolClient> {
+    return this.#connect().catch((error: unknown) => this.#connectWithNewPassword(error));
   }
 
   async #connect(): Promise<pg.PoolClient> {

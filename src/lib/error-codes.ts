@@ -543,6 +543,9 @@ export const ERROR_CODES = {
   'keys-not-listed': {
     kinds: ['external'],
   },
+  'keys-from-another-client': {
+    kinds: ['differences'],
+  },
   'keys-of-another-client': {
     kinds: ['differences'],
   },

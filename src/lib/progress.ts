@@ -20,3 +20,13 @@ export interface ProgressBar {
   advance(items?: number): void;
   finish(): void;
 }
+
+/** Shows nothing, and tells how many items each step has. */
+export function countingProgress(tell: (total: number) => void): ProgressReporter {
+  return {
+    start(_label, total) {
+      tell(total);
+      return { advance: () => undefined, finish: () => undefined };
+    },
+  };
+}

@@ -24,7 +24,7 @@ const SIGNING_PATH = [
   'steady',
 ];
 /** These run for so long that they are asked for by name. */
-const ON_DEMAND = ['bars', 'fleet', 'import', 'scale'];
+const ON_DEMAND = ['bars', 'fleet', 'import', 'scale', 'watch'];
 const BENCHES = [...BULK_BENCHES, ...KEYSTORE_BENCHES, ...UPLOAD_BENCHES];
 const names = [...BENCHES.map(bench => bench.name), ...SIGNING_PATH, ...ON_DEMAND];
 

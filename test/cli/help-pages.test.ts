@@ -1380,6 +1380,14 @@ describe('the help page of', () => {
                                     [env: VALIDATOR_CLIENT_IDENTITY_PASSWORD_FILE]
         --reassign                  Lets keys move between validators when their
                                     number changes. Stop those that lose keys first.
+        --watch                     Goes on until SIGTERM: follows the database,
+                                    writes what has changed, and serves probes and
+                                    metrics where they are asked for.
+        --watch-interval=SECONDS    Time from one look of --watch to the next, in
+                                    seconds. Default is 5.
+                                    [env: REMOTE_DB_WATCH_INTERVAL]
+        --health-host=TEXT          Where --watch serves probes and metrics. Default
+                                    is 127.0.0.1. [env: REMOTE_DB_HEALTH_HOST]
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -1427,6 +1435,8 @@ describe('the help page of', () => {
         --json                      Format output as json.
         -v, --verbose               Enable debug mode. Default is false.
                                     [env: VERBOSE]
+        --health-port=INTEGER       Port of /healthz, /readyz and /metrics of --watch.
+                                    Default is none. [env: REMOTE_DB_HEALTH_PORT]
         --log-format=[plain|json]   How lines of the log, warnings and the error that
                                     ends the command are written to stderr. Default is
                                     plain. [env: LOG_FORMAT]
@@ -1470,7 +1480,11 @@ describe('the help page of', () => {
       --vault-public-key          -  VAULT_PUBLIC_KEY                                                            optional
       --file-mode                 -  REMOTE_DB_FILE_MODE                                                         optional
       --owner                     -  REMOTE_DB_FILE_OWNER                                                        optional
-      --check                     -  -                                                                           switch"
+      --check                     -  -                                                                           switch
+      --watch                     -  -                                                                           switch
+      --watch-interval            -  REMOTE_DB_WATCH_INTERVAL                                                    optional
+      --health-host               -  REMOTE_DB_HEALTH_HOST                                                       optional
+      --health-port               -  REMOTE_DB_HEALTH_PORT                                                       optional"
     `);
   });
 
@@ -1531,6 +1545,14 @@ describe('the help page of', () => {
                                     stays in a variable of Web3Signer.
         --slashing-protection-db-username=TEXT
                                     The slashing protection database's user.
+        --watch                     Goes on until SIGTERM: follows the database,
+                                    writes what has changed, and serves probes and
+                                    metrics where they are asked for.
+        --watch-interval=SECONDS    Time from one look of --watch to the next, in
+                                    seconds. Default is 5.
+                                    [env: REMOTE_DB_WATCH_INTERVAL]
+        --health-host=TEXT          Where --watch serves probes and metrics. Default
+                                    is 127.0.0.1. [env: REMOTE_DB_HEALTH_HOST]
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -1623,6 +1645,8 @@ describe('the help page of', () => {
                                     A host name by which metrics may be asked for,
                                     beside localhost and 127.0.0.1; may be given
                                     several times.
+        --health-port=INTEGER       Port of /healthz, /readyz and /metrics of --watch.
+                                    Default is none. [env: REMOTE_DB_HEALTH_PORT]
         --log-format=[plain|json]   How lines of the log, warnings and the error that
                                     ends the command are written to stderr. Default is
                                     plain. [env: LOG_FORMAT]
@@ -1683,7 +1707,11 @@ describe('the help page of', () => {
       --metrics-host-allowlist           -  -                                                 repeated
       --slashing-protection-db-url       -  -                                                 optional
       --slashing-protection-db-username  -  -                                                 optional
-      --template-dir                     -  -                                                 optional"
+      --template-dir                     -  -                                                 optional
+      --watch                            -  -                                                 switch
+      --watch-interval                   -  REMOTE_DB_WATCH_INTERVAL                          optional
+      --health-host                      -  REMOTE_DB_HEALTH_HOST                             optional
+      --health-port                      -  REMOTE_DB_HEALTH_PORT                             optional"
     `);
   });
 

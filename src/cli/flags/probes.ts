@@ -1,7 +1,8 @@
 import { defaulted, flag, optional } from '../options/option.ts';
 import { integer, text } from '../options/value-kinds.ts';
 
-const port = integer({ min: 0, max: 65_535 });
+/** A port to listen on; 0 for any that is free. */
+export const port = integer({ min: 0, max: 65_535 });
 
 /** `--enable-metrics`: whether metrics are served, and the probes beside them. */
 export const enableMetrics = flag({

@@ -6,7 +6,9 @@ import {
   clientSettings,
   plainSignerUrl,
 } from '../../cli/flags/client-files.ts';
+import type { REMOTE_DB_OPTIONS } from '../../cli/flags/remote-db.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
+import { checkWatch, refuseJson, WATCH_FILES_OPTIONS } from '../../cli/flags/watch-files.ts';
 import {
   assertUnchanged,
   FILE_OPTIONS,
@@ -19,11 +21,16 @@ import { defaulted, flag, optional, type Resolved, required } from '../../cli/op
 import { choice, directory, feeRecipientAddress, integer } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-validator.ts';
+import { watchSettings } from '../../cli/watch-settings.ts';
 import { openRemoteDb } from '../../compose/remote-db.ts';
+import { watchFiles } from '../../compose/watch-files.ts';
+import type { AssignmentPlan } from '../../db/assignments.ts';
 import { REMOVAL_POLICIES } from '../../domain/fleet/removals.ts';
 import { shownSignerUrl } from '../../domain/fleet/validator-config.ts';
 import { keepHeapSmall } from '../../lib/small-heap.ts';
 import { writeValidatorConfigs } from '../../services/fleet/clients/write-validator-configs.ts';
+import { PlanGuard } from '../../services/fleet/watch/plan-guard.ts';
+import type { VaultRef } from '../../services/remote-db/vault-ref.ts';
 
 const OPTIONS = {
   validatorIndex: required({
@@ -70,7 +77,10 @@ const OPTIONS = {
   }),
   vaultPublicKey,
   ...FILE_OPTIONS,
+  ...WATCH_FILES_OPTIONS,
 };
+
+type Given = Resolved<typeof REMOTE_DB_OPTIONS & typeof OPTIONS>;
 
 /** What each file is, in the manual's words. */
 const MANUAL_NAMES: Readonly<Record<string, string>> = {
@@ -81,6 +91,7 @@ const MANUAL_NAMES: Readonly<Record<string, string>> = {
 
 function check(options: Resolved<typeof OPTIONS>): void {
   checkClientIdentity(options);
+  checkWatch(options, { '--reassign': options.reassign });
   if (options.validatorIndex >= options.totalValidators) {
     throw new CommandLineError(
       'index-out-of-range',
@@ -108,26 +119,14 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
   async run() {
     const options = await this.resolve();
     keepHeapSmall();
+    if (options.watch) return await this.follow(options);
     const { validatorIndex, totalValidators } = options;
     const whenInterrupted = this.beginWork();
     await using remote = await openRemoteDb(options, this.config.version);
     const settings = clientSettings(options);
     const attributes = fileAttributes(options, 'public');
     const result = await writeValidatorConfigs(remote.database, {
-      ...settings,
-      clientIdentityPassword: options.clientIdentityPassword?.password,
-      ref: remote.ref,
-      clientIndex: validatorIndex,
-      totalClients: totalValidators,
-      reassign: options.reassign,
-      signerUrl: options.web3signerEndpoint,
-      feeRecipient: options.feeRecipient,
-      check: options.check,
-      directory: options.outputDir,
-      templateDirectory: options.templateDir,
-      removals: options.removals,
-      verifyingKey: options.vaultPublicKey,
-      attributes,
+      ...filesOptions(options, remote.ref),
       whenInterrupted,
     });
     for (const warning of result.warnings) this.warn(warning);
@@ -171,4 +170,68 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
       changed: result.isChanged,
     };
   }
+
+  /** Keeps the files in line with the database until it is told to stop. @returns nothing that was written at its end */
+  private async follow(options: Given) {
+    refuseJson(this.jsonEnabled());
+    const settings = watchSettings(options, {
+      command: 'setup-validator',
+      argv: this.argv,
+      secrets: [options.clientIdentityPassword?.password, ...options.web3signerEndpoint.secrets],
+    });
+    await watchFiles(settings, { programVersion: this.config.version }, ({ database, ref, warn, wants }) => {
+      const given = filesOptions(options, ref);
+      const guard = new PlanGuard(given);
+      const write = async (check: boolean) => {
+        await guard.load();
+        try {
+          const result = await writeValidatorConfigs(database, {
+            ...given,
+            check,
+            acceptPlan: (plan, present) => {
+              wants(countKeysOf(plan, given.clientIndex));
+              guard.accept(plan, present);
+            },
+            // Before the files: whoever is killed in between has remembered what the plan was.
+            beforeWriting: () => guard.save(),
+          });
+          for (const warning of result.warnings) warn(warning);
+          const { keyCount, keptKeys, isChanged } = result;
+          return { keysWanted: keyCount - keptKeys, keysWritten: keyCount, isChanged };
+        } finally {
+          await guard.save();
+        }
+      };
+      return { write: () => write(false), compare: async () => (await write(true)).isChanged };
+    });
+    const { validatorIndex, totalValidators } = options;
+    return { ...NOTHING_WRITTEN, validatorIndex, totalValidators };
+  }
 }
+
+/** What the files are written with, of the options. */
+function filesOptions(options: Given, ref: VaultRef) {
+  return {
+    ...clientSettings(options),
+    clientIdentityPassword: options.clientIdentityPassword?.password,
+    ref,
+    clientIndex: options.validatorIndex,
+    totalClients: options.totalValidators,
+    reassign: options.reassign,
+    signerUrl: options.web3signerEndpoint,
+    feeRecipient: options.feeRecipient,
+    check: options.check,
+    directory: options.outputDir,
+    templateDirectory: options.templateDir,
+    removals: options.removals,
+    verifyingKey: options.vaultPublicKey,
+    attributes: fileAttributes(options, 'public'),
+  };
+}
+
+function countKeysOf({ assignments }: AssignmentPlan, client: number): number {
+  return assignments.filter(({ clientIndex }) => clientIndex === client).length;
+}
+
+/** What is there to return of a command that went on until it was stopped: its files are those of its last look. */
+const NOTHING_WRITTEN = { keys: 0, removedKeys: 0, keptKeys: 0, paths: [], clients: [], changed: false };

@@ -4,7 +4,6 @@ import { isAskedByPage, readHost } from '../../lib/http-caller.ts';
 import { type HttpLimits, limitConnections, serverOptions } from '../../lib/http-limits.ts';
 import { closeHttp, listenHttp } from '../../lib/listen-http.ts';
 import type { Registry } from '../../lib/metrics.ts';
-import type { OperatorStatus } from './status.ts';
 
 export interface HealthServerOptions {
   readonly host: string;
@@ -14,7 +13,8 @@ export interface HealthServerOptions {
   readonly name: string;
   /** Figures of `/metrics`; without them there is no such path. */
   readonly registry?: Registry | undefined;
-  readonly status: Pick<OperatorStatus, 'report'>;
+  /** What `/readyz` shows, and by which status. */
+  readonly status: { readonly report: () => { readonly ready: boolean } };
 }
 
 export interface HealthServer extends AsyncDisposable {
@@ -25,7 +25,7 @@ export interface HealthServer extends AsyncDisposable {
 const LIMITS: HttpLimits = { connections: 64, headersMs: 10_000, requestMs: 10_000, idleMs: 30_000 };
 
 /**
- * Answers probes: `/livez` as long as the process answers at all, `/readyz` 200 or 503 with the state of every task, and
+ * Answers probes: `/livez`, or `/healthz`, as long as the process answers at all, `/readyz` 200 or 503 with what it is at, and
  * `/metrics` where it is given figures.
  * @throws OperatorError 'port-in-use', 'cannot-listen'
  */
@@ -52,7 +52,7 @@ async function answer(
     response.writeHead(403).end();
   } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
-  } else if (path === '/livez') {
+  } else if (path === '/livez' || path === '/healthz') {
     response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
   } else if (path === '/readyz') {
     const report = status.report();

@@ -105,6 +105,7 @@ describe('0009-transaction-value', () => {
       expect(await migrateDatabase(database, VERSION)).toEqual([
         '0009-transaction-value',
         '0010-written-key-sets',
+        '0011-vault-changes',
       ]);
       expect(await Promise.all(ids.map(readValue))).toEqual(amounts);
       expect(await readValue(await insert('larger', String(LARGEST)))).toBe(LARGEST);

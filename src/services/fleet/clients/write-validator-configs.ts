@@ -7,6 +7,7 @@ import { type ClientSettings, createValidatorConfig } from '../../../domain/flee
 import type { Hex } from '../../../lib/bytes.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { type FileAttributes, SECRET_FILE_MODE } from '../../../lib/files.ts';
+import type { RecordTable } from '../../../lib/record-table.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import type { ProvenStatement } from '../../remote-db/statements/signed-statement.ts';
 import type { VaultRef } from '../../remote-db/unlock-vault.ts';
@@ -33,6 +34,13 @@ export interface WriteValidatorConfigsOptions extends ClientSettings {
   readonly removals?: RemovalPolicy | undefined;
   /** The vault's public key: then only a plan that it has signed is written, and none older than what was written before. */
   readonly verifyingKey?: Uint8Array | undefined;
+  /**
+   * Is shown the plan and the keys of the files that are there before either is changed; what it throws keeps both as they are. It may be
+   * shown several, and must not use the database.
+   */
+  readonly acceptPlan?: ((plan: AssignmentPlan, present: RecordTable) => void) | undefined;
+  /** Runs when nothing has been written yet; not with `check`. */
+  readonly beforeWriting?: (() => Promise<void>) | undefined;
   /** Takes what is to be said when the work is interrupted from now on. */
   readonly whenInterrupted?: ((kept: string) => void) | undefined;
 }
@@ -76,6 +84,7 @@ export async function writeValidatorConfigs(
   const present = await readPresentKeys(directory);
   const choose = (plan: AssignmentPlan) => {
     const { clientIndex } = options;
+    options.acceptPlan?.(plan, present);
     return chooseClientKeys(plan, { directory, present, clientIndex, removals, mayMove: reassign });
   };
   const { vault, plan, proven } = await readPlan(database, options, choose);
@@ -84,11 +93,10 @@ export async function writeValidatorConfigs(
   const keys = choose(plan);
   const created = createValidatorConfig({ ...options, publicKeys: keys.publicKeys });
   const kept = await keepSettings(directory, attributes, await renderValidatorFiles(created, options));
-  const changed = await writeByContent(
-    options,
-    kept.files,
-    proven && (() => recordSeen(recordPath, proven, attributes)),
-  );
+  const changed = await writeByContent(options, kept.files, async () => {
+    await options.beforeWriting?.();
+    if (proven !== undefined) await recordSeen(recordPath, proven, attributes);
+  });
   const { clientIndex, totalClients } = options;
   const { publicKeys } = keys;
   const unrecorded = options.check
@@ -120,7 +128,7 @@ export async function writeValidatorConfigs(
 async function writeByContent(
   options: WriteValidatorConfigsOptions,
   files: ReadonlyMap<string, RenderedFile>,
-  beforeWriting: (() => Promise<void>) | undefined,
+  beforeWriting: () => Promise<void>,
 ): Promise<Set<string>> {
   const secret = contentsOf(files, true);
   const closed = { ...options.attributes, mode: SECRET_FILE_MODE };
