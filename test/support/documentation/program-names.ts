@@ -68,8 +68,9 @@ const optionsOfOthers = new Set([
 
 /** Variables of other programs that a page names to say that they are not read. */
 const VARIABLES_NOT_READ = new Set(['VAULT_ADDR', 'VAULT_TOKEN']);
-/** Commands of other generations of the Python operator, and a pod of the release that docs/kubernetes.md plays through. */
+/** Commands of other generations of the Python operator, and what the release that docs/kubernetes.md plays through has. */
 const NAMES_OF_OTHERS = new Set([
+  'op-stakewise-operator-status',
   'op-stakewise-teku-2',
   'process-meta-vaults',
   'process-redeemer',
