@@ -1,10 +1,11 @@
 import { example } from '../cli/examples.ts';
+import { triedEncryptKey } from '../cli/flags/encrypt-key.ts';
 import { checkFleet, FLEET_OPTIONS } from '../cli/flags/fleet.ts';
 import { slashingDbUrl } from '../cli/flags/slashing-db.ts';
 import { renderChecks } from '../cli/fleet-screen/render-checks.ts';
 import { fleetSettings } from '../cli/fleet-settings.ts';
 import { operatorCommand } from '../cli/operator-command.ts';
-import { optional } from '../cli/options/option.ts';
+import { flag, optional } from '../cli/options/option.ts';
 import { directory } from '../cli/options/value-kinds.ts';
 import type { RESULT } from '../cli/results/doctor.ts';
 import { openFleet } from '../compose/fleet.ts';
@@ -18,6 +19,11 @@ const OPTIONS = {
     description: "Folder of Web3Signer's key files, if it is on this machine.",
     env: 'KEY_FILES_DIR',
     value: directory({ exists: true }),
+  }),
+  encryptKey: triedEncryptKey,
+  proveSigning: flag({
+    description:
+      'Has each signer sign with one key of the vault: an exit that no chain accepts, which is verified and thrown away.',
   }),
 };
 
@@ -38,8 +44,8 @@ export default class Doctor extends operatorCommand(OPTIONS, { check: checkFleet
     const settings = await fleetSettings(options);
     const context = { programVersion: this.config.version, warn: this.warn };
     await using fleet = await openFleet(settings, context);
-    const { slashingDbUrl: slashingDb, keyFilesDir } = options;
-    const checks = await fleet.diagnose({ slashingDb, keyFilesDir });
+    const { slashingDbUrl: slashingDb, keyFilesDir, encryptKey, proveSigning } = options;
+    const checks = await fleet.diagnose({ slashingDb, keyFilesDir, encryptKey, proveSigning });
     for (const line of renderChecks(checks, this.columns ?? Number.POSITIVE_INFINITY))
       this.print(`${line}\n`);
     if (checks.some(({ severity }) => severity === 'fail')) process.exitCode = EXIT.differences;

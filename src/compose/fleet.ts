@@ -42,6 +42,10 @@ interface DiagnosisSettings {
   readonly slashingDb: DatabaseSettings['dbUrl'] | undefined;
   /** Folder of Web3Signer's key files. */
   readonly keyFilesDir: string | undefined;
+  /** The encryption key of the database, as base64. */
+  readonly encryptKey: string | undefined;
+  /** Whether signers are asked for a signature that is good for nothing. */
+  readonly proveSigning: boolean;
 }
 
 interface FleetContext {
@@ -87,10 +91,12 @@ export async function openFleet(settings: FleetSettings, context: FleetContext):
   });
   return owned(stack, {
     observe: async () => (await observeFleet(handles, await current())).observation,
-    diagnose: async ({ slashingDb, keyFilesDir }: DiagnosisSettings) => {
+    diagnose: async ({ slashingDb, keyFilesDir, encryptKey, proveSigning }: DiagnosisSettings) => {
       const deployment = {
         secretFiles: secretFilesOf(settings, directory),
         keyFilesDirectory: keyFilesDir,
+        encryptKey,
+        provesSigning: proveSigning,
         openSlashing: slashingDb && opener({ dbUrl: slashingDb, dbSchema: undefined }, warn),
         outward: [...settings.executionEndpoints, ...settings.consensusEndpoints],
       };

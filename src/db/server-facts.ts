@@ -41,3 +41,27 @@ async function readEncryption({ db }: Session): Promise<boolean> {
     select ssl from pg_catalog.pg_stat_ssl where pid = pg_catalog.pg_backend_pid()`.execute(db);
   return rows[0]?.ssl ?? false;
 }
+
+/** Whose turn it is: a pooler that gives its sessions in turn is found by two looks in a row, one that gives the last one by others' looks. */
+const TURNS = ['one', 'one', 'other', 'one', 'other', 'other'] as const;
+
+/**
+ * Whether a pooler of transactions (PgBouncer) stands between: what comes on one connection reaches one session after another, and
+ * two connections reach the same one. Nothing is written. Undefined of the embedded database.
+ */
+export async function findsPooler({ db, kind }: Session): Promise<boolean | undefined> {
+  if (kind === 'pglite') return undefined;
+  return await db.connection().execute(one =>
+    db.connection().execute(async other => {
+      const sessions = { one: new Set<number>(), other: new Set<number>() };
+      for (const turn of TURNS) sessions[turn].add(await readSession(turn === 'one' ? one : other));
+      const isChanged = sessions.one.size > 1 || sessions.other.size > 1;
+      return isChanged || [...sessions.one].some(pid => sessions.other.has(pid));
+    }),
+  );
+}
+
+async function readSession(db: Session['db']): Promise<number> {
+  const { rows } = await sql<{ pid: number }>`select pg_catalog.pg_backend_pid() as pid`.execute(db);
+  return rows[0]?.pid ?? 0;
+}

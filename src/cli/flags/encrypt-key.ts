@@ -21,6 +21,12 @@ export const signingEncryptKey = optional({
     'The encryption key for the remote database: signs the plan, and all that is read without this key.',
 });
 
+/** `--encrypt-key` of `doctor`, which only tries it. */
+export const triedEncryptKey = optional({
+  ...SPEC,
+  description: 'The encryption key for the remote database: whether it opens the vault is tried.',
+});
+
 /** `--encrypt-key` of `setup`, which writes a new key to `--encrypt-key-file`. */
 export const existingEncryptKey = optional({
   ...SPEC,

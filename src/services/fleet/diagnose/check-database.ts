@@ -1,5 +1,5 @@
 import type { Database } from '../../../db/database.ts';
-import { readServerFacts, type ServerFacts } from '../../../db/server-facts.ts';
+import { findsPooler, readServerFacts, type ServerFacts } from '../../../db/server-facts.ts';
 import { type OwnCheck, passed, skipped } from '../../../domain/fleet/doctor/check.ts';
 import { foreignText } from '../../../lib/foreign-text.ts';
 import { ask } from '../observe/ask.ts';
@@ -16,11 +16,21 @@ export async function checkDatabase(
   if (open === undefined) return [skipped('database-version', WHERE, '--db-url names no database')];
   const seen = await ask(limitMs, async () => {
     await using database = await open(limitMs);
-    return await readServerFacts(database);
+    return { ...(await readServerFacts(database)), isPooled: await findsPooler(database) };
   });
   // One that does not answer is told of already.
   if (seen.answer !== 'answered') return [];
-  return [checkVersion(seen.facts), ...checkEncryption(seen.facts), checkRole(seen.facts)];
+  const { facts } = seen;
+  return [checkVersion(facts), ...checkEncryption(facts), ...checkPooler(facts), checkRole(facts)];
+}
+
+/** Nothing here needs a session of its own, but what is told at once over one (NOTIFY) has to be asked for behind a pooler. */
+function checkPooler({ isPooled }: { readonly isPooled: boolean | undefined }): OwnCheck[] {
+  if (isPooled === undefined) return [];
+  if (!isPooled) return [passed('database-pooler', WHERE, 'is reached without a pooler of transactions')];
+  const what = 'is reached through a pooler of transactions: changes are asked for, and not told at once';
+  const hint = 'Nothing has to be done; who wants to be told at once names the server itself in --db-url';
+  return [{ code: 'database-pooler', severity: 'warn', where: WHERE, what, hint }];
 }
 
 function checkVersion({ version }: ServerFacts): OwnCheck {

@@ -5,7 +5,9 @@ import { factsOf } from '../../../domain/fleet/observation/observation.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import type { FleetHandles, FleetToObserve, ObservedFleet } from '../observe/observe-fleet.ts';
 import { checkDatabase } from './check-database.ts';
+import { checkEncryptionKey } from './check-encryption-key.ts';
 import { checkKeyFiles, checkSecretFiles } from './check-files.ts';
+import { checkImports, checkSigning } from './check-signing.ts';
 import { checkSlashing } from './check-slashing.ts';
 import { checkClearText, checkGateways, checkProxies, checkSignersHealth } from './check-ways.ts';
 
@@ -17,6 +19,10 @@ export interface DeploymentToCheck {
   readonly keyFilesDirectory: string | undefined;
   /** Opens Web3Signer's slashing protection database; undefined where none is named. */
   readonly openSlashing: ((limitMs: number) => Promise<Database>) | undefined;
+  /** The encryption key of the database, as base64; undefined where none is given. */
+  readonly encryptKey: string | undefined;
+  /** Whether each signer is asked for a signature under an exit that no chain accepts. */
+  readonly provesSigning: boolean;
   /** Servers of others, which may be reached through proxies. */
   readonly outward: readonly EndpointUrl[];
 }
@@ -38,14 +44,19 @@ export async function diagnoseFleet(
     ...operatorUrls.map(url => ({ kind: 'operator', url })),
   ];
   const document = factsOf(observation.contracts)?.oracleConfig;
-  const [database, signers, gateways, slashing, files, keyFiles] = await Promise.all([
+  const { encryptKey, provesSigning: isWanted } = deployment;
+  const { network } = ref;
+  const [database, key, imports, signing, signers, gateways, slashing, files, keyFiles] = await Promise.all([
     checkDatabase(handles.openDatabase, limitMs),
+    checkEncryptionKey({ open: handles.openDatabase, encryptKey, ref, limitMs }),
+    checkImports(signerUrls, { tls, limitMs }),
+    checkSigning(signerUrls, { tls, limitMs, isWanted, network, validators }),
     checkSignersHealth(signerUrls, { tls, limitMs }),
     checkGateways(handles.http, handles.ipfs, { document, limitMs }),
     checkSlashing({
       open: deployment.openSlashing,
       limitMs,
-      genesisValidatorsRoot: ref.network.genesisValidatorsRoot,
+      genesisValidatorsRoot: network.genesisValidatorsRoot,
       validators,
       signers: signerUrls.length,
     }),
@@ -55,7 +66,10 @@ export async function diagnoseFleet(
   return [
     ...checkObservation(observation),
     ...database,
+    ...key,
     ...signers,
+    ...imports,
+    ...signing,
     ...checkClearText(own),
     ...gateways,
     ...checkProxies(handles.http, deployment.outward),

@@ -116,7 +116,12 @@ describe('checkDatabase', () => {
   it('checkDatabase warns of a superuser and of a connection without TLS', async () => {
     await using database = await createTestDatabase();
     const found = await checkDatabase(opener(database.url), limitMs);
-    expect(lines(found)).toEqual(['ok database-version', 'warn database-tls', 'warn database-role']);
+    expect(lines(found)).toEqual([
+      'ok database-version',
+      'warn database-tls',
+      'ok database-pooler',
+      'warn database-role',
+    ]);
   });
 
   it('checkDatabase says what a role may do', async () => {
