@@ -11,6 +11,8 @@ import type { RESULT } from '../cli/results/doctor.ts';
 import { openFleet } from '../compose/fleet.ts';
 import { EXIT } from '../lib/errors.ts';
 import { keepHeapSmall } from '../lib/small-heap.ts';
+import type { TryEncryptKey } from '../services/fleet/diagnose/check-encryption-key.ts';
+import { unlockVault } from '../services/remote-db/unlock-vault.ts';
 
 const OPTIONS = {
   ...FLEET_OPTIONS,
@@ -45,10 +47,23 @@ export default class Doctor extends operatorCommand(OPTIONS, { check: checkFleet
     const context = { programVersion: this.config.version, warn: this.warn };
     await using fleet = await openFleet(settings, context);
     const { slashingDbUrl: slashingDb, keyFilesDir, encryptKey, proveSigning } = options;
-    const checks = await fleet.diagnose({ slashingDb, keyFilesDir, encryptKey, proveSigning });
+    const checks = await fleet.diagnose({
+      slashingDb,
+      keyFilesDir,
+      tryKey: keyTrial(encryptKey),
+      proveSigning,
+    });
     for (const line of renderChecks(checks, this.columns ?? Number.POSITIVE_INFINITY))
       this.print(`${line}\n`);
     if (checks.some(({ severity }) => severity === 'fail')) process.exitCode = EXIT.differences;
     return { checks };
   }
+}
+
+/** Whether a key opens a vault is tried here: what the operator loads of the fleet handles no key. */
+function keyTrial(encryptKey: string | undefined): TryEncryptKey | undefined {
+  if (encryptKey === undefined) return undefined;
+  return async (session, ref) => {
+    using _ = await unlockVault(session, ref, encryptKey);
+  };
 }

@@ -16,6 +16,7 @@ import { matchSchema } from '../lib/match-schema.ts';
 import { owned } from '../lib/owned.ts';
 import { readSecretFile } from '../lib/secret.ts';
 import type { Network } from '../networks/network.ts';
+import type { TryEncryptKey } from '../services/fleet/diagnose/check-encryption-key.ts';
 import { diagnoseFleet } from '../services/fleet/diagnose/diagnose-fleet.ts';
 import {
   type FleetHandles,
@@ -42,8 +43,8 @@ interface DiagnosisSettings {
   readonly slashingDb: DatabaseSettings['dbUrl'] | undefined;
   /** Folder of Web3Signer's key files. */
   readonly keyFilesDir: string | undefined;
-  /** The encryption key of the database, as base64. */
-  readonly encryptKey: string | undefined;
+  /** Tries the encryption key of the database; undefined where none is given. */
+  readonly tryKey: TryEncryptKey | undefined;
   /** Whether signers are asked for a signature that is good for nothing. */
   readonly proveSigning: boolean;
 }
@@ -91,11 +92,11 @@ export async function openFleet(settings: FleetSettings, context: FleetContext):
   });
   return owned(stack, {
     observe: async () => (await observeFleet(handles, await current())).observation,
-    diagnose: async ({ slashingDb, keyFilesDir, encryptKey, proveSigning }: DiagnosisSettings) => {
+    diagnose: async ({ slashingDb, keyFilesDir, tryKey, proveSigning }: DiagnosisSettings) => {
       const deployment = {
         secretFiles: secretFilesOf(settings, directory),
         keyFilesDirectory: keyFilesDir,
-        encryptKey,
+        tryKey,
         provesSigning: proveSigning,
         openSlashing: slashingDb && opener({ dbUrl: slashingDb, dbSchema: undefined }, warn),
         outward: [...settings.executionEndpoints, ...settings.consensusEndpoints],

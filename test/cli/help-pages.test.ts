@@ -4241,6 +4241,9 @@ describe('the help page of', () => {
                                     [env: SLASHING_DB_URL_FILE]
         --key-files-dir=DIRECTORY   Folder of Web3Signer's key files, if it is on this
                                     machine. [env: KEY_FILES_DIR]
+        --prove-signing             Has each signer sign with one key of the vault: an
+                                    exit that no chain accepts, which is verified and
+                                    thrown away.
 
       VAULT
         --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
@@ -4308,6 +4311,11 @@ describe('the help page of', () => {
         --wait-for-db=DURATION      How long to wait for a database server that does
                                     not accept connections yet, such as 60s or 5m.
                                     Default is not to wait. [env: WAIT_FOR_DB]
+        --encrypt-key=TEXT          The encryption key for the remote database:
+                                    whether it opens the vault is tried.
+                                    [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
 
       OBSERVABILITY
         --json                      Format output as json.
@@ -4345,31 +4353,33 @@ describe('the help page of', () => {
       "
     `);
     expect(await optionsOf('doctor')).toMatchInlineSnapshot(`
-      "--vault                 -  VAULT                                           required
-      --network               -  NETWORK                                         optional
-      --data-dir              -  DATA_DIR                                        optional
-      --keystores-dir         -  KEYSTORES_DIR                                   optional
-      --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE                optional
-      --db-schema             -  REMOTE_DB_SCHEMA                                optional
-      --wait-for-db           -  WAIT_FOR_DB                                     optional
-      --execution-endpoints   -  EXECUTION_ENDPOINTS                             optional
-      --execution-jwt-secret  -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE  optional
-      --consensus-endpoints   -  CONSENSUS_ENDPOINTS                             optional
-      --ipfs-fetch-endpoints  -  IPFS_FETCH_ENDPOINTS                            optional
-      --ipfs-timeout          -  IPFS_TIMEOUT                                    optional
-      --signer-url            -  REMOTE_SIGNER_URL                               repeated
-      --signer-ca             -  SIGNER_CA                                       optional
-      --signer-cert           -  SIGNER_CERT                                     optional
-      --signer-key            -  SIGNER_KEY                                      optional
-      --signer-pfx            -  SIGNER_PFX                                      optional
-      --signer-pfx-password   -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE    optional
-      --keymanager            -  KEYMANAGERS                                     repeated
-      --operator-url          -  OPERATOR_URLS                                   repeated
-      --hot-wallet-file       -  HOT_WALLET_FILE                                 optional
-      --ask-timeout           -  ASK_TIMEOUT                                     optional
-      --verbose               v  VERBOSE                                         switch
-      --slashing-db-url       -  SLASHING_DB_URL SLASHING_DB_URL_FILE            optional
-      --key-files-dir         -  KEY_FILES_DIR                                   optional"
+      "--vault                 -  VAULT                                             required
+      --network               -  NETWORK                                           optional
+      --data-dir              -  DATA_DIR                                          optional
+      --keystores-dir         -  KEYSTORES_DIR                                     optional
+      --db-url                -  REMOTE_DB_URL REMOTE_DB_URL_FILE                  optional
+      --db-schema             -  REMOTE_DB_SCHEMA                                  optional
+      --wait-for-db           -  WAIT_FOR_DB                                       optional
+      --execution-endpoints   -  EXECUTION_ENDPOINTS                               optional
+      --execution-jwt-secret  -  EXECUTION_JWT_SECRET EXECUTION_JWT_SECRET_FILE    optional
+      --consensus-endpoints   -  CONSENSUS_ENDPOINTS                               optional
+      --ipfs-fetch-endpoints  -  IPFS_FETCH_ENDPOINTS                              optional
+      --ipfs-timeout          -  IPFS_TIMEOUT                                      optional
+      --signer-url            -  REMOTE_SIGNER_URL                                 repeated
+      --signer-ca             -  SIGNER_CA                                         optional
+      --signer-cert           -  SIGNER_CERT                                       optional
+      --signer-key            -  SIGNER_KEY                                        optional
+      --signer-pfx            -  SIGNER_PFX                                        optional
+      --signer-pfx-password   -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --keymanager            -  KEYMANAGERS                                       repeated
+      --operator-url          -  OPERATOR_URLS                                     repeated
+      --hot-wallet-file       -  HOT_WALLET_FILE                                   optional
+      --ask-timeout           -  ASK_TIMEOUT                                       optional
+      --verbose               v  VERBOSE                                           switch
+      --slashing-db-url       -  SLASHING_DB_URL SLASHING_DB_URL_FILE              optional
+      --key-files-dir         -  KEY_FILES_DIR                                     optional
+      --encrypt-key           -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
+      --prove-signing         -  -                                                 switch"
     `);
   });
 

@@ -7,9 +7,9 @@ export const CLIENTS = 10;
 /** Shares of each validator. */
 export const ORACLES = 11;
 export const THRESHOLD = 8;
-/** Of the first validators so many have exited. */
+/** How many of the first validators have exited. */
 export const EXITED = 5;
-/** Of all validators one in so many is not on the beacon chain yet: the last ones. */
+/** One in so many validators is not on the beacon chain yet: the last ones. */
 export const UNUSED_IN = 10;
 /** Keys that the second signer has beside those of the vault. */
 export const FOREIGN = 3;

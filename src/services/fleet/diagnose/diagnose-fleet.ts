@@ -5,7 +5,7 @@ import { factsOf } from '../../../domain/fleet/observation/observation.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import type { FleetHandles, FleetToObserve, ObservedFleet } from '../observe/observe-fleet.ts';
 import { checkDatabase } from './check-database.ts';
-import { checkEncryptionKey } from './check-encryption-key.ts';
+import { checkEncryptionKey, type TryEncryptKey } from './check-encryption-key.ts';
 import { checkKeyFiles, checkSecretFiles } from './check-files.ts';
 import { checkImports, checkSigning } from './check-signing.ts';
 import { checkSlashing } from './check-slashing.ts';
@@ -19,8 +19,8 @@ export interface DeploymentToCheck {
   readonly keyFilesDirectory: string | undefined;
   /** Opens Web3Signer's slashing protection database; undefined where none is named. */
   readonly openSlashing: ((limitMs: number) => Promise<Database>) | undefined;
-  /** The encryption key of the database, as base64; undefined where none is given. */
-  readonly encryptKey: string | undefined;
+  /** Tries the encryption key of the database; undefined where none is given. */
+  readonly tryKey: TryEncryptKey | undefined;
   /** Whether each signer is asked for a signature under an exit that no chain accepts. */
   readonly provesSigning: boolean;
   /** Servers of others, which may be reached through proxies. */
@@ -44,11 +44,11 @@ export async function diagnoseFleet(
     ...operatorUrls.map(url => ({ kind: 'operator', url })),
   ];
   const document = factsOf(observation.contracts)?.oracleConfig;
-  const { encryptKey, provesSigning: isWanted } = deployment;
+  const { tryKey, provesSigning: isWanted } = deployment;
   const { network } = ref;
   const [database, key, imports, signing, signers, gateways, slashing, files, keyFiles] = await Promise.all([
     checkDatabase(handles.openDatabase, limitMs),
-    checkEncryptionKey({ open: handles.openDatabase, encryptKey, ref, limitMs }),
+    checkEncryptionKey({ open: handles.openDatabase, tryKey, ref, limitMs }),
     checkImports(signerUrls, { tls, limitMs }),
     checkSigning(signerUrls, { tls, limitMs, isWanted, network, validators }),
     checkSignersHealth(signerUrls, { tls, limitMs }),

@@ -8,9 +8,13 @@ import { EndpointUrl } from '../../../../../src/lib/endpoint-url.ts';
 import { RecordTable } from '../../../../../src/lib/record-table.ts';
 import { resolveNetwork } from '../../../../../src/networks/resolve-network.ts';
 import { checkDatabase } from '../../../../../src/services/fleet/diagnose/check-database.ts';
-import { checkEncryptionKey } from '../../../../../src/services/fleet/diagnose/check-encryption-key.ts';
+import {
+  checkEncryptionKey,
+  type TryEncryptKey,
+} from '../../../../../src/services/fleet/diagnose/check-encryption-key.ts';
 import { checkImports, checkSigning } from '../../../../../src/services/fleet/diagnose/check-signing.ts';
 import { setupVault } from '../../../../../src/services/remote-db/setup-vault.ts';
+import { unlockVault } from '../../../../../src/services/remote-db/unlock-vault.ts';
 import { type Keymanager, startKeymanager } from '../../../../devnet/keymanager.ts';
 import { freePort } from '../../../../devnet/listen.ts';
 import { createRolesDatabase } from '../../../../support/postgres/database-roles.ts';
@@ -43,6 +47,13 @@ describe('checkEncryptionKey', () => {
     address: '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc',
   };
 
+  const trial = (key: string | undefined): TryEncryptKey | undefined =>
+    key === undefined
+      ? undefined
+      : async session => {
+          using _ = await unlockVault(session, ref, key);
+        };
+
   async function storeVault(url: string): Promise<string> {
     await using database = await openDatabase({ url });
     const { encryptionKey = '' } = await setupVault(database, {
@@ -57,7 +68,7 @@ describe('checkEncryptionKey', () => {
     await using database = await createTestDatabase();
     const encryptKey = await storeVault(database.url);
     const check = (key: string) =>
-      checkEncryptionKey({ open: opener(database.url), encryptKey: key, ref, limitMs });
+      checkEncryptionKey({ open: opener(database.url), tryKey: trial(key), ref, limitMs });
     expect(lines(await check(encryptKey))).toEqual(['ok encryption-key']);
     for (const wrong of [generateEncryptionKey(), 'planted-no-key']) {
       const found = await check(wrong);
@@ -72,7 +83,7 @@ describe('checkEncryptionKey', () => {
     const check = (url: string | undefined, key: string | undefined) =>
       checkEncryptionKey({
         open: url === undefined ? undefined : opener(url),
-        encryptKey: key,
+        tryKey: trial(key),
         ref,
         limitMs,
       });
@@ -92,7 +103,7 @@ describe('checkEncryptionKey', () => {
     const encryptKey = generateEncryptionKey();
     const down = `postgresql://127.0.0.1:${await freePort()}/x?sslmode=disable`;
     for (const url of [database.url, down]) {
-      const found = await checkEncryptionKey({ open: opener(url), encryptKey, ref, limitMs });
+      const found = await checkEncryptionKey({ open: opener(url), tryKey: trial(encryptKey), ref, limitMs });
       expect(found).toMatchObject([{ severity: 'warn', what: expect.stringMatching(/^was not tried: /) }]);
     }
   });
