@@ -42,7 +42,7 @@ async function readEncryption({ db }: Session): Promise<boolean> {
   return rows[0]?.ssl ?? false;
 }
 
-/** Whose turn it is: a pooler that gives its sessions in turn is found by two looks in a row, one that gives the last one by others' looks. */
+/** The connection whose turn it is: a pooler that gives its sessions in turn is found by two looks in a row, one that gives the last one by others' looks. */
 const TURNS = ['one', 'one', 'other', 'one', 'other', 'other'] as const;
 
 /**

@@ -42,7 +42,7 @@ export interface FleetWorldPlaces {
   readonly executionUrl: string;
   readonly consensusUrl: string;
   readonly operatorUrl: string;
-  /** In order; the second one has keys of others, too. */
+  /** Signers with every key; the second one has keys of others, too. */
   readonly signerUrls: readonly string[];
   /** A signer that lacks keys. */
   readonly lackingSignerUrl: string;
