@@ -1,9 +1,10 @@
 import type { Database } from './database.ts';
+import { isLostConnection } from './errors.ts';
 
 /** The channel of migration 0011. */
 const CHANNEL = 'stakewise_vault_changed';
 
-/** How long after a failure nobody listens again. */
+/** How long after a refusal nobody asks again. */
 const PAUSE_MS = 60_000;
 
 export interface ChangeFeedOptions {
@@ -36,23 +37,27 @@ export class ChangeFeed implements AsyncDisposable {
   }
 
   /**
-   * Listens, unless it does already. Not again within a minute of a failure: what refuses to listen goes on refusing.
+   * Listens, unless it does already. Not again within a minute of a refusal: what refuses to listen goes on refusing.
    * @throws ExternalError when the server cannot be reached or refuses
    */
   async listen(): Promise<void> {
     const { listen } = this.#database;
     const { onChange, onLost, now } = this.#options;
     if (listen === undefined || this.isListening || now() < this.#notBefore) return;
-    this.#notBefore = now() + PAUSE_MS;
-    this.#connection = await listen(CHANNEL, {
-      onNotification: payload => onChange(Number(payload)),
-      onEnd: () => {
-        if (!this.isListening) return;
-        this.#connection = undefined;
-        this.#notBefore = Number.NEGATIVE_INFINITY;
-        onLost();
-      },
-    });
+    const onEnd = () => {
+      if (!this.isListening) return;
+      this.#connection = undefined;
+      onLost();
+    };
+    try {
+      this.#connection = await listen(CHANNEL, {
+        onNotification: payload => onChange(Number(payload)),
+        onEnd,
+      });
+    } catch (error) {
+      if (!isLostConnection(error)) this.#notBefore = now() + PAUSE_MS;
+      throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,7 +15,7 @@ const SIZE = readSize(process.env.FLEETS || '1000x11');
 const SECONDS = Number(process.env.SECONDS || '60');
 const CPU_MS_PER_SECOND = 5;
 const STATEMENTS_PER_SECOND = 1;
-/** Of the kernel's clock for processes (USER_HZ). */
+/** A tick of the kernel's clock for processes (USER_HZ). */
 const MS_PER_TICK = 10;
 
 await using server = await startPostgresServer();
@@ -36,8 +36,15 @@ const env = { REMOTE_DB_URL: server.url };
 console.log(`watch: idle seconds beside ${SIZE.validators} validators of ${SIZE.oracles} oracles`);
 await runMeasured({ title: 'setup', args: ['remote-db', 'setup', ...vaultArgs, ...keyArgs], env });
 const upload = [
-  ...['upload-keypairs', ...vaultArgs, ...keyArgs, '--execution-endpoints', fleet.devnet.rpcUrl],
-  ...['--keystores-dir', fleet.keystoresDirectory, '--deposit-data-file', fleet.depositDataFile],
+  'upload-keypairs',
+  ...vaultArgs,
+  ...keyArgs,
+  '--execution-endpoints',
+  fleet.devnet.rpcUrl,
+  '--keystores-dir',
+  fleet.keystoresDirectory,
+  '--deposit-data-file',
+  fleet.depositDataFile,
 ];
 await runMeasured({ title: 'upload-keypairs', args: ['remote-db', ...upload], env });
 

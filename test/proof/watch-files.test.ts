@@ -221,7 +221,7 @@ describe('key files that follow the database', () => {
     await workflow.run(scene.database.url, allowed);
     await watch.ready();
     expect(keysIn(scene.directory)).toBe(withShares(1));
-    expect(watch.output.match(/ERROR .*would be removed/g)?.length ?? 0).toBeLessThan(4);
+    expect([1, 2, 3]).toContain(watch.output.match(/ERROR .*would remove 3 of 4 keys/g)?.length);
   });
 
   it('the watch writes anew what was removed from a memory volume, and what somebody changed', async () => {
@@ -253,7 +253,7 @@ describe('key files that follow the database', () => {
     expect(await watch.figure('key_sync_problem', 'signer-lacks-keys')).toBe(1);
     expect(await watch.figure('key_sync_refused_total', 'signer-lacks-keys')).toBeGreaterThan(0);
     expect(keysIn(scene.directory)).toBe(withShares(FIRST));
-    expect(watch.output.match(/lacks 1 of/g)?.length).toBeLessThan(4);
+    expect([1, 2, 3]).toContain(watch.output.match(/lacks 1 of/g)?.length);
   });
 
   it('a watch that is killed in the middle of writing and started again leaves whole files', async () => {

@@ -1,9 +1,8 @@
 import { UsageError } from '../../lib/errors.ts';
 import type { StatusPageSettings } from '../../settings/fleet-settings.ts';
 import { defaulted, flag, optional, type Resolved, repeated } from '../options/option.ts';
-import { integer, text } from '../options/value-kinds.ts';
-
-const port = integer({ min: 0, max: 65_535 });
+import { text } from '../options/value-kinds.ts';
+import { port } from './probes.ts';
 
 const PLACE_OPTIONS = {
   statusHost: defaulted(() => '127.0.0.1', {

@@ -82,8 +82,9 @@ export class FilesWatcher {
     const { database, disk, state } = this.#deps;
     try {
       // First: what changes after this question is told, what has changed before it is in the answer.
-      await this.#listen();
+      const deafness = await this.#listen();
       const mark = await readVaultMark(database, identityOf(this.#ref));
+      this.#tellDeafness(deafness);
       this.#vaultId = mark?.vaultId;
       return { database: mark?.state ?? 'none', disk: await disk.read() };
     } catch (error) {
@@ -92,19 +93,23 @@ export class FilesWatcher {
     }
   }
 
-  /** Where nothing is told, looks see the changes: no failure. */
-  async #listen(): Promise<void> {
-    const { feed, log } = this.#deps;
+  /** Where nothing is told, looks see the changes: no failure. @returns why nothing is */
+  async #listen(): Promise<ExternalError | undefined> {
     try {
-      await feed.listen();
-      this.#isDeaf = false;
+      await this.#deps.feed.listen();
+      return undefined;
     } catch (error) {
-      if (!(error instanceof ExternalError)) throw error;
-      if (error.retryable) throw error;
-      if (!this.#isDeaf)
-        log.warn(`${messageOf(error)} Changes are seen at the next look instead of at once.`);
-      this.#isDeaf = true;
+      if (error instanceof ExternalError) return error;
+      throw error;
     }
+  }
+
+  /** Says so once, and of a database that answers: what is wrong with another one is told by the look. */
+  #tellDeafness(error: ExternalError | undefined): void {
+    if (this.#deps.feed.isListening) this.#isDeaf = false;
+    if (error === undefined || this.#isDeaf) return;
+    this.#isDeaf = true;
+    this.#deps.log.warn(`${messageOf(error)} Changes are seen at the next look instead of at once.`);
   }
 
   async #noteFailure(error: unknown, seen: SeenStates): Promise<void> {

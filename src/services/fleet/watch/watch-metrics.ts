@@ -16,7 +16,7 @@ export function createWatchMetrics(
   const registers = [registry];
   const gauge = (name: string, help: string, read: (report: WatchReport) => number | null) =>
     new Gauge({
-      name: `key_sync_${name}`,
+      name,
       help,
       registers,
       collect() {
@@ -25,22 +25,30 @@ export function createWatchMetrics(
         if (value !== null) this.set(value);
       },
     });
-  gauge('up_to_date', 'Whether the files are those of the database', ({ upToDate }) => Number(upToDate));
-  gauge('state_since_timestamp_seconds', 'Since when they are up to date, or are not', ({ since }) =>
+  gauge('key_sync_up_to_date', 'Whether the files are those of the database', ({ upToDate }) =>
+    Number(upToDate),
+  );
+  gauge('key_sync_state_since_timestamp_seconds', 'Since when they are up to date, or are not', ({ since }) =>
     seconds(since),
   );
-  gauge('ready', 'Whether the files were right at the last look, and the look succeeded', ({ ready }) =>
-    Number(ready),
+  gauge(
+    'key_sync_ready',
+    'Whether the files were right at the last look, and the look succeeded',
+    ({ ready }) => Number(ready),
   );
-  gauge('keys_wanted', 'Keys that the files are to have', ({ keysWanted }) => keysWanted);
-  gauge('keys_written', 'Keys that the files have', ({ keysWritten }) => keysWritten);
-  gauge('last_look_timestamp_seconds', 'Time of the last look that succeeded', ({ lastLook }) =>
+  gauge('key_sync_keys_wanted', 'Keys that the files are to have', ({ keysWanted }) => keysWanted);
+  gauge('key_sync_keys_written', 'Keys that the files have', ({ keysWritten }) => keysWritten);
+  gauge('key_sync_last_look_timestamp_seconds', 'Time of the last look that succeeded', ({ lastLook }) =>
     seconds(lastLook),
   );
-  gauge('last_rewrite_timestamp_seconds', 'Time at which files were written last', ({ lastRewrite }) =>
-    seconds(lastRewrite),
+  gauge(
+    'key_sync_last_rewrite_timestamp_seconds',
+    'Time at which files were written last',
+    ({ lastRewrite }) => seconds(lastRewrite),
   );
-  gauge('listening', 'Whether the database tells of changes by itself', ({ listening }) => Number(listening));
+  gauge('key_sync_listening', 'Whether the database tells of changes by itself', ({ listening }) =>
+    Number(listening),
+  );
   new Gauge({
     name: 'key_sync_problem',
     help: 'Why the files are not known to be right: 1 for the code of the error',

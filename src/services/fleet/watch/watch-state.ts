@@ -13,7 +13,7 @@ export interface WrittenState {
 
 /** Why files are not known to be right. */
 export interface Problem {
-  /** Of `docs/errors.md`; `bug` for what no error of this program explains. */
+  /** A code of `docs/errors.md`; `bug` for what no error of this program explains. */
   readonly code: ErrorCode | 'bug';
   readonly message: string;
   /** What to do next. */
