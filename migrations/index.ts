@@ -9,6 +9,7 @@ import * as uploadProofs from './0008-upload-proofs.ts';
 import * as transactionValue from './0009-transaction-value.ts';
 import * as writtenKeySets from './0010-written-key-sets.ts';
 import * as vaultChanges from './0011-vault-changes.ts';
+import * as retiredKeys from './0012-retired-keys.ts';
 
 /** Every schema step in order. A step that has been released is never edited; the next change is the next file. */
 export const MIGRATIONS = {
@@ -23,4 +24,5 @@ export const MIGRATIONS = {
   '0009-transaction-value': transactionValue,
   '0010-written-key-sets': writtenKeySets,
   '0011-vault-changes': vaultChanges,
+  '0012-retired-keys': retiredKeys,
 };

@@ -180,6 +180,16 @@ create table oracle_sets (
   constraint oracle_sets_pkey PRIMARY KEY (vault_id, oracle_set_hash)
 );
 
+create table retired_keys (
+  vault_id integer not null,
+  public_key bytea not null,
+  stage smallint not null,
+  constraint retired_keys_public_key_check CHECK ((octet_length(public_key) = 48)),
+  constraint retired_keys_stage_check CHECK (((stage >= 1) AND (stage <= 3))),
+  constraint retired_keys_vault_id_public_key_fkey FOREIGN KEY (vault_id, public_key) REFERENCES keypairs(vault_id, public_key) ON DELETE CASCADE,
+  constraint retired_keys_pkey PRIMARY KEY (vault_id, public_key)
+);
+
 create table schema_migrations (
   name character varying(255) not null,
   timestamp character varying(255) not null,

@@ -56,6 +56,9 @@ export const writtenKeys = {
   keys: number('How many keys the files have now.'),
   removedKeys: number('How many keys the files had before and have no more.'),
   keptKeys: number('How many keys are in the files still, though the database has them no more.'),
+  retiredKeys: number(
+    'How many keys of exited validators are left out, which "remote-db prune" has retired.',
+  ),
   changed,
 };
 

@@ -133,6 +133,23 @@ export async function openVoters(
   return { voters, [Symbol.dispose]: close };
 }
 
+/**
+ * A client for each consensus endpoint alone, where all of them must agree. Each has proven its chain.
+ * @throws ExternalError of the first that is not of the network, not synced, or not there
+ */
+export async function openEachBeaconNode(
+  http: HttpDeps,
+  settings: NodeSettings,
+  network: Network,
+): Promise<readonly BeaconNode[]> {
+  const { distinctEndpoints } = await import('../clients/execution/execution-node.ts');
+  return await Promise.all(
+    distinctEndpoints(settings.endpoints).map(endpoint =>
+      openBeaconNode(http, { ...settings, endpoints: [endpoint] }, network),
+    ),
+  );
+}
+
 /** Connects to the consensus layer of a network. */
 export function openBeaconNode(
   http: HttpDeps,

@@ -30,6 +30,7 @@ export async function countVaultRows(session: Session, vaultId: number): Promise
 
 // Those that reference first. The vault's own references to the last two are checked at the end of the transaction.
 const TABLES = [
+  'retired_keys',
   'statements',
   'signing_keys',
   'assignments',

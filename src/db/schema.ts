@@ -100,6 +100,8 @@ export interface Schema {
     host: string;
     written_at: ColumnType<Date, never, Date>;
   };
+  /** Validators that have exited for good, and how far they have been taken out; see `domain/fleet/retired-keys.ts`. */
+  retired_keys: { vault_id: number; public_key: Uint8Array; stage: number };
   audit_log: {
     audit_id: ColumnType<bigint, never, never>;
     at: Timestamp;

@@ -52,6 +52,9 @@ export const ERROR_CODES = {
   'beacon-node-unavailable': {
     kinds: ['external'],
   },
+  'beacon-nodes-differ': {
+    kinds: ['external'],
+  },
   'beacon-query-not-served': {
     kinds: ['external'],
   },
@@ -814,6 +817,9 @@ export const ERROR_CODES = {
   'response-too-large': {
     kinds: ['external'],
   },
+  'retired-keys-not-signed': {
+    kinds: ['failure'],
+  },
   'rewards-invalid': {
     kinds: ['external'],
   },
@@ -907,6 +913,7 @@ export const ERROR_CODES = {
   },
   'statement-missing': {
     kinds: ['failure'],
+    shared: true,
   },
   'statement-old': {
     kinds: ['failure'],

@@ -53,6 +53,11 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'All beacon nodes failed, each in another way; the message has what each of them said.',
     remedy: "Check --consensus-endpoints, and see the nodes' logs.",
   },
+  'beacon-nodes-differ': {
+    meaning:
+      'Two consensus nodes say different things of a validator, both of a finalized state: one of them is wrong, or lies. Nothing was retired.',
+    remedy: 'Find out which one, and name others with --consensus-endpoints.',
+  },
   'beacon-query-not-served': {
     meaning:
       'No beacon node answers which deposits, withdrawals or consolidations wait on the beacon chain. Without that nothing is withdrawn or topped up.',
@@ -1180,6 +1185,12 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'response-too-large': {
     meaning: 'A server answered with more bytes than any answer of its kind has. The rest was not read.',
     remedy: 'Check that the URL is the right one, and what stands between.',
+  },
+  'retired-keys-not-signed': {
+    meaning:
+      "The rows of retired keys in the remote db are not those that the vault's key has signed: somebody without the encryption key has changed them.",
+    remedy:
+      'Run "remote-db prune --exited" where the encryption key is: it retires what the beacon chain says, and nothing else, and signs that. "remote-db log" tells who has written.',
   },
   'rewards-invalid': {
     meaning: 'The rewards document is JSON, but a member of it is wrong or missing.',

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type Database, inSnapshot, type Session } from '../db/database.ts';
+import { listRetiredKeys } from '../db/retired-keys.ts';
 import { findVaultFacts, type VaultFacts, vaultNotSetUp, vaultOtherChain } from '../db/vaults.ts';
 import { assertClaimOfVault } from '../domain/consensus/deposit-claims.ts';
 import type { DepositDataEntry } from '../domain/consensus/deposit-data.ts';
@@ -105,7 +106,7 @@ export async function findDatabaseSources(
     remoteSigner: {
       name,
       read: readWhenChanged(
-        async () => toHex((await findOwnVault(database, ref))?.operatorDigest ?? new Uint8Array()),
+        () => findVersion(database, ref),
         async () => {
           const found = await read();
           return found && remoteSignerConfigOf(found);
@@ -136,6 +137,14 @@ async function readDatabase(
     await recordSeen(signed.recordPath, proven, { mode: PUBLIC_FILE_MODE });
   }
   return found;
+}
+
+/** Changes whenever what the configuration is read from does. @throws OperatorError 'vault-other-chain' */
+async function findVersion(database: Database, ref: VaultRef): Promise<string> {
+  const vault = await findOwnVault(database, ref);
+  if (vault === undefined) return '';
+  const retired = (await listRetiredKeys(database, vault.vaultId)).digest();
+  return [vault.operatorDigest, retired].map(digest => toHex(digest ?? new Uint8Array())).join(' ');
 }
 
 /** @throws OperatorError 'vault-other-chain' */

@@ -29,6 +29,7 @@ interface BeaconValidator {
   status: string;
   activationEpoch: bigint;
   exitEpoch: bigint;
+  withdrawableEpoch: bigint;
   withdrawalCredentials: Uint8Array;
   hasPendingPartialWithdrawal: boolean;
 }
@@ -131,6 +132,7 @@ export async function startBeaconNode(
         status: 'active_ongoing',
         activationEpoch: 0n,
         exitEpoch: FAR_FUTURE,
+        withdrawableEpoch: FAR_FUTURE,
         withdrawalCredentials: Buffer.alloc(32, 1),
         hasPendingPartialWithdrawal: false,
         ...facts,
@@ -167,19 +169,26 @@ interface Clock {
   readonly genesisTimestamp: number;
   readonly headSlot: bigint;
   readonly finalizedEpoch: bigint;
+  readonly slotsPerEpoch: bigint;
 }
 
 /** Slots of a followed chain are those of its head; else they are of the head epoch that the test says. */
 async function readClock(node: BeaconNode, follow: FollowedChain | undefined): Promise<Clock> {
   if (follow === undefined) {
     const headSlot = node.headEpoch * SLOTS_PER_EPOCH;
-    return { genesisTimestamp: 0, headSlot, finalizedEpoch: node.headEpoch - 2n };
+    return {
+      genesisTimestamp: 0,
+      headSlot,
+      finalizedEpoch: node.headEpoch - 2n,
+      slotsPerEpoch: SLOTS_PER_EPOCH,
+    };
   }
   const { genesisTimestamp, secondsPerSlot, slotsPerEpoch } = follow.clock;
   const age = Math.max((await follow.readTimestamp()) - genesisTimestamp, 0);
   const headSlot = BigInt(Math.floor(age / secondsPerSlot));
   const epoch = headSlot / BigInt(slotsPerEpoch);
-  return { genesisTimestamp, headSlot, finalizedEpoch: epoch < 2n ? 0n : epoch - 2n };
+  const finalizedEpoch = epoch < 2n ? 0n : epoch - 2n;
+  return { genesisTimestamp, headSlot, finalizedEpoch, slotsPerEpoch: BigInt(slotsPerEpoch) };
 }
 
 function route(
@@ -189,7 +198,12 @@ function route(
   clock: Clock,
 ): Answer {
   const url = new URL(path, 'http://node');
-  switch (`${method} ${url.pathname}`) {
+  // Every state has the same validators: those of the head.
+  const pathname = url.pathname.replace(
+    /^(\/eth\/v1\/beacon\/states\/)(?:finalized|\d+)(\/validators)$/,
+    '$1head$2',
+  );
+  switch (`${method} ${pathname}`) {
     case 'GET /eth/v1/beacon/genesis': {
       const root =
         node.fault === 'other-network' ? Buffer.alloc(32, 0xee) : Buffer.from(chain.genesisValidatorsRoot);
@@ -211,6 +225,11 @@ function route(
       return data({ version: 'devnet/1.0.0' });
     case 'GET /eth/v1/beacon/headers/head':
       return data({ canonical: true, header: { message: { slot: String(clock.headSlot) } } });
+    case 'GET /eth/v1/beacon/headers/finalized': {
+      const root = `0x${'f1'.repeat(32)}`;
+      const slot = String(clock.finalizedEpoch * clock.slotsPerEpoch);
+      return data({ root, canonical: true, header: { message: { slot, state_root: root } } });
+    }
     case 'GET /eth/v1/beacon/states/head/finality_checkpoints': {
       const checkpoint = (epoch: bigint) => ({ epoch: String(epoch), root: `0x${'00'.repeat(32)}` });
       const { finalizedEpoch } = clock;
@@ -279,7 +298,7 @@ function listValidators(node: BeaconNode, ids: readonly string[]): Answer {
       activation_eligibility_epoch: '0',
       activation_epoch: String(one.activationEpoch),
       exit_epoch: String(one.exitEpoch),
-      withdrawable_epoch: String(FAR_FUTURE),
+      withdrawable_epoch: String(one.withdrawableEpoch),
     },
   }));
   return { status: 200, body: { execution_optimistic: false, finalized: false, data: listed } };

@@ -1,7 +1,7 @@
 import { assertWholeCertificate } from '../../clients/signer/signer-tls.ts';
 import type { EndpointUrl } from '../../lib/endpoint-url.ts';
-import { defaulted, type OptionSpec, optional, type Resolved } from '../options/option.ts';
-import { file, integer, signerUrls, text } from '../options/value-kinds.ts';
+import { defaulted, type OptionSpec, optional, type Resolved, repeated } from '../options/option.ts';
+import { file, httpUrl, integer, signerUrls, text } from '../options/value-kinds.ts';
 import { timeout } from './timeout.ts';
 
 /** `--remote-signer-url`: one signer, or several that hold the same keys. */
@@ -11,6 +11,11 @@ export const REMOTE_SIGNER_URL: OptionSpec<readonly EndpointUrl[]> = {
   env: 'REMOTE_SIGNER_URL',
   value: signerUrls,
 };
+
+/** `--web3signer-endpoint` of commands that ask each signer alone. */
+export function web3signerEndpoint(description: string) {
+  return repeated({ description, value: httpUrl });
+}
 
 /** How to know a signer, and to prove oneself to it. */
 export const SIGNER_TLS_OPTIONS = {

@@ -7,6 +7,7 @@ import {
   parseOwner,
   SECRET_FILE_MODE,
 } from '../../lib/files.ts';
+import { countOf } from '../../lib/plural.ts';
 import { optional } from '../options/option.ts';
 import { directory } from '../options/value-kinds.ts';
 import { checkFlag } from './preview.ts';
@@ -58,6 +59,11 @@ export function fileLine(
   if (!file.isChanged) return `${file.what}: ${file.path} is up to date.`;
   if (options.check) return `${file.what}: ${file.path} would be written.`;
   return `${file.what} saved to ${file.path} file.`;
+}
+
+/** The line on keys that files do without, since their validators have exited. */
+export function describeRetired(count: number, noun: 'key' | 'validator'): string {
+  return `${countOf(count, `retired ${noun}`)} ${count === 1 ? 'is' : 'are'} left out, as "remote-db prune" says.`;
 }
 
 /** Ends a command that was given `--check` where files would change. @throws DifferencesError 'files-differ' */

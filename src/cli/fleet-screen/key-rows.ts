@@ -1,5 +1,5 @@
 import { daysLeft } from '../../domain/fleet/drift/key-drift.ts';
-import { factsOf, type Observation } from '../../domain/fleet/observation/observation.ts';
+import { countRetired, factsOf, type Observation } from '../../domain/fleet/observation/observation.ts';
 import { ago, count, numberText, silence } from '../../domain/fleet/observation/words.ts';
 
 /** The database, and who has changed it last. */
@@ -38,6 +38,8 @@ export function keyParts(observation: Observation): string[] {
     const enough = days === undefined ? '' : `, ${count(days, 'day')}`;
     parts.push(`unused ${numberText(unregistered)}${enough}`);
   }
+  const retired = countRetired(stored);
+  if (retired > 0) parts.push(`retired ${numberText(retired)}`);
   if (place !== undefined) parts.push(`next index ${numberText(place)}`);
   if (parts.length > 0) return parts;
   return [silence(observation.beaconChain) ?? 'none'];
@@ -57,8 +59,8 @@ export function shareParts({ database, contracts, oracles }: Observation): strin
   if (stored.threshold === undefined) return ['no oracle set yet'];
   const named = factsOf(oracles);
   const published = factsOf(contracts)?.oracleConfig;
-  const current = stored.total - stored.stale;
-  const keys = `${numberText(current)} of ${count(stored.total, 'key')} current`;
+  const whole = stored.total - countRetired(stored);
+  const keys = `${numberText(whole - stored.stale)} of ${count(whole, 'key')} current`;
   const parts = [`${stored.threshold} of ${stored.setSize ?? '?'}`];
   if (named !== undefined)
     parts.push(

@@ -28,6 +28,7 @@ const STEPS: readonly string[] = [
   'log',
   'grants',
   'migrate',
+  'prune',
   'cleanup',
   'list',
   'bump',

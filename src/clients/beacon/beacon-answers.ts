@@ -110,6 +110,20 @@ export const stateValidatorsAnswer = z.object({
   ),
 });
 
+/** How validators leave, of a state that is named by its slot. */
+export const exitsAnswer = z.object({
+  execution_optimistic: isOptimistic,
+  data: z.array(
+    z.object({
+      validator: z.object({
+        pubkey: bytes(PUBLIC_KEY_LENGTH),
+        exit_epoch: uint64,
+        withdrawable_epoch: uint64,
+      }),
+    }),
+  ),
+});
+
 /** All deposits that wait, of everybody: what is not used of them is not read. */
 export const pendingDepositsAnswer = z.object({
   execution_optimistic: isOptimistic,

@@ -10,15 +10,8 @@ import {
   stateValidatorsAnswer,
   waitingPartialsAnswer,
 } from './beacon-answers.ts';
-import {
-  type BeaconEndpoint,
-  type BeaconNode,
-  type BeaconValidator,
-  GET_BATCH,
-  NO_POST,
-  NOT_SERVED,
-  notReadyError,
-} from './beacon-node.ts';
+import { type BeaconEndpoint, type BeaconNode, type BeaconValidator, NOT_SERVED } from './beacon-node.ts';
+import { fetchStateValidators, requireVerified } from './state-validators.ts';
 
 /** The head of the beacon chain, and the execution block in it: what a pass reads is as of these two. */
 export interface BeaconHead {
@@ -83,9 +76,6 @@ export interface BeaconSnapshot {
 }
 
 type PendingDepositsAnswer = z.output<typeof pendingDepositsAnswer>;
-
-/** 5,000 keys are 0.5 MB of a request, below the 1 MB that proxies take, and 3 MB of an answer. */
-const POST_BATCH = 5_000;
 
 /**
  * Reads everything of one head: a block of one node, and the state that it left. A node that is behind what was read before, that
@@ -179,7 +169,7 @@ function snapshotAt(endpoint: BeaconEndpoint, head: BeaconHead): BeaconSnapshot 
   };
   return {
     head,
-    fetchValidators: publicKeys => fetchValidators(endpoint, `${state}/validators`, publicKeys),
+    fetchValidators: publicKeys => fetchValidators(endpoint, String(head.slot), publicKeys),
     fetchPendingDeposits: async publicKeys => {
       const wanted = new Set(publicKeys.map(toHex));
       const { data } = await askQueue(pendingDepositsAnswer, 'pending_deposits', bytes =>
@@ -243,71 +233,25 @@ function readPendingDeposits(bytes: Uint8Array, wanted: ReadonlySet<Hex>): Pendi
 
 async function fetchValidators(
   endpoint: BeaconEndpoint,
-  path: string,
+  state: string,
   publicKeys: readonly Uint8Array[],
 ): Promise<ReadonlyMap<Hex, StateValidator>> {
-  const wanted = [...new Set(publicKeys.map(toHex))];
-  const found = new Map<Hex, StateValidator>();
-  // An empty list of ids would ask for all validators of the chain.
-  for (let from = 0; from < wanted.length; from += POST_BATCH) {
-    const piece = wanted.slice(from, from + POST_BATCH);
-    const asked = new Set(piece);
-    for (const validator of await fetchPiece(endpoint, path, piece)) {
-      const publicKey = toHex(validator.publicKey);
-      if (!asked.has(publicKey)) continue;
-      if (found.has(publicKey)) {
-        throw new ExternalError(
-          'invalid-answer',
-          `${endpoint.name} tells of two validators with the public key ${publicKey}.`,
-        );
-      }
-      found.set(publicKey, validator);
-    }
-  }
-  return found;
-}
-
-async function fetchPiece(
-  endpoint: BeaconEndpoint,
-  path: string,
-  ids: readonly Hex[],
-): Promise<readonly StateValidator[]> {
-  const body = JSON.stringify({ ids });
-  const posted = await endpoint.ask(stateValidatorsAnswer, path, { body, absent: NO_POST });
-  if (posted !== undefined) return readValidators(endpoint, posted);
-  const pages: (readonly StateValidator[])[] = [];
-  for (let from = 0; from < ids.length; from += GET_BATCH) {
-    const query = ids.slice(from, from + GET_BATCH).join(',');
-    const page = await endpoint.ask(stateValidatorsAnswer, `${path}?id=${query}`);
-    pages.push(readValidators(endpoint, page));
-  }
-  return pages.flat();
-}
-
-function readValidators(
-  endpoint: BeaconEndpoint,
-  answer: z.output<typeof stateValidatorsAnswer> | undefined,
-): readonly StateValidator[] {
-  return requireVerified(endpoint, answer).data.map(({ index, balance, status, validator }) => ({
-    index,
-    status,
-    publicKey: validator.pubkey,
-    withdrawalCredentials: validator.withdrawal_credentials,
-    activationEpoch: validator.activation_epoch,
-    exitEpoch: validator.exit_epoch,
-    balanceGwei: balance,
-    effectiveBalanceGwei: validator.effective_balance,
-  }));
-}
-
-/** What is built upon a block that the execution node has not verified is nobody's yet. */
-function requireVerified<T extends { readonly execution_optimistic: boolean }>(
-  endpoint: BeaconEndpoint,
-  answer: T | undefined,
-): T {
-  if (answer === undefined) throw new Error('an answer that must be there is missing');
-  if (!answer.execution_optimistic) return answer;
-  throw notReadyError(endpoint.name, 'its head is optimistic: the execution node has not verified it');
+  const found = await fetchStateValidators(endpoint, stateValidatorsAnswer, { state, publicKeys });
+  return new Map(
+    Array.from(found, ([publicKey, { index, balance, status, validator }]) => [
+      publicKey,
+      {
+        index,
+        status,
+        publicKey: validator.pubkey,
+        withdrawalCredentials: validator.withdrawal_credentials,
+        activationEpoch: validator.activation_epoch,
+        exitEpoch: validator.exit_epoch,
+        balanceGwei: balance,
+        effectiveBalanceGwei: validator.effective_balance,
+      },
+    ]),
+  );
 }
 
 /** Whether another block than the head's, or none, is in its slot by now. */

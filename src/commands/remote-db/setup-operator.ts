@@ -1,6 +1,12 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
-import { assertUnchanged, FILE_OPTIONS, fileAttributes, fileLine } from '../../cli/flags/written-files.ts';
+import {
+  assertUnchanged,
+  describeRetired,
+  FILE_OPTIONS,
+  fileAttributes,
+  fileLine,
+} from '../../cli/flags/written-files.ts';
 import { defaulted, flag, optional } from '../../cli/options/option.ts';
 import { choice, directory as folder } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
@@ -60,6 +66,7 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
         `${result.staleValidators} validators are left out: their shares are of an earlier oracle set. Upload their keystores again.`,
       );
     }
+    if (result.retiredValidators > 0) this.hint(describeRetired(result.retiredValidators, 'validator'));
     const { remoteSignerConfigPath, depositDataPath } = result;
     const files = [
       {
@@ -84,6 +91,7 @@ export default class RemoteDbSetupOperator extends remoteDbCommand(OPTIONS)<type
       depositDataFile: depositDataPath,
       validators: result.validators,
       staleValidators: result.staleValidators,
+      retiredValidators: result.retiredValidators,
       changed: result.isChanged,
     };
   }

@@ -11,6 +11,7 @@ import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { checkWatch, refuseJson, WATCH_FILES_OPTIONS } from '../../cli/flags/watch-files.ts';
 import {
   assertUnchanged,
+  describeRetired,
   FILE_OPTIONS,
   fileAttributes,
   fileLine,
@@ -140,6 +141,7 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
       result.isChanged,
       `Files in ${options.outputDir} would change: ${result.added.length} keys would come, ${result.removed.length} go, and ${result.changedEntries.size} entries be others.`,
     );
+    if (result.retiredKeys > 0) this.hint(describeRetired(result.retiredKeys, 'key'));
     const uses = usesOfClients({
       ...settings,
       directory: options.outputDir,
@@ -165,6 +167,7 @@ export default class RemoteDbSetupValidator extends remoteDbCommand(OPTIONS, { c
       keys: result.keyCount,
       removedKeys: result.removed.length,
       keptKeys: result.keptKeys,
+      retiredKeys: result.retiredKeys,
       paths: result.files.map(({ path }) => path),
       clients: uses.map(({ kind, files, flags, notes }) => ({ kind, files, flags, notes })),
       changed: result.isChanged,
@@ -234,4 +237,12 @@ function countKeysOf({ assignments }: AssignmentPlan, client: number): number {
 }
 
 /** What is there to return of a command that went on until it was stopped: its files are those of its last look. */
-const NOTHING_WRITTEN = { keys: 0, removedKeys: 0, keptKeys: 0, paths: [], clients: [], changed: false };
+const NOTHING_WRITTEN = {
+  keys: 0,
+  removedKeys: 0,
+  keptKeys: 0,
+  retiredKeys: 0,
+  paths: [],
+  clients: [],
+  changed: false,
+};

@@ -1,21 +1,22 @@
 import { remoteDbExample } from '../../cli/examples.ts';
 import { encryptKey } from '../../cli/flags/encrypt-key.ts';
 import type { REMOTE_DB_OPTIONS } from '../../cli/flags/remote-db.ts';
-import { checkSignerTls, SIGNER_CONNECTION_OPTIONS } from '../../cli/flags/signer.ts';
+import { checkSignerTls, SIGNER_CONNECTION_OPTIONS, web3signerEndpoint } from '../../cli/flags/signer.ts';
 import { slashingDbUrl } from '../../cli/flags/slashing-db.ts';
 import { vaultPublicKey } from '../../cli/flags/vault-public-key.ts';
 import { checkWatch, refuseJson, WATCH_FILES_OPTIONS } from '../../cli/flags/watch-files.ts';
 import { checkWeb3SignerConfig, WEB3SIGNER_CONFIG_OPTIONS } from '../../cli/flags/web3signer-config.ts';
 import {
   assertUnchanged,
+  describeRetired,
   FILE_OPTIONS,
   fileAttributes,
   fileLine,
   outputDir,
 } from '../../cli/flags/written-files.ts';
 import { invalidValue } from '../../cli/options/command-line-error.ts';
-import { defaulted, flag, type Resolved, repeated, required } from '../../cli/options/option.ts';
-import { choice, httpUrl } from '../../cli/options/value-kinds.ts';
+import { defaulted, flag, type Resolved, required } from '../../cli/options/option.ts';
+import { choice } from '../../cli/options/value-kinds.ts';
 import { remoteDbCommand } from '../../cli/remote-db-command.ts';
 import type { RESULT } from '../../cli/results/remote-db/setup-web3signer.ts';
 import { prepareSignerConfig } from '../../cli/signer-config.ts';
@@ -57,10 +58,9 @@ const OPTIONS = {
     value: choice(REMOVAL_POLICIES),
   }),
   adopt: flag({ description: "Takes over key_N.yaml files whose keys are all this vault's." }),
-  web3signerEndpoint: repeated({
-    description: 'A Web3Signer to reload and to compare with; may be given several times.',
-    value: httpUrl,
-  }),
+  web3signerEndpoint: web3signerEndpoint(
+    'A Web3Signer to reload and to compare with; may be given several times.',
+  ),
   slashingDbUrl,
   vaultPublicKey,
   ...SIGNER_CONNECTION_OPTIONS,
@@ -118,13 +118,14 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
     const config = await prepareSignerConfig(options, { network: remote.ref.network.name, warn: this.warn });
     const progress = this.progress('passing');
     const told = { progress, say: this.say, whenInterrupted, warn: this.warn };
-    const { files, signers, disabled, configFile } = await this.write(options, {
+    const { files, signers, retiredValidators, disabled, configFile } = await this.write(options, {
       ...remote,
       ...told,
       connection,
       config,
       check: options.check,
     });
+    if (retiredValidators > 0) this.hint(describeRetired(retiredValidators, 'validator'));
     if (files.removedShares > 0) this.hint(describeShares(files, options.check));
     const { added, changed, adjusted, removed } = files.files;
     if (options.check && files.isChanged && disabled.length > 0) this.warn(keysDisabled(disabled));
@@ -148,6 +149,7 @@ export default class RemoteDbSetupWeb3Signer extends remoteDbCommand(OPTIONS, { 
       removedKeys: files.removedKeys,
       removedShares: files.removedShares,
       keptKeys: files.keptKeys,
+      retiredKeys: retiredValidators,
       files: {
         added: added.length,
         changed: changed.length,
@@ -258,6 +260,7 @@ const NOTHING_WRITTEN = {
   removedKeys: 0,
   removedShares: 0,
   keptKeys: 0,
+  retiredKeys: 0,
   files: { added: 0, changed: 0, adjusted: 0, removed: 0 },
   signers: [],
 };

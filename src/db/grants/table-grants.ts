@@ -189,6 +189,15 @@ export const TABLE_GRANTS: {
       },
     },
   },
+  retired_keys: {
+    read: ROLES,
+    write: {
+      uploader: {
+        insert: ['vault_id', 'public_key', 'stage'],
+        delete: true,
+      },
+    },
+  },
   audit_log: {
     read: ['auditor'],
     write: {

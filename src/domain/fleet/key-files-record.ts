@@ -13,6 +13,8 @@ export interface KeyFilesSource {
   readonly rowCount: number;
   readonly rowsDigest: Uint8Array;
   readonly layout: KeyLayout;
+  /** `RetiredKeys.digest` of the keys that were left out; null when there were none. */
+  readonly retiredDigest: Uint8Array | null;
 }
 
 // To be raised whenever the same rows give other files: records of before then count for nothing.
@@ -69,12 +71,15 @@ function formatSource({
   rowCount,
   rowsDigest,
   layout,
+  retiredDigest,
 }: KeyFilesSource): string {
   return [
     HEADER,
     `manifest ${manifestCounter} ${toHex(manifestMac)}`,
     `rows ${rowCount} ${toHex(rowsDigest)}`,
     `layout ${layout}`,
+    // Records of before anything was retired go on to be believed.
+    ...(retiredDigest === null ? [] : [`retired ${toHex(retiredDigest)}`]),
     '',
   ].join('\n');
 }

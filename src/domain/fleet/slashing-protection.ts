@@ -33,6 +33,13 @@ export function keysGo(publicKeys: readonly string[], { directory, check }: KeyF
   );
 }
 
+/** What is said before keys of retired validators are removed from a signer's directory. @param publicKeys - in hex */
+export function retiredKeysGo(publicKeys: readonly string[], { directory, check }: KeyFilesRun): string {
+  const isOne = publicKeys.length === 1;
+  const removed = `${isOne ? 'is' : 'are'} removed`;
+  return `${keysOf(publicKeys)} ${check ? 'would be removed' : removed} from ${directory}, since the validator${isOne ? ' has' : 's have'} exited and "remote-db prune" has retired ${isOne ? 'it' : 'them'}: ${nameList(publicKeys)}.`;
+}
+
 /** What is said when keys of validators are back that a directory had before. @param publicKeys - in hex */
 export function keysComeBack(publicKeys: readonly string[], { directory, check }: KeyFilesRun): string {
   const isOne = publicKeys.length === 1;

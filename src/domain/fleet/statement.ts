@@ -29,6 +29,10 @@ export interface Statement extends StatementVault {
   readonly depositDataDigest: Uint8Array | null;
   /** `operatorDigest` of all that the operator's files are written from. */
   readonly operatorDigest: Uint8Array;
+  /** Grows whenever another set of retired keys is signed; 0 when none ever was. */
+  readonly retirementCounter: bigint;
+  /** `RetiredKeys.digest` of the keys that nobody needs any more; null when there are none. */
+  readonly retiredDigest: Uint8Array | null;
 }
 
 /** A statement's bytes and their Ed25519 signature of 64 bytes. */
@@ -37,8 +41,9 @@ export interface SignedStatement {
   readonly signature: Uint8Array;
 }
 
-// The tag names what is signed and the version of its form: a change of either is another tag.
+// The tag names what is signed and the version of its form: a change of either is another tag. The second form has retired keys.
 const TAG = 'stakewise-operator/statement/v1';
+const TAG_WITH_RETIRED = 'stakewise-operator/statement/v2';
 const TAG_WIDTH = 32;
 const DIGEST_WIDTH = 32;
 const VERIFYING_KEY_LENGTH = 32;
@@ -53,20 +58,24 @@ const OFFSET = {
   depositDataRoot: TAG_WIDTH + 109,
   depositDataDigest: TAG_WIDTH + 142,
   operatorDigest: TAG_WIDTH + 175,
+  retirementCounter: TAG_WIDTH + 207,
+  retiredDigest: TAG_WIDTH + 215,
 } as const;
 
-/** Length of {@link encodeStatement}'s bytes. */
+/** Lengths of {@link encodeStatement}'s bytes: while no key was ever retired, and since then. */
 const STATEMENT_LENGTH = OFFSET.operatorDigest + DIGEST_WIDTH;
+const LENGTH_WITH_RETIRED = OFFSET.retiredDigest + 1 + DIGEST_WIDTH;
 
 /**
  * The bytes that are signed: a domain tag and every field at its place, numbers big-endian, an absent digest as zeros behind
- * a zero flag. No two statements have the same bytes.
+ * a zero flag. No two statements have the same bytes. While no key was ever retired, they are those that programs before know.
  * @throws RangeError when a field has another length than its own
  */
 export function encodeStatement(statement: Statement): Uint8Array {
-  const bytes = new Uint8Array(STATEMENT_LENGTH);
+  const hasRetired = statement.retirementCounter > 0n;
+  const bytes = new Uint8Array(hasRetired ? LENGTH_WITH_RETIRED : STATEMENT_LENGTH);
   const view = new DataView(bytes.buffer);
-  new TextEncoder().encodeInto(TAG, bytes);
+  new TextEncoder().encodeInto(hasRetired ? TAG_WITH_RETIRED : TAG, bytes);
   view.setBigUint64(OFFSET.chainId, BigInt(statement.chainId));
   writeBytes(bytes, OFFSET.vault, statement.vault, ADDRESS_LENGTH);
   view.setBigUint64(OFFSET.manifestCounter, statement.manifestCounter);
@@ -76,12 +85,17 @@ export function encodeStatement(statement: Statement): Uint8Array {
   writeOptional(bytes, OFFSET.depositDataRoot, statement.depositDataRoot);
   writeOptional(bytes, OFFSET.depositDataDigest, statement.depositDataDigest);
   writeBytes(bytes, OFFSET.operatorDigest, statement.operatorDigest, DIGEST_WIDTH);
+  if (hasRetired) {
+    view.setBigUint64(OFFSET.retirementCounter, statement.retirementCounter);
+    writeOptional(bytes, OFFSET.retiredDigest, statement.retiredDigest);
+  } else if (statement.retiredDigest !== null) throw new RangeError('retired keys without their counter');
   return bytes;
 }
 
 /** The statement of {@link encodeStatement}'s bytes; undefined when they are not exactly such. */
 export function decodeStatement(body: Uint8Array): Statement | undefined {
-  if (body.length !== STATEMENT_LENGTH) return undefined;
+  const hasRetired = body.length === LENGTH_WITH_RETIRED;
+  if (!hasRetired && body.length !== STATEMENT_LENGTH) return undefined;
   const view = new DataView(body.buffer, body.byteOffset);
   const digest = (offset: number) => body.slice(offset, offset + DIGEST_WIDTH);
   const optional = (offset: number) => (body[offset] === 1 ? digest(offset + 1) : null);
@@ -95,7 +109,10 @@ export function decodeStatement(body: Uint8Array): Statement | undefined {
     depositDataRoot: optional(OFFSET.depositDataRoot),
     depositDataDigest: optional(OFFSET.depositDataDigest),
     operatorDigest: digest(OFFSET.operatorDigest),
+    retirementCounter: hasRetired ? view.getBigUint64(OFFSET.retirementCounter) : 0n,
+    retiredDigest: hasRetired ? optional(OFFSET.retiredDigest) : null,
   };
+  if (hasRetired && statement.retirementCounter === 0n) return undefined;
   // Tag, flags and the zeros behind them are what no other bytes would give again.
   return Buffer.compare(encodeStatement(statement), body) === 0 ? statement : undefined;
 }

@@ -4,6 +4,7 @@ import { listValidatorPublicKeys } from '../../db/keypairs.ts';
 import type { VaultFacts } from '../../db/vaults.ts';
 import { planDigest, validatorsDigest } from '../../domain/fleet/fact-digests.ts';
 import { DifferencesError } from '../../lib/errors.ts';
+import { type FoundRetiredKeys, readRetiredKeys } from '../remote-db/retired/read-retired-keys.ts';
 import {
   assertPlanSigned,
   assertSigned,
@@ -16,11 +17,12 @@ export interface SignedPlan {
   readonly vault: VaultFacts;
   readonly plan: AssignmentPlan;
   readonly proven: ProvenStatement;
+  readonly retired: FoundRetiredKeys;
 }
 
 /**
  * The plan of validator clients that the vault's key has signed, in one state of the database. Nothing is stored.
- * @throws OperatorError of {@link requireStatement}, 'statement-mismatch', 'plan-not-signed'; DifferencesError
+ * @throws OperatorError of {@link requireStatement} and {@link readRetiredKeys}, 'statement-mismatch', 'plan-not-signed'; DifferencesError
  *   'keys-would-move' when the plan is for another number of clients
  */
 export function readSignedPlan(
@@ -45,6 +47,7 @@ export function readSignedPlan(
         },
       );
     }
-    return { vault, plan, proven };
+    const retired = await readRetiredKeys(session, vault.vaultId, { ref, proven });
+    return { vault, plan, proven, retired };
   });
 }

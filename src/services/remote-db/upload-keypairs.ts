@@ -3,6 +3,7 @@ import { activateUpload } from '../../db/activate-upload.ts';
 import type { Database } from '../../db/database.ts';
 import { pruneShares } from '../../db/key-shares.ts';
 import { withVaultLock } from '../../db/locks.ts';
+import { listRetiredKeys } from '../../db/retired-keys.ts';
 import type { DepositList } from '../../domain/consensus/deposit-list.ts';
 import { assignAdded } from '../../domain/fleet/assignment.ts';
 import { validatorsDigest } from '../../domain/fleet/fact-digests.ts';
@@ -135,6 +136,7 @@ async function uploadLocked(
   const plan = await planUpload(database, vault, { oracleSet, keys, visible });
   assertKeysAtHand(depositData, plan.activeAfterwards, keys.noun);
   warnOfUnlistedKeys(deps, options, keys);
+  await warnOfRetiredKeys(deps, vault.vaultId, keys);
 
   say(`Calculating and encrypting shares for ${keys.length} ${keys.noun}...`);
   const target = { unlocked, oracleSet, known, check: options.check };
@@ -245,6 +247,23 @@ function warnOfUnlistedKeys(
     if (!depositData.publicKeys.has(publicKeys.at(place))) unlisted += 1;
   }
   if (unlisted > 0) deps.warn(`${unlisted} of ${length} ${noun} are not in ${depositData.path}.`);
+}
+
+/** Keystores say nothing of what the beacon chain says of their validators: an upload brings no retired key back. */
+async function warnOfRetiredKeys(
+  { database, warn }: UploadDeps,
+  vaultId: number,
+  { noun, publicKeys, length }: KeySource,
+): Promise<void> {
+  const retired = await listRetiredKeys(database, vaultId);
+  const count = Iterator.from(retired).reduce(
+    (sum, { publicKey }) => sum + (publicKeys.has(publicKey) ? 1 : 0),
+    0,
+  );
+  if (count === 0) return;
+  warn(
+    `${count} of ${length} ${noun} are of retired keys, which stay retired; "remote-db prune --undo" brings them back.`,
+  );
 }
 
 async function storeMissing(

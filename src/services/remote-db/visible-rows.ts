@@ -9,6 +9,7 @@ import {
   readManifestEntry,
   readPublicKey,
   readSealedRecord,
+  readValidatorKey,
   SEALED_RECORD_LENGTH,
 } from '../../db/sealed-record.ts';
 import { readVault, type Vault, vaultRemoved } from '../../db/vaults.ts';
@@ -27,13 +28,15 @@ export interface VisibleRows {
   publicKeyAt(index: number): Uint8Array;
   /** Whether the row is a share, and not a validator's own. */
   isShareAt(index: number): boolean;
+  /** The validator whose key the row is, or whose share: by the row, which is proven when it is opened. */
+  validatorKeyAt(index: number): Uint8Array;
   publicKeys(): Iterable<Uint8Array>;
   manifestEntries(): Iterable<ManifestEntry>;
   /** SHA-256 over the whole of every row, ciphertexts included. */
   digest(): Uint8Array;
   /**
    * Lets go of what is sealed when all rows were opened: the public keys and kinds stay, a quarter of the memory, and the digest.
-   * Rows and manifest entries cannot be asked for any more.
+   * Rows, manifest entries and validators of shares cannot be asked for any more.
    */
   forgetSealed(): void;
 }
@@ -77,6 +80,12 @@ function visibleRows(vault: Vault, bytes: GrowingBytes): VisibleRows {
     },
     publicKeyAt: index => readPublicKey(rowAt(index)),
     isShareAt: index => !isValidatorRecord(rowAt(index)),
+    validatorKeyAt(index) {
+      assertSealed();
+      const row = rowAt(index);
+      // A row of somebody who has written beside it that it is a share, too, is the validator's own all the same.
+      return isValidatorRecord(row) ? readPublicKey(row) : readValidatorKey(row);
+    },
     publicKeys: () => records().map(readPublicKey),
     manifestEntries() {
       assertSealed();

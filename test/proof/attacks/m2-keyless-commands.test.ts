@@ -430,6 +430,8 @@ describe('M2 · facts that are signed', () => {
       depositDataRoot: statement.depositDataRoot,
       depositDataDigest: statement.depositDataDigest,
       operatorDigest: statement.operatorDigest,
+      retirementCounter: statement.retirementCounter,
+      retiredDigest: statement.retiredDigest,
     });
     const pair = generateKeyPairSync('ed25519');
     const { x = '' } = pair.publicKey.export({ format: 'jwk' });

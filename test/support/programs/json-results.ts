@@ -40,6 +40,7 @@ export const SHOWN_RESULTS: Readonly<Record<string, readonly string[]>> = {
     'remote-db-verify',
   ],
   'test/cli/remote-db-log.test.ts': ['remote-db-log'],
+  'test/cli/remote-db-prune.test.ts': ['remote-db-prune'],
   'test/cli/remote-db-roles.test.ts': ['remote-db-grants'],
   'test/cli/remote-signer.test.ts': ['remote-signer-setup'],
   'test/cli/signer.test.ts': ['signer'],

@@ -8,5 +8,8 @@ export const RESULT = z.strictObject({
   staleValidators: member.number(
     'How many validators are left out, for their shares are of an earlier oracle set.',
   ),
+  retiredValidators: member.number(
+    'How many validators are left out, for they have exited and "remote-db prune" has retired them.',
+  ),
   changed: member.changed,
 });

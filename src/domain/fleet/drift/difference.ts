@@ -26,6 +26,7 @@ export const DIFFERENCE_CODES = [
   'other-network',
   'plan-changed',
   'plan-missing',
+  'prune-unfinished',
   'shares-stale',
   'signer-empty',
   'signer-keys-foreign',

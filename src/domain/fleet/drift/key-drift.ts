@@ -1,5 +1,5 @@
 import { countOf } from '../../../lib/plural.ts';
-import { factsOf, type Observation } from '../observation/observation.ts';
+import { countRetired, factsOf, type Observation } from '../observation/observation.ts';
 import type { Difference } from './difference.ts';
 import { nameKeys } from './name-keys.ts';
 
@@ -79,6 +79,19 @@ function databaseDrift({ database, beaconChain }: Observation): Difference[] {
       remedy: `operator remote-db assign --total-validators=${stored.planned}`,
     });
   }
+  const { signers = 0, clients = 0 } = stored.retired ?? {};
+  if (signers + clients > 0) {
+    found.push({
+      code: 'prune-unfinished',
+      severity: 'warning',
+      where: 'database',
+      what:
+        signers > 0
+          ? `has ${countOf(signers, 'retired key')} that signers may have still`
+          : `has ${countOf(clients, 'retired key')} that files of validator clients may have still`,
+      remedy: 'operator remote-db prune --exited, which says what is missing and goes on',
+    });
+  }
   if (stored.planned === undefined && stored.total > 0) {
     found.push({
       code: 'plan-missing',
@@ -138,7 +151,7 @@ function supplyDrift(observation: Observation): Difference[] {
   ];
 }
 
-function validatorDrift({ beaconChain }: Observation): Difference[] {
+function validatorDrift({ beaconChain, database }: Observation): Difference[] {
   const seen = factsOf(beaconChain);
   if (seen === undefined) return [];
   const found: Difference[] = [];
@@ -152,13 +165,14 @@ function validatorDrift({ beaconChain }: Observation): Difference[] {
         'Stop every client that may run one of them, and find out where else it ran before anything is started again',
     });
   }
-  if (seen.exited > 0) {
+  const exited = seen.exited - countRetired(factsOf(database));
+  if (exited > 0) {
     found.push({
       code: 'validators-exited',
       severity: 'note',
       where: 'beacon chain',
-      what: `has ${countOf(seen.exited, 'validator')} that exited, whose keys nobody needs any more`,
-      remedy: 'Nothing has to be done',
+      what: `has ${countOf(exited, 'validator')} that exited, whose keys nobody will need any more`,
+      remedy: 'operator remote-db prune --exited, which retires those that never have to sign again',
     });
   }
   return found;

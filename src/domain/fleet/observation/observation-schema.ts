@@ -24,9 +24,9 @@ export const databaseFacts = z
     server: text('Version of the server, or of the embedded database.'),
     step: text('The last migration that the database has had.'),
     manifestCounter: number('How many manifests the vault has had: one more with each upload.'),
-    total: number('How many validators readers see.'),
+    total: number('How many validators readers see, retired ones among them.'),
     unfinished: number('Validators that an upload which never ended has left, and nobody sees.'),
-    stale: number('How many validators have shares of an earlier oracle set only.'),
+    stale: number('How many validators have shares of an earlier oracle set only; retired ones need none.'),
     oracleSetHash: hex(32, 'The oracle set that the last upload made shares for.').optional(),
     oracleConfig: text('IPFS hash of the document that lists that oracle set.').optional(),
     threshold: number('How many shares recover a signature of that oracle set.').optional(),
@@ -36,6 +36,14 @@ export const databaseFacts = z
     planned: number('How many validator clients the plan has; absent without a plan.').optional(),
     planIntact: yesOrNo('Whether the plan is as it was stored; absent without one.').optional(),
     unassigned: someKeys('Keys that the plan gives to no validator client.'),
+    retired: z
+      .strictObject({
+        signers: number('How many are left out of the files of signers alone.'),
+        clients: number('How many are left out of the files of signers and validator clients.'),
+        rotation: number('How many are left out everywhere: their retirement is over.'),
+      })
+      .describe('Keys of exited validators that "remote-db prune" has retired; absent without any.')
+      .optional(),
   })
   .describe('What the database has of the vault.');
 

@@ -58,6 +58,12 @@ type Unchanging<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Unchanging<T[K]> }
     : T;
 
+/** How many keys of exited validators are retired, wherever they are left out so far; 0 where nothing is known. */
+export function countRetired(stored: Pick<DatabaseFacts, 'retired'> | undefined): number {
+  const { signers = 0, clients = 0, rotation = 0 } = stored?.retired ?? {};
+  return signers + clients + rotation;
+}
+
 /** What a counterpart has said; undefined when it has said nothing. */
 export function factsOf<F>(seen: Seen<F>): F | undefined {
   return seen.answer === 'answered' ? seen.facts : undefined;

@@ -8,6 +8,7 @@ import { DifferencesError } from '../../../lib/errors.ts';
 import { PUBLIC_KEY_LENGTH } from '../../../lib/lengths.ts';
 import { nameList } from '../../../lib/name-list.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
+import type { FoundRetiredKeys } from '../../remote-db/retired/read-retired-keys.ts';
 import { readKeysOfFile } from '../keys-of-file.ts';
 
 export interface ClientKeysOptions {
@@ -18,6 +19,8 @@ export interface ClientKeysOptions {
   readonly removals: RemovalPolicy;
   /** Keys may move to other clients: whoever asked for that has stopped this one. */
   readonly mayMove: boolean;
+  /** Keys that no client needs any more. */
+  readonly retired: FoundRetiredKeys;
 }
 
 export interface ClientKeys {
@@ -30,29 +33,39 @@ export interface ClientKeys {
   readonly removedKeys: number;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
   readonly keptKeys: number;
+  /** Keys that the plan gives to the client and that are left out, since they are retired. */
+  readonly retiredKeys: number;
   readonly warnings: readonly string[];
 }
 
 /**
  * The keys that a validator client's files are to have: those of the plan, compared with the files that are there. Nobody
  * needs an encryption key to change a plan, so the files are the witness: too many keys that go are a hollowed database, or
- * another client's gain.
+ * another client's gain. Keys that are retired go without question where that is signed.
  * @throws DifferencesError 'too-many-removals'; 'keys-of-another-client' when keys that are another client's now were to be
  *   kept
  */
 export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOptions): ClientKeys {
-  const { directory, present, clientIndex, removals: policy } = options;
-  const planned = plan.assignments
-    .filter(assignment => assignment.clientIndex === clientIndex)
-    .map(({ publicKey }) => publicKey);
+  const { directory, present, clientIndex, removals: policy, retired } = options;
+  const isRetired = (publicKey: Uint8Array) => retired.keys.isTakenFrom('clients', publicKey);
+  const own = plan.assignments.filter(assignment => assignment.clientIndex === clientIndex);
+  const planned = own.map(({ publicKey }) => publicKey).filter(publicKey => !isRetired(publicKey));
+  const retiredKeys = own.length - planned.length;
   const removed = findRemoved(present, planned);
   const clientOf = new Map(
-    removed.length === 0 ? [] : plan.assignments.map(each => [toHex(each.publicKey), each.clientIndex]),
+    removed.length === 0
+      ? []
+      : plan.assignments
+          .filter(({ publicKey }) => !isRetired(publicKey))
+          .map(each => [toHex(each.publicKey), each.clientIndex]),
   );
   const moved = removed.filter(key => clientOf.has(key));
-  const questioned = options.mayMove ? removed.filter(key => !clientOf.has(key)) : removed;
+  // A row that nothing proves takes a key away no more easily than any other change of the database.
+  const isUnquestioned = (key: Hex) =>
+    (options.mayMove && clientOf.has(key)) || (retired.isProven && isRetired(bytesOf(key)));
+  const questioned = removed.filter(key => !isUnquestioned(key));
   const decision = decideRemovals({
-    before: present.length,
+    before: present.length - (retired.isProven ? removed.filter(key => isRetired(bytesOf(key))).length : 0),
     removed: questioned.length,
     named: questioned,
     policy,
@@ -63,21 +76,28 @@ export function chooseClientKeys(plan: AssignmentPlan, options: ClientKeysOption
   const warnings = [...warnOfGrowth(present, added)];
   if (decision === 'remove') {
     const removedKeys = removed.length;
-    return { publicKeys: planned, added, removed, removedKeys, keptKeys: 0, warnings };
+    return { publicKeys: planned, added, removed, removedKeys, keptKeys: 0, retiredKeys, warnings };
   }
   if (moved.length > 0 && !options.mayMove) throw keysOfAnotherClient(moved, clientOf);
-  const kept = removed.filter(key => !clientOf.has(key)).map(key => fromHex(key, PUBLIC_KEY_LENGTH));
+  const isGone = (key: Hex) => clientOf.has(key) || isUnquestioned(key);
+  const kept = removed.filter(key => !isGone(key)).map(bytesOf);
+  const gone = removed.filter(isGone);
   warnings.push(
     `${kept.length} of ${present.length} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
   );
   return {
     publicKeys: [...planned, ...kept].sort(compareBytes),
     added,
-    removed: moved,
-    removedKeys: moved.length,
+    removed: gone,
+    removedKeys: gone.length,
     keptKeys: kept.length,
+    retiredKeys,
     warnings,
   };
+}
+
+function bytesOf(publicKey: Hex): Uint8Array {
+  return fromHex(publicKey, PUBLIC_KEY_LENGTH);
 }
 
 /** Keys of the files that are there, by whomever they were written. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { AssignmentPlan } from '../../../db/assignments.ts';
-import type { Database } from '../../../db/database.ts';
+import { type Database, inSnapshot } from '../../../db/database.ts';
 import type { VaultFacts } from '../../../db/vaults.ts';
 import type { RemovalPolicy } from '../../../domain/fleet/removals.ts';
 import { type ClientSettings, createValidatorConfig } from '../../../domain/fleet/validator-config.ts';
@@ -8,9 +8,10 @@ import type { Hex } from '../../../lib/bytes.ts';
 import type { EndpointUrl } from '../../../lib/endpoint-url.ts';
 import { type FileAttributes, SECRET_FILE_MODE } from '../../../lib/files.ts';
 import type { RecordTable } from '../../../lib/record-table.ts';
+import { type FoundRetiredKeys, readRetiredKeys } from '../../remote-db/retired/read-retired-keys.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import type { ProvenStatement } from '../../remote-db/statements/signed-statement.ts';
-import type { VaultRef } from '../../remote-db/unlock-vault.ts';
+import { requireVault, type VaultRef } from '../../remote-db/vault-ref.ts';
 import { assignKeys } from '../assign-keys.ts';
 import { readSignedPlan } from '../read-signed-plan.ts';
 import { writeFiles } from '../write-files.ts';
@@ -54,6 +55,8 @@ export interface WriteValidatorConfigsResult {
   readonly changedEntries: ReadonlyMap<string, readonly string[]>;
   /** Keys that are no longer the vault's and stayed, by `--removals keep`. */
   readonly keptKeys: number;
+  /** Keys that the plan gives to the client and that are left out, since they are retired. */
+  readonly retiredKeys: number;
   /** The files: the three that this program knows, in their order, then those of further templates. */
   readonly files: readonly WrittenFile[];
   readonly isChanged: boolean;
@@ -82,15 +85,22 @@ export async function writeValidatorConfigs(
   // Before anything is stored: a bad URL must not leave a plan behind.
   createValidatorConfig({ ...options, publicKeys: [] });
   const present = await readPresentKeys(directory);
-  const choose = (plan: AssignmentPlan) => {
+  const choose = (plan: AssignmentPlan, retired: FoundRetiredKeys) => {
     const { clientIndex } = options;
     options.acceptPlan?.(plan, present);
-    return chooseClientKeys(plan, { directory, present, clientIndex, removals, mayMove: reassign });
+    return chooseClientKeys(plan, {
+      directory,
+      present,
+      clientIndex,
+      removals,
+      mayMove: reassign,
+      retired,
+    });
   };
-  const { vault, plan, proven } = await readPlan(database, options, choose);
+  const { vault, plan, proven, retired } = await readPlan(database, options, choose);
   const recordPath = seenStatementPath(directory, options.ref);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
-  const keys = choose(plan);
+  const keys = choose(plan, retired);
   const created = createValidatorConfig({ ...options, publicKeys: keys.publicKeys });
   const kept = await keepSettings(directory, attributes, await renderValidatorFiles(created, options));
   const changed = await writeByContent(options, kept.files, async () => {
@@ -108,6 +118,7 @@ export async function writeValidatorConfigs(
     removed: keys.removed,
     changedEntries: kept.changedEntries,
     keptKeys: keys.keptKeys,
+    retiredKeys: keys.retiredKeys,
     files: Array.from(kept.files.keys(), name => ({
       name,
       path: join(directory, name),
@@ -149,11 +160,12 @@ function contentsOf(files: ReadonlyMap<string, RenderedFile>, areSecret: boolean
 async function readPlan(
   database: Database,
   options: WriteValidatorConfigsOptions,
-  accept: (plan: AssignmentPlan) => void,
+  accept: (plan: AssignmentPlan, retired: FoundRetiredKeys) => void,
 ): Promise<{
   readonly vault: VaultFacts;
   readonly plan: AssignmentPlan;
   readonly proven: ProvenStatement | undefined;
+  readonly retired: FoundRetiredKeys;
 }> {
   const { ref, totalClients, reassign, verifyingKey, check } = options;
   if (verifyingKey !== undefined) return readSignedPlan(database, { ref, totalClients, verifyingKey });
@@ -162,7 +174,17 @@ async function readPlan(
       `Files in ${options.directory} are as they were. Which keys each validator client runs may be stored by now; the same command uses it.`,
     );
   }
+  const retired = await inSnapshot(database, async session => {
+    const { vaultId } = await requireVault(session, ref);
+    return await readRetiredKeys(session, vaultId, { ref, proven: undefined });
+  });
   // A brake that stops the files must not leave a plan behind either.
-  const { vault, plan } = await assignKeys(database, { ref, totalClients, reassign, accept, check });
-  return { vault, plan, proven: undefined };
+  const { vault, plan } = await assignKeys(database, {
+    ref,
+    totalClients,
+    reassign,
+    accept: decided => accept(decided, retired),
+    check,
+  });
+  return { vault, plan, proven: undefined, retired };
 }

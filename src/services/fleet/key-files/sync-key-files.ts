@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { decideRemovals, type RemovalPolicy } from '../../../domain/fleet/removals.ts';
-import { keysComeBack, keysGo } from '../../../domain/fleet/slashing-protection.ts';
+import { keysComeBack, keysGo, retiredKeysGo } from '../../../domain/fleet/slashing-protection.ts';
 import {
   type KeyFileOwner,
   type KeyLayout,
@@ -9,7 +9,7 @@ import {
   renderKeyFiles,
 } from '../../../domain/fleet/web3signer-key-file.ts';
 import { publicKeyOf } from '../../../domain/keys/derivation.ts';
-import { type Hex, toHex, wipe } from '../../../lib/bytes.ts';
+import { fromHex, type Hex, toHex, wipe } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { applyFileSet, type FileSetPlan, hasChanges, planFileSet } from '../../../lib/file-set.ts';
 import { directoryModeOf, type FileAttributes, isMemoryFileSystem } from '../../../lib/files.ts';
@@ -35,6 +35,8 @@ export interface SyncKeyFilesOptions extends KeyFileOwner {
   readonly layout: KeyLayout;
   /** Every key and current share of the vault; wiped by the caller. */
   readonly keys: readonly FileKey[];
+  /** Public keys of validators that are retired, and of their shares: these go without question, and never stay. */
+  readonly retired?: RecordTable | undefined;
   readonly removals: RemovalPolicy;
   /** Whether `key_N.yaml` files are taken over whose keys are all this vault's. */
   readonly adopt: boolean;
@@ -98,16 +100,20 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
     await warnOfStrayFiles(options, held, present, warn);
     const changes = await compareKeys({ ...options, present, wanted, validators: here, record });
     const { removedValidators, validatorsBefore } = changes;
-    if (decide(options, changes) === 'keep') {
-      extra = changes.removed.map(secretKey => ({ publicKey: publicKeyOf(secretKey), secretKey }));
+    const { retired, others } = splitRemoved(options, changes);
+    if (retired.length > 0) warn(retiredKeysGo(retired, { directory, check }));
+    if (decide(options, { before: validatorsBefore - retired.length, removed: others }) === 'keep') {
+      extra = changes.removed
+        .map(secretKey => ({ publicKey: publicKeyOf(secretKey), secretKey }))
+        .filter(({ publicKey }) => options.retired?.has(publicKey) !== true);
       const kept = new Set(removedValidators);
       for (const { publicKey } of extra) if (kept.has(toHex(publicKey))) here.add(publicKey);
       wipe(wanted.values());
       wanted = renderKeyFiles([...options.keys, ...extra], options);
       warn(
-        `${removedValidators.length} of ${validatorsBefore} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
+        `${others.length} of ${validatorsBefore} keys in ${directory} are no longer this vault's and were kept; --removals allow removes them.`,
       );
-    } else if (removedValidators.length > 0) warn(keysGo(removedValidators, { directory, check }));
+    } else if (others.length > 0) warn(keysGo(others, { directory, check }));
     if (changes.returning.length > 0) warn(keysComeBack(changes.returning, { directory, check }));
     if (options.layout === 'one-per-key') wanted = orderForMoves(wanted, findHolders(wanted, present));
     const owned = present.filter(file => file.isOurs).map(file => file.name);
@@ -123,7 +129,7 @@ export async function syncKeyFiles(options: SyncKeyFilesOptions): Promise<SyncKe
     const isKept = extra.length > 0;
     return {
       keyCount: options.keys.length + extra.length,
-      removedKeys: isKept ? 0 : removedValidators.length,
+      removedKeys: isKept ? retired.length : removedValidators.length,
       removedShares: isKept ? 0 : changes.removedShares,
       keptKeys: extra.length,
       files: plan,
@@ -143,18 +149,29 @@ function validatorsOf(keys: readonly FileKey[]): RecordTable {
   return validators;
 }
 
-/** Shares do not count: those of an oracle set that was replaced go with every change of the set. */
+/** Shares do not count: those of an oracle set that was replaced go with every change of the set. Nor do retired keys. */
 function decide(
   { removals }: SyncKeyFilesOptions,
-  { validatorsBefore, removedValidators }: KeyChanges,
+  { before, removed }: { readonly before: number; readonly removed: readonly Hex[] },
 ): 'remove' | 'keep' {
   return decideRemovals({
-    before: validatorsBefore,
-    removed: removedValidators.length,
+    before,
+    removed: removed.length,
     policy: removals,
-    named: removedValidators,
+    named: removed,
     hint: 'Check that this is the right database and vault, then repeat with --removals keep (adds only) or --removals allow. Web3Signer disables keys that are gone at a reload in its slashing protection database.',
   });
+}
+
+/** Removed validators that are retired, and those that the brake is for. */
+function splitRemoved(
+  { retired: table }: Pick<SyncKeyFilesOptions, 'retired'>,
+  { removedValidators }: KeyChanges,
+): { readonly retired: readonly Hex[]; readonly others: readonly Hex[] } {
+  const { retired = [], others = [] } = Object.groupBy(removedValidators, publicKey =>
+    table?.has(fromHex(publicKey, PUBLIC_KEY_LENGTH)) ? 'retired' : 'others',
+  );
+  return { retired, others };
 }
 
 /** Names what a signer would load beside this vault's files: what the Python operator has left, or another vault's. */

@@ -11,6 +11,7 @@ import type { ProgressReporter } from '../../../lib/progress.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import type { WorkerPool } from '../../../workers/pool.ts';
 import { openKeys } from '../../remote-db/open-keys.ts';
+import { readOwnRetiredKeys } from '../../remote-db/retired/read-own-retired-keys.ts';
 import { assertNotOlder, recordSeen, seenStatementPath } from '../../remote-db/statements/seen-statement.ts';
 import { type ProvenStatement, requireStatement } from '../../remote-db/statements/signed-statement.ts';
 import { type UnlockedVault, unlockVault, type VaultRef } from '../../remote-db/unlock-vault.ts';
@@ -23,6 +24,7 @@ import {
   syncKeyFiles,
   warnOfDisk,
 } from './sync-key-files.ts';
+import { WantedRows } from './wanted-rows.ts';
 import {
   applyUnchanged,
   type KeyFilesDirectory,
@@ -59,6 +61,8 @@ type SyncedFiles = Omit<SyncKeyFilesResult, 'hashes'>;
 export interface SyncWeb3SignerResult {
   readonly files: SyncedFiles;
   readonly signers: readonly ReloadedSigner[];
+  /** Validators whose keys are left out, since they are retired. */
+  readonly retiredValidators: number;
   /** Validators whose keys are wanted, and disabled in the signers' slashing protection. */
   readonly disabled: readonly Hex[];
 }
@@ -79,31 +83,32 @@ export async function syncWeb3Signer(
   const recordPath = seenStatementPath(options.directory, options.ref);
   const proven = await requireNewest(deps.database, options, rows);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
+  const wanted = new WantedRows(rows, await readOwnRetiredKeys(deps.database, unlocked, options.ref));
+  const { retiredValidators } = wanted;
   // Before anything is written: a database that does not answer stops the run.
-  const disabled = await findDisabled(deps, rows);
+  const disabled = await findDisabled(deps, wanted);
   const files =
-    (await keepUnchanged(deps, options, unlocked, rows)) ?? (await writeKeys(deps, options, unlocked, rows));
-  if (options.check) return { files, signers: [], disabled };
+    (await keepUnchanged(deps, options, unlocked, wanted)) ??
+    (await writeKeys(deps, options, unlocked, wanted));
+  if (options.check) return { files, signers: [], retiredValidators, disabled };
   if (proven !== undefined) await recordSeen(recordPath, proven, options.attributes);
   // Made for signers alone: the texts of all keys take several times as much as their bytes.
-  if (deps.signers.length === 0) return { files, signers: [], disabled };
-  const wanted = new Set(Array.from(rows.publicKeys(), toHex));
+  if (deps.signers.length === 0) return { files, signers: [], retiredValidators, disabled };
+  const keys = new Set(Array.from(wanted.publicKeys(), toHex));
   deps.whenInterrupted?.(
     'The key files are written. Signers may not have read them yet: run the same command again, which reloads and compares them.',
   );
-  const signers = await reloadSigners(deps, { wanted, reloadTimeoutMs: options.reloadTimeoutMs });
-  return { files, signers, disabled };
+  const signers = await reloadSigners(deps, { wanted: keys, reloadTimeoutMs: options.reloadTimeoutMs });
+  return { files, signers, retiredValidators, disabled };
 }
 
-async function findDisabled({ slashingDb }: SyncWeb3SignerDeps, rows: VisibleRows): Promise<Hex[]> {
+async function findDisabled({ slashingDb }: SyncWeb3SignerDeps, wanted: WantedRows): Promise<Hex[]> {
   if (slashingDb === undefined) return [];
   const disabled = await listDisabledValidators(slashingDb);
-  const wanted: Hex[] = [];
-  for (let place = 0; place < rows.length; place++) {
-    const publicKey = rows.publicKeyAt(place);
-    if (!rows.isShareAt(place) && disabled.has(publicKey)) wanted.push(toHex(publicKey));
-  }
-  return wanted;
+  return Array.from(
+    wanted.validators().filter(publicKey => disabled.has(publicKey)),
+    toHex,
+  );
 }
 
 /**
@@ -130,19 +135,19 @@ async function keepUnchanged(
   deps: SyncWeb3SignerDeps,
   options: SyncWeb3SignerOptions,
   unlocked: UnlockedVault,
-  rows: VisibleRows,
+  wanted: WantedRows,
 ): Promise<SyncedFiles | undefined> {
   const directory = directoryOf(options);
   // --adopt looks at files of others, which no record knows.
-  await using unchanged = options.adopt ? undefined : await planUnchanged(directory, unlocked, rows);
+  await using unchanged = options.adopt ? undefined : await planUnchanged(directory, unlocked, wanted);
   if (unchanged === undefined) return undefined;
-  deps.say(`The private keys in ${options.directory} are those of these ${rows.length} keystores already.`);
+  deps.say(`The private keys in ${options.directory} are those of these ${wanted.length} keystores already.`);
   if (!options.check) await applyUnchanged(directory, unchanged);
   const warnings = await warnOfDisk(options.directory);
   if (unchanged.stray.length > 0) warnings.push(strayFiles(unchanged.stray, options));
   for (const warning of warnings) deps.warn(warning);
   return {
-    keyCount: rows.length,
+    keyCount: wanted.length,
     removedKeys: 0,
     removedShares: 0,
     keptKeys: 0,
@@ -156,13 +161,14 @@ async function writeKeys(
   deps: SyncWeb3SignerDeps,
   options: SyncWeb3SignerOptions,
   unlocked: UnlockedVault,
-  rows: VisibleRows,
+  wanted: WantedRows,
 ): Promise<SyncedFiles> {
+  const { rows, retired } = wanted;
   deps.say(`Decrypting ${rows.length} keystores...`);
   const bar = deps.progress.start('Decrypting keystores', rows.length);
   using opened = await openKeys(deps.pool, unlocked, rows, bar);
   bar.finish();
-  if (!options.check) deps.say(`Saving ${rows.length} private keys to ${options.directory}...`);
+  if (!options.check) deps.say(`Saving ${wanted.length} private keys to ${options.directory}...`);
   const directory = directoryOf(options);
   const listShares = once(async () =>
     RecordTable.of(await listSharePublicKeys(deps.database, rows.vault.vaultId), PUBLIC_KEY_LENGTH),
@@ -170,15 +176,18 @@ async function writeKeys(
   const files = await syncKeyFiles({
     ...options,
     ...directory,
-    keys: opened.keys,
+    keys: opened.keys.filter((_, place) => wanted.isWanted(place)),
+    retired,
     listShares,
-    vaultPublicKeys: options.adopt ? new Set(Array.from(await listShares(), toHex)) : undefined,
+    vaultPublicKeys: options.adopt
+      ? new Set([...Iterator.from(await listShares()).map(toHex), ...Iterator.from(retired).map(toHex)])
+      : undefined,
     warn: deps.warn,
     whenInterrupted: deps.whenInterrupted,
   });
   if (!options.check) {
     // Keys that were kept beside the database's must be seen, and be decided about, by every run.
-    await recordKeyFiles(directory, unlocked, rows, files.keptKeys > 0 ? undefined : files.hashes);
+    await recordKeyFiles(directory, unlocked, wanted, files.keptKeys > 0 ? undefined : files.hashes);
   }
   return files;
 }

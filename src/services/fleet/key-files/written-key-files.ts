@@ -16,9 +16,9 @@ import { findDirectory, prepareDirectory } from '../../../lib/output-directory.t
 import { owned } from '../../../lib/owned.ts';
 import { RecordTable } from '../../../lib/record-table.ts';
 import { isManifest, type UnlockedVault } from '../../remote-db/unlock-vault.ts';
-import type { VisibleRows } from '../../remote-db/visible-rows.ts';
 import { formatRecordOfHashes, listStrayFiles, recordName } from './present-key-files.ts';
 import { formatValidatorsRecord, readValidatorsRecord, validatorsRecordName } from './validators-record.ts';
+import type { WantedRows } from './wanted-rows.ts';
 
 export interface KeyFilesDirectory extends KeyFileOwner {
   readonly directory: string;
@@ -51,17 +51,18 @@ export interface UnchangedKeyFiles extends AsyncDisposable {
 export async function planUnchanged(
   directory: KeyFilesDirectory,
   unlocked: UnlockedVault,
-  rows: VisibleRows,
+  wanted: WantedRows,
 ): Promise<UnchangedKeyFiles | undefined> {
   await using stack = new AsyncDisposableStack();
   const present = await findDirectory(directory.directory, directory.attributes);
   if (present === undefined) return undefined;
   stack.use(present);
   const proven = await present.read(provenName(directory));
+  const { rows } = wanted;
   if (typeof proven === 'string' || !isManifest(unlocked, rows.vault, rows.manifestEntries()))
     return undefined;
   const { encryptionKey, context } = unlocked;
-  const source = sourceOf(directory, rows);
+  const source = sourceOf(directory, wanted);
   const recorded = readKeyFilesRecord(encryptionKey, context, source, proven.content.toString('utf8'));
   if (recorded === undefined) return undefined;
   const record = await present.read(recordName(directory));
@@ -74,7 +75,10 @@ export async function planUnchanged(
   const validators = await readValidatorsRecord(present, directory);
   records.set(
     validatorsRecordName(directory),
-    formatValidatorsRecord(validators, { files: recorded, here: validatorsIn(rows) }),
+    formatValidatorsRecord(validators, {
+      files: recorded,
+      here: RecordTable.from(wanted.validators(), PUBLIC_KEY_LENGTH),
+    }),
   );
   const stray = await listStrayFiles(present, directory, name => recorded.has(name));
   stack.defer(() => wipeAll(compared.adjusted));
@@ -98,34 +102,28 @@ export async function applyUnchanged(directory: KeyFilesDirectory, files: Unchan
 export async function recordKeyFiles(
   directory: KeyFilesDirectory,
   { encryptionKey, context }: UnlockedVault,
-  rows: VisibleRows,
+  wanted: WantedRows,
   files: ReadonlyMap<string, Uint8Array> | undefined,
 ): Promise<void> {
   await using held = await findDirectory(directory.directory, directory.attributes);
   if (held === undefined) return;
   const name = provenName(directory);
-  if (files === undefined || rows.vault.manifestMac === null) {
+  if (files === undefined || wanted.rows.vault.manifestMac === null) {
     await removeEntry(held, name).catch(() => undefined);
     return;
   }
-  const text = formatKeyFilesRecord(encryptionKey, context, sourceOf(directory, rows), files);
+  const text = formatKeyFilesRecord(encryptionKey, context, sourceOf(directory, wanted), files);
   await writeEntryIfChanged(held, name, text, directory.attributes);
 }
 
-function validatorsIn(rows: VisibleRows): RecordTable {
-  const validators = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (let place = 0; place < rows.length; place++)
-    if (!rows.isShareAt(place)) validators.add(rows.publicKeyAt(place));
-  return validators;
-}
-
-function sourceOf({ layout }: KeyFilesDirectory, rows: VisibleRows): KeyFilesSource {
+function sourceOf({ layout }: KeyFilesDirectory, { rows, retiredDigest }: WantedRows): KeyFilesSource {
   return {
     manifestCounter: rows.vault.manifestCounter,
     manifestMac: rows.vault.manifestMac ?? new Uint8Array(0),
     rowCount: rows.length,
     rowsDigest: rows.digest(),
     layout,
+    retiredDigest,
   };
 }
 

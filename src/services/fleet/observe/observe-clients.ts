@@ -81,7 +81,7 @@ export function compareWithPlan(
   for (const [place, client] of known.clientOf.entries()) {
     if (client !== index) continue;
     const publicKey = known.validators.at(place);
-    if (!keys.has(publicKey)) missing.add(publicKey);
+    if (!keys.has(publicKey) && !known.retired?.has(publicKey)) missing.add(publicKey);
   }
   return { ...counts, index, missing: missing.get(), misplaced: misplaced.get() };
 }

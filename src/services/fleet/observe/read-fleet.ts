@@ -3,10 +3,12 @@ import { readServerVersion, type Session } from '../../../db/database.ts';
 import { listSchemaSteps } from '../../../db/migrator.ts';
 import { listOracleSets } from '../../../db/oracle-sets.ts';
 import { findDocument, pageVisibleShares, VISIBLE_SHARE_LENGTH } from '../../../db/public-facts.ts';
+import { listRetiredKeys } from '../../../db/retired-keys.ts';
 import { countKeypairs, type VaultFacts } from '../../../db/vaults.ts';
 import { listWrittenKeySets, type StoredKeySet } from '../../../db/written-key-sets.ts';
 import { validatorsDigest } from '../../../domain/fleet/fact-digests.ts';
 import type { ClientRows, DatabaseFacts } from '../../../domain/fleet/observation/observation.ts';
+import type { RetiredKeys } from '../../../domain/fleet/retired-keys.ts';
 import { equalBytes, toHex } from '../../../lib/bytes.ts';
 import { OperatorError } from '../../../lib/errors.ts';
 import { foreignText } from '../../../lib/foreign-text.ts';
@@ -36,20 +38,21 @@ export async function readFleet(
   const vault = await requireVault(session, ref);
   const { vaultId } = vault;
   const validators = await readValidators(session, vaultId);
-  const plan = await readPlan(session, vaultId, validators);
+  const retired = await listRetiredKeys(session, vaultId);
+  const plan = await readPlan(session, vaultId, { validators, retired });
   const written = await listWrittenKeySets(session, vaultId);
-  const signerKeys = withShares ? await readSignerKeys(session, vaultId, validators) : undefined;
+  const signerKeys = withShares ? await readSignerKeys(session, vaultId, { validators, retired }) : undefined;
   return {
-    facts: { ...(await readFacts(session, vault, validators)), ...plan.facts },
+    facts: { ...(await readFacts(session, vault, { validators, retired })), ...plan.facts },
     clients: { rows: rowsOf(plan, written) },
-    keys: { validators: validators.publicKeys, signerKeys, clientOf: plan.clientOf },
+    keys: { validators: validators.publicKeys, signerKeys, clientOf: plan.clientOf, retired },
   };
 }
 
 async function readFacts(
   session: Session,
   vault: VaultFacts,
-  validators: Validators,
+  { validators, retired }: Stored,
 ): Promise<Omit<DatabaseFacts, 'planned' | 'planIntact' | 'unassigned'>> {
   const { vaultId, oracleSetHash } = vault;
   const sets = await listOracleSets(session, vaultId);
@@ -62,13 +65,37 @@ async function readFacts(
     manifestCounter: Number(vault.manifestCounter),
     total: validators.length,
     unfinished: Math.max(0, (await countKeypairs(session, vaultId)) - validators.length),
-    stale: validators.length - validators.countOfSet(oracleSetHash),
+    stale: countStale({ validators, retired }, oracleSetHash),
     oracleSetHash: oracleSetHash === null ? undefined : toHex(oracleSetHash),
     oracleConfig: set && foreignText(set.configIpfsHash),
     threshold: set?.threshold,
     setSize: set?.publicKeys.length,
     depositDataEntries: document?.entryCount,
     depositDataRoot: document && toHex(document.root),
+    retired: retired.length === 0 ? undefined : countRetired(retired),
+  };
+}
+
+/** The validators, and which of them are retired. */
+interface Stored {
+  readonly validators: Validators;
+  readonly retired: RetiredKeys;
+}
+
+function countStale({ validators, retired }: Stored, oracleSetHash: Uint8Array | null): number {
+  let count = 0;
+  for (const { publicKey, sharesSetHash } of validators) {
+    const isCurrent = oracleSetHash !== null && equalBytes(sharesSetHash, oracleSetHash);
+    if (!isCurrent && !retired.has(publicKey)) count += 1;
+  }
+  return count;
+}
+
+function countRetired(retired: RetiredKeys): DatabaseFacts['retired'] {
+  return {
+    signers: retired.countAt('signers'),
+    clients: retired.countAt('clients'),
+    rotation: retired.countAt('rotation'),
   };
 }
 
@@ -80,7 +107,11 @@ interface ReadPlan {
   readonly clientOf: Int32Array | undefined;
 }
 
-async function readPlan(session: Session, vaultId: number, validators: Validators): Promise<ReadPlan> {
+async function readPlan(
+  session: Session,
+  vaultId: number,
+  { validators, retired }: Stored,
+): Promise<ReadPlan> {
   const none = { unassigned: new KeyCount().get() };
   const found = await findUnassigned(session, vaultId).catch((error: unknown) => {
     // The plan's own row is gone, and keys are assigned all the same.
@@ -96,6 +127,7 @@ async function readPlan(session: Session, vaultId: number, validators: Validator
     const place = validators.publicKeys.placeOf(publicKey);
     if (place === undefined) continue;
     clientOf[place] = clientIndex;
+    if (retired.isTakenFrom('clients', publicKey)) continue;
     const keys = keysOf.get(clientIndex) ?? [];
     keys.push(publicKey);
     keysOf.set(clientIndex, keys);
@@ -134,17 +166,20 @@ function describe(files: StoredKeySet, keys: readonly Uint8Array[]) {
   };
 }
 
-/** What `setup-web3signer` writes: every validator's key, and its shares of its current set. */
+/** What `setup-web3signer` writes: the key of every validator that is not retired, and its shares of its current set. */
 async function readSignerKeys(
   session: Session,
   vaultId: number,
-  validators: Validators,
+  { validators, retired }: Stored,
 ): Promise<RecordTable> {
   const keys = new RecordTable(PUBLIC_KEY_LENGTH);
-  for (const publicKey of validators.publicKeys) keys.add(publicKey);
+  for (const publicKey of validators.publicKeys) if (!retired.has(publicKey)) keys.add(publicKey);
   for await (const page of pageVisibleShares(session, vaultId)) {
-    for (let end = VISIBLE_SHARE_LENGTH; end <= page.length; end += VISIBLE_SHARE_LENGTH)
+    for (let end = VISIBLE_SHARE_LENGTH; end <= page.length; end += VISIBLE_SHARE_LENGTH) {
+      const at = end - VISIBLE_SHARE_LENGTH;
+      if (retired.has(page.subarray(at, at + PUBLIC_KEY_LENGTH))) continue;
       keys.add(page.subarray(end - PUBLIC_KEY_LENGTH, end));
+    }
   }
   return keys;
 }

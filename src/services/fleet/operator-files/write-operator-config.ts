@@ -4,6 +4,7 @@ import { encodeRemoteSignerConfig } from '../../../domain/fleet/remote-signer-co
 import { decideRemovals } from '../../../domain/fleet/removals.ts';
 import { publicKeysIn } from '../../../domain/fleet/shared-keys.ts';
 import { CONFIGURED_KEYS, DEPOSIT_KEYS, findRemoved } from '../../../domain/fleet/written-keys.ts';
+import { fromHex } from '../../../lib/bytes.ts';
 import { DifferencesError } from '../../../lib/errors.ts';
 import type { FileAttributes } from '../../../lib/files.ts';
 import { nameList } from '../../../lib/name-list.ts';
@@ -41,6 +42,8 @@ export interface WriteOperatorConfigResult {
   readonly isRemoteSignerConfigChanged: boolean;
   readonly isDepositDataChanged: boolean;
   readonly validators: number;
+  /** Validators that are left out, since they are retired. */
+  readonly retiredValidators: number;
   /** Active validators that are left out, since their shares are of an earlier oracle set. */
   readonly staleValidators: number;
   readonly isChanged: boolean;
@@ -60,7 +63,7 @@ export async function writeOperatorConfig(
   const found = await inSnapshot(database, async session =>
     readOperatorConfig(session, await requireVault(session, ref), { ref, verifyingKey }),
   );
-  const { keys, oracleSet, staleValidators, document, proven } = found;
+  const { oracleSet, document, proven } = found;
   const recordPath = seenStatementPath(directory, ref);
   if (proven !== undefined) await assertNotOlder(recordPath, proven);
   const remoteSignerConfigPath = join(directory, REMOTE_SIGNER_CONFIG);
@@ -84,8 +87,9 @@ export async function writeOperatorConfig(
     depositDataPath,
     isRemoteSignerConfigChanged: changed.has(REMOTE_SIGNER_CONFIG),
     isDepositDataChanged: changed.has(DEPOSIT_DATA),
-    validators: keys.length - staleValidators,
-    staleValidators,
+    validators: found.validators,
+    retiredValidators: found.retiredValidators,
+    staleValidators: found.staleValidators,
     isChanged,
   };
 }
@@ -99,10 +103,14 @@ async function refuseRemovals(
   const present = await readKeysOfFile(path, CONFIGURED_KEYS);
   const wanted = Iterator.from(currentValidators(found)).map(({ publicKey }) => publicKey);
   const removed = findRemoved(present, wanted);
+  const { keys: retired, isProven } = found.retired;
+  const { gone = [], questioned = [] } = Object.groupBy(removed, publicKey =>
+    isProven && retired.isTakenFrom('rotation', fromHex(publicKey)) ? 'gone' : 'questioned',
+  );
   decideRemovals({
-    before: present.length,
-    removed: removed.length,
-    named: removed,
+    before: present.length - gone.length,
+    removed: questioned.length,
+    named: questioned,
     policy,
     from: path,
     hint: 'Check that this is the right database and vault, and that every keystore was uploaded for the current oracles; then repeat with --removals allow.',

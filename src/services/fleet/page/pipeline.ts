@@ -1,5 +1,10 @@
 import type { Difference, DifferenceCode } from '../../../domain/fleet/drift/difference.ts';
-import { factsOf, type Observation, type Seen } from '../../../domain/fleet/observation/observation.ts';
+import {
+  countRetired,
+  factsOf,
+  type Observation,
+  type Seen,
+} from '../../../domain/fleet/observation/observation.ts';
 import { count, numberText, silence } from '../../../domain/fleet/observation/words.ts';
 import { type Tone, toneOf } from './tone.ts';
 
@@ -22,7 +27,13 @@ export interface Stage {
 /** Which differences a stage is coloured by: the page never says more or less than the list on its top. */
 const CODES = {
   deposits: ['deposit-data-missing-keys', 'deposit-data-root-differs'],
-  database: ['keys-not-uploaded', 'upload-unfinished', 'shares-stale', 'oracle-set-outdated'],
+  database: [
+    'keys-not-uploaded',
+    'prune-unfinished',
+    'upload-unfinished',
+    'shares-stale',
+    'oracle-set-outdated',
+  ],
   signers: ['signer-empty', 'signer-keys-missing'],
   clients: [
     'client-files-outdated',
@@ -37,7 +48,7 @@ const CODES = {
   chain: ['validators-slashed', 'keys-run-out'],
 } as const satisfies Readonly<Record<string, readonly DifferenceCode[]>>;
 
-/** The stages of an observation, in the order in which keys pass them: their bars have to be equal. */
+/** The stages of an observation, in the order in which keys pass them: their bars, which leave out retired keys, have to be equal. */
 export function stagesOf(observation: Observation, differences: readonly Difference[]): readonly Stage[] {
   const tone = (part: keyof typeof CODES) =>
     toneOf(differences, ({ code }) => CODES[part].some(own => own === code));
@@ -51,16 +62,24 @@ export function stagesOf(observation: Observation, differences: readonly Differe
   ];
 }
 
-function createdStage({ local }: Observation): Stage {
+/** Counts keys where retired ones are not told apart from others. */
+function withoutRetired(keys: number, { database }: Observation): number {
+  return Math.max(0, keys - countRetired(factsOf(database)));
+}
+
+function createdStage(observation: Observation): Stage {
+  const { local } = observation;
   const facts = factsOf(local);
   if (facts === undefined) return unknownStage('Created', local);
   const { createdKeys, keystores } = facts;
   if (createdKeys === undefined && keystores === 0)
     return silentStage('Created', 'not known on this machine', 'unknown');
-  return stage('Created', createdKeys ?? keystores, `${count(keystores, 'keystore')} here`, 'ok');
+  const keys = withoutRetired(createdKeys ?? keystores, observation);
+  return stage('Created', keys, `${count(keystores, 'keystore')} here`, 'ok');
 }
 
-function depositStage({ local, database, contracts, beaconChain }: Observation, tone: Tone): Stage {
+function depositStage(observation: Observation, tone: Tone): Stage {
+  const { local, database, contracts, beaconChain } = observation;
   const stored = factsOf(database);
   const own = factsOf(local);
   const entries = stored?.depositDataEntries ?? own?.depositDataEntries;
@@ -78,23 +97,29 @@ function depositStage({ local, database, contracts, beaconChain }: Observation, 
   if (leftOut > 0) parts.push(`${numberText(entries)} entries, ${numberText(leftOut)} registered before`);
   const detail = parts.join(', ');
   const shown = contracts.answer === 'failed' ? worseThanUnknown(tone) : tone;
-  if (leftOut === 0) return stage('Deposit data', entries, detail, shown);
+  const keys = withoutRetired(entries + leftOut, observation);
+  if (leftOut === 0) return stage('Deposit data', keys, detail, shown);
+  // Retired keys are of validators, and so among those that were registered before.
+  const gone = Math.max(0, leftOut - countRetired(stored));
   const stretches: Stretch[] = [
-    { kind: 'there', keys: entries },
-    { kind: 'gone', keys: leftOut },
+    { kind: 'there', keys: keys - gone },
+    { kind: 'gone', keys: gone },
   ];
-  return { name: 'Deposit data', keys: entries + leftOut, stretches, detail, tone: shown };
+  return { name: 'Deposit data', keys, stretches, detail, tone: shown };
 }
 
 function databaseStage({ database }: Observation, tone: Tone): Stage {
   const facts = factsOf(database);
   if (facts === undefined) return unknownStage('Database', database);
-  const stale = facts.stale === 0 ? 'shares current' : `${numberText(facts.stale)} with old shares`;
-  return stage('Database', facts.total, stale, tone);
+  const retired = countRetired(facts);
+  const parts = [facts.stale === 0 ? 'shares current' : `${numberText(facts.stale)} with old shares`];
+  if (retired > 0) parts.push(`${numberText(retired)} retired`);
+  return stage('Database', facts.total - retired, parts.join(', '), tone);
 }
 
 /** The keys that every signer has: those that one lacks count as missing. */
-function signerStage({ signers, database, local }: Observation, tone: Tone): Stage {
+function signerStage(observation: Observation, tone: Tone): Stage {
+  const { signers, database, local } = observation;
   const [first] = signers;
   if (first === undefined) return silentStage('Signers', 'not asked', 'unknown');
   const facts = signers.map(({ seen }) => factsOf(seen)).filter(one => one !== undefined);
@@ -109,7 +134,9 @@ function signerStage({ signers, database, local }: Observation, tone: Tone): Sta
   const parts = [count(signers.length, 'signer')];
   if (missing > 0) parts.push(`${numberText(missing)} keys or shares missing`);
   if (unseen > 0) parts.push(`${unseen} not seen`);
-  const keys = Math.floor(whole * known.reduce((least, share) => Math.min(least, share)));
+  const keys = Math.floor(
+    withoutRetired(whole, observation) * known.reduce((least, share) => Math.min(least, share)),
+  );
   return stage('Signers', keys, parts.join(', '), unseen > 0 && tone === 'ok' ? 'warning' : tone);
 }
 
@@ -130,10 +157,11 @@ function clientStage({ clients, keymanagers }: Observation, tone: Tone): Stage {
     : unknownStage('Clients', clients);
 }
 
-function chainStage({ beaconChain }: Observation, tone: Tone): Stage {
+function chainStage({ beaconChain, database }: Observation, tone: Tone): Stage {
   const facts = factsOf(beaconChain);
   if (facts === undefined) return unknownStage('Chain', beaconChain);
-  const { unregistered, pending, active, exiting, exited, slashed } = facts;
+  const { unregistered, pending, active, exiting, slashed } = facts;
+  const exited = Math.max(0, facts.exited - countRetired(factsOf(database)));
   const there = pending + active + exiting;
   const parts = [`${numberText(active)} active`];
   if (pending > 0) parts.push(`${numberText(pending)} pending`);

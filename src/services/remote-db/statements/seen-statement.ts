@@ -10,6 +10,7 @@ import type { ProvenStatement } from './signed-statement.ts';
 interface SeenStatement {
   readonly manifestCounter: bigint;
   readonly planCounter: bigint;
+  readonly retirementCounter: bigint;
   readonly digest: Uint8Array;
 }
 
@@ -29,15 +30,22 @@ export function seenStatementPath(directory: string, { network, address }: Vault
 export async function assertNotOlder(path: string, proven: ProvenStatement): Promise<void> {
   const seen = await readSeen(path, proven.verifyingKey);
   if (seen === undefined) return;
-  const { manifestCounter, planCounter } = proven.statement;
-  if (manifestCounter < seen.manifestCounter || planCounter < seen.planCounter) {
+  const { manifestCounter, planCounter, retirementCounter } = proven.statement;
+  const isOlder =
+    manifestCounter < seen.manifestCounter ||
+    planCounter < seen.planCounter ||
+    retirementCounter < seen.retirementCounter;
+  if (isOlder) {
     throw rolledBack(
       'statement-old',
-      `The remote db has an older state than was seen here before: upload ${manifestCounter} and plan ${planCounter}, after upload ${seen.manifestCounter} and plan ${seen.planCounter}.`,
+      `The remote db has an older state than was seen here before: ${describeState(proven.statement)}, after ${describeState(seen)}.`,
       path,
     );
   }
-  const isSameState = manifestCounter === seen.manifestCounter && planCounter === seen.planCounter;
+  const isSameState =
+    manifestCounter === seen.manifestCounter &&
+    planCounter === seen.planCounter &&
+    retirementCounter === seen.retirementCounter;
   // Facts are signed again without a new counter only when they are the same, or the plan lost its signature.
   if (isSameState && !equalBytes(proven.digest, seen.digest)) {
     throw rolledBack(
@@ -59,6 +67,8 @@ export async function recordSeen(
     `key ${toHex(verifyingKey)}`,
     `upload ${statement.manifestCounter}`,
     `plan ${statement.planCounter}`,
+    // Programs before know no such line: they read the record of a vault that never had retired keys.
+    ...(statement.retirementCounter === 0n ? [] : [`retirement ${statement.retirementCounter}`]),
     `sha256 ${toHex(digest)}`,
     '',
   ];
@@ -69,8 +79,8 @@ export async function recordSeen(
 async function readSeen(path: string, verifyingKey: Uint8Array): Promise<SeenStatement | undefined> {
   const text = await readTextIfThere(path);
   if (text === undefined) return undefined;
-  const [, key = '', upload = '', plan = '', digest = ''] =
-    /^stakewise-operator statement 1\nkey (0x[0-9a-f]{64})\nupload (\d{1,20})\nplan (\d{1,20})\nsha256 (0x[0-9a-f]{64})\n$/.exec(
+  const [, key = '', upload = '', plan = '', retirement = '0', digest = ''] =
+    /^stakewise-operator statement 1\nkey (0x[0-9a-f]{64})\nupload (\d{1,20})\nplan (\d{1,20})\n(?:retirement (\d{1,20})\n)?sha256 (0x[0-9a-f]{64})\n$/.exec(
       text,
     ) ?? [];
   if (digest === '') {
@@ -83,7 +93,21 @@ async function readSeen(path: string, verifyingKey: Uint8Array): Promise<SeenSta
     );
   }
   if (!equalBytes(fromHex(key), verifyingKey)) return undefined;
-  return { manifestCounter: BigInt(upload), planCounter: BigInt(plan), digest: fromHex(digest) };
+  return {
+    manifestCounter: BigInt(upload),
+    planCounter: BigInt(plan),
+    retirementCounter: BigInt(retirement),
+    digest: fromHex(digest),
+  };
+}
+
+function describeState({
+  manifestCounter,
+  planCounter,
+  retirementCounter,
+}: Omit<SeenStatement, 'digest'>): string {
+  const retirement = retirementCounter === 0n ? '' : ` and retirement ${retirementCounter}`;
+  return `upload ${manifestCounter} and plan ${planCounter}${retirement}`;
 }
 
 function rolledBack(code: ErrorCodeOf<'failure'>, message: string, path: string): OperatorError {

@@ -88,6 +88,23 @@ export function signFacts(
     depositDataRoot,
     depositDataDigest: depositDataRoot === null ? null : facts.documentDigest,
     operatorDigest: facts.operatorDigest,
+    // Whoever uploads or assigns says nothing of retired keys: what was signed of them stays signed.
+    retirementCounter: last?.retirementCounter ?? 0n,
+    retiredDigest: last?.retiredDigest ?? null,
   });
+  return { body, signature: signer.sign(body) };
+}
+
+/**
+ * Signs another set of retired keys; all else stays as it was signed last, and nothing of it has to be proven again.
+ * @param retiredDigest - null when no key is retired any more
+ */
+export function signRetired(
+  signer: StatementSigner,
+  last: Statement,
+  retiredDigest: Uint8Array | null,
+): SignedStatement {
+  const retirementCounter = last.retirementCounter + 1n;
+  const body = encodeStatement({ ...last, retirementCounter, retiredDigest });
   return { body, signature: signer.sign(body) };
 }

@@ -1,11 +1,13 @@
 import type { StoredPlan } from '../../../db/assignments.ts';
 import type { Session } from '../../../db/database.ts';
+import { listRetiredKeys } from '../../../db/retired-keys.ts';
 import { findStatement } from '../../../db/statements.ts';
 import type { Vault } from '../../../db/vaults.ts';
 import { planDigest } from '../../../domain/fleet/fact-digests.ts';
 import { openStatement, type Statement } from '../../../domain/fleet/statement.ts';
 import type { StatementSigner } from '../../../domain/keys/signing-key.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
+import { areSigned } from '../retired/read-retired-keys.ts';
 import { findVaultSigner } from '../statements/vault-signing-key.ts';
 import type { UnlockedVault } from '../unlock-vault.ts';
 import { findingOf } from './finding-of.ts';
@@ -50,7 +52,10 @@ export async function checkStatement(
   if (statement === undefined) {
     return { ...unsigned, findings: ["The vault's facts are not signed by its key."] };
   }
-  return { verifyingKey, ...compareWithStatement(vault, facts, statement) };
+  const compared = compareWithStatement(vault, facts, statement);
+  const retired = await listRetiredKeys(session, vault.vaultId);
+  const ofRetired = areSigned(retired, statement) ? [] : ['The retired keys are not those that were signed.'];
+  return { verifyingKey, ...compared, findings: [...compared.findings, ...ofRetired] };
 }
 
 function compareWithStatement(

@@ -13,7 +13,7 @@ import { fromHex } from '../../../../src/lib/bytes.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const counter = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
-const statements: fc.Arbitrary<Statement> = fc.record({
+const facts = fc.record({
   chainId: fc.integer({ min: 1, max: 2 ** 31 }),
   vault: bytes(20),
   manifestCounter: counter,
@@ -23,6 +23,21 @@ const statements: fc.Arbitrary<Statement> = fc.record({
   depositDataRoot: fc.option(bytes(32)),
   depositDataDigest: fc.option(bytes(32)),
   operatorDigest: bytes(32),
+});
+const retirements = fc.oneof(
+  fc.constant({ retirementCounter: 0n, retiredDigest: null }),
+  fc.record({
+    retirementCounter: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }),
+    retiredDigest: fc.option(bytes(32)),
+  }),
+);
+const statements: fc.Arbitrary<Statement> = fc
+  .tuple(facts, retirements)
+  .map(([one, retirement]) => Object.assign({}, one, retirement));
+const without = (statement: Statement): Statement => ({
+  ...statement,
+  retirementCounter: 0n,
+  retiredDigest: null,
 });
 const signer = statementSigner(new Uint8Array(32).fill(5));
 
@@ -38,6 +53,31 @@ describe('a statement', () => {
         expect(decodeStatement(body.subarray(1))).toBeUndefined();
       }),
     );
+  });
+
+  it('encodeStatement writes what programs before know while no key was ever retired, and a longer form from then on', () => {
+    fc.assert(
+      fc.property(statements, statement => {
+        const body = encodeStatement(statement);
+        const tag = Buffer.from(body.subarray(0, 31)).toString();
+        if (statement.retirementCounter === 0n) {
+          expect(tag).toBe('stakewise-operator/statement/v1');
+          expect(body).toHaveLength(239);
+        } else {
+          expect(tag).toBe('stakewise-operator/statement/v2');
+          expect(body).toHaveLength(280);
+          // A version 1 text with the length of version 2, or a counter of 0 in it, is neither.
+          expect(
+            decodeStatement(Buffer.concat([encodeStatement(without(statement)), body.subarray(239)])),
+          ).toBeUndefined();
+          expect(decodeStatement(body.slice().fill(0, 239, 247))).toBeUndefined();
+        }
+      }),
+    );
+    const [statement] = fc.sample(facts, 1);
+    if (statement === undefined) throw new Error('no sample');
+    const halfRetired = { ...statement, retirementCounter: 0n, retiredDigest: new Uint8Array(32) };
+    expect(() => encodeStatement(halfRetired)).toThrow(RangeError);
   });
 
   it('encodeStatement writes other bytes for an absent digest than for zeros', () => {

@@ -12,7 +12,13 @@ import { it as base } from '../../../../support/fixtures.ts';
 
 const REF = { network: resolveNetwork('holesky'), address: '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc' };
 
-function provenOf(manifestCounter: bigint, planCounter: bigint, fill = 1, key = 7): ProvenStatement {
+function provenOf(
+  manifestCounter: bigint,
+  planCounter: bigint,
+  fill = 1,
+  key = 7,
+  retirementCounter = 0n,
+): ProvenStatement {
   const digest = new Uint8Array(32).fill(fill);
   return {
     statement: {
@@ -25,6 +31,8 @@ function provenOf(manifestCounter: bigint, planCounter: bigint, fill = 1, key = 
       depositDataRoot: null,
       depositDataDigest: null,
       operatorDigest: digest,
+      retirementCounter,
+      retiredDigest: null,
     },
     digest,
     verifyingKey: new Uint8Array(32).fill(key),
@@ -34,6 +42,25 @@ function provenOf(manifestCounter: bigint, planCounter: bigint, fill = 1, key = 
 const it = base.extend('path', ({ directory }) => seenStatementPath(directory, REF));
 
 describe('the last statement that was believed', () => {
+  it('assertNotOlder refuses an earlier set of retired keys, and another one of the same number', async ({
+    path,
+  }) => {
+    const attributes = { mode: 0o600 };
+    await recordSeen(path, provenOf(5n, 2n, 1, 7, 0n), attributes);
+    expect(readFileSync(path, 'utf8')).not.toContain('retirement');
+    await assertNotOlder(path, provenOf(5n, 2n, 2, 7, 1n));
+    await recordSeen(path, provenOf(5n, 2n, 2, 7, 1n), attributes);
+    expect(readFileSync(path, 'utf8')).toContain('\nplan 2\nretirement 1\n');
+    await assertNotOlder(path, provenOf(6n, 2n, 3, 7, 1n));
+    await expect(assertNotOlder(path, provenOf(5n, 2n, 1, 7, 0n))).rejects.toMatchObject({
+      code: 'statement-old',
+      message: expect.stringContaining('after upload 5 and plan 2 and retirement 1'),
+    });
+    await expect(assertNotOlder(path, provenOf(5n, 2n, 9, 7, 1n))).rejects.toMatchObject({
+      code: 'statement-forked',
+    });
+  });
+
   it('recordSeen writes a dot file of the vault, and assertNotOlder takes a first statement', async ({
     path,
   }) => {

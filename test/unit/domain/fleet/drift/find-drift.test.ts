@@ -118,6 +118,27 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
     ['note validators-exited beacon chain'],
   ],
   [
+    'exited validators whose keys are retired everywhere',
+    {
+      beaconChain: answered({ ...healthyValidators(), exited: 31 }),
+      database: answered({ ...healthyDatabase(), retired: { signers: 0, clients: 0, rotation: 31 } }),
+    },
+    [],
+  ],
+  [
+    'exited validators of which some are retired from signers',
+    {
+      beaconChain: answered({ ...healthyValidators(), exited: 31 }),
+      database: answered({ ...healthyDatabase(), retired: { signers: 30, clients: 0, rotation: 0 } }),
+    },
+    ['warning prune-unfinished database', 'note validators-exited beacon chain'],
+  ],
+  [
+    'retired keys that clients may have',
+    { database: answered({ ...healthyDatabase(), retired: { signers: 0, clients: 3, rotation: 7 } }) },
+    ['warning prune-unfinished database'],
+  ],
+  [
     'oracles that the keeper replaced',
     { oracles: answered({ ...healthyOracles(), oracleSetHash: OTHER_OBSERVED_HASH }) },
     ['warning oracle-set-outdated database'],

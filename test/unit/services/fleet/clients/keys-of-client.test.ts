@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { RetiredKeys } from '../../../../../src/domain/fleet/retired-keys.ts';
 import { concatBytes, fromHex, type Hex, toHex } from '../../../../../src/lib/bytes.ts';
 import { RecordTable } from '../../../../../src/lib/record-table.ts';
 import {
@@ -27,6 +28,7 @@ const choose = (
     clientIndex: 0,
     removals: options.removals ?? 'refuse',
     mayMove: options.mayMove ?? false,
+    retired: options.retired ?? { keys: RetiredKeys.NONE, isProven: true },
   });
 
 describe('the keys of a validator client', () => {
@@ -76,5 +78,49 @@ describe('the keys of a validator client', () => {
   it('chooseClientKeys warns when the keys grow by more than a tenth: another client may run them', () => {
     expect(choose(planOf(keys(0, 11)), keys(0, 10)).warnings).toEqual([]);
     expect(choose(planOf(keys(0, 12)), keys(0, 10)).warnings[0]).toContain('2 keys beside the 10');
+  });
+
+  it('chooseClientKeys takes signed retired keys away without question, however many, and counts the others as before', () => {
+    const plan = planOf(keys(0, 10), keys(10, 12));
+    const retire = (list: readonly Hex[], isProven: boolean) => ({
+      keys: new RetiredKeys(list.map(key => ({ publicKey: fromHex(key), stage: 'clients' as const }))),
+      isProven,
+    });
+    const half = choose(plan, keys(0, 10), { retired: retire(keys(0, 5), true) });
+    expect(half).toMatchObject({ removed: keys(0, 5), removedKeys: 5, retiredKeys: 5, keptKeys: 0 });
+    expect(half.publicKeys.map(toHex)).toEqual(keys(5, 10));
+    const all = choose(plan, keys(0, 10), { retired: retire(keys(0, 10), true) });
+    expect(all).toMatchObject({ publicKeys: [], removedKeys: 10 });
+
+    // One of the five that are left is a fifth of them: the brake holds, though it was a tenth of all.
+    const present = [...keys(0, 10).slice(0, 9), ...keys(20, 21)];
+    expect(() => choose(plan, present, { retired: retire(keys(0, 5), true) })).toThrow(
+      /would remove 1 of 5 keys/,
+    );
+    const kept = choose(plan, present, { retired: retire(keys(0, 5), true), removals: 'keep' });
+    expect(kept).toMatchObject({ removed: keys(0, 5), keptKeys: 1 });
+    expect(kept.publicKeys.map(toHex)).toEqual([...keys(5, 10), ...keys(20, 21)].sort());
+  });
+
+  it('chooseClientKeys stops at retired keys that nobody has signed as it stops at any other', () => {
+    const unsigned = {
+      keys: new RetiredKeys(keys(0, 5).map(key => ({ publicKey: fromHex(key), stage: 'clients' as const }))),
+      isProven: false,
+    };
+    expect(() => choose(planOf(keys(0, 10)), keys(0, 10), { retired: unsigned })).toThrow(
+      /would remove 5 of 10 keys/,
+    );
+    const one = { keys: new RetiredKeys([...unsigned.keys].slice(0, 1)), isProven: false };
+    expect(choose(planOf(keys(0, 10)), keys(0, 10), { retired: one })).toMatchObject({ removedKeys: 1 });
+  });
+
+  it('chooseClientKeys leaves a key in the files that is retired from signers alone', () => {
+    const retired = {
+      keys: new RetiredKeys(keys(0, 5).map(key => ({ publicKey: fromHex(key), stage: 'signers' as const }))),
+      isProven: true,
+    };
+    const chosen = choose(planOf(keys(0, 10)), keys(0, 10), { retired });
+    expect(chosen).toMatchObject({ removedKeys: 0, retiredKeys: 0 });
+    expect(chosen.publicKeys).toHaveLength(10);
   });
 });
