@@ -48,7 +48,7 @@ describe('operator doctor', () => {
   it('doctor ends with 0 where no check fails, and says what it has not looked at', async () => {
     const { stdout, stderr, exitCode } = await doctor();
     expect(exitCode, stdout + stderr).toBe(0);
-    expect(stdout).toMatch(/^✓ database: PostgreSQL \d+\S*, step 0011-vault-changes, 3 keys \(\d+ ms\)$/m);
+    expect(stdout).toMatch(/^✓ database: PostgreSQL \d+\S*, step 0012-retired-keys, 3 keys \(\d+ ms\)$/m);
     expect(stdout).toMatch(/^✓ signer http:\/\/127\.0\.0\.1:\d+: 12 keys \(\d+ ms\)$/m);
     expect(stdout).toMatch(/^✓ signer http:\/\/127\.0\.0\.1:\d+: is up, and has loaded all/m);
     expect(stdout).toContain('- execution nodes: none is named\n');

@@ -160,6 +160,9 @@ describe('the help page of', () => {
                                database role with its rights alone.
         migrate                Brings the database's tables up to this version of the
                                program.
+        prune                  Retires the keys of exited validators from signers'
+                               files, validator clients' files and rotation, in this
+                               order.
         cleanup                Removes all the entries for the vault from the
                                database.
 
@@ -899,6 +902,153 @@ describe('the help page of', () => {
       --check              -  -                                                 switch
       --encrypt-key        -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  optional
       --trust-stored       -  -                                                 switch"
+    `);
+  });
+
+  it('remote-db prune, and its options', async () => {
+    expect(await helpPage('remote-db prune')).toMatchInlineSnapshot(`
+      "Retires the keys of exited validators from signers' files, validator clients' files and rotation, in this order.
+
+      USAGE
+        $ operator remote-db prune --vault=ADDRESS --db-url-file=FILE
+            --encrypt-key-file=FILE --consensus-endpoints=URL[,URL…] [OPTIONS]
+
+      REQUIRED
+        --vault=ADDRESS             (required) The vault address. [env: VAULT]
+        --db-url=URL                (required) The Postgres DB connection URL, for
+                                    example
+                                    postgresql://username:pass@hostname/dbname, of
+                                    several hosts as libpq takes them
+                                    (host1:5432,host2:5432, target_session_attrs);
+                                    pglite:PATH for the embedded database.
+                                    [env: REMOTE_DB_URL]
+        --db-url-file=FILE          File to read --db-url from.
+                                    [env: REMOTE_DB_URL_FILE]
+        --encrypt-key=TEXT          (required) The encryption key for the remote
+                                    database. [env: REMOTE_DB_ENCRYPT_KEY]
+        --encrypt-key-file=FILE     File to read --encrypt-key from.
+                                    [env: REMOTE_DB_ENCRYPT_KEY_FILE]
+        --consensus-endpoints=URL[,URL…]
+                                    (required) Comma separated list of API endpoints
+                                    for consensus nodes; HTTP_PROXY, HTTPS_PROXY and
+                                    NO_PROXY say how they are reached. Not with
+                                    --undo. [env: CONSENSUS_ENDPOINTS]
+
+      OPTIONS
+        --exited                    Retires the keys of validators that can never have
+                                    to sign again. Not with --undo.
+        --undo                      Brings all retired keys back.
+        --web3signer-endpoint=URL...
+                                    A Web3Signer to ask whether it still has retired
+                                    keys; to be given for every signer of the vault.
+        --yes                       Stores it without asking. Not with --check.
+
+      VAULT
+        --network=[mainnet|hoodi|gnosis|chiado|holesky|goerli|FILE]
+                                    The network of the vault. Default is the network
+                                    specified at "init" command. [env: NETWORK]
+        --data-dir=DIRECTORY        Path where the data of vaults is, or is to be.
+                                    Default is ~/.stakewise. [env: DATA_DIR]
+
+      NODES
+        --consensus-timeout=SECONDS
+                                    Time limit of one request to a consensus node, in
+                                    seconds. Default is 60. [env: CONSENSUS_TIMEOUT]
+        --consensus-retry-timeout=SECONDS
+                                    How long requests that fail are sent to consensus
+                                    nodes again, in seconds. Default is 120.
+                                    [env: CONSENSUS_RETRY_TIMEOUT]
+
+      SIGNING
+        --keystores-dir=DIRECTORY   Path of the directory with all the encrypted
+                                    keystores. Default is the directory generated with
+                                    "create-keys" command. [env: KEYSTORES_DIR]
+        --signer-ca=FILE            Certificate authority of the signer, or its
+                                    self-signed certificate (PEM). [env: SIGNER_CA]
+        --signer-cert=FILE          Client certificate for the signer (PEM).
+                                    [env: SIGNER_CERT]
+        --signer-key=FILE           Key of the client certificate (PEM).
+                                    [env: SIGNER_KEY]
+        --signer-pfx=FILE           Client certificate and key in one PKCS#12 file,
+                                    instead of the two. [env: SIGNER_PFX]
+        --signer-pfx-password=TEXT  Password of the PKCS#12 file, or of the key of the
+                                    client certificate. [env: SIGNER_PFX_PASSWORD]
+        --signer-pfx-password-file=FILE
+                                    File to read --signer-pfx-password from.
+                                    [env: SIGNER_PFX_PASSWORD_FILE]
+        --remote-signer-timeout=SECONDS
+                                    Time limit of one request to a signer, in seconds.
+                                    Default is 30. [env: REMOTE_SIGNER_TIMEOUT]
+
+      DATABASE
+        --db-schema=TEXT            The Postgres schema of the tables. Default is
+                                    stakewise_operator. [env: REMOTE_DB_SCHEMA]
+        --wait-for-db=DURATION      How long to wait for a database server that does
+                                    not accept connections yet, such as 60s or 5m.
+                                    Default is not to wait. [env: WAIT_FOR_DB]
+
+      FILES
+        --check, --dry-run          Shows what would be retired, how far, and what is
+                                    missing. Stores nothing; exits with 3 when there
+                                    is anything to store.
+
+      OBSERVABILITY
+        --json                      Format output as json.
+        -v, --verbose               Enable debug mode. Default is false.
+                                    [env: VERBOSE]
+        --log-format=[plain|json]   How lines of the log, warnings and the error that
+                                    ends the command are written to stderr. Default is
+                                    plain. [env: LOG_FORMAT]
+
+      VARIABLES
+        --env-file=FILE...          File of variables, one NAME=value a line, for
+                                    those that are not set in the environment. Of
+                                    several files, the last one that has a variable
+                                    counts.
+
+      DESCRIPTION
+        Retires the keys of exited validators from signers' files, validator
+        clients' files and rotation, in this order.
+
+        Each run goes as far as it is proven: the consensus nodes say by a finalized
+        state who can never have to sign again, the signers that they have let the
+        keys go, and the database that the files of validator clients were written
+        since. The sealed rows stay, and the clients that the plan gives the keys
+        to. What is retired is signed with the key of the vault.
+
+      EXAMPLES
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc prune --exited --encrypt-key-file ./encrypt-key --consensus-endpoints http://a:5052,http://b:5052 --web3signer-endpoint http://signer-a:9000 --web3signer-endpoint http://signer-b:9000 --check
+
+        $ operator remote-db --db-url-file ./db-url --vault 0x8189aF89A7718C1baB5628399FC0ba50C6949bCc prune --undo --encrypt-key-file ./encrypt-key
+
+      EXIT CODES
+        0    done
+        1    failed
+        2    the command line or a setting is wrong; nothing was done
+        3    differences were found, or a brake stopped the command before it did
+             something drastic
+        70   a bug of the program
+        130  Ctrl-C
+
+      "
+    `);
+    expect(await optionsOf('remote-db prune')).toMatchInlineSnapshot(`
+      "--exited                   -  -                                                 switch unless --undo
+      --undo                     -  -                                                 switch
+      --encrypt-key              -  REMOTE_DB_ENCRYPT_KEY REMOTE_DB_ENCRYPT_KEY_FILE  required
+      --consensus-endpoints      -  CONSENSUS_ENDPOINTS                               required unless --undo
+      --consensus-timeout        -  CONSENSUS_TIMEOUT                                 optional
+      --consensus-retry-timeout  -  CONSENSUS_RETRY_TIMEOUT                           optional
+      --web3signer-endpoint      -  -                                                 repeated
+      --signer-ca                -  SIGNER_CA                                         optional
+      --signer-cert              -  SIGNER_CERT                                       optional
+      --signer-key               -  SIGNER_KEY                                        optional
+      --signer-pfx               -  SIGNER_PFX                                        optional
+      --signer-pfx-password      -  SIGNER_PFX_PASSWORD SIGNER_PFX_PASSWORD_FILE      optional
+      --remote-signer-timeout    -  REMOTE_SIGNER_TIMEOUT                             optional
+      --yes                      -  -                                                 switch unless --check
+      --check                    -  -                                                 switch
+      --verbose                  v  VERBOSE                                           switch"
     `);
   });
 

@@ -121,6 +121,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       removedKeys: count,
       removedShares: count,
       keptKeys: count,
+      retiredKeys: z.literal(0),
       files: FILE_COUNTS,
       signers: z.tuple([]),
     }),
@@ -145,6 +146,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       keys: z.literal(1),
       removedKeys: z.literal(0),
       keptKeys: z.literal(0),
+      retiredKeys: z.literal(0),
       paths: z.array(z.string()).length(3),
       clients: z.array(
         z.strictObject({
@@ -165,6 +167,7 @@ const COMMANDS: readonly (readonly [string, string[], z.ZodType])[] = [
       depositDataFile: z.string(),
       validators: z.literal(3),
       staleValidators: z.literal(0),
+      retiredValidators: z.literal(0),
       changed: z.literal(true),
     }),
   ],

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/db/database.ts';
 import type { BeaconNode } from '../devnet/beacon-node.ts';
 import type { DatabaseTemplate } from '../support/postgres/database-template.ts';
 import { runSql } from '../support/postgres/postgres.ts';
 import { unseenResults } from '../support/programs/json-results.ts';
 import { createExitedFleets, type ExitedFleet, openExitedFleet } from '../support/scenes/exited-fleet.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const SCHEMA = 'stakewise_operator';
 let template: DatabaseTemplate;
@@ -95,10 +99,10 @@ describe('remote-db prune', () => {
     const second = await fleet.prune('--yes', '--json');
     expect(JSON.parse(second.stdout)).toMatchObject({
       exited: 0,
-      firstExited: [],
+      firstPublicKeys: [],
       finalizedEpoch: 5_000,
-      retired: { signers: 0, clients: 6, rotation: 0 },
-      missing: [
+      retired: { outOfSigners: 0, outOfClients: 6, outOfRotation: 0 },
+      unprovenParts: [
         { stage: 'clients', where: expect.stringContaining('validator client #0 on ') },
         { stage: 'clients', where: expect.stringContaining('validator client #1 on ') },
       ],
@@ -203,7 +207,7 @@ describe('remote-db prune', () => {
     }
     fleet.exit(fleet.keys.slice(2, 3), 3_976n);
     const run = await fleet.prune('--yes', '--json');
-    expect(JSON.parse(run.stdout)).toMatchObject({ exited: 1, firstExited: fleet.keys.slice(2, 3) });
+    expect(JSON.parse(run.stdout)).toMatchObject({ exited: 1, firstPublicKeys: fleet.keys.slice(2, 3) });
   });
 
   it('prune --exited retires nothing when a node differs, is behind, is syncing, is of another network or is down', async () => {
@@ -314,6 +318,41 @@ describe('remote-db prune', () => {
     // A statement of before is no way back to the retired keys for whoever has seen the newer one.
     const over = await fleet.prune('--check');
     expect(over.exitCode).toBe(3);
+  });
+
+  it('prune that is killed with its rows written and not committed leaves everything as it was, and goes on when it is run again', async () => {
+    await using fleet = await openExitedFleet(template);
+    fleet.exit(fleet.keys.slice(0, 2));
+    await using holder = await openDatabase({ url: fleet.url });
+    const audit = sql.id(SCHEMA, 'audit_log');
+    const isLocked = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    // The audit log is the last thing that is written: whoever holds it stops the command right before its commit.
+    const held = holder.db.transaction().execute(async db => {
+      await sql`lock table ${audit} in access exclusive mode`.execute(db);
+      isLocked.resolve();
+      await release.promise;
+    });
+    await isLocked.promise;
+    const child = fleet.startPrune('--yes');
+    const ended = once(child, 'exit');
+    await waitUntil('the command to wait for the audit log', async () => {
+      const [row] = await runSql(
+        fleet.url,
+        `select count(*)::int as n from pg_locks where not granted and relation = '${SCHEMA}.audit_log'::regclass`,
+      );
+      return row?.n === 1;
+    });
+    // The launcher and what it has started.
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+    await ended;
+    release.resolve();
+    await held;
+    expect(await rowsOf(fleet)).toEqual([]);
+    expect((await fleet.writeSigner(0)).exitCode).toBe(0);
+    expect((await fleet.prune('--yes')).exitCode).toBe(0);
+    expect(await rowsOf(fleet)).toEqual(expected(fleet.keys.slice(0, 2), 1));
+    expect((await fleet.run('remote-db', 'verify')).exitCode).toBe(0);
   });
 
   it('prune asks what to do, and refuses where nobody can be asked', async () => {

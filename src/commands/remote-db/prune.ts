@@ -113,10 +113,10 @@ export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
     this.tellNext(plan, options);
     return {
       exited: plan.exited.length,
-      firstExited: plan.exited.slice(0, FIRST).map(toHex),
+      firstPublicKeys: plan.exited.slice(0, FIRST).map(toHex),
       finalizedEpoch: Number(plan.finalizedEpoch),
       retired: countsOf(isStored || options.check ? plan.after : plan.before),
-      missing: plan.missing,
+      unprovenParts: plan.missing,
       changed: isStored || (options.check && plan.isChange),
       dryRun: options.check || undefined,
     };
@@ -178,9 +178,9 @@ export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
     }
     return {
       exited: 0,
-      firstExited: [],
-      retired: { signers: 0, clients: 0, rotation: 0 },
-      missing: [],
+      firstPublicKeys: [],
+      retired: { outOfSigners: 0, outOfClients: 0, outOfRotation: 0 },
+      unprovenParts: [],
       broughtBack: isStored || options.check ? undone.keys : 0,
       changed: isStored || (options.check && undone.isChange),
       dryRun: options.check || undefined,
@@ -190,8 +190,8 @@ export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
 
 function countsOf(retired: RetiredKeys) {
   return {
-    signers: retired.countAt('signers'),
-    clients: retired.countAt('clients'),
-    rotation: retired.countAt('rotation'),
+    outOfSigners: retired.countAt('signers'),
+    outOfClients: retired.countAt('clients'),
+    outOfRotation: retired.countAt('rotation'),
   };
 }

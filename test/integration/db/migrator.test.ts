@@ -106,6 +106,7 @@ describe('0009-transaction-value', () => {
         '0009-transaction-value',
         '0010-written-key-sets',
         '0011-vault-changes',
+        '0012-retired-keys',
       ]);
       expect(await Promise.all(ids.map(readValue))).toEqual(amounts);
       expect(await readValue(await insert('larger', String(LARGEST)))).toBe(LARGEST);

@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publicKeyOf } from '../../../src/domain/keys/derivation.ts';
@@ -8,7 +9,7 @@ import { readRemoteSignerFile } from '../checkers/operator-files.ts';
 import { readSignerKeys } from '../checkers/validator-clients.ts';
 import { readKeyDirectory } from '../checkers/web3signer.ts';
 import { createDatabaseTemplate, type DatabaseTemplate } from '../postgres/database-template.ts';
-import { type CliRun, runCli, temporaryDirectory } from '../programs/cli.ts';
+import { type CliRun, PROGRAM, runCli, temporaryDirectory } from '../programs/cli.ts';
 import {
   fillWithRecordedVault,
   RECORDED_ENCRYPT_KEY,
@@ -43,6 +44,8 @@ export interface ExitedFleet extends AsyncDisposable {
   run(...words: readonly string[]): Promise<CliRun>;
   /** `remote-db prune --exited` with both nodes and both signers. */
   prune(...words: readonly string[]): Promise<CliRun>;
+  /** The same, to be killed while it runs. */
+  startPrune(...words: readonly string[]): ChildProcess;
   status(...words: readonly string[]): Promise<CliRun>;
   /** `setup-web3signer` for one of the signers, which lists what is in its directory then. */
   writeSigner(index: number, ...words: readonly string[]): Promise<CliRun>;
@@ -103,6 +106,12 @@ export async function openExitedFleet(template: DatabaseTemplate): Promise<Exite
     run,
     prune: (...words: readonly string[]) =>
       run('remote-db', 'prune', '--exited', ...consensus, ...endpoints, ...words),
+    startPrune: (...words: readonly string[]) =>
+      spawn(PROGRAM, ['remote-db', 'prune', '--exited', ...consensus, ...endpoints, ...words], {
+        env: { PATH: process.env.PATH ?? '', HOME: directory.path, ...env },
+        stdio: 'ignore',
+        detached: true,
+      }),
     status: (...words: readonly string[]) =>
       run('status', ...consensus.slice(0, 1), ...signers.map(({ url }) => `--signer-url=${url}`), ...words),
     async writeSigner(index: number, ...words: readonly string[]) {

@@ -8,7 +8,7 @@ export const RESULT = z.strictObject({
   exited: member.number(
     'How many validators are retired by this run: those that can never have to sign again. 0 with --undo.',
   ),
-  firstExited: z
+  firstPublicKeys: z
     .array(member.publicKey('Public key of the validator.'))
     .describe(`The first ${FIRST} of them.`),
   finalizedEpoch: member
@@ -16,12 +16,12 @@ export const RESULT = z.strictObject({
     .optional(),
   retired: z
     .strictObject({
-      signers: member.number('How many are left out of the files of signers alone.'),
-      clients: member.number('How many are left out of the files of signers and validator clients.'),
-      rotation: member.number('How many are left out everywhere: their retirement is over.'),
+      outOfSigners: member.number('How many are left out of the files of signers alone.'),
+      outOfClients: member.number('How many are left out of the files of signers and validator clients.'),
+      outOfRotation: member.number('How many are left out everywhere: their retirement is over.'),
     })
     .describe('How far the retirement of the keys is after this run.'),
-  missing: z
+  unprovenParts: z
     .array(
       z
         .strictObject({

@@ -79,16 +79,16 @@ function databaseDrift({ database, beaconChain }: Observation): Difference[] {
       remedy: `operator remote-db assign --total-validators=${stored.planned}`,
     });
   }
-  const { signers = 0, clients = 0 } = stored.retired ?? {};
-  if (signers + clients > 0) {
+  const { outOfSigners = 0, outOfClients = 0 } = stored.retired ?? {};
+  if (outOfSigners + outOfClients > 0) {
     found.push({
       code: 'prune-unfinished',
       severity: 'warning',
       where: 'database',
       what:
-        signers > 0
-          ? `has ${countOf(signers, 'retired key')} that signers may have still`
-          : `has ${countOf(clients, 'retired key')} that files of validator clients may have still`,
+        outOfSigners > 0
+          ? `has ${countOf(outOfSigners, 'retired key')} that signers may have still`
+          : `has ${countOf(outOfClients, 'retired key')} that files of validator clients may have still`,
       remedy: 'operator remote-db prune --exited, which says what is missing and goes on',
     });
   }

@@ -38,9 +38,9 @@ export const databaseFacts = z
     unassigned: someKeys('Keys that the plan gives to no validator client.'),
     retired: z
       .strictObject({
-        signers: number('How many are left out of the files of signers alone.'),
-        clients: number('How many are left out of the files of signers and validator clients.'),
-        rotation: number('How many are left out everywhere: their retirement is over.'),
+        outOfSigners: number('How many are left out of the files of signers alone.'),
+        outOfClients: number('How many are left out of the files of signers and validator clients.'),
+        outOfRotation: number('How many are left out everywhere: their retirement is over.'),
       })
       .describe('Keys of exited validators that "remote-db prune" has retired; absent without any.')
       .optional(),

@@ -60,8 +60,8 @@ type Unchanging<T> = T extends readonly (infer E)[]
 
 /** How many keys of exited validators are retired, wherever they are left out so far; 0 where nothing is known. */
 export function countRetired(stored: Pick<DatabaseFacts, 'retired'> | undefined): number {
-  const { signers = 0, clients = 0, rotation = 0 } = stored?.retired ?? {};
-  return signers + clients + rotation;
+  const { outOfSigners = 0, outOfClients = 0, outOfRotation = 0 } = stored?.retired ?? {};
+  return outOfSigners + outOfClients + outOfRotation;
 }
 
 /** What a counterpart has said; undefined when it has said nothing. */

@@ -93,9 +93,9 @@ function countStale({ validators, retired }: Stored, oracleSetHash: Uint8Array |
 
 function countRetired(retired: RetiredKeys): DatabaseFacts['retired'] {
   return {
-    signers: retired.countAt('signers'),
-    clients: retired.countAt('clients'),
-    rotation: retired.countAt('rotation'),
+    outOfSigners: retired.countAt('signers'),
+    outOfClients: retired.countAt('clients'),
+    outOfRotation: retired.countAt('rotation'),
   };
 }
 

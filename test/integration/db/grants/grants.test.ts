@@ -53,6 +53,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<Role, string>>>> = {
   network_validators: rights('-', '-', '-', 'SI', 'S'),
   operator_leases: rights('-', '-', '-', 'SIU', 'S'),
   oracle_sets: rights('SIUD', 'S', 'S', 'S', 'S'),
+  retired_keys: rights('SID', 'S', 'S', 'S', 'S'),
   schema_migrations: rights('-', '-', '-', '-', '-'),
   schema_migrations_lock: rights('-', '-', '-', '-', '-'),
   schema_steps: rights('S', 'S', 'S', 'S', 'S'),

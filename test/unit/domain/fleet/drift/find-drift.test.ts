@@ -121,7 +121,7 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
     'exited validators whose keys are retired everywhere',
     {
       beaconChain: answered({ ...healthyValidators(), exited: 31 }),
-      database: answered({ ...healthyDatabase(), retired: { signers: 0, clients: 0, rotation: 31 } }),
+      database: answered({ ...healthyDatabase(), retired: { outOfSigners: 0, outOfClients: 0, outOfRotation: 31 } }),
     },
     [],
   ],
@@ -129,13 +129,13 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
     'exited validators of which some are retired from signers',
     {
       beaconChain: answered({ ...healthyValidators(), exited: 31 }),
-      database: answered({ ...healthyDatabase(), retired: { signers: 30, clients: 0, rotation: 0 } }),
+      database: answered({ ...healthyDatabase(), retired: { outOfSigners: 30, outOfClients: 0, outOfRotation: 0 } }),
     },
     ['warning prune-unfinished database', 'note validators-exited beacon chain'],
   ],
   [
     'retired keys that clients may have',
-    { database: answered({ ...healthyDatabase(), retired: { signers: 0, clients: 3, rotation: 7 } }) },
+    { database: answered({ ...healthyDatabase(), retired: { outOfSigners: 0, outOfClients: 3, outOfRotation: 7 } }) },
     ['warning prune-unfinished database'],
   ],
   [

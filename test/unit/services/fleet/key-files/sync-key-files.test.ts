@@ -131,6 +131,38 @@ describe('validators and shares', () => {
     });
   });
 
+  it('syncKeyFiles takes retired validators and their shares away without a question, and brakes by the others alone', async ({
+    keyDirectory,
+  }) => {
+    await keyDirectory.sync(withShares(4));
+    // Half of the validators are retired, with half of the shares.
+    const retired = RecordTable.from(
+      [...validators.slice(0, 2), ...shares(4).slice(0, 4)].map(({ publicKey }) => publicKey),
+      48,
+    );
+    const rest = [...validators.slice(2), ...shares(8).slice(0, 4)];
+    const fewer = rest.slice(1);
+    await expect(keyDirectory.sync(fewer, { retired })).rejects.toThrow(
+      'This run would remove 1 of 2 keys',
+    );
+    // None of the retired ones stays, whatever is said of the others.
+    expect(await keyDirectory.sync(fewer, { retired, removals: 'keep' })).toMatchObject({
+      keptKeys: 1,
+      removedKeys: 2,
+      keyCount: 6,
+    });
+    expect(keyDirectory.loaded()).toEqual(publicKeysOf(rest));
+    await keyDirectory.sync(withShares(4));
+    const { warnings, ...removed } = await keyDirectory.sync(rest, { retired });
+    expect(removed).toMatchObject({ removedKeys: 2, removedShares: 4, keyCount: 6 });
+    expect(warnings.join('\n')).toMatch(/^The keys of 2 validators are removed from .* has retired them/m);
+    expect(keyDirectory.loaded()).toEqual(publicKeysOf(rest));
+    // All of a signer's validators may be retired.
+    const all = RecordTable.from(rest.map(({ publicKey }) => publicKey), 48);
+    await keyDirectory.sync([], { retired: all });
+    expect(keyDirectory.loaded()).toEqual([]);
+  });
+
   it('syncKeyFiles asks the database which keys are shares only for files that its record does not know', async ({
     keyDirectory,
   }) => {
