@@ -16,11 +16,8 @@ const lists = fc
 
 describe('retired keys', () => {
   it('a retired key is taken from the part of its stage and from those before it, and from no other', () => {
-    const retired = new RetiredKeys(
-      RETIREMENT_STAGES.map((stage, i) => ({ publicKey: key(i + 1), stage })),
-    );
-    const taken = (number: number) =>
-      RETIREMENT_STAGES.map(part => retired.isTakenFrom(part, key(number)));
+    const retired = new RetiredKeys(RETIREMENT_STAGES.map((stage, i) => ({ publicKey: key(i + 1), stage })));
+    const taken = (number: number) => RETIREMENT_STAGES.map(part => retired.isTakenFrom(part, key(number)));
     expect(taken(1)).toEqual([true, false, false]);
     expect(taken(2)).toEqual([true, true, false]);
     expect(taken(3)).toEqual([true, true, true]);

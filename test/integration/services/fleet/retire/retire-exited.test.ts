@@ -55,7 +55,9 @@ beforeAll(async () => {
   nodes = [resources.use(await devnet.startElectraNode()), resources.use(await devnet.startElectraNode())];
   await devnet.setValidatorsManager(devnet.protocol.owner.address);
   await devnet.depositEther(100);
-  await devnet.registerCompounding(keys.slice(0, 3).map(publicKey => ({ publicKey, amountGwei: 32n * 10n ** 9n })));
+  await devnet.registerCompounding(
+    keys.slice(0, 3).map(publicKey => ({ publicKey, amountGwei: 32n * 10n ** 9n })),
+  );
   await devnet.passEpochs(300);
   await devnet.beacon.change(state => state.exit(0));
   await devnet.beacon.change(state => state.slash(1));
@@ -171,89 +173,98 @@ describe('retirement against a beacon chain with Electra’s rules', () => {
   it.each([
     ['Postgres', () => createTestDatabase({ migrated: false })],
     ['PGlite', () => createPgliteUrl({ migrated: true })],
-  ])('on %s keys go on stage by stage, are signed with all else unchanged, and survive uploads', async (_, create) => {
-    await using place = await create();
-    await using database = await openDatabase({ url: place.url });
-    const verifyingKey = await fill(database);
-    await using signer = await startListingSigner([toHex(exited[0] ?? new Uint8Array())]);
-    const before = await statementOf(database);
+  ])(
+    'on %s keys go on stage by stage, are signed with all else unchanged, and survive uploads',
+    async (_, create) => {
+      await using place = await create();
+      await using database = await openDatabase({ url: place.url });
+      const verifyingKey = await fill(database);
+      await using signer = await startListingSigner([toHex(exited[0] ?? new Uint8Array())]);
+      const before = await statementOf(database);
 
-    const first = await plan(database, [signer.url]);
-    expect(await stagesOf(database)).toEqual([]);
-    await first.planned.store();
-    expect(await stagesOf(database)).toEqual([...at('signers', exited.slice(0, 1)), ...at('clients', exited.slice(1))].sort());
-    expect(await statementOf(database)).toEqual({
-      ...before,
-      retirementCounter: 1n,
-      retiredDigest: expect.any(Uint8Array),
-    });
-    // Of two that plan at once, the second one changes nothing.
-    await expect(first.planned.store()).rejects.toMatchObject({ code: 'vault-changed' });
-
-    signer.keys = [];
-    await (await plan(database, [signer.url])).planned.store();
-    expect(await stagesOf(database)).toEqual(at('clients'));
-    const { retired } = await readRetired(database, verifyingKey);
-    expect(retired.isProven).toBe(true);
-
-    // Rows that somebody adds, moves on or removes.
-    for (const change of [
-      () => database.db.updateTable('retired_keys').set({ stage: 3 }).execute(),
-      () => database.db.deleteFrom('retired_keys').execute(),
-    ]) {
-      await change();
-      await expect(readRetired(database, verifyingKey)).rejects.toMatchObject({
-        code: 'retired-keys-not-signed',
+      const first = await plan(database, [signer.url]);
+      expect(await stagesOf(database)).toEqual([]);
+      await first.planned.store();
+      expect(await stagesOf(database)).toEqual(
+        [...at('signers', exited.slice(0, 1)), ...at('clients', exited.slice(1))].sort(),
+      );
+      expect(await statementOf(database)).toEqual({
+        ...before,
+        retirementCounter: 1n,
+        retiredDigest: expect.any(Uint8Array),
       });
-      const again = await plan(database, [signer.url]);
-      expect(again.warnings.join()).toContain('none of these rows counts');
-      await again.planned.store();
+      // Of two that plan at once, the second one changes nothing.
+      await expect(first.planned.store()).rejects.toMatchObject({ code: 'vault-changed' });
+
+      signer.keys = [];
+      await (await plan(database, [signer.url])).planned.store();
       expect(await stagesOf(database)).toEqual(at('clients'));
+      const { retired } = await readRetired(database, verifyingKey);
+      expect(retired.isProven).toBe(true);
+
+      // Rows that somebody adds, moves on or removes.
+      for (const change of [
+        () => database.db.updateTable('retired_keys').set({ stage: 3 }).execute(),
+        () => database.db.deleteFrom('retired_keys').execute(),
+      ]) {
+        await change();
+        await expect(readRetired(database, verifyingKey)).rejects.toMatchObject({
+          code: 'retired-keys-not-signed',
+        });
+        const again = await plan(database, [signer.url]);
+        expect(again.warnings.join()).toContain('none of these rows counts');
+        await again.planned.store();
+        expect(await stagesOf(database)).toEqual(at('clients'));
+        await readRetired(database, verifyingKey);
+      }
+
+      // An upload for other oracles: nothing is revived, and nobody waits for shares of retired keys.
+      const fewer = join(files.path, `left-${_}`);
+      writeKeystores(fewer, recordedSecretKeys(10).slice(2));
+      await uploadRecorded(database, pool, { keystoresDir: fewer, oracleSet: inventOracleSet(4, 3) });
+      const fleet = await database.db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .execute(db => readFleet({ ...database, db }, recordedRef, { withShares: true }));
+      expect(fleet.facts).toMatchObject({
+        total: 10,
+        stale: 0,
+        retired: { outOfSigners: 0, outOfClients: 2, outOfRotation: 0 },
+      });
+      expect(fleet.keys.signerKeys?.length).toBe(8 * 5);
+      const { warnings } = await uploadRecorded(database, pool, { keystoresDir });
+      expect(warnings.join()).toContain('2 of 10 keystores are of retired keys, which stay retired');
+      expect(await stagesOf(database)).toEqual(at('clients'));
+      const uploaded = await readRetired(database, verifyingKey);
+      expect(uploaded.plan.assignments).toHaveLength(10);
+
+      const left = keys.slice(2).toSorted(compareBytes);
+      await recordWrittenKeySet(database, VAULT_ID, {
+        clientIndex: 0,
+        totalClients: 1,
+        keyCount: left.length,
+        digest: validatorsDigest(left),
+        manifestCounter: 3n,
+        host: 'client',
+      });
+      await (await plan(database, [signer.url])).planned.store();
+      expect(await stagesOf(database)).toEqual(at('rotation'));
+      const written = await writeOperatorConfig(database, {
+        ref: recordedRef,
+        directory: join(files.path, `operator-${_}`),
+        attributes: { mode: 0o600 },
+        check: true,
+        verifyingKey,
+      });
+      expect(written).toMatchObject({ validators: 8, retiredValidators: 2, staleValidators: 0 });
+      expect((await plan(database)).planned).toMatchObject({ isChange: false, missing: [] });
+
+      const undone = await planUndo(database, { ref: recordedRef, encryptKey: RECORDED_ENCRYPT_KEY });
+      expect(undone.keys).toBe(2);
+      await undone.store();
+      expect(await stagesOf(database)).toEqual([]);
+      expect((await statementOf(database)).retiredDigest).toBeNull();
       await readRetired(database, verifyingKey);
-    }
-
-    // An upload for other oracles: nothing is revived, and nobody waits for shares of retired keys.
-    const fewer = join(files.path, `left-${_}`);
-    writeKeystores(fewer, recordedSecretKeys(10).slice(2));
-    await uploadRecorded(database, pool, { keystoresDir: fewer, oracleSet: inventOracleSet(4, 3) });
-    const fleet = await database.db
-      .transaction()
-      .setIsolationLevel('repeatable read')
-      .execute(db => readFleet({ ...database, db }, recordedRef, { withShares: true }));
-    expect(fleet.facts).toMatchObject({ total: 10, stale: 0, retired: { outOfSigners: 0, outOfClients: 2, outOfRotation: 0 } });
-    expect(fleet.keys.signerKeys?.length).toBe(8 * 5);
-    const { warnings } = await uploadRecorded(database, pool, { keystoresDir });
-    expect(warnings.join()).toContain('2 of 10 keystores are of retired keys, which stay retired');
-    expect(await stagesOf(database)).toEqual(at('clients'));
-    const uploaded = await readRetired(database, verifyingKey);
-    expect(uploaded.plan.assignments).toHaveLength(10);
-
-    const left = keys.slice(2).toSorted(compareBytes);
-    await recordWrittenKeySet(database, VAULT_ID, {
-      clientIndex: 0,
-      totalClients: 1,
-      keyCount: left.length,
-      digest: validatorsDigest(left),
-      manifestCounter: 3n,
-      host: 'client',
-    });
-    await (await plan(database, [signer.url])).planned.store();
-    expect(await stagesOf(database)).toEqual(at('rotation'));
-    const written = await writeOperatorConfig(database, {
-      ref: recordedRef,
-      directory: join(files.path, `operator-${_}`),
-      attributes: { mode: 0o600 },
-      check: true,
-      verifyingKey,
-    });
-    expect(written).toMatchObject({ validators: 8, retiredValidators: 2, staleValidators: 0 });
-    expect((await plan(database)).planned).toMatchObject({ isChange: false, missing: [] });
-
-    const undone = await planUndo(database, { ref: recordedRef, encryptKey: RECORDED_ENCRYPT_KEY });
-    expect(undone.keys).toBe(2);
-    await undone.store();
-    expect(await stagesOf(database)).toEqual([]);
-    expect((await statementOf(database)).retiredDigest).toBeNull();
-    await readRetired(database, verifyingKey);
-  });
+    },
+  );
 });

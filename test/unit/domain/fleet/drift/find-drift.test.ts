@@ -121,7 +121,10 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
     'exited validators whose keys are retired everywhere',
     {
       beaconChain: answered({ ...healthyValidators(), exited: 31 }),
-      database: answered({ ...healthyDatabase(), retired: { outOfSigners: 0, outOfClients: 0, outOfRotation: 31 } }),
+      database: answered({
+        ...healthyDatabase(),
+        retired: { outOfSigners: 0, outOfClients: 0, outOfRotation: 31 },
+      }),
     },
     [],
   ],
@@ -129,13 +132,21 @@ const CASES: readonly (readonly [string, Change, readonly string[]])[] = [
     'exited validators of which some are retired from signers',
     {
       beaconChain: answered({ ...healthyValidators(), exited: 31 }),
-      database: answered({ ...healthyDatabase(), retired: { outOfSigners: 30, outOfClients: 0, outOfRotation: 0 } }),
+      database: answered({
+        ...healthyDatabase(),
+        retired: { outOfSigners: 30, outOfClients: 0, outOfRotation: 0 },
+      }),
     },
     ['warning prune-unfinished database', 'note validators-exited beacon chain'],
   ],
   [
     'retired keys that clients may have',
-    { database: answered({ ...healthyDatabase(), retired: { outOfSigners: 0, outOfClients: 3, outOfRotation: 7 } }) },
+    {
+      database: answered({
+        ...healthyDatabase(),
+        retired: { outOfSigners: 0, outOfClients: 3, outOfRotation: 7 },
+      }),
+    },
     ['warning prune-unfinished database'],
   ],
   [

@@ -142,9 +142,7 @@ describe('validators and shares', () => {
     );
     const rest = [...validators.slice(2), ...shares(8).slice(0, 4)];
     const fewer = rest.slice(1);
-    await expect(keyDirectory.sync(fewer, { retired })).rejects.toThrow(
-      'This run would remove 1 of 2 keys',
-    );
+    await expect(keyDirectory.sync(fewer, { retired })).rejects.toThrow('This run would remove 1 of 2 keys');
     // None of the retired ones stays, whatever is said of the others.
     expect(await keyDirectory.sync(fewer, { retired, removals: 'keep' })).toMatchObject({
       keptKeys: 1,
@@ -158,7 +156,10 @@ describe('validators and shares', () => {
     expect(warnings.join('\n')).toMatch(/^The keys of 2 validators are removed from .* has retired them/m);
     expect(keyDirectory.loaded()).toEqual(publicKeysOf(rest));
     // All of a signer's validators may be retired.
-    const all = RecordTable.from(rest.map(({ publicKey }) => publicKey), 48);
+    const all = RecordTable.from(
+      rest.map(({ publicKey }) => publicKey),
+      48,
+    );
     await keyDirectory.sync([], { retired: all });
     expect(keyDirectory.loaded()).toEqual([]);
   });
