@@ -12,7 +12,7 @@ export const RETIREMENT_STAGES = ['signers', 'clients', 'rotation'] as const;
 export type RetirementStage = (typeof RETIREMENT_STAGES)[number];
 
 /** Length of a record of {@link RetiredKeys.read}: the stage from 1, and the public key. */
-export const RETIRED_RECORD_LENGTH = 1 + PUBLIC_KEY_LENGTH;
+const RETIRED_RECORD_LENGTH = 1 + PUBLIC_KEY_LENGTH;
 
 export interface RetiredKey {
   /** 48 bytes. */
