@@ -124,7 +124,7 @@ describe('key files that follow the database', () => {
     expect(await watch.statusOf('/healthz')).toBe(200);
     watch.kill('SIGTERM');
     expect(await watch.ended).toBe(0);
-    expect(watch.output).toMatch(/Received SIGTERM[^]*Stopped/);
+    expect(watch.output).toMatch(/Received SIGTERM.*Stopped/s);
   });
 
   it('the watch sees an upload behind a pooler of transactions, which takes the wish to listen and tells nothing', async () => {

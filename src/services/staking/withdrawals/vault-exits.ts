@@ -41,7 +41,7 @@ export interface VaultExits {
   /** Those whose request would cost more than the limit now, when the others have been made. */
   readonly later: readonly ValidatorState[];
   readonly refused: ExitPlan['refused'];
-  /** Of the validators whose exit is requested, those that a deposit waits for: it comes back only after the exit. */
+  /** Indexes of the validators among them that a deposit waits for: it comes back only after the exit. */
   readonly awaitingDeposits: readonly bigint[];
   /** What all requests cost at most; what is too much comes back. */
   readonly feesWei: bigint;

@@ -38,7 +38,7 @@ const VAULT_ID = 1;
 const SLOTS_PER_EPOCH = 2;
 const files = temporaryDirectory();
 const keystoresDir = join(files.path, 'keystores');
-/** In the order of their indexes on the chain; the first two exit. */
+/** Validators in the order of their indexes on the chain; the first two exit. */
 const keys = recordedSecretKeys(10).map(publicKeyOf);
 const exited = keys.slice(0, 2).toSorted(compareBytes);
 const resources = new AsyncDisposableStack();
