@@ -543,11 +543,11 @@ export const ERROR_CODES = {
   'keypairs-incomplete': {
     kinds: ['failure'],
   },
-  'keys-not-listed': {
-    kinds: ['external'],
-  },
   'keys-from-another-client': {
     kinds: ['differences'],
+  },
+  'keys-not-listed': {
+    kinds: ['external'],
   },
   'keys-of-another-client': {
     kinds: ['differences'],

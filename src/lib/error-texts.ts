@@ -782,15 +782,15 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'The public keys in the remote db are not those of the last upload: some were removed, added or changed.',
     remedy: 'If an upload ended just now, run the command again. Otherwise run "remote-db verify".',
   },
-  'keys-not-listed': {
-    meaning: 'The remote signer took keys and does not list all of them. Nothing was removed here.',
-    remedy: "The signer's log says why. Run the command again: keys that arrived are not sent twice.",
-  },
   'keys-from-another-client': {
     meaning:
       'The plan gives this validator client keys that were another client’s in a plan that "setup-validator --watch" has seen. The other client may still run them, and nobody has said that it is stopped. Nothing was changed.',
     remedy:
       'Stop the client that had the keys and wait two epochs, then run the same "remote-db setup-validator" without --watch: it writes the files, and --watch goes on from them. If nobody was to move keys, put the plan back.',
+  },
+  'keys-not-listed': {
+    meaning: 'The remote signer took keys and does not list all of them. Nothing was removed here.',
+    remedy: "The signer's log says why. Run the command again: keys that arrived are not sent twice.",
   },
   'keys-of-another-client': {
     meaning:

@@ -1,8 +1,11 @@
+import type { Registry } from '../../src/lib/metrics.ts';
 import {
   createOperatorMetrics,
   type OperatorMetrics,
   type OperatorMetricsOptions,
 } from '../../src/operator/probes/metrics.ts';
+import { createWatchMetrics } from '../../src/services/fleet/watch/watch-metrics.ts';
+import { WatchState } from '../../src/services/fleet/watch/watch-state.ts';
 
 export const METRICS_VAULT = '0x8189aF89A7718C1baB5628399FC0ba50C6949bCc';
 
@@ -20,6 +23,12 @@ export function testMetrics(options: Partial<OperatorMetricsOptions> = {}): Oper
     },
     ...options,
   });
+}
+
+/** The figures of a watch that has not looked yet. */
+export function watchMetrics(): Registry {
+  const state = new WatchState({ now: () => new Date(0), scrub: text => text, isListening: () => false });
+  return createWatchMetrics(state, { command: 'setup-validator', network: 'mainnet', vault: METRICS_VAULT });
 }
 
 /** Samples by their names and labels, without the network's; those of the process and of the runtime left out. */

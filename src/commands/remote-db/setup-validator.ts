@@ -92,7 +92,16 @@ const MANUAL_NAMES: Readonly<Record<string, string>> = {
 
 function check(options: Resolved<typeof OPTIONS>): void {
   checkClientIdentity(options);
-  checkWatch(options, { '--reassign': options.reassign });
+  checkWatch(options);
+  if (options.watch && options.reassign) {
+    throw new CommandLineError(
+      'contradiction',
+      '--watch moves no keys from one client to another by itself.',
+      {
+        hint: 'Stop the clients that lose keys and wait two epochs, then run the command once with --reassign and without --watch; a watch goes on from its files.',
+      },
+    );
+  }
   if (options.validatorIndex >= options.totalValidators) {
     throw new CommandLineError(
       'index-out-of-range',

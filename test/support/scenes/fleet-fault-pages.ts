@@ -135,8 +135,8 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'client that is with a key of another client': [
     'verdict error: 2 differences to be mended',
-    'verdict error: validator clients : run 1 key, first 0x…, more than one of them each: they will be slashed Stop all but one of these clients now',
-    'verdict error: validator client #0 client-a : runs 1 key, first 0x…, which the plan gives to other clients: run by both, they are slashed Stop this client, operator remote-db setup-validator --validator-index=0 --total-validators=2 --removals=allow, and start it again',
+    'verdict error: validator clients : run 1 key, first 0x…, more than one of them each: they will be slashed Delete them from all but one of these clients now (DELETE /eth/v1/remotekeys), or stop those',
+    'verdict error: validator client #0 client-a : runs 1 key, first 0x…, which the plan gives to other clients: run by both, they are slashed Delete them from this client (DELETE /eth/v1/remotekeys; stopping it helps for good only where they are in its files), then operator remote-db setup-validator --validator-index=0 --total-validators=2 --removals=allow, then restart the client',
     'pipeline error: Clients 6 2 clients, 2 with current files',
     'clients error: #0 3 keys files of N ago runs 4 1 of other clients',
   ],
@@ -311,7 +311,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'database that is with files of a client too many': [
     'verdict warning: 1 difference to be mended',
-    'verdict warning: validator client #7 : was given 3 keys on old-host, and the plan has 2 clients Stop this client and remove its files, then its row: docs/fleet.md#client-not-planned',
+    'verdict warning: validator client #7 : was given 3 keys on old-host, and the plan has 2 clients Stop this client and remove its files, then its row: docs/fleet-reference.md#client-not-planned',
     'pipeline ok: Clients 6 3 clients, 2 with current files',
     'clients warning: #7 0 keys outdated files, manifest N',
   ],
@@ -476,7 +476,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   'keeper that is empty: points at no document': [
     'verdict warning: 2 differences to be mended',
     'verdict warning: oracles : The oracle configuration is not valid: oracles: names no oracle Look into oracles: docs/errors.md#oracle-config-invalid tells more.',
-    'verdict warning: database : has shares for oracles that the keeper has replaced: 6 keys to be shared anew operator remote-db upload-keypairs, then operator remote-db setup-web3signer',
+    'verdict warning: database : has shares for oracles that the keeper has replaced: 6 keys to be shared anew operator remote-db upload-keypairs, then operator remote-db setup-web3signer, then /reload of each signer',
     'pipeline warning: Database 6 shares current',
     'oracles warning: The oracle configuration is not valid: oracles: names no oracle.',
     'ground warning: database PostgreSQL N, step N, manifest N',

@@ -16,7 +16,7 @@ import {
   readDashboards,
   readDeployed,
 } from '../../support/monitoring.ts';
-import { testMetrics } from '../../support/operator-metrics.ts';
+import { testMetrics, watchMetrics } from '../../support/operator-metrics.ts';
 import { PROJECT_ROOT } from '../../support/programs/cli.ts';
 
 /** What prom-client keeps of a metric and its types do not show. */
@@ -29,6 +29,7 @@ const figuresOf = (registry: Registry) => registry.getMetricsAsArray() as unknow
 const isOfProcess = ({ name }: Figure) => /^(process|nodejs)_/.test(name);
 const operator = figuresOf(testMetrics().registry);
 const signer = figuresOf(createSignerMetrics(() => 0).registry);
+const watch = figuresOf(watchMetrics());
 const alerts = readAlerts();
 const alertsPage = readDeployed('docs/alerts.md');
 const monitoringPage = readDeployed('docs/monitoring.md');
@@ -52,7 +53,7 @@ function seriesOf(figures: readonly Figure[]): ReadonlyMap<string, readonly stri
   );
 }
 
-const known = new Map([...seriesOf(operator), ['up', []]]);
+const known = new Map([...seriesOf(operator), ...seriesOf(watch), ['up', []]]);
 const knownLabels = new Set([...known.values()].flat().concat(OF_TARGET));
 
 /** What of a query is not of the program. */

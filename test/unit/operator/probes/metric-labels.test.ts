@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Registry } from '../../../../src/lib/metrics.ts';
 import { METRIC_LABELS } from '../../../../src/operator/probes/metric-labels.ts';
 import { createSignerMetrics } from '../../../../src/signer/http/signer-metrics.ts';
-import { testMetrics } from '../../../support/operator-metrics.ts';
+import { testMetrics, watchMetrics } from '../../../support/operator-metrics.ts';
 import { PROJECT_ROOT } from '../../../support/programs/cli.ts';
 
 /** What prom-client keeps of a metric and its types do not show; those of the process and of the runtime left out. */
@@ -36,6 +36,14 @@ describe('labels of metrics', () => {
     );
     expect(labelled.map(({ name, labelNames }) => [name, labelNames])).toEqual([
       ['signer_refused_requests_total', ['reason']],
+    ]);
+  });
+
+  it('the labels of a watch’s metrics are codes of errors, and nothing else', () => {
+    const labelled = figuresOf(watchMetrics()).filter(({ labelNames = [] }) => labelNames.length > 0);
+    expect(labelled.map(({ name, labelNames }) => [name, labelNames])).toEqual([
+      ['key_sync_problem', ['code']],
+      ['key_sync_refused_total', ['code']],
     ]);
   });
 });
