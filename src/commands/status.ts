@@ -16,7 +16,6 @@ import { isDrift } from '../domain/fleet/drift/difference.ts';
 import { findDrift } from '../domain/fleet/drift/find-drift.ts';
 import { requireSomethingSeen } from '../domain/fleet/drift/unseen.ts';
 import { EXIT } from '../lib/errors.ts';
-import { keepHeapSmall } from '../lib/small-heap.ts';
 import { listenForStop } from '../lib/stop-signals.ts';
 import type { FleetSettings } from '../settings/fleet-settings.ts';
 
@@ -42,7 +41,6 @@ export default class Status extends operatorCommand(OPTIONS, { check })<typeof R
   ];
 
   async run() {
-    keepHeapSmall();
     const options = await this.resolve();
     if (options.watch && this.jsonEnabled()) {
       throw new CommandLineError('contradiction', '--watch draws a screen, and --json prints one document.');
