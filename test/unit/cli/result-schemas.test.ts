@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findSchemaFaults, type JsonSchema } from '../../support/checkers/json-schema.ts';
-import { PROJECT_ROOT, temporaryDirectory } from '../../support/programs/cli.ts';
+import { PROJECT_ROOT } from '../../support/programs/cli.ts';
 import { RESULT_SCHEMAS, SHOWN_RESULTS } from '../../support/programs/json-results.ts';
 
 const SCHEMAS = join(PROJECT_ROOT, 'docs/schemas');
@@ -76,27 +75,6 @@ describe('docs/schemas', () => {
       ),
     );
     expect(asked).toEqual(Object.keys(SHOWN_RESULTS));
-  });
-
-  it('the check of docs/schemas passes what is there, and names what is stale, missing or too many', () => {
-    using directory = temporaryDirectory();
-    const folder = join(directory.path, 'schemas');
-    cpSync(SCHEMAS, folder, { recursive: true });
-    const run = (...words: string[]) => {
-      const script = ['scripts/result-schemas.js', ...words];
-      const { status, stderr } = spawnSync(process.execPath, script, { cwd: PROJECT_ROOT, encoding: 'utf8' });
-      return { status, stderr };
-    };
-    expect(run('--check')).toEqual({ status: 0, stderr: '' });
-    writeFileSync(join(folder, 'init.json'), '{}');
-    writeFileSync(join(folder, 'other.json'), '{}');
-    rmSync(join(folder, 'error.json'));
-    expect(run('--check', folder)).toEqual({
-      status: 1,
-      stderr: 'docs/schemas is stale (error.json, init.json, other.json): run "npm run schemas".\n',
-    });
-    expect(run(folder)).toEqual({ status: 0, stderr: '' });
-    expect(run('--check', folder)).toEqual({ status: 0, stderr: '' });
   });
 });
 

@@ -199,11 +199,11 @@ describe('validators and shares', () => {
     await keyDirectory.sync(TEST_KEYS);
     const [gone = ''] = publicKeysOf(TEST_KEYS.slice(0, 1));
     const told: { line: string; files: string[] }[] = [];
-    const warn = (line: string) =>
-      void told.push({
-        line,
-        files: publicKeysOf(TEST_KEYS).filter(key => keyDirectory.loaded().includes(key)),
-      });
+    const keys = publicKeysOf(TEST_KEYS);
+    const warn = (line: string) => {
+      const loaded = keyDirectory.loaded();
+      told.push({ line, files: keys.filter(key => loaded.includes(key)) });
+    };
     await keyDirectory.sync(TEST_KEYS.slice(1), { warn });
     const removal = told.find(({ line }) => line.includes(gone));
     expect(removal?.line).toMatch(
