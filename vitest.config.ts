@@ -6,6 +6,8 @@ const kind = (name: string, include: readonly string[], needsPostgres: boolean) 
   test: {
     name,
     include: [...include],
+    // A process for each file takes half of the time of those that are all reckoning. They share one, and put back what they change of it.
+    isolate: name !== 'unit',
     globalSetup: needsPostgres ? ['test/support/postgres/global-postgres.ts'] : [],
   },
 });
