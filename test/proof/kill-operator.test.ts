@@ -17,7 +17,7 @@ const STAKE = 32;
 /** How long an operator may take on a machine that has much else to do. */
 const PATIENCE_MS = 60 * SECONDS;
 /** How often a point is tried. */
-const ATTEMPTS = 2;
+const ATTEMPTS = 4;
 
 /** The step at which the operator is killed; of any kind when there is none. */
 interface Point {
@@ -175,7 +175,7 @@ async function killEverywhere(name: string, chains: readonly Chained[]): Promise
   await Promise.all(lanes);
   expect(all.size).toBeGreaterThan(8);
   // A step now and then is taken by another task in the same request, whenever it is tried.
-  expect(missed.length).toBeLessThan(all.size / 8);
+  expect(missed.length, `not reached: ${missed.join('; ')}`).toBeLessThan(all.size / 8);
   expect(missed.filter(one => one.startsWith('recorded'))).toEqual([]);
   console.log(
     `${name}: killed at ${all.size - missed.length} of ${all.size} steps${missed.map(one => `\n  not reached: ${one}`).join('')}`,
