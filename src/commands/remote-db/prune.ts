@@ -17,7 +17,8 @@ import { signerConnection } from '../../cli/signer-connection.ts';
 import { confirm } from '../../cli/terminal/confirm.ts';
 import { openEachBeaconNode, openHttp, openRemoteSigner } from '../../compose/nodes.ts';
 import { openRemoteDb, type RemoteDb } from '../../compose/remote-db.ts';
-import { RETIREMENT_STAGES, type RetiredKeys } from '../../domain/fleet/retired-keys.ts';
+import { NAMED_KEYS } from '../../domain/fleet/observation/named-keys.ts';
+import { RETIREMENT_STAGES } from '../../domain/fleet/retired-keys.ts';
 import { toHex } from '../../lib/bytes.ts';
 import { EXIT } from '../../lib/errors.ts';
 import { countOf } from '../../lib/plural.ts';
@@ -61,9 +62,6 @@ const STAGES = {
   clients: 'left out of the files of signers and validator clients',
   rotation: "left out everywhere, the operator's files and rotation too",
 } as const;
-
-/** How many validators are named. */
-const FIRST = 20;
 
 export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
   unattended: ['exited', 'yes'],
@@ -113,9 +111,9 @@ export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
     this.tellNext(plan, options);
     return {
       exited: plan.exited.length,
-      firstPublicKeys: plan.exited.slice(0, FIRST).map(toHex),
+      firstPublicKeys: plan.exited.slice(0, NAMED_KEYS).map(toHex),
       finalizedEpoch: Number(plan.finalizedEpoch),
-      retired: countsOf(isStored || options.check ? plan.after : plan.before),
+      retired: (isStored || options.check ? plan.after : plan.before).counts(),
       unprovenParts: plan.missing,
       changed: isStored || (options.check && plan.isChange),
       dryRun: options.check || undefined,
@@ -136,8 +134,8 @@ export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
     if (exited.length === 0) {
       this.say(`No further validator can be retired ${epoch}.`);
     } else {
-      const first = exited.slice(0, FIRST).map(toHex);
-      const more = exited.length > FIRST ? `, and ${exited.length - FIRST} more` : '';
+      const first = exited.slice(0, NAMED_KEYS).map(toHex);
+      const more = exited.length > NAMED_KEYS ? `, and ${exited.length - NAMED_KEYS} more` : '';
       this.say(
         `${countOf(exited.length, 'validator')} can never have to sign again ${epoch}: ${first.join(', ')}${more}.`,
       );
@@ -186,12 +184,4 @@ export default class RemoteDbPrune extends remoteDbCommand(OPTIONS, {
       dryRun: options.check || undefined,
     };
   }
-}
-
-function countsOf(retired: RetiredKeys) {
-  return {
-    outOfSigners: retired.countAt('signers'),
-    outOfClients: retired.countAt('clients'),
-    outOfRotation: retired.countAt('rotation'),
-  };
 }

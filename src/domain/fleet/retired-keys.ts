@@ -67,6 +67,15 @@ export class RetiredKeys implements Iterable<RetiredKey> {
     return this.#stages.filter(one => one === number).length;
   }
 
+  /** How many keys are at each stage, under the names that results have for them. */
+  counts(): { readonly outOfSigners: number; readonly outOfClients: number; readonly outOfRotation: number } {
+    return {
+      outOfSigners: this.countAt('signers'),
+      outOfClients: this.countAt('clients'),
+      outOfRotation: this.countAt('rotation'),
+    };
+  }
+
   /** The keys that are at a stage. */
   *at(stage: RetirementStage): Generator<Uint8Array, void, undefined> {
     for (const key of this) if (key.stage === stage) yield key.publicKey;

@@ -72,7 +72,7 @@ async function readFacts(
     setSize: set?.publicKeys.length,
     depositDataEntries: document?.entryCount,
     depositDataRoot: document && toHex(document.root),
-    retired: retired.length === 0 ? undefined : countRetired(retired),
+    retired: retired.length === 0 ? undefined : retired.counts(),
   };
 }
 
@@ -89,14 +89,6 @@ function countStale({ validators, retired }: Stored, oracleSetHash: Uint8Array |
     if (!isCurrent && !retired.has(publicKey)) count += 1;
   }
   return count;
-}
-
-function countRetired(retired: RetiredKeys): DatabaseFacts['retired'] {
-  return {
-    outOfSigners: retired.countAt('signers'),
-    outOfClients: retired.countAt('clients'),
-    outOfRotation: retired.countAt('rotation'),
-  };
 }
 
 /** Which client has which key by the plan. */

@@ -1,19 +1,14 @@
 import { findUntouched } from '../../../domain/protocol/untouched-validators.ts';
-import { fromHex } from '../../../lib/bytes.ts';
-import { ADDRESS_LENGTH } from '../../../lib/lengths.ts';
 import type { WithdrawalDecision } from '../withdrawals/withdrawals-planner.ts';
 import type { PlannedRequests, PlanState } from './vault-plan.ts';
 
-export interface PlanRequestsOptions {
-  /** Checksummed. */
-  readonly vault: string;
-  readonly withdrawals: { readonly isWithoutExits: boolean } | { readonly off: string };
-}
+/** Whether withdrawals are asked for at all, and if not, why. */
+type WithdrawalsSwitch = { readonly isWithoutExits: boolean } | { readonly off: string };
 
 /** What is decided about withdrawals, and which validators nothing is asked of. */
 export function planRequests(
   decision: WithdrawalDecision | undefined,
-  { vault, withdrawals }: PlanRequestsOptions,
+  { withdrawals }: { readonly withdrawals: WithdrawalsSwitch },
 ): PlannedRequests {
   const planned = decision?.planned;
   const count = decision?.status === 'request' ? decision.count : 0;
@@ -30,26 +25,10 @@ export function planRequests(
   if (planned === undefined || planned.missingGwei < 1n || 'off' in withdrawals) {
     return { ...common, untouched: [] };
   }
-  const { stake, plan, oracleExits, missingGwei, validatorMinActiveEpochs, awaitingDeposits } = planned;
-  const { head, validators, pending } = stake;
-  const facts = {
-    vault: fromHex(vault, ADDRESS_LENGTH),
-    epoch: head.epoch,
-    validators,
-    pending,
-    oracleExits,
-    awaitingDeposits,
-    missingGwei,
-    validatorMinActiveEpochs,
-    isWithoutExits: withdrawals.isWithoutExits,
-  };
-  return { ...common, untouched: findUntouched(facts, plan) };
+  return { ...common, untouched: findUntouched(planned.facts, planned.plan) };
 }
 
-function outlookOf(
-  decision: WithdrawalDecision | undefined,
-  withdrawals: PlanRequestsOptions['withdrawals'],
-): PlanState {
+function outlookOf(decision: WithdrawalDecision | undefined, withdrawals: WithdrawalsSwitch): PlanState {
   if ('off' in withdrawals) return { state: 'off', reason: withdrawals.off };
   switch (decision?.status) {
     case 'request':

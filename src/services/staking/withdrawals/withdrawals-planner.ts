@@ -1,3 +1,4 @@
+import type { BeaconSnapshot } from '../../../clients/beacon/beacon-snapshot.ts';
 import type { ChainReader, ChainSnapshot } from '../../../clients/execution/chain-snapshot.ts';
 import { noOracleConfig } from '../../../clients/execution/contracts/keeper.ts';
 import { fetchMissingAssets } from '../../../clients/execution/contracts/validators-checker.ts';
@@ -20,6 +21,7 @@ import {
   isWithdrawalQueueFull,
   planWithdrawals,
   type WithdrawalPlan,
+  type WithdrawalPlanOptions,
 } from '../../../domain/protocol/withdrawal-plan.ts';
 import { fromHex } from '../../../lib/bytes.ts';
 import { messageOf, OperatorError } from '../../../lib/errors.ts';
@@ -80,10 +82,8 @@ export interface PlannedWithdrawals {
   readonly comingInGwei: bigint;
   /** What the exit queue lacks when all that is coming in is there, in gwei of the beacon chain. */
   readonly missingGwei: bigint;
-  /** Epochs for which a validator has to be active before it is exited. */
-  readonly validatorMinActiveEpochs: bigint;
-  /** Indexes of the validators that a deposit waits for; undefined where no exits came into question, and nobody has looked. */
-  readonly awaitingDeposits: ReadonlySet<bigint> | undefined;
+  /** All that the plan was made of. Deposits that wait are looked for only where exits come into question. */
+  readonly facts: WithdrawalPlanOptions;
   readonly plan: WithdrawalPlan;
   readonly lastEventBlock: number | null;
 }
@@ -288,7 +288,6 @@ export class WithdrawalsPlanner {
     // An equal request whose event is too long ago to be looked for is another occasion all the same.
     const last = await findLastSubmission();
     const query = { vault, withdrawalRequests, consolidationRequests, signal };
-    const validatorMinActiveEpochs = BigInt(want.config.validatorMinActiveEpochs ?? SHARD_COMMITTEE_PERIOD);
     const { stake, more } = await readVaultStake(this.#deps, query, async (state, snapshot) => {
       const { head, validators, pending } = state;
       const { number } = head.executionBlock;
@@ -299,29 +298,24 @@ export class WithdrawalsPlanner {
         findLastRequestBlock(node, vault, { network, toBlock: number }),
       ]);
       const lastOwnBlock = last !== undefined && last.block <= number ? last.block : null;
-      const facts = {
+      const facts: WithdrawalPlanOptions = {
         vault: fromHex(vault, ADDRESS_LENGTH),
         epoch: head.epoch,
         validators,
         pending,
         oracleExits,
         missingGwei,
-        validatorMinActiveEpochs,
+        validatorMinActiveEpochs: BigInt(want.config.validatorMinActiveEpochs ?? SHARD_COMMITTEE_PERIOD),
         isWithoutExits: this.#options.isWithoutExits,
       };
-      const first = planWithdrawals(facts);
-      // The queue of deposits is long, and matters to exits alone.
-      const isExiting = first.withdrawals.some(({ kind }) => kind === 'exit');
-      const awaitingDeposits = isExiting ? await fetchAwaitingDeposits(snapshot, validators) : undefined;
       return {
         missingGwei,
         lastEventBlock: lastEventBlock ?? lastOwnBlock,
         comingInGwei: comingIn,
-        awaitingDeposits,
-        plan: awaitingDeposits === undefined ? first : planWithdrawals({ ...facts, awaitingDeposits }),
+        ...(await planBesideDeposits(facts, snapshot)),
       };
     });
-    return { stake, oracleExits, validatorMinActiveEpochs, ...more };
+    return { stake, oracleExits, ...more };
   }
 
   /** Those whose balance comes to the vault: a key of it may have been deposited by somebody else first. */
@@ -334,6 +328,18 @@ export class WithdrawalsPlanner {
     this.#changes.warn('foreign', foreign.length > 0 ? what : undefined);
     return validators.filter(isPaying);
   }
+}
+
+/** The plan, and what it is made of: the queue of deposits is long, and is read only where validators would exit. */
+async function planBesideDeposits(
+  facts: WithdrawalPlanOptions,
+  snapshot: BeaconSnapshot,
+): Promise<Pick<PlannedWithdrawals, 'facts' | 'plan'>> {
+  const plan = planWithdrawals(facts);
+  if (!plan.withdrawals.some(({ kind }) => kind === 'exit')) return { facts, plan };
+  const awaitingDeposits = await fetchAwaitingDeposits(snapshot, facts.validators);
+  const known = { ...facts, awaitingDeposits };
+  return { facts: known, plan: planWithdrawals(known) };
 }
 
 function waiting(code: WithdrawalWaitCode, waitsFor: string): WithdrawalDecision {
